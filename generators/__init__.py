@@ -1,0 +1,1 @@
+"""Random graphs with known communities; imported as `graphclust.generators`."""

@@ -1,0 +1,1 @@
+"""graphclust finds communities in graphs and says how sure it is."""

@@ -1,0 +1,638 @@
+"""The one graph type: NumPy arrays and the caller's own node ids.
+
+A `Graph` is immutable. Its nodes stand in the caller's order, its edges once each, sorted. Everything that depends on
+an order of the nodes works on `Graph.canonical()`, which sorts them by their ids: that is why a result does not change
+when the lines of a file or the nodes of a networkx graph come in another order.
+
+This module converts from and to networkx, igraph, SciPy, PyTorch Geometric and arrays; none of these is imported
+before an object of theirs is met.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graphclust.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import igraph
+    import networkx
+    import scipy.sparse
+    from torch_geometric.data import Data
+
+__all__ = ["DecimalIds", "FloatArray", "Graph", "IntArray", "as_graph"]
+
+IntArray: TypeAlias = NDArray[np.int64]
+FloatArray: TypeAlias = NDArray[np.float64]
+
+_MAX_DECIMAL = 18  # digits that surely fit into 64 bits
+
+
+class DecimalIds(Sequence[str]):
+    """String ids that are all decimal integers, kept as an integer array and spelt out when looked at.
+
+    A file of a million edges names its nodes by numbers; making a Python string of each costs more than parsing them.
+
+    Parameters
+    ----------
+    values : ndarray of int64, shape (n_nodes,)
+        Distinct, non-negative.
+    """
+
+    def __init__(self, values: IntArray) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(str, self.values.tolist())
+
+    def __getitem__(self, index: Any) -> Any:
+        return DecimalIds(self.values[index]) if isinstance(index, slice) else str(self.values[index])
+
+
+def _canonical_key(node: Hashable) -> tuple[Any, ...]:
+    """Sort key of a node id: numbers by value (also when spelt as a string), then strings, then everything else."""
+    if isinstance(node, int | np.integer):
+        return (0, int(node), 0)
+    if isinstance(node, float | np.floating) and node == node:  # not NaN
+        return (0, float(node), 1)
+    if isinstance(node, str):
+        if len(node) <= _MAX_DECIMAL and node.isascii() and node.removeprefix("-").isdigit() and str(int(node)) == node:
+            return (0, int(node), 2)
+        return (1, node)
+    if isinstance(node, bytes):
+        return (2, node)
+    if isinstance(node, tuple):
+        return (3, tuple(map(_canonical_key, node)))
+    if isinstance(node, frozenset):
+        return (4, tuple(sorted(map(_canonical_key, node))))
+    kind = type(node)
+    spelt = "" if kind.__repr__ is object.__repr__ else repr(node)  # the default repr is an address: no order at all
+    return (5, kind.__module__, kind.__qualname__, spelt)
+
+
+def _merge_edges(
+    source: IntArray, target: IntArray, weight: FloatArray | None, n_nodes: int, directed: bool
+) -> tuple[IntArray, IntArray, FloatArray | None]:
+    """Sort edges, and add up the weights of parallel ones; unweighted parallel edges get their count as weight."""
+    if not directed:
+        source, target = np.minimum(source, target), np.maximum(source, target)
+    key = source * n_nodes + target
+    if len(key) < 2 or bool(np.all(key[1:] > key[:-1])):
+        return np.ascontiguousarray(source), np.ascontiguousarray(target), weight
+    if weight is None:
+        key.sort()
+        first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+        merged = len(first) < len(key)
+        weight = np.diff(first, append=len(key)).astype(np.float64) if merged else None
+    else:
+        order = np.lexsort((weight, key))  # by weight within an edge: the sum's rounding must not depend on the order
+        key, weight = key[order], weight[order]
+        first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+        weight = np.add.reduceat(weight, first)
+    key = key[first]
+    return key // n_nodes, key % n_nodes, weight
+
+
+def _check_weights(weight: FloatArray) -> None:
+    bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
+    if len(bad):
+        raise DataError(f"edge weights are finite and not negative; edge {bad[0]} has {weight[bad[0]]}")
+
+
+def _locked(array: Any) -> Any:
+    if isinstance(array, np.ndarray):
+        array.flags.writeable = False
+    return array
+
+
+class Graph:
+    """A graph with the caller's node ids. Made by `as_graph`, `read_graph`, `Graph.from_edges` or a generator.
+
+    Attributes
+    ----------
+    source, target : ndarray of int64, shape (n_edges,)
+        Ends of each edge as positions in `nodes`; sorted, without repeats. Undirected: `source <= target`.
+    weight : ndarray of float64, shape (n_edges,), or None
+        Positive edge weights; None where every edge counts 1.
+    directed : bool
+    x : ndarray, shape (n_nodes, n_features), or scipy sparse array, or None
+        Node features.
+    y : ndarray of int64, shape (n_nodes,), or None
+        Known node classes; -1 where unknown.
+    meta : dict
+        Where the graph comes from, what was merged or dropped on the way, parameters of the generator.
+
+    Examples
+    --------
+    >>> g = Graph.from_edges([0, 1, 1], [1, 2, 2], nodes=["a", "b", "c"])
+    >>> g
+    Graph(3 nodes, 2 edges, weighted)
+    >>> g.weight
+    array([1., 2.])
+    """
+
+    def __init__(
+        self,
+        ids: Sequence[Hashable],
+        source: IntArray,
+        target: IntArray,
+        weight: FloatArray | None,
+        *,
+        directed: bool,
+        x: Any = None,
+        y: IntArray | None = None,
+        meta: Mapping[str, Any] | None = None,
+        is_canonical: bool | None = None,
+    ) -> None:
+        """Take arrays that are already sorted and merged, as they are; `from_edges` is the checked way in."""
+        self._ids = ids
+        self.source: IntArray = _locked(source)
+        self.target: IntArray = _locked(target)
+        self.weight: FloatArray | None = _locked(weight)
+        self.directed = directed
+        self.x = x
+        self.y = y
+        self.meta: dict[str, Any] = dict(meta or {})
+        self._is_canonical = is_canonical
+
+    @classmethod
+    def from_edges(
+        cls,
+        source: ArrayLike,
+        target: ArrayLike,
+        weight: ArrayLike | None = None,
+        *,
+        nodes: int | Sequence[Hashable],
+        directed: bool = False,
+        x: Any = None,
+        y: ArrayLike | None = None,
+        meta: Mapping[str, Any] | None = None,
+        is_canonical: bool | None = None,
+    ) -> Graph:
+        """Build a graph from the two ends of its edges.
+
+        Parameters
+        ----------
+        source, target : array of int, shape (n_edges,)
+            Positions in `nodes`. Parallel edges are merged and their weights added; `meta["merged_edges"]` counts them.
+        weight : array of float, shape (n_edges,), optional
+            Finite, not negative. Edges of weight 0 are dropped and counted in `meta["dropped_edges"]`; without
+            weights every edge counts 1.
+        nodes : int or sequence
+            The number of nodes, or their ids in the order that results will have.
+        directed : bool
+        x : array, shape (n_nodes, n_features), optional
+        y : array of int, shape (n_nodes,), optional
+        meta : mapping, optional
+        is_canonical : bool, optional
+            Whether the ids are known to be in canonical order; None finds out when needed.
+
+        Raises
+        ------
+        DataError
+            An end outside `nodes`, arrays of different lengths, a weight that is negative or not finite, repeated ids.
+        """
+        ids: Sequence[Hashable] = range(nodes) if isinstance(nodes, int | np.integer) else nodes
+        n_nodes = len(ids)
+        tail, head = (np.asarray(end, dtype=np.int64).ravel() for end in (source, target))
+        if len(tail) != len(head):
+            raise DataError(f"{len(tail)} edge sources and {len(head)} edge targets")
+        if len(tail) and not (0 <= min(tail.min(), head.min()) and max(tail.max(), head.max()) < n_nodes):
+            raise DataError(f"an edge ends outside of the {n_nodes} nodes")
+        told = dict(meta or {})
+        weights = None
+        if weight is not None:
+            weights = np.asarray(weight, dtype=np.float64).ravel()
+            if len(weights) != len(tail):
+                raise DataError(f"{len(weights)} weights for {len(tail)} edges")
+            _check_weights(weights)
+            kept = weights > 0
+            if not kept.all():
+                told["dropped_edges"] = told.get("dropped_edges", 0) + int(len(kept) - kept.sum())
+                tail, head, weights = tail[kept], head[kept], weights[kept]
+        n_given = len(tail)
+        tail, head, weights = _merge_edges(tail, head, weights, n_nodes, directed)
+        if len(tail) < n_given:
+            told["merged_edges"] = told.get("merged_edges", 0) + n_given - len(tail)
+        if weights is not None:
+            weights = None if bool((weights == 1).all()) else np.ascontiguousarray(weights)
+        classes = None if y is None else np.asarray(y, dtype=np.int64)
+        for name, rows in (("x", None if x is None else x.shape[0]), ("y", None if classes is None else len(classes))):
+            if rows is not None and rows != n_nodes:
+                raise DataError(f"{name} has {rows} rows for {n_nodes} nodes")
+        return cls(
+            ids, tail, head, weights, directed=directed, x=x, y=classes, meta=told, is_canonical=is_canonical
+        )
+
+    # ---------------------------------------------------------------- size and shape
+
+    @cached_property
+    def nodes(self) -> list[Any]:
+        """The caller's node ids, in the caller's order."""
+        return list(self._ids)
+
+    @cached_property
+    def index(self) -> dict[Hashable, int]:
+        """Node id -> position in `nodes`."""
+        return {node: i for i, node in enumerate(self.nodes)}
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of nodes, isolated ones included."""
+        return len(self._ids)
+
+    @property
+    def num_edges(self) -> int:
+        """Number of distinct edges, self-loops included."""
+        return len(self.source)
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether some edge has a weight other than 1."""
+        return self.weight is not None
+
+    @property
+    def edge_weight(self) -> FloatArray:
+        """Edge weights, shape (n_edges,); ones where the graph has none."""
+        return np.ones(self.num_edges) if self.weight is None else self.weight
+
+    @cached_property
+    def num_self_loops(self) -> int:
+        """Number of edges from a node to itself."""
+        return int(np.count_nonzero(self.source == self.target))
+
+    @cached_property
+    def total_weight(self) -> float:
+        """Sum of the edge weights, self-loops once."""
+        return float(self.num_edges if self.weight is None else self.weight.sum())
+
+    def degree(self, direction: str = "all", *, weighted: bool = True) -> FloatArray:
+        """Degree of each node.
+
+        Parameters
+        ----------
+        direction : {"all", "out", "in"}
+            Which ends count; "all" counts both, so that a self-loop counts twice, as in networkx.
+        weighted : bool
+            Whether to add up weights instead of edges.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_nodes,)
+        """
+        weight = self.weight if weighted else None
+        ends = {"all": (self.source, self.target), "out": (self.source,), "in": (self.target,)}[direction]
+        total = np.zeros(self.num_nodes)
+        for end in ends:
+            total += np.bincount(end, weights=weight, minlength=self.num_nodes)
+        return total
+
+    def __repr__(self) -> str:
+        kind = ", ".join(word for word, on in (("directed", self.directed), ("weighted", self.is_weighted)) if on)
+        return f"Graph({self.num_nodes} nodes, {self.num_edges} edges{', ' + kind if kind else ''})"
+
+    # ---------------------------------------------------------------- order
+
+    def canonical_order(self) -> IntArray | None:
+        """Positions that sort the nodes by their ids, or None if they are sorted already.
+
+        Numbers come first, by value, also when spelt as strings; then strings; tuples by their items. Objects whose
+        `repr` is an address have no order that could be reproduced: they keep the one they came in.
+        """
+        if self._is_canonical or isinstance(self._ids, range):
+            return None
+        keys = [_canonical_key(node) for node in self._ids]
+        order = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+        self._is_canonical = bool((order[1:] > order[:-1]).all())
+        return None if self._is_canonical else order
+
+    def permuted(self, order: IntArray) -> Graph:
+        """Return the graph whose i-th node is this one's `order[i]`-th."""
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        source, target, weight = _merge_edges(
+            place[self.source], place[self.target], self.weight, self.num_nodes, self.directed
+        )
+        ids: list[Any] = [self._ids[i] for i in order.tolist()]
+        return Graph(
+            ids,
+            source,
+            target,
+            weight,
+            directed=self.directed,
+            x=None if self.x is None else self.x[order],
+            y=None if self.y is None else self.y[order],
+            meta=self.meta,
+        )
+
+    def canonical(self) -> Graph:
+        """Return this graph with its nodes sorted by id; itself if they are."""
+        order = self.canonical_order()
+        if order is None:
+            return self
+        graph = self.permuted(order)
+        graph._is_canonical = True
+        return graph
+
+    def undirected(self) -> Graph:
+        """Return the graph without directions: the weights of a -> b and b -> a add up."""
+        if not self.directed:
+            return self
+        return Graph.from_edges(
+            self.source,
+            self.target,
+            self.weight,
+            nodes=self._ids,
+            x=self.x,
+            y=self.y,
+            meta={key: value for key, value in self.meta.items() if key != "merged_edges"},
+            is_canonical=self._is_canonical,
+        )
+
+    # ---------------------------------------------------------------- to other libraries
+
+    def adjacency(self) -> scipy.sparse.csr_array[Any]:
+        """Adjacency matrix, shape (n_nodes, n_nodes), float64, sorted indices.
+
+        Symmetric for an undirected graph; a self-loop of weight w stands on the diagonal once, as in networkx.
+        """
+        import scipy.sparse as sp
+
+        source, target, weight = self.source, self.target, self.edge_weight
+        if not self.directed:
+            loop = source == target
+            source, target = np.concatenate((source, target[~loop])), np.concatenate((target, self.source[~loop]))
+            weight = np.concatenate((weight, weight[~loop]))
+        matrix = sp.coo_array((weight, (source, target)), shape=(self.num_nodes, self.num_nodes)).tocsr()
+        matrix.sort_indices()
+        return matrix
+
+    def to_networkx(self) -> networkx.Graph[Any]:
+        """Return a networkx Graph or DiGraph with the caller's ids, weights as "weight" and classes as "label"."""
+        import networkx as nx
+
+        graph: networkx.Graph[Any] = nx.DiGraph() if self.directed else nx.Graph()
+        graph.add_nodes_from(self.nodes)
+        graph.add_edges_from(self.edges()) if self.weight is None else graph.add_weighted_edges_from(self.edges())
+        if self.y is not None:
+            nx.set_node_attributes(graph, dict(zip(self.nodes, self.y.tolist(), strict=True)), "label")
+        return graph
+
+    def to_igraph(self) -> igraph.Graph:
+        """Return an igraph Graph, ids in the vertex attribute "name", weights in the edge attribute "weight"."""
+        import igraph as ig
+
+        graph = ig.Graph(n=self.num_nodes, edges=np.stack((self.source, self.target), axis=1), directed=self.directed)
+        graph.vs["name"] = self.nodes
+        if self.y is not None:
+            graph.vs["label"] = self.y.tolist()
+        if self.weight is not None:
+            graph.es["weight"] = self.weight.tolist()
+        return graph
+
+    def to_data(self) -> Data:
+        """Return a PyTorch Geometric Data: edge_index (both directions if undirected), edge_weight, x, y."""
+        import torch
+        from torch_geometric.data import Data
+
+        matrix = self.adjacency().tocoo()
+        edge_index = torch.from_numpy(np.stack((matrix.row, matrix.col)).astype(np.int64))
+        data = Data(edge_index=edge_index, num_nodes=self.num_nodes)
+        if self.weight is not None:
+            data.edge_weight = torch.from_numpy(matrix.data).to(torch.get_default_dtype())
+        if self.x is not None:
+            dense = self.x.toarray() if hasattr(self.x, "toarray") else np.asarray(self.x)
+            data.x = torch.as_tensor(dense, dtype=torch.get_default_dtype())
+        if self.y is not None:
+            data.y = torch.tensor(self.y)
+        return data
+
+    @staticmethod
+    def from_data(data: Data) -> Graph:
+        """Take a PyTorch Geometric Data; undirected if each edge stands in both directions with one weight.
+
+        Raises
+        ------
+        DataError
+            The object has no `edge_index`, or more than one kind of edge.
+        """
+        edge_index = getattr(data, "edge_index", None)
+        if edge_index is None:
+            raise DataError("the PyG object has no edge_index (heterogeneous graphs: choose one edge type first)")
+        n_nodes = data.num_nodes or 0
+        weight = data.get("edge_weight")
+        attributes = data.get("edge_attr")
+        if weight is None and attributes is not None and attributes.numel() == edge_index.shape[1]:
+            weight = attributes
+        ends = _numpy(edge_index)
+        x, y = data.get("x"), data.get("y")
+        return _from_directed_pairs(
+            ends[0],
+            ends[1],
+            None if weight is None else _numpy(weight).ravel(),
+            n_nodes,
+            x=None if x is None else _numpy(x),
+            y=None if y is None or y.numel() != n_nodes else _numpy(y).ravel(),
+        )
+
+    def edges(self) -> Iterator[tuple[Any, ...]]:
+        """Yield (source id, target id), with the weight as a third item where the graph is weighted."""
+        names = self.nodes
+        ends = [map(names.__getitem__, end.tolist()) for end in (self.source, self.target)]
+        return zip(*ends, strict=True) if self.weight is None else zip(*ends, self.weight.tolist(), strict=True)
+
+
+def _numpy(tensor: Any) -> NDArray[Any]:
+    return np.asarray(tensor.detach().cpu()) if hasattr(tensor, "detach") else np.asarray(tensor)
+
+
+def _from_directed_pairs(
+    row: NDArray[Any],
+    col: NDArray[Any],
+    weight: NDArray[Any] | None,
+    n_nodes: int,
+    *,
+    x: Any = None,
+    y: ArrayLike | None = None,
+    directed: bool | None = None,
+) -> Graph:
+    """Build from a list that names an undirected edge in both directions: undirected if it is symmetric."""
+    graph = Graph.from_edges(row, col, weight, nodes=n_nodes, directed=True, x=x, y=y)
+    if directed:
+        return graph
+    forward = graph.source * n_nodes + graph.target
+    backward = graph.target * n_nodes + graph.source
+    order = np.argsort(backward, kind="stable")
+    symmetric = bool((backward[order] == forward).all())
+    if symmetric and graph.weight is not None:
+        symmetric = bool(np.allclose(graph.weight[order], graph.weight, rtol=1e-9, atol=0.0))
+    if not symmetric:
+        return graph.undirected() if directed is False else graph
+    once = graph.source <= graph.target
+    return Graph(
+        graph._ids,
+        graph.source[once],
+        graph.target[once],
+        None if graph.weight is None else graph.weight[once],
+        directed=False,
+        x=graph.x,
+        y=graph.y,
+        meta=graph.meta,
+        is_canonical=True,
+    )
+
+
+def _from_networkx(graph: networkx.Graph[Any], weight: str | None) -> Graph:
+    ids = list(graph.nodes)
+    index = {node: i for i, node in enumerate(ids)}
+    if weight is None:
+        rows = [(index[u], index[v], 1.0) for u, v in graph.edges()]
+    else:
+        rows = [(index[u], index[v], w) for u, v, w in graph.edges(data=weight, default=1.0)]
+    source, target, weights = zip(*rows, strict=True) if rows else ((), (), ())
+    try:
+        values = np.array([1.0 if w is None else float(w) for w in weights])
+    except (TypeError, ValueError):
+        bad = next(row for row in rows if not isinstance(row[2], int | float | np.number))
+        raise DataError(f"edge {ids[bad[0]]!r} - {ids[bad[1]]!r} has the weight {bad[2]!r}, which is no number") from None
+    return Graph.from_edges(source, target, values, nodes=ids, directed=graph.is_directed())
+
+
+def _from_igraph(graph: igraph.Graph, weight: str | None) -> Graph:
+    named = "name" in graph.vs.attributes()
+    ids: Sequence[Hashable] = graph.vs["name"] if named else range(graph.vcount())
+    if named and len(set(ids)) < len(ids):
+        raise DataError("the igraph graph has several vertices of one name")
+    ends = np.array(graph.get_edgelist(), dtype=np.int64).reshape(-1, 2)
+    weights = graph.es[weight] if weight is not None and weight in graph.es.attributes() else None
+    if weights is not None:
+        weights = [1.0 if w is None else w for w in weights]
+    return Graph.from_edges(ends[:, 0], ends[:, 1], weights, nodes=ids, directed=graph.is_directed())
+
+
+def _from_matrix(matrix: Any, directed: bool | None) -> Graph:
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise DataError(f"an adjacency matrix is square, this one has the shape {matrix.shape}")
+    coo = matrix.tocoo()
+    values = coo.data
+    if np.iscomplexobj(values):
+        raise DataError("an adjacency matrix is real, this one is complex")
+    return _from_directed_pairs(coo.row, coo.col, values.astype(np.float64), matrix.shape[0], directed=directed)
+
+
+def _from_pairs(pairs: Iterable[Any], directed: bool) -> Graph:
+    """Build from an iterable of (id, id) or (id, id, weight)."""
+    index: dict[Hashable, int] = {}
+    source, target, weight = [], [], []
+    for number, pair in enumerate(pairs):
+        if isinstance(pair, str) or not isinstance(pair, Sequence | np.ndarray) or len(pair) not in (2, 3):
+            raise DataError(f"edge {number} is no (source, target) or (source, target, weight): {pair!r:.80}")
+        try:
+            source.append(index.setdefault(pair[0], len(index)))
+            target.append(index.setdefault(pair[1], len(index)))
+            weight.append(float(pair[2]) if len(pair) == 3 else 1.0)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"edge {number}: {error}") from None
+    return Graph.from_edges(source, target, weight, nodes=list(index), directed=directed)
+
+
+def _from_array(array: NDArray[Any], directed: bool | None) -> Graph:
+    if array.ndim == 2 and array.shape[0] == array.shape[1]:
+        import scipy.sparse as sp
+
+        return _from_matrix(sp.coo_array(array), directed)
+    if array.ndim == 2 and np.issubdtype(array.dtype, np.integer) and 2 in array.shape:
+        ends = array if array.shape[0] == 2 else array.T
+        n_nodes = int(ends.max()) + 1 if ends.size else 0
+        if array.shape[0] == 2:
+            return _from_directed_pairs(ends[0], ends[1], None, n_nodes, directed=directed)
+        return Graph.from_edges(ends[0], ends[1], nodes=n_nodes, directed=bool(directed))
+    raise DataError(
+        f"an array is taken as an adjacency matrix (n, n), an edge_index (2, m) or an edge list (m, 2) of integers; "
+        f"this one has the shape {array.shape} and the dtype {array.dtype}"
+    )
+
+
+def _from_frame(frame: Any, directed: bool | None) -> Graph:
+    from graphclust.io.header import edge_columns
+
+    columns = [str(name) for name in frame.columns]
+    found = edge_columns(columns)
+    if found is None:
+        if len(columns) not in (2, 3):
+            raise DataError(f"a table of edges has columns source, target and perhaps weight, not {', '.join(columns)}")
+        found = (0, 1, 2 if len(columns) == 3 else None)
+    picked = [frame.iloc[:, i].tolist() for i in found if i is not None]
+    return _from_pairs(zip(*picked, strict=True), bool(directed))
+
+
+def _is_from(obj: Any, module: str, *names: str) -> bool:
+    """Whether `obj` is an instance of a class of a module, without importing the module."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and any(isinstance(obj, kind) for name in names if (kind := getattr(loaded, name, None)))
+
+
+def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None = None) -> Graph:
+    """Turn whatever holds a graph into a `Graph`. The object itself is never modified.
+
+    Parameters
+    ----------
+    obj : Graph, str, PathLike, networkx graph, igraph.Graph, scipy sparse matrix, PyG Data, array, DataFrame, iterable
+        A path is read by `read_graph`. Matrices are adjacency matrices, undirected where symmetric; an integer array
+        of shape (2, m) is an edge_index and of shape (m, 2) an edge list; an iterable yields (source, target) or
+        (source, target, weight) with any hashable ids; a DataFrame has columns source, target and perhaps weight.
+    weight : str or None
+        Edge attribute that holds the weight (networkx, igraph); None ignores weights.
+    directed : bool, optional
+        Overrides what the container says; False adds up the two directions.
+
+    Returns
+    -------
+    Graph
+        Nodes in the caller's order.
+
+    Raises
+    ------
+    DataError
+        The container holds no graph: not square, weights negative or not finite, repeated ids.
+    UsageError
+        A type that is not known.
+
+    Examples
+    --------
+    >>> as_graph([("a", "b"), ("b", "c", 2.5)])
+    Graph(3 nodes, 2 edges, weighted)
+    """
+    if isinstance(obj, Graph):
+        graph = obj
+    elif isinstance(obj, str | os.PathLike):
+        from graphclust.io import read_graph
+
+        graph = read_graph(obj, directed=directed)
+    elif _is_from(obj, "networkx", "Graph"):
+        graph = _from_networkx(obj, weight)
+    elif _is_from(obj, "igraph", "Graph"):
+        graph = _from_igraph(obj, weight)
+    elif hasattr(obj, "tocoo") and hasattr(obj, "shape"):
+        graph = _from_matrix(obj, directed)
+    elif _is_from(obj, "pandas", "DataFrame"):
+        graph = _from_frame(obj, directed)
+    elif hasattr(obj, "edge_index") or _is_from(obj, "torch_geometric.data", "BaseData"):
+        graph = Graph.from_data(obj)
+    elif isinstance(obj, np.ndarray) or _is_from(obj, "torch", "Tensor"):
+        graph = _from_array(_numpy(obj), directed)
+    elif isinstance(obj, Iterable) and not isinstance(obj, Mapping | bytes):
+        graph = _from_pairs(obj, bool(directed))
+    else:
+        raise UsageError(f"cannot make a graph of a {type(obj).__module__}.{type(obj).__qualname__}")
+    return graph.undirected() if directed is False else graph

@@ -1,0 +1,169 @@
+"""From a path or a stream to bytes and text: decompression, encodings, and the errors that name the file."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import errno
+import gzip
+import logging
+import lzma
+import os
+import stat
+import sys
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphclust.errors import DataError
+from graphclust.resources import require_memory
+
+__all__ = ["Source", "open_source", "split_lines"]
+
+logger = logging.getLogger("graphclust")
+
+_MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_COMPRESSED = {".gz", ".bz2", ".xz", ".zst"}
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b")) + b"\x7f"
+
+
+@dataclass
+class Source:
+    """A file's decompressed content, its name for messages, and what was decided while reading it.
+
+    Attributes
+    ----------
+    name : str
+        How messages call the file: the path as given, or "<stdin>".
+    data : bytes
+        Decompressed content.
+    suffix : str
+        Last extension of the name without the compression's, lower case: ".gml" of "polblogs.gml.gz".
+    notes : list of str
+        Decisions taken while reading, in order; `read_graph` shows them and keeps them in `graph.meta["notes"]`.
+    """
+
+    name: str
+    data: bytes
+    suffix: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Record a decision that the user may want to overrule."""
+        self.notes.append(text)
+
+    def error(self, message: str, line: int | None = None) -> DataError:
+        """Return (not raise) the error that names this file and, if given, the line, counted from 1."""
+        return DataError(message, self.name, line)
+
+    def text(self, encoding: str | None = None) -> str:
+        """Decode the content: byte order mark, else UTF-8, else Latin-1 (noted).
+
+        Raises
+        ------
+        DataError
+            The content is binary, or not in the encoding asked for or announced by its byte order mark.
+        """
+        bom, announced = next(((mark, name) for mark, name in _BOMS if self.data.startswith(mark)), (b"", None))
+        wanted = encoding or announced
+        body = self.data.removeprefix(bom)
+        if wanted is None or announced == "utf-8":
+            control = body[: 1 << 20].translate(None, delete=bytes(set(range(256)) - set(_CONTROL)))
+            if control:
+                raise self.error("this is a binary file, not text")
+        try:
+            return body.decode(wanted or "utf-8")
+        except LookupError:
+            raise self.error(f"there is no encoding named {wanted}") from None
+        except UnicodeDecodeError as error:
+            if wanted is not None:
+                line = body[: error.start].count(b"\n") + 1
+                raise self.error(f"not {wanted} text: {error.reason}", line) from None
+        self.note("not UTF-8: read as Latin-1 (--encoding overrides)")
+        return body.decode("latin-1")
+
+
+def split_lines(text: str) -> list[str]:
+    r"""Split at \n, \r\n and \r only, so that the numbers are those of an editor (str.splitlines splits at more)."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _decompress(data: bytes, name: str) -> bytes:
+    kind = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
+    if kind is None:
+        if data.startswith(b"PK\x03\x04") and name.lower().endswith(".zip"):
+            raise DataError("zip archives are not read: unpack it first", name)
+        return data
+    try:
+        if kind == "gzip":
+            return gzip.decompress(data)
+        if kind == "bzip2":
+            return bz2.decompress(data)
+        if kind == "xz":
+            return lzma.decompress(data)
+        import pyarrow as pa
+
+        with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
+            content: bytes = stream.read()
+        return content
+    except EOFError:
+        raise DataError(f"the {kind} archive is cut short", name) from None
+    except (OSError, ValueError, zlib.error, lzma.LZMAError) as error:
+        raise DataError(f"the {kind} archive is damaged or cut short ({str(error).strip() or kind})", name) from None
+
+
+def open_source(path: str | os.PathLike[str]) -> Source:
+    """Read a file, or standard input for "-", and decompress it by its first bytes (.gz .bz2 .xz .zst).
+
+    Raises
+    ------
+    DataError
+        No such file, no permission, a folder, a damaged archive.
+    ResourceError
+        The file is larger than the memory available.
+    """
+    name = os.fspath(path)
+    try:
+        if name == "-":
+            name = "<stdin>"
+            data = sys.stdin.buffer.read()
+        else:
+            status = os.stat(name)
+            if stat.S_ISREG(status.st_mode):
+                require_memory(status.st_size, f"reading {name}")
+            with open(name, "rb") as stream:
+                data = stream.read()
+    except OSError as error:
+        reason = {
+            errno.ENOENT: "no such file",
+            errno.EISDIR: "this is a folder, not a file",
+            errno.EACCES: "no permission to read it",
+        }.get(error.errno or 0, error.strerror or str(error))
+        raise DataError(reason, name) from None
+    except ValueError:  # a NUL in the name
+        raise DataError("no such file", name.replace("\0", "\\0")) from None
+    return Source(name, _decompress(data, name), suffix_of(name))
+
+
+def suffix_of(name: str) -> str:
+    """Return the extension that tells the format: lower case, without the compression's."""
+    stem, suffix = os.path.splitext(name.lower())
+    return os.path.splitext(stem)[1] if suffix in _COMPRESSED else suffix
+
+
+def shorten(value: Any, width: int = 60) -> str:
+    """Quote a value for a message, cut to `width` characters."""
+    text = repr(value)
+    return text if len(text) <= width else text[: width - 4] + "..." + text[-1]

@@ -1,0 +1,88 @@
+"""How much memory there is, and a refusal with the estimate before work starts that would not fit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from graphclust.errors import ResourceError, UsageError
+
+__all__ = ["available_memory", "format_bytes", "require_memory"]
+
+_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def _installed_or_free() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+        return None
+
+
+def available_memory() -> int | None:
+    """Bytes of memory that this process may still use, or None where the system does not tell.
+
+    The environment variable `GRAPHCLUST_MEMORY` (GiB, a decimal number) overrides what the system says.
+
+    Raises
+    ------
+    UsageError
+        `GRAPHCLUST_MEMORY` is not a positive number.
+    """
+    asked = os.environ.get("GRAPHCLUST_MEMORY")
+    if asked:
+        try:
+            gib = float(asked)
+        except ValueError:
+            gib = -1.0
+        if not 0 < gib < float("inf"):
+            raise UsageError(f"GRAPHCLUST_MEMORY is a positive number of GiB, not {asked!r}")
+        return int(gib * 2**30)
+    limits = [] if (free := _installed_or_free()) is None else [free]
+    for path in _CGROUP_LIMITS:
+        try:
+            limits.append(int(path.read_text(encoding="ascii")))
+        except (OSError, ValueError):
+            continue
+    return min(limits, default=None)
+
+
+def format_bytes(size: float) -> str:
+    """Render `size` bytes with a binary unit, three significant digits.
+
+    Examples
+    --------
+    >>> format_bytes(3 * 2**30), format_bytes(1500)
+    ('3 GiB', '1.46 KiB')
+    """
+    units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+    power = 0
+    while size >= 1000 and power < len(units) - 1:
+        size, power = size / 1024, power + 1
+    return f"{size:.3g} {units[power]}"
+
+
+def require_memory(size: float, what: str) -> None:
+    """Refuse work that needs more memory than there is.
+
+    Parameters
+    ----------
+    size : float
+        Estimate of the peak, in bytes.
+    what : str
+        The work, as the subject of a sentence: "spectral with 20 communities".
+
+    Raises
+    ------
+    ResourceError
+        `size` is above `available_memory()`.
+    """
+    limit = available_memory()
+    if limit is not None and size > limit:
+        raise ResourceError(f"{what} needs about {format_bytes(size)} of memory, and {format_bytes(limit)} are available")
