@@ -207,7 +207,7 @@ class Graph:
         tail, head = (np.asarray(end, dtype=np.int64).ravel() for end in (source, target))
         if len(tail) != len(head):
             raise DataError(f"{len(tail)} edge sources and {len(head)} edge targets")
-        if len(tail) and not (0 <= min(tail.min(), head.min()) and max(tail.max(), head.max()) < n_nodes):
+        if len(tail) and not (min(tail.min(), head.min()) >= 0 and max(tail.max(), head.max()) < n_nodes):
             raise DataError(f"an edge ends outside of the {n_nodes} nodes")
         told = dict(meta or {})
         weights = None
@@ -230,9 +230,7 @@ class Graph:
         for name, rows in (("x", None if x is None else x.shape[0]), ("y", None if classes is None else len(classes))):
             if rows is not None and rows != n_nodes:
                 raise DataError(f"{name} has {rows} rows for {n_nodes} nodes")
-        return cls(
-            ids, tail, head, weights, directed=directed, x=x, y=classes, meta=told, is_canonical=is_canonical
-        )
+        return cls(ids, tail, head, weights, directed=directed, x=x, y=classes, meta=told, is_canonical=is_canonical)
 
     # ---------------------------------------------------------------- size and shape
 
@@ -504,7 +502,8 @@ def _from_networkx(graph: networkx.Graph[Any], weight: str | None) -> Graph:
         values = np.array([1.0 if w is None else float(w) for w in weights])
     except (TypeError, ValueError):
         bad = next(row for row in rows if not isinstance(row[2], int | float | np.number))
-        raise DataError(f"edge {ids[bad[0]]!r} - {ids[bad[1]]!r} has the weight {bad[2]!r}, which is no number") from None
+        ends = f"{ids[bad[0]]!r} - {ids[bad[1]]!r}"
+        raise DataError(f"edge {ends} has the weight {bad[2]!r}, which is no number") from None
     return Graph.from_edges(source, target, values, nodes=ids, directed=graph.is_directed())
 
 

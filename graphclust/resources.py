@@ -85,4 +85,4 @@ def require_memory(size: float, what: str) -> None:
     """
     limit = available_memory()
     if limit is not None and size > limit:
-        raise ResourceError(f"{what} needs about {format_bytes(size)} of memory, and {format_bytes(limit)} are available")
+        raise ResourceError(f"{what} needs about {format_bytes(size)} of memory; {format_bytes(limit)} are available")
