@@ -84,7 +84,7 @@ def _merge_edges(
     source: IntArray, target: IntArray, weight: FloatArray | None, n_nodes: int, directed: bool
 ) -> tuple[IntArray, IntArray, FloatArray | None]:
     """Sort edges, and add up the weights of parallel ones; unweighted parallel edges get their count as weight."""
-    if not directed:
+    if not directed and bool((source > target).any()):
         source, target = np.minimum(source, target), np.maximum(source, target)
     key = source * n_nodes + target
     if len(key) < 2 or bool(np.all(key[1:] > key[:-1])):

@@ -1,1 +1,201 @@
-"""Readers and writers."""
+"""Files to graphs and back: the format is told by the name, else by the first bytes."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any, BinaryIO
+
+from graphclust.errors import UsageError
+from graphclust.graph import Graph
+from graphclust.io.source import Source, open_source, suffix_of
+
+__all__ = ["FORMATS", "format_of", "read_graph", "write_graph"]
+
+logger = logging.getLogger("graphclust")
+
+# format -> (module, extensions)
+FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "edgelist": (
+        "edgelist",
+        (".edgelist", ".edges", ".el", ".txt", ".tsv", ".csv", ".ssv", ".dat", ".ncol", ".wel", ".graphs"),
+    ),
+    "graphml": ("graphml", (".graphml", ".xml")),
+    "gexf": ("gexf", (".gexf",)),
+    "gml": ("gml", (".gml",)),
+    "pajek": ("pajek", (".net", ".paj", ".pajek")),
+    "metis": ("metis", (".graph", ".metis")),
+    "matrix-market": ("matrix_market", (".mtx", ".mm")),
+    "npz": ("npz", (".npz",)),
+    "parquet": ("parquet", (".parquet", ".pq")),
+    "pyg": ("pyg", (".pt", ".pth")),
+}
+_BY_SUFFIX = {suffix: name for name, (_, suffixes) in FORMATS.items() for suffix in suffixes}
+_BEGINNINGS = (
+    (b"PAR1", "parquet"),
+    (b"%%matrixmarket", "matrix-market"),
+    (b"*vertices", "pajek"),
+    (b"*network", "pajek"),
+    (b"graph [", "gml"),
+    (b"graph\n[", "gml"),
+    (b"creator ", "gml"),
+)
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"graphclust.io.{FORMATS[name][0]}")
+
+
+def format_of(name: str) -> str | None:
+    """Return the format that a file's name tells, or None.
+
+    Examples
+    --------
+    >>> format_of("polblogs.gml.gz"), format_of("graph")
+    ('gml', None)
+    """
+    return _BY_SUFFIX.get(suffix_of(name))
+
+
+def _sniff_format(source: Source) -> str:
+    """Tell a format by the first bytes; an edge list where nothing speaks against it."""
+    head = source.data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    low = head.lower()
+    if low.startswith(b"<"):
+        return "gexf" if b"<gexf" in low else "graphml"
+    if head.startswith(b"PK\x03\x04"):
+        return "npz" if b".npy" in head else "pyg"
+    return next((name for mark, name in _BEGINNINGS if low.startswith(mark.lower())), "edgelist")
+
+
+def _tell(graph: Graph) -> list[str]:
+    """Say what was merged, dropped or kept on the way from the file to the graph."""
+    notes = []
+    if merged := graph.meta.get("merged_edges"):
+        notes.append(f"merged {merged:,} parallel edges: their weights were added up")
+    if dropped := graph.meta.get("dropped_edges"):
+        notes.append(f"dropped {dropped:,} edges of weight 0; their nodes are kept")
+    if graph.num_self_loops:
+        notes.append(f"kept {graph.num_self_loops:,} self-loops")
+    return notes
+
+
+def read_graph(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    directed: bool | None = None,
+    weights: bool | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    comment: str | None = None,
+    encoding: str | None = None,
+) -> Graph:
+    """Read a graph from a file in any supported format.
+
+    What had to be guessed or changed is logged (logger "graphclust", level INFO) and kept in `graph.meta["notes"]`;
+    `graph.meta["source"]` is the file's name and `graph.meta["sha256"]` the checksum of its bytes as they lie on disk.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        A file, perhaps compressed (.gz .bz2 .xz .zst); "-" is standard input; "data:NAME" a data set by its name.
+    format : str, optional
+        A key of `FORMATS`; told by the file's name, else by its first bytes.
+    directed, weights : bool, optional
+        Override what the file says; `weights=False` lets every edge count 1.
+    delimiter, header, comment, encoding
+        Edge lists only: see `graphclust.io.edgelist.sniff`.
+
+    Returns
+    -------
+    Graph
+
+    Raises
+    ------
+    DataError
+        The file cannot be read; names the file and, in textual formats, the line.
+    UsageError
+        Unknown format, or an option for edge lists with another format.
+
+    Examples
+    --------
+    >>> read_graph("data:karate")
+    Graph(34 nodes, 78 edges)
+    """
+    name = os.fspath(path)
+    if name.startswith("data:"):
+        from graphclust import datasets
+
+        name = os.fspath(datasets.path(name.removeprefix("data:")))
+    if format is not None and format not in FORMATS:
+        raise UsageError(f"no format is called {format!r}; known: {', '.join(FORMATS)}")
+    source = open_source(name)
+    kind = format or format_of(source.name) or _sniff_format(source)
+    if not source.data.strip():
+        raise source.error("the file is empty")
+    options: dict[str, Any] = {"directed": directed, "weights": weights}
+    dialect = {"delimiter": delimiter, "header": header, "comment": comment, "encoding": encoding}
+    if kind == "edgelist":
+        options.update(dialect)
+    elif given := [key for key, value in dialect.items() if value is not None]:
+        raise UsageError(f"{', '.join(given)}: only for edge lists, and {source.name} is read as {kind}")
+    graph: Graph = _module(kind).read(source, **options)
+    source.notes.extend(_tell(graph))
+    for note in source.notes:
+        logger.info("%s: %s", source.name, note)
+    graph.meta |= {
+        "source": source.name,
+        "format": kind,
+        "sha256": source.sha256,
+        "notes": tuple(source.notes),
+    }
+    return graph
+
+
+def write_graph(
+    graph: Graph,
+    stream: BinaryIO,
+    *,
+    format: str,
+    attributes: Mapping[str, Sequence[Any]] | None = None,
+) -> list[str]:
+    """Write a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+    stream : binary file
+        Gets the whole file; writing it atomically is the caller's business (`graphclust.io.files.replacing`).
+    format : str
+        A key of `FORMATS`.
+    attributes : mapping of str to sequence, optional
+        Attributes of the nodes, in the order of `graph.nodes`, for the formats that have a place for them.
+
+    Returns
+    -------
+    list of str
+        What the format could not hold.
+
+    Raises
+    ------
+    UsageError
+        Unknown format, or attributes in a format without a place for them.
+    DataError
+        The format cannot hold this graph at all.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"no format is called {format!r}; known: {', '.join(FORMATS)}")
+    module = _module(format)
+    module.write(graph, stream, attributes)
+    lost = []
+    if not module.KEEPS_IDS and not isinstance(graph._ids, range):
+        lost.append(f"{format} has no place for node ids: nodes are numbered in their order")
+    if format in ("edgelist", "parquet"):
+        isolated = graph.num_nodes - len({*graph.source.tolist(), *graph.target.tolist()})
+        if isolated:
+            lost.append(f"{format} has no place for isolated nodes: {isolated:,} are lost")
+    return lost

@@ -6,7 +6,7 @@ import bz2
 import codecs
 import errno
 import gzip
-import logging
+import hashlib
 import lzma
 import os
 import stat
@@ -18,9 +18,7 @@ from typing import Any
 from graphclust.errors import DataError
 from graphclust.resources import require_memory
 
-__all__ = ["Source", "open_source", "split_lines"]
-
-logger = logging.getLogger("graphclust")
+__all__ = ["Source", "open_source", "shorten", "split_lines", "suffix_of"]
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _COMPRESSED = {".gz", ".bz2", ".xz", ".zst"}
@@ -31,7 +29,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b")) + b"\x7f"
+_PRINTABLE = bytes(set(range(256)) - set(range(32)) - {127}) + b"\t\n\v\f\r\x1a\x1b"
 
 
 @dataclass
@@ -46,6 +44,8 @@ class Source:
         Decompressed content.
     suffix : str
         Last extension of the name without the compression's, lower case: ".gml" of "polblogs.gml.gz".
+    sha256 : str
+        Checksum of the bytes before decompression, hexadecimal.
     notes : list of str
         Decisions taken while reading, in order; `read_graph` shows them and keeps them in `graph.meta["notes"]`.
     """
@@ -53,6 +53,7 @@ class Source:
     name: str
     data: bytes
     suffix: str = ""
+    sha256: str = ""
     notes: list[str] = field(default_factory=list)
 
     def note(self, text: str) -> None:
@@ -63,31 +64,39 @@ class Source:
         """Return (not raise) the error that names this file and, if given, the line, counted from 1."""
         return DataError(message, self.name, line)
 
-    def text(self, encoding: str | None = None) -> str:
-        """Decode the content: byte order mark, else UTF-8, else Latin-1 (noted).
+    def utf8(self, encoding: str | None = None) -> bytes:
+        """Return the content as UTF-8 without byte order mark; copies only what is in another encoding.
+
+        What it is in: the encoding asked for, else that of its byte order mark, else UTF-8, else Latin-1 (noted).
 
         Raises
         ------
         DataError
             The content is binary, or not in the encoding asked for or announced by its byte order mark.
         """
-        bom, announced = next(((mark, name) for mark, name in _BOMS if self.data.startswith(mark)), (b"", None))
+        bom, announced = next(((mark, name) for mark, name in _BOMS if self.data.startswith(mark)), (b"", "utf-8"))
+        body = self.data[len(bom) :] if bom else self.data
         wanted = encoding or announced
-        body = self.data.removeprefix(bom)
-        if wanted is None or announced == "utf-8":
-            control = body[: 1 << 20].translate(None, delete=bytes(set(range(256)) - set(_CONTROL)))
-            if control:
-                raise self.error("this is a binary file, not text")
         try:
-            return body.decode(wanted or "utf-8")
+            if codecs.lookup(wanted).name == "utf-8":
+                if b"\0" in body or body[: 1 << 20].translate(None, delete=_PRINTABLE):
+                    raise self.error("this is a binary file, not text")
+                if not body.isascii():
+                    body.decode()
+                return body
+            return body.decode(wanted).encode()
         except LookupError:
             raise self.error(f"there is no encoding named {wanted}") from None
-        except UnicodeDecodeError as error:
-            if wanted is not None:
-                line = body[: error.start].count(b"\n") + 1
-                raise self.error(f"not {wanted} text: {error.reason}", line) from None
-        self.note("not UTF-8: read as Latin-1 (--encoding overrides)")
-        return body.decode("latin-1")
+        except UnicodeError as error:
+            if encoding is None and announced == "utf-8" and not bom:
+                self.note("not UTF-8: read as Latin-1 (--encoding overrides)")
+                return body.decode("latin-1").encode()
+            start = error.start if isinstance(error, UnicodeDecodeError) else 0
+            raise self.error(f"not {wanted} text ({error})", body[:start].count(b"\n") + 1) from None
+
+    def text(self, encoding: str | None = None) -> str:
+        """Return the content as a string; see `utf8`."""
+        return self.utf8(encoding).decode()
 
 
 def split_lines(text: str) -> list[str]:
@@ -154,7 +163,7 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         raise DataError(reason, name) from None
     except ValueError:  # a NUL in the name
         raise DataError("no such file", name.replace("\0", "\\0")) from None
-    return Source(name, _decompress(data, name), suffix_of(name))
+    return Source(name, _decompress(data, name), suffix_of(name), hashlib.sha256(data).hexdigest())
 
 
 def suffix_of(name: str) -> str:

@@ -1,0 +1,681 @@
+"""Edge lists: a line an edge, two ids and perhaps a weight, in whatever dialect the file is written.
+
+`sniff` looks at the first lines and settles the dialect: separator, header, columns, weights. A well-formed file then
+goes through Arrow's parser at some ten million edges a second; whatever that parser does not take exactly as it
+stands goes through `_parse_lines`, which is slower, understands everything, and names the line of each error.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from graphclust.errors import DataError, UsageError
+from graphclust.graph import DecimalIds, FloatArray, Graph, IntArray
+from graphclust.io.header import edge_columns
+from graphclust.io.source import Source, shorten, split_lines
+
+__all__ = ["KEEPS_IDS", "Dialect", "read", "sniff", "write"]
+
+KEEPS_IDS = True
+
+_SAMPLE_BYTES = 1 << 20
+_SAMPLE_LINES = 200
+_DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar", " ": "space", None: "white space"}
+_SPELT = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}
+_TOKEN = re.compile(r'"((?:[^"]|"")*)"(?=\s|$)|(\S+)')
+_KONECT = {"sym": False, "asym": True}  # the first line of KONECT's files: % sym unweighted
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the lines of an edge list are to be understood.
+
+    Attributes
+    ----------
+    delimiter : str or None
+        One character, or None for any run of white space.
+    n_columns : int
+        Columns that every line must have.
+    columns : tuple of int
+        Positions of source, target and, where edges are weighted, weight.
+    header : tuple of str or None
+        The fields of the header line.
+    comments : tuple of str
+        Beginnings of the lines to skip.
+    dicts : bool
+        Third column is a Python dict of attributes, as `networkx.write_edgelist` writes it.
+    directed : bool
+    """
+
+    delimiter: str | None
+    n_columns: int
+    columns: tuple[int, ...]
+    header: tuple[str, ...] | None
+    comments: tuple[str, ...]
+    dicts: bool
+    directed: bool
+
+    @property
+    def weighted(self) -> bool:
+        """Whether a column holds weights."""
+        return len(self.columns) == 3
+
+
+@dataclass
+class _Edges:
+    """What a parser returns: ids in canonical order, positions of the ends in them, weights."""
+
+    ids: Sequence[Hashable]
+    source: IntArray
+    target: IntArray
+    weight: FloatArray | None
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+# ---------------------------------------------------------------- splitting and sniffing
+
+
+def _split_quoted(line: str, delimiter: str) -> list[str]:
+    fields = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True))
+    return [value.strip() for value in fields]
+
+
+def _splitter(delimiter: str | None) -> Callable[[str], list[str]]:
+    """Return the function that cuts a line into its fields; quotes count only at the beginning of a field."""
+    if delimiter is None:
+
+        def split(line: str) -> list[str]:
+            if '"' not in line:
+                return line.split()
+            return [bare if bare else quoted.replace('""', '"') for quoted, bare in _TOKEN.findall(line)]
+    else:
+
+        def split(line: str) -> list[str]:
+            if '"' not in line:
+                return [value.strip() for value in line.split(delimiter)]
+            return _split_quoted(line, delimiter)
+
+    return split
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text
+
+
+def _sample(data: bytes, comments: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Return the leading comment lines, and the first lines that hold data."""
+    cut = data[:_SAMPLE_BYTES]
+    if len(data) > _SAMPLE_BYTES and (end := cut.rfind(b"\n")) > 0:
+        cut = cut[:end]
+    elif len(data) > _SAMPLE_BYTES:  # one line longer than the sample
+        cut = data[: end if (end := data.find(b"\n")) > 0 else len(data)]
+    leading: list[str] = []
+    lines: list[str] = []
+    for line in split_lines(cut.decode(errors="replace")):
+        text = line.strip()
+        if text and comments and text.startswith(comments):
+            if not lines:
+                leading.append(text)
+        elif text:
+            lines.append(text)
+            if len(lines) == _SAMPLE_LINES:
+                break
+    return leading, lines
+
+
+def _rows(lines: Sequence[str], delimiter: str | None) -> list[list[str]]:
+    split = _splitter(delimiter)
+    rows = []
+    for line in lines:
+        try:
+            rows.append(split(line))
+        except csv.Error:
+            rows.append([])
+    return rows
+
+
+def _has_dicts(lines: Sequence[str]) -> bool:
+    tails = [line.split(None, 2)[2:] for line in lines]
+    return all(tail and tail[0].startswith("{") and tail[0].endswith("}") for tail in tails)
+
+
+def _names(row: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether a first row names the columns of the rest."""
+    found = edge_columns(row)
+    if found is not None:  # a word that comes back as an id was an id in the first row too
+        ends = found[:2]
+        ids = {other[i] for other in rest for i in ends if i < len(other)}
+        return not any(row[i] in ids for i in ends)
+    values = [value for other in rest for value in other[:2]]
+    return bool(values) and len(row) >= 2 and not any(map(_is_number, row)) and all(v.isdecimal() for v in values)
+
+
+def _named_by_comment(leading: Sequence[str], n_columns: int) -> tuple[int, int, int | None] | None:
+    """Look for column names in the last comment line before the data."""
+    names = leading[-1].lstrip("#% ").split() if leading else []
+    return edge_columns(names) if len(names) == n_columns else None
+
+
+def _numeric(rows: Sequence[Sequence[str]], column: int) -> bool:
+    """Whether at least half of the rows have a number in a column."""
+    values = [row[column] for row in rows if len(row) > column]
+    return 2 * sum(map(_is_number, values)) >= max(len(values), 1)
+
+
+def _usual_size(rows: Sequence[Sequence[str]]) -> tuple[int, float]:
+    """Return the number of columns that most rows have, and their share."""
+    size, count = max(Counter(map(len, rows)).items(), key=lambda item: (item[1], item[0] in (2, 3), item[0]))
+    return size, count / len(rows)
+
+
+def _plausibility(lines: Sequence[str], delimiter: str | None, leading: Sequence[str]) -> float:
+    """Say how well a separator explains the lines: the share that it cuts into one sensible number of columns."""
+    rows = _rows(lines, delimiter)
+    size, share = _usual_size(rows)
+    if size < 2:
+        return 0.0
+    header = _names(rows[0], rows[1:])
+    body = [row for row in rows[header:] if len(row) == size]
+    if any(not row[0] or not row[1] for row in body):
+        return 0.01 * share
+    if header or _named_by_comment(leading, size) is not None or size == 2:
+        return share
+    return share if size == 3 and _numeric(body, 2) else 0.1 * share
+
+
+def _choose_delimiter(lines: Sequence[str], leading: Sequence[str]) -> str | None:
+    candidates = ("\t", ";", ",", "|", None)
+    scores = [_plausibility(lines, delimiter, leading) for delimiter in candidates]
+    return candidates[scores.index(max(scores))] if max(scores) > 0 else None
+
+
+def _direction(leading: Sequence[str], header: Sequence[str] | None, row: Sequence[str]) -> bool:
+    """Say whether the comments before the data, or Gephi's column Type, call the graph directed."""
+    for line in leading:
+        words = re.findall(r"[a-z]+", line.lower())
+        if "undirected" in words:
+            return False
+        if "directed" in words:
+            return True
+        if line.startswith("%") and words and words[0] in _KONECT:
+            return _KONECT[words[0]]
+    if header is not None:
+        low = [name.lower() for name in header]
+        if "type" in low and low.index("type") < len(row):
+            return row[low.index("type")].lower() == "directed"
+    return False
+
+
+def sniff(
+    source: Source,
+    data: bytes,
+    *,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    weights: bool | None = None,
+    comment: str | None = None,
+    directed: bool | None = None,
+) -> Dialect:
+    """Settle the dialect of an edge list from its first lines; what is given is not guessed.
+
+    Parameters
+    ----------
+    source : Source
+        Takes the notes.
+    data : bytes
+        UTF-8 text.
+    delimiter : str, optional
+        One character, or "tab", "comma", "semicolon", "bar", "space" or "whitespace" (any run of it).
+    header : bool, optional
+        Whether the first line of data names the columns.
+    weights : bool, optional
+        Whether the third column, or the one named weight, holds weights.
+    comment : str, optional
+        Beginning of comment lines, "none" for none; "#" and "%" by default.
+    directed : bool, optional
+
+    Raises
+    ------
+    DataError
+        No line holds data, or the columns of the ends cannot be told.
+    UsageError
+        A delimiter of several characters.
+    """
+    comments = ("#", "%") if comment is None else () if comment in ("", "none") else (comment,)
+    leading, lines = _sample(data, comments)
+    if not lines:
+        if leading:
+            raise source.error("every line is a comment (--comment none reads them as data)")
+        raise source.error("the file is empty")
+    chosen: str | None
+    if delimiter is None:
+        chosen = _choose_delimiter(lines, leading)
+    else:
+        chosen = _SPELT.get(delimiter, delimiter)
+        chosen = None if chosen in ("whitespace", " ", "space") else chosen
+        if chosen is not None and len(chosen) != 1:
+            raise UsageError(
+                f"a delimiter is one character, or {', '.join(_SPELT)}, space or whitespace; not {delimiter!r}"
+            )
+    rows = _rows(lines, chosen)
+    has_header = _names(rows[0], rows[1:]) if header is None else header
+    names = tuple(rows[0]) if has_header else None
+    body = rows[1:] if has_header else rows
+    dicts = chosen is None and _has_dicts(lines[has_header:])
+    if dicts:
+        n_columns = 3
+        columns: tuple[int, ...] = (0, 1) if weights is False else (0, 1, 2)
+    else:
+        n_columns = _usual_size(body or rows)[0]
+        found = edge_columns(names) if names else _named_by_comment(leading, n_columns)
+        if found is None and n_columns > 3:
+            line = data[: data.find(lines[0].encode(errors="replace"))].count(b"\n") + 1
+            hint = "name the columns in a header line: source, target, weight"
+            raise source.error(f"expected 2 or 3 columns, found {n_columns} ({hint})", line)
+        n_columns = max(n_columns, 2)
+        columns = _choose_columns(source, names, body, n_columns, found, weights)
+    if directed is None:
+        directed = _direction(leading, names, body[0] if body else ())
+    return Dialect(chosen, n_columns, columns, names, comments, dicts, directed)
+
+
+def _choose_columns(
+    source: Source,
+    names: Sequence[str] | None,
+    body: Sequence[Sequence[str]],
+    n_columns: int,
+    found: tuple[int, int, int | None] | None,
+    weights: bool | None,
+) -> tuple[int, ...]:
+    """Return the positions of source, target and, if there are weights, weight."""
+    first, second, weight = found or (0, 1, None)
+    others = [i for i in range(n_columns) if i not in (first, second)]
+    if weight is None and others and (weights or (found is None and weights is None and _numeric(body, others[0]))):
+        weight = others[0]
+    if weights is False:
+        weight = None
+    elif weights and weight is None:
+        raise source.error("there is no column of weights")
+    ignored = [names[i] if names and i < len(names) else f"column {i + 1}" for i in others if i != weight]
+    if ignored and weights is None:
+        insist = "" if weight is not None else " (--weights takes the first as weights)"
+        source.note(_shorten(f"ignored: {', '.join(ignored)}") + insist)
+    return (first, second) if weight is None else (first, second, weight)
+
+
+# ---------------------------------------------------------------- the line-by-line parser
+
+
+def _dict_weight(text: str) -> Any:
+    """Return the weight in a networkx attribute dict, 1 where it has none."""
+    attributes = ast.literal_eval(text)
+    if not isinstance(attributes, dict):
+        raise ValueError(text)
+    return attributes.get("weight", 1.0)
+
+
+def _weight_of(text: Any) -> float:
+    """Return a weight, or raise ValueError with what is wrong."""
+    try:
+        value = None if isinstance(text, str) and "_" in text else float(text)  # Python reads 1_000 as 1000
+    except (TypeError, ValueError, OverflowError):
+        value = None
+    if value is None:
+        raise ValueError(f"the weight {shorten(text)} is not a number")
+    if not math.isfinite(value):
+        raise ValueError(f"the weight {text} is not finite")
+    if value < 0:
+        raise ValueError(f"the weight {text} is negative")
+    return value
+
+
+def _data_lines(text: str, dialect: Dialect, skipped: Counter[str]) -> Iterator[tuple[int, str]]:
+    """Yield (line number, line) for the lines that hold edges."""
+    header = None if dialect.header is None else list(dialect.header)
+    split = _splitter(dialect.delimiter)
+    due = header is not None
+    for number, line in enumerate(split_lines(text), 1):
+        stripped = line.strip()
+        if not stripped or stripped == "\x1a":  # DOS end of file
+            continue
+        if dialect.comments and stripped.startswith(dialect.comments):
+            skipped["comment lines"] += 1
+            continue
+        if due:
+            due = False
+            continue
+        if header is not None and stripped[0] == header[0][:1] and split(stripped) == header:
+            skipped["repeated header lines"] += 1
+            continue
+        yield number, stripped if dialect.delimiter != "\t" else line
+
+
+def _parse_lines(source: Source, data: bytes, dialect: Dialect) -> _Edges:
+    split = _splitter(dialect.delimiter)
+    index: dict[str, int] = {}
+    ends: list[int] = []
+    weights: list[float] = []
+    skipped: Counter[str] = Counter()
+    first, second = dialect.columns[:2]
+    n_columns, weighted = dialect.n_columns, dialect.weighted
+    expected = "2 or 3 columns" if n_columns in (2, 3) else f"{n_columns} columns"
+    for number, line in _data_lines(data.decode(), dialect, skipped):
+        try:
+            fields = line.split(None, 2) if dialect.dicts else split(line)
+        except csv.Error as error:
+            raise source.error(f"quotes that do not match ({error})", number) from None
+        while len(fields) > n_columns and not fields[-1]:
+            fields.pop()
+        if len(fields) != n_columns:
+            wanted = f"{n_columns} columns as in the lines before" if len(fields) in (2, 3) else expected
+            raise source.error(f"expected {wanted}, found {len(fields)}", number)
+        if not fields[first] or not fields[second]:
+            raise source.error("an empty node id", number)
+        ends.append(index.setdefault(fields[first], len(index)))
+        ends.append(index.setdefault(fields[second], len(index)))
+        if weighted:
+            try:
+                value: Any = fields[dialect.columns[2]]
+                weights.append(_weight_of(_dict_weight(value) if dialect.dicts else value))
+            except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+                told = str(error) if str(error).startswith("the weight") else f"cannot read {shorten(value)}"
+                raise source.error(told, number) from None
+    ids, position = _sort_ids(list(index))
+    pairs = position[np.array(ends, dtype=np.int64)].reshape(-1, 2)
+    return _Edges(ids, pairs[:, 0], pairs[:, 1], np.array(weights) if weighted else None, skipped)
+
+
+def _sort_ids(ids: list[str]) -> tuple[Sequence[Hashable], IntArray]:
+    """Put ids into canonical order; return them, and the new position of each old one."""
+    order = Graph(ids, *(np.empty(0, dtype=np.int64),) * 2, None, directed=False).canonical_order()
+    position = np.arange(len(ids))
+    if order is None:
+        return ids, position
+    position[order] = np.arange(len(ids))
+    return [ids[i] for i in order.tolist()], position
+
+
+# ---------------------------------------------------------------- the fast parser
+
+
+def _strip_comments(data: bytes, comments: tuple[str, ...], skipped: Counter[str]) -> bytes:
+    marks = tuple(comment.encode() for comment in comments)
+    end = 0
+    while data.startswith(marks, end):  # comments at the top are the rule: step over them without copying
+        skipped["comment lines"] += 1
+        end = data.find(b"\n", end) + 1 or len(data)
+    data = data[end:]
+    # a search for one byte takes no time, one for a line break and a byte ten times as long
+    if any(mark[:1] in data and b"\n" + mark in data for mark in marks):
+        pattern = re.compile(rb"^(?:" + b"|".join(map(re.escape, marks)) + rb")[^\n]*\n?", re.MULTILINE)
+        data, count = pattern.subn(b"", data)
+        skipped["comment lines"] += count
+    return data
+
+
+def _digits(values: IntArray) -> int:
+    """Count the decimal digits of all non-negative integers of an array together."""
+    total, power = len(values), 10
+    top = int(values.max()) if len(values) else 0
+    while power <= top:
+        total += int(np.count_nonzero(values >= power))
+        power *= 10
+    return total
+
+
+def _parse_arrow(data: bytes, dialect: Dialect) -> _Edges | None:
+    """Parse a well-formed file; None where the line-by-line parser has to look."""
+    delimiter = dialect.delimiter
+    if delimiter is None:
+        tabs, spaces = b"\t" in data[:_SAMPLE_BYTES], b" " in data[:_SAMPLE_BYTES]
+        if tabs == spaces or dialect.dicts or b'"' in data:
+            return None
+        delimiter = "\t" if tabs else " "
+    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+        return None
+    if not delimiter.isascii() or b"\x1a" in data[-2:]:
+        return None
+    skipped: Counter[str] = Counter()
+    body = _strip_comments(data, dialect.comments, skipped)
+    if dialect.header is not None:
+        body = body[body.find(b"\n") + 1 or len(body) :]
+    body = body.lstrip(b"\r\n")
+    if not body:
+        return None
+    if not dialect.weighted and dialect.n_columns == 2:
+        edges = _parse_integers(body, delimiter)
+        if edges is not None:
+            edges.skipped = skipped
+            return edges
+    edges = _parse_strings(body, delimiter, dialect)
+    if edges is not None:
+        edges.skipped = skipped
+    return edges
+
+
+def _read_csv(body: bytes, delimiter: str, names: list[str], types: Mapping[str, Any], quoted: bool) -> Any:
+    """Run Arrow's parser; None where it refuses."""
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    try:
+        return pc.read_csv(
+            pa.BufferReader(body),
+            read_options=pc.ReadOptions(column_names=names, block_size=1 << 22),
+            parse_options=pc.ParseOptions(delimiter=delimiter, quote_char='"' if quoted else False),
+            convert_options=pc.ConvertOptions(column_types=types, null_values=[], include_columns=list(types)),
+        )
+    except (pa.ArrowException, ValueError):
+        return None
+
+
+def _parse_integers(body: bytes, delimiter: str) -> _Edges | None:
+    """Parse two columns of plain decimal integers.
+
+    Arrow would also take 007 for 7. That each id is spelt the one way that counts is proved by arithmetic: the digits
+    of all values, the separators and the line ends must add up to the length of the file.
+    """
+    import pyarrow as pa
+
+    if not body[:1].isdigit():
+        return None
+    table = _read_csv(body, delimiter, ["s", "t"], {"s": pa.int64(), "t": pa.int64()}, quoted=False)
+    if table is None or not len(table):
+        return None
+    source, target = (table[name].to_numpy() for name in ("s", "t"))
+    top = int(max(source.max(), target.max()))
+    if min(source.min(), target.min()) < 0:
+        return None
+    line_end = 2 if b"\r\n" in body[:_SAMPLE_BYTES] else 1
+    endings = len(source) * line_end - (0 if body.endswith(b"\n") else line_end)
+    if len(body) != _digits(source) + _digits(target) + len(source) + endings:
+        return None
+    if top < 8 * len(source) + 1024:
+        seen = np.zeros(top + 1, dtype=bool)
+        seen[source] = True
+        seen[target] = True
+        values = np.flatnonzero(seen)
+        position = np.cumsum(seen) - 1
+        source, target = position[source], position[target]
+    else:
+        values, inverse = np.unique(np.concatenate((source, target)), return_inverse=True)
+        source, target = inverse[: len(source)], inverse[len(source) :]
+    return _Edges(DecimalIds(values), source, target, None)
+
+
+def _parse_strings(body: bytes, delimiter: str, dialect: Dialect) -> _Edges | None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = [f"c{i}" for i in range(dialect.n_columns)]
+    types: dict[str, Any] = {names[i]: pa.string() for i in dialect.columns[:2]}
+    if dialect.weighted:
+        types[names[dialect.columns[2]]] = pa.float64()
+    table = _read_csv(body, delimiter, names, types, quoted=b'"' in body)
+    if table is None or not len(table):
+        return None
+    weight = None
+    if dialect.weighted:
+        weight = table[names[dialect.columns[2]]].to_numpy()
+        if not (np.isfinite(weight).all() and (weight >= 0).all()):
+            return None
+    first, second = (table[names[i]] for i in dialect.columns[:2])
+    header = dialect.header
+    if (
+        header is not None
+        and pc.any(
+            pc.and_(pc.equal(first, header[dialect.columns[0]]), pc.equal(second, header[dialect.columns[1]]))
+        ).as_py()
+    ):
+        return None
+    both = pa.chunked_array([*first.chunks, *second.chunks], type=pa.string()).combine_chunks()
+    encoded = both.dictionary_encode()
+    ids = encoded.dictionary
+    odd = r"^$|^\s|\s$" if dialect.delimiter is not None else r"^$|\s"
+    if pc.any(pc.match_substring_regex(ids, odd)).as_py():
+        return None
+    codes = encoded.indices.to_numpy().astype(np.int64)
+    order, values = _canonical_strings(ids)
+    position = np.empty(len(ids), dtype=np.int64)
+    position[order] = np.arange(len(ids))
+    codes = position[codes]
+    return _Edges(values, codes[: len(first)], codes[len(first) :], weight)
+
+
+def _canonical_strings(ids: Any) -> tuple[IntArray, Sequence[Hashable]]:
+    """Return the canonical order of an Arrow array of distinct strings, and the strings in it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    decimal = pc.match_substring_regex(ids, r"^(0|-?[1-9][0-9]{0,16})$")
+    if pc.all(decimal).as_py():
+        numbers = ids.cast(pa.int64()).to_numpy()
+        order = np.argsort(numbers)
+        return order, DecimalIds(numbers[order])
+    if not pc.any(decimal).as_py():
+        order = pc.array_sort_indices(ids).to_numpy().astype(np.int64)
+        return order, ids.take(pa.array(order)).to_pylist()
+    strings = ids.to_pylist()
+    sorted_ids, position = _sort_ids(strings)
+    return np.argsort(position), sorted_ids
+
+
+# ---------------------------------------------------------------- reading and writing
+
+
+def _describe(dialect: Dialect) -> str:
+    named = f"a header ({', '.join(dialect.header)})" if dialect.header else "no header"
+    weight = "no weights"
+    if dialect.weighted:
+        weight = "weights in the attributes" if dialect.dicts else f"weights in column {dialect.columns[2] + 1}"
+    kind = "directed" if dialect.directed else "undirected"
+    separator = _DELIMITERS.get(dialect.delimiter, repr(dialect.delimiter))
+    return f"edge list: separated by {separator}, {_shorten(named)}, {weight}, {kind}"
+
+
+def _shorten(text: str, width: int = 80) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def read(
+    source: Source,
+    *,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    weights: bool | None = None,
+    comment: str | None = None,
+    directed: bool | None = None,
+    encoding: str | None = None,
+) -> Graph:
+    """Read an edge list. Ids are strings; nodes come in canonical order; parallel edges add up.
+
+    Parameters
+    ----------
+    source : Source
+    delimiter, header, weights, comment, directed
+        See `sniff`.
+    encoding : str, optional
+        Text encoding; found out by default.
+
+    Returns
+    -------
+    Graph
+
+    Raises
+    ------
+    DataError
+        With the line: a wrong number of columns, an empty id, a weight that is no finite non-negative number.
+    """
+    data = source.utf8(encoding)
+    dialect = sniff(
+        source, data, delimiter=delimiter, header=header, weights=weights, comment=comment, directed=directed
+    )
+    source.note(_describe(dialect))
+    edges = _parse_arrow(data, dialect)
+    if edges is None:
+        edges = _parse_lines(source, data, dialect)
+    if not len(edges.source):
+        raise source.error("there is no edge in the file")
+    for what, count in edges.skipped.items():
+        insist = " (--comment none reads them)" if what == "comment lines" else ""
+        source.note(f"skipped {count:,} {what}{insist}")
+    if (
+        edges.weight is not None
+        and len(edges.weight) > 1
+        and bool(((edges.weight > 1e8) & (edges.weight < 4e9) & (edges.weight % 1 == 0)).all())
+    ):
+        source.note("the weights look like times in seconds since 1970 (--no-weights ignores them)")
+    return Graph.from_edges(
+        edges.source, edges.target, edges.weight, nodes=edges.ids, directed=dialect.directed, is_canonical=True
+    )
+
+
+def _quote(node: Any) -> str:
+    text = str(node)
+    if not text or text[0] in '#%"' or text != text.strip() or any(c in text for c in "\t\n\r"):
+        if "\n" in text or "\r" in text:
+            raise DataError(f"an edge list cannot hold the id {shorten(text)}: it has a line break")
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:
+    """Write a tab-separated edge list with a comment line that names the columns.
+
+    Isolated nodes have no place in an edge list: they are lost, which `write_graph` says.
+
+    Raises
+    ------
+    UsageError
+        Node attributes are asked for.
+    DataError
+        An id has a line break.
+    """
+    if attributes:
+        raise UsageError("an edge list has no place for attributes of nodes")
+    kind = "Directed" if graph.directed else "Undirected"
+    columns = "source\ttarget" + ("\tweight" if graph.is_weighted else "")
+    out = io.StringIO()
+    out.write(f"# {kind} graph: {graph.num_nodes} nodes, {graph.num_edges} edges\n# {columns}\n")
+    names = [_quote(node) for node in graph.nodes]
+    source, target = ([names[i] for i in end.tolist()] for end in (graph.source, graph.target))
+    if graph.weight is None:
+        out.writelines(f"{u}\t{v}\n" for u, v in zip(source, target, strict=True))
+    else:
+        weights = (repr(w).removesuffix(".0") for w in graph.weight.tolist())
+        out.writelines(f"{u}\t{v}\t{w}\n" for u, v, w in zip(source, target, weights, strict=True))
+    stream.write(out.getvalue().encode())
