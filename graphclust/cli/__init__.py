@@ -1,1 +1,66 @@
-"""The command line: one file a subcommand."""
+"""The command line: one file a subcommand, thin: parse, call one function, print.
+
+Results go to standard output, everything else to stderr. Heavy modules are imported inside the commands, so that
+`graphclust --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from graphclust import __version__
+from graphclust.cli.common import command
+from graphclust.cli.compare import compare
+from graphclust.cli.convert import convert
+from graphclust.cli.data import data
+from graphclust.cli.detect import detect
+from graphclust.cli.evaluate import evaluate
+from graphclust.cli.generate import generate
+from graphclust.cli.methods import methods
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    name="graphclust",
+    help="Find communities in graphs, and say how sure they are.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _body in (detect, evaluate, compare, convert, methods):
+    app.command()(command(_body))
+app.add_typer(data, name="data")
+app.add_typer(generate, name="generate")
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"graphclust {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command line on `argv`; return the exit status."""
+    try:
+        app(args=list(argv), prog_name="graphclust", standalone_mode=True)
+    except SystemExit as stop:
+        code = stop.code
+        if code is None or isinstance(code, int):
+            return code or 0
+        print(code, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0

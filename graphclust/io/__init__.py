@@ -71,15 +71,19 @@ def _sniff_format(source: Source) -> str:
     return next((name for mark, name in _BEGINNINGS if low.startswith(mark.lower())), "edgelist")
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _tell(graph: Graph) -> list[str]:
     """Say what was merged, dropped or kept on the way from the file to the graph."""
     notes = []
     if merged := graph.meta.get("merged_edges"):
-        notes.append(f"merged {merged:,} parallel edges: their weights were added up")
+        notes.append(f"merged {_count(merged, 'parallel edge')}: their weights were added up")
     if dropped := graph.meta.get("dropped_edges"):
-        notes.append(f"dropped {dropped:,} edges of weight 0; their nodes are kept")
+        notes.append(f"dropped {_count(dropped, 'edge')} of weight 0; the nodes are kept")
     if graph.num_self_loops:
-        notes.append(f"kept {graph.num_self_loops:,} self-loops")
+        notes.append(f"kept {_count(graph.num_self_loops, 'self-loop')}")
     return notes
 
 

@@ -1,0 +1,22 @@
+"""Entry point of the command line: `graphclust` and `python -m graphclust`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status: 0 done, 1 bad data, 2 usage, 130 interrupted."""
+    try:
+        from graphclust.cli import run
+
+        return run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:  # while the command line itself was being imported
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

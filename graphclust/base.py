@@ -1,0 +1,208 @@
+"""What all methods share: scikit-learn's estimator contract over graphs.
+
+A method is a class with an `__init__` that only stores its parameters and a `_fit(graph)` that returns labels. The
+base class turns whatever the caller has into a `Graph`, refuses what the method cannot do, works on the canonical
+order of the nodes, numbers the communities by size and brings everything back into the caller's order.
+
+scikit-learn's own `BaseEstimator` would do, but importing it takes longer than most runs of a method; `clone`,
+`get_params`, pipelines and `is_clusterer` work with these classes as with its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from graphclust.errors import UsageError
+from graphclust.graph import FloatArray, Graph, IntArray, as_graph
+from graphclust.metrics import rank_labels
+from graphclust.resources import require_memory
+
+__all__ = ["Fit", "GraphEstimator", "check_seed"]
+
+
+@dataclass
+class Fit:
+    """What `_fit` returns.
+
+    Attributes
+    ----------
+    labels : ndarray of int64, shape (n_nodes,)
+        Any distinct numbers for distinct communities.
+    confidence : ndarray of float64, shape (n_nodes,), or None
+        Posterior probability that a node's label is right.
+    """
+
+    labels: IntArray
+    confidence: FloatArray | None = None
+
+
+def check_seed(random_state: Any) -> int:
+    """Turn scikit-learn's `random_state` (None, an integer, a NumPy generator) into a seed below 2**31.
+
+    Raises
+    ------
+    UsageError
+        Anything else, or a negative integer.
+    """
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31))
+    if isinstance(random_state, int | np.integer) and random_state >= 0:
+        return int(random_state) % 2**31
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    raise UsageError(f"random_state is None, a non-negative integer or a NumPy generator, not {random_state!r}")
+
+
+class GraphEstimator:
+    """Base class of the methods.
+
+    Class attributes
+    ----------------
+    name : str
+        Key in `graphclust.METHODS`.
+    summary : str
+        What the method does, in a line.
+    source : str
+        The publication.
+    takes_n_clusters : {"required", "optional", "no"}
+    takes_direction : bool
+        Whether the directions of the edges count; if not, they are dropped with a note.
+
+    Attributes
+    ----------
+    labels_ : ndarray of int64, shape (n_nodes,)
+        0 is the largest community; in the order of the graph's nodes.
+    n_clusters_ : int
+    confidence_ : ndarray of float64, shape (n_nodes,), or None
+    graph_ : Graph
+    notes_ : list of str
+        What was dropped, repaired or decided on the way.
+    seconds_ : float
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    source: ClassVar[str]
+    takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "no"
+    takes_direction: ClassVar[bool] = False
+
+    n_clusters: int | None = None
+    random_state: Any = None
+
+    @classmethod
+    def parameters(cls) -> dict[str, Any]:
+        """Names and defaults of the constructor's parameters."""
+        signature = inspect.signature(cls.__init__)
+        return {name: item.default for name, item in signature.parameters.items() if name != "self"}
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters as given; `deep` is there for scikit-learn."""
+        return {name: getattr(self, name) for name in self.parameters()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters.
+
+        Raises
+        ------
+        UsageError
+            A name that is none of the parameters.
+        """
+        known = self.parameters()
+        for key, value in params.items():
+            if key not in known:
+                raise UsageError(f"{self.name} has no parameter {key!r}; it has {', '.join(known)}")
+            setattr(self, key, value)
+        return self
+
+    def __repr__(self) -> str:
+        changed = [f"{k}={getattr(self, k)!r}" for k, v in self.parameters().items() if getattr(self, k) is not v]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags  # noqa: F401
+
+        return Tags(
+            estimator_type="clusterer", target_tags=TargetTags(required=False), input_tags=InputTags(sparse=True)
+        )
+
+    # ---------------------------------------------------------------- fitting
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Find the communities of a graph.
+
+        Parameters
+        ----------
+        X : Graph or whatever `as_graph` takes
+        y : ignored
+
+        Raises
+        ------
+        UsageError
+            Parameters out of range; a number of communities where the method takes none or needs one.
+        DataError
+            `X` holds no graph.
+        ResourceError
+            The estimate of the memory needed is above what there is.
+        """
+        graph = as_graph(X)
+        start = time.perf_counter()
+        self.notes_: list[str] = []
+        self._check(graph)
+        order = graph.canonical_order()
+        work = graph.canonical()
+        if graph.directed and not self.takes_direction:
+            work = work.undirected()
+            self.notes_.append(f"{self.name} works on undirected graphs: the weights of both directions were added up")
+        require_memory(self.memory(work), f"{self.name} on {work.num_nodes:,} nodes and {work.num_edges:,} edges")
+        fit = self._fit(work) if work.num_nodes else Fit(np.empty(0, dtype=np.int64))
+        labels = rank_labels(np.asarray(fit.labels, dtype=np.int64))
+        self.labels_ = self._restore(labels, order)
+        self.confidence_ = None if fit.confidence is None else self._restore(fit.confidence, order)
+        self.n_clusters_ = int(labels.max(initial=-1)) + 1
+        self.graph_ = graph
+        self.seconds_ = time.perf_counter() - start
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None) -> IntArray:
+        """Fit, and return `labels_`."""
+        labels: IntArray = self.fit(X).labels_
+        return labels
+
+    @staticmethod
+    def _restore(values: Any, order: IntArray | None) -> Any:
+        """Bring values from the canonical order back into the caller's."""
+        if order is None:
+            return values
+        restored = np.empty_like(values)
+        restored[order] = values
+        return restored
+
+    def _check(self, graph: Graph) -> None:
+        k = self.n_clusters
+        if k is None:
+            if self.takes_n_clusters == "required" and graph.num_nodes:
+                raise UsageError(f"{self.name} needs the number of communities: n_clusters (-k)")
+            return
+        if self.takes_n_clusters == "no":
+            raise UsageError(f"{self.name} finds the number of communities itself: it takes no n_clusters (-k)")
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+            raise UsageError(f"n_clusters (-k) is a positive integer, not {k!r}")
+        if k > graph.num_nodes > 0:
+            raise UsageError(
+                f"{k} communities of {graph.num_nodes} nodes: n_clusters (-k) is at most the number of nodes"
+            )
+
+    def memory(self, graph: Graph) -> float:
+        """Estimate the peak of memory that fitting needs beside the graph, in bytes."""
+        return 0.0
+
+    def _fit(self, graph: Graph) -> Fit:
+        """Cluster a graph with at least one node, in canonical order."""
+        raise NotImplementedError

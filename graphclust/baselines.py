@@ -1,0 +1,475 @@
+"""Classical methods, as estimators: Leiden, Louvain, Infomap and label propagation of igraph, and spectral clustering.
+
+What is added to igraph: a seed that fixes the result, weights and directions that are never dropped in silence,
+communities that are checked to be connected (and repaired, with a note), and an exact number of communities.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from graphclust.base import Fit, GraphEstimator, check_seed
+from graphclust.errors import UsageError
+from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.progress import task
+
+if TYPE_CHECKING:
+    import igraph
+
+__all__ = ["Infomap", "LabelPropagation", "Leiden", "Louvain", "Spectral", "connected_parts"]
+
+_igraph_lock = threading.Lock()
+_MAX_SEARCH = 12  # runs of a method in search of a resolution that gives about K communities
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Let igraph draw from a generator of its own, and give it back Python's afterwards: its generator is global."""
+    import igraph as ig
+
+    with _igraph_lock:
+        ig.set_random_number_generator(random.Random(seed))
+        try:
+            yield
+        finally:
+            ig.set_random_number_generator(random)
+
+
+def _to_igraph(graph: Graph) -> tuple[igraph.Graph, list[float] | None]:
+    """Return the bare igraph graph, and its weights."""
+    import igraph as ig
+
+    edges = np.stack((graph.source, graph.target), axis=1)
+    weights = None if graph.weight is None else graph.weight.tolist()
+    return ig.Graph(n=graph.num_nodes, edges=edges, directed=graph.directed), weights
+
+
+def connected_parts(graph: Graph, labels: IntArray) -> IntArray:
+    """Split communities into their (weakly) connected parts.
+
+    Parameters
+    ----------
+    graph : Graph
+    labels : ndarray of int64, shape (n_nodes,)
+
+    Returns
+    -------
+    ndarray of int64, shape (n_nodes,)
+        Contiguous labels of the parts; as many as there are communities if all are connected.
+
+    Examples
+    --------
+    >>> g = Graph.from_edges([0, 2], [1, 3], nodes=4)
+    >>> connected_parts(g, np.zeros(4, dtype=np.int64))
+    array([0, 0, 1, 1])
+    """
+    import scipy.sparse as sp
+    from scipy.sparse.csgraph import connected_components
+
+    inside = labels[graph.source] == labels[graph.target]
+    ends = (graph.source[inside], graph.target[inside])
+    within = sp.coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=(graph.num_nodes,) * 2)
+    return connected_components(within, directed=False)[1].astype(np.int64)
+
+
+class _ClassicalEstimator(GraphEstimator):
+    """Methods of igraph whose communities shall be connected."""
+
+    def memory(self, graph: Graph) -> float:
+        """Bytes of igraph's own copy, six integers an edge and two a node, and of its methods, as much again."""
+        return 8.0 * (16 * graph.num_edges + 12 * graph.num_nodes)
+
+    def _connected(self, graph: Graph, labels: IntArray) -> IntArray:
+        """Repair communities that are not connected."""
+        parts = connected_parts(graph, labels)
+        found, real = (int(x.max(initial=-1)) + 1 for x in (np.unique(labels, return_inverse=True)[1], parts))
+        if real > found:
+            self.notes_.append(f"{self.name} returned communities that are not connected: {found:,} became {real:,}")
+            return parts
+        return labels
+
+
+def _merge_to(graph: Graph, labels: IntArray, k: int) -> IntArray:
+    """Merge communities, best modularity gain first, until k are left.
+
+    Communities without an edge between them are merged only when nothing else is left.
+    """
+    labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    count = int(labels.max()) + 1
+    ends = np.sort(np.stack((labels[graph.source], labels[graph.target])), axis=0)
+    between = ends[0] != ends[1]
+    keys, inverse = np.unique(ends[0][between] * count + ends[1][between], return_inverse=True)
+    weight = np.bincount(inverse, weights=graph.edge_weight[between], minlength=len(keys))
+    volume = np.bincount(labels, weights=graph.degree(), minlength=count).tolist()
+    total = max(sum(volume), 1e-300)
+    links: list[dict[int, float]] = [{} for _ in range(count)]
+    for key, w in zip(keys.tolist(), weight.tolist(), strict=True):
+        i, j = divmod(key, count)
+        links[i][j] = links[j][i] = w
+
+    def gain(i: int, j: int) -> float:
+        excess: float = links[i][j] / total - volume[i] * volume[j] / total**2
+        return 2 * excess
+
+    heap = [(-gain(i, j), i, j) for i in range(count) for j in links[i] if i < j]
+    heapq.heapify(heap)
+    into = list(range(count))
+    alive = count
+    while alive > k:
+        if heap:
+            loss, i, j = heapq.heappop(heap)
+            if into[i] != i or into[j] != j or -loss != gain(i, j):
+                continue
+        else:  # only whole components are left: the two smallest, first ones first
+            i, j = sorted(heapq.nsmallest(2, (c for c in range(count) if into[c] == c), key=lambda c: (volume[c], c)))
+        into[j] = i
+        volume[i] += volume[j]
+        for other, w in links[j].items():
+            del links[other][j]
+            if other != i:
+                links[i][other] = links[other][i] = links[i].get(other, 0.0) + w
+        links[j] = {}
+        for other in links[i]:
+            heapq.heappush(heap, (-gain(i, other), min(i, other), max(i, other)))
+        alive -= 1
+    for c in range(count):  # parents have smaller numbers than their children: one pass resolves every chain
+        into[c] = into[into[c]]
+    return np.array(into, dtype=np.int64)[labels]
+
+
+def _exactly(graph: Graph, k: int, resolution: float, run: Callable[[float], IntArray], notes: list[str]) -> IntArray:
+    """Find exactly k communities: the resolution that gives k or a few more, then merges."""
+    components = int(connected_parts(graph, np.zeros(graph.num_nodes, dtype=np.int64)).max()) + 1
+    if k < components:
+        notes.append(f"the graph has {components:,} components: with k = {k:,} some communities are not connected")
+    low, high = 0.0, np.inf
+    best: IntArray = np.arange(graph.num_nodes)
+    best_count, best_resolution = graph.num_nodes, np.inf
+    gamma = resolution
+    with task(f"search for {k} communities", _MAX_SEARCH) as advance:
+        for _ in range(_MAX_SEARCH):
+            labels = run(gamma)
+            count = len(np.unique(labels))
+            if k <= count < best_count or (count == k and best_count != k):
+                best, best_count, best_resolution = labels, count, gamma
+            if count == k or max(k, components) == best_count:
+                break
+            low, high = (gamma, high) if count < k else (low, gamma)
+            gamma = 2 * gamma if high == np.inf else high / 2 if low == 0 else (low * high) ** 0.5
+            advance()
+    notes.append(
+        f"k = {k:,}: {best_count:,} communities at resolution {best_resolution:.4g}"
+        + (f", merged to {k:,} by modularity" if best_count > k else "")
+    )
+    return best if best_count == k else _merge_to(graph, best, k)
+
+
+class Leiden(_ClassicalEstimator):
+    """Leiden algorithm (Traag, Waltman & van Eck 2019) for modularity or the constant Potts model, by igraph.
+
+    Parameters
+    ----------
+    n_clusters : int, optional
+        Exact number of communities: the resolution is searched, what is left over is merged by modularity.
+    objective : {"modularity", "cpm"}
+    resolution : float
+        Larger values give more, smaller communities. For "cpm" it is the density that a community must exceed.
+    n_iterations : int
+        At most so many iterations; it stops when one changes nothing. -1: until then, however long it takes.
+    beta : float
+        Randomness of the refinement.
+    random_state : int, Generator or None
+
+    Examples
+    --------
+    >>> Leiden(random_state=0).fit([(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (4, 5), (3, 5)]).labels_
+    array([0, 0, 0, 1, 1, 1])
+    """
+
+    name: ClassVar[str] = "leiden"
+    summary: ClassVar[str] = "modularity or constant Potts model, connected communities"
+    source: ClassVar[str] = "Traag, Waltman & van Eck 2019"
+    takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
+    takes_direction: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        n_clusters: int | None = None,
+        *,
+        objective: str = "modularity",
+        resolution: float = 1.0,
+        n_iterations: int = 10,
+        beta: float = 0.01,
+        random_state: Any = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.objective = objective
+        self.resolution = resolution
+        self.n_iterations = n_iterations
+        self.beta = beta
+        self.random_state = random_state
+
+    def _fit(self, graph: Graph) -> Fit:
+        if self.objective not in ("modularity", "cpm"):
+            raise UsageError(f"objective is modularity or cpm, not {self.objective!r}")
+        _check_resolution(self.resolution)
+        import igraph as ig
+
+        seed = check_seed(self.random_state)
+        ig_graph, weights = _to_igraph(graph)
+
+        def run(resolution: float) -> IntArray:
+            membership: list[int] | None = None
+            limit = self.n_iterations
+            done = 0
+            with _seeded(seed), task("leiden", limit if limit > 0 else None) as advance:
+                while done != limit:
+                    found, _ = ig.GraphBase.community_leiden(
+                        ig_graph,
+                        edge_weights=weights,
+                        resolution=resolution,
+                        normalize_resolution=self.objective == "modularity",
+                        beta=self.beta,
+                        initial_membership=membership,
+                        n_iterations=1,
+                    )
+                    done += 1
+                    advance()
+                    if found == membership:
+                        break
+                    membership = found
+            return np.array(membership, dtype=np.int64)
+
+        if self.n_clusters is not None:
+            return Fit(_exactly(graph, int(self.n_clusters), self.resolution, run, self.notes_))
+        return Fit(self._connected(graph, run(self.resolution)))
+
+
+def _check_resolution(resolution: float) -> None:
+    if not isinstance(resolution, int | float) or not 0 <= resolution < np.inf:
+        raise UsageError(f"resolution is a finite number, not negative; not {resolution!r}")
+
+
+class Louvain(_ClassicalEstimator):
+    """Louvain algorithm (Blondel et al. 2008) for modularity, by igraph.
+
+    Parameters
+    ----------
+    n_clusters : int, optional
+        Exact number of communities, as in `Leiden`.
+    resolution : float
+    random_state : int, Generator or None
+
+    Examples
+    --------
+    >>> Louvain(random_state=0).fit([(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (4, 5), (3, 5)]).labels_
+    array([0, 0, 0, 1, 1, 1])
+    """
+
+    name: ClassVar[str] = "louvain"
+    summary: ClassVar[str] = "modularity, greedy moves and aggregation"
+    source: ClassVar[str] = "Blondel, Guillaume, Lambiotte & Lefebvre 2008"
+    takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
+
+    def __init__(self, n_clusters: int | None = None, *, resolution: float = 1.0, random_state: Any = None) -> None:
+        self.n_clusters = n_clusters
+        self.resolution = resolution
+        self.random_state = random_state
+
+    def _fit(self, graph: Graph) -> Fit:
+        _check_resolution(self.resolution)
+        import igraph as ig
+
+        seed = check_seed(self.random_state)
+        ig_graph, weights = _to_igraph(graph)
+
+        def run(resolution: float) -> IntArray:
+            with _seeded(seed), task("louvain"):
+                found = ig.GraphBase.community_multilevel(ig_graph, weights, False, resolution)
+            return np.array(found[0] if isinstance(found, tuple) else found, dtype=np.int64)
+
+        if self.n_clusters is not None:
+            return Fit(_exactly(graph, int(self.n_clusters), self.resolution, run, self.notes_))
+        return Fit(self._connected(graph, run(self.resolution)))
+
+
+class Infomap(_ClassicalEstimator):
+    """Infomap (Rosvall & Bergstrom 2008): the partition that describes a random walk in the fewest bits, by igraph.
+
+    Parameters
+    ----------
+    trials : int
+        Independent attempts; the shortest description is kept.
+    random_state : int, Generator or None
+
+    Examples
+    --------
+    >>> Infomap(random_state=0).fit([(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (4, 5), (3, 5)]).labels_
+    array([0, 0, 0, 1, 1, 1])
+    """
+
+    name: ClassVar[str] = "infomap"
+    summary: ClassVar[str] = "shortest description of a random walk"
+    source: ClassVar[str] = "Rosvall & Bergstrom 2008"
+    takes_direction: ClassVar[bool] = True
+
+    def __init__(self, *, trials: int = 10, random_state: Any = None) -> None:
+        self.trials = trials
+        self.random_state = random_state
+
+    def _fit(self, graph: Graph) -> Fit:
+        if not isinstance(self.trials, int) or self.trials < 1:
+            raise UsageError(f"trials is a positive integer, not {self.trials!r}")
+        import igraph as ig
+
+        ig_graph, weights = _to_igraph(graph)
+        with _seeded(check_seed(self.random_state)), task("infomap"):
+            membership, _ = ig.GraphBase.community_infomap(ig_graph, weights, None, self.trials)
+        return Fit(np.array(membership, dtype=np.int64))
+
+
+class LabelPropagation(_ClassicalEstimator):
+    """Label propagation (Raghavan, Albert & Kumara 2007), by igraph: nodes adopt the label most common around them.
+
+    Parameters
+    ----------
+    random_state : int, Generator or None
+
+    Examples
+    --------
+    >>> LabelPropagation(random_state=1).fit([(0, 1), (1, 2), (0, 2), (3, 4), (4, 5), (3, 5)]).labels_
+    array([0, 0, 0, 1, 1, 1])
+    """
+
+    name: ClassVar[str] = "label-propagation"
+    summary: ClassVar[str] = "nodes adopt the label most common around them"
+    source: ClassVar[str] = "Raghavan, Albert & Kumara 2007"
+
+    def __init__(self, *, random_state: Any = None) -> None:
+        self.random_state = random_state
+
+    def _fit(self, graph: Graph) -> Fit:
+        import igraph as ig
+
+        ig_graph, weights = _to_igraph(graph)
+        with _seeded(check_seed(self.random_state)), task("label propagation"):
+            found = ig.GraphBase.community_label_propagation(ig_graph, weights=weights)
+        return Fit(self._connected(graph, np.array(found, dtype=np.int64)))
+
+
+class Spectral(GraphEstimator):
+    """Spectral clustering: k-means on the leading eigenvectors of the regularised normalised adjacency matrix.
+
+    The relaxation of the normalized cut (Shi & Malik 2000) with rows scaled to length one (Ng, Jordan & Weiss 2002).
+    A small constant is added to all pairs of nodes (Amini et al. 2013; Joseph & Yu 2016), without which isolated
+    nodes and pendant pieces take up the leading eigenvectors of a sparse graph.
+
+    Parameters
+    ----------
+    n_clusters : int
+        Exact number of communities.
+    regularization : float
+        The constant, as a fraction of the mean degree spread over a node's pairs. 0 is the textbook's method.
+    n_init : int
+        Restarts of k-means.
+    random_state : int, Generator or None
+
+    Examples
+    --------
+    >>> Spectral(2, random_state=0).fit([(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (4, 5), (3, 5)]).labels_
+    array([0, 0, 0, 1, 1, 1])
+    """
+
+    name: ClassVar[str] = "spectral"
+    summary: ClassVar[str] = "k-means on eigenvectors, relaxed normalized cut"
+    source: ClassVar[str] = "Shi & Malik 2000; Ng, Jordan & Weiss 2002; Joseph & Yu 2016"
+    takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "required"
+
+    _DENSE = 300  # up to here a full decomposition is faster than Lanczos and cannot fail to converge
+
+    def __init__(
+        self,
+        n_clusters: int | None = None,
+        *,
+        regularization: float = 0.25,
+        n_init: int = 10,
+        random_state: Any = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.regularization = regularization
+        self.n_init = n_init
+        self.random_state = random_state
+
+    def memory(self, graph: Graph) -> float:
+        """Lanczos vectors, their restart copy, the embedding and the matrix."""
+        vectors = max(2 * int(self.n_clusters or 1) + 1, 20)
+        return 8.0 * (graph.num_nodes * 3 * vectors + 6 * graph.num_edges)
+
+    def _fit(self, graph: Graph) -> Fit:
+        if not isinstance(self.regularization, int | float) or not 0 <= self.regularization < np.inf:
+            raise UsageError(f"regularization is a finite number, not negative; not {self.regularization!r}")
+        k = int(self.n_clusters or 1)
+        if k == 1:
+            return Fit(np.zeros(graph.num_nodes, dtype=np.int64))
+        seed = check_seed(self.random_state)
+        with task("eigenvectors"):
+            embedding = self._embedding(graph, k, seed)
+        with task("k-means"):
+            return Fit(_kmeans(embedding, k, self.n_init, seed))
+
+    def _embedding(self, graph: Graph, k: int, seed: int) -> FloatArray:
+        """Return the leading k eigenvectors, rows scaled to length one, shape (n_nodes, k)."""
+        from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+        n = graph.num_nodes
+        matrix = graph.adjacency()
+        matrix.setdiag(2 * matrix.diagonal())  # a self-loop counts twice in the degree, so twice here
+        tau = self.regularization * float(matrix.sum()) / n
+        degree = matrix.sum(axis=1) + tau
+        scale = np.zeros(n)
+        scale[degree > 0] = degree[degree > 0] ** -0.5
+
+        def multiply(v: FloatArray) -> FloatArray:
+            v = v.ravel() * scale
+            product: FloatArray = scale * (matrix @ v + tau / n * v.sum())
+            return product
+
+        if n <= max(self._DENSE, k + 1):
+            dense = scale[:, None] * (matrix.toarray() + tau / n) * scale
+            vectors = np.linalg.eigh(dense)[1][:, -k:]
+        else:
+            operator = LinearOperator((n, n), matvec=multiply, dtype=np.float64)
+            start = np.random.default_rng(seed).standard_normal(n)
+            try:
+                vectors = eigsh(operator, k=k, which="LA", v0=start, tol=1e-6)[1]
+            except ArpackNoConvergence as error:
+                self.notes_.append(f"only {error.eigenvectors.shape[1]} of {k} eigenvectors converged")
+                vectors = error.eigenvectors
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        length[length < 1e-12] = 1.0  # without regularisation, the row of an isolated node is zero
+        rows: FloatArray = vectors / length
+        return rows
+
+
+def _kmeans(points: FloatArray, k: int, n_init: int, seed: int) -> IntArray:
+    """Cluster points into exactly k non-empty clusters."""
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than clusters: handled below
+        labels = KMeans(k, n_init=n_init, random_state=seed).fit_predict(points).astype(np.int64)
+    labels = np.unique(labels, return_inverse=True)[1]
+    for new in range(int(labels.max()) + 1, k):
+        largest = np.flatnonzero(labels == np.bincount(labels).argmax())
+        distance = np.linalg.norm(points[largest] - points[largest].mean(axis=0), axis=1)
+        labels[largest[distance.argmax()]] = new
+    return labels

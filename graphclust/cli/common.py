@@ -1,0 +1,180 @@
+"""What the subcommands share: reading options, messages on stderr, output, and errors turned into exit statuses."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from graphclust.errors import GraphclustError
+
+__all__ = ["GraphPath", "Output", "Quiet", "Reading", "Seed", "command", "output", "print_table", "say"]
+
+GraphPath = Annotated[
+    str, typer.Argument(metavar="GRAPH", help="A file, - for standard input, or data:NAME.", show_default=False)
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the same result.")]
+Output = Annotated[
+    str | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a file instead of standard output.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
+
+_PANEL = "How to read GRAPH (found out by default, and said on stderr)"
+
+
+@dataclass
+class Reading:
+    """The options that say how a graph file is to be read."""
+
+    input_format: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help="edgelist, graphml, gml, ...", rich_help_panel=_PANEL)
+    ] = None
+    directed: Annotated[
+        bool | None, typer.Option("--directed/--undirected", help="Directions count.", rich_help_panel=_PANEL)
+    ] = None
+    weights: Annotated[
+        bool | None, typer.Option("--weights/--no-weights", help="There are edge weights.", rich_help_panel=_PANEL)
+    ] = None
+    delimiter: Annotated[
+        str | None,
+        typer.Option(metavar="CHAR", help="A character, or tab, comma, whitespace, ...", rich_help_panel=_PANEL),
+    ] = None
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="The first line names columns.", rich_help_panel=_PANEL)
+    ] = None
+    comment: Annotated[
+        str | None, typer.Option(metavar="MARK", help="Beginning of comments, or none.", rich_help_panel=_PANEL)
+    ] = None
+    encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Text encoding.", rich_help_panel=_PANEL)] = None
+
+    def read(self, path: str) -> Any:
+        """Read a graph with these options."""
+        from graphclust.io import read_graph
+        from graphclust.progress import task
+
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        with task(f"reading {path}"):
+            return read_graph(path, format=options.pop("input_format"), **options)
+
+
+def say(message: str) -> None:
+    """Print a line on stderr."""
+    print(f"graphclust: {message}", file=sys.stderr)  # noqa: T201
+
+
+class _Notes(logging.Handler):
+    """Shows what the library logs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
+
+
+@contextmanager
+def _console(quiet: bool) -> Iterator[None]:
+    """Show notes, and progress where stderr is a terminal."""
+    logger = logging.getLogger("graphclust")
+    handler = _Notes()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.ERROR if quiet else logging.INFO)
+    propagate, logger.propagate = logger.propagate, False
+    try:
+        if quiet or not sys.stderr.isatty():
+            yield
+        else:
+            from graphclust.cli.terminal import progress_shown
+
+            with progress_shown():
+                yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+def _guarded(call: Callable[[], None], quiet: bool) -> int:
+    """Run a command's body; turn what may go wrong into a line on stderr and an exit status."""
+    try:
+        with _console(quiet):
+            call()
+            sys.stdout.flush()
+    except GraphclustError as error:
+        say(str(error))
+        return error.exit_code
+    except BrokenPipeError:  # whoever read our output has seen enough
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    except MemoryError:
+        say("out of memory")
+        return 1
+    return 0
+
+
+def command(body: Callable[..., None]) -> Callable[..., None]:
+    """Make a subcommand of a function: a parameter `reading` is spread into its options, errors become statuses."""
+    signature = inspect.signature(body, eval_str=True)
+    parameters = []
+    for parameter in signature.parameters.values():
+        if parameter.name == "reading":
+            spread = inspect.signature(Reading, eval_str=True).parameters.values()
+            parameters += [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in spread]
+        else:
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+    reads = "reading" in signature.parameters
+
+    def run(**options: Any) -> None:
+        if reads:
+            options["reading"] = Reading(**{field.name: options.pop(field.name) for field in fields(Reading)})
+        raise typer.Exit(_guarded(functools.partial(body, **options), bool(options.get("quiet"))))
+
+    run.__name__, run.__doc__ = body.__name__, body.__doc__
+    run.__dict__["__signature__"] = inspect.Signature(parameters)
+    run.__annotations__ = {item.name: item.annotation for item in parameters}
+    return run
+
+
+@contextmanager
+def output(path: str | None) -> Iterator[BinaryIO]:
+    """Open where results go: a file written whole or not at all, or standard output."""
+    if path is None or path == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    else:
+        from graphclust.io.files import replacing
+
+        with replacing(path) as stream:
+            yield stream
+
+
+def print_table(rows: list[dict[str, Any]], stream: BinaryIO) -> None:
+    """Write rows of equal keys as a table with aligned columns; numbers to the right."""
+    if not rows:
+        return
+    names = list(rows[0])
+    cells = [[_cell(row.get(name)) for name in names] for row in rows]
+    numeric = [all(isinstance(row.get(name), int | float | None) for row in rows) for name in names]
+    widths = [max(len(name), *(len(line[i]) for line in cells)) for i, name in enumerate(names)]
+    lines = []
+    for line in [names, *cells]:
+        padded = [v.rjust(w) if n else v.ljust(w) for v, w, n in zip(line, widths, numeric, strict=True)]
+        lines.append("  ".join(padded).rstrip() + "\n")
+    stream.write("".join(lines).encode())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

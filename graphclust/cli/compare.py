@@ -1,0 +1,87 @@
+"""graphclust compare: several methods on one graph."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Annotated, Any
+
+import typer
+
+from graphclust.cli.common import GraphPath, Output, Quiet, Reading, Seed, output, print_table, say
+from graphclust.cli.startup import import_igraph
+from graphclust.errors import GraphclustError, UsageError
+
+__all__ = ["compare"]
+
+_MEASURES = ("modularity", "coverage", "mean_conductance", "normalized_cut")
+
+
+def compare(
+    graph: GraphPath,
+    *,
+    methods: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="All that need no number of communities, by default.")
+    ] = None,
+    truth: Annotated[str | None, typer.Option(metavar="FILE", help="Ground truth to score against.")] = None,
+    n_clusters: Annotated[
+        int | None, typer.Option("--n-clusters", "-k", min=1, help="For the methods that take it.", show_default=False)
+    ] = None,
+    seed: Seed = 0,
+    format: Annotated[str, typer.Option(metavar="table|json|csv")] = "table",
+    out: Output = None,
+    quiet: Quiet = False,
+    reading: Reading,
+) -> None:
+    """Run several methods on one graph and print a row for each; a method that fails is a row with its error."""
+    from graphclust.io.partition import read_partition
+    from graphclust.methods import METHODS, method_named
+
+    import_igraph()
+    if format not in ("table", "json", "csv"):
+        raise UsageError(f"the format is table, json or csv, not {format!r}")
+    if methods is None:
+        names = [name for name, kind in METHODS.items() if n_clusters or kind.takes_n_clusters != "required"]
+    else:
+        names = [name.strip() for name in methods.split(",") if name.strip()]
+    for name in names:
+        method_named(name)
+    known = None if truth is None else read_partition(truth)
+    loaded = reading.read(graph)
+    rows = [_row(loaded, name, n_clusters, seed, known, quiet) for name in names]
+    if len({tuple(row) for row in rows}) > 1:  # failed ones lack the measures
+        keys = list(dict.fromkeys(key for row in rows for key in row))
+        rows = [{key: row.get(key) for key in keys} for row in rows]
+    with output(out) as stream:
+        if format == "json":
+            stream.write(json.dumps(rows).encode() + b"\n")
+        elif format == "csv":
+            text = io.StringIO()
+            writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+            stream.write(text.getvalue().encode())
+        else:
+            print_table(rows, stream)
+    if rows and all(row.get("error") for row in rows):
+        raise UsageError("every method failed")
+
+
+def _row(graph: Any, name: str, n_clusters: int | None, seed: int, truth: Any, quiet: bool) -> dict[str, Any]:
+    from graphclust.detection import detect
+    from graphclust.methods import METHODS
+
+    k = None if METHODS[name].takes_n_clusters == "no" else n_clusters
+    row: dict[str, Any] = {"method": name}
+    try:
+        found = detect(graph, name, k, seed)
+        row |= {"n_clusters": found.n_clusters, "seconds": round(found.seconds, 4)}
+        row |= {measure: found.quality()[measure] for measure in _MEASURES}
+        if truth is not None:
+            row |= found.score(truth)
+    except GraphclustError as error:
+        if not quiet:
+            say(f"{name}: {error}")
+        row["error"] = str(error)
+    return row

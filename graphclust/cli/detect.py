@@ -1,0 +1,155 @@
+"""graphclust detect: communities of a graph."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+
+from graphclust.cli.common import GraphPath, Output, Quiet, Reading, Seed, output, say
+from graphclust.cli.startup import import_igraph
+
+__all__ = ["detect"]
+
+
+def parse_params(pairs: list[str] | None) -> dict[str, Any]:
+    """Turn NAME=VALUE into parameters; values are Python literals where they are, strings otherwise."""
+    import ast
+
+    from graphclust.errors import UsageError
+
+    found: dict[str, Any] = {}
+    for pair in pairs or ():
+        name, equals, text = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"--param takes NAME=VALUE, not {pair!r}")
+        try:
+            found[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            found[name] = text
+    return found
+
+
+def detect(
+    graph: GraphPath,
+    *,
+    method: Annotated[
+        str, typer.Option("--method", "-m", metavar="NAME", help="See `graphclust methods`; auto chooses.")
+    ] = "auto",
+    n_clusters: Annotated[
+        int | None, typer.Option("--n-clusters", "-k", min=1, help="Exact number of communities.", show_default=False)
+    ] = None,
+    seed: Seed = 0,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Parameter of the method; repeatable.")
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where neural methods run.")] = "auto",
+    out: Output = None,
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="tsv|csv|json|cmty|clu|graphml|gexf|parquet", help="Told by FILE's extension; else tsv."),
+    ] = None,
+    manifest: Annotated[
+        str | None, typer.Option(metavar="FILE.json", help="Record what was done to what, with which result.")
+    ] = None,
+    report: Annotated[
+        str | None, typer.Option(metavar="FILE.html", help="A page with a drawing, sizes, quality and all nodes.")
+    ] = None,
+    quiet: Quiet = False,
+    reading: Reading,
+) -> None:
+    """Find the communities of a graph.
+
+    Prints node<TAB>community, the largest community being 0, and a third column with the confidence where the method
+    gives one.
+    """
+    from graphclust import detection
+    from graphclust.io.files import replacing
+    from graphclust.io.partition import result_format, write_result
+    from graphclust.methods import method_named
+    from graphclust.progress import task
+
+    start = time.perf_counter()
+    import_igraph()
+    kind = result_format(out, format)
+    params = parse_params(param)
+    if method != "auto":
+        method_named(method)  # a typo should not cost the reading of a large file
+    loaded = reading.read(graph)
+    read = time.perf_counter()
+    found = detection.detect(loaded, method, n_clusters, seed, device, **params)
+    detected = time.perf_counter()
+    with task("measuring"):
+        quality = found.quality()
+    measured = time.perf_counter()
+    for note in found.notes:
+        logging.getLogger("graphclust").info("%s", note)
+    with task("writing"), output(out) as stream:
+        write_result(found, stream, kind)
+    written = time.perf_counter()
+    record = {
+        "graphclust": _versions(),
+        "command": ["graphclust", *sys.argv[1:]],
+        "input": {
+            "path": loaded.meta.get("source"),
+            "sha256": loaded.meta.get("sha256"),
+            "format": loaded.meta.get("format"),
+            "nodes": loaded.num_nodes,
+            "edges": loaded.num_edges,
+            "directed": loaded.directed,
+            "weighted": loaded.is_weighted,
+            "self_loops": loaded.num_self_loops,
+            "notes": list(loaded.meta.get("notes", ())),
+        },
+        "method": found.method,
+        "requested_method": method,
+        "params": _plain(found.params),
+        "seed": seed,
+        "n_clusters": found.n_clusters,
+        "quality": quality,
+        "notes": list(found.notes),
+        "output": {"path": out, "format": kind},
+        "seconds": {
+            "read": read - start,
+            "detect": detected - read,
+            "quality": measured - detected,
+            "write": written - measured,
+        },
+    }
+    if report is not None:
+        from graphclust.report import html_report
+
+        with task("drawing"):
+            page = html_report(found, title=str(loaded.meta.get("source") or "graph"), manifest=record).encode()
+        with replacing(report) as stream:
+            stream.write(page)
+    if manifest is not None:
+        with replacing(manifest) as stream:
+            stream.write(json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n")
+    if not quiet:
+        say(
+            f"{loaded.num_nodes:,} nodes, {loaded.num_edges:,} edges -> {found.n_clusters:,} communities "
+            f"({found.method}, modularity {quality['modularity']:.4f}, {found.seconds:.2f} s)"
+        )
+
+
+def _plain(value: Any) -> Any:
+    from graphclust.io.partition import plain
+
+    return plain(value)
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in ("graphclust", "igraph", "numpy", "scipy", "torch"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found

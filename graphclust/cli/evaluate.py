@@ -1,0 +1,73 @@
+"""graphclust evaluate: a partition against a truth, and on its graph."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from graphclust.cli.common import Output, Quiet, Reading, output, print_table, say
+from graphclust.errors import DataError, UsageError
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    predicted: Annotated[str, typer.Argument(metavar="PREDICTED", help="A result of detect, in any format.")],
+    *,
+    truth: Annotated[
+        str | None, typer.Option(metavar="FILE", help="`node label` a line, or one community a line (cmty).")
+    ] = None,
+    graph: Annotated[str | None, typer.Option(metavar="GRAPH", help="Measure the quality on this graph too.")] = None,
+    truth_format: Annotated[
+        str | None, typer.Option(metavar="labels|cmty", help="What the truth has on a line; found out by default.")
+    ] = None,
+    format: Annotated[str, typer.Option(metavar="table|json")] = "table",
+    out: Output = None,
+    quiet: Quiet = False,
+    reading: Reading,
+) -> None:
+    """Compare a partition with a ground truth, and measure its quality on a graph.
+
+    A truth may cover a part of the nodes: the others are left out, and counted on stderr.
+    """
+    from graphclust.communities import compare_to_truth
+    from graphclust.io.partition import read_partition
+
+    if format not in ("table", "json"):
+        raise UsageError(f"the format is table or json, not {format!r}")
+    if truth is None and graph is None:
+        raise UsageError("nothing to evaluate against: give --truth, --graph or both")
+    found = read_partition(predicted)
+    result: dict[str, Any] = {}
+    if truth is not None:
+        result |= compare_to_truth(found, read_partition(truth, truth_format))
+        scored, total = int(result["n_scored"]), len(found if isinstance(found, dict) else set().union(*found))
+        if scored < total and not quiet:
+            say(f"scored on the {scored:,} of {total:,} nodes that the truth covers")
+    if graph is not None:
+        result |= _quality(found, reading.read(graph))
+    with output(out) as stream:
+        if format == "json":
+            stream.write(json.dumps(result).encode() + b"\n")
+        else:
+            print_table(
+                [{"measure": name, "value": value} for name, value in result.items() if name != "sizes"], stream
+            )
+
+
+def _quality(found: Any, graph: Any) -> dict[str, Any]:
+    import numpy as np
+
+    from graphclust import metrics
+
+    if not isinstance(found, dict):
+        found = {node: label for label, part in enumerate(found) for node in part}
+    names = [str(node) for node in graph.nodes]
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise DataError(f"the partition has no label for {len(missing):,} nodes of the graph, {missing[0]!r} for one")
+    number: dict[Any, int] = {}
+    labels = np.array([number.setdefault(found[name], len(number)) for name in names], dtype=np.int64)
+    return metrics.quality(graph, metrics.rank_labels(labels))

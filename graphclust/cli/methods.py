@@ -1,0 +1,45 @@
+"""graphclust methods: what there is."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from graphclust.cli.common import output, print_table
+from graphclust.errors import UsageError
+
+__all__ = ["methods"]
+
+
+def methods(
+    *,
+    format: Annotated[str, typer.Option(metavar="table|json")] = "table",
+) -> None:
+    """List the methods, and what each can do."""
+    from graphclust.detection import AUTO
+    from graphclust.methods import METHODS
+
+    if format not in ("table", "json"):
+        raise UsageError(f"the format is table or json, not {format!r}")
+    rows = [
+        {
+            "method": name,
+            "-k": kind.takes_n_clusters,
+            "directed": "yes" if kind.takes_direction else "no",
+            "what": kind.summary,
+            "source": kind.source,
+        }
+        for name, kind in METHODS.items()
+    ]
+    rows.insert(0, {**rows[list(METHODS).index(AUTO)], "method": "auto", "what": f"{AUTO}, for now"})
+    with output(None) as stream:
+        if format == "json":
+            full = [
+                {**row, "parameters": METHODS[AUTO if row["method"] == "auto" else row["method"]].parameters()}
+                for row in rows
+            ]
+            stream.write(json.dumps(full, default=repr).encode() + b"\n")
+        else:
+            print_table(rows, stream)

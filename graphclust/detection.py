@@ -1,0 +1,90 @@
+"""`detect`: graph in, communities out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphclust.communities import Communities
+from graphclust.errors import UsageError
+from graphclust.graph import as_graph
+from graphclust.methods import method_named
+
+__all__ = ["AUTO", "detect"]
+
+AUTO = "leiden"  # what `auto` runs
+
+
+def detect(
+    graph: Any,
+    method: str = "auto",
+    n_clusters: int | None = None,
+    random_state: Any = 0,
+    device: str = "auto",
+    **method_params: Any,
+) -> Communities:
+    """Find the communities of a graph.
+
+    Parameters
+    ----------
+    graph : Graph, path, networkx graph, igraph.Graph, scipy sparse adjacency, PyG Data, array, iterable of edges
+        Whatever `as_graph` takes; it is not modified.
+    method : str
+        A key of `graphclust.METHODS`, or "auto", which for now is Leiden with modularity.
+    n_clusters : int, optional
+        Exact number of communities; found by the method where it is not given.
+    random_state : int, Generator or None
+        The same input and seed give the same result, whatever the order of nodes and edges; None draws a fresh seed.
+    device : {"auto", "cpu", "cuda"}
+        Where neural methods run; the others run on the CPU.
+    **method_params
+        Parameters of the method's estimator.
+
+    Returns
+    -------
+    Communities
+
+    Raises
+    ------
+    UsageError
+        No such method or parameter, or a number of communities that the method cannot honour.
+    DataError
+        The graph cannot be read.
+    ResourceError
+        The graph does not fit into memory for this method.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> detect(nx.karate_club_graph(), method="leiden").n_clusters
+    4
+    """
+    if device not in ("auto", "cpu", "cuda") and not str(device).startswith("cuda:"):
+        raise UsageError(f"device is auto, cpu or cuda, not {device!r}")
+    chosen = AUTO if method == "auto" else method
+    kind = method_named(chosen)
+    known = kind.parameters()
+    given = dict(method_params)
+    if n_clusters is not None:
+        if kind.takes_n_clusters == "no":
+            raise UsageError(f"{chosen} finds the number of communities itself: it takes no n_clusters (-k)")
+        given["n_clusters"] = n_clusters
+    if "random_state" in known:
+        given["random_state"] = random_state
+    if "device" in known:
+        given["device"] = device
+    for name in given:
+        if name not in known:
+            raise UsageError(f"{chosen} has no parameter {name!r}; it has {', '.join(known)}")
+    estimator = kind(**given).fit(as_graph(graph))
+    notes = [*estimator.notes_]
+    if method == "auto":
+        notes.insert(0, f"auto: {chosen}")
+    return Communities(
+        graph=estimator.graph_,
+        labels=estimator.labels_,
+        method=chosen,
+        params=estimator.get_params(),
+        seconds=estimator.seconds_,
+        confidence=estimator.confidence_,
+        notes=tuple(notes),
+    )

@@ -1,0 +1,61 @@
+"""Result files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from graphclust.errors import DataError
+
+__all__ = ["replacing"]
+
+
+def _is_special(path: str) -> bool:
+    """Whether a path is a device or a pipe, which cannot be replaced."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file beside `path` for writing, and put it in the place of `path` when the block ends well.
+
+    Raises
+    ------
+    DataError
+        The place cannot be written to.
+    """
+    name = os.fspath(path)
+    try:
+        if os.path.isdir(name):
+            raise DataError("this is a folder, not a file", name)
+        if _is_special(name):
+            with open(name, "wb") as stream:
+                yield stream
+            return
+        target = os.path.realpath(name)
+        folder, base = os.path.split(target)
+        handle, temporary = tempfile.mkstemp(prefix=f".{base}.", suffix=".tmp", dir=folder or ".")
+    except OSError as error:
+        raise DataError(f"cannot write: {error.strerror or error}", name) from None
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)  # mkstemp makes files that only their owner can read
+        os.replace(temporary, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise DataError(f"cannot write: {error.strerror or error}", name) from None
+        raise

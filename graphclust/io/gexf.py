@@ -1,0 +1,197 @@
+"""GEXF 1.1, 1.2 and 1.3 (Gephi's Graph Exchange XML Format, gexf.net).
+
+Ids are the `id` attributes of the nodes, weights the edges' attribute `weight`, else their attribute value titled
+"weight". Hierarchies are flattened, and a dynamic graph is read as all its edges at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+from graphclust.graph import Graph
+from graphclust.io.reading import Draft
+from graphclust.io.source import Source, shorten
+from graphclust.io.writing import id_texts, node_columns
+from graphclust.io.xml import AttributeKey, escape, needed, parse, type_name, value_text
+
+__all__ = ["KEEPS_IDS", "read", "write"]
+
+KEEPS_IDS = True
+
+_HEAD = """<?xml version="1.0" encoding="UTF-8"?>
+<gexf xmlns="http://www.gexf.net/1.2draft" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" \
+xsi:schemaLocation="http://www.gexf.net/1.2draft http://www.gexf.net/1.2draft/gexf.xsd" version="1.2">
+"""
+_IS_ARC = {"directed": True, "undirected": False, "mutual": False}
+_FLATTENED = "hierarchical nodes: read flat, as nodes of the one graph"
+
+
+class _Reader:
+    """Keeps a tuple for each open element: what it is, then its number or its key."""
+
+    def __init__(self, source: Source, directed: bool | None, weights: bool | None) -> None:
+        self.source = source
+        self.draft = Draft(source, directed, weights)
+        self.node_keys: dict[str, AttributeKey] = {}
+        self.weight_id: str | None = None
+        self.labels = AttributeKey("label", "string")
+        self.is_directed: bool | None = None
+
+    def start(self, name: str, attributes: dict[str, str], parent: Any, line: int) -> Any:
+        """Open an element."""
+        place = parent[0] if parent else ""
+        if name == "attvalue" and place in ("node", "edge"):
+            self._value(attributes, *parent, line)
+        elif name == "attvalues" and place in ("node", "edge"):
+            return parent
+        elif name == "edge" and place == "edges":
+            return self._edge(attributes, line)
+        elif name == "node" and place == "nodes":
+            return self._node(attributes, line)
+        elif name in ("nodes", "edges") and place in ("graph", "node"):
+            if place == "node":
+                self.draft.note(_FLATTENED)
+            return (name,)
+        elif name == "attribute" and place == "attributes":
+            return self._attribute(attributes, parent[1], line)
+        elif name == "attributes" and place == "graph":
+            return "attributes", attributes.get("class")
+        elif name == "default" and place == "attribute":
+            return "default", parent[1]
+        elif name == "graph" and place == "gexf":
+            return self._graph(attributes, line)
+        elif name == "gexf" and parent is None:
+            return ("gexf",)
+        return None
+
+    def end(self, item: Any, text: str, line: int) -> None:
+        """Take the text of a default."""
+        if item[0] == "default":
+            item[1].default = text
+
+    def graph(self) -> Graph:
+        """Return what was read."""
+        if self.is_directed is None:
+            raise self.source.error("there is no graph in this file")
+        keys = [key for key in self.node_keys.values() if key.values or key.default is not None]
+        if any(self.draft.index.get(label) != node for node, label in self.labels.values.items()):
+            keys.insert(0, self.labels)
+        return self.draft.graph(
+            is_directed=self.is_directed, attributes={key.name: key.typed(self.source) for key in keys}
+        )
+
+    def _graph(self, attributes: dict[str, str], line: int) -> Any:
+        if self.is_directed is not None:
+            raise self.source.error("a second graph in one file: only files with one graph are read", line)
+        self.is_directed = self._type(attributes.get("defaultedgetype", "undirected"), line)
+        if attributes.get("mode") == "dynamic":
+            self.draft.note("dynamic graph: read as all its edges at once")
+        return ("graph",)
+
+    def _attribute(self, attributes: dict[str, str], domain: str | None, line: int) -> Any:
+        ident = needed(self.source, attributes, "id", "attribute", line)
+        key = AttributeKey(attributes.get("title", ident), attributes.get("type", "string"))
+        if domain == "node":
+            self.node_keys[ident] = key
+        elif domain == "edge" and key.name.lower() == "weight":
+            self.weight_id = ident
+        return "attribute", key
+
+    def _node(self, attributes: dict[str, str], line: int) -> Any:
+        node = self.draft.add_node(needed(self.source, attributes, "id", "node", line), line)
+        if "label" in attributes:
+            self.labels.values[node] = attributes["label"]
+        if "pid" in attributes:
+            self.draft.note(_FLATTENED)
+        return "node", node
+
+    def _edge(self, attributes: dict[str, str], line: int) -> Any:
+        tail, head = (needed(self.source, attributes, end, "edge", line) for end in ("source", "target"))
+        is_arc = self._type(attributes["type"], line) if "type" in attributes else bool(self.is_directed)
+        edge = self.draft.add_edge(tail, head, line, is_arc=is_arc)
+        if "weight" in attributes:
+            self.draft.set_weight(edge, attributes["weight"], line)
+        return "edge", edge
+
+    def _type(self, text: str, line: int) -> bool:
+        if text.lower() not in _IS_ARC:
+            raise self.source.error(f"an edge is directed, undirected or mutual, not {shorten(text)}", line)
+        return _IS_ARC[text.lower()]
+
+    def _value(self, attributes: dict[str, str], owner: str, number: int, line: int) -> None:
+        ident = attributes.get("for", attributes.get("id"))  # "id" in GEXF 1.0
+        value = attributes.get("value")
+        if ident is None or value is None:
+            raise self.source.error("<attvalue> has no for or no value", line)
+        if owner == "node":
+            self.node_keys.setdefault(ident, AttributeKey(ident, "string")).values[number] = value
+        elif ident == self.weight_id and self.draft.weight[number] is None:
+            self.draft.set_weight(number, value, line)
+
+
+def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
+    """Read a GEXF document.
+
+    Parameters
+    ----------
+    source : Source
+    directed : bool, optional
+        Overrides the document; False adds the two directions up.
+    weights : bool, optional
+        False ignores weights, True insists on them.
+
+    Returns
+    -------
+    Graph
+        Nodes in the document's order, with labels that are not the ids and other values in `meta["node_attributes"]`.
+
+    Raises
+    ------
+    DataError
+        The document is malformed or has no graph; an id is repeated or missing; a weight is negative or no number.
+    """
+    reader = _Reader(source, directed, weights)
+    parse(source, "gexf", reader)
+    return reader.graph()
+
+
+def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:
+    """Write GEXF 1.2.
+
+    Parameters
+    ----------
+    graph : Graph
+    stream : binary file
+    attributes : mapping, optional
+        Node attributes: name -> values in the order of `graph.nodes`; bool, int, float, str, None where missing.
+
+    Raises
+    ------
+    DataError
+        Ids that are alike as text, or characters that XML cannot hold.
+    UsageError
+        An attribute with a wrong number or type of values.
+    """
+    ids = list(map(escape, id_texts(graph)))
+    columns = node_columns(graph, attributes)
+    declared, data = [], []
+    for number, (name, (kind, values)) in enumerate(columns.items()):
+        form = type_name(kind, values, narrow="integer", wide="long")
+        declared.append(f'      <attribute id="{number}" title="{escape(name)}" type="{form}"/>\n')
+        data.append([None if v is None else f'<attvalue for="{number}" value="{value_text(v)}"/>' for v in values])
+    default = "directed" if graph.directed else "undirected"
+    stream.write(f'{_HEAD}  <graph defaultedgetype="{default}" mode="static">\n'.encode())
+    if declared:
+        stream.write(f'    <attributes class="node">\n{"".join(declared)}    </attributes>\n'.encode())
+    stream.write(b"    <nodes>\n")
+    for i, node in enumerate(ids):
+        values = "".join(filter(None, (column[i] for column in data)))
+        inside = f"><attvalues>{values}</attvalues></node>" if values else "/>"
+        stream.write(f'      <node id="{node}" label="{node}"{inside}\n'.encode())
+    stream.write(b"    </nodes>\n    <edges>\n")
+    weight = None if graph.weight is None else graph.weight.tolist()
+    for i, (tail, head) in enumerate(zip(graph.source.tolist(), graph.target.tolist(), strict=True)):
+        inside = f' weight="{weight[i]!r}"' if weight else ""
+        stream.write(f'      <edge id="{i}" source="{ids[tail]}" target="{ids[head]}"{inside}/>\n'.encode())
+    stream.write(b"    </edges>\n  </graph>\n</gexf>\n")

@@ -1,0 +1,330 @@
+"""Partitions as files: results that go out, predictions and ground truth that come in."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+from graphclust.errors import DataError, UsageError
+from graphclust.io import format_of, write_graph
+from graphclust.io.source import Source, open_source, split_lines, suffix_of
+
+if TYPE_CHECKING:
+    from graphclust.communities import Communities
+
+__all__ = ["RESULT_FORMATS", "Cover", "Labels", "read_partition", "result_format", "write_result"]
+
+Labels: TypeAlias = dict[Hashable, Any]  # node -> label
+Cover: TypeAlias = list[set[Hashable]]  # communities, which may overlap and leave nodes out
+
+RESULT_FORMATS = ("tsv", "csv", "json", "cmty", "clu", "graphml", "gexf", "parquet")
+_HEADERS = {"node", "id", "name", "vertex", "node_id", "nodeid"}
+
+
+# ---------------------------------------------------------------- out
+
+
+def _rows(communities: Communities) -> tuple[list[str], list[Any]]:
+    names, columns = ["node", "community"], [communities.nodes, communities.labels.tolist()]
+    if communities.confidence is not None:
+        names.append("confidence")
+        columns.append([f"{value:.6g}" for value in communities.confidence.tolist()])
+    return names, columns
+
+
+def _write_table(communities: Communities, stream: BinaryIO, delimiter: str) -> None:
+    names, columns = _rows(communities)
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=False)
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(zip(*columns, strict=True))
+    text.flush()
+    text.detach()
+
+
+def _json_id(node: Any) -> Any:
+    if isinstance(node, bool | int | str) or (isinstance(node, float) and math.isfinite(node)):
+        return node
+    return node.item() if hasattr(node, "item") else str(node)
+
+
+def as_json(communities: Communities) -> dict[str, Any]:
+    """Return a result as a dictionary that `json` can write."""
+    posterior = communities.posterior
+    return {
+        "nodes": [_json_id(node) for node in communities.nodes],
+        "labels": communities.labels.tolist(),
+        "confidence": None if communities.confidence is None else communities.confidence.round(6).tolist(),
+        "n_clusters": communities.n_clusters,
+        "method": communities.method,
+        "params": plain(communities.params),
+        "seed": plain(communities.params.get("random_state")),
+        "seconds": communities.seconds,
+        "quality": communities.quality(),
+        "posterior": None
+        if posterior is None
+        else {"n_clusters": {str(k): p for k, p in posterior.n_clusters().items()}},
+        "notes": list(communities.notes),
+    }
+
+
+def plain(value: Any) -> Any:
+    """Turn a value into what `json` can write; what it has no form for becomes its `repr`."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
+
+
+def _write_json(communities: Communities, stream: BinaryIO) -> None:
+    stream.write(json.dumps(as_json(communities), ensure_ascii=False, allow_nan=False).encode())
+    stream.write(b"\n")
+
+
+def _cmty_id(node: Any) -> str:
+    text = str(node)
+    if not text or any(c.isspace() for c in text) or text[0] == "#":
+        raise DataError(f"cmty separates ids by white space and cannot hold the id {text!r}; csv and json can")
+    return text
+
+
+def _write_cmty(communities: Communities, stream: BinaryIO) -> None:
+    members: list[list[str]] = [[] for _ in range(communities.n_clusters)]
+    for node, label in zip(communities.nodes, communities.labels.tolist(), strict=True):
+        members[label].append(_cmty_id(node))
+    stream.write("".join("\t".join(line) + "\n" for line in members).encode())
+
+
+def _write_clu(communities: Communities, stream: BinaryIO) -> None:
+    """Pajek's partition file: classes from 1, in the order of the nodes."""
+    lines = "".join(f"{label + 1}\n" for label in communities.labels.tolist())
+    stream.write(f"*Vertices {len(communities.labels)}\n{lines}".encode())
+
+
+def _write_graph(kind: str) -> Callable[[Communities, BinaryIO], None]:
+    def write(communities: Communities, stream: BinaryIO) -> None:
+        attributes: dict[str, Any] = {"community": communities.labels.tolist()}
+        if communities.confidence is not None:
+            attributes["confidence"] = communities.confidence.tolist()
+        write_graph(communities.graph, stream, format=kind, attributes=attributes)
+
+    return write
+
+
+def _write_parquet(communities: Communities, stream: BinaryIO) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    nodes = communities.nodes
+    same = len({type(node) for node in nodes}) <= 1 and all(isinstance(node, int | str) for node in nodes[:1])
+    columns: dict[str, Any] = {
+        "node": nodes if same else [str(node) for node in nodes],
+        "community": communities.labels,
+    }
+    if communities.confidence is not None:
+        columns["confidence"] = communities.confidence
+    pq.write_table(pa.table(columns), stream)
+
+
+_WRITERS: dict[str, Callable[[Communities, BinaryIO], None]] = {
+    "tsv": lambda c, stream: _write_table(c, stream, "\t"),
+    "csv": lambda c, stream: _write_table(c, stream, ","),
+    "json": _write_json,
+    "cmty": _write_cmty,
+    "clu": _write_clu,
+    "graphml": _write_graph("graphml"),
+    "gexf": _write_graph("gexf"),
+    "parquet": _write_parquet,
+}
+
+
+def result_format(path: str | os.PathLike[str] | None, asked: str | None = None) -> str:
+    """Choose the format of a result: what is asked, else what the file's name tells, else tsv.
+
+    Raises
+    ------
+    UsageError
+        No such format.
+
+    Examples
+    --------
+    >>> result_format("communities.json"), result_format("out"), result_format("out.txt", "csv")
+    ('json', 'tsv', 'csv')
+    """
+    if asked is None:
+        suffix = "" if path is None else suffix_of(os.fspath(path)).removeprefix(".")
+        return suffix if suffix in RESULT_FORMATS else "tsv"
+    if asked not in RESULT_FORMATS:
+        raise UsageError(f"no result format is called {asked!r}; there are {', '.join(RESULT_FORMATS)}")
+    return asked
+
+
+def write_result(communities: Communities, stream: BinaryIO, format: str = "tsv") -> None:
+    """Write a result.
+
+    Parameters
+    ----------
+    communities : Communities
+    stream : binary file
+    format : str
+        One of `RESULT_FORMATS`. cmty has one community a line; clu is Pajek's, classes from 1 in the nodes' order.
+
+    Raises
+    ------
+    UsageError
+        No such format.
+    DataError
+        The format cannot hold an id.
+    """
+    _WRITERS[result_format(None, format)](communities, stream)
+
+
+# ---------------------------------------------------------------- in
+
+
+def _read_json(source: Source) -> Labels | Cover:
+    try:
+        content = json.loads(source.text())
+        if isinstance(content, dict) and {"nodes", "labels"} <= content.keys():
+            if len(content["nodes"]) != len(content["labels"]):
+                raise source.error(f"{len(content['nodes'])} nodes and {len(content['labels'])} labels")
+            return {str(node): label for node, label in zip(content["nodes"], content["labels"], strict=True)}
+        if isinstance(content, dict):
+            return {node: _hashable(label) for node, label in content.items()}
+        if isinstance(content, list) and all(isinstance(line, list) for line in content):
+            return [{str(node) for node in line} for line in content]
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise source.error(f"not JSON: {error}", getattr(error, "lineno", None)) from None
+    except TypeError as error:
+        raise source.error(f"not a partition: {error}") from None
+    raise source.error("JSON, but neither {nodes, labels}, nor node: label, nor a list of communities")
+
+
+def _hashable(value: Any) -> Any:
+    hash(value)
+    return value
+
+
+def _read_parquet(source: Source) -> Labels:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(pa.BufferReader(source.data))
+    except (pa.ArrowException, OSError) as error:
+        raise source.error(f"not a parquet table: {error}") from None
+    if table.num_columns < 2:
+        raise source.error(f"expected the columns node and community, found {', '.join(table.column_names)}")
+    return dict(zip(map(str, table[0].to_pylist()), table[1].to_pylist(), strict=True))
+
+
+def _read_attributes(source: Source, kind: str) -> Labels:
+    from graphclust.io import _module
+
+    graph = _module(kind).read(source)
+    attributes = graph.meta.get("node_attributes", {})
+    if "community" not in attributes:
+        raise source.error("the nodes have no attribute named community")
+    return dict(zip(map(str, graph.nodes), attributes["community"], strict=True))
+
+
+def _split(line: str, delimiter: str | None) -> list[str]:
+    if delimiter is None:
+        return line.split()
+    return [value.strip() for value in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+
+
+def _read_text(source: Source, kind: str | None) -> Labels | Cover:
+    """Read `node label` a line, or one community a line; extra columns after the label are names or confidences."""
+    lines = [
+        (number, line)
+        for number, line in enumerate(split_lines(source.text()), 1)
+        if line.strip() and not line.startswith("#")
+    ]
+    if not lines:
+        raise source.error("the file is empty")
+    if lines[0][1].lower().startswith("*vertices"):
+        return _read_clu(source, lines)
+    sample = [line for _, line in lines[:1000]]
+    delimiter = next((d for d in ("\t", ",", ";") if kind != "cmty" and all(d in line for line in sample)), None)
+    try:
+        rows = [(number, _split(line, delimiter)) for number, line in lines]
+    except csv.Error as error:
+        raise source.error(f"cannot be split: {error}") from None
+    sizes = Counter(len(row) for _, row in rows)
+    if kind is None:
+        kind = "cmty" if suffix_of(source.name) == ".cmty" or ".cmty." in source.name else None
+    if kind is None:
+        kind = "labels" if len(sizes) == 1 and next(iter(sizes)) in (2, 3) else "cmty"
+        source.note(
+            f"read as {'node label' if kind == 'labels' else 'one community'} a line (--truth-format overrides)"
+        )
+    if kind == "cmty":
+        return [set(row) for _, row in rows]
+    if rows[0][1][0].lower() in _HEADERS:
+        rows = rows[1:]
+    labels: Labels = {}
+    for number, row in rows:
+        if len(row) < 2 or not row[0]:
+            raise source.error(f"expected a node and its label, found {len(row)} columns", number)
+        if labels.setdefault(row[0], row[1]) != row[1]:
+            raise source.error(
+                f"node {row[0]!r} has two labels (communities that overlap go one a line, as cmty)", number
+            )
+    return labels
+
+
+def _read_clu(source: Source, lines: list[tuple[int, str]]) -> Labels:
+    """Pajek's partition file: classes in the order of the nodes, which are called 1, 2, ..."""
+    words = lines[0][1].split()
+    if len(words) < 2 or not words[1].isdecimal() or int(words[1]) != len(lines) - 1:
+        raise source.error(
+            f"{lines[0][1].strip()} announces another number of lines than {len(lines) - 1}", lines[0][0]
+        )
+    return {str(i): line.strip() for i, (_, line) in enumerate(lines[1:], 1)}
+
+
+def read_partition(path: str | os.PathLike[str], kind: str | None = None) -> Labels | Cover:
+    """Read a partition, or a cover whose communities may overlap.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        Any file that `write_result` writes; `node label` a line (further columns are ignored); or one community a
+        line (cmty). Perhaps compressed; "-" is standard input.
+    kind : {"labels", "cmty"}, optional
+        What a text file has on a line. By default labels if all lines have two or all have three columns.
+
+    Returns
+    -------
+    dict of str to label, or list of set of str
+
+    Raises
+    ------
+    DataError
+        The file cannot be read as a partition; names the line.
+    """
+    if kind not in (None, "labels", "cmty"):
+        raise UsageError(f"a truth file has labels or cmty, not {kind!r}")
+    source = open_source(path)
+    if not source.data.strip():
+        raise source.error("the file is empty")
+    suffix = suffix_of(source.name)
+    if suffix == ".json" or (suffix == "" and source.data.lstrip()[:1] == b"{"):
+        return _read_json(source)
+    if source.data.startswith(b"PAR1"):
+        return _read_parquet(source)
+    if (structured := format_of(source.name)) in ("graphml", "gexf", "gml"):
+        return _read_attributes(source, structured)
+    return _read_text(source, kind)

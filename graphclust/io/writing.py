@@ -1,0 +1,97 @@
+"""What the writers of structured formats share: ids as text, node attributes as columns of one type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphclust.errors import DataError, UsageError
+from graphclust.graph import Graph
+from graphclust.io.source import shorten
+
+__all__ = ["as_text", "encode", "id_texts", "node_columns", "refuse_attributes"]
+
+
+def as_text(value: Any) -> str:
+    """Spell a value so that reading it gives the same one: floats in full, infinities as XML Schema writes them."""
+    if isinstance(value, float):
+        return {"nan": "NaN", "inf": "INF", "-inf": "-INF"}.get(text := repr(value), text)
+    return str(value)
+
+
+def encode(text: str) -> bytes:
+    """Encode as UTF-8.
+
+    Raises
+    ------
+    DataError
+        The text holds half of a surrogate pair.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{shorten(error.object[error.start : error.end])} cannot be written as UTF-8") from None
+
+
+def id_texts(graph: Graph) -> list[str]:
+    """Spell the node ids, for a format that knows only text.
+
+    Raises
+    ------
+    DataError
+        Two different ids are spelt alike, as 1 and "1" are.
+    """
+    texts = [str(node) for node in graph.nodes]
+    if len(set(texts)) < len(texts):
+        spelt: dict[str, Any] = {}
+        one, other = next(
+            (spelt[text], node)
+            for text, node in zip(texts, graph.nodes, strict=True)
+            if spelt.setdefault(text, node) is not node
+        )
+        raise DataError(f"the node ids {one!r} and {other!r} are the same when written as text")
+    return texts
+
+
+def refuse_attributes(attributes: Mapping[str, Sequence[Any]] | None, form: str) -> None:
+    """Raise UsageError for node attributes given to a format that has no place for them."""
+    if attributes:
+        raise UsageError(f"{form} holds no node attributes ({', '.join(attributes)}); GraphML, GEXF and GML do")
+
+
+def node_columns(
+    graph: Graph, attributes: Mapping[str, Sequence[Any]] | None
+) -> dict[str, tuple[type[bool] | type[int] | type[float] | type[str], list[Any]]]:
+    """Give each node attribute one type: bool, int (64 bits), float, or str where values are mixed.
+
+    Returns
+    -------
+    dict
+        Name -> (type, values as plain Python objects of that type, None where missing).
+
+    Raises
+    ------
+    UsageError
+        A wrong number of values, or a value that is no bool, int, float, str or None.
+    """
+    columns = {}
+    for name, given in (attributes or {}).items():
+        values = [value.item() if hasattr(value, "item") else value for value in given]
+        if len(values) != graph.num_nodes:
+            raise UsageError(f"the attribute {name!r} has {len(values)} values for {graph.num_nodes} nodes")
+        there = [value for value in values if value is not None]
+        bad = next((value for value in there if not isinstance(value, bool | int | float | str)), None)
+        if bad is not None:
+            raise UsageError(f"the attribute {name!r} has a value of type {type(bad).__name__}: {shorten(bad)}")
+        kinds = set(map(type, there))
+        fits = all(-(2**63) <= value < 2**63 for value in there if isinstance(value, int))
+        kind = next((k for k, below in _KINDS.items() if there and fits and kinds <= below), str)
+        columns[name] = (kind, [None if value is None else kind(value) for value in values])
+    return columns
+
+
+_KINDS: dict[type[bool] | type[int] | type[float], set[type]] = {
+    bool: {bool},
+    int: {bool, int},
+    float: {bool, int, float},
+}

@@ -1,0 +1,191 @@
+"""What GraphML and GEXF share: a streaming parser that names the line, typed attributes, escaping.
+
+Documents are parsed by expat. They may declare any encoding that expat knows; entities of their own are refused,
+because a few lines of them expand to gigabytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from graphclust.errors import DataError
+from graphclust.io.source import Source, shorten
+from graphclust.io.writing import as_text
+
+__all__ = ["AttributeKey", "Handler", "escape", "needed", "parse", "parse_bool", "type_name", "value_text"]
+
+_ESCAPES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
+)
+_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class Handler(Protocol):
+    """Callbacks of `parse`."""
+
+    def start(self, name: str, attributes: dict[str, str], parent: Any, line: int) -> Any:
+        """Open an element; what is returned is the `parent` of its children. None: ignore it and all below."""
+
+    def end(self, item: Any, text: str, line: int) -> None:
+        """Close the element that `start` returned `item` for; `text` stands after its last child."""
+
+
+def parse(source: Source, root: str, handler: Handler) -> None:
+    """Drive a handler through a document.
+
+    Elements of other namespaces are ignored, as far as their prefix tells: it differs from that of the root.
+
+    Parameters
+    ----------
+    source : Source
+    root : str
+        Expected name of the root element.
+    handler : Handler
+
+    Raises
+    ------
+    DataError
+        Not well-formed, another root element, an entity declaration, an unknown encoding.
+    """
+    from xml.parsers import expat
+
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    stack: list[Any] = []
+    texts: list[str] = []
+    prefix = ""
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal prefix
+        texts.clear()
+        if stack:
+            known = stack[-1] is not None and tag.startswith(prefix) and ":" not in tag[len(prefix) :]
+            name, parent = tag[len(prefix) :], stack[-1]
+        else:
+            prefix, name = tag[: tag.find(":") + 1], tag[tag.find(":") + 1 :]
+            known, parent = True, None
+            if name != root:
+                raise source.error(f"the root element is <{shorten(tag)[1:-1]}>, not <{root}>", line())
+        stack.append(handler.start(name, attributes, parent, line()) if known else None)
+
+    def end(tag: str) -> None:
+        item = stack.pop()
+        if item is not None:
+            handler.end(item, "".join(texts), line())
+        texts.clear()
+
+    def refuse(*_: Any) -> None:
+        raise source.error("the document declares entities of its own, which are not expanded", line())
+
+    def line() -> int:
+        return int(parser.CurrentLineNumber)
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = texts.append
+    parser.EntityDeclHandler = refuse
+    try:
+        parser.Parse(source.data, True)
+    except DataError:
+        raise
+    except expat.ExpatError as error:
+        raise source.error(f"not well-formed XML: {expat.ErrorString(error.code)}", error.lineno) from None
+    except (LookupError, ValueError) as error:  # from the codec that the document asks for, before any element
+        if stack:
+            raise
+        raise source.error(f"cannot decode the document: {error}", 1) from None
+
+
+def needed(source: Source, attributes: dict[str, str], name: str, element: str, line: int) -> str:
+    """Return an attribute that the element must have."""
+    value = attributes.get(name)
+    if value is None:
+        raise source.error(f"<{element}> has no {name}", line)
+    return value
+
+
+def parse_bool(source: Source, text: str, line: int, what: str) -> bool:
+    """Read true, false, 1 or 0."""
+    value = _BOOLEANS.get(text.strip().lower())
+    if value is None:
+        raise source.error(f"{what} is true or false, not {shorten(text)}", line)
+    return value
+
+
+def _to_bool(text: str) -> bool:
+    return _BOOLEANS[text.lower()]
+
+
+_CASTS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("int", "integer", "long", "short", "byte", "biginteger"), int),
+    **dict.fromkeys(("float", "double", "bigdecimal"), float),
+    "boolean": _to_bool,
+}
+
+
+@dataclass
+class AttributeKey:
+    """A declared attribute and the values that it has been given.
+
+    Attributes
+    ----------
+    name, kind : str
+        What people call it, and its declared type.
+    default : str, optional
+        Value of the nodes that have none of their own.
+    values : dict
+        Position of a node -> text.
+    """
+
+    name: str
+    kind: str
+    default: str | None = None
+    values: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether values are declared to be numbers."""
+        return _CASTS.get(self.kind.lower(), _to_bool) is not _to_bool
+
+    def typed(self, source: Source) -> tuple[dict[int, Any], Any]:
+        """Return values and default in the declared type; as text, with a note, if one of them is not of that type."""
+        cast = _CASTS.get(self.kind.lower())
+        if cast is None:
+            return dict(self.values), self.default
+        try:
+            default = cast(self.default.strip()) if self.default and self.default.strip() else None
+            return {node: cast(text.strip()) for node, text in self.values.items() if text.strip()}, default
+        except (ValueError, LookupError):
+            source.note(f"node attribute {self.name!r}: not all values are of type {self.kind}, kept as text")
+            return dict(self.values), self.default
+
+
+def escape(text: str) -> str:
+    """Escape text for an element or a quoted attribute.
+
+    Raises
+    ------
+    DataError
+        A character that XML cannot hold, even escaped.
+    """
+    bad = _FORBIDDEN.search(text)
+    if bad:
+        raise DataError(f"XML cannot hold the character {bad[0]!r} of {shorten(text)}")
+    return text.translate(_ESCAPES)
+
+
+def type_name(kind: type, values: list[Any], wide: str, narrow: str) -> str:
+    """Name a column's type; `narrow` and `wide` are the format's integers of 32 and 64 bits."""
+    if kind is int:
+        small = all(-(2**31) <= value < 2**31 for value in values if value is not None)
+        return narrow if small else wide
+    return {bool: "boolean", float: "double"}.get(kind, "string")
+
+
+def value_text(value: Any) -> str:
+    """Spell and escape the value of an attribute."""
+    return str(value).lower() if isinstance(value, bool) else escape(as_text(value))

@@ -1,0 +1,39 @@
+"""All methods by their names. A literal dictionary: nothing registers itself."""
+
+from __future__ import annotations
+
+import difflib
+
+from graphclust.base import GraphEstimator
+from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral
+from graphclust.errors import UsageError
+
+__all__ = ["METHODS", "method_named"]
+
+METHODS: dict[str, type[GraphEstimator]] = {
+    "leiden": Leiden,
+    "louvain": Louvain,
+    "infomap": Infomap,
+    "label-propagation": LabelPropagation,
+    "spectral": Spectral,
+}
+
+
+def method_named(name: str) -> type[GraphEstimator]:
+    """Return the estimator class of a method.
+
+    Raises
+    ------
+    UsageError
+        No such method; names the nearest.
+
+    Examples
+    --------
+    >>> method_named("leiden").__name__
+    'Leiden'
+    """
+    if name in METHODS:
+        return METHODS[name]
+    near = difflib.get_close_matches(name, METHODS, n=1)
+    guess = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(['auto', *METHODS])}"
+    raise UsageError(f"no method is called {name!r}{guess}")

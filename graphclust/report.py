@@ -1,0 +1,278 @@
+"""A result told to people: a few lines for the terminal, and one HTML page that opens anywhere.
+
+The page is one file and loads nothing: its data, style and script are inside, and its Content-Security-Policy forbids
+the browser every request and every script but the one whose checksum it names. Node ids and notes are text that
+somebody else wrote: they reach the page escaped, and the script handles them as text only.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from typing import Any, Protocol
+
+import numpy as np
+
+from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.layout import Drawing, draw
+from graphclust.palette import COLORS, SINGLETON
+
+__all__ = ["Clustering", "html_report", "text_report"]
+
+_LISTED_SIZES = 50  # communities in the chart
+_LISTED_NODES = 500_000  # nodes in the table: beyond, the page would weigh tens of megabytes
+
+_QUALITY = {
+    "modularity": "Weight inside communities beyond what the degrees alone would put there. 0: as by chance; at most 1.",
+    "coverage": "Share of the edge weight that lies inside communities. One big community always reaches 1.",
+    "mean_conductance": "Share of a community's edge ends that lead out of it, averaged over communities. 0: none do.",
+    "max_conductance": "The same for the community that is worst separated.",
+    "normalized_cut": "Sum over communities of the weight that leaves, divided by the weight of all their edge ends.",
+}
+
+
+class Clustering(Protocol):
+    """What a report needs of a result; `graphclust.communities.Communities` has it."""
+
+    @property
+    def graph(self) -> Graph: ...  # noqa: D102
+    @property
+    def labels(self) -> IntArray: ...  # noqa: D102
+    @property
+    def nodes(self) -> Sequence[Any]: ...  # noqa: D102
+    @property
+    def n_clusters(self) -> int: ...  # noqa: D102
+    @property
+    def method(self) -> str: ...  # noqa: D102
+    @property
+    def params(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def seconds(self) -> float: ...  # noqa: D102
+    @property
+    def confidence(self) -> FloatArray | None: ...  # noqa: D102
+    @property
+    def notes(self) -> Sequence[str]: ...  # noqa: D102
+    def quality(self) -> Mapping[str, Any]: ...  # noqa: D102
+
+
+# -------------------------------------------------------------------- text
+
+
+def text_report(communities: Clustering) -> str:
+    """Describe a result in a few aligned lines.
+
+    Parameters
+    ----------
+    communities : Communities
+
+    Returns
+    -------
+    str
+        Lines of a name and a value, without a newline at the end.
+    """
+    quality = communities.quality()
+    sizes = np.bincount(communities.labels, minlength=communities.n_clusters).tolist()
+    lines = {
+        "nodes": _figure(communities.graph.num_nodes),
+        "edges": _figure(communities.graph.num_edges),
+        "communities": _figure(communities.n_clusters),
+        "sizes": ", ".join(map(_figure, sizes[:8]))
+        + (f" and {_figure(len(sizes) - 8)} more" if len(sizes) > 8 else ""),
+    }
+    if communities.confidence is not None and len(communities.confidence):
+        lines["mean confidence"] = _figure(float(communities.confidence.mean()))
+    for name in ("modularity", "coverage", "mean_conductance", "normalized_cut"):
+        lines[name.replace("_", " ")] = _figure(quality.get(name))
+    lines["method"] = _method(communities)
+    lines["seconds"] = _figure(communities.seconds)
+    width = max(map(len, lines))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines.items())
+
+
+def _figure(value: Any) -> str:
+    """Render a number: integers with separators, others with four decimals, a dash for what is not known."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return (
+        f"{value:,}"
+        if isinstance(value, int | np.integer)
+        else f"{value:,.4f}"
+        if abs(value) < 100
+        else f"{value:,.1f}"
+    )
+
+
+def _method(communities: Clustering) -> str:
+    told = ", ".join(f"{name}={value}" for name, value in communities.params.items() if value is not None)
+    return f"{communities.method} ({told})" if told else communities.method
+
+
+# -------------------------------------------------------------------- page
+
+
+def html_report(
+    communities: Clustering,
+    *,
+    title: str | None = None,
+    manifest: Mapping[str, Any] | None = None,
+    random_state: int = 0,
+) -> str:
+    """Describe a result in one self-contained HTML page: figures, drawing, sizes, quality, table of nodes.
+
+    Parameters
+    ----------
+    communities : Communities
+    title : str, optional
+        Heading of the page; the name of the file that the graph came from by default.
+    manifest : mapping, optional
+        How the result was made (version, checksum of the input, seed, timings), shown in a folded section.
+    random_state : int
+        Seed of the drawing.
+
+    Returns
+    -------
+    str
+        The page. Write it as UTF-8. The same arguments give the same bytes.
+    """
+    graph = communities.graph
+    sizes = np.bincount(communities.labels, minlength=communities.n_clusters)
+    drawing = draw(graph, communities.labels, random_state=random_state)
+    listed = np.arange(graph.num_nodes) if graph.num_nodes <= _LISTED_NODES else np.sort(drawing.nodes)
+    template = files("graphclust").joinpath("report.html").read_text(encoding="utf-8")
+    script = template[template.rindex("<script>") + len("<script>") : template.rindex("</script>")]
+    parts = {
+        "title": _text(title or graph.meta.get("source") or "Communities of a graph"),
+        "method": _text(_method(communities)),
+        "version": _text(_version()),
+        "cards": _cards(communities, sizes),
+        "caption": _text(_caption(graph, drawing, communities.confidence is not None)),
+        "more": _text(_more(sizes)),
+        "quality": _quality_rows(communities.quality()),
+        "notes": _notes(communities.notes),
+        "listed": ""
+        if len(listed) == graph.num_nodes
+        else f"<p>Only the {len(listed):,} nodes drawn are listed: {graph.num_nodes:,} are too many for a page.</p>",
+        "manifest": _manifest(manifest),
+        "data": _json(_payload(communities, sizes, drawing, listed)),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    }
+    # One pass: what is put in is never searched for placeholders.
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
+
+
+def _payload(communities: Clustering, sizes: IntArray, drawing: Drawing, listed: IntArray) -> dict[str, Any]:
+    """All that the page's script works on; rows of the table count through `listed`."""
+    graph, confidence = communities.graph, communities.confidence
+    nodes = communities.nodes
+    return {
+        "nodes": [str(nodes[i]) for i in listed.tolist()],
+        "labels": communities.labels[listed].tolist(),
+        "degree": graph.degree(weighted=False)[listed].astype(np.int64).tolist(),
+        "confidence": None if confidence is None else np.nan_to_num(confidence[listed]).round(4).tolist(),
+        "sizes": sizes.tolist(),
+        "listed": _LISTED_SIZES,
+        "palette": COLORS,
+        "singleton": SINGLETON,
+        "drawn": {
+            "nodes": np.searchsorted(listed, drawing.nodes).tolist(),
+            "x": drawing.position[:, 0].round(4).tolist(),
+            "y": drawing.position[:, 1].round(4).tolist(),
+            "source": drawing.source.tolist(),
+            "target": drawing.target.tolist(),
+        },
+    }
+
+
+def _json(payload: Any) -> str:
+    """Serialise for a script element, which nothing but `</script` or `<!--` could end or confuse."""
+    return json.dumps(payload, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _text(value: Any) -> str:
+    """Escape for HTML; lone surrogates, which no encoding could write, become question marks."""
+    return escape(str(value).encode("utf-8", "replace").decode())
+
+
+def _version() -> str:
+    try:
+        return version("graphclust")
+    except PackageNotFoundError:  # a checkout on the path
+        return "(not installed)"
+
+
+def _cards(communities: Clustering, sizes: IntArray) -> str:
+    graph, quality, confidence = communities.graph, communities.quality(), communities.confidence
+    kind = ", ".join(word for word, on in (("directed", graph.directed), ("weighted", graph.is_weighted)) if on)
+    largest = int(sizes.max()) if len(sizes) else 0
+    singletons = int((sizes == 1).sum())
+    cards: list[tuple[str, Any, str]] = [
+        ("Nodes", graph.num_nodes, ""),
+        ("Edges", graph.num_edges, kind),
+        ("Communities", communities.n_clusters, f"{singletons:,} of one node" if singletons else ""),
+        ("Largest", largest, f"{100 * largest / graph.num_nodes:.3g}% of all nodes" if largest else ""),
+        ("Modularity", quality.get("modularity"), ""),
+        ("Coverage", quality.get("coverage"), ""),
+    ]
+    if confidence is not None and len(confidence):
+        cards.append(("Mean confidence", float(confidence.mean()), f"{np.mean(confidence < 0.9):.0%} below 0.9"))
+    cards.append(("Seconds", communities.seconds, ""))
+    return "".join(
+        f"<div><dt>{name}</dt><dd>{_figure(value)}{f'<small>{note}</small>' if note else ''}</dd></div>"
+        for name, value, note in cards
+    )
+
+
+def _caption(graph: Graph, drawing: Drawing, has_confidence: bool) -> str:
+    said = []
+    if len(drawing.nodes) < graph.num_nodes:
+        said.append(
+            f"{len(drawing.nodes):,} of {graph.num_nodes:,} nodes drawn: the best connected of each community, in "
+            "proportion to its size."
+        )
+    if len(drawing.source) < drawing.n_edges:
+        said.append(f"{len(drawing.source):,} of the {drawing.n_edges:,} edges between them drawn, chosen at random.")
+    if has_confidence:
+        said.append("Paler nodes are less sure of their community.")
+    return " ".join(said) or "All nodes and edges drawn."
+
+
+def _more(sizes: IntArray) -> str:
+    rest = sizes[_LISTED_SIZES:]
+    if not len(rest):
+        return ""
+    span = f"{rest.min():,} to {rest.max():,} nodes" if rest.min() < rest.max() else _nodes(int(rest.max())) + " each"
+    return f"and {len(rest):,} more, {span if len(rest) > 1 else _nodes(int(rest[0]))}"
+
+
+def _nodes(count: int) -> str:
+    return f"{count:,} node" + ("" if count == 1 else "s")
+
+
+def _quality_rows(quality: Mapping[str, Any]) -> str:
+    return "".join(
+        f'<tr><th scope="row">{name.replace("_", " ").capitalize()}</th><td class="number">{_figure(quality[name])}</td>'
+        f'<td class="muted small">{meaning}</td></tr>'
+        for name, meaning in _QUALITY.items()
+        if name in quality
+    )
+
+
+def _notes(notes: Iterable[str]) -> str:
+    items = "".join(f"<li>{_text(note)}</li>" for note in notes)
+    return f"<ul>{items}</ul>" if items else '<p class="muted">None.</p>'
+
+
+def _manifest(manifest: Mapping[str, Any] | None) -> str:
+    if manifest is None:
+        return ""
+    told = json.dumps(manifest, indent=2, default=str, ensure_ascii=False)
+    return (
+        f"<section><details><summary><h2>How this was made</h2></summary><pre>{_text(told)}</pre></details></section>"
+    )
