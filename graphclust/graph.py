@@ -32,7 +32,7 @@ __all__ = ["DecimalIds", "FloatArray", "Graph", "IntArray", "as_graph"]
 IntArray: TypeAlias = NDArray[np.int64]
 FloatArray: TypeAlias = NDArray[np.float64]
 
-_MAX_DECIMAL = 18  # digits that surely fit into 64 bits
+_MAX_DECIMAL = 17  # digits that surely fit into 64 bits; the parsers of edge lists draw the line there too
 
 
 class DecimalIds(Sequence[str]):
@@ -66,7 +66,8 @@ def _canonical_key(node: Hashable) -> tuple[Any, ...]:
     if isinstance(node, float | np.floating) and node == node:  # not NaN
         return (0, float(node), 1)
     if isinstance(node, str):
-        if len(node) <= _MAX_DECIMAL and node.isascii() and node.removeprefix("-").isdigit() and str(int(node)) == node:
+        digits = node.removeprefix("-")
+        if len(digits) <= _MAX_DECIMAL and digits.isascii() and digits.isdigit() and str(int(node)) == node:
             return (0, int(node), 2)
         return (1, node)
     if isinstance(node, bytes):

@@ -10,15 +10,13 @@ picture. Everything happens in the canonical order of the nodes: the picture doe
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graphclust.baselines import _seeded
 from graphclust.graph import FloatArray, Graph, IntArray
 
 __all__ = ["NODE_LIMIT", "Drawing", "draw", "layout", "sample_nodes"]
@@ -245,7 +243,7 @@ def layout(graph: Graph, labels: IntArray, random_state: int = 0) -> FloatArray:
     order = graph.canonical_order()
     if order is not None:
         position = np.empty((graph.num_nodes, 2))
-        position[order] = layout(graph.permuted(order), labels[order], random_state)
+        position[order] = layout(graph.canonical(), labels[order], random_state)
         return position
     if graph.num_nodes == 0:
         return np.empty((0, 2))
@@ -264,7 +262,7 @@ def layout(graph: Graph, labels: IntArray, random_state: int = 0) -> FloatArray:
     position = np.zeros((graph.num_nodes, 2))
     place = np.zeros(graph.num_nodes, dtype=np.int64)
     rng = np.random.default_rng(random_state)
-    with _seeded_igraph(random_state):
+    with _seeded(random_state):
         for i, nodes in enumerate(components):
             if len(nodes) > 1:
                 place[nodes] = np.arange(len(nodes))
@@ -275,19 +273,9 @@ def layout(graph: Graph, labels: IntArray, random_state: int = 0) -> FloatArray:
     sizes = np.array([len(nodes) for nodes in components])
     position += _rings(np.where(sizes > 1, 1.2, 0.7) * np.sqrt(sizes))[component_of]
     low, high = position.min(axis=0), position.max(axis=0)
-    return np.clip((position - (low + high) / 2) / max(float((high - low).max()), 1e-9) + 0.5, 0.0, 1.0)
-
-
-@contextmanager
-def _seeded_igraph(seed: int) -> Iterator[None]:
-    """Give igraph, whose random numbers are global, a generator of ours for a while."""
-    import igraph
-
-    igraph.set_random_number_generator(random.Random(seed))
-    try:
-        yield
-    finally:
-        igraph.set_random_number_generator(random)
+    position = (position - (low + high) / 2) / max(float((high - low).max()), 1e-9) + 0.5
+    placed: FloatArray = np.clip(position, 0.0, 1.0)
+    return placed
 
 
 def _components(n_nodes: int, source: IntArray, target: IntArray) -> list[IntArray]:
@@ -322,13 +310,13 @@ def _place_component(
     inside, between = weight[~cut].sum(), weight[cut].sum()
     weaker = np.clip(0.1 * inside / between, 0.01, 0.25) if between else 1.0
     anchor = np.clip((between / inside) ** 2, 0.001, 1.0) if inside else 1.0
-    points = _spring(
+    placed = _spring(
         np.concatenate((start, centre)),
         np.concatenate((source, np.arange(n_nodes))),
         np.concatenate((target, n_nodes + labels)),
         np.concatenate((np.where(cut, weaker, 1.0) * weight, np.full(n_nodes, anchor))),
     )
-    return points[:n_nodes]
+    return placed[:n_nodes]
 
 
 def _spring(start: FloatArray, source: IntArray, target: IntArray, weight: FloatArray) -> FloatArray:
@@ -348,16 +336,22 @@ def _spring(start: FloatArray, source: IntArray, target: IntArray, weight: Float
 
 
 def _rounded(points: FloatArray) -> FloatArray:
-    """Centre points, turn their longer axis to the horizontal, bring outliers in and scale to the unit disc."""
+    """Centre points, turn their longer axis to the horizontal and fit them into the unit disc.
+
+    Outliers are brought in and a dense core is spread, both along the ray from the centre.
+    """
     points = points - np.median(points, axis=0)
     axes = np.linalg.eigh(points.T @ points)[1][:, ::-1]
     axes *= np.where(axes.sum(axis=0) < 0, -1, 1)  # eigenvectors have no sign of their own
     points = points @ axes
-    distance = np.hypot(*points.T)
-    reach = max(float(np.quantile(distance, 0.95)), 1e-9)
-    beyond = np.maximum(distance / reach, 1.0)
-    points *= ((1 + 0.5 * np.log(beyond)) / beyond / reach)[:, None]
-    return points / max(float(np.hypot(*points.T).max()), 1e-9)
+    distance = np.maximum(np.hypot(points[:, 0], points[:, 1]), 1e-9)
+    reach = distance / np.quantile(distance, 0.95)
+    reach = np.where(reach > 1, 1 + 0.5 * np.log(np.maximum(reach, 1)), reach)
+    reach /= reach.max()
+    middle = np.clip(np.median(reach), 0.3, 0.55)  # a disc that is filled evenly has 0.7
+    reach **= np.log(0.55) / np.log(middle)
+    rounded: FloatArray = points * (reach / distance)[:, None]
+    return rounded
 
 
 def _rings(radius: FloatArray) -> NDArray[np.float64]:

@@ -456,8 +456,6 @@ class Contingency:
         """Mutual information adjusted for chance; see `ami`."""
         if self.is_identity:
             return 1.0
-        if {len(self.row_sizes), len(self.col_sizes)} & {1, len(self.cell)}:
-            return 0.0  # one cluster, or one a node: the information is what it always is with such sizes
         expected = self.expected_mutual_information()
         return (self.mutual_information() - expected) / (sum(self.entropies()) / 2 - expected)
 
@@ -795,8 +793,7 @@ def onmi(found: Cover, truth: Cover, n_nodes: int) -> float:
     Each community is a binary variable over the nodes, and is explained by that community of the other cover which
     leaves least of its entropy, among those that satisfy :math:`h(a) + h(d) \ge h(b) + h(c)`: a, d the fractions of
     nodes in none and in both of them, b and c those in one only, :math:`h(x) = -x \log x`. Two disjoint communities
-    (d = 0) can satisfy it only if together they hold half of the nodes, because :math:`h(b) + h(c) \ge h(b + c)`; all
-    other disjoint pairs are never looked at.
+    (d = 0) satisfy it only if one of them holds more than half of the nodes; other disjoint pairs are never looked at.
 
     Parameters
     ----------
@@ -831,8 +828,8 @@ def onmi(found: Cover, truth: Cover, n_nodes: int) -> float:
 
     overlap, one_sizes, two_sizes = _overlaps(found, truth, n_nodes)
     ones, twos = np.arange(len(one_sizes)), np.arange(len(two_sizes))
-    # Explicit zeros where two communities may be disjoint and have half of the nodes: one of them has a quarter then.
-    big_one, big_two = (np.flatnonzero(4 * sizes >= n_nodes) for sizes in (one_sizes, two_sizes))
+    # Explicit zeros for the pairs that count even if they are disjoint.
+    big_one, big_two = (np.flatnonzero(2 * sizes > n_nodes) for sizes in (one_sizes, two_sizes))
     row: _Index = np.concatenate((overlap.coords[0], np.repeat(big_one, len(twos)), np.tile(ones, len(big_two))))
     col: _Index = np.concatenate((overlap.coords[1], np.tile(twos, len(big_one)), np.repeat(big_two, len(ones))))
     pairs = coo_array((np.pad(overlap.data, (0, len(row) - overlap.nnz)), (row, col)), shape=overlap.shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -74,7 +74,7 @@ def plot_communities(
     if node_size is None:
         box = ax.get_window_extent()
         inches = min(box.width, box.height) / ax.figure.dpi
-        node_size = min(120.0, 1.5 + (72 * inches) ** 2 / 250 / max(1, n_drawn))
+        node_size = min(120.0, 1.5 + (72 * inches) ** 2 / 80 / max(1, n_drawn))
     degree = graph.degree(weighted=False)[drawing.nodes]
     relative = 0.4 + degree / max(1.0, float(degree.mean()) if n_drawn else 1.0)
     face = color.copy()
@@ -82,13 +82,20 @@ def plot_communities(
         white = 0.8 * (1 - communities.confidence[drawing.nodes, None] ** 2)
         face[:, :3] = face[:, :3] * (1 - white) + white
     size = node_size * np.minimum(relative, 4.0) / 1.4
-    ax.scatter(*position.T, s=size, c=face, edgecolors=color, linewidths=0.6, zorder=2)
+    ax.scatter(
+        position[:, 0], position[:, 1], s=size, c=face, edgecolors=list(map(tuple, color)), linewidths=0.6, zorder=2
+    )
 
     if with_labels or (with_labels is None and n_drawn <= _NAMED):
-        for i, (x, y) in zip(drawing.nodes.tolist(), position.tolist(), strict=True):
-            ax.annotate(
-                str(communities.nodes[i]), (x, y), (4, 0), textcoords="offset points", va="center", fontsize=7, zorder=3
-            )
+        style: dict[str, Any] = {
+            "textcoords": "offset points",
+            "va": "center",
+            "fontsize": 7,
+            "zorder": 3,
+            "parse_math": False,
+        }
+        for i, (x, y), area in zip(drawing.nodes.tolist(), position.tolist(), size.tolist(), strict=True):
+            ax.annotate(str(communities.nodes[i]), (x, y), (2 + area**0.5 / 2, 0), **style)
     if n_drawn < graph.num_nodes:
         ax.set_xlabel(f"{n_drawn:,} of {graph.num_nodes:,} nodes drawn", fontsize=8, color="#5b6470")
     ax.set(aspect="equal", xticks=[], yticks=[])

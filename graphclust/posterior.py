@@ -270,7 +270,7 @@ class Posterior:
             best = int(np.argmax(self._expected_ami()))
         else:
             raise UsageError(f"criterion is map, vi or ami, not {criterion!r}")
-        return partitions[best].copy()
+        return np.array(partitions[best])
 
     def confidence(self, labels: ArrayLike) -> FloatArray:
         """Probability that each node's label is right.

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
+from pathlib import PurePath
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,7 +31,7 @@ _LISTED_SIZES = 50  # communities in the chart
 _LISTED_NODES = 500_000  # nodes in the table: beyond, the page would weigh tens of megabytes
 
 _QUALITY = {
-    "modularity": "Weight inside communities beyond what the degrees alone would put there. 0: as by chance; at most 1.",
+    "modularity": "Weight inside communities beyond what the degrees alone would put there. 0: chance; at most 1.",
     "coverage": "Share of the edge weight that lies inside communities. One big community always reaches 1.",
     "mean_conductance": "Share of a community's edge ends that lead out of it, averaged over communities. 0: none do.",
     "max_conductance": "The same for the community that is worst separated.",
@@ -148,7 +149,7 @@ def html_report(
     template = files("graphclust").joinpath("report.html").read_text(encoding="utf-8")
     script = template[template.rindex("<script>") + len("<script>") : template.rindex("</script>")]
     parts = {
-        "title": _text(title or graph.meta.get("source") or "Communities of a graph"),
+        "title": _text(title or PurePath(str(graph.meta.get("source", ""))).name or "Communities of a graph"),
         "method": _text(_method(communities)),
         "version": _text(_version()),
         "cards": _cards(communities, sizes),
@@ -177,7 +178,7 @@ def _payload(communities: Clustering, sizes: IntArray, drawing: Drawing, listed:
         "degree": graph.degree(weighted=False)[listed].astype(np.int64).tolist(),
         "confidence": None if confidence is None else np.nan_to_num(confidence[listed]).round(4).tolist(),
         "sizes": sizes.tolist(),
-        "listed": _LISTED_SIZES,
+        "listed": _n_listed(sizes),
         "palette": COLORS,
         "singleton": SINGLETON,
         "drawn": {
@@ -243,8 +244,14 @@ def _caption(graph: Graph, drawing: Drawing, has_confidence: bool) -> str:
     return " ".join(said) or "All nodes and edges drawn."
 
 
+def _n_listed(sizes: IntArray) -> int:
+    """How many communities the chart lists: the largest, and not one by one those of a single node."""
+    larger = int((sizes > 1).sum())
+    return min(larger or len(sizes), _LISTED_SIZES)
+
+
 def _more(sizes: IntArray) -> str:
-    rest = sizes[_LISTED_SIZES:]
+    rest = sizes[_n_listed(sizes) :]
     if not len(rest):
         return ""
     span = f"{rest.min():,} to {rest.max():,} nodes" if rest.min() < rest.max() else _nodes(int(rest.max())) + " each"
@@ -257,8 +264,8 @@ def _nodes(count: int) -> str:
 
 def _quality_rows(quality: Mapping[str, Any]) -> str:
     return "".join(
-        f'<tr><th scope="row">{name.replace("_", " ").capitalize()}</th><td class="number">{_figure(quality[name])}</td>'
-        f'<td class="muted small">{meaning}</td></tr>'
+        f'<tr><th scope="row">{name.replace("_", " ").capitalize()}</th>'
+        f'<td class="number">{_figure(quality[name])}</td><td class="muted small">{meaning}</td></tr>'
         for name, meaning in _QUALITY.items()
         if name in quality
     )

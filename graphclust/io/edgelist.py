@@ -8,7 +8,6 @@ stands goes through `_parse_lines`, which is slower, understands everything, and
 from __future__ import annotations
 
 import ast
-import csv
 import io
 import math
 import re
@@ -86,27 +85,38 @@ class _Edges:
 # ---------------------------------------------------------------- splitting and sniffing
 
 
-def _split_quoted(line: str, delimiter: str) -> list[str]:
-    fields = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True))
-    return [value.strip() for value in fields]
+class _QuoteError(ValueError):
+    """A field begins with a quote and does not end with one."""
 
 
 def _splitter(delimiter: str | None) -> Callable[[str], list[str]]:
-    """Return the function that cuts a line into its fields; quotes count only at the beginning of a field."""
+    """Return the function that cuts a line into its fields; quotes count only around a whole field."""
     if delimiter is None:
 
         def split(line: str) -> list[str]:
             if '"' not in line:
                 return line.split()
             return [bare if bare else quoted.replace('""', '"') for quoted, bare in _TOKEN.findall(line)]
-    else:
 
-        def split(line: str) -> list[str]:
-            if '"' not in line:
-                return [value.strip() for value in line.split(delimiter)]
-            return _split_quoted(line, delimiter)
+        return split
+    mark = re.escape(delimiter)
+    field_pattern = re.compile(rf' *(?:"((?:[^"]|"")*)" *|([^{mark}]*))({mark}|$)')
 
-    return split
+    def split_at(line: str) -> list[str]:
+        if '"' not in line:
+            return [value.strip() for value in line.split(delimiter)]
+        fields: list[str] = []
+        place, more = 0, delimiter
+        while more:
+            match = field_pattern.match(line, place)
+            quoted, bare, more = match.groups() if match else (None, '"', "")
+            if bare is not None and bare.startswith('"'):
+                raise _QuoteError
+            fields.append(bare.strip() if quoted is None else quoted.replace('""', '"'))
+            place = match.end() if match else place
+        return fields
+
+    return split_at
 
 
 def _is_number(text: str) -> bool:
@@ -144,7 +154,7 @@ def _rows(lines: Sequence[str], delimiter: str | None) -> list[list[str]]:
     for line in lines:
         try:
             rows.append(split(line))
-        except csv.Error:
+        except _QuoteError:
             rows.append([])
     return rows
 
@@ -157,9 +167,9 @@ def _has_dicts(lines: Sequence[str]) -> bool:
 def _names(row: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     """Whether a first row names the columns of the rest."""
     found = edge_columns(row)
-    if found is not None:  # a word that comes back as an id was an id in the first row too
+    if found is not None:  # a word that comes back as an id was an id in the first row too; a whole header may recur
         ends = found[:2]
-        ids = {other[i] for other in rest for i in ends if i < len(other)}
+        ids = {other[i] for other in rest if other != row for i in ends if i < len(other)}
         return not any(row[i] in ids for i in ends)
     values = [value for other in rest for value in other[:2]]
     return bool(values) and len(row) >= 2 and not any(map(_is_number, row)) and all(v.isdecimal() for v in values)
@@ -179,7 +189,8 @@ def _numeric(rows: Sequence[Sequence[str]], column: int) -> bool:
 
 def _usual_size(rows: Sequence[Sequence[str]]) -> tuple[int, float]:
     """Return the number of columns that most rows have, and their share."""
-    size, count = max(Counter(map(len, rows)).items(), key=lambda item: (item[1], item[0] in (2, 3), item[0]))
+    first = len(rows[0])
+    size, count = max(Counter(map(len, rows)).items(), key=lambda item: (item[1], item[0] == first, item[0] in (2, 3)))
     return size, count / len(rows)
 
 
@@ -283,6 +294,8 @@ def sniff(
     else:
         n_columns = _usual_size(body or rows)[0]
         found = edge_columns(names) if names else _named_by_comment(leading, n_columns)
+        if names and found and max(i for i in found if i is not None) >= n_columns:
+            raise source.error(f"the header names {len(names)} columns, most lines have {n_columns}")
         if found is None and n_columns > 3:
             line = data[: data.find(lines[0].encode(errors="replace"))].count(b"\n") + 1
             hint = "name the columns in a header line: source, target, weight"
@@ -377,8 +390,8 @@ def _parse_lines(source: Source, data: bytes, dialect: Dialect) -> _Edges:
     for number, line in _data_lines(data.decode(), dialect, skipped):
         try:
             fields = line.split(None, 2) if dialect.dicts else split(line)
-        except csv.Error as error:
-            raise source.error(f"quotes that do not match ({error})", number) from None
+        except _QuoteError:
+            raise source.error("a quote that is not closed, or not around a whole field", number) from None
         while len(fields) > n_columns and not fields[-1]:
             fields.pop()
         if len(fields) != n_columns:
@@ -531,7 +544,10 @@ def _parse_strings(body: bytes, delimiter: str, dialect: Dialect) -> _Edges | No
     types: dict[str, Any] = {names[i]: pa.string() for i in dialect.columns[:2]}
     if dialect.weighted:
         types[names[dialect.columns[2]]] = pa.float64()
-    table = _read_csv(body, delimiter, names, types, quoted=b'"' in body)
+    quotes = body.count(b'"')
+    if quotes and quotes != _outer_quotes(body, delimiter.encode()):
+        return None
+    table = _read_csv(body, delimiter, names, types, quoted=quotes > 0)
     if table is None or not len(table):
         return None
     weight = None
@@ -560,6 +576,12 @@ def _parse_strings(body: bytes, delimiter: str, dialect: Dialect) -> _Edges | No
     position[order] = np.arange(len(ids))
     codes = position[codes]
     return _Edges(values, codes[: len(first)], codes[len(first) :], weight)
+
+
+def _outer_quotes(body: bytes, delimiter: bytes) -> int:
+    """Count the quotes that stand beside a separator or a line end: all of them, in files that need no second look."""
+    sides = (delimiter + b'"', b'"' + delimiter, b'\n"', b'"\r\n' if b"\r" in body else b'"\n')
+    return sum(map(body.count, sides)) + body.startswith(b'"') + body.endswith(b'"')
 
 
 def _canonical_strings(ids: Any) -> tuple[IntArray, Sequence[Hashable]]:

@@ -42,7 +42,7 @@ class _Reader:
         """Open an element."""
         place = parent[0] if parent else ""
         if name == "attvalue" and place in ("node", "edge"):
-            self._value(attributes, *parent, line)
+            self._value(attributes, parent[0], parent[1], line)
         elif name == "attvalues" and place in ("node", "edge"):
             return parent
         elif name == "edge" and place == "edges":
@@ -186,8 +186,8 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
         stream.write(f'    <attributes class="node">\n{"".join(declared)}    </attributes>\n'.encode())
     stream.write(b"    <nodes>\n")
     for i, node in enumerate(ids):
-        values = "".join(filter(None, (column[i] for column in data)))
-        inside = f"><attvalues>{values}</attvalues></node>" if values else "/>"
+        given = "".join(filter(None, (column[i] for column in data)))
+        inside = f"><attvalues>{given}</attvalues></node>" if given else "/>"
         stream.write(f'      <node id="{node}" label="{node}"{inside}\n'.encode())
     stream.write(b"    </nodes>\n    <edges>\n")
     weight = None if graph.weight is None else graph.weight.tolist()

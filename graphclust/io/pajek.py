@@ -10,8 +10,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from graphclust.errors import DataError
-from graphclust.graph import Graph
+from graphclust.graph import DecimalIds, Graph
 from graphclust.io.reading import Draft, parse_int, parse_weight, require_nodes
 from graphclust.io.source import Source, shorten, split_lines
 from graphclust.io.writing import encode, id_texts, refuse_attributes
@@ -20,12 +22,228 @@ __all__ = ["KEEPS_IDS", "read", "write"]
 
 KEEPS_IDS = True
 
+_VERTEX = re.compile(r"[ \t]*([^ \t]+)[ \t]*(.*)")
 # A quote inside a label is escaped by a backslash, or just stands there (networkx): the one that ends the label is
 # followed by coordinates or the end of the line. If there is none such, the label ends at the first quote.
-_VERTEX = re.compile(r"""[ \t]*(?P<number>[^ \t]+)(?:[ \t]+(?P<rest>.*))?""")
-_QUOTED = re.compile(r"""\"((?:[^"\\]|\\["\\]|\\(?!["\\])|"(?![ \t]+[-+.0-9[]|[ \t]*\Z))*+)\"""")
+_LABEL = re.compile(r'"((?:[^"\\]|\\["\\]|\\(?!["\\])|"(?![ \t]+[-+.0-9\[]|[ \t]*\Z))*+)"')
 _TO_QUOTE = re.compile(r'"([^"]*)"')
 _ESCAPED = re.compile(r'\\(["\\])|&#([0-9]{1,7});')
 _REFERENCE = re.compile(r"&(?=#[0-9]{1,7};)")
 _BACKSLASH = re.compile(r'\\(?=["\\]|\Z)')
 _UNWRITABLE = re.compile("[\0-\x08\n-\x1f\x7f]")
+
+
+def _unescape(match: re.Match[str]) -> str:
+    if match[1]:
+        return match[1]
+    return chr(code) if (code := int(match[2])) <= 0x10FFFF else match[0]
+
+
+class _Reader:
+    """One method for the lines of each section."""
+
+    def __init__(self, source: Source, directed: bool | None, weights: bool | None) -> None:
+        self.source = source
+        self.draft = Draft(source, directed, weights, numbered=True)
+        self.n_nodes = -1
+        self.n_rows = 0  # nodes of the first mode; all of them where there is one
+        self.labels: dict[int, str] = {}
+        self.matrix: list[list[float]] = []
+        self.is_arc = False
+        self.kinds: set[bool] = set()
+
+    def parse(self) -> None:
+        """Read all sections."""
+        take: Callable[[str, int], None] = self._outside
+        line = 0
+        lines = split_lines(self.source.text())
+        for line, text in enumerate(lines, start=1):
+            row = text.strip()
+            if not row or row.startswith(("%", "/*")):
+                continue
+            if row.startswith("*"):
+                self._close(take, line)
+                take = self._section(row, line)
+            else:
+                take(text, line)
+        self._close(take, len(lines))
+        if self.n_nodes < 0:
+            raise self.source.error("there is no section *Vertices in this file")
+
+    def graph(self) -> Graph:
+        """Return what was read."""
+        ids: Sequence[str] = DecimalIds(np.arange(1, self.n_nodes + 1))
+        if self.labels:
+            if len(set(self.labels.values())) == self.n_nodes:
+                ids = [self.labels[i] for i in range(self.n_nodes)]
+                self.source.note("ids are the vertices' labels")
+            else:
+                self.source.note("ids are the vertices' numbers: labels are not distinct")
+        return self.draft.graph(is_directed=self.kinds == {True}, ids=ids, what="column 3")
+
+    def _outside(self, text: str, line: int) -> None:
+        raise self.source.error(f"expected a section such as *Vertices, found {shorten(text.strip())}", line)
+
+    def _skip(self, text: str, line: int) -> None:
+        """Skip a line that means nothing for communities."""
+
+    def _section(self, row: str, line: int) -> Callable[[str, int], None]:
+        name, *rest = row.lower().split()
+        if name == "*network":
+            return self._outside
+        if name == "*vertices":
+            return self._vertices(rest, line)
+        takers = {"*arcs": self._edge, "*arcslist": self._list, "*matrix": self._row}
+        take = takers.get(name.replace("*edges", "*arcs"))
+        if take is None:
+            raise self.source.error(f"sections {shorten(name)} are not read", line)
+        if self.n_nodes < 0:
+            raise self.source.error(f"{name} stands before *Vertices", line)
+        if rest and rest[0].startswith(":"):
+            self.draft.note("several relations: read as one, their edges together")
+        self.is_arc = name != "*edges" and name != "*edgeslist"
+        self.kinds.add(self.is_arc)
+        return take
+
+    def _vertices(self, counts: list[str], line: int) -> Callable[[str, int], None]:
+        if self.n_nodes >= 0:
+            raise self.source.error("a second network in one file: only files with one network are read", line)
+        if not counts:
+            raise self.source.error("*Vertices has no number", line)
+        self.n_nodes = self.n_rows = parse_int(self.source, counts[0], line, "the number of vertices")
+        require_nodes(self.source, self.n_nodes, line)
+        if len(counts) > 1:
+            self.n_rows = parse_int(self.source, counts[1], line, "the number of vertices of the first mode")
+            if not 0 <= self.n_rows <= self.n_nodes:
+                raise self.source.error(f"{self.n_rows} of {self.n_nodes} vertices in the first mode", line)
+            self.source.note("two-mode network: read as an ordinary graph")
+        return self._vertex
+
+    def _close(self, take: Callable[[str, int], None], line: int) -> None:
+        """Check that a section is complete; `line` is the first one after it."""
+        if take == self._vertex and len(self.labels) not in (0, self.n_nodes):
+            raise self.source.error(f"*Vertices {self.n_nodes} is followed by {len(self.labels)} vertices", line)
+        if take == self._row:
+            self._matrix(line)
+
+    def _vertex(self, text: str, line: int) -> None:
+        found = _VERTEX.match(text)
+        number, rest = found.groups() if found else ("", "")
+        vertex = self._position(number, line)
+        if vertex in self.labels:
+            raise self.source.error(f"the vertex {number} is declared twice", line)
+        if not rest.startswith('"'):
+            self.labels[vertex] = re.split(r"[ \t]", rest, maxsplit=1)[0] or number
+            return
+        quoted = _LABEL.match(rest) or _TO_QUOTE.match(rest)
+        if not quoted:
+            raise self.source.error(f"the label {shorten(rest)} has no closing quote", line)
+        self.labels[vertex] = _ESCAPED.sub(_unescape, quoted[1])
+
+    def _position(self, token: str, line: int) -> int:
+        vertex = parse_int(self.source, token, line, "a vertex")
+        if not 1 <= vertex <= self.n_nodes:
+            raise self.source.error(f"there is no vertex {vertex}: they are numbered 1 to {self.n_nodes}", line)
+        return vertex - 1
+
+    def _edge(self, text: str, line: int) -> None:
+        ends = text.split(maxsplit=3)
+        if len(ends) < 2:
+            raise self.source.error("expected two vertices and perhaps a weight, found one number", line)
+        tail, head = (self._position(token, line) for token in ends[:2])
+        edge = self.draft.add_edge(tail, head, line, is_arc=self.is_arc)
+        if len(ends) > 2 and not ends[2].startswith("["):  # a time interval
+            self.draft.set_weight(edge, ends[2], line)
+
+    def _list(self, text: str, line: int) -> None:
+        tail, *heads = (self._position(token, line) for token in text.split())
+        for head in heads:
+            self.draft.add_edge(tail, head, line, is_arc=self.is_arc)
+
+    def _row(self, text: str, line: int) -> None:
+        row = [parse_weight(self.source, token, line) for token in text.split()]
+        n_columns = self.n_nodes - self.n_rows or self.n_nodes
+        if len(row) != n_columns or len(self.matrix) == self.n_rows:
+            raise self.source.error(
+                f"a matrix has {self.n_rows} rows of {n_columns} numbers, this is row "
+                f"{len(self.matrix) + 1} with {len(row)}",
+                line,
+            )
+        self.matrix.append(row)
+
+    def _matrix(self, line: int) -> None:
+        if len(self.matrix) < self.n_rows:
+            raise self.source.error(f"the matrix ends after {len(self.matrix)} of {self.n_rows} rows", line)
+        matrix = np.array(self.matrix).reshape(self.n_rows, -1)
+        square = self.n_rows == self.n_nodes
+        is_arc = square and bool((matrix != matrix.T).any())
+        rows, columns = np.nonzero(matrix if is_arc or not square else np.triu(matrix))
+        self.kinds.add(is_arc)
+        for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
+            edge = self.draft.add_edge(i, j if square else self.n_rows + j, line, is_arc=is_arc)
+            if self.draft.weights is not False:
+                self.draft.weight[edge] = float(matrix[i, j])
+        self.matrix = []
+
+
+def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
+    """Read a Pajek network.
+
+    Parameters
+    ----------
+    source : Source
+    directed : bool, optional
+        Overrides the file: *Arcs are directed, *Edges are not; False adds the two directions up.
+    weights : bool, optional
+        False ignores weights, True insists on them.
+
+    Returns
+    -------
+    Graph
+        Nodes in the order of their numbers.
+
+    Raises
+    ------
+    DataError
+        The file is malformed, or has several networks; vertices are missing, repeated or out of range; a weight is
+        negative or no number.
+    ResourceError
+        More vertices are declared than fit into memory.
+    """
+    reader = _Reader(source, directed, weights)
+    reader.parse()
+    return reader.graph()
+
+
+def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:
+    """Write a Pajek network, ids as labels.
+
+    Parameters
+    ----------
+    graph : Graph
+    stream : binary file
+    attributes : mapping, optional
+        Refused: Pajek keeps them in files of their own.
+
+    Raises
+    ------
+    DataError
+        Ids that are alike as text, or hold line breaks or other control characters.
+    UsageError
+        Attributes.
+    """
+    refuse_attributes(attributes, "Pajek")
+    labels = []
+    for label in id_texts(graph):
+        if _UNWRITABLE.search(label):
+            raise DataError(f"Pajek cannot hold the control characters of {shorten(label)}")
+        quoted = _BACKSLASH.sub(r"\\\\", _REFERENCE.sub("&#38;", label)).replace('"', '\\"')
+        labels.append(encode(quoted))
+    stream.write(b"*Vertices %d\n" % len(labels))
+    stream.writelines(b'%d "%s"\n' % (i, label) for i, label in enumerate(labels, start=1))
+    stream.write(b"*Arcs\n" if graph.directed else b"*Edges\n")
+    ends = zip((graph.source + 1).tolist(), (graph.target + 1).tolist(), strict=True)
+    if graph.weight is None:
+        stream.writelines(b"%d %d\n" % pair for pair in ends)
+    else:
+        stream.writelines(f"{u} {v} {w!r}\n".encode() for (u, v), w in zip(ends, graph.weight.tolist(), strict=True))

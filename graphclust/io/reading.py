@@ -104,7 +104,7 @@ def build_from_entries(
     x: Any = None,
     y: NDArray[Any] | None = None,
 ) -> Graph:
-    """Build from the entries of an adjacency matrix: undirected if it is symmetric, unless `directed` says otherwise."""
+    """Build from the entries of an adjacency matrix; unless `directed` says otherwise, undirected if it is symmetric."""
     with _naming(source):
         graph = _from_directed_pairs(row, col, weight, n_nodes, x=x, y=y, directed=directed)
     if directed is None:
@@ -123,12 +123,21 @@ class Draft:
         adds the two directions up.
     line_of : callable, optional
         Turns the places of nodes and edges into line numbers, if they are something else: called for an error only.
+    numbered : bool
+        No node is added: edges name their ends by position, and `graph` is given the ids.
     """
 
     def __init__(
-        self, source: Source, directed: bool | None, weights: bool | None, line_of: Callable[[int], int] = int
+        self,
+        source: Source,
+        directed: bool | None,
+        weights: bool | None,
+        line_of: Callable[[int], int] = int,
+        *,
+        numbered: bool = False,
     ) -> None:
         self.source, self.directed, self.weights, self.line_of = source, directed, weights, line_of
+        self.numbered = numbered
         self.index: dict[Hashable, int] = {}
         self.tail: list[Hashable] = []
         self.head: list[Hashable] = []
@@ -146,9 +155,9 @@ class Draft:
 
     def add_node(self, node: Hashable, place: int) -> int:
         """Add a node and return its position."""
-        position = self.index.setdefault(node, len(self.index))
-        if position < len(self.index) - 1:
+        if node in self.index:
             raise self.source.error(f"the node {shorten(node)} is declared twice", self.line_of(place))
+        position = self.index[node] = len(self.index)
         return position
 
     def add_edge(self, tail: Hashable, head: Hashable, place: int, *, is_arc: bool | None = None) -> int:
@@ -223,7 +232,7 @@ class Draft:
         return graph
 
     def _positions(self, nodes: list[Any]) -> NDArray[np.int64]:
-        if not self.index:
+        if self.numbered:
             return np.array(nodes, dtype=np.int64)
         return np.fromiter((self.index.get(node, -1) for node in nodes), dtype=np.int64, count=len(nodes))
 

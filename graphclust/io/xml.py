@@ -178,12 +178,12 @@ def escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def type_name(kind: type, values: list[Any], wide: str, narrow: str) -> str:
+def type_name(kind: type[bool | int | float | str], values: list[Any], wide: str, narrow: str) -> str:
     """Name a column's type; `narrow` and `wide` are the format's integers of 32 and 64 bits."""
     if kind is int:
         small = all(-(2**31) <= value < 2**31 for value in values if value is not None)
         return narrow if small else wide
-    return {bool: "boolean", float: "double"}.get(kind, "string")
+    return "boolean" if kind is bool else "double" if kind is float else "string"
 
 
 def value_text(value: Any) -> str:

@@ -1,0 +1,51 @@
+# Everything here needs only Python, pip and make; the rest goes into .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check
+PYTEST = $(BIN)/python -m pytest
+
+.PHONY: help setup demo test slow lint type bench build check clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: $(VENV)/.stamp  ## create .venv with graphclust and its tools
+
+# torch first and alone: a range would fetch builds for graphics cards that this project does not need to be tested
+$(VENV)/.stamp: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt torch
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup  ## find the communities of a bundled graph
+	$(BIN)/graphclust detect data:karate --manifest demo/manifest.json --report demo/karate.html --out demo/karate.tsv
+	$(BIN)/graphclust evaluate demo/karate.tsv --truth data/karate.labels.tsv --graph data:karate
+	$(BIN)/graphclust compare data:planted --truth data/planted.labels.tsv
+	@echo "Open demo/karate.html in a browser."
+
+test: setup  ## run the tests
+	$(PYTEST) -m "not slow"
+
+slow: setup  ## run the long tests too
+	$(PYTEST)
+
+lint: setup  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: setup  ## mypy --strict
+	$(BIN)/mypy
+
+bench: setup  ## measure the bars: times as ratios against the plain way, in one run
+	$(BIN)/python tests/bench/foundation.py
+
+build: setup  ## build the wheel, and use it in an environment of its own
+	$(BIN)/python -m build --wheel --outdir dist
+	$(BIN)/python tests/bench/wheel.py dist
+
+check: lint type test  ## what CI runs
+
+clean:  ## remove what can be made again
+	rm -rf $(VENV) build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache

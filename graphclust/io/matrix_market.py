@@ -1,0 +1,188 @@
+"""Matrix Market (.mtx; Boisvert, Pozo, Remington, "The Matrix Market Exchange Formats", 1996): an adjacency matrix.
+
+Nodes are the positions 0 to n - 1, as everywhere in NumPy and SciPy; the file itself counts from 1. A symmetric matrix
+is an undirected graph, whether it is declared `symmetric` or is a `general` one with equal entries on both sides of the
+diagonal; otherwise row -> column is an edge.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.io.reading import build, build_from_entries, parse_int, parse_weight, require_nodes, unweighted
+from graphclust.io.source import Source, shorten, split_lines
+from graphclust.io.writing import refuse_attributes
+from graphclust.resources import require_memory
+
+__all__ = ["KEEPS_IDS", "read", "write"]
+
+KEEPS_IDS = False
+
+_DIRECTED = "% graphclust: directed"  # says of a symmetric matrix that its edges are pairs of opposite arcs
+_CHOICES = (
+    ("object", {"matrix"}),
+    ("format", {"coordinate", "array"}),
+    ("field", {"real", "double", "integer", "unsigned-integer", "pattern"}),
+    ("symmetry", {"general", "symmetric"}),
+)
+
+
+def _header(source: Source, line: str) -> tuple[bool, bool, bool]:
+    """Return whether the matrix is sparse, whether it has values, and whether it is symmetric."""
+    banner, *words = line.lower().split()[:5] or [""]
+    if banner != "%%matrixmarket" or len(words) != 4:
+        raise source.error("a Matrix Market file begins with %%MatrixMarket and four words", 1)
+    for word, (what, known) in zip(words, _CHOICES, strict=True):
+        if word not in known:
+            raise source.error(f"the {what} {shorten(word)} is not read, only {', '.join(sorted(known))}", 1)
+    if words[1:3] == ["array", "pattern"]:
+        raise source.error("an array has values, it cannot be a pattern", 1)
+    return words[1] == "coordinate", words[2] != "pattern", words[3] == "symmetric"
+
+
+def _parse_fast(lines: Sequence[str], n_nodes: int, valued: bool) -> tuple[IntArray, IntArray, FloatArray] | None:
+    """Parse entries by pandas' C parser; None if any is not as it should be: `_parse_lines` knows more."""
+    import pandas as pd
+
+    kinds = {0: np.int64, 1: np.int64} | ({2: np.float64} if valued else {})
+    try:
+        table = pd.read_csv(
+            io.StringIO("\n".join(lines)), sep=r"\s+", header=None, dtype=kinds, quoting=3, float_precision="round_trip"
+        )
+    except ValueError:
+        return None
+    if table.shape[1] != len(kinds):
+        return None
+    row, col = (table[i].to_numpy() - 1 for i in (0, 1))
+    value = table[2].to_numpy() if valued else np.ones(len(row))
+    inside = min(row.min(), col.min()) >= 0 and max(row.max(), col.max()) < n_nodes
+    return (row, col, value) if inside and ((value >= 0) & (value < np.inf)).all() else None
+
+
+def _parse_lines(
+    source: Source, lines: Sequence[str], start: int, n_nodes: int, valued: bool
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Parse entries one by one; the first stands on line `start`."""
+    ends: list[int] = []
+    values: list[float] = []
+    for line, text in enumerate(lines, start=start):
+        tokens = text.split()
+        if not tokens or text.startswith("%"):
+            continue
+        if len(tokens) != 2 + valued:
+            raise source.error(f"expected {2 + valued} columns, found {len(tokens)}", line)
+        for token in tokens[:2]:
+            ends.append(parse_int(source, token, line, "a row or column"))
+            if not 1 <= ends[-1] <= n_nodes:
+                raise source.error(f"there is no row or column {ends[-1]}: they are numbered 1 to {n_nodes}", line)
+        values.append(parse_weight(source, tokens[2], line) if valued else 1.0)
+    pairs = np.array(ends, dtype=np.int64).reshape(-1, 2) - 1
+    return pairs[:, 0], pairs[:, 1], np.array(values)
+
+
+def _parse_array(
+    source: Source, lines: Sequence[str], start: int, n_nodes: int, symmetric: bool
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Parse a dense matrix, a value a line, column by column; a symmetric one from the diagonal on."""
+    size = n_nodes * (n_nodes + 1) // 2 if symmetric else n_nodes * n_nodes
+    require_memory(40.0 * size, f"{source.name}: a dense matrix of {size} values")
+    tokens = [(line, token) for line, text in enumerate(lines, start=start) for token in text.split("%", 1)[0].split()]
+    if len(tokens) != size:
+        raise source.error(f"{size} values are declared, {len(tokens)} follow", start - 1)
+    values = np.array([parse_weight(source, token, line) for line, token in tokens])
+    col, row = np.triu_indices(n_nodes) if symmetric else np.divmod(np.arange(size), max(n_nodes, 1))
+    there = values != 0
+    return row[there].astype(np.int64), col[there].astype(np.int64), values[there]
+
+
+def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
+    """Read an adjacency matrix in Matrix Market format: real, integer or pattern; symmetric or general.
+
+    Parameters
+    ----------
+    source : Source
+    directed : bool, optional
+        True reads row -> column even where the matrix is symmetric; False adds the two directions up where it is not.
+    weights : bool, optional
+        False ignores the values: every entry counts 1. True insists on them.
+
+    Returns
+    -------
+    Graph
+        Nodes 0 to n - 1. Zeros that are stored are no edges.
+
+    Raises
+    ------
+    DataError
+        The file is malformed, the matrix is not square, or complex; it has another number of entries than declared; an
+        entry is negative or no number.
+    ResourceError
+        More nodes are declared than fit into memory.
+    """
+    lines = split_lines(source.text())
+    sparse, valued, symmetric = _header(source, lines[0] if lines else "")
+    start = next((i for i, text in enumerate(lines) if text.strip() and not text.startswith("%")), len(lines))
+    if start == len(lines):
+        raise source.error("the file ends before the size of the matrix", len(lines))
+    marked = _DIRECTED in lines[:start]
+    sizes = [parse_int(source, token, start + 1, "the size") for token in lines[start].split()]
+    if len(sizes) != 2 + sparse:
+        raise source.error(f"the size has {2 + sparse} numbers, found {len(sizes)}", start + 1)
+    n_nodes = sizes[0]
+    if sizes[1] != n_nodes:
+        raise source.error(f"an adjacency matrix is square, this one is {n_nodes} x {sizes[1]}", start + 1)
+    require_nodes(source, n_nodes, start + 1)
+    body = lines[start + 1 :]
+    if not sparse:
+        row, col, value = _parse_array(source, body, start + 2, n_nodes, symmetric)
+    else:
+        parsed = _parse_fast(body, n_nodes, valued) if body else None
+        row, col, value = parsed or _parse_lines(source, body, start + 2, n_nodes, valued)
+        if len(row) != sizes[2]:
+            raise source.error(f"{sizes[2]} entries are declared, {len(row)} follow", start + 1)
+    if not valued:
+        unweighted(source, weights, len(row))
+    weight = value if valued and weights is not False else None
+    if not symmetric:
+        return build_from_entries(
+            source, row, col, weight, n_nodes, directed=True if marked and directed is None else directed
+        )
+    if directed:
+        below = row != col
+        row, col = np.concatenate((row, col[below])), np.concatenate((col, row[below]))
+        weight = None if weight is None else np.concatenate((weight, weight[below]))
+    return build(source, row, col, weight, nodes=n_nodes, directed=bool(directed))
+
+
+def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:
+    """Write the adjacency matrix, as a pattern if the graph has no weights; ids are lost.
+
+    Parameters
+    ----------
+    graph : Graph
+    stream : binary file
+    attributes : mapping, optional
+        Refused: a matrix has no place for them.
+
+    Raises
+    ------
+    UsageError
+        Attributes.
+    """
+    refuse_attributes(attributes, "Matrix Market")
+    field, symmetry = "real" if graph.is_weighted else "pattern", "general" if graph.directed else "symmetric"
+    stream.write(f"%%MatrixMarket matrix coordinate {field} {symmetry}\n".encode())
+    if graph.directed:
+        stream.write(f"{_DIRECTED}\n".encode())
+    stream.write(f"{graph.num_nodes} {graph.num_nodes} {graph.num_edges}\n".encode())
+    row, col = (graph.source, graph.target) if graph.directed else (graph.target, graph.source)  # below the diagonal
+    ends = zip((row + 1).tolist(), (col + 1).tolist(), strict=True)
+    if graph.weight is None:
+        stream.writelines(b"%d %d\n" % pair for pair in ends)
+    else:
+        stream.writelines(f"{i} {j} {w!r}\n".encode() for (i, j), w in zip(ends, graph.weight.tolist(), strict=True))

@@ -1,0 +1,135 @@
+"""Sparse matrices in NumPy archives (.npz; `scipy.sparse.save_npz`): an adjacency matrix in CSR, CSC or COO form.
+
+Nodes are the positions 0 to n - 1. A symmetric matrix is an undirected graph; otherwise row -> column is an edge.
+Pickled objects are never loaded.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphclust.graph import Graph
+from graphclust.io.archive import members
+from graphclust.io.reading import build_from_entries, require_nodes
+from graphclust.io.source import Source, shorten
+from graphclust.io.writing import refuse_attributes
+
+__all__ = ["KEEPS_IDS", "read", "write"]
+
+KEEPS_IDS = False
+
+
+def _array(raw: bytes) -> NDArray[Any]:
+    """Interpret a .npy file without copying; unlike `numpy.load`, allocate nothing that its header merely claims."""
+    stream = io.BytesIO(raw)
+    version = np.lib.format.read_magic(stream)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(stream)
+    if dtype.hasobject:
+        raise ValueError("pickled objects are not loaded")
+    return np.frombuffer(raw, dtype, offset=stream.tell()).reshape(shape)
+
+
+class _Arrays:
+    """The arrays of an archive, each checked when it is asked for."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.raw = {name.removesuffix(".npy"): raw for name, raw in members(source).items()}
+
+    def get(self, name: str, kinds: str, n_dims: int = 1) -> NDArray[Any]:
+        """Return an array, or raise DataError if it is missing, damaged, or not of one of the kinds."""
+        if name not in self.raw:
+            raise self.source.error(f"the archive has no array {name!r}, it holds {', '.join(sorted(self.raw))}")
+        try:
+            array = _array(self.raw[name])
+        except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError) as error:
+            raise self.source.error(f"the array {name!r} is damaged: {error}") from None
+        if array.ndim != n_dims or array.dtype.kind not in kinds:
+            raise self.source.error(f"the array {name!r} has the shape {array.shape} and the type {array.dtype}")
+        return array
+
+
+def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
+    """Read an adjacency matrix that `scipy.sparse.save_npz` wrote.
+
+    Parameters
+    ----------
+    source : Source
+    directed : bool, optional
+        True reads row -> column even where the matrix is symmetric; False adds the two directions up where it is not.
+    weights : bool, optional
+        False ignores the values: every stored entry counts 1.
+
+    Returns
+    -------
+    Graph
+        Nodes 0 to n - 1. Zeros that are stored are no edges.
+
+    Raises
+    ------
+    DataError
+        The archive is damaged, an array is missing or of another type, the matrix is not square, a weight is negative
+        or not finite.
+    ResourceError
+        The matrix would not fit into memory.
+    """
+    arrays = _Arrays(source)
+    shape = arrays.get("shape", "iu").tolist()
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise source.error(f"an adjacency matrix is square, this one has the shape {tuple(shape)}")
+    n_nodes = shape[0]
+    require_nodes(source, n_nodes)
+    form = str(arrays.get("format", "SU", n_dims=0).astype(str)) if "format" in arrays.raw else "csr"
+    data = arrays.get("data", "biuf")
+    if form == "coo":
+        row, col = arrays.get("row", "iu"), arrays.get("col", "iu")
+    elif form in ("csr", "csc"):
+        bounds, col = arrays.get("indptr", "iu").astype(np.int64), arrays.get("indices", "iu")
+        counts = np.diff(bounds)
+        if len(bounds) != n_nodes + 1 or bounds[0] != 0 or counts.min(initial=0) < 0 or bounds[-1] > len(col):
+            raise source.error("the array 'indptr' does not divide 'indices' into the rows of the matrix")
+        row, col, data = np.repeat(np.arange(n_nodes), counts), col[: bounds[-1]], data[: bounds[-1]]
+        row, col = (row, col) if form == "csr" else (col, row)
+    else:
+        raise source.error(f"sparse matrices in the form {shorten(form)} are not read, only csr, csc and coo")
+    if not len(row) == len(col) == len(data):
+        raise source.error(f"{len(row)} rows, {len(col)} columns and {len(data)} values of entries")
+    if directed is None and "directed" in arrays.raw and arrays.get("directed", "b", n_dims=0):
+        directed = True
+    weight = None if weights is False else data.astype(np.float64)
+    return build_from_entries(source, row, col, weight, n_nodes, directed=directed)
+
+
+def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:
+    """Write the adjacency matrix in CSR form, as `scipy.sparse.load_npz` reads it; ids are lost.
+
+    Parameters
+    ----------
+    graph : Graph
+    stream : binary file
+    attributes : mapping, optional
+        Refused: a matrix has no place for them.
+
+    Raises
+    ------
+    UsageError
+        Attributes.
+    """
+    refuse_attributes(attributes, "npz")
+    matrix = graph.adjacency()
+    np.savez_compressed(
+        stream,
+        format=np.array(b"csr"),
+        shape=np.array(matrix.shape),
+        indptr=matrix.indptr,
+        indices=matrix.indices,
+        data=matrix.data,
+        directed=np.array(graph.directed),
+        _is_array=np.array(True),
+    )

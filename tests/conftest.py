@@ -1,0 +1,44 @@
+"""Fixtures: seeds, real data where there is some, and a guard against tests that leave global state behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sklearn.cluster  # noqa: F401  its import draws a random number, which is not ours to answer for
+
+SHARED = Path(os.environ.get("GRAPHCLUST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real data sets; only the tests that need more than the bundled graphs ask for it."""
+    if not SHARED.is_dir():
+        pytest.skip("real data are not here (GRAPHCLUST_DATA)")
+    return SHARED
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20261122)
+
+
+@pytest.fixture(autouse=True)
+def _global_state_is_kept(monkeypatch):
+    """No call may change the random generators that belong to the caller."""
+    monkeypatch.delenv("GRAPHCLUST_MEMORY", raising=False)
+    random.seed(7)
+    np.random.seed(7)  # noqa: NPY002
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    yield
+    assert random.getstate() == python, "the test's code drew from Python's global generator"
+    after = np.random.get_state()  # noqa: NPY002
+    assert np.array_equal(after[1], numpy[1]), "the test's code drew from NumPy's global generator"
+    if "torch" in sys.modules:
+        import torch
+
+        assert torch.get_default_dtype() == torch.float32, "the default dtype was changed"

@@ -1,0 +1,319 @@
+"""Edge lists: every dialect to the same graph, and every error with its line."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+from collections import Counter
+
+import networkx as nx
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphclust.errors import DataError, GraphclustError, UsageError
+from graphclust.graph import Graph
+from graphclust.io import edgelist, read_graph
+from graphclust.io.source import Source
+
+
+def edges_of(graph):
+    kind = tuple if graph.directed else frozenset
+    return {kind(edge[:2]): (edge[2] if len(edge) == 3 else 1.0) for edge in graph.edges()}
+
+
+def parse(text, **options):
+    data = text.encode() if isinstance(text, str) else text
+    return edgelist.read(Source("g.edgelist", data), **options)
+
+
+TRIANGLE = {frozenset("ab"): 1.0, frozenset("bc"): 1.0, frozenset("ac"): 1.0}
+WEIGHTED = {frozenset("ab"): 2.0, frozenset("bc"): 0.5, frozenset("ac"): 1.0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a b\nb c\na c\n",
+        "a b\nb c\na c",  # no line end at the end
+        "a\tb\nb\tc\na\tc\n",
+        "a,b\nb,c\na,c\n",
+        "a, b\nb, c\na, c\n",
+        "a;b\nb;c\na;c\n",
+        "a|b\nb|c\na|c\n",
+        "  a   b\n\n b\t c \na c\n",
+        "a b\r\nb c\r\na c\r\n",
+        "a b\rb c\ra c\r",
+        "# comment\n% another\na b\n# in between\nb c\na c\n",
+        "source,target\na,b\nb,c\na,c\n",
+        "Source;Target\na;b\nb;c\na;c\n",
+        '"source","target"\n"a","b"\n"b","c"\n"a","c"\n',
+        "source,target\na,b\nb,c\nsource,target\na,c\n",  # two files put together
+        "id,source,target\n1,a,b\n2,b,c\n3,a,c\n",
+        "Source,Target,Type,Id,Label\na,b,Undirected,0,\nb,c,Undirected,1,\na,c,Undirected,2,\n",
+        "\ufeffa b\nb c\na c\n",
+        "a b\nb c\na c\n\x1a",  # DOS
+        "a b {}\nb c {}\na c {}\n",  # networkx
+        "a,b,\nb,c,\na,c,\n",
+    ],
+)
+def test_dialects(text):
+    assert edges_of(parse(text)) == TRIANGLE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a b 2\nb c 0.5\na c 1\n",
+        "a,b,2\nb,c,.5\na,c,1e0\n",
+        "from\tto\tweight\na\tb\t2\nb\tc\t0.5\na\tc\t1\n",
+        "Weight,Source,Target\n2,a,b\n0.5,b,c\n1,a,c\n",
+        "a b {'weight': 2}\nb c {'weight': 0.5, 'kind': 'x y'}\na c {}\n",
+        "a b 1\nb c 0.5\nb a 1\na c 1\n",
+    ],
+)
+def test_weights(text):
+    assert edges_of(parse(text)) == WEIGHTED
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_encodings(encoding):
+    text = "Zoë,Çelik\nÇelik,B\n"
+    option = {"encoding": encoding} if encoding == "utf-16-le" else {}  # no byte order mark
+    graph = parse(text.encode(encoding), **option)
+    assert set(graph.nodes) == {"Zoë", "Çelik", "B"}
+
+
+def zstd(data):
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(data)
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress, zstd])
+def test_compression_is_told_by_the_bytes(compress, tmp_path):
+    path = tmp_path / "graph"  # no extension at all
+    path.write_bytes(compress(b"a b\nb c\na c\n"))
+    assert edges_of(read_graph(path)) == TRIANGLE
+
+
+def test_ids_are_strings_and_kept_as_they_are():
+    graph = parse('"Smith, A",B b\n"Smith, A",007\n7,"say ""hi"""\nC#,NA\n')
+    assert set(graph.nodes) == {"Smith, A", "B b", "007", "7", 'say "hi"', "C#", "NA"}
+    assert parse("1 2\n01 2\n").num_nodes == 3
+
+
+def test_hash_inside_an_id_is_no_comment():
+    graph = parse("C# F#\nF# a#b\n# x y\n")
+    assert set(graph.nodes) == {"C#", "F#", "a#b"}
+    tags = "#a #b\n#b #c\n"
+    with pytest.raises(DataError, match="every line is a comment"):
+        parse(tags)
+    assert parse(tags, comment="none").num_nodes == 3
+    assert parse("// no\na b\n", comment="//").num_nodes == 2
+
+
+def test_quotes_and_spaces():
+    assert set(parse('"New York" Boston\nBoston "San José"\n').nodes) == {"New York", "Boston", "San José"}
+    assert set(parse('5" disk\n').nodes) == {'5"', "disk"}
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "directed"),
+    [
+        ("a b\n", {}, False),
+        ("a b\n", {"directed": True}, True),
+        ("# Directed graph (each unordered pair of nodes is saved once)\na b\n", {}, True),
+        ("# Undirected graph: x.txt\na b\n", {}, False),
+        ("% asym unweighted\na b\n", {}, True),
+        ("% sym unweighted\na b\n", {}, False),
+        ("source,target,type\na,b,Directed\n", {}, True),
+        ("# Directed graph\na b\n", {"directed": False}, False),
+    ],
+)
+def test_direction(text, options, directed):
+    assert parse(text, **options).directed is directed
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "edges"),
+    [
+        ("source target\nx y\n", {"header": False}, 2),
+        ("x y\ny z\n", {"header": True}, 1),
+        ("1 2 3\n2 3 4\n", {"weights": False}, 2),
+        ("a b,c d\n", {"delimiter": ","}, 1),
+        ("a:b\nb:c\n", {"delimiter": ":"}, 2),
+        ("a\\tb", {"delimiter": "\\"}, 1),
+        ("a\tb c\n", {"delimiter": "tab"}, 1),
+    ],
+)
+def test_options_override_what_is_sniffed(text, options, edges):
+    graph = parse(text, **options)
+    assert graph.num_edges == edges
+    assert not graph.is_weighted
+
+
+def test_words_of_a_header_may_be_ids():
+    assert parse("u v\nv w\n").num_nodes == 3
+    assert parse("source target\ntarget x\nx source\n").num_nodes == 3
+    assert parse("source target\n1 2\n").num_nodes == 2
+    assert parse("person friend\n1 2\n2 3\n").num_nodes == 3  # words over numbers
+
+
+@pytest.mark.parametrize(
+    ("good", "text", "line", "says"),
+    [
+        ("1 2\n", "# c\n1 2\n2 3\n3\n", 4, "expected 2 or 3 columns, found 1"),
+        ("7 8 1\n", "1 2 0.5\n2 3 heavy\n", 2, "'heavy' is not a number"),
+        ("7 8 1\n", "1 2 0.5\n2 3 nan\n", 2, "nan is not finite"),
+        ("7 8 1\n", "1 2 0.5\n2 3 inf\n", 2, "inf is not finite"),
+        ("7 8 1\n", "1 2 0.5\n2 3 -1\n", 2, "-1 is negative"),
+        ("7 8 1\n", "1 2 0.5\n2 3 1_0\n", 2, "not a number"),
+        ("7 8\n", "1 2\n1 2 3\n", 2, "found 3"),
+        ("7 8 1\n", "1 2 3\n1 2\n", 2, "found 2"),
+        ("", "1 2 3 4 5\n", 1, "expected 2 or 3 columns, found 5"),
+        ("7,8\n", "a,b\n,c\n", 2, "empty node id"),
+        ("x,y\n", 'a,b\n"c,d\n', 2, "quote"),
+        ("x,y\n", 'a,b\n"c"d,e\n', 2, "quote"),
+        ("x y {'weight': 1}\n", "a b {}\na c {'weight': 'x'}\n", 2, "weight 'x' is not a number"),
+        ("x y {}\n", "a b {}\na c {boom()}\n", 2, "cannot read"),
+    ],
+)
+@pytest.mark.parametrize("padding", [0, 60_000])  # with padding the file goes to Arrow first
+def test_errors_name_the_line(good, text, line, says, padding):
+    padding *= bool(good)
+    with pytest.raises(DataError) as caught:
+        parse(good * padding + text)
+    assert caught.value.line == line + padding
+    assert says in str(caught.value)
+    assert str(caught.value).startswith(f"g.edgelist:{line + padding}: ")
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# only\n", "source,target\n", "\x00\x01\x02", "a"])
+def test_files_without_edges(text):
+    with pytest.raises(GraphclustError):
+        parse(text)
+
+
+def test_weights_asked_for_where_there_are_none():
+    with pytest.raises(DataError, match="no column of weights"):
+        parse("a b\n", weights=True)
+    with pytest.raises(UsageError, match="delimiter"):
+        parse("a b\n", delimiter="ab")
+    with pytest.raises(DataError, match="no encoding named"):
+        parse("a b\n", encoding="nonsense")
+
+
+def test_what_is_ignored_or_odd_is_noted():
+    source = Source("g", b"source,target,year\na,b,1990\n")
+    assert edges_of(edgelist.read(source)) == {frozenset("ab"): 1.0}
+    assert any("year" in note for note in source.notes)
+    source = Source("g", b"a b 1600000000\nb c 1600000001\n")
+    edgelist.read(source)
+    assert any("times" in note for note in source.notes)
+    source = Source("g", b"a b friend\nb c foe\n")
+    assert not edgelist.read(source).is_weighted
+    assert any("column 3" in note for note in source.notes)
+
+
+def test_read_graph_reports_merges_and_loops(tmp_path):
+    path = tmp_path / "g.txt"
+    path.write_text("a b\nb a\na a\n")
+    graph = read_graph(path)
+    assert edges_of(graph) == {frozenset("ab"): 2.0, frozenset("a"): 1.0}
+    told = " ".join(graph.meta["notes"])
+    assert "merged 1 parallel edge" in told
+    assert "kept 1 self-loop" in told
+
+
+# ---------------------------------------------------------------- the fast parser against the plain one
+
+ids = st.one_of(
+    st.integers(0, 50).map(str),
+    st.integers(10**17, 10**22).map(str),
+    st.text(alphabet="ab#é01 ,\"'", min_size=1, max_size=4),
+    st.sampled_from(["007", "-3", "+1", "1.0", "NA", "null", "", " x", "source"]),
+)
+
+
+@given(
+    rows=st.lists(st.tuples(ids, ids), min_size=1, max_size=30),
+    delimiter=st.sampled_from(["\t", ",", ";", " "]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    weighted=st.booleans(),
+    comment=st.sampled_from(["", "# x\n"]),
+    header=st.sampled_from(["", "source{0}target\n", "source{0}target{0}weight\n"]),
+)
+def test_fast_and_plain_parser_agree(rows, delimiter, end, weighted, comment, header):
+    lines = [delimiter.join([*row, str(i % 3 + 0.5)] if weighted else row) for i, row in enumerate(rows)]
+    data = (comment + header.format(delimiter) + end.join(lines) + end).encode()
+    source = Source("g", data)
+    try:
+        dialect = edgelist.sniff(source, data)
+    except DataError:
+        return
+    fast = edgelist._parse_arrow(data, dialect)
+    if fast is None:
+        return
+    plain = edgelist._parse_lines(source, data, dialect)
+    assert list(fast.ids) == list(plain.ids)
+    for name in ("source", "target"):
+        np.testing.assert_array_equal(getattr(fast, name), getattr(plain, name))
+    if fast.weight is not None:
+        np.testing.assert_array_equal(fast.weight, plain.weight)
+
+
+def test_fast_parser_is_used_for_what_it_is_for():
+    numbers = "".join(f"{i}\t{i * 7 % 1000}\n" for i in range(1000)).encode()
+    names = b"source,target,weight\n" + b"".join(b"n%d,n%d,0.5\n" % (i, i * 7 % 1000) for i in range(1000))
+    for data in (numbers, b"# c\n" + numbers, numbers.replace(b"\n", b"\r\n"), names, numbers.replace(b"\t", b" ")):
+        assert edgelist._parse_arrow(data, edgelist.sniff(Source("g", data), data)) is not None
+    odd = numbers + b"007\t1\n"
+    fast = edgelist._parse_arrow(odd, edgelist.sniff(Source("g", odd), odd))
+    assert "007" in list(fast.ids)
+
+
+# ---------------------------------------------------------------- writing
+
+
+@pytest.mark.parametrize("directed", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_is_written_is_read(directed, weighted, rng):
+    names = ["a", "b c", "#d", 'e"f', '"g"', "é", " h ", "1", "02", "i,j", "k\tl"]
+    source, target = rng.integers(0, len(names), size=(2, 40))
+    graph = Graph.from_edges(source, target, rng.random(40) if weighted else None, nodes=names, directed=directed)
+    stream = io.BytesIO()
+    edgelist.write(graph, stream)
+    assert edges_of(parse(stream.getvalue())) == edges_of(graph)
+    if not weighted:
+        assert parse(stream.getvalue()).directed == directed
+
+
+def test_networkx_reads_what_is_written(tmp_path):
+    graph = Graph.from_edges([0, 1], [1, 2], [1.5, 2.0], nodes=["a", "b", "c"])
+    with (tmp_path / "g").open("wb") as stream:
+        edgelist.write(graph, stream)
+    there = nx.read_weighted_edgelist(tmp_path / "g", delimiter="\t")
+    assert {frozenset(e[:2]): e[2] for e in there.edges(data="weight")} == edges_of(graph)
+
+
+def test_ids_that_no_edge_list_can_hold():
+    with pytest.raises(DataError, match="line break"):
+        edgelist.write(Graph.from_edges([0], [1], nodes=["a\nb", "c"]), io.BytesIO())
+
+
+def test_nodes_come_in_canonical_order_whatever_the_order_of_lines(rng):
+    lines = [f"{u} {v}" for u, v in rng.integers(0, 99, size=(200, 2))] + ["x y", "é 5"]
+    found = []
+    for _ in range(3):
+        rng.shuffle(lines)
+        graph = parse("\n".join(lines))
+        assert graph.canonical_order() is None
+        found.append((graph.nodes, Counter(edges_of(graph))))
+    assert found[0] == found[1] == found[2]
+    assert found[0][0] == Graph.from_edges([], [], nodes=found[0][0][::-1]).canonical().nodes

@@ -1,0 +1,213 @@
+"""Graph: containers in and out, merging, the canonical order."""
+
+from __future__ import annotations
+
+import sys
+
+import igraph
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from graphclust.errors import DataError, UsageError
+from graphclust.graph import DecimalIds, Graph, as_graph
+
+
+def edge_set(graph):
+    """{(u, v): weight}, the ends of undirected edges as a frozenset."""
+    key = (lambda u, v: (u, v)) if graph.directed else (lambda u, v: frozenset((u, v)))
+    return {key(*edge[:2]): (edge[2] if len(edge) == 3 else 1.0) for edge in graph.edges()}
+
+
+def networkx_edges(graph):
+    key = (lambda u, v: (u, v)) if graph.is_directed() else (lambda u, v: frozenset((u, v)))
+    total = {}
+    for u, v, w in graph.edges(data="weight", default=1.0):
+        total[key(u, v)] = total.get(key(u, v), 0.0) + w
+    return total
+
+
+@pytest.fixture(params=["plain", "weighted", "directed", "multi", "multidirected", "odd ids", "empty", "one node"])
+def nx_graph(request):
+    rng = np.random.default_rng(1)
+    kind = request.param
+    graph = {"directed": nx.DiGraph, "multi": nx.MultiGraph, "multidirected": nx.MultiDiGraph}.get(kind, nx.Graph)()
+    if kind == "empty":
+        return graph
+    names = list(range(12)) if kind != "odd ids" else [(1, "a"), "x y", 3.5, frozenset({1}), b"z", "10", 9, "é", True, -1, "-1", "c"]
+    graph.add_nodes_from(names[:1] if kind == "one node" else names)
+    if kind == "one node":
+        return graph
+    for _ in range(30):
+        u, v = rng.integers(0, 11, size=2)  # the twelfth stays isolated, and self-loops occur
+        attributes = {"weight": float(rng.integers(1, 5))} if kind in ("weighted", "multi", "multidirected") else {}
+        graph.add_edge(names[u], names[v], **attributes)
+    return graph
+
+
+def test_networkx_in_and_out(nx_graph):
+    before = (list(nx_graph.nodes(data=True)), list(nx_graph.edges(data=True)))
+    graph = as_graph(nx_graph)
+    assert graph.nodes == list(nx_graph.nodes)
+    assert all(a is b for a, b in zip(graph.nodes, nx_graph.nodes, strict=True))
+    assert graph.directed == nx_graph.is_directed()
+    assert edge_set(graph) == networkx_edges(nx_graph)
+    back = graph.to_networkx()
+    assert list(back.nodes) == list(nx_graph.nodes)
+    assert networkx_edges(back) == networkx_edges(nx_graph)
+    assert (list(nx_graph.nodes(data=True)), list(nx_graph.edges(data=True))) == before
+
+
+def test_degree_and_adjacency_equal_networkx(nx_graph):
+    graph = as_graph(nx_graph)
+    degree = dict(nx_graph.degree(weight="weight"))
+    assert graph.degree().tolist() == [degree[node] for node in graph.nodes]
+    if graph.num_nodes:
+        expected = nx.to_scipy_sparse_array(nx_graph, dtype=float).toarray()
+        np.testing.assert_array_equal(graph.adjacency().toarray(), expected)
+    if graph.directed:
+        assert graph.degree("out", weighted=False).sum() == graph.num_edges == graph.degree("in", weighted=False).sum()
+
+
+def test_canonical_order_does_not_depend_on_insertion(nx_graph):
+    nodes, edges = list(nx_graph.nodes), list(nx_graph.edges(data=True))
+    shuffled = type(nx_graph)()
+    shuffled.add_nodes_from(reversed(nodes))
+    for u, v, data in reversed(edges):
+        ends = (u, v) if nx_graph.is_directed() else (v, u)
+        shuffled.add_edge(*ends, **data)
+    one, two = as_graph(nx_graph).canonical(), as_graph(shuffled).canonical()
+    assert one.nodes == two.nodes
+    for name in ("source", "target", "edge_weight"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+
+
+def test_numbers_sort_by_value_also_as_strings():
+    assert as_graph([("10", "9"), ("9", "b"), ("b", "-2")]).canonical().nodes == ["-2", "9", "10", "b"]
+    assert as_graph([(10, 9), (9, 100)]).canonical().nodes == [9, 10, 100]
+
+
+def test_objects_without_order_keep_theirs():
+    a, b, c = object(), object(), object()
+    assert as_graph([(b, a), (a, c)]).canonical().nodes == [b, a, c]
+
+
+def test_igraph_in_and_out():
+    graph = as_graph([("a", "b", 2.0), ("b", "c", 0.5), ("c", "c", 1.0)])
+    there = graph.to_igraph()
+    assert there.vs["name"] == ["a", "b", "c"]
+    assert edge_set(as_graph(there)) == edge_set(graph)
+    assert as_graph(igraph.Graph(n=3, edges=[(0, 1)], directed=True)).directed
+    with pytest.raises(DataError, match="one name"):
+        as_graph(igraph.Graph(n=2, vertex_attrs={"name": ["a", "a"]}))
+
+
+@pytest.mark.parametrize("kind", [sp.csr_array, sp.csc_array, sp.coo_array, sp.csr_matrix, np.asarray])
+def test_matrices(kind):
+    dense = np.array([[0, 2, 0], [2, 0, 1], [0, 1, 3.0]])
+    graph = as_graph(kind(dense))
+    assert not graph.directed
+    assert graph.nodes == [0, 1, 2]
+    np.testing.assert_array_equal(graph.adjacency().toarray(), dense)
+    dense[0, 2] = 1
+    graph = as_graph(kind(dense))
+    assert graph.directed
+    np.testing.assert_array_equal(graph.adjacency().toarray(), dense)
+    assert not as_graph(kind(dense), directed=False).directed
+
+
+def test_edge_arrays_frames_and_tuples():
+    pairs = np.array([[0, 1], [1, 2], [5, 2]])
+    assert as_graph(pairs).num_nodes == 6
+    assert as_graph(np.vstack([pairs, pairs[:, ::-1]]).T).num_edges == 3
+    frame = pd.DataFrame({"kind": ["x", "y"], "Target": ["b", "c"], "Source": ["a", "b"], "Weight": [1.5, 2]})
+    assert edge_set(as_graph(frame)) == {frozenset("ab"): 1.5, frozenset("bc"): 2.0}
+    assert edge_set(as_graph([("a", "b"), ("b", "a")])) == {frozenset("ab"): 2.0}
+    assert edge_set(as_graph([("a", "b"), ("b", "a")], directed=True)) == {("a", "b"): 1.0, ("b", "a"): 1.0}
+
+
+def test_pyg_data_in_and_out():
+    torch = pytest.importorskip("torch")
+    graph = Graph.from_edges([0, 1, 2], [1, 2, 2], [1.0, 2.0, 3.0], nodes=4, x=np.eye(4), y=[0, 0, 1, 1])
+    data = graph.to_data()
+    assert data.edge_index.dtype == torch.int64
+    assert data.num_nodes == 4
+    back = as_graph(data)
+    assert edge_set(back) == edge_set(graph)
+    np.testing.assert_array_equal(back.y, graph.y)
+    np.testing.assert_array_equal(back.x, graph.x)
+    data.edge_index = data.edge_index[:, :1]
+    data.edge_weight = None
+    assert as_graph(data).directed
+
+
+def test_parallel_edges_add_up_and_zero_weights_drop():
+    graph = Graph.from_edges([0, 1, 0, 2], [1, 0, 2, 2], [1.0, 2.0, 0.0, 1.0], nodes=3)
+    assert edge_set(graph) == {frozenset((0, 1)): 3.0, frozenset((2,)): 1.0}
+    assert (graph.meta["merged_edges"], graph.meta["dropped_edges"], graph.num_self_loops) == (1, 1, 1)
+
+
+def test_sum_of_parallel_weights_does_not_depend_on_their_order(rng):
+    weight = rng.random(1000)
+    order = rng.permutation(1000)
+    ends = np.zeros(1000, dtype=int), np.ones(1000, dtype=int)
+    one = Graph.from_edges(*ends, weight, nodes=2)
+    two = Graph.from_edges(*ends, weight[order], nodes=2)
+    assert one.weight.tolist() == two.weight.tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (([0], [1, 2]), "1 edge sources and 2"),
+        (([0], [3]), "outside"),
+        (([-1], [0]), "outside"),
+        (([0], [1], [np.nan]), "finite"),
+        (([0], [1], [-1]), "finite"),
+        (([0], [1], [1, 2]), "2 weights for 1"),
+    ],
+)
+def test_bad_edges_are_refused(arguments, says):
+    with pytest.raises(DataError, match=says):
+        Graph.from_edges(*arguments, nodes=3)
+
+
+@pytest.mark.parametrize("thing", [3, {"a": 1}, b"ab", None])
+def test_what_is_no_graph_is_refused(thing):
+    with pytest.raises(UsageError, match="cannot make a graph"):
+        as_graph(thing)
+
+
+@pytest.mark.parametrize("thing", [np.zeros((3, 4)), sp.csr_array((2, 3)), [("a",)], ["ab"], [(1, 2, "x")], [([], 1)]])
+def test_what_looks_like_a_graph_but_is_none(thing):
+    with pytest.raises(DataError):
+        as_graph(thing)
+
+
+def test_weights_that_are_no_numbers_are_named():
+    graph = nx.Graph()
+    graph.add_edge("a", "b", weight="heavy")
+    with pytest.raises(DataError, match="'a' - 'b' has the weight 'heavy'"):
+        as_graph(graph)
+    assert as_graph(graph, weight=None).num_edges == 1
+
+
+def test_arrays_are_locked():
+    graph = as_graph([(0, 1)])
+    with pytest.raises(ValueError, match="read-only"):
+        graph.source[0] = 5
+
+
+def test_decimal_ids_are_strings():
+    ids = DecimalIds(np.array([2, 10]))
+    assert (list(ids), ids[1], list(ids[:1]), len(ids)) == (["2", "10"], "10", ["2"], 2)
+
+
+def test_importing_the_graph_imports_no_other_library():
+    import subprocess
+
+    code = "import sys, graphclust.graph; print({'torch', 'networkx', 'igraph', 'scipy', 'pandas'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,279 @@
+"""The contract of every method, and the laws of the classical ones."""
+
+from __future__ import annotations
+
+import random
+
+import igraph
+import networkx as nx
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone, is_clusterer
+
+import graphclust as gc
+from graphclust.baselines import connected_parts
+from graphclust.graph import Graph, as_graph
+from graphclust.metrics import modularity, rank_labels
+
+K = 3
+
+
+def make(name, **params):
+    """Build a method with a seed, and a number of communities where it needs one."""
+    kind = gc.METHODS[name]
+    if kind.takes_n_clusters == "required":
+        params.setdefault("n_clusters", K)
+    return kind(random_state=0, **params)
+
+
+def blocks(random_state=0, n=60, k=K):
+    return gc.generators.planted_partition(n, k, p_in=0.6, p_out=0.03, random_state=random_state)
+
+
+def partition(nodes, labels):
+    parts = {}
+    for node, label in zip(nodes, labels, strict=True):
+        parts.setdefault(label, set()).add(node)
+    return set(map(frozenset, parts.values()))
+
+
+@pytest.fixture(params=list(gc.METHODS))
+def name(request):
+    return request.param
+
+
+# ---------------------------------------------------------------- the contract
+
+
+def test_recovers_an_easy_partition(name):
+    graph = blocks()
+    found = make(name).fit(graph)
+    assert partition(graph.nodes, found.labels_) == partition(graph.nodes, graph.y)
+
+
+def test_scikit_learn_contract(name):
+    estimator = make(name)
+    assert is_clusterer(estimator)
+    assert estimator.get_params() == clone(estimator).get_params()
+    assert estimator.set_params(random_state=5) is estimator
+    assert estimator.get_params()["random_state"] == 5
+    assert "random_state=5" in repr(estimator)
+    with pytest.raises(gc.UsageError, match="no parameter 'nonsense'"):
+        estimator.set_params(nonsense=1)
+    labels = estimator.fit_predict(blocks())
+    np.testing.assert_array_equal(labels, estimator.labels_)
+    assert not hasattr(clone(estimator), "labels_")
+
+
+def test_labels_are_contiguous_and_the_largest_is_zero(name):
+    graph = gc.generators.sbm([10, 30, 20], np.full((3, 3), 0.02) + 0.6 * np.eye(3), random_state=1)
+    labels = make(name).fit(graph).labels_
+    assert labels.dtype == np.int64
+    sizes = np.bincount(labels)
+    assert (sizes > 0).all()
+    assert (np.diff(sizes) <= 0).all()
+
+
+def test_same_seed_same_result_whatever_the_order(name):
+    graph = gc.generators.planted_partition(80, 4, p_in=0.3, p_out=0.08, random_state=3)  # hard: many optima
+    names = [f"node {i}" for i in graph.nodes]
+    edges = [(names[u], names[v]) for u, v in graph.edges()]
+    rng = np.random.default_rng(0)
+    found = set()
+    for _ in range(4):
+        there = nx.Graph()
+        there.add_nodes_from(rng.permutation(names).tolist())
+        for i in rng.permutation(len(edges)):
+            there.add_edge(*(edges[i] if rng.random() < 0.5 else edges[i][::-1]))
+        estimator = make(name).fit(there)
+        assert estimator.graph_.nodes == list(there)
+        found.add(frozenset(partition(list(there), estimator.labels_)))
+        np.testing.assert_array_equal(estimator.labels_, make(name).fit(there).labels_)
+    assert len(found) == 1
+
+
+def test_input_is_unchanged(name):
+    matrix = blocks().adjacency()
+    before = matrix.copy()
+    make(name).fit(matrix)
+    assert (matrix != before).nnz == 0
+
+
+def test_isolated_nodes_and_several_components(name):
+    graph = Graph.from_edges([0, 1, 0, 4, 5, 4], [1, 2, 2, 5, 6, 6], nodes=9)
+    labels = make(name, **({"n_clusters": 4} if name == "spectral" else {})).fit(graph).labels_
+    assert len(labels) == 9
+    assert len({labels[0], labels[4]}) == 2
+    assert labels[0] == labels[1] == labels[2]
+    assert labels[4] == labels[5] == labels[6]
+
+
+@pytest.mark.parametrize("n_nodes", [0, 1, 5])
+def test_no_edges(name, n_nodes):
+    params = {"n_clusters": max(n_nodes, 1)} if name == "spectral" else {}
+    labels = make(name, **params).fit(Graph.from_edges([], [], nodes=n_nodes)).labels_
+    assert sorted(labels.tolist()) == list(range(n_nodes))
+
+
+def test_one_node_with_a_self_loop(name):
+    params = {"n_clusters": 1} if name == "spectral" else {}
+    assert make(name, **params).fit(Graph.from_edges([0], [0], nodes=1)).labels_.tolist() == [0]
+
+
+def test_weights_count(name):
+    """Without weights the graph is complete: only they tell the communities."""
+    inside = np.kron(np.eye(K), np.ones((8, 8)))
+    weights = np.where(inside > 0, 50.0, 1.0) - 50.0 * np.eye(8 * K)
+    found = make(name).fit(sp.csr_array(weights))
+    if name == "label-propagation" and found.n_clusters_ == 1:  # a local rule may flood a complete graph
+        weights[weights == 1.0] = 1e-3
+        found = make(name).fit(sp.csr_array(weights))
+    assert partition(range(8 * K), found.labels_) == partition(range(8 * K), np.arange(8 * K) // 8)
+
+
+def test_direction_counts_or_is_said_to_be_dropped(name):
+    graph = nx.DiGraph(blocks().to_networkx())
+    graph.remove_edges_from([edge for edge in list(graph.edges) if hash(edge) % 3 == 0])
+    estimator = make(name).fit(graph)
+    assert estimator.takes_direction != any("undirected" in note for note in estimator.notes_)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 7, 20, 60])
+def test_number_of_communities_is_honoured_or_refused(name, k):
+    graph = blocks()
+    if gc.METHODS[name].takes_n_clusters == "no":
+        with pytest.raises(gc.UsageError, match=name):
+            gc.detect(graph, name, n_clusters=k)
+        return
+    assert gc.detect(graph, name, n_clusters=k).n_clusters == k
+
+
+@pytest.mark.parametrize("k", [0, -1, 61, 2.5, True, "3"])
+def test_numbers_of_communities_that_make_no_sense(name, k):
+    with pytest.raises(gc.UsageError, match="n_clusters"):
+        gc.detect(blocks(), name, n_clusters=k)
+
+
+def test_too_little_memory_is_refused_with_the_estimate(name, monkeypatch):
+    graph = blocks()
+    monkeypatch.setenv("GRAPHCLUST_MEMORY", "1e-9")
+    with pytest.raises(gc.ResourceError, match=rf"{name}.* needs about .* of memory"):
+        make(name).fit(graph)
+
+
+@pytest.mark.parametrize("seed", [-1, "zero", 1.5])
+def test_seeds_that_are_none(name, seed):
+    with pytest.raises(gc.UsageError, match="random_state"):
+        make(name).set_params(random_state=seed).fit(blocks())
+
+
+@pytest.mark.parametrize("seed", [None, np.random.default_rng(0), np.random.RandomState(0), np.int64(3)])
+def test_seeds_of_all_kinds(name, seed):
+    assert make(name).set_params(random_state=seed).fit(blocks()).n_clusters_ == K
+
+
+def test_memory_estimate_grows_with_edges_not_with_pairs(name):
+    small, large = (blocks(n=n) for n in (200, 400))
+    estimator = make(name)
+    growth = estimator.memory(large) / estimator.memory(small)
+    assert growth < 1.2 * max(large.num_edges / small.num_edges, 2)
+
+
+# ---------------------------------------------------------------- laws of the classical methods
+
+
+def random_graphs():
+    for seed in range(8):
+        there = nx.gnm_random_graph(60, 50 + 20 * seed, seed=seed)  # from many components to one
+        yield as_graph(there)
+
+
+@pytest.mark.parametrize("name", ["leiden", "louvain", "label-propagation"])
+def test_communities_are_connected(name):
+    for graph in random_graphs():
+        found = make(name).fit(graph)
+        there = graph.to_networkx()
+        for part in partition(graph.nodes, found.labels_):
+            assert nx.is_connected(there.subgraph(part))
+
+
+def test_disconnected_communities_are_repaired_and_reported():
+    graph = Graph.from_edges([0, 2], [1, 3], nodes=4)
+    estimator = gc.LabelPropagation()
+    estimator.notes_ = []
+    assert estimator._connected(graph, np.zeros(4, dtype=np.int64)).tolist() == [0, 0, 1, 1]
+    assert estimator.notes_ == ["label-propagation returned communities that are not connected: 1 became 2"]
+
+
+def test_connected_parts_equal_networkx():
+    for graph in random_graphs():
+        labels = np.asarray(graph.nodes) % 3
+        there = graph.to_networkx()
+        expected = set()
+        for value in range(3):
+            members = [node for node in graph.nodes if node % 3 == value]
+            expected |= set(map(frozenset, nx.connected_components(there.subgraph(members))))
+        assert partition(graph.nodes, connected_parts(graph, labels)) == expected
+
+
+def test_leiden_is_as_good_as_igraph_left_alone():
+    there = igraph.Graph.Famous("Zachary")
+    alone = max(there.community_leiden("modularity", n_iterations=-1).modularity for _ in range(5))
+    random.seed(7)  # igraph left alone draws from Python's generator, which conftest guards
+    graph = as_graph(there)
+    best = max(modularity(graph, gc.Leiden(random_state=s).fit(graph).labels_) for s in range(5))
+    assert best == pytest.approx(alone, abs=1e-9)
+    assert best == pytest.approx(0.41979, abs=1e-5)  # the known optimum of the karate club
+
+
+def test_leiden_resolution_and_potts_model():
+    graph = gc.datasets.load("ring-of-cliques")
+    counts = [gc.Leiden(resolution=r, random_state=0).fit(graph).n_clusters_ for r in (0.1, 1.0, 5.0)]
+    assert counts[0] < counts[1] <= counts[2]
+    found = gc.Leiden(objective="cpm", resolution=0.5, random_state=0).fit(graph)
+    assert partition(graph.nodes, found.labels_) == partition(graph.nodes, graph.y)
+    for bad in ({"resolution": -1}, {"resolution": float("nan")}, {"objective": "best"}):
+        with pytest.raises(gc.UsageError):
+            gc.Leiden(**bad).fit(graph)
+
+
+@pytest.mark.parametrize("name", ["leiden", "louvain"])
+def test_fewer_communities_than_components_are_joined_and_said(name):
+    graph = Graph.from_edges([0, 2, 4], [1, 3, 5], nodes=7)
+    found = gc.detect(graph, name, n_clusters=2)
+    assert found.n_clusters == 2
+    assert any("4 components" in note for note in found.notes)
+
+
+def test_merging_takes_the_best_gain_each_time():
+    """Against a search over all pairs that computes modularity from the definition."""
+    from graphclust.baselines import _merge_to
+
+    for graph in list(random_graphs())[3:]:
+        labels = rank_labels(np.asarray(graph.nodes) // 6)
+        merged = _merge_to(graph, labels, 4)
+        current = labels.copy()
+        while len(set(current.tolist())) > 4:
+            values = sorted(set(current.tolist()))
+            trials = [np.where(current == j, i, current) for a, i in enumerate(values) for j in values[a + 1 :]]
+            current = max(trials, key=lambda t: modularity(graph, rank_labels(t)))
+        assert modularity(graph, rank_labels(merged)) == pytest.approx(modularity(graph, rank_labels(current)), abs=1e-12)
+
+
+@pytest.mark.parametrize("regularization", [0.0, 0.25])
+def test_spectral_dense_and_iterative_agree(regularization, monkeypatch):
+    graph = blocks(n=120)
+    one = gc.Spectral(K, regularization=regularization, random_state=0).fit(graph).labels_
+    monkeypatch.setattr(gc.Spectral, "_DENSE", 0)
+    two = gc.Spectral(K, regularization=regularization, random_state=0).fit(graph).labels_
+    assert partition(graph.nodes, one) == partition(graph.nodes, two)
+
+
+def test_igraph_gets_its_generator_back():
+    make("leiden").fit(blocks())
+    igraph.Graph.Erdos_Renyi(50, 0.1)  # draws from Python's generator again
+    one = random.random()
+    random.seed(7)
+    assert one != random.random()
+    random.seed(7)
