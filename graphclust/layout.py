@@ -25,6 +25,7 @@ NODE_LIMIT = 2000  # nodes drawn: more take long to place and show less
 _EDGE_LIMIT = 20_000  # edges drawn: more only blacken the picture, and a browser redraws them on every move
 _TIES = 4  # neighbouring communities that a community of a sample is held by
 _EXACT_LIMIT = 4000  # nodes up to which repulsion is summed over all pairs
+_SPRING_WORK = 4e8  # pairs of nodes times iterations: about a second
 
 
 @dataclass(frozen=True)
@@ -72,39 +73,29 @@ def draw(graph: Graph, labels: IntArray, *, limit: int = NODE_LIMIT, random_stat
     source, target = place[graph.source], place[graph.target]
     kept = np.flatnonzero((source >= 0) & (target >= 0) & (source != target))
     weight = None if graph.weight is None else graph.weight[kept]
-    part = _picked(graph, nodes, source[kept], target[kept], weight)
+    ids = [graph.nodes[i] for i in nodes.tolist()]
+    part = Graph.from_edges(source[kept], target[kept], weight, nodes=ids)
     order = part.canonical_order()  # the choice of edges must not depend on the order of the nodes either
     if order is not None:
         part, nodes = part.canonical(), nodes[order]
     shown = np.arange(part.num_edges)
     if len(shown) > _EDGE_LIMIT:
         shown = np.sort(np.random.default_rng(random_state).choice(shown, _EDGE_LIMIT, replace=False))
-    held = part
-    if len(nodes) < graph.num_nodes:
-        tail, head = _ties(graph, labels, nodes)
-        faint = 0.25 * part.edge_weight.mean() if len(shown) else 1.0
-        weight = np.concatenate((part.edge_weight, np.full(len(tail), faint)))
-        ends = np.concatenate((part.source, tail)), np.concatenate((part.target, head))
-        held = _picked(graph, nodes, *ends, weight)
-    return Drawing(
-        nodes, part.source[shown], part.target[shown], layout(held, labels[nodes], random_state), part.num_edges
-    )
-
-
-def _picked(graph: Graph, nodes: IntArray, source: IntArray, target: IntArray, weight: FloatArray | None) -> Graph:
-    return Graph.from_edges(source, target, weight, nodes=[graph.nodes[i] for i in nodes.tolist()])
+    ties = _ties(graph, labels, nodes) if len(nodes) < graph.num_nodes else None
+    position = _place(part, labels[nodes], random_state, ties)
+    return Drawing(nodes, part.source[shown], part.target[shown], position, part.num_edges)
 
 
 def _ties(graph: Graph, labels: IntArray, nodes: IntArray) -> tuple[IntArray, IntArray]:
     """Invisible edges that put communities of a sample where the whole graph would have them.
 
-    Few edges between communities survive sampling. Each community's best connected node drawn is tied to those of the
-    communities that it has most to do with in the whole graph.
+    Few edges between communities survive sampling. Each community is tied to those that it has most to do with in the
+    whole graph.
 
     Returns
     -------
     tail, head : ndarray of int64, shape (n_ties,)
-        Positions in `nodes`.
+        Positions in `nodes`: for each community its best connected node drawn.
     """
     sizes = np.bincount(labels)
     by_degree = np.argsort(graph.degree(weighted=False)[nodes], kind="stable")
@@ -241,16 +232,27 @@ def layout(graph: Graph, labels: IntArray, random_state: int = 0) -> FloatArray:
     (4, 2)
     """
     order = graph.canonical_order()
-    if order is not None:
-        position = np.empty((graph.num_nodes, 2))
-        position[order] = layout(graph.canonical(), labels[order], random_state)
-        return position
+    if order is None:
+        return _place(graph, labels, random_state)
+    position = np.empty((graph.num_nodes, 2))
+    position[order] = _place(graph.canonical(), labels[order], random_state)
+    return position
+
+
+def _place(
+    graph: Graph, labels: IntArray, random_state: int, ties: tuple[IntArray, IntArray] | None = None
+) -> FloatArray:
+    """Place nodes that stand in canonical order; `ties` hold communities together like faint edges between them."""
     if graph.num_nodes == 0:
         return np.empty((0, 2))
-
     edge = graph.source != graph.target
     source, target = graph.source[edge], graph.target[edge]
     weight = np.clip(graph.edge_weight[edge] / graph.edge_weight.mean(), 0.25, 4.0) if edge.any() else np.empty(0)
+    is_tie = np.zeros(len(source), dtype=bool)
+    if ties is not None:
+        source, target = np.concatenate((source, ties[0])), np.concatenate((target, ties[1]))
+        weight = np.concatenate((weight, np.full(len(ties[0]), 0.25)))
+        is_tie = np.concatenate((is_tie, np.ones(len(ties[0]), dtype=bool)))
     components = _components(graph.num_nodes, source, target)
     component_of = np.empty(graph.num_nodes, dtype=np.int64)
     for i, nodes in enumerate(components):
@@ -267,7 +269,8 @@ def layout(graph: Graph, labels: IntArray, random_state: int = 0) -> FloatArray:
             if len(nodes) > 1:
                 place[nodes] = np.arange(len(nodes))
                 own = edges_of[i]
-                points = _place_component(labels[nodes], place[source[own]], place[target[own]], weight[own], rng)
+                ends = place[source[own]], place[target[own]]
+                points = _place_component(labels[nodes], *ends, weight[own], is_tie[own], rng)
                 position[nodes] = _rounded(points) * np.sqrt(len(nodes))
     # A node takes as much room in a component as alone; a margin keeps components apart.
     sizes = np.array([len(nodes) for nodes in components])
@@ -289,7 +292,12 @@ def _components(n_nodes: int, source: IntArray, target: IntArray) -> list[IntArr
 
 
 def _place_component(
-    labels: IntArray, source: IntArray, target: IntArray, weight: FloatArray, rng: np.random.Generator
+    labels: IntArray,
+    source: IntArray,
+    target: IntArray,
+    weight: FloatArray,
+    is_tie: NDArray[np.bool_],
+    rng: np.random.Generator,
 ) -> FloatArray:
     """Two-level layout of a connected graph, in no particular scale."""
     _, labels, sizes = np.unique(labels, return_inverse=True, return_counts=True)
@@ -309,18 +317,18 @@ def _place_component(
     start = centre[labels] + radius[:, None] * np.stack((np.cos(angle), np.sin(angle)), axis=1)
     inside, between = weight[~cut].sum(), weight[cut].sum()
     weaker = np.clip(0.1 * inside / between, 0.01, 0.25) if between else 1.0
-    anchor = np.clip((between / inside) ** 2, 0.001, 1.0) if inside else 1.0
+    anchor = np.clip((between / inside) ** 2, 0.05 if is_tie.any() else 0.001, 1.0) if inside else 1.0
     placed = _spring(
         np.concatenate((start, centre)),
-        np.concatenate((source, np.arange(n_nodes))),
-        np.concatenate((target, n_nodes + labels)),
+        np.concatenate((np.where(is_tie, n_nodes + labels[source], source), np.arange(n_nodes))),
+        np.concatenate((np.where(is_tie, n_nodes + labels[target], target), n_nodes + labels)),
         np.concatenate((np.where(cut, weaker, 1.0) * weight, np.full(n_nodes, anchor))),
     )
     return placed[:n_nodes]
 
 
 def _spring(start: FloatArray, source: IntArray, target: IntArray, weight: FloatArray) -> FloatArray:
-    """Fruchterman and Reingold's layout from given positions, with less work a node where there are many."""
+    """Fruchterman and Reingold's layout from given positions, in about constant time up to a few thousand nodes."""
     import igraph
 
     n_nodes = len(start)
@@ -328,7 +336,7 @@ def _spring(start: FloatArray, source: IntArray, target: IntArray, weight: Float
     placed = graph.layout_fruchterman_reingold(
         weights=weight.tolist(),
         seed=start.tolist(),
-        niter=500 if n_nodes <= 500 else 120,
+        niter=int(np.clip(_SPRING_WORK / max(n_nodes, 1) ** 2, 40, 500)),
         start_temp=0.05 * float(np.sqrt(n_nodes)),
         grid="nogrid" if n_nodes <= _EXACT_LIMIT else "grid",
     )
@@ -348,7 +356,7 @@ def _rounded(points: FloatArray) -> FloatArray:
     reach = distance / np.quantile(distance, 0.95)
     reach = np.where(reach > 1, 1 + 0.5 * np.log(np.maximum(reach, 1)), reach)
     reach /= reach.max()
-    middle = np.clip(np.median(reach), 0.3, 0.55)  # a disc that is filled evenly has 0.7
+    middle = np.clip(np.median(reach), 0.42, 0.55)  # a disc that is filled evenly has 0.7
     reach **= np.log(0.55) / np.log(middle)
     rounded: FloatArray = points * (reach / distance)[:, None]
     return rounded

@@ -36,7 +36,11 @@ def nx_graph(request):
     graph = {"directed": nx.DiGraph, "multi": nx.MultiGraph, "multidirected": nx.MultiDiGraph}.get(kind, nx.Graph)()
     if kind == "empty":
         return graph
-    names = list(range(12)) if kind != "odd ids" else [(1, "a"), "x y", 3.5, frozenset({1}), b"z", "10", 9, "é", True, -1, "-1", "c"]
+    names = (
+        list(range(12))
+        if kind != "odd ids"
+        else [(1, "a"), "x y", 3.5, frozenset({1}), b"z", "10", 9, "é", True, -1, "-1", "c"]
+    )
     graph.add_nodes_from(names[:1] if kind == "one node" else names)
     if kind == "one node":
         return graph

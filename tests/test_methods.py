@@ -258,7 +258,9 @@ def test_merging_takes_the_best_gain_each_time():
             values = sorted(set(current.tolist()))
             trials = [np.where(current == j, i, current) for a, i in enumerate(values) for j in values[a + 1 :]]
             current = max(trials, key=lambda t: modularity(graph, rank_labels(t)))
-        assert modularity(graph, rank_labels(merged)) == pytest.approx(modularity(graph, rank_labels(current)), abs=1e-12)
+        assert modularity(graph, rank_labels(merged)) == pytest.approx(
+            modularity(graph, rank_labels(current)), abs=1e-12
+        )
 
 
 @pytest.mark.parametrize("regularization", [0.0, 0.25])

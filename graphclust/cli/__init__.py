@@ -6,14 +6,13 @@ Results go to standard output, everything else to stderr. Heavy modules are impo
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from graphclust import __version__
-from graphclust.cli.common import command
+from graphclust.cli.common import command, say
 from graphclust.cli.compare import compare
 from graphclust.cli.convert import convert
 from graphclust.cli.data import data
@@ -53,14 +52,15 @@ def _main(
     pass
 
 
+# typer carries its own copy of click or not, depending on its version: its base of all usage errors is found by name
+_CommandLineError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
 def run(argv: Sequence[str]) -> int:
     """Run the command line on `argv`; return the exit status."""
     try:
-        app(args=list(argv), prog_name="graphclust", standalone_mode=True)
-    except SystemExit as stop:
-        code = stop.code
-        if code is None or isinstance(code, int):
-            return code or 0
-        print(code, file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
+        return int(app(args=list(argv), prog_name="graphclust", standalone_mode=False) or 0)
+    except _CommandLineError as error:
+        where = getattr(getattr(error, "ctx", None), "command_path", "graphclust")
+        say(f"{error.format_message()} (see {where} --help)")
+        return int(error.exit_code)

@@ -8,6 +8,7 @@ import inspect
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -78,6 +79,10 @@ class _Notes(logging.Handler):
         say(record.getMessage())
 
 
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    say(f"warning: {message}")
+
+
 @contextmanager
 def _console(quiet: bool) -> Iterator[None]:
     """Show notes, and progress where stderr is a terminal."""
@@ -87,6 +92,7 @@ def _console(quiet: bool) -> Iterator[None]:
     logger.addHandler(handler)
     logger.setLevel(logging.ERROR if quiet else logging.INFO)
     propagate, logger.propagate = logger.propagate, False
+    show, warnings.showwarning = warnings.showwarning, _show_warning
     try:
         if quiet or not sys.stderr.isatty():
             yield
@@ -96,6 +102,7 @@ def _console(quiet: bool) -> Iterator[None]:
             with progress_shown():
                 yield
     finally:
+        warnings.showwarning = show
         logger.removeHandler(handler)
         logger.setLevel(level)
         logger.propagate = propagate

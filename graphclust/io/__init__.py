@@ -201,5 +201,5 @@ def write_graph(
     if format in ("edgelist", "parquet"):
         isolated = graph.num_nodes - len({*graph.source.tolist(), *graph.target.tolist()})
         if isolated:
-            lost.append(f"{format} has no place for isolated nodes: {isolated:,} are lost")
+            lost.append(f"{format} has no place for isolated nodes: {_count(isolated, 'isolated node')} lost")
     return lost

@@ -129,22 +129,27 @@ def _is_number(text: str) -> bool:
 
 def _sample(data: bytes, comments: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """Return the leading comment lines, and the first lines that hold data."""
-    cut = data[:_SAMPLE_BYTES]
-    if len(data) > _SAMPLE_BYTES and (end := cut.rfind(b"\n")) > 0:
-        cut = cut[:end]
-    elif len(data) > _SAMPLE_BYTES:  # one line longer than the sample
-        cut = data[: end if (end := data.find(b"\n")) > 0 else len(data)]
     leading: list[str] = []
     lines: list[str] = []
-    for line in split_lines(cut.decode(errors="replace")):
-        text = line.strip()
-        if text and comments and text.startswith(comments):
-            if not lines:
-                leading.append(text)
-        elif text:
-            lines.append(text)
-            if len(lines) == _SAMPLE_LINES:
-                break
+    size = _SAMPLE_BYTES
+    while not lines:
+        cut = data[:size]
+        whole = len(data) <= size
+        if not whole:
+            cut = cut[: cut.rfind(b"\n") + 1]  # nothing, if one line is longer than the sample
+        leading.clear()
+        for line in split_lines(cut.decode(errors="replace")):
+            text = line.strip()
+            if text and comments and text.startswith(comments):
+                if not lines:
+                    leading.append(text)
+            elif text:
+                lines.append(text)
+                if len(lines) == _SAMPLE_LINES:
+                    break
+        if whole:
+            break
+        size *= 8
     return leading, lines
 
 
@@ -351,9 +356,9 @@ def _weight_of(text: Any) -> float:
     if value is None:
         raise ValueError(f"the weight {shorten(text)} is not a number")
     if not math.isfinite(value):
-        raise ValueError(f"the weight {text} is not finite")
+        raise ValueError(f"the weight {shorten(text)} is not finite")
     if value < 0:
-        raise ValueError(f"the weight {text} is negative")
+        raise ValueError(f"the weight {shorten(text)} is negative")
     return value
 
 
@@ -544,10 +549,10 @@ def _parse_strings(body: bytes, delimiter: str, dialect: Dialect) -> _Edges | No
     types: dict[str, Any] = {names[i]: pa.string() for i in dialect.columns[:2]}
     if dialect.weighted:
         types[names[dialect.columns[2]]] = pa.float64()
-    quotes = body.count(b'"')
-    if quotes and quotes != _outer_quotes(body, delimiter.encode()):
+    quoted = b'"' in body
+    if quoted and not _quotes_are_plain(body, delimiter.encode()):
         return None
-    table = _read_csv(body, delimiter, names, types, quoted=quotes > 0)
+    table = _read_csv(body, delimiter, names, types, quoted=quoted)
     if table is None or not len(table):
         return None
     weight = None
@@ -567,7 +572,7 @@ def _parse_strings(body: bytes, delimiter: str, dialect: Dialect) -> _Edges | No
     both = pa.chunked_array([*first.chunks, *second.chunks], type=pa.string()).combine_chunks()
     encoded = both.dictionary_encode()
     ids = encoded.dictionary
-    odd = r"^$|^\s|\s$" if dialect.delimiter is not None else r"^$|\s"
+    odd = r'^$|^\s|\s$|"' if dialect.delimiter is not None else r"^$|\s"
     if pc.any(pc.match_substring_regex(ids, odd)).as_py():
         return None
     codes = _to_numpy(encoded.indices).astype(np.int64)
@@ -578,10 +583,12 @@ def _parse_strings(body: bytes, delimiter: str, dialect: Dialect) -> _Edges | No
     return _Edges(values, codes[: len(first)], codes[len(first) :], weight)
 
 
-def _outer_quotes(body: bytes, delimiter: bytes) -> int:
-    """Count the quotes that stand beside a separator or a line end: all of them, in files that need no second look."""
-    sides = (delimiter + b'"', b'"' + delimiter, b'\n"', b'"\r\n' if b"\r" in body else b'"\n')
-    return sum(map(body.count, sides)) + body.startswith(b'"') + body.endswith(b'"')
+def _quotes_are_plain(body: bytes, delimiter: bytes) -> bool:
+    """Whether all quotes stand around whole fields, as far as counting tells; a lone one shows up in an id later."""
+    end = b"\r\n" if b"\r" in body else b"\n"
+    opening = body.count(delimiter + b'"') + body.count(b'\n"') + body.startswith(b'"')
+    closing = body.count(b'"' + delimiter) + body.count(b'"' + end) + body.endswith(b'"')
+    return opening == closing and opening + closing == body.count(b'"')
 
 
 def _canonical_strings(ids: Any) -> tuple[IntArray, Sequence[Hashable]]:

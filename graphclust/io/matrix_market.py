@@ -7,7 +7,6 @@ diagonal; otherwise row -> column is an edge.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -46,21 +45,25 @@ def _header(source: Source, line: str) -> tuple[bool, bool, bool]:
 
 
 def _parse_fast(lines: Sequence[str], n_nodes: int, valued: bool) -> tuple[IntArray, IntArray, FloatArray] | None:
-    """Parse entries by pandas' C parser; None if any is not as it should be: `_parse_lines` knows more."""
-    import pandas as pd
+    """Parse entries by Arrow's CSV parser; None if any is not as it should be: `_parse_lines` knows more."""
+    import pyarrow as pa
+    from pyarrow import csv
 
-    kinds = {0: np.int64, 1: np.int64} | ({2: np.float64} if valued else {})
+    kinds = {"row": pa.int64(), "col": pa.int64()} | ({"value": pa.float64()} if valued else {})
     try:
-        table = pd.read_csv(
-            io.StringIO("\n".join(lines)), sep=r"\s+", header=None, dtype=kinds, quoting=3, float_precision="round_trip"
+        table = csv.read_csv(
+            pa.BufferReader("\n".join(lines).encode()),
+            csv.ReadOptions(column_names=list(kinds)),
+            csv.ParseOptions(delimiter=" ", quote_char=False),
+            csv.ConvertOptions(column_types=kinds, null_values=[]),
         )
-    except ValueError:
+    except pa.ArrowInvalid:
         return None
-    if table.shape[1] != len(kinds):
-        return None
-    row, col = (table[i].to_numpy() - 1 for i in (0, 1))
-    value = table[2].to_numpy() if valued else np.ones(len(row))
-    inside = min(row.min(), col.min()) >= 0 and max(row.max(), col.max()) < n_nodes
+    row, col = (table[name].to_numpy() - 1 for name in ("row", "col"))
+    value = table["value"].to_numpy() if valued else np.ones(len(row))
+    inside = (
+        min(row.min(initial=0), col.min(initial=0)) >= 0 and max(row.max(initial=-1), col.max(initial=-1)) < n_nodes
+    )
     return (row, col, value) if inside and ((value >= 0) & (value < np.inf)).all() else None
 
 

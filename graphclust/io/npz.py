@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from graphclust.graph import Graph
+from graphclust.graph import Graph, IntArray
 from graphclust.io.archive import members
 from graphclust.io.reading import build_from_entries, require_nodes
 from graphclust.io.source import Source, shorten
@@ -55,6 +55,14 @@ class _Arrays:
         return array
 
 
+def _expand(source: Source, bounds: IntArray, n_rows: int, n_entries: int) -> IntArray:
+    """Return the row of each entry of a compressed matrix."""
+    counts = np.diff(bounds)
+    if len(bounds) != n_rows + 1 or bounds[0] != 0 or counts.min(initial=0) < 0 or bounds[-1] > n_entries:
+        raise source.error("the array 'indptr' does not divide 'indices' into the rows of the matrix")
+    return np.repeat(np.arange(n_rows), counts)
+
+
 def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
     """Read an adjacency matrix that `scipy.sparse.save_npz` wrote.
 
@@ -90,16 +98,15 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     if form == "coo":
         row, col = arrays.get("row", "iu"), arrays.get("col", "iu")
     elif form in ("csr", "csc"):
-        bounds, col = arrays.get("indptr", "iu").astype(np.int64), arrays.get("indices", "iu")
-        counts = np.diff(bounds)
-        if len(bounds) != n_nodes + 1 or bounds[0] != 0 or counts.min(initial=0) < 0 or bounds[-1] > len(col):
-            raise source.error("the array 'indptr' does not divide 'indices' into the rows of the matrix")
-        row, col, data = np.repeat(np.arange(n_nodes), counts), col[: bounds[-1]], data[: bounds[-1]]
+        col = arrays.get("indices", "iu")
+        row = _expand(source, arrays.get("indptr", "iu").astype(np.int64), n_nodes, len(col))
+        if len(data) == len(col):  # room for more entries is allowed behind the last one
+            col, data = col[: len(row)], data[: len(row)]
         row, col = (row, col) if form == "csr" else (col, row)
     else:
         raise source.error(f"sparse matrices in the form {shorten(form)} are not read, only csr, csc and coo")
     if not len(row) == len(col) == len(data):
-        raise source.error(f"{len(row)} rows, {len(col)} columns and {len(data)} values of entries")
+        raise source.error(f"the entries have {len(row)} rows, {len(col)} columns and {len(data)} values")
     if directed is None and "directed" in arrays.raw and arrays.get("directed", "b", n_dims=0):
         directed = True
     weight = None if weights is False else data.astype(np.float64)

@@ -104,7 +104,7 @@ def build_from_entries(
     x: Any = None,
     y: NDArray[Any] | None = None,
 ) -> Graph:
-    """Build from the entries of an adjacency matrix; unless `directed` says otherwise, undirected if it is symmetric."""
+    """Build from the entries of a matrix; unless `directed` says otherwise, a symmetric one is an undirected graph."""
     with _naming(source):
         graph = _from_directed_pairs(row, col, weight, n_nodes, x=x, y=y, directed=directed)
     if directed is None:

@@ -144,6 +144,8 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         The file is larger than the memory available.
     """
     name = os.fspath(path)
+    if "\0" in name:
+        raise DataError("no such file", name.replace("\0", "\\0"))
     try:
         if name == "-":
             name = "<stdin>"
@@ -161,8 +163,6 @@ def open_source(path: str | os.PathLike[str]) -> Source:
             errno.EACCES: "no permission to read it",
         }.get(error.errno or 0, error.strerror or str(error))
         raise DataError(reason, name) from None
-    except ValueError:  # a NUL in the name
-        raise DataError("no such file", name.replace("\0", "\\0")) from None
     return Source(name, _decompress(data, name), suffix_of(name), hashlib.sha256(data).hexdigest())
 
 

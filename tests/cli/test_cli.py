@@ -1,0 +1,314 @@
+"""The command line: its output parsed and equal to the API's, its errors, its exit statuses."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import networkx as nx
+import pyarrow.parquet as pq
+import pytest
+
+import graphclust as gc
+
+GRAPHCLUST = [sys.executable, "-m", "graphclust"]
+
+
+@pytest.fixture
+def graph(tmp_path):
+    path = tmp_path / "graph.csv"
+    path.write_text('source,target,weight\n"Smith, A",B b,2\n"Smith, A",C,1\nB b,C,1\nD,E,1\nF,F,3\nE,D,1\n')
+    return path
+
+
+def test_detect_equals_the_api(cli, graph):
+    result = cli("detect", graph, "--seed", 4)
+    found = gc.detect(str(graph), random_state=4)
+    assert result.code == 0
+    assert result.table == found.membership
+    assert set(result.table) == {"Smith, A", "B b", "C", "D", "E", "F"}
+
+
+def test_decisions_go_to_stderr_and_quiet_silences_them(cli, graph):
+    err = cli("detect", graph).err
+    for word in (
+        "comma",
+        "header",
+        "weights",
+        "undirected",
+        "1 parallel edge",
+        "1 self-loop",
+        "auto: leiden",
+        "6 nodes",
+    ):
+        assert word in err, word
+    quiet = cli("detect", graph, "--quiet")
+    assert (quiet.code, quiet.err) == (0, "")
+
+
+def test_bundled_graph_by_name_and_standard_input(cli):
+    by_name = cli("detect", "data:karate", "--method", "leiden")
+    path = cli("data", "path", "karate").out.strip()
+    with open(path, "rb") as stream:
+        piped = cli("detect", "-", "--method", "leiden", stdin=stream.read())
+    assert by_name.table == piped.table
+    assert len(by_name.table) == 34
+
+
+@pytest.mark.parametrize("format", ["tsv", "csv", "json", "cmty", "graphml", "gexf", "parquet", "clu"])
+@pytest.mark.parametrize("by_name", [False, True])
+def test_each_format_holds_the_result_and_can_be_evaluated(cli, tmp_path, format, by_name):
+    out = tmp_path / (f"result.{format}" if by_name else "result.out")
+    asked = [] if by_name else ["--format", format]
+    assert cli("detect", "data:karate", "--out", out, *asked, "-q").code == 0
+    expected = {str(node): label for node, label in gc.detect("data:karate").membership.items()}
+    data = out.read_bytes()
+    if format in ("tsv", "csv"):
+        rows = csv.DictReader(io.StringIO(data.decode()), delimiter="\t" if format == "tsv" else ",")
+        found = {row["node"]: int(row["community"]) for row in rows}
+    elif format == "json":
+        content = json.loads(data)
+        found = dict(zip(content["nodes"], content["labels"], strict=True))
+    elif format == "cmty":
+        found = {node: label for label, line in enumerate(data.decode().splitlines()) for node in line.split()}
+    elif format == "parquet":
+        found = dict(zip(*pq.read_table(out).to_pydict().values(), strict=True))
+    elif format == "clu":
+        head, *labels = data.decode().split("\n")
+        assert head == "*Vertices 34"
+        found = dict(zip(expected, (int(label) - 1 for label in labels if label), strict=True))
+    else:
+        there = getattr(nx, f"read_{format}")(io.BytesIO(data))
+        found = dict(there.nodes(data="community"))
+        assert there.number_of_edges() == 78
+    assert found == expected
+    if by_name and format != "clu":
+        scores = json.loads(cli("evaluate", out, "--truth", out, "--graph", "data:karate", "--format", "json").out)
+        assert scores["ami"] == pytest.approx(1)
+        assert scores["n_scored"] == 34
+        assert scores["modularity"] == pytest.approx(gc.detect("data:karate").quality()["modularity"])
+
+
+def test_json_holds_what_the_interface_promises(cli):
+    content = json.loads(cli("detect", "data:karate", "--format", "json", "--seed", 3).out)
+    keys = {
+        "nodes",
+        "labels",
+        "confidence",
+        "n_clusters",
+        "method",
+        "params",
+        "seed",
+        "seconds",
+        "quality",
+        "posterior",
+    }
+    assert keys <= content.keys()
+    assert content["seed"] == 3
+    assert content["quality"] == gc.detect("data:karate", random_state=3).quality()
+
+
+def test_manifest_tells_what_was_done(cli, graph, tmp_path):
+    manifest, report = tmp_path / "m.json", tmp_path / "r.html"
+    cli("detect", graph, "--method", "louvain", "--param", "resolution=0.5", "--manifest", manifest, "--report", report)
+    record = json.loads(manifest.read_text())
+    assert record["input"]["sha256"] == hashlib.sha256(graph.read_bytes()).hexdigest()
+    assert (record["input"]["nodes"], record["input"]["edges"], record["input"]["self_loops"]) == (6, 5, 1)
+    assert record["method"] == "louvain"
+    assert record["params"]["resolution"] == 0.5
+    assert record["graphclust"]["graphclust"] == gc.__version__
+    assert set(record["seconds"]) == {"read", "detect", "quality", "write"}
+    assert "<html" in report.read_text()
+
+
+def test_evaluate_a_part_of_the_nodes_and_overlapping_truth(cli, tmp_path):
+    out, part, cover = tmp_path / "p.tsv", tmp_path / "part.tsv", tmp_path / "t.cmty"
+    out.write_text("node\tcommunity\na\t0\nb\t0\nc\t1\nd\t1\n")
+    part.write_text("a x\nb x\nc y\n")
+    cover.write_text("a b\nb c d\n")
+    scored = cli("evaluate", out, "--truth", part, "--format", "json")
+    assert json.loads(scored.out)["ari"] == 1
+    assert "3 of 4 nodes" in scored.err
+    overlapping = json.loads(cli("evaluate", out, "--truth", cover, "--format", "json").out)
+    assert 0.8 < overlapping["average_f1"] < 1
+    table = cli("evaluate", out, "--truth", part).out
+    assert table.splitlines()[0].split() == ["measure", "value"]
+
+
+def test_compare_has_a_row_for_each_method(cli):
+    rows = json.loads(cli("compare", "data:planted", "--methods", "leiden,infomap,spectral", "--format", "json").out)
+    assert [row["method"] for row in rows] == ["leiden", "infomap", "spectral"]
+    assert "needs the number" in rows[2]["error"]
+    assert rows[0]["modularity"] > 0
+    truth = cli("data", "path", "--labels", "planted").out.strip()
+    rows = json.loads(cli("compare", "data:planted", "--truth", truth, "-k", 4, "--format", "json").out)
+    assert {row["method"] for row in rows} == set(gc.METHODS)
+    assert all(row["ami"] > 0.9 for row in rows if row["method"] in ("leiden", "spectral"))
+    lines = cli("compare", "data:planted", "--methods", "leiden,louvain", "--format", "csv").out.splitlines()
+    assert lines[0].startswith("method,n_clusters,seconds,modularity")
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["k.graphml", "k.gexf", "k.gml", "k.net", "k.mtx", "k.npz", "k.parquet", "k.graph", "k.csv"]
+)
+def test_convert_there_and_read_back(cli, tmp_path, name):
+    assert cli("convert", "data:karate", tmp_path / name).code == 0
+    graph = gc.read_graph(tmp_path / name)
+    assert (graph.num_nodes, graph.num_edges) == (34, 78)
+    assert gc.detect(graph, "leiden").quality()["modularity"] == pytest.approx(0.4198, abs=1e-3)
+
+
+def test_convert_says_what_is_lost(cli, tmp_path):
+    source = tmp_path / "g.gml"
+    source.write_text("graph [ node [ id 1 ] node [ id 2 ] node [ id 3 ] edge [ source 1 target 2 ] ]")
+    assert "1 isolated node lost" in cli("convert", source, tmp_path / "g.tsv").err
+    assert "ids" in cli("convert", source, tmp_path / "g.mtx").err
+
+
+def test_generate_is_fixed_by_its_seed(cli, tmp_path):
+    args = ("generate", "planted-partition", "--nodes", 100, "--p-in", 0.3, "--p-out", 0.01)
+    one, two, other = (cli(*args, "--seed", seed).out for seed in (1, 1, 2))
+    assert one == two != other
+    labels = tmp_path / "y.tsv"
+    cli(*args, "--out", tmp_path / "g.graphml", "--labels", labels)
+    assert gc.read_graph(tmp_path / "g.graphml").num_nodes == 100
+    assert len(labels.read_text().splitlines()) == 101
+
+
+def test_lists(cli):
+    names = [line.split()[0] for line in cli("methods").out.splitlines()[1:]]
+    assert names == ["auto", *gc.METHODS]
+    assert {row["method"] for row in json.loads(cli("methods", "--format", "json").out)} == set(names)
+    assert "karate" in cli("data", "list").out
+    assert {"karate", "com-dblp"} <= {row["name"] for row in json.loads(cli("data", "list", "--format", "json").out)}
+    assert cli("--version").out == f"graphclust {gc.__version__}\n"
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("detect", "GRAPH", "--method", "liden"), "did you mean leiden"),
+        (("detect", "GRAPH", "--method", "zzz"), "label-propagation"),
+        (("detect", "GRAPH", "-k", "0"), "-k"),
+        (("detect", "GRAPH", "-k", "7"), "7 communities of 6 nodes"),
+        (("detect", "GRAPH", "--method", "spectral"), "needs the number"),
+        (("detect", "GRAPH", "--method", "infomap", "-k", "2"), "infomap"),
+        (("detect", "GRAPH", "--param", "resolution"), "NAME=VALUE"),
+        (("detect", "GRAPH", "--param", "nonsense=1"), "no parameter 'nonsense'"),
+        (("detect", "GRAPH", "--param", "resolution=-1"), "resolution"),
+        (("detect", "GRAPH", "--format", "xls"), "xls"),
+        (("detect", "GRAPH", "--input-format", "xls"), "xls"),
+        (("detect", "GRAPH", "--seed", "-1"), "--seed"),
+        (("detect", "GRAPH", "--device", "abacus"), "abacus"),
+        (("detect", "GRAPH", "--no-such-option"), "no-such-option"),
+        (("detect", "data:nosuch"), "nosuch"),
+        (("detect",), "GRAPH"),
+        (("nosuch",), "nosuch"),
+        (("compare", "GRAPH", "--methods", "leiden,nosuch"), "nosuch"),
+        (("evaluate", "GRAPH"), "--truth"),
+        (("convert", "GRAPH", "out.xyz"), "--output-format"),
+        (("generate", "planted-partition", "--p-in", "2"), "p-in"),
+        (("data", "path", "nosuch"), "karate"),
+        (("data", "path", "--labels", "les-miserables"), "no known communities"),
+    ],
+)
+def test_wrong_usage_is_two_and_prints_nothing(cli, graph, args, says):
+    result = cli(*(graph if arg == "GRAPH" else arg for arg in args))
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("graphclust: ")
+    assert says in result.err
+
+
+def test_bad_data_is_one_and_leaves_no_file(cli, tmp_path):
+    bad, out = tmp_path / "bad.edgelist", tmp_path / "out.tsv"
+    bad.write_text("a b\nc\n")
+    result = cli("detect", bad, "--out", out, "--manifest", tmp_path / "m.json", "--report", tmp_path / "r.html")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == f"graphclust: {bad}:2: expected 2 or 3 columns, found 1\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.edgelist"]
+    for place in (tmp_path / "no" / "folder.tsv", tmp_path):
+        assert cli("detect", "data:karate", "--out", place).code == 1
+    assert cli("detect", "data:com-livejournal").code == 1
+
+
+def test_a_format_that_cannot_hold_an_id_leaves_the_old_file(cli, graph, tmp_path):
+    out = tmp_path / "out.cmty"
+    out.write_text("before")
+    result = cli("detect", graph, "--out", out)
+    assert result.code == 1
+    assert "cmty" in result.err
+    assert out.read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["graph.csv", "out.cmty"]
+
+
+def test_too_little_memory_is_one_with_the_estimate(cli, monkeypatch):
+    monkeypatch.setenv("GRAPHCLUST_MEMORY", "0.000005")
+    result = cli("detect", "data:karate")
+    assert result.code == 1
+    assert "needs about" in result.err
+    monkeypatch.setenv("GRAPHCLUST_MEMORY", "much")
+    assert cli("detect", "data:karate").code == 2
+
+
+# ---------------------------------------------------------------- as a process
+
+
+def test_a_closed_pipe_is_quiet():
+    done = subprocess.run(
+        f"{sys.executable} -m graphclust generate planted-partition -n 20000 --p-in 0.01 -q | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith("#")
+    assert done.stderr == ""
+
+
+def test_interruption_is_130_without_traceback_or_file(tmp_path):
+    graph, out = tmp_path / "g.tsv", tmp_path / "out.tsv"
+    with graph.open("wb") as stream:
+        subprocess.run([*GRAPHCLUST, "generate", "planted-partition", "-n", "60000", "--clusters", "50", "--p-in", "0.02",
+                        "--p-out", "0.0002", "-q"], stdout=stream, check=True)  # fmt: skip
+    process = subprocess.Popen(
+        [*GRAPHCLUST, "detect", graph, "--method", "leiden", "--out", out], stderr=subprocess.PIPE, text=True
+    )
+    first = process.stderr.readline()  # the graph is being read
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert first.startswith("graphclust:")
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert sorted(os.listdir(tmp_path)) == ["g.tsv"]  # noqa: PTH208
+
+
+def test_help_is_there_for_every_command(cli):
+    top = cli("--help").out
+    for name in ("detect", "evaluate", "compare", "convert", "generate", "methods", "data"):
+        assert name in top
+        assert cli(name, "--help").code == 0
+    assert "--delimiter" in cli("detect", "--help").out
+
+
+@pytest.mark.parametrize("args", [["--help"], ["detect", "data:karate", "-q"]])
+def test_no_torch_pandas_or_matplotlib_for_the_main_job(args):
+    code = (
+        "import sys\nfrom graphclust.__main__ import main\n"
+        f"code = main({args!r})\n"
+        "print({'torch', 'torch_geometric', 'pandas', 'matplotlib', 'sklearn'} & set(sys.modules), file=sys.stderr)\n"
+        "sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "set()"
