@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphclust.base import check_seed
 from graphclust.errors import UsageError
 from graphclust.graph import Graph, IntArray
+from graphclust.seeds import check_seed
 
 __all__ = ["planted_partition", "sbm"]
 

@@ -22,7 +22,7 @@ from graphclust.graph import FloatArray, Graph, IntArray, as_graph
 from graphclust.metrics import rank_labels
 from graphclust.resources import require_memory
 
-__all__ = ["Fit", "GraphEstimator", "check_seed"]
+__all__ = ["Fit", "GraphEstimator"]
 
 
 @dataclass
@@ -39,25 +39,6 @@ class Fit:
 
     labels: IntArray
     confidence: FloatArray | None = None
-
-
-def check_seed(random_state: Any) -> int:
-    """Turn scikit-learn's `random_state` (None, an integer, a NumPy generator) into a seed below 2**31.
-
-    Raises
-    ------
-    UsageError
-        Anything else, or a negative integer.
-    """
-    if random_state is None:
-        return int(np.random.default_rng().integers(2**31))
-    if isinstance(random_state, int | np.integer) and random_state >= 0:
-        return int(random_state) % 2**31
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31))
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31 - 1))
-    raise UsageError(f"random_state is None, a non-negative integer or a NumPy generator, not {random_state!r}")
 
 
 class GraphEstimator:

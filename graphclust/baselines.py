@@ -7,40 +7,24 @@ communities that are checked to be connected (and repaired, with a note), and an
 from __future__ import annotations
 
 import heapq
-import random
-import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from graphclust.base import Fit, GraphEstimator, check_seed
+from graphclust.base import Fit, GraphEstimator
 from graphclust.errors import UsageError
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.progress import task
+from graphclust.seeds import check_seed, seeded_igraph
 
 if TYPE_CHECKING:
     import igraph
 
 __all__ = ["Infomap", "LabelPropagation", "Leiden", "Louvain", "Spectral", "connected_parts"]
 
-_igraph_lock = threading.Lock()
 _MAX_SEARCH = 12  # runs of a method in search of a resolution that gives about K communities
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Let igraph draw from a generator of its own, and give it back Python's afterwards: its generator is global."""
-    import igraph as ig
-
-    with _igraph_lock:
-        ig.set_random_number_generator(random.Random(seed))
-        try:
-            yield
-        finally:
-            ig.set_random_number_generator(random)
 
 
 def _to_igraph(graph: Graph) -> tuple[igraph.Graph, list[float] | None]:
@@ -230,7 +214,7 @@ class Leiden(_ClassicalEstimator):
             membership: list[int] | None = None
             limit = self.n_iterations
             done = 0
-            with _seeded(seed), task("leiden", limit if limit > 0 else None) as advance:
+            with seeded_igraph(seed), task("leiden", limit if limit > 0 else None) as advance:
                 while done != limit:
                     found, _ = ig.GraphBase.community_leiden(
                         ig_graph,
@@ -292,7 +276,7 @@ class Louvain(_ClassicalEstimator):
         ig_graph, weights = _to_igraph(graph)
 
         def run(resolution: float) -> IntArray:
-            with _seeded(seed), task("louvain"):
+            with seeded_igraph(seed), task("louvain"):
                 found = ig.GraphBase.community_multilevel(ig_graph, weights, False, resolution)
             return np.array(found[0] if isinstance(found, tuple) else found, dtype=np.int64)
 
@@ -331,7 +315,7 @@ class Infomap(_ClassicalEstimator):
         import igraph as ig
 
         ig_graph, weights = _to_igraph(graph)
-        with _seeded(check_seed(self.random_state)), task("infomap"):
+        with seeded_igraph(check_seed(self.random_state)), task("infomap"):
             membership, _ = ig.GraphBase.community_infomap(ig_graph, weights, None, self.trials)
         return Fit(np.array(membership, dtype=np.int64))
 
@@ -360,7 +344,7 @@ class LabelPropagation(_ClassicalEstimator):
         import igraph as ig
 
         ig_graph, weights = _to_igraph(graph)
-        with _seeded(check_seed(self.random_state)), task("label propagation"):
+        with seeded_igraph(check_seed(self.random_state)), task("label propagation"):
             found = ig.GraphBase.community_label_propagation(ig_graph, weights=weights)
         return Fit(self._connected(graph, np.array(found, dtype=np.int64)))
 

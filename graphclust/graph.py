@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     import scipy.sparse
     from torch_geometric.data import Data
 
-__all__ = ["DecimalIds", "FloatArray", "Graph", "IntArray", "as_graph"]
+__all__ = ["MAX_DECIMAL", "DecimalIds", "FloatArray", "Graph", "IntArray", "as_graph"]
 
 IntArray: TypeAlias = NDArray[np.int64]
 FloatArray: TypeAlias = NDArray[np.float64]
 
-_MAX_DECIMAL = 17  # digits that surely fit into 64 bits; the parsers of edge lists draw the line there too
+MAX_DECIMAL = 17  # digits that surely fit into 64 bits; the parsers of edge lists draw the line here too
 
 
 class DecimalIds(Sequence[str]):
@@ -67,7 +67,7 @@ def _canonical_key(node: Hashable) -> tuple[Any, ...]:
         return (0, float(node), 1)
     if isinstance(node, str):
         digits = node.removeprefix("-")
-        if len(digits) <= _MAX_DECIMAL and digits.isascii() and digits.isdigit() and str(int(node)) == node:
+        if len(digits) <= MAX_DECIMAL and digits.isascii() and digits.isdigit() and str(int(node)) == node:
             return (0, int(node), 2)
         return (1, node)
     if isinstance(node, bytes):

@@ -16,8 +16,8 @@ from heapq import heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
-from graphclust.baselines import _seeded
 from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.seeds import seeded_igraph
 
 __all__ = ["NODE_LIMIT", "Drawing", "draw", "layout", "sample_nodes"]
 
@@ -264,7 +264,7 @@ def _place(
     position = np.zeros((graph.num_nodes, 2))
     place = np.zeros(graph.num_nodes, dtype=np.int64)
     rng = np.random.default_rng(random_state)
-    with _seeded(random_state):
+    with seeded_igraph(random_state):
         for i, nodes in enumerate(components):
             if len(nodes) > 1:
                 place[nodes] = np.arange(len(nodes))

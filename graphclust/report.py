@@ -239,6 +239,8 @@ def _caption(graph: Graph, drawing: Drawing, has_confidence: bool) -> str:
         )
     if len(drawing.source) < drawing.n_edges:
         said.append(f"{len(drawing.source):,} of the {drawing.n_edges:,} edges between them drawn, chosen at random.")
+    if graph.num_self_loops:
+        said.append("Self-loops are not drawn.")
     if has_confidence:
         said.append("Paler nodes are less sure of their community.")
     return " ".join(said) or "All nodes and edges drawn."

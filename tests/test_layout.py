@@ -130,7 +130,9 @@ def test_a_sample_keeps_proportions_and_hangs_together():
     assert len(np.unique(chosen)) == 300
     assert np.abs(np.bincount(labels[chosen]) - [150, 100, 50]).max() <= 1
     for community in range(3):
-        assert nx.is_connected(lattice.subgraph(chosen[labels[chosen] == community].tolist()))
+        nodes = chosen[labels[chosen] == community]
+        assert nx.is_connected(lattice.subgraph(nodes.tolist()))
+        assert max(np.ptp(nodes // 60), np.ptp(nodes % 60)) < 20  # a patch, not a snake
 
 
 def test_a_sample_prefers_hubs_and_falls_back_on_unconnected_members():

@@ -161,6 +161,7 @@ def test_page_says_what_it_leaves_out(planted, karate):
     assert len(page.data["nodes"]) == 2500
     assert " drawn: " not in Page(html_report(karate)).text
     dense = result(as_graph(nx.complete_graph(210)), np.zeros(210))
+    assert "Self-loops are not drawn." in Page(html_report(ODD["directed"]())).text
     assert "20,000 of the 21,945 edges between them drawn" in Page(html_report(dense)).text
 
 

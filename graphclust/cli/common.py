@@ -79,7 +79,7 @@ class _Notes(logging.Handler):
         say(record.getMessage())
 
 
-def _show_warning(message: Warning | str, *_: Any) -> None:
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     say(f"warning: {message}")
 
 

@@ -126,7 +126,7 @@ def detect(
         from graphclust.report import html_report
 
         with task("drawing"):
-            page = html_report(found, title=str(loaded.meta.get("source") or "graph"), manifest=record).encode()
+            page = html_report(found, manifest=record).encode()
         with replacing(report) as stream:
             stream.write(page)
     if manifest is not None:

@@ -6,11 +6,23 @@ import io
 import zipfile
 import zlib
 
-from graphclust.errors import ResourceError
+from graphclust.errors import GraphclustError
 from graphclust.io.source import Source
 from graphclust.resources import require_memory
 
 __all__ = ["members"]
+
+_DAMAGE = (  # all that zipfile raises for one reason or another
+    zipfile.BadZipFile,
+    zlib.error,
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def members(source: Source) -> dict[str, bytes]:
@@ -27,18 +39,8 @@ def members(source: Source) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(source.data)) as archive:
             require_memory(2.0 * sum(info.file_size for info in archive.infolist()), f"unpacking {source.name}")
             return {info.filename: archive.read(info) for info in archive.infolist()}
-    except ResourceError:
+    except GraphclustError:
         raise
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        LookupError,
-        NotImplementedError,
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:
-        raise source.error(
-            f"not a zip archive of arrays, or a damaged one ({str(error) or type(error).__name__})"
-        ) from None
+    except _DAMAGE as error:
+        reason = str(error) or type(error).__name__
+        raise source.error(f"not a zip archive of arrays, or a damaged one ({reason})") from None

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from graphclust.errors import DataError, UsageError
-from graphclust.graph import DecimalIds, FloatArray, Graph, IntArray
+from graphclust.graph import MAX_DECIMAL, DecimalIds, FloatArray, Graph, IntArray
 from graphclust.io.header import edge_columns
 from graphclust.io.source import Source, shorten, split_lines
 
@@ -438,12 +438,22 @@ def _strip_comments(data: bytes, comments: tuple[str, ...], skipped: Counter[str
         skipped["comment line"] += 1
         end = data.find(b"\n", end) + 1 or len(data)
     data = data[end:]
-    # a search for one byte takes no time, one for a line break and a byte ten times as long
-    if any(mark[:1] in data and b"\n" + mark in data for mark in marks):
-        pattern = re.compile(rb"^(?:" + b"|".join(map(re.escape, marks)) + rb")[^\n]*\n?", re.MULTILINE)
-        data, count = pattern.subn(b"", data)
-        skipped["comment line"] += count
+    for mark in marks:
+        if mark[:1] in data:  # a search for one byte takes no time, one for a line break and a byte ten times as long
+            data = _without_lines(data, mark, skipped)
     return data
+
+
+def _without_lines(data: bytes, mark: bytes, skipped: Counter[str]) -> bytes:
+    """Leave out the lines, but the first, that begin with a mark."""
+    kept: list[bytes] = []
+    start, found = 0, data.find(b"\n" + mark)
+    while found >= 0:
+        kept.append(data[start : found + 1])
+        skipped["comment line"] += 1
+        start = data.find(b"\n", found + 1) + 1 or len(data)
+        found = data.find(b"\n" + mark, max(start - 1, 0))
+    return b"".join((*kept, data[start:])) if kept else data
 
 
 def _digits(values: IntArray) -> int:
@@ -522,7 +532,7 @@ def _parse_integers(body: bytes, delimiter: str) -> _Edges | None:
         return None
     source, target = (_to_numpy(table[name]) for name in ("s", "t"))
     top = int(max(source.max(), target.max()))
-    if min(source.min(), target.min()) < 0:
+    if min(source.min(), target.min()) < 0 or top >= 10**MAX_DECIMAL:
         return None
     line_end = 2 if b"\r\n" in body[:_SAMPLE_BYTES] else 1
     endings = len(source) * line_end - (0 if body.endswith(b"\n") else line_end)
@@ -572,7 +582,7 @@ def _parse_strings(body: bytes, delimiter: str, dialect: Dialect) -> _Edges | No
     both = pa.chunked_array([*first.chunks, *second.chunks], type=pa.string()).combine_chunks()
     encoded = both.dictionary_encode()
     ids = encoded.dictionary
-    odd = r'^$|^\s|\s$|"' if dialect.delimiter is not None else r"^$|\s"
+    odd = r'^$|^\s|\s$|["\n\r]' if dialect.delimiter is not None else r"^$|\s"
     if pc.any(pc.match_substring_regex(ids, odd)).as_py():
         return None
     codes = _to_numpy(encoded.indices).astype(np.int64)
@@ -596,7 +606,7 @@ def _canonical_strings(ids: Any) -> tuple[IntArray, Sequence[Hashable]]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    decimal = pc.match_substring_regex(ids, r"^(0|-?[1-9][0-9]{0,16})$")
+    decimal = pc.match_substring_regex(ids, rf"^(0|-?[1-9][0-9]{{0,{MAX_DECIMAL - 1}}})$")
     if pc.all(decimal).as_py():
         numbers = _to_numpy(ids.cast(pa.int64()))
         order = np.argsort(numbers)

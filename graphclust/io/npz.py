@@ -6,7 +6,9 @@ Pickled objects are never loaded.
 
 from __future__ import annotations
 
-import io
+import ast
+import re
+import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -23,16 +25,20 @@ __all__ = ["KEEPS_IDS", "read", "write"]
 
 KEEPS_IDS = False
 
+_PLAIN_TYPE = re.compile("[<>|=]?[biufcSU][0-9]{1,4}")
+_MAX_HEADER = 10_000  # characters, as in NumPy: longer ones could break the parser
+
 
 def _array(raw: bytes) -> NDArray[Any]:
     """Interpret a .npy file without copying; unlike `numpy.load`, allocate nothing that its header merely claims."""
-    stream = io.BytesIO(raw)
-    version = np.lib.format.read_magic(stream)
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = header(stream)
-    if dtype.hasobject:
-        raise ValueError("pickled objects are not loaded")
-    return np.frombuffer(raw, dtype, offset=stream.tell()).reshape(shape)
+    size = struct.unpack_from("<H" if raw[6:7] == b"\x01" else "<I", raw, 8)[0]
+    start = 10 if raw[6:7] == b"\x01" else 12
+    if not raw.startswith(b"\x93NUMPY") or size > _MAX_HEADER:
+        raise ValueError("no .npy file")
+    header = ast.literal_eval(raw[start : start + size].decode().strip())
+    if not _PLAIN_TYPE.fullmatch(header["descr"]):
+        raise ValueError(f"values of type {shorten(header['descr'])}, and pickled objects above all, are not loaded")
+    return np.frombuffer(raw, header["descr"], offset=start + size).reshape(header["shape"])
 
 
 class _Arrays:
@@ -48,7 +54,7 @@ class _Arrays:
             raise self.source.error(f"the archive has no array {name!r}, it holds {', '.join(sorted(self.raw))}")
         try:
             array = _array(self.raw[name])
-        except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError) as error:
+        except (LookupError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError, struct.error) as error:
             raise self.source.error(f"the array {name!r} is damaged: {error}") from None
         if array.ndim != n_dims or array.dtype.kind not in kinds:
             raise self.source.error(f"the array {name!r} has the shape {array.shape} and the type {array.dtype}")
@@ -93,7 +99,8 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
         raise source.error(f"an adjacency matrix is square, this one has the shape {tuple(shape)}")
     n_nodes = shape[0]
     require_nodes(source, n_nodes)
-    form = str(arrays.get("format", "SU", n_dims=0).astype(str)) if "format" in arrays.raw else "csr"
+    form = arrays.get("format", "SU", n_dims=0).item() if "format" in arrays.raw else "csr"
+    form = form if isinstance(form, str) else form.decode("latin-1")
     data = arrays.get("data", "biuf")
     if form == "coo":
         row, col = arrays.get("row", "iu"), arrays.get("col", "iu")

@@ -51,6 +51,7 @@ class _Reader:
         self.matrix: list[list[float]] = []
         self.is_arc = False
         self.kinds: set[bool] = set()
+        self.what = "column 3"  # what is read as weights
 
     def parse(self) -> None:
         """Read all sections."""
@@ -79,7 +80,7 @@ class _Reader:
                 self.source.note("ids are the vertices' labels")
             else:
                 self.source.note("ids are the vertices' numbers: labels are not distinct")
-        return self.draft.graph(is_directed=self.kinds == {True}, ids=ids, what="column 3")
+        return self.draft.graph(is_directed=self.kinds == {True}, ids=ids, what=self.what)
 
     def _outside(self, text: str, line: int) -> None:
         raise self.source.error(f"expected a section such as *Vertices, found {shorten(text.strip())}", line)
@@ -174,6 +175,7 @@ class _Reader:
     def _matrix(self, line: int) -> None:
         if len(self.matrix) < self.n_rows:
             raise self.source.error(f"the matrix ends after {len(self.matrix)} of {self.n_rows} rows", line)
+        self.what = "the matrix"
         matrix = np.array(self.matrix).reshape(self.n_rows, -1)
         square = self.n_rows == self.n_nodes
         is_arc = square and bool((matrix != matrix.T).any())

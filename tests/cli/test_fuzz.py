@@ -42,9 +42,28 @@ def _seeds():
 
 
 SEEDS = _seeds()
-PIECES = [b"\n", b"\r\n", b"\0", b"nan", b"inf", b"-1", b"1e999", b"9" * 40, b'"', b"'", b"#", b"%", b"<", b"[", b"{", b"*",
-          b"\xff\xfe", b"\xef\xbb\xbf", b"\t", b",", b"  ", b"source,target\n", b"graph [", b"*Vertices 9999999999\n",
-          b"<node id='a'/>", b"%%MatrixMarket matrix array real general\n", b"1 1 1\n", b"A" * 5000, b"\x1a", b"\xc3"]  # fmt: skip
+PIECES = [
+    *(
+        b"\n",
+        b"\r\n",
+        b"\0",
+        b"nan",
+        b"inf",
+        b"-1",
+        b"1e999",
+        b"9" * 40,
+        b'"',
+        b"'",
+        b"#",
+        b"%",
+        b"<",
+        b"[",
+        b"{",
+        b"*",
+    ),
+    *(b"\xff\xfe", b"\xef\xbb\xbf", b"\t", b",", b"  ", b"source,target\n", b"graph [", b"*Vertices 9999999999\n"),
+    *(b"<node id='a'/>", b"%%MatrixMarket matrix array real general\n", b"1 1 1\n", b"A" * 5000, b"\x1a", b"\xc3"),
+]
 
 
 @st.composite

@@ -1,0 +1,141 @@
+"""The package as a whole: what it installs, what imports what, what an import costs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import graphclust as gc
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "graphclust"
+CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "generators").rglob("*.py")])
+
+# who may import whom: each layer only those after it
+LAYERS = [
+    {"cli", "__main__"},
+    {"detection", "methods", "report", "plot", "datasets"},
+    {"baselines", "communities"},
+    {"base", "layout", "palette", "generators"},
+    {"posterior"},
+    {"metrics"},
+    {"io"},
+    {"graph"},
+    {"resources", "progress", "seeds"},
+    {"errors"},
+]
+LAZY = {  # allowed against the direction, inside a function: a convenience of the caller's, not a dependency
+    ("communities", "report"), ("communities", "plot"), ("communities", "detection"), ("graph", "io"),
+    ("io", "datasets"), ("io", "communities"),
+}  # fmt: skip
+
+
+def module_of(path):
+    relative = path.relative_to(PACKAGE if PACKAGE in path.parents else ROOT)
+    return relative.parts[0].removesuffix(".py")
+
+
+def imports(path):
+    """(imported module of this package, whether at the top of the file)."""
+    tree = ast.parse(path.read_text())
+    typing_only = {id(node) for top in tree.body if isinstance(top, ast.If) for node in ast.walk(top)}
+    top_level = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "graphclust":
+            parts = node.module.split(".")
+            names = [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".")[1] for alias in node.names if alias.name.startswith("graphclust.")]
+        for name in names:
+            if id(node) not in typing_only:
+                yield name, id(node) in top_level
+
+
+def test_packages_are_those_of_the_tree():
+    links = {"generators": ROOT / "generators", "data": ROOT / "data"}
+    found = {"graphclust", "graphclust.generators", "graphclust.data"}
+    for init in PACKAGE.rglob("__init__.py"):
+        parts = init.parent.relative_to(ROOT).parts
+        if len(parts) > 1 and parts[1] not in links:
+            found.add(".".join(parts))
+    assert set(CONFIG["tool"]["setuptools"]["packages"]) == found
+    for name, target in links.items():
+        assert (PACKAGE / name).resolve() == target
+
+
+def test_version_stands_once_in_each_place():
+    assert CONFIG["project"]["version"] == gc.__version__
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_one_way(path):
+    own = module_of(path)
+    if own == "__init__":
+        return
+    level = {name: i for i, layer in enumerate(LAYERS) for name in layer}
+    for name, at_top in imports(path):
+        if name.startswith("__") or name == own:
+            continue
+        assert name in level, f"{name} has no layer: give it one in this test"
+        down = level[name] > level[own]
+        assert down or level[name] == level[own] or (not at_top and (own, name) in LAZY), f"{own} imports {name}"
+
+
+def test_public_names_exist():
+    for name in gc.__all__:
+        assert getattr(gc, name) is not None
+    assert set(gc.__all__) <= set(dir(gc))
+    with pytest.raises(AttributeError, match="nosuch"):
+        _ = gc.nosuch
+
+
+@pytest.mark.parametrize(
+    ("code", "unwanted"),
+    [
+        ("import graphclust", {"numpy", "torch", "scipy", "igraph", "networkx", "pandas"}),
+        ("import graphclust; graphclust.METHODS", {"torch", "scipy", "igraph", "networkx", "pandas", "sklearn"}),
+        ("import graphclust; graphclust.generators", {"torch", "scipy", "igraph", "networkx", "pandas", "sklearn"}),
+    ],
+)
+def test_imports_are_light_and_silent(code, unwanted):
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; import sys; print({unwanted!r} & set(sys.modules))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("set()", "")
+
+
+def test_functions_are_not_hidden_by_modules_of_their_name():
+    done = subprocess.run(
+        [sys.executable, "-c", "import graphclust.detection, graphclust; print(callable(graphclust.detect))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "True"
+
+
+def test_bounds_hold_for_the_pinned_versions():
+    pinned = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    for requirement in CONFIG["project"]["dependencies"]:
+        name, bound = re.split(">=", requirement)
+        assert name in pinned, f"{name} is not pinned in constraints.txt"
+        wanted, have = (tuple(map(int, v.split("."))) for v in (bound, pinned[name]))
+        assert have >= wanted
+
+
+def test_readme_commands_exist():
+    readme = (ROOT / "README.md").read_text()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for target in re.findall(r"\bmake ([a-z]+)", readme):
+        assert target in targets
