@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphclust.errors import DataError, UsageError
+from graphclust.errors import DataError, ResourceError, UsageError
 
 if TYPE_CHECKING:
     import igraph
@@ -27,11 +27,22 @@ if TYPE_CHECKING:
     import scipy.sparse
     from torch_geometric.data import Data
 
-__all__ = ["MAX_DECIMAL", "DecimalIds", "FloatArray", "Graph", "IntArray", "as_graph"]
+__all__ = [
+    "MAX_DECIMAL",
+    "MAX_NODES",
+    "DecimalIds",
+    "FloatArray",
+    "Graph",
+    "IntArray",
+    "as_graph",
+    "graph_from_entries",
+]
 
 IntArray: TypeAlias = NDArray[np.int64]
 FloatArray: TypeAlias = NDArray[np.float64]
 
+_MAX_TOTAL = 1e150  # beyond, the squares in modularity overflow
+MAX_NODES = 3_037_000_499  # a pair of nodes must have a number below 2**63
 MAX_DECIMAL = 17  # digits that surely fit into 64 bits; the parsers of edge lists draw the line here too
 
 
@@ -205,6 +216,8 @@ class Graph:
         """
         ids: Sequence[Hashable] = range(nodes) if isinstance(nodes, int | np.integer) else nodes
         n_nodes = len(ids)
+        if n_nodes > MAX_NODES:
+            raise ResourceError(f"{n_nodes:,} nodes: the most that can be numbered are {MAX_NODES:,}")
         tail, head = (np.asarray(end, dtype=np.int64).ravel() for end in (source, target))
         if len(tail) != len(head):
             raise DataError(f"{len(tail)} edge sources and {len(head)} edge targets")
@@ -217,6 +230,10 @@ class Graph:
             if len(weights) != len(tail):
                 raise DataError(f"{len(weights)} weights for {len(tail)} edges")
             _check_weights(weights)
+            with np.errstate(over="ignore"):
+                total = weights.sum()
+            if total > _MAX_TOTAL:
+                raise DataError(f"the edge weights add up to {total:.3g}: scale them down")
             kept = weights > 0
             if not kept.all():
                 told["dropped_edges"] = told.get("dropped_edges", 0) + int(len(kept) - kept.sum())
@@ -435,7 +452,7 @@ class Graph:
             weight = attributes
         ends = _numpy(edge_index)
         x, y = data.get("x"), data.get("y")
-        return _from_directed_pairs(
+        return graph_from_entries(
             ends[0],
             ends[1],
             None if weight is None else _numpy(weight).ravel(),
@@ -455,7 +472,7 @@ def _numpy(tensor: Any) -> NDArray[Any]:
     return np.asarray(tensor.detach().cpu()) if hasattr(tensor, "detach") else np.asarray(tensor)
 
 
-def _from_directed_pairs(
+def graph_from_entries(
     row: NDArray[Any],
     col: NDArray[Any],
     weight: NDArray[Any] | None,
@@ -465,7 +482,28 @@ def _from_directed_pairs(
     y: ArrayLike | None = None,
     directed: bool | None = None,
 ) -> Graph:
-    """Build from a list that names an undirected edge in both directions: undirected if it is symmetric."""
+    """Build from the entries of an adjacency matrix, or an edge_index: undirected if they are symmetric.
+
+    Parameters
+    ----------
+    row, col : array of int, shape (n_entries,)
+    weight : array of float, shape (n_entries,), or None
+    n_nodes : int
+    x, y : optional
+        As in `Graph.from_edges`.
+    directed : bool, optional
+        True keeps symmetric entries as directed edges, False adds up the two directions of entries that are not.
+
+    Raises
+    ------
+    DataError
+        As `Graph.from_edges`.
+
+    Examples
+    --------
+    >>> graph_from_entries(np.array([0, 1]), np.array([1, 0]), None, 2)
+    Graph(2 nodes, 1 edges)
+    """
     graph = Graph.from_edges(row, col, weight, nodes=n_nodes, directed=True, x=x, y=y)
     if directed:
         return graph
@@ -527,7 +565,7 @@ def _from_matrix(matrix: Any, directed: bool | None) -> Graph:
     values = coo.data
     if np.iscomplexobj(values):
         raise DataError("an adjacency matrix is real, this one is complex")
-    return _from_directed_pairs(coo.row, coo.col, values.astype(np.float64), matrix.shape[0], directed=directed)
+    return graph_from_entries(coo.row, coo.col, values.astype(np.float64), matrix.shape[0], directed=directed)
 
 
 def _from_pairs(pairs: Iterable[Any], directed: bool) -> Graph:
@@ -555,7 +593,7 @@ def _from_array(array: NDArray[Any], directed: bool | None) -> Graph:
         ends = array if array.shape[0] == 2 else array.T
         n_nodes = int(ends.max()) + 1 if ends.size else 0
         if array.shape[0] == 2:
-            return _from_directed_pairs(ends[0], ends[1], None, n_nodes, directed=directed)
+            return graph_from_entries(ends[0], ends[1], None, n_nodes, directed=directed)
         return Graph.from_edges(ends[0], ends[1], nodes=n_nodes, directed=bool(directed))
     raise DataError(
         f"an array is taken as an adjacency matrix (n, n), an edge_index (2, m) or an edge list (m, 2) of integers; "

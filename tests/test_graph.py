@@ -171,6 +171,7 @@ def test_sum_of_parallel_weights_does_not_depend_on_their_order(rng):
         (([0], [1], [np.nan]), "finite"),
         (([0], [1], [-1]), "finite"),
         (([0], [1], [1, 2]), "2 weights for 1"),
+        (([0, 1], [1, 0], [1e308, 1e308]), "scale them down"),
     ],
 )
 def test_bad_edges_are_refused(arguments, says):

@@ -139,3 +139,18 @@ def test_readme_commands_exist():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for target in re.findall(r"\bmake ([a-z]+)", readme):
         assert target in targets
+
+
+def test_readme_example_tells_the_truth():
+    readme = (ROOT / "README.md").read_text()
+    code = re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1].replace(
+        'c.plot(), c.save("communities.graphml")', ""
+    )
+    space = {}
+    exec(code, space)
+    assert space["c"].membership["Valjean"] == 0
+    assert round(space["c"].quality()["modularity"], 3) == 0.567
+    assert space["G"].nodes["Valjean"]["community"] == 0
+    told = re.search(r"edges -> (\d+) communities \(leiden, modularity ([\d.]+)", readme)
+    found = gc.detect(ROOT / "data" / "les-miserables.csv")
+    assert (found.n_clusters, round(found.quality()["modularity"], 4)) == (int(told[1]), float(told[2]))

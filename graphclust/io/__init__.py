@@ -198,7 +198,7 @@ def write_graph(
     lost = []
     if not module.KEEPS_IDS and not isinstance(graph._ids, range):
         lost.append(f"{format} has no place for node ids: nodes are numbered in their order")
-    if format in ("edgelist", "parquet"):
+    if format == "edgelist":
         isolated = graph.num_nodes - len({*graph.source.tolist(), *graph.target.tolist()})
         if isolated:
             lost.append(f"{format} has no place for isolated nodes: {_count(isolated, 'isolated node')} lost")

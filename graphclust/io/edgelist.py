@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import io
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ import numpy as np
 from graphclust.errors import DataError, UsageError
 from graphclust.graph import MAX_DECIMAL, DecimalIds, FloatArray, Graph, IntArray
 from graphclust.io.header import edge_columns
+from graphclust.io.reading import naming, parse_weight
 from graphclust.io.source import Source, shorten, split_lines
 
 __all__ = ["KEEPS_IDS", "Dialect", "read", "sniff", "write"]
@@ -339,27 +339,15 @@ def _choose_columns(
 # ---------------------------------------------------------------- the line-by-line parser
 
 
-def _dict_weight(text: str) -> Any:
+def _dict_weight(source: Source, text: str, line: int) -> str:
     """Return the weight in a networkx attribute dict, 1 where it has none."""
-    attributes = ast.literal_eval(text)
-    if not isinstance(attributes, dict):
-        raise ValueError(text)
-    return attributes.get("weight", 1.0)
-
-
-def _weight_of(text: Any) -> float:
-    """Return a weight, or raise ValueError with what is wrong."""
     try:
-        value = None if isinstance(text, str) and "_" in text else float(text)  # Python reads 1_000 as 1000
-    except (TypeError, ValueError, OverflowError):
-        value = None
-    if value is None:
-        raise ValueError(f"the weight {shorten(text)} is not a number")
-    if not math.isfinite(value):
-        raise ValueError(f"the weight {shorten(text)} is not finite")
-    if value < 0:
-        raise ValueError(f"the weight {shorten(text)} is negative")
-    return value
+        attributes = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        attributes = None
+    if not isinstance(attributes, dict):
+        raise source.error(f"cannot read the attributes {shorten(text)}", line)
+    return str(attributes.get("weight", 1))
 
 
 def _data_lines(text: str, dialect: Dialect, skipped: Counter[str]) -> Iterator[tuple[int, str]]:
@@ -407,12 +395,10 @@ def _parse_lines(source: Source, data: bytes, dialect: Dialect) -> _Edges:
         ends.append(index.setdefault(fields[first], len(index)))
         ends.append(index.setdefault(fields[second], len(index)))
         if weighted:
-            try:
-                value: Any = fields[dialect.columns[2]]
-                weights.append(_weight_of(_dict_weight(value) if dialect.dicts else value))
-            except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-                told = str(error) if str(error).startswith("the weight") else f"cannot read {shorten(value)}"
-                raise source.error(told, number) from None
+            value = fields[dialect.columns[2]]
+            weights.append(
+                parse_weight(source, _dict_weight(source, value, number) if dialect.dicts else value, number)
+            )
     ids, position = _sort_ids(list(index))
     pairs = position[np.array(ends, dtype=np.int64)].reshape(-1, 2)
     return _Edges(ids, pairs[:, 0], pairs[:, 1], np.array(weights) if weighted else None, skipped)
@@ -684,9 +670,10 @@ def read(
         and bool(((edges.weight > 1e8) & (edges.weight < 4e9) & (edges.weight % 1 == 0)).all())
     ):
         source.note("the weights look like times in seconds since 1970 (--no-weights ignores them)")
-    return Graph.from_edges(
-        edges.source, edges.target, edges.weight, nodes=edges.ids, directed=dialect.directed, is_canonical=True
-    )
+    with naming(source):
+        return Graph.from_edges(
+            edges.source, edges.target, edges.weight, nodes=edges.ids, directed=dialect.directed, is_canonical=True
+        )
 
 
 def _quote(node: Any) -> str:

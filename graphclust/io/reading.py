@@ -10,14 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.errors import DataError
-from graphclust.graph import Graph, _from_directed_pairs
+from graphclust.graph import MAX_NODES, Graph, graph_from_entries
 from graphclust.io.source import Source, shorten
 from graphclust.resources import require_memory
 
-__all__ = ["Draft", "Line", "build", "build_from_entries", "parse_int", "parse_weight", "require_nodes", "unweighted"]
+__all__ = [
+    "Draft",
+    "Line",
+    "build",
+    "build_from_entries",
+    "naming",
+    "parse_int",
+    "parse_weight",
+    "require_nodes",
+    "unweighted",
+]
 
 _BYTES_PER_NODE = 64.0
-_MAX_NODES = 3_037_000_499  # Graph sorts its edges by source * n_nodes + target in 64 bits
 
 
 Line: TypeAlias = int | Callable[[], int] | None  # a function where finding the line costs more than reading it
@@ -66,8 +75,8 @@ def require_nodes(source: Source, n_nodes: int, line: int | None = None) -> None
     if n_nodes < 0:
         raise source.error(f"the number of nodes is {n_nodes}", line)
     require_memory(_BYTES_PER_NODE * n_nodes, f"{source.name}: a graph of {n_nodes} nodes")
-    if n_nodes > _MAX_NODES:
-        raise source.error(f"a graph has at most {_MAX_NODES} nodes, this one {n_nodes}", line)
+    if n_nodes > MAX_NODES:
+        raise source.error(f"a graph has at most {MAX_NODES} nodes, this one {n_nodes}", line)
 
 
 def unweighted(source: Source, weights: bool | None, n_edges: int) -> None:
@@ -77,7 +86,7 @@ def unweighted(source: Source, weights: bool | None, n_edges: int) -> None:
 
 
 @contextmanager
-def _naming(source: Source) -> Iterator[None]:
+def naming(source: Source) -> Iterator[None]:
     """Give errors that know of no file the name of this one."""
     try:
         yield
@@ -89,7 +98,7 @@ def build(
     source: Source, tail: Any, head: Any, weight: Any, *, nodes: int | Sequence[Hashable], directed: bool
 ) -> Graph:
     """`Graph.from_edges`, with errors that name the file."""
-    with _naming(source):
+    with naming(source):
         return Graph.from_edges(tail, head, weight, nodes=nodes, directed=directed)
 
 
@@ -105,8 +114,8 @@ def build_from_entries(
     y: NDArray[Any] | None = None,
 ) -> Graph:
     """Build from the entries of a matrix; unless `directed` says otherwise, a symmetric one is an undirected graph."""
-    with _naming(source):
-        graph = _from_directed_pairs(row, col, weight, n_nodes, x=x, y=y, directed=directed)
+    with naming(source):
+        graph = graph_from_entries(row, col, weight, n_nodes, x=x, y=y, directed=directed)
     if directed is None:
         source.note("read as directed" if graph.directed else "each edge stands in both directions: read as undirected")
     return graph

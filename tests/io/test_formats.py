@@ -46,7 +46,7 @@ GRAPHS = {
     "plain": Graph.from_edges([0, 0, 1], [1, 2, 2], nodes=["a", "b", "c"]),
     "weighted": Graph.from_edges([0, 1], [1, 2], [0.1, 1e-300], nodes=["a", "b", "c"]),
     "integer weights": Graph.from_edges([0, 1], [1, 2], [2, 3], nodes=range(3)),
-    "large weight": Graph.from_edges([0], [1], [1.7976931348623157e308], nodes=["a", "b"]),
+    "large weight": Graph.from_edges([0], [1], [1.2345678901234567e149], nodes=["a", "b"]),
     "directed": Graph.from_edges([0, 2, 1], [1, 0, 2], nodes=["a", "b", "c"], directed=True),
     "both directions": Graph.from_edges([0, 1, 1], [1, 0, 2], [1.5, 2, 3], nodes=range(3), directed=True),
     "pairs of arcs": Graph.from_edges([0, 1], [1, 0], nodes=range(2), directed=True),
