@@ -26,7 +26,7 @@ demo: setup  ## find the communities of a bundled graph
 	@echo "Open demo/karate.html in a browser."
 
 test: setup  ## run the tests
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -n auto -m "not slow"
 
 slow: setup  ## run the long tests too
 	$(PYTEST)
