@@ -20,6 +20,8 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup  ## find the communities of a bundled graph
+	@mkdir -p demo
+	$(BIN)/graphclust detect data:karate --quiet
 	$(BIN)/graphclust detect data:karate --manifest demo/manifest.json --report demo/karate.html --out demo/karate.tsv
 	$(BIN)/graphclust evaluate demo/karate.tsv --truth data/karate.labels.tsv --graph data:karate
 	$(BIN)/graphclust compare data:planted --truth data/planted.labels.tsv

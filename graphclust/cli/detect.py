@@ -132,7 +132,14 @@ def detect(
     if manifest is not None:
         with replacing(manifest) as stream:
             stream.write(json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n")
-    if not quiet:
+    if quiet:
+        return
+    if out is not None:  # nothing on the screen yet: there is room for more than a line
+        from graphclust.report import text_report
+
+        for line in text_report(found).splitlines():
+            say(line)
+    else:
         say(
             f"{loaded.num_nodes:,} nodes, {loaded.num_edges:,} edges -> {found.n_clusters:,} communities "
             f"({found.method}, modularity {quality['modularity']:.4f}, {found.seconds:.2f} s)"
