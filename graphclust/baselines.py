@@ -202,28 +202,31 @@ class Leiden(_ClassicalEstimator):
         self.random_state = random_state
 
     def _fit(self, graph: Graph) -> Fit:
-        if self.objective not in ("modularity", "cpm"):
-            raise UsageError(f"objective is modularity or cpm, not {self.objective!r}")
-        _check_resolution(self.resolution)
         import igraph as ig
 
+        if self.objective not in ("modularity", "cpm"):
+            raise UsageError(f"objective is modularity or cpm, not {self.objective!r}")
+        _check_number("resolution", self.resolution)
+        _check_number("beta", self.beta)
+        limit = self.n_iterations
+        if isinstance(limit, bool) or not isinstance(limit, int) or (limit < 1 and limit != -1):
+            raise UsageError(f"n_iterations is a positive integer, or -1 for no limit; not {limit!r}")
         seed = check_seed(self.random_state)
-        ig_graph, weights = _to_igraph(graph)
+        ig_graph, problem = self._problem(graph)
+        scale = problem.pop("scale")
 
         def run(resolution: float) -> IntArray:
             membership: list[int] | None = None
-            limit = self.n_iterations
             done = 0
             with seeded_igraph(seed), task("leiden", limit if limit > 0 else None) as advance:
                 while done != limit:
                     found, _ = ig.GraphBase.community_leiden(
                         ig_graph,
-                        edge_weights=weights,
-                        resolution=resolution,
-                        normalize_resolution=self.objective == "modularity",
+                        resolution=resolution * scale,
                         beta=self.beta,
                         initial_membership=membership,
                         n_iterations=1,
+                        **problem,
                     )
                     done += 1
                     advance()
@@ -236,10 +239,32 @@ class Leiden(_ClassicalEstimator):
             return Fit(_exactly(graph, int(self.n_clusters), self.resolution, run, self.notes_))
         return Fit(self._connected(graph, run(self.resolution)))
 
+    def _problem(self, graph: Graph) -> tuple[igraph.Graph, dict[str, Any]]:
+        """Return what igraph optimises: sum over pairs within communities of A_ij - scale * resolution * u_i * v_j.
 
-def _check_resolution(resolution: float) -> None:
-    if not isinstance(resolution, int | float) or not 0 <= resolution < np.inf:
-        raise UsageError(f"resolution is a finite number, not negative; not {resolution!r}")
+        Directed modularity (Leicht & Newman 2008) has u, v the out- and in-degrees. igraph 1.0 moves a node only to
+        communities that its out-edges lead to and so ends far from a local optimum; the objective does not change if
+        each edge goes half forth and half back, and then every neighbour is seen.
+        """
+        import igraph as ig
+
+        if not graph.directed:
+            ig_graph, weights = _to_igraph(graph)
+            by_degree = self.objective == "modularity"
+            return ig_graph, {"edge_weights": weights, "normalize_resolution": by_degree, "scale": 1.0}
+        source, target = np.stack((graph.source, graph.target)), np.stack((graph.target, graph.source))
+        ig_graph = ig.Graph(n=graph.num_nodes, edges=np.stack((source.ravel(), target.ravel()), axis=1), directed=True)
+        problem = {"edge_weights": np.tile(graph.edge_weight / 2, 2).tolist(), "normalize_resolution": False}
+        if self.objective == "cpm":
+            ones = [1.0] * graph.num_nodes
+            return ig_graph, {**problem, "node_weights": ones, "node_in_weights": ones, "scale": 1.0}
+        degrees = {"node_weights": graph.degree("out").tolist(), "node_in_weights": graph.degree("in").tolist()}
+        return ig_graph, {**problem, **degrees, "scale": 1.0 / max(graph.total_weight, 1e-300)}
+
+
+def _check_number(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
+        raise UsageError(f"{name} is a finite number, not negative; not {value!r}")
 
 
 class Louvain(_ClassicalEstimator):
@@ -269,9 +294,9 @@ class Louvain(_ClassicalEstimator):
         self.random_state = random_state
 
     def _fit(self, graph: Graph) -> Fit:
-        _check_resolution(self.resolution)
         import igraph as ig
 
+        _check_number("resolution", self.resolution)
         seed = check_seed(self.random_state)
         ig_graph, weights = _to_igraph(graph)
 
@@ -310,9 +335,10 @@ class Infomap(_ClassicalEstimator):
         self.random_state = random_state
 
     def _fit(self, graph: Graph) -> Fit:
+        import igraph as ig
+
         if not isinstance(self.trials, int) or self.trials < 1:
             raise UsageError(f"trials is a positive integer, not {self.trials!r}")
-        import igraph as ig
 
         ig_graph, weights = _to_igraph(graph)
         with seeded_igraph(check_seed(self.random_state)), task("infomap"):
@@ -398,8 +424,7 @@ class Spectral(GraphEstimator):
         return 8.0 * (graph.num_nodes * 3 * vectors + 6 * graph.num_edges)
 
     def _fit(self, graph: Graph) -> Fit:
-        if not isinstance(self.regularization, int | float) or not 0 <= self.regularization < np.inf:
-            raise UsageError(f"regularization is a finite number, not negative; not {self.regularization!r}")
+        _check_number("regularization", self.regularization)
         k = int(self.n_clusters or 1)
         if k == 1:
             return Fit(np.zeros(graph.num_nodes, dtype=np.int64))

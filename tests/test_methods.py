@@ -233,9 +233,43 @@ def test_leiden_resolution_and_potts_model():
     assert counts[0] < counts[1] <= counts[2]
     found = gc.Leiden(objective="cpm", resolution=0.5, random_state=0).fit(graph)
     assert partition(graph.nodes, found.labels_) == partition(graph.nodes, graph.y)
-    for bad in ({"resolution": -1}, {"resolution": float("nan")}, {"objective": "best"}):
+    for bad in (
+        {"resolution": -1},
+        {"resolution": float("nan")},
+        {"objective": "best"},
+        {"n_iterations": 0},
+        {"n_iterations": 2.0},
+        {"beta": "x"},
+    ):
         with pytest.raises(gc.UsageError):
             gc.Leiden(**bad).fit(graph)
+
+
+@pytest.mark.parametrize("directed", [False, True])
+@pytest.mark.parametrize("objective", ["modularity", "cpm"])
+def test_no_move_of_a_node_helps_after_leiden_has_converged(directed, objective):
+    resolution = 1.0 if objective == "modularity" else 0.15
+
+    def quality(graph, labels):
+        if objective == "modularity":
+            return modularity(graph, rank_labels(labels), resolution)
+        inside = graph.edge_weight[labels[graph.source] == labels[graph.target]].sum()
+        sizes = np.bincount(labels).astype(float)
+        return inside - resolution * (sizes**2 if directed else sizes * (sizes - 1) / 2).sum()
+
+    for seed in range(4):
+        there = nx.gnm_random_graph(40, 120, seed=seed, directed=directed)
+        rng = np.random.default_rng(seed)
+        for u, v in there.edges:
+            there[u][v]["weight"] = float(rng.integers(1, 4))
+        graph = as_graph(there)
+        found = gc.Leiden(objective=objective, resolution=resolution, n_iterations=-1, random_state=seed).fit(graph)
+        best = quality(graph, found.labels_)
+        for node in range(40):
+            for community in range(found.n_clusters_ + 1):  # the last one is new
+                moved = found.labels_.copy()
+                moved[node] = community
+                assert quality(graph, moved) <= best + 1e-9
 
 
 @pytest.mark.parametrize("name", ["leiden", "louvain"])
