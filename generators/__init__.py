@@ -1,5 +1,52 @@
-"""Random graphs with known communities; imported as `graphclust.generators`."""
+"""Random graphs with known communities; imported as `graphclust.generators`.
 
-from graphclust.generators.sbm import planted_partition, sbm
+Every sampler takes `random_state` and returns a `Graph` with `y`; `meta["generator"]` holds what was asked,
+`meta["realised"]` what came out.
+"""
 
-__all__ = ["planted_partition", "sbm"]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphclust.generators.batches import DenseBatch
+from graphclust.generators.crp import crp
+from graphclust.generators.families import FAMILIES, stream
+from graphclust.generators.lfr import lfr
+from graphclust.generators.mixtures import gaussian_mixture
+from graphclust.generators.sbm import (
+    cluster,
+    cluster_split,
+    dc_sbm,
+    general_sbm,
+    log_degree_sbm,
+    planted_partition,
+    sbm,
+)
+
+if TYPE_CHECKING:
+    from graphclust.generators.pyg import SyntheticGraphs as SyntheticGraphs
+
+__all__ = [
+    "FAMILIES",
+    "DenseBatch",
+    "SyntheticGraphs",
+    "cluster",
+    "cluster_split",
+    "crp",
+    "dc_sbm",
+    "gaussian_mixture",
+    "general_sbm",
+    "lfr",
+    "log_degree_sbm",
+    "planted_partition",
+    "sbm",
+    "stream",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "SyntheticGraphs":
+        raise AttributeError(f"module 'graphclust.generators' has no attribute {name!r}")
+    from graphclust.generators.pyg import SyntheticGraphs  # torch_geometric: seconds
+
+    return SyntheticGraphs

@@ -18,7 +18,7 @@ from graphclust.cli.convert import convert
 from graphclust.cli.data import data
 from graphclust.cli.detect import detect
 from graphclust.cli.evaluate import evaluate
-from graphclust.cli.generate import generate
+from graphclust.cli.generate import add_families, generate
 from graphclust.cli.methods import methods
 
 __all__ = ["app", "run"]
@@ -58,6 +58,8 @@ _CommandLineError: Any = next(kind for kind in typer.BadParameter.__mro__ if kin
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line on `argv`; return the exit status."""
+    if "generate" in argv[:1]:
+        add_families()
     try:
         return int(app(args=list(argv), prog_name="graphclust", standalone_mode=False) or 0)
     except _CommandLineError as error:

@@ -183,6 +183,36 @@ def test_generate_is_fixed_by_its_seed(cli, tmp_path):
     assert len(labels.read_text().splitlines()) == 101
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("sbm", "--sizes", "20,30", "--probabilities", "0.5,0.1;0.1,0.4"),
+        ("general-sbm", "--nodes", "30:40", "--within", "6,3", "--max-clusters", "none"),
+        ("log-degree-sbm", "--nodes", "100:120", "--clusters", "2:3", "--a", "5:9.5"),
+        ("cluster", "--sizes", "3:9"),
+        ("dc-sbm", "--sizes", "20,30", "--rates", "0.5,0.1;0.1,0.4", "--exponent", "3"),
+        ("lfr", "--nodes", "300", "--mu", "0.2", "--average-degree", "8", "--max-degree", "30"),
+        ("gaussian-mixture", "--n", "50", "--dimension", "3"),
+    ],
+)
+def test_generate_every_family_one_and_many(cli, tmp_path, options):
+    from graphclust.generators import FAMILIES
+
+    one = cli("generate", *options, "--out", tmp_path / "one", "--labels", tmp_path / "y", "--output-format", "edgelist")
+    assert (one.code, one.out) == (0, "")
+    rows = (tmp_path / "y").read_text().splitlines()[1:]
+    assert options[0] in FAMILIES
+    assert len(rows) >= 20
+    many = cli("generate", *options, "--count", 3, "--out", tmp_path / "many")
+    assert many.code == 0
+    files = sorted(path.name for path in (tmp_path / "many").iterdir())
+    assert len(files) == 6
+    contents = {path.read_bytes() for path in (tmp_path / "many").glob("labels-*")}
+    assert len(contents) == 3
+    if options[0] != "gaussian-mixture":
+        assert gc.read_graph(tmp_path / "one").num_edges > 0
+
+
 def test_lists(cli):
     names = [line.split()[0] for line in cli("methods").out.splitlines()[1:]]
     assert names == ["auto", *gc.METHODS]
@@ -218,7 +248,11 @@ def test_lists(cli):
         (("compare", "GRAPH", "--methods", "leiden,nosuch"), "nosuch"),
         (("evaluate", "GRAPH"), "--truth"),
         (("convert", "GRAPH", "out.xyz"), "--output-format"),
-        (("generate", "planted-partition", "--p-in", "2"), "p-in"),
+        (("generate", "planted-partition", "--p-in", "2"), "p_in"),
+        (("generate", "planted-partition", "--p-in", "much"), "--p-in takes a number"),
+        (("generate", "nosuch"), "nosuch"),
+        (("generate", "sbm"), "--sizes"),
+        (("generate", "cluster", "--count", "2"), "--out"),
         (("data", "path", "nosuch"), "karate"),
         (("data", "path", "--labels", "les-miserables"), "no known communities"),
     ],

@@ -1,0 +1,112 @@
+"""Batches of small graphs as dense arrays, for training: the same laws as graph by graph, many times faster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphclust.generators.sbm import Plan
+from graphclust.graph import Graph, IntArray
+
+__all__ = ["DenseBatch", "from_graphs", "from_plans"]
+
+
+@dataclass(frozen=True)
+class DenseBatch:
+    """Graphs padded to the size of the largest.
+
+    Attributes
+    ----------
+    adjacency : ndarray of bool, shape (batch, n_max, n_max)
+        Symmetric, without self-loops; False beyond a graph's nodes.
+    labels : ndarray of int64, shape (batch, n_max)
+        Blocks; -1 beyond a graph's nodes.
+    n_nodes : ndarray of int64, shape (batch,)
+    features : ndarray of float32, shape (batch, n_max, n_features), or None
+        0 beyond a graph's nodes.
+    """
+
+    adjacency: NDArray[np.bool_]
+    labels: IntArray
+    n_nodes: IntArray
+    features: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.n_nodes)
+
+    def graphs(self) -> Iterator[Graph]:
+        """Yield the graphs one by one, with `y`, and `x` where there are features."""
+        for i, n in enumerate(self.n_nodes.tolist()):
+            source, target = np.nonzero(np.triu(self.adjacency[i, :n, :n], 1))
+            x = None if self.features is None else self.features[i, :n]
+            yield Graph.from_edges(source, target, nodes=n, y=self.labels[i, :n], x=x)
+
+
+def _padded(n_nodes: IntArray, fill: Callable[[int], tuple[NDArray[np.bool_], IntArray]]) -> DenseBatch:
+    width = int(n_nodes.max(initial=0))
+    adjacency = np.zeros((len(n_nodes), width, width), dtype=bool)
+    labels = np.full((len(n_nodes), width), -1, dtype=np.int64)
+    for i, n in enumerate(n_nodes.tolist()):
+        adjacency[i, :n, :n], labels[i, :n] = fill(i)
+    return DenseBatch(adjacency, labels, n_nodes)
+
+
+def from_plans(rng: np.random.Generator, plans: Sequence[Plan]) -> DenseBatch:
+    """Draw the edges of small stochastic block models, one uniform number a pair of nodes.
+
+    Parameters
+    ----------
+    rng : Generator
+    plans : sequence of (ndarray of int64 (n_nodes,), ndarray of float64 (n_blocks, n_blocks))
+        Block of each node, and edge probability of each pair of blocks.
+
+    Returns
+    -------
+    DenseBatch
+
+    Examples
+    --------
+    >>> plan = (np.array([0, 0, 1]), np.array([[1.0, 0.0], [0.0, 1.0]]))
+    >>> from_plans(np.random.default_rng(0), [plan]).adjacency.sum()
+    np.int64(2)
+    """
+
+    def fill(i: int) -> tuple[NDArray[np.bool_], IntArray]:
+        labels, matrix = plans[i]
+        n = len(labels)
+        probability = matrix.astype(np.float32)[labels][:, labels]
+        drawn = np.triu(rng.random((n, n), dtype=np.float32) < probability, 1)
+        return drawn | drawn.T, labels
+
+    return _padded(np.array([len(labels) for labels, _ in plans], dtype=np.int64), fill)
+
+
+def from_graphs(graphs: Sequence[Graph]) -> DenseBatch:
+    """Pad undirected graphs with known classes into a batch.
+
+    Parameters
+    ----------
+    graphs : sequence of Graph
+        Weights and self-loops are dropped; classes are -1 where `y` is None.
+
+    Returns
+    -------
+    DenseBatch
+
+    Examples
+    --------
+    >>> from_graphs([Graph.from_edges([0], [1], nodes=3)]).adjacency.shape
+    (1, 3, 3)
+    """
+
+    def fill(i: int) -> tuple[NDArray[np.bool_], IntArray]:
+        graph = graphs[i]
+        adjacency = np.zeros((graph.num_nodes,) * 2, dtype=bool)
+        adjacency[graph.source, graph.target] = True
+        np.fill_diagonal(adjacency, val=False)
+        return adjacency | adjacency.T, np.full(graph.num_nodes, -1) if graph.y is None else graph.y
+
+    return _padded(np.array([graph.num_nodes for graph in graphs], dtype=np.int64), fill)

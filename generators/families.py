@@ -1,0 +1,171 @@
+"""All families of random graphs by their names, and endless streams of batches of them.
+
+`FAMILIES` is a literal dictionary: the command line, training and studies look here, and nothing registers itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from graphclust.errors import UsageError
+from graphclust.generators.batches import DenseBatch, from_graphs, from_plans
+from graphclust.generators.lfr import lfr
+from graphclust.generators.mixtures import gaussian_mixture
+from graphclust.generators.sbm import (
+    Plan,
+    cluster,
+    cluster_plan,
+    dc_sbm,
+    general_sbm,
+    general_sbm_plan,
+    log_degree_sbm,
+    log_degree_sbm_plan,
+    planted_partition,
+    planted_partition_plan,
+    sbm,
+    sbm_plan,
+)
+from graphclust.graph import Graph
+from graphclust.seeds import check_seed
+
+__all__ = ["FAMILIES", "Family", "family_named", "stream"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of random graphs.
+
+    Attributes
+    ----------
+    sample : callable
+        Draws one graph: keyword parameters with defaults, and `random_state`.
+    plan : callable or None
+        Draws only blocks and edge probabilities, from a Generator: what makes dense batches fast. None where a family
+        is no stochastic block model.
+    sizes : str or None
+        The parameter with the range of sizes, for batches of graphs of one size.
+    """
+
+    sample: Callable[..., Graph]
+    plan: Callable[..., Plan] | None = None
+    sizes: str | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """Names and defaults of the parameters of `sample`; `inspect.Parameter.empty` where there is none."""
+        import inspect
+
+        items = inspect.signature(self.sample).parameters.values()
+        return {item.name: item.default for item in items if item.name != "random_state"}
+
+
+FAMILIES: dict[str, Family] = {
+    "planted-partition": Family(planted_partition, planted_partition_plan),
+    "sbm": Family(sbm, sbm_plan),
+    "general-sbm": Family(general_sbm, general_sbm_plan, sizes="n_nodes"),
+    "log-degree-sbm": Family(log_degree_sbm, log_degree_sbm_plan, sizes="n_nodes"),
+    "cluster": Family(cluster, cluster_plan),
+    "dc-sbm": Family(dc_sbm),
+    "lfr": Family(lfr),
+    "gaussian-mixture": Family(gaussian_mixture),
+}
+
+
+def family_named(name: str) -> Family:
+    """Return a family.
+
+    Raises
+    ------
+    UsageError
+        No such family.
+
+    Examples
+    --------
+    >>> family_named("cluster").parameters()["n_clusters"]
+    6
+    """
+    if name not in FAMILIES:
+        raise UsageError(f"no family is called {name!r}; there are {', '.join(FAMILIES)}")
+    return FAMILIES[name]
+
+
+def stream(
+    family: str,
+    *,
+    random_state: Any = 0,
+    batch_size: int = 16,
+    start: int = 0,
+    same_size: bool = False,
+    n_eigenvectors: int = 0,
+    **parameters: Any,
+) -> Iterator[DenseBatch]:
+    """Yield batches of graphs without end.
+
+    Every batch has a seed of its own: batch i is the same whatever came before it, so that training resumes anywhere.
+
+    Parameters
+    ----------
+    family : str
+    random_state : int, Generator or None
+    batch_size : int
+    start : int
+        Number of the first batch.
+    same_size : bool
+        Whether the graphs of a batch have one number of nodes, drawn anew for each batch; else they are padded.
+    n_eigenvectors : int
+        So many Laplacian eigenvectors as features; see `graphclust.features.laplacian_features`.
+    **parameters
+        Of the family.
+
+    Yields
+    ------
+    DenseBatch
+
+    Raises
+    ------
+    UsageError
+        No such family or parameter; one size asked for where the size is no range.
+
+    Examples
+    --------
+    >>> batch = next(stream("general-sbm", random_state=1, batch_size=4, same_size=True))
+    >>> len(batch), bool((batch.n_nodes == batch.n_nodes[0]).all())
+    (4, True)
+    """
+    kind = family_named(family)
+    known = kind.parameters()
+    for name in parameters:
+        if name not in known:
+            raise UsageError(f"{family} has no parameter {name!r}; it has {', '.join(known)}")
+    if same_size and not isinstance({**known, **parameters}.get(kind.sizes or ""), tuple):
+        raise UsageError(f"the graphs of {family} have no range of sizes to draw one from")
+    if batch_size < 1:
+        raise UsageError(f"batch_size is a positive integer, not {batch_size!r}")
+    seed = check_seed(random_state)
+    settings = {**known, **parameters}
+    number = start
+    while True:
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
+        batch = _batch(kind, rng, batch_size, settings, same_size)
+        if n_eigenvectors:
+            from graphclust.features import laplacian_features
+
+            features = laplacian_features(batch.adjacency, batch.n_nodes, n_eigenvectors)
+            batch = replace(batch, features=features)
+        yield batch
+        number += 1
+
+
+def _batch(
+    kind: Family, rng: np.random.Generator, batch_size: int, settings: dict[str, Any], same_size: bool
+) -> DenseBatch:
+    if same_size and kind.sizes is not None:
+        low, high = settings[kind.sizes]
+        n = int(rng.integers(low, high + 1))
+        settings = {**settings, kind.sizes: (n, n)}
+    if kind.plan is not None:
+        return from_plans(rng, [kind.plan(rng, **settings) for _ in range(batch_size)])
+    return from_graphs([kind.sample(**settings, random_state=rng) for _ in range(batch_size)])

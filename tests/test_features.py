@@ -1,0 +1,92 @@
+"""Laplacian eigenvectors: against the definition, dense and iterative, whole and padded."""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+import pytest
+
+import graphclust as gc
+from graphclust import features
+from graphclust.features import flip_signs, laplacian_eigenvectors, laplacian_features
+from graphclust.graph import as_graph
+
+
+def projector(vectors):
+    """Of the space that the vectors span: free of signs and of the basis of an eigenspace."""
+    q = np.linalg.qr(vectors.astype(float))[0]
+    return q @ q.T
+
+
+def eigenvalues(graph, vectors):
+    matrix = nx.normalized_laplacian_matrix(graph).toarray()
+    return np.einsum("ik,ij,jk->k", vectors, matrix, vectors) / (vectors**2).sum(axis=0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_equal_to_the_definition(seed):
+    graph = nx.gnm_random_graph(40, 150, seed=seed)
+    found = laplacian_eigenvectors(as_graph(graph), 6)
+    values = np.sort(np.linalg.eigvalsh(nx.normalized_laplacian_matrix(graph).toarray()))
+    np.testing.assert_allclose(eigenvalues(graph, found), values[1:7], atol=1e-5)
+    np.testing.assert_allclose(found.T @ found, np.eye(6), atol=1e-5)
+
+
+def test_weights_count():
+    graph = nx.gnm_random_graph(30, 100, seed=0)
+    plain = laplacian_eigenvectors(as_graph(graph), 3)
+    for i, edge in enumerate(graph.edges):
+        graph.edges[edge]["weight"] = 1 + i % 5
+    weighted = laplacian_eigenvectors(as_graph(graph), 3)
+    assert np.abs(projector(plain) - projector(weighted)).max() > 0.01
+
+
+def test_disconnected_graph_drops_exactly_one():
+    graph = nx.disjoint_union_all([nx.complete_graph(5)] * 3)
+    found = laplacian_eigenvectors(as_graph(graph), 2)
+    np.testing.assert_allclose(eigenvalues(graph, found), [0, 0], atol=1e-6)  # two of the three zeros are kept
+    both = np.column_stack([found, np.ones(15) / 15**0.5])
+    assert np.linalg.matrix_rank(both, tol=1e-3) == 3
+
+
+def test_dense_and_iterative_agree(monkeypatch):
+    graph = gc.generators.planted_partition(300, 4, p_in=0.2, p_out=0.02, random_state=0)
+    dense = laplacian_eigenvectors(graph, 3)
+    monkeypatch.setattr(features, "_DENSE", 10)
+    np.testing.assert_allclose(laplacian_eigenvectors(graph, 3), dense, atol=2e-3)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 4])
+def test_few_nodes_are_padded_with_zeros(n):
+    graph = gc.Graph.from_edges(range(n - 1), range(1, n), nodes=n)
+    found = laplacian_eigenvectors(graph, 5)
+    assert found.shape == (n, 5)
+    assert not found[:, max(n - 1, 0) :].any()
+    assert np.isfinite(found).all()
+
+
+def test_batch_equals_one_by_one():
+    batch = next(gc.generators.stream("general-sbm", batch_size=6, n_nodes=(5, 60)))
+    found = laplacian_features(batch.adjacency, batch.n_nodes, 8)
+    for i, graph in enumerate(batch.graphs()):
+        np.testing.assert_allclose(found[i, : graph.num_nodes], laplacian_eigenvectors(graph, 8), atol=1e-4)
+        assert not found[i, graph.num_nodes :].any()
+
+
+def test_signs_are_fixed_and_flipped_at_random():
+    graph = gc.generators.planted_partition(80, 2, p_in=0.3, p_out=0.02, random_state=0)
+    found = laplacian_eigenvectors(graph, 4)
+    assert (np.take_along_axis(found, np.abs(found).argmax(axis=0)[None], axis=0) > 0).all()
+    batch = np.stack([found] * 50)
+    flipped = flip_signs(batch, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.abs(flipped), np.abs(batch))
+    signs = np.sign(flipped[:, 0] * batch[:, 0])
+    assert 0.4 < (signs > 0).mean() < 0.6
+
+
+def test_numbers_of_vectors_that_make_no_sense(monkeypatch):
+    with pytest.raises(gc.UsageError):
+        laplacian_eigenvectors(as_graph([(0, 1)]), 0)
+    monkeypatch.setenv("GRAPHCLUST_MEMORY", "0.0001")
+    with pytest.raises(gc.ResourceError, match="eigenvectors"):
+        laplacian_eigenvectors(gc.generators.planted_partition(1000, 2, random_state=0), 20)
