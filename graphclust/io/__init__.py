@@ -139,7 +139,7 @@ def read_graph(
         raise UsageError(f"no format is called {format!r}; known: {', '.join(FORMATS)}")
     source = open_source(name)
     kind = format or format_of(source.name) or _sniff_format(source)
-    if not source.data.strip():
+    if not source.data or source.data.isspace():
         raise source.error("the file is empty")
     options: dict[str, Any] = {"directed": directed, "weights": weights}
     dialect = {"delimiter": delimiter, "header": header, "comment": comment, "encoding": encoding}

@@ -417,17 +417,18 @@ def _sort_ids(ids: list[str]) -> tuple[Sequence[Hashable], IntArray]:
 # ---------------------------------------------------------------- the fast parser
 
 
-def _strip_comments(data: bytes, comments: tuple[str, ...], skipped: Counter[str]) -> bytes:
-    marks = tuple(comment.encode() for comment in comments)
-    end = 0
-    while data.startswith(marks, end):  # comments at the top are the rule: step over them without copying
-        skipped["comment line"] += 1
-        end = data.find(b"\n", end) + 1 or len(data)
-    data = data[end:]
-    for mark in marks:
-        if mark[:1] in data:  # a search for one byte takes no time, one for a line break and a byte ten times as long
-            data = _without_lines(data, mark, skipped)
-    return data
+def _first_line(data: bytes, dialect: Dialect, skipped: Counter[str]) -> int:
+    """Return where the first edge begins: behind the comments, the header and the blank lines at the top."""
+    marks = tuple(comment.encode() for comment in dialect.comments)
+    start, due = 0, dialect.header is not None
+    while start < len(data):
+        comment = bool(marks) and data.startswith(marks, start)
+        if not (comment or due or data[start] in b"\r\n"):
+            break
+        skipped["comment line"] += comment
+        due = due and (comment or data[start] in b"\r\n")
+        start = data.find(b"\n", start) + 1 or len(data)
+    return start
 
 
 def _without_lines(data: bytes, mark: bytes, skipped: Counter[str]) -> bytes:
@@ -465,31 +466,32 @@ def _parse_arrow(data: bytes, dialect: Dialect) -> _Edges | None:
     if not delimiter.isascii() or b"\x1a" in data[-2:]:
         return None
     skipped: Counter[str] = Counter()
-    body = _strip_comments(data, dialect.comments, skipped)
-    if dialect.header is not None:
-        body = body[body.find(b"\n") + 1 or len(body) :]
-    body = body.lstrip(b"\r\n")
-    if not body:
+    start = _first_line(data, dialect, skipped)
+    for mark in (comment.encode() for comment in dialect.comments):
+        if data.find(mark[:1], start) >= 0:  # a search for one byte takes no time, one for two ten times as long
+            data, start = _without_lines(data[start:], mark, skipped), 0
+    if start == len(data):
         return None
+    edges = None
     if not dialect.weighted and dialect.n_columns == 2:
-        edges = _parse_integers(body, delimiter)
-        if edges is not None:
-            edges.skipped = skipped
-            return edges
-    edges = _parse_strings(body, delimiter, dialect)
+        edges = _parse_integers(data, start, delimiter)
+    if edges is None:
+        edges = _parse_strings(data, start, delimiter, dialect)
     if edges is not None:
         edges.skipped = skipped
     return edges
 
 
-def _read_csv(body: bytes, delimiter: str, names: list[str], types: Mapping[str, Any], quoted: bool) -> Any:
+def _read_csv(data: bytes, start: int, delimiter: str, names: list[str], types: Mapping[str, Any], quoted: bool) -> Any:
     """Run Arrow's parser; None where it refuses."""
     import pyarrow as pa
     import pyarrow.csv as pc
 
     try:
         return pc.read_csv(
-            pa.BufferReader(body),
+            pa.BufferReader(
+                pa.py_buffer(data).slice(start)
+            ),  # no copy: the text of a large graph is larger than the graph
             read_options=pc.ReadOptions(column_names=names, block_size=1 << 22),
             parse_options=pc.ParseOptions(delimiter=delimiter, quote_char='"' if quoted else False),
             convert_options=pc.ConvertOptions(column_types=types, null_values=[], include_columns=list(types)),
@@ -503,33 +505,37 @@ def _to_numpy(column: Any) -> Any:
     return np.from_dlpack(column.combine_chunks() if hasattr(column, "chunks") else column)
 
 
-def _parse_integers(body: bytes, delimiter: str) -> _Edges | None:
+def _parse_integers(data: bytes, start: int, delimiter: str) -> _Edges | None:
     """Parse two columns of plain decimal integers.
 
     Arrow would also take 007 for 7. That each id is spelt the one way that counts is proved by arithmetic: the digits
-    of all values, the separators and the line ends must add up to the length of the file.
+    of all values, the separators and the line ends must add up to the length of the text.
     """
     import pyarrow as pa
 
-    if not body[:1].isdigit():
+    if not data[start : start + 1].isdigit():
         return None
-    table = _read_csv(body, delimiter, ["s", "t"], {"s": pa.int64(), "t": pa.int64()}, quoted=False)
+    for kind in (pa.int32(), pa.int64()):
+        table = _read_csv(data, start, delimiter, ["s", "t"], {"s": kind, "t": kind}, quoted=False)
+        if table is not None:
+            break
     if table is None or not len(table):
         return None
     source, target = (_to_numpy(table[name]) for name in ("s", "t"))
+    del table
     top = int(max(source.max(), target.max()))
     if min(source.min(), target.min()) < 0 or top >= 10**MAX_DECIMAL:
         return None
-    line_end = 2 if b"\r\n" in body[:_SAMPLE_BYTES] else 1
-    endings = len(source) * line_end - (0 if body.endswith(b"\n") else line_end)
-    if len(body) != _digits(source) + _digits(target) + len(source) + endings:
+    line_end = 2 if data.find(b"\r\n", start, start + _SAMPLE_BYTES) >= 0 else 1
+    endings = len(source) * line_end - (0 if data.endswith(b"\n") else line_end)
+    if len(data) - start != _digits(source) + _digits(target) + len(source) + endings:
         return None
     if top < 8 * len(source) + 1024:
         seen = np.zeros(top + 1, dtype=bool)
         seen[source] = True
         seen[target] = True
         values = np.flatnonzero(seen)
-        position = np.cumsum(seen) - 1
+        position = np.cumsum(seen, dtype=np.int64) - 1
         source, target = position[source], position[target]
     else:
         values, inverse = np.unique(np.concatenate((source, target)), return_inverse=True)
@@ -537,7 +543,7 @@ def _parse_integers(body: bytes, delimiter: str) -> _Edges | None:
     return _Edges(DecimalIds(values), source, target, None)
 
 
-def _parse_strings(body: bytes, delimiter: str, dialect: Dialect) -> _Edges | None:
+def _parse_strings(data: bytes, start: int, delimiter: str, dialect: Dialect) -> _Edges | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -545,10 +551,10 @@ def _parse_strings(body: bytes, delimiter: str, dialect: Dialect) -> _Edges | No
     types: dict[str, Any] = {names[i]: pa.string() for i in dialect.columns[:2]}
     if dialect.weighted:
         types[names[dialect.columns[2]]] = pa.float64()
-    quoted = b'"' in body
-    if quoted and not _quotes_are_plain(body, delimiter.encode()):
+    quoted = data.find(b'"', start) >= 0
+    if quoted and not _quotes_are_plain(data[start:], delimiter.encode()):
         return None
-    table = _read_csv(body, delimiter, names, types, quoted=quoted)
+    table = _read_csv(data, start, delimiter, names, types, quoted=quoted)
     if table is None or not len(table):
         return None
     weight = None
@@ -659,6 +665,8 @@ def read(
     edges = _parse_arrow(data, dialect) if len(data) > _SMALL else None
     if edges is None:
         edges = _parse_lines(source, data, dialect)
+    del data
+    source.data = b""  # parsed: the graph is about to be built, and need not share the memory with its text
     if not len(edges.source):
         raise source.error("there is no edge in the file")
     for what, count in edges.skipped.items():

@@ -318,7 +318,7 @@ def read_partition(path: str | os.PathLike[str], kind: str | None = None) -> Lab
     if kind not in (None, "labels", "cmty"):
         raise UsageError(f"a truth file has labels or cmty, not {kind!r}")
     source = open_source(path)
-    if not source.data.strip():
+    if not source.data or source.data.isspace():
         raise source.error("the file is empty")
     suffix = suffix_of(source.name)
     if suffix == ".json" or (suffix == "" and source.data.lstrip()[:1] == b"{"):
