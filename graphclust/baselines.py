@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import heapq
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -67,14 +68,17 @@ def connected_parts(graph: Graph, labels: IntArray) -> IntArray:
 class _ClassicalEstimator(GraphEstimator):
     """Methods of igraph whose communities shall be connected."""
 
+    needs: ClassVar[tuple[str, ...]] = ("igraph", "scipy.sparse.csgraph")
+
     def memory(self, graph: Graph) -> float:
         """Bytes of igraph's own copy, six integers an edge and two a node, and of its methods, as much again."""
         return 8.0 * (16 * graph.num_edges + 12 * graph.num_nodes)
 
     def _connected(self, graph: Graph, labels: IntArray) -> IntArray:
-        """Repair communities that are not connected."""
+        """Repair communities that are not connected; return labels 0, 1, ..."""
+        labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
         parts = connected_parts(graph, labels)
-        found, real = (int(x.max(initial=-1)) + 1 for x in (np.unique(labels, return_inverse=True)[1], parts))
+        found, real = (int(x.max(initial=-1)) + 1 for x in (labels, parts))
         if real > found:
             self.notes_.append(f"{self.name} returned communities that are not connected: {found:,} became {real:,}")
             return parts
@@ -82,9 +86,10 @@ class _ClassicalEstimator(GraphEstimator):
 
 
 def _merge_to(graph: Graph, labels: IntArray, k: int) -> IntArray:
-    """Merge communities, best modularity gain first, until k are left.
+    """Merge communities until k are left, each time the pair whose merging gains most, or costs least, modularity.
 
-    Communities without an edge between them are merged only when nothing else is left.
+    Pairs have an edge between them; a community that no edge leaves, a whole component, may also join the smallest
+    other such one, or, when it is the last, the smallest community: dust goes together before what is linked does.
     """
     labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
     count = int(labels.max()) + 1
@@ -100,20 +105,43 @@ def _merge_to(graph: Graph, labels: IntArray, k: int) -> IntArray:
         links[i][j] = links[j][i] = w
 
     def gain(i: int, j: int) -> float:
-        excess: float = links[i][j] / total - volume[i] * volume[j] / total**2
+        excess: float = links[i].get(j, 0.0) / total - volume[i] / total * volume[j] / total
         return 2 * excess
 
-    heap = [(-gain(i, j), i, j) for i in range(count) for j in links[i] if i < j]
-    heapq.heapify(heap)
+    pairs = [(-gain(i, j), i, j) for i in range(count) for j in links[i] if i < j]
+    whole = [(volume[i], i) for i in range(count) if not links[i]]
+    everyone = [(volume[i], i) for i in range(count)]
+    heapq.heapify(pairs)
+    heapq.heapify(whole)
+    heapq.heapify(everyone)
     into = list(range(count))
-    alive = count
-    while alive > k:
-        if heap:
-            loss, i, j = heapq.heappop(heap)
-            if into[i] != i or into[j] != j or -loss != gain(i, j):
-                continue
-        else:  # only whole components are left: the two smallest, first ones first
-            i, j = sorted(heapq.nsmallest(2, (c for c in range(count) if into[c] == c), key=lambda c: (volume[c], c)))
+
+    def smallest(heap: list[tuple[float, int]], other_than: int = -1) -> int | None:
+        """Return the smallest community of a heap that is still there; forget the others, and repeats."""
+        while len(heap) > 1 and heap[0] == min(heap[1:3]):
+            heapq.heappop(heap)
+        while heap and (into[heap[0][1]] != heap[0][1] or volume[heap[0][1]] != heap[0][0]):
+            heapq.heappop(heap)
+        if not heap or heap[0][1] != other_than:
+            return heap[0][1] if heap else None
+        kept = heapq.heappop(heap)  # it may stand there several times
+        found = smallest(heap, other_than)
+        heapq.heappush(heap, kept)
+        return found
+
+    for _ in range(count - k):
+        while pairs and (
+            into[pairs[0][1]] != pairs[0][1] or into[pairs[0][2]] != pairs[0][2] or -pairs[0][0] != gain(*pairs[0][1:])
+        ):
+            heapq.heappop(pairs)
+        dust = smallest(whole)
+        partner = None if dust is None else smallest(whole, dust)
+        if dust is not None and partner is None:
+            partner = smallest(everyone, dust)
+        if dust is not None and partner is not None and (not pairs or gain(dust, partner) >= -pairs[0][0]):
+            i, j = sorted((dust, partner))
+        else:
+            _, i, j = pairs[0]
         into[j] = i
         volume[i] += volume[j]
         for other, w in links[j].items():
@@ -122,38 +150,48 @@ def _merge_to(graph: Graph, labels: IntArray, k: int) -> IntArray:
                 links[i][other] = links[other][i] = links[i].get(other, 0.0) + w
         links[j] = {}
         for other in links[i]:
-            heapq.heappush(heap, (-gain(i, other), min(i, other), max(i, other)))
-        alive -= 1
+            heapq.heappush(pairs, (-gain(i, other), min(i, other), max(i, other)))
+        heapq.heappush(everyone, (volume[i], i))
+        if not links[i]:
+            heapq.heappush(whole, (volume[i], i))
     for c in range(count):  # parents have smaller numbers than their children: one pass resolves every chain
         into[c] = into[into[c]]
     return np.array(into, dtype=np.int64)[labels]
 
 
 def _exactly(graph: Graph, k: int, resolution: float, run: Callable[[float], IntArray], notes: list[str]) -> IntArray:
-    """Find exactly k communities: the resolution that gives k or a few more, then merges."""
+    """Find exactly k communities: those of the asked resolution, or of a finer one if they are too few, merged to k."""
     components = int(connected_parts(graph, np.zeros(graph.num_nodes, dtype=np.int64)).max()) + 1
     if k < components:
         notes.append(f"the graph has {components:,} components: with k = {k:,} some communities are not connected")
-    low, high = 0.0, np.inf
     best: IntArray = np.arange(graph.num_nodes)
     best_count, best_resolution = graph.num_nodes, np.inf
-    gamma = resolution
+    low, high, gamma = 0.0, np.inf, max(resolution, 1e-9)
     with task(f"search for {k} communities", _MAX_SEARCH) as advance:
         for _ in range(_MAX_SEARCH):
             labels = run(gamma)
-            count = len(np.unique(labels))
-            if k <= count < best_count or (count == k and best_count != k):
+            count = int(labels.max()) + 1
+            if k <= count <= best_count:
                 best, best_count, best_resolution = labels, count, gamma
-            if count == k or max(k, components) == best_count:
+            if count == k or (count > k and gamma <= resolution):
                 break
             low, high = (gamma, high) if count < k else (low, gamma)
-            gamma = 2 * gamma if high == np.inf else high / 2 if low == 0 else (low * high) ** 0.5
+            gamma = 2 * gamma if high == np.inf else (low * high) ** 0.5
             advance()
     notes.append(
         f"k = {k:,}: {best_count:,} communities at resolution {best_resolution:.4g}"
         + (f", merged to {k:,} by modularity" if best_count > k else "")
     )
     return best if best_count == k else _merge_to(graph, best, k)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep OpenMP to one thread: once it has a pool, a child process that is forked later hangs at its first use."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="openmp"):
+        yield
 
 
 class Leiden(_ClassicalEstimator):
@@ -233,11 +271,11 @@ class Leiden(_ClassicalEstimator):
                     if found == membership:
                         break
                     membership = found
-            return np.array(membership, dtype=np.int64)
+            return self._connected(graph, np.array(membership, dtype=np.int64))
 
         if self.n_clusters is not None:
             return Fit(_exactly(graph, int(self.n_clusters), self.resolution, run, self.notes_))
-        return Fit(self._connected(graph, run(self.resolution)))
+        return Fit(run(self.resolution))
 
     def _problem(self, graph: Graph) -> tuple[igraph.Graph, dict[str, Any]]:
         """Return what igraph optimises: sum over pairs within communities of A_ij - scale * resolution * u_i * v_j.
@@ -260,6 +298,11 @@ class Leiden(_ClassicalEstimator):
             return ig_graph, {**problem, "node_weights": ones, "node_in_weights": ones, "scale": 1.0}
         degrees = {"node_weights": graph.degree("out").tolist(), "node_in_weights": graph.degree("in").tolist()}
         return ig_graph, {**problem, **degrees, "scale": 1.0 / max(graph.total_weight, 1e-300)}
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise UsageError(f"{name} is a positive integer, not {value!r}")
 
 
 def _check_number(name: str, value: Any) -> None:
@@ -303,11 +346,11 @@ class Louvain(_ClassicalEstimator):
         def run(resolution: float) -> IntArray:
             with seeded_igraph(seed), task("louvain"):
                 found = ig.GraphBase.community_multilevel(ig_graph, weights, False, resolution)
-            return np.array(found[0] if isinstance(found, tuple) else found, dtype=np.int64)
+            return self._connected(graph, np.array(found[0] if isinstance(found, tuple) else found, dtype=np.int64))
 
         if self.n_clusters is not None:
             return Fit(_exactly(graph, int(self.n_clusters), self.resolution, run, self.notes_))
-        return Fit(self._connected(graph, run(self.resolution)))
+        return Fit(run(self.resolution))
 
 
 class Infomap(_ClassicalEstimator):
@@ -337,13 +380,12 @@ class Infomap(_ClassicalEstimator):
     def _fit(self, graph: Graph) -> Fit:
         import igraph as ig
 
-        if not isinstance(self.trials, int) or self.trials < 1:
-            raise UsageError(f"trials is a positive integer, not {self.trials!r}")
+        _check_count("trials", self.trials)
 
         ig_graph, weights = _to_igraph(graph)
-        with seeded_igraph(check_seed(self.random_state)), task("infomap"):
-            membership, _ = ig.GraphBase.community_infomap(ig_graph, weights, None, self.trials)
-        return Fit(np.array(membership, dtype=np.int64))
+        with seeded_igraph(check_seed(self.random_state)), task("infomap"), _one_thread():
+            membership, _ = ig.GraphBase.community_infomap(ig_graph, weights, None, int(self.trials))
+        return Fit(self._connected(graph, np.array(membership, dtype=np.int64)))
 
 
 class LabelPropagation(_ClassicalEstimator):
@@ -402,6 +444,7 @@ class Spectral(GraphEstimator):
     summary: ClassVar[str] = "k-means on eigenvectors, relaxed normalized cut"
     source: ClassVar[str] = "Shi & Malik 2000; Ng, Jordan & Weiss 2002; Joseph & Yu 2016"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "required"
+    needs: ClassVar[tuple[str, ...]] = ("scipy.sparse.linalg", "sklearn.cluster")
 
     _DENSE = 300  # up to here a full decomposition is faster than Lanczos and cannot fail to converge
 
@@ -425,6 +468,7 @@ class Spectral(GraphEstimator):
 
     def _fit(self, graph: Graph) -> Fit:
         _check_number("regularization", self.regularization)
+        _check_count("n_init", self.n_init)
         k = int(self.n_clusters or 1)
         if k == 1:
             return Fit(np.zeros(graph.num_nodes, dtype=np.int64))
@@ -473,7 +517,7 @@ def _kmeans(points: FloatArray, k: int, n_init: int, seed: int) -> IntArray:
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _one_thread():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than clusters: handled below
         labels = KMeans(k, n_init=n_init, random_state=seed).fit_predict(points).astype(np.int64)
     labels = np.unique(labels, return_inverse=True)[1]
