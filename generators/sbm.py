@@ -153,7 +153,8 @@ def _recorded(source: IntArray, target: IntArray, labels: IntArray, asked: dict[
         "p_out": (len(source) - within) / max(pairs_between, 1),
         "average_degree": 2 * len(source) / max(n, 1),
     }
-    return Graph.from_edges(source, target, nodes=n, y=labels, meta={"generator": asked, "realised": realised})
+    meta = {"generator": asked, "realised": realised}
+    return Graph.from_edges(source, target, nodes=n, y=labels, meta=meta, copy=False)
 
 
 # ---------------------------------------------------------------- parameters

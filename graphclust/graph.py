@@ -190,6 +190,7 @@ class Graph:
         y: ArrayLike | None = None,
         meta: Mapping[str, Any] | None = None,
         is_canonical: bool | None = None,
+        copy: bool = True,
     ) -> Graph:
         """Build a graph from the two ends of its edges.
 
@@ -208,6 +209,8 @@ class Graph:
         meta : mapping, optional
         is_canonical : bool, optional
             Whether the ids are known to be in canonical order; None finds out when needed.
+        copy : bool
+            False lets the graph keep, and lock, `source`, `target` and `weight` themselves where they need no change.
 
         Raises
         ------
@@ -218,7 +221,7 @@ class Graph:
         n_nodes = len(ids)
         if n_nodes > MAX_NODES:
             raise ResourceError(f"{n_nodes:,} nodes: the most that can be numbered are {MAX_NODES:,}")
-        tail, head = (np.asarray(end, dtype=np.int64).ravel() for end in (source, target))
+        tail, head = (np.array(end, dtype=np.int64, copy=copy or None).ravel() for end in (source, target))
         if len(tail) != len(head):
             raise DataError(f"{len(tail)} edge sources and {len(head)} edge targets")
         if len(tail) and not (min(tail.min(), head.min()) >= 0 and max(tail.max(), head.max()) < n_nodes):
@@ -226,7 +229,7 @@ class Graph:
         told = dict(meta or {})
         weights = None
         if weight is not None:
-            weights = np.asarray(weight, dtype=np.float64).ravel()
+            weights = np.array(weight, dtype=np.float64, copy=copy or None).ravel()
             if len(weights) != len(tail):
                 raise DataError(f"{len(weights)} weights for {len(tail)} edges")
             _check_weights(weights)
@@ -244,7 +247,7 @@ class Graph:
             told["merged_edges"] = told.get("merged_edges", 0) + n_given - len(tail)
         if weights is not None:
             weights = None if bool((weights == 1).all()) else np.ascontiguousarray(weights)
-        classes = None if y is None else np.asarray(y, dtype=np.int64)
+        classes = None if y is None else np.array(y, dtype=np.int64)
         for name, rows in (("x", None if x is None else x.shape[0]), ("y", None if classes is None else len(classes))):
             if rows is not None and rows != n_nodes:
                 raise DataError(f"{name} has {rows} rows for {n_nodes} nodes")
@@ -360,6 +363,24 @@ class Graph:
         graph._is_canonical = True
         return graph
 
+    def to_directed(self) -> Graph:
+        """Return the graph with each undirected edge as two, one in each direction; itself if it is directed."""
+        if self.directed:
+            return self
+        loop = self.source == self.target
+        weight = None if self.weight is None else np.concatenate((self.weight, self.weight[~loop]))
+        return Graph.from_edges(
+            np.concatenate((self.source, self.target[~loop])),
+            np.concatenate((self.target, self.source[~loop])),
+            weight,
+            nodes=self._ids,
+            directed=True,
+            x=self.x,
+            y=self.y,
+            meta=self.meta,
+            is_canonical=self._is_canonical,
+        )
+
     def undirected(self) -> Graph:
         """Return the graph without directions: the weights of a -> b and b -> a add up."""
         if not self.directed:
@@ -442,14 +463,18 @@ class Graph:
         DataError
             The object has no `edge_index`, or more than one kind of edge.
         """
-        edge_index = getattr(data, "edge_index", None)
+        edge_index = data.get("edge_index") if hasattr(data, "num_nodes") and not hasattr(data, "edge_types") else None
         if edge_index is None:
             raise DataError("the PyG object has no edge_index (heterogeneous graphs: choose one edge type first)")
         n_nodes = data.num_nodes or 0
-        weight = data.get("edge_weight")
-        attributes = data.get("edge_attr")
-        if weight is None and attributes is not None and attributes.numel() == edge_index.shape[1]:
-            weight = attributes
+        weight = next(
+            (
+                value
+                for name in ("edge_weight", "weight", "edge_attr")
+                if (value := data.get(name)) is not None and np.size(_numpy(value)) == edge_index.shape[1]
+            ),
+            None,
+        )
         ends = _numpy(edge_index)
         x, y = data.get("x"), data.get("y")
         return graph_from_entries(
@@ -469,6 +494,8 @@ class Graph:
 
 
 def _numpy(tensor: Any) -> NDArray[Any]:
+    if getattr(tensor, "is_sparse", False):
+        tensor = tensor.to_dense()
     return np.asarray(tensor.detach().cpu()) if hasattr(tensor, "detach") else np.asarray(tensor)
 
 
@@ -537,24 +564,32 @@ def _from_networkx(graph: networkx.Graph[Any], weight: str | None) -> Graph:
     else:
         rows = [(index[u], index[v], w) for u, v, w in graph.edges(data=weight, default=1.0)]
     source, target, weights = zip(*rows, strict=True) if rows else ((), (), ())
-    try:
-        values = np.array([1.0 if w is None else float(w) for w in weights])
-    except (TypeError, ValueError):
-        bad = next(row for row in rows if not isinstance(row[2], int | float | np.number))
-        ends = f"{ids[bad[0]]!r} - {ids[bad[1]]!r}"
-        raise DataError(f"edge {ends} has the weight {bad[2]!r}, which is no number") from None
+    values = np.ones(len(rows))
+    for i, w in enumerate(weights):
+        try:
+            values[i] = 1.0 if w is None else w
+        except (TypeError, ValueError, OverflowError):
+            ends = f"{ids[source[i]]!r} - {ids[target[i]]!r}"
+            raise DataError(f"edge {ends} has the weight {w!r:.80}, which is no number") from None
     return Graph.from_edges(source, target, values, nodes=ids, directed=graph.is_directed())
 
 
 def _from_igraph(graph: igraph.Graph, weight: str | None) -> Graph:
     named = "name" in graph.vs.attributes()
     ids: Sequence[Hashable] = graph.vs["name"] if named else range(graph.vcount())
-    if named and len(set(ids)) < len(ids):
+    try:
+        repeated = named and len(set(ids)) < len(ids)
+    except TypeError:
+        raise DataError("the igraph graph has vertex names that cannot be hashed") from None
+    if repeated:
         raise DataError("the igraph graph has several vertices of one name")
     ends = np.array(graph.get_edgelist(), dtype=np.int64).reshape(-1, 2)
     weights = graph.es[weight] if weight is not None and weight in graph.es.attributes() else None
     if weights is not None:
-        weights = [1.0 if w is None else w for w in weights]
+        try:
+            weights = [1.0 if w is None else float(w) for w in weights]
+        except (TypeError, ValueError, OverflowError):
+            raise DataError(f"the igraph graph has edge weights ({weight}) that are no numbers") from None
     return Graph.from_edges(ends[:, 0], ends[:, 1], weights, nodes=ids, directed=graph.is_directed())
 
 
@@ -563,8 +598,8 @@ def _from_matrix(matrix: Any, directed: bool | None) -> Graph:
         raise DataError(f"an adjacency matrix is square, this one has the shape {matrix.shape}")
     coo = matrix.tocoo()
     values = coo.data
-    if np.iscomplexobj(values):
-        raise DataError("an adjacency matrix is real, this one is complex")
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"an adjacency matrix has real numbers, this one {values.dtype}")
     return graph_from_entries(coo.row, coo.col, values.astype(np.float64), matrix.shape[0], directed=directed)
 
 
@@ -588,6 +623,8 @@ def _from_array(array: NDArray[Any], directed: bool | None) -> Graph:
     if array.ndim == 2 and array.shape[0] == array.shape[1]:
         import scipy.sparse as sp
 
+        if array.dtype.kind not in "biuf":
+            raise DataError(f"an adjacency matrix has real numbers, this one {array.dtype}")
         return _from_matrix(sp.coo_array(array), directed)
     if array.ndim == 2 and np.issubdtype(array.dtype, np.integer) and 2 in array.shape:
         ends = array if array.shape[0] == 2 else array.T
@@ -632,7 +669,7 @@ def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None =
     weight : str or None
         Edge attribute that holds the weight (networkx, igraph); None ignores weights.
     directed : bool, optional
-        Overrides what the container says; False adds up the two directions.
+        Overrides what the container says: False adds up the two directions, True takes an undirected edge in both.
 
     Returns
     -------
@@ -673,4 +710,6 @@ def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None =
         graph = _from_pairs(obj, bool(directed))
     else:
         raise UsageError(f"cannot make a graph of a {type(obj).__module__}.{type(obj).__qualname__}")
-    return graph.undirected() if directed is False else graph
+    if directed is None:
+        return graph
+    return graph.to_directed() if directed else graph.undirected()

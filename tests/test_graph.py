@@ -192,11 +192,49 @@ def test_what_looks_like_a_graph_but_is_none(thing):
 
 
 def test_weights_that_are_no_numbers_are_named():
-    graph = nx.Graph()
-    graph.add_edge("a", "b", weight="heavy")
-    with pytest.raises(DataError, match="'a' - 'b' has the weight 'heavy'"):
-        as_graph(graph)
-    assert as_graph(graph, weight=None).num_edges == 1
+    for heavy in ("heavy", 10**400, [1]):
+        graph = nx.Graph()
+        graph.add_edge("c", "d", weight="2.5")
+        graph.add_edge("a", "b", weight=heavy)
+        with pytest.raises(DataError, match="'a' - 'b' has the weight"):
+            as_graph(graph)
+        assert as_graph(graph, weight=None).num_edges == 2
+    with pytest.raises(DataError, match="no numbers"):
+        as_graph(igraph.Graph(n=2, edges=[(0, 1)], edge_attrs={"weight": ["x"]}))
+    with pytest.raises(DataError, match="cannot be hashed"):
+        as_graph(igraph.Graph(n=2, vertex_attrs={"name": [[1], [2]]}))
+    with pytest.raises(DataError, match="real numbers"):
+        as_graph(np.array([["a", "b"], ["b", "a"]]))
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_direction_can_be_overruled(directed):
+    containers = [
+        nx.path_graph(3),
+        nx.path_graph(3, create_using=nx.DiGraph),
+        igraph.Graph(n=3, edges=[(0, 1), (1, 2)]),
+        as_graph([(0, 1), (1, 2)]),
+        nx.to_scipy_sparse_array(nx.path_graph(3)),
+    ]
+    for container in containers:
+        assert as_graph(container, directed=directed).directed is directed
+    assert as_graph(nx.path_graph(3), directed=True).num_edges == 4
+
+
+def test_the_callers_arrays_stay_the_callers():
+    source, target, weight, y = np.array([0, 1]), np.array([1, 2]), np.array([1.0, 2.0]), np.array([0, 0, 1])
+    graph = Graph.from_edges(source, target, weight, nodes=3, y=y)
+    source[0] = target[0] = y[0] = 2
+    weight[0] = 9.0
+    assert list(graph.edges()) == [(0, 1, 1.0), (1, 2, 2.0)]
+    assert graph.y.tolist() == [0, 0, 1]
+
+
+def test_weights_of_pyg_under_their_usual_names():
+    utils = pytest.importorskip("torch_geometric.utils")
+    there = nx.les_miserables_graph()
+    graph = as_graph(utils.from_networkx(there))
+    assert graph.total_weight == sum(w for _, _, w in there.edges(data="weight"))
 
 
 def test_arrays_are_locked():

@@ -680,7 +680,13 @@ def read(
         source.note("the weights look like times in seconds since 1970 (--no-weights ignores them)")
     with naming(source):
         return Graph.from_edges(
-            edges.source, edges.target, edges.weight, nodes=edges.ids, directed=dialect.directed, is_canonical=True
+            edges.source,
+            edges.target,
+            edges.weight,
+            nodes=edges.ids,
+            directed=dialect.directed,
+            is_canonical=True,
+            copy=False,
         )
 
 
