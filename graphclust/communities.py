@@ -66,9 +66,13 @@ class Communities:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that there is a label for each node."""
+        """Check that there is a label for each node, and keep labels and parameters from being changed."""
         if self.labels.shape != (self.graph.num_nodes,):
             raise DataError(f"labels of the shape {self.labels.shape} for {self.graph.num_nodes} nodes")
+        labels = np.array(self.labels, dtype=np.int64)
+        labels.flags.writeable = False
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "params", dict(self.params))
 
     @property
     def nodes(self) -> list[Any]:
@@ -106,7 +110,7 @@ class Communities:
             modularity, coverage, mean_conductance, max_conductance, normalized_cut, n_clusters, sizes (a list); see
             `graphclust.metrics.quality`.
         """
-        return dict(self._quality)
+        return {**self._quality, "sizes": list(self._quality["sizes"])}
 
     def score(self, truth: Any) -> dict[str, float]:
         """Compare with a ground truth, on the nodes that it covers.
@@ -114,8 +118,9 @@ class Communities:
         Parameters
         ----------
         truth : mapping, sequence, Communities, or path
-            node id -> label; a label for each of `nodes`; a list of sets of nodes, which may overlap; a result; or a
-            file that `graphclust.io.partition.read_partition` reads.
+            node id -> label (a mapping, a Series, a table of nodes and labels); a label for each of `nodes` (sequence,
+            array, tensor); a list of sets of nodes, which may overlap; a result; or a file that
+            `graphclust.io.partition.read_partition` reads.
 
         Returns
         -------
@@ -199,8 +204,26 @@ class Communities:
 # ---------------------------------------------------------------- comparison with a truth
 
 
-def _is_cover(truth: Any) -> bool:
-    return isinstance(truth, Iterable) and all(isinstance(part, set | frozenset | list | tuple) for part in truth)
+def _is_missing(label: Any) -> bool:
+    """Whether a label says that there is none: None, NaN, pandas' NA and NaT, an empty string."""
+    if label is None or (isinstance(label, str) and not label):
+        return True
+    return (isinstance(label, float | np.floating) and label != label) or type(label).__name__ in ("NAType", "NaTType")
+
+
+def _plain_truth(truth: Any) -> Any:
+    """Bring tensors, arrays, Series and tables into Python's own containers."""
+    if hasattr(truth, "columns") and hasattr(truth, "iloc"):  # a DataFrame: node, community
+        return dict(zip(truth.iloc[:, 0].tolist(), truth.iloc[:, 1].tolist(), strict=True))
+    if hasattr(truth, "to_dict") and hasattr(truth, "index"):  # a Series: its index are the nodes
+        return truth.to_dict()
+    if hasattr(truth, "detach"):
+        truth = truth.detach().cpu().numpy()
+    if isinstance(truth, np.ndarray):
+        if truth.ndim != 1:
+            raise DataError(f"labels of the nodes are an array of one dimension, not {truth.ndim}")
+        return truth.tolist()
+    return truth
 
 
 def _as_labels(truth: Any, nodes: Sequence[Hashable] | None) -> dict[Hashable, Any] | list[set[Hashable]]:
@@ -211,20 +234,24 @@ def _as_labels(truth: Any, nodes: Sequence[Hashable] | None) -> dict[Hashable, A
         from graphclust.io.partition import read_partition
 
         truth = read_partition(truth)
+    truth = _plain_truth(truth)
     if isinstance(truth, Mapping):
-        return dict(truth)
+        return {node: label for node, label in truth.items() if not _is_missing(label)}
     if not isinstance(truth, Iterable):
         raise UsageError(f"a truth is a mapping, labels, communities or a file, not {type(truth).__name__}")
     parts = list(truth)
-    if parts and _is_cover(parts):
-        cover: list[set[Hashable]] = [set(part) for part in parts if len(part)]
+    sets = all(isinstance(part, set | frozenset) for part in parts)
+    lists = all(isinstance(part, list | tuple) for part in parts) and (nodes is None or len(parts) != len(nodes))
+    if parts and (sets or lists):
+        # a community that is listed twice is one community
+        cover = [set(part) for part in dict.fromkeys(frozenset(part) for part in parts if len(part))]
         members = [node for part in cover for node in part]
         if len(members) == len(set(members)):  # it does not overlap: a partition
             return {node: label for label, part in enumerate(cover) for node in part}
         return cover
     if nodes is None or len(parts) != len(nodes):
         raise DataError(f"{len(parts)} labels for {0 if nodes is None else len(nodes)} nodes")
-    return dict(zip(nodes, parts, strict=True))
+    return {node: label for node, label in zip(nodes, parts, strict=True) if not _is_missing(label)}
 
 
 def _by_string(labels: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -235,8 +262,8 @@ def compare_to_truth(found: Any, truth: Any, nodes: Sequence[Hashable] | None = 
     """Compare a partition with a truth that may cover a part of its nodes, or have communities that overlap.
 
     The stated rules: only nodes that both have are compared, and their number is returned; a node whose label is
-    None or NaN has none. Ids that do not match as they are are compared as strings. Where communities overlap, both
-    sides are taken as covers, restricted to the nodes that the truth covers.
+    None, NaN or empty has none. Ids that do not match as they are are compared as strings. Where communities overlap,
+    both sides are taken as covers, restricted to the nodes that both cover; a community listed twice counts once.
 
     Parameters
     ----------
@@ -264,7 +291,6 @@ def compare_to_truth(found: Any, truth: Any, nodes: Sequence[Hashable] | None = 
     one, two = _as_labels(found, nodes), _as_labels(truth, nodes)
     if isinstance(one, list) or isinstance(two, list):
         return _compare_covers(_as_cover(one), _as_cover(two))
-    two = {node: label for node, label in two.items() if label is not None and label == label}  # NaN != NaN
     common = [node for node in one if node in two]
     if not common and one and two:
         one, two = _by_string(one), _by_string(two)
@@ -274,7 +300,10 @@ def compare_to_truth(found: Any, truth: Any, nodes: Sequence[Hashable] | None = 
     codes = []
     for labels in (one, two):
         number: dict[Any, int] = {}
-        codes.append(np.array([number.setdefault(labels[node], len(number)) for node in common], dtype=np.int64))
+        try:
+            codes.append(np.array([number.setdefault(labels[node], len(number)) for node in common], dtype=np.int64))
+        except TypeError as error:
+            raise DataError(f"a label cannot be compared: {error}") from None
     return {**metrics.compare_labels(*codes), "n_scored": len(common)}
 
 

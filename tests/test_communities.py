@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from sklearn import metrics as sk
 
 import graphclust as gc
@@ -45,7 +47,11 @@ def test_quality_equals_networkx(karate):
     ]
     assert quality["normalized_cut"] == pytest.approx(sum(cut), abs=1e-12)
     quality["modularity"] = 0
+    quality["sizes"].clear()
     assert found.quality()["modularity"] > 0.4  # the caller got a copy
+    assert found.quality()["sizes"]
+    with pytest.raises(ValueError, match="read-only"):
+        found.labels[0] = 7
 
 
 @pytest.mark.parametrize("ids", [lambda i: (i, "x"), lambda i: f"n{i}", lambda i: i * 10**12, lambda i: frozenset({i})])
@@ -92,6 +98,13 @@ def test_score_takes_a_truth_in_every_form(karate, tmp_path):
     parts = [{n for n in clubs if clubs[n] == club} for club in ("Mr. Hi", "Officer")]
     scores = found.score(clubs)
     assert scores["ami"] == pytest.approx(sk.adjusted_mutual_info_score(list(clubs.values()), found.labels), abs=1e-12)
+    series = pd.Series(clubs)
+    tensor = torch.tensor([club == "Officer" for club in clubs.values()])
+    frame = series.sample(frac=1, random_state=0).reset_index()
+    assert found.score(tensor) == pytest.approx(scores, abs=1e-12)
+    assert found.score(frame) == pytest.approx(scores, abs=1e-12)
+    assert found.score(series.sample(frac=1, random_state=0)) == pytest.approx(scores, abs=1e-12)
+    assert found.score([(club, 1) for club in clubs.values()]) == pytest.approx(scores, abs=1e-12)
     for truth in (list(clubs.values()), np.array(list(clubs.values())), parts, path, str(path), gc.Communities(
         graph=found.graph, labels=np.array([clubs[n] == "Officer" for n in found.nodes], dtype=np.int64), method="x"
     )):  # fmt: skip
@@ -108,7 +121,8 @@ def test_partial_truth_counts_only_what_it_covers(karate):
     assert scores["n_scored"] == 20
     unknown = dict.fromkeys(karate, None) | clubs
     assert found.score(unknown) == scores
-    assert found.score({n: float("nan") for n in karate} | clubs) == scores
+    for nothing in (float("nan"), pd.NA, pd.NaT, "", np.float64("nan")):
+        assert found.score(dict.fromkeys(karate, nothing) | clubs) == scores
 
 
 def test_truth_of_other_nodes_is_an_error(karate):
@@ -119,6 +133,10 @@ def test_truth_of_other_nodes_is_an_error(karate):
         found.score([{"x", "y"}, {"y", "z"}])
     with pytest.raises(gc.DataError, match="3 labels for 34 nodes"):
         found.score([1, 2, 3])
+    with pytest.raises(gc.DataError, match="one dimension"):
+        found.score(np.zeros((34, 2)))
+    with pytest.raises(gc.DataError, match="cannot be compared"):
+        found.score({0: {1, 2}})
     with pytest.raises(gc.UsageError):
         found.score(3)
 
@@ -137,6 +155,7 @@ def test_overlapping_truth_is_scored_as_a_cover():
     assert 0 < scores["onmi"] < 1
     assert compare_to_truth([{"a", "b"}, {"b", "c"}], [{"a", "b"}, {"b", "c"}])["onmi"] == pytest.approx(1)
     assert compare_to_truth(found, [{"1"}, {"a", "b"}, {"b"}])["n_scored"] == 2
+    assert compare_to_truth(found, [{"a", "b"}, {"b", "c", "d", "e"}, {"b", "a"}]) == scores  # listed twice
 
 
 # ---------------------------------------------------------------- saving

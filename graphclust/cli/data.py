@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from graphclust.cli.common import command, output, print_table
+from graphclust.cli.common import Quiet, command, output, print_table
 from graphclust.errors import UsageError
 
 __all__ = ["data"]
 
-data = typer.Typer(help="List named data sets, and find their files.", no_args_is_help=True)
+data = typer.Typer(help="List named data sets, find their files, download them.", no_args_is_help=True)
+
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="A name that `graphclust data list` shows.")]
 
 
 def _list(
@@ -20,13 +22,21 @@ def _list(
     format: Annotated[str, typer.Option(metavar="table|json")] = "table",
 ) -> None:
     """List the data sets, and which of them are here."""
-    from graphclust import datasets
+    from graphclust.datasets import registry
+    from graphclust.datasets.cache import is_here
+    from graphclust.resources import format_bytes
 
     if format not in ("table", "json"):
         raise UsageError(f"the format is table or json, not {format!r}")
     rows = [
-        {"name": entry.name, "here": "yes" if entry.is_here() else "no", "what": entry.what, "licence": entry.licence}
-        for entry in datasets.registry().values()
+        {
+            "name": entry.name,
+            "here": "yes" if is_here(entry) else "no",
+            "download": entry.size or None if format == "json" else format_bytes(entry.size) if entry.size else None,
+            "what": entry.what,
+            "licence": entry.licence,
+        }
+        for entry in registry().values()
     ]
     with output(None) as stream:
         if format == "json":
@@ -36,16 +46,26 @@ def _list(
 
 
 def _path(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that `graphclust data list` shows.")],
+    name: _Name,
     *,
     labels: Annotated[bool, typer.Option("--labels", help="The file of the known communities instead.")] = False,
 ) -> None:
-    """Print where the graph of a data set lies."""
+    """Print where the main file of a data set lies."""
     from graphclust import datasets
 
     with output(None) as stream:
         stream.write(f"{datasets.path(name, labels=labels)}\n".encode())
 
 
+def _download(name: _Name, *, quiet: Quiet = False) -> None:
+    """Fetch the files of a data set, unless they are here, and print where they lie."""
+    from graphclust import datasets
+
+    found = datasets.download(name)
+    with output(None) as stream:
+        stream.write("".join(f"{path}\n" for path in found).encode())
+
+
 data.command("list")(command(_list))
 data.command("path")(command(_path))
+data.command("download")(command(_download))

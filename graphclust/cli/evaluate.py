@@ -39,15 +39,17 @@ def evaluate(
         raise UsageError(f"the format is table or json, not {format!r}")
     if truth is None and graph is None:
         raise UsageError("nothing to evaluate against: give --truth, --graph or both")
-    found = read_partition(predicted)
+    loaded = None if graph is None else reading.read(graph)
+    nodes = None if loaded is None else loaded.nodes
+    found = read_partition(predicted, nodes=nodes)
     result: dict[str, Any] = {}
     if truth is not None:
-        result |= compare_to_truth(found, read_partition(truth, truth_format))
+        result |= compare_to_truth(found, read_partition(truth, truth_format, nodes))
         scored, total = int(result["n_scored"]), len(found if isinstance(found, dict) else set().union(*found))
         if scored < total and not quiet:
             say(f"scored on the {scored:,} of {total:,} nodes that the truth covers")
-    if graph is not None:
-        result |= _quality(found, reading.read(graph))
+    if loaded is not None:
+        result |= _quality(found, loaded)
     with output(out) as stream:
         if format == "json":
             stream.write(json.dumps(result).encode() + b"\n")
@@ -63,7 +65,10 @@ def _quality(found: Any, graph: Any) -> dict[str, Any]:
     from graphclust import metrics
 
     if not isinstance(found, dict):
+        members = sum(map(len, found))
         found = {node: label for label, part in enumerate(found) for node in part}
+        if len(found) < members:
+            raise DataError("communities that overlap have no quality on a graph: leave --graph away")
     names = [str(node) for node in graph.nodes]
     missing = [name for name in names if name not in found]
     if missing:

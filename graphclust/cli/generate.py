@@ -9,6 +9,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
@@ -111,7 +112,7 @@ def _write_many(
     if kind not in FORMATS:
         raise UsageError(f"no format is called {kind!r}; known: {', '.join(FORMATS)}")
     try:
-        os.makedirs(folder, exist_ok=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{folder}: {error.strerror}") from None
     with task(f"drawing {count} graphs", count) as advance:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import math
 import os
-from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from graphclust.errors import DataError, UsageError
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["RESULT_FORMATS", "Cover", "Labels", "read_partition", "result_format", "write_result"]
 
+logger = logging.getLogger("graphclust")
+
 Labels: TypeAlias = dict[Hashable, Any]  # node -> label
 Cover: TypeAlias = list[set[Hashable]]  # communities, which may overlap and leave nodes out
 
 RESULT_FORMATS = ("tsv", "csv", "json", "cmty", "clu", "graphml", "gexf", "parquet")
-_HEADERS = {"node", "id", "name", "vertex", "node_id", "nodeid"}
+_NO_RESULTS = ("xls", "xlsx", "ods", "db", "sqlite", "pkl", "npy")
+_NODES = ("node", "id", "name", "vertex", "node_id", "nodeid")  # names of columns, best first
+_CLASSES = ("community", "label", "class", "cluster", "group", "module", "block", "partition", "membership")
 
 
 # ---------------------------------------------------------------- out
@@ -164,6 +168,10 @@ def result_format(path: str | os.PathLike[str] | None, asked: str | None = None)
     """
     if asked is None:
         suffix = "" if path is None else suffix_of(os.fspath(path)).removeprefix(".")
+        if suffix in _NO_RESULTS or (
+            suffix not in RESULT_FORMATS and format_of(f".{suffix}") not in (None, "edgelist")
+        ):
+            raise UsageError(f"results are not written as .{suffix}; there are {', '.join(RESULT_FORMATS)}")
         return suffix if suffix in RESULT_FORMATS else "tsv"
     if asked not in RESULT_FORMATS:
         raise UsageError(f"no result format is called {asked!r}; there are {', '.join(RESULT_FORMATS)}")
@@ -187,7 +195,10 @@ def write_result(communities: Communities, stream: BinaryIO, format: str = "tsv"
     DataError
         The format cannot hold an id.
     """
-    _WRITERS[result_format(None, format)](communities, stream)
+    try:
+        _WRITERS[result_format(None, format)](communities, stream)
+    except UnicodeEncodeError as error:
+        raise DataError(f"the id {error.object[:40]!r} cannot be written as UTF-8") from None
 
 
 # ---------------------------------------------------------------- in
@@ -242,60 +253,78 @@ def _read_attributes(source: Source, kind: str) -> Labels:
 def _split(line: str, delimiter: str | None) -> list[str]:
     if delimiter is None:
         return line.split()
-    return [value.strip() for value in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+    quoted = '"' in line
+    fields = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True)) if quoted else line.split(delimiter)
+    return [value.strip() for value in fields]
+
+
+def _header(row: list[str]) -> tuple[int, int] | None:
+    """Return the columns of node and label that a first row names, or None."""
+    low = [name.lower() for name in row]
+    node = next((low.index(name) for name in _NODES if name in low), None)
+    if node is None or len(low) < 2:
+        return None
+    label = next((low.index(name) for name in _CLASSES if name in low), None)
+    return node, next(i for i in range(len(low)) if i != node) if label is None else label
 
 
 def _read_text(source: Source, kind: str | None) -> Labels | Cover:
-    """Read `node label` a line, or one community a line; extra columns after the label are names or confidences."""
-    lines = [
-        (number, line)
-        for number, line in enumerate(split_lines(source.text()), 1)
-        if line.strip() and not line.startswith("#")
-    ]
+    """Read `node label` a line, or one community a line; further columns are names or confidences.
+
+    Comments stand above the data: below a header, a line that begins with # is a node of that name.
+    """
+    lines = [(number, line) for number, line in enumerate(split_lines(source.text()), 1) if line.strip()]
+    first = next((i for i, (_, line) in enumerate(lines) if not line.startswith("#")), len(lines))
+    lines = lines[first:]
     if not lines:
         raise source.error("the file is empty")
-    if lines[0][1].lower().startswith("*vertices"):
-        return _read_clu(source, lines)
     sample = [line for _, line in lines[:1000]]
     delimiter = next((d for d in ("\t", ",", ";") if kind != "cmty" and all(d in line for line in sample)), None)
+    if delimiter is None and kind != "cmty" and _header(_split(sample[0], "\t" if "\t" in sample[0] else ",")):
+        delimiter = "\t" if "\t" in sample[0] else ","
     try:
+        columns = None if kind == "cmty" else _header(_split(lines[0][1], delimiter))
+        if columns is None:
+            lines = [(number, line) for number, line in lines if not line.startswith("#")]
         rows = [(number, _split(line, delimiter)) for number, line in lines]
     except csv.Error as error:
         raise source.error(f"cannot be split: {error}") from None
-    sizes = Counter(len(row) for _, row in rows)
-    if kind is None:
-        kind = "cmty" if suffix_of(source.name) == ".cmty" or ".cmty." in source.name else None
-    if kind is None:
-        kind = "labels" if len(sizes) == 1 and next(iter(sizes)) in (2, 3) else "cmty"
-        source.note(
-            f"read as {'node label' if kind == 'labels' else 'one community'} a line (--truth-format overrides)"
-        )
+    if kind is None and columns is None:
+        sizes = {len(row) for _, row in rows}
+        named = suffix_of(source.name) == ".cmty" or ".cmty." in source.name
+        plain = len(sizes) == 1 and (sizes <= {2, 3} or (delimiter is not None and sizes != {1}))
+        kind = "labels" if plain and not named else "cmty"
+        form = "node label" if kind == "labels" else "one community"
+        source.note(f"read as {form} a line (--truth-format overrides)")
     if kind == "cmty":
         return [set(row) for _, row in rows]
-    if rows[0][1][0].lower() in _HEADERS:
-        rows = rows[1:]
+    node, label = columns or (0, 1)
     labels: Labels = {}
-    for number, row in rows:
-        if len(row) < 2 or not row[0]:
-            raise source.error(f"expected a node and its label, found {len(row)} columns", number)
-        if labels.setdefault(row[0], row[1]) != row[1]:
-            raise source.error(
-                f"node {row[0]!r} has two labels (communities that overlap go one a line, as cmty)", number
-            )
+    for number, row in rows[columns is not None :]:
+        if len(row) <= max(node, label) or not row[node]:
+            raise source.error(f"expected a node and its label, found {len(row)} column{'s' * (len(row) != 1)}", number)
+        if row[label] and labels.setdefault(row[node], row[label]) != row[label]:
+            told = f"node {row[node]!r} has two labels (communities that overlap go one a line, as cmty)"
+            raise source.error(told, number)
     return labels
 
 
-def _read_clu(source: Source, lines: list[tuple[int, str]]) -> Labels:
-    """Pajek's partition file: classes in the order of the nodes, which are called 1, 2, ..."""
-    words = lines[0][1].split()
-    if len(words) < 2 or not words[1].isdecimal() or int(words[1]) != len(lines) - 1:
-        raise source.error(
-            f"{lines[0][1].strip()} announces another number of lines than {len(lines) - 1}", lines[0][0]
-        )
-    return {str(i): line.strip() for i, (_, line) in enumerate(lines[1:], 1)}
+def _read_clu(source: Source, nodes: Sequence[Hashable] | None) -> Labels:
+    """Pajek's partition file: classes in the order of the nodes, which it does not name."""
+    head, *lines = [line.strip() for line in split_lines(source.text()) if line.strip()]
+    words = head.split()
+    if len(words) < 2 or not words[1].isdecimal() or int(words[1]) != len(lines):
+        raise source.error(f"{head[:60]} announces another number of lines than {len(lines)}", 1)
+    if nodes is None:
+        raise source.error("a .clu file does not name its nodes: give the graph that it is about (--graph)")
+    if len(nodes) != len(lines):
+        raise source.error(f"{len(lines)} classes for a graph of {len(nodes)} nodes")
+    return {str(node): line for node, line in zip(nodes, lines, strict=True)}
 
 
-def read_partition(path: str | os.PathLike[str], kind: str | None = None) -> Labels | Cover:
+def read_partition(
+    path: str | os.PathLike[str], kind: str | None = None, nodes: Sequence[Hashable] | None = None
+) -> Labels | Cover:
     """Read a partition, or a cover whose communities may overlap.
 
     Parameters
@@ -304,7 +333,10 @@ def read_partition(path: str | os.PathLike[str], kind: str | None = None) -> Lab
         Any file that `write_result` writes; `node label` a line (further columns are ignored); or one community a
         line (cmty). Perhaps compressed; "-" is standard input.
     kind : {"labels", "cmty"}, optional
-        What a text file has on a line. By default labels if all lines have two or all have three columns.
+        What a text file has on a line. By default labels if a header names them, or all lines have two, or all have
+        three columns; an empty label is none.
+    nodes : sequence, optional
+        The ids that the lines of a Pajek .clu file are about, in their order.
 
     Returns
     -------
@@ -320,6 +352,13 @@ def read_partition(path: str | os.PathLike[str], kind: str | None = None) -> Lab
     source = open_source(path)
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")
+    found = _read(source, kind, nodes)
+    for note in source.notes:
+        logger.info("%s: %s", source.name, note)
+    return found
+
+
+def _read(source: Source, kind: str | None, nodes: Sequence[Hashable] | None) -> Labels | Cover:
     suffix = suffix_of(source.name)
     if suffix == ".json" or (suffix == "" and source.data.lstrip()[:1] == b"{"):
         return _read_json(source)
@@ -327,4 +366,6 @@ def read_partition(path: str | os.PathLike[str], kind: str | None = None) -> Lab
         return _read_parquet(source)
     if (structured := format_of(source.name)) in ("graphml", "gexf", "gml"):
         return _read_attributes(source, structured)
+    if source.data[:9].lower() == b"*vertices":
+        return _read_clu(source, nodes)
     return _read_text(source, kind)

@@ -22,6 +22,10 @@ LABELS = {"a": "1", "b": "1", "c": "2"}
         ("t.txt", "# node label\na 1\r\nb 1\r\nc 2"),
         ("t.csv", '"a",1\n"b",1\n"c",2\n'),
         ("t.labels.tsv", "a\t1\tAnn Smith\nb\t1\tBob\nc\t2\tCy Young\n"),
+        ("t.csv", "age,class,node,name\n3,1,a,x y\n4,1,b,z\n5,2,c,w\n"),
+        ("t.csv", '"","node","class"\n"1","a","1"\n"2","b","1"\n"3","c","2"\n'),
+        ("t.csv", "node,class\na,1\nb,1\nc,2\nd,\n"),
+        ("t.csv", "a,1,x,7\nb,1,y,8\nc,2,z,9\n"),
         ("t.json", json.dumps({"nodes": ["a", "b", "c"], "labels": ["1", "1", "2"]})),
         ("t.json", json.dumps(LABELS)),
     ],
@@ -52,6 +56,8 @@ def test_one_community_a_line(tmp_path, name, text, kind):
         ("t.json", '{"a": []}', "not a partition"),
         ("t.parquet", "PAR1 no", "not a parquet"),
         ("t.clu", "*Vertices 3\n1\n", "announces"),
+        ("t.clu", "*Vertices 1\n1\n", "--graph"),
+        ("t.tsv", "node\tcommunity\na\t1\nb\n", "t.tsv:3: expected a node and its label, found 1 column"),
         ("t.graphml", "<graphml><graph/></graphml>", "community"),
     ],
 )
@@ -59,6 +65,25 @@ def test_what_is_no_partition(tmp_path, name, text, says):
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=says):
         read_partition(tmp_path / name)
+
+
+def test_ids_that_begin_with_a_hash_are_no_comments_below_a_header(tmp_path):
+    (tmp_path / "t.tsv").write_text("# made by x\nnode\tcommunity\n#a\t1\nb\t2\n")
+    assert read_partition(tmp_path / "t.tsv") == {"#a": "1", "b": "2"}
+
+
+def test_pajek_classes_are_about_the_nodes_of_a_graph(tmp_path):
+    (tmp_path / "t.clu").write_text("*Vertices 2\n7\n8\n")
+    assert read_partition(tmp_path / "t.clu", nodes=["x", 5]) == {"x": "7", "5": "8"}
+    with pytest.raises(DataError, match="graph of 3 nodes"):
+        read_partition(tmp_path / "t.clu", nodes=[1, 2, 3])
+
+
+def test_guesses_are_logged(tmp_path, caplog):
+    (tmp_path / "t.txt").write_text("a b\nb c d\n")
+    with caplog.at_level("INFO", logger="graphclust"):
+        read_partition(tmp_path / "t.txt")
+    assert "one community a line" in caplog.text
 
 
 def test_kinds_are_two():
