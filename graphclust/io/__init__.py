@@ -34,6 +34,15 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "pyg": ("pyg", (".pt", ".pth")),
 }
 _BY_SUFFIX = {suffix: name for name, (_, suffixes) in FORMATS.items() for suffix in suffixes}
+_FOREIGN = {
+    **dict.fromkeys(
+        (".json", ".jsonl", ".g6", ".s6", ".sparse6", ".graph6", ".dot", ".gv"), "networkx can convert them"
+    ),
+    **dict.fromkeys(
+        (".lgl", ".lgr", ".gt", ".vna", ".dl", ".pickle", ".pkl"), "the program that wrote them can convert them"
+    ),
+    **dict.fromkeys((".xls", ".xlsx", ".ods"), "save the sheet as CSV"),
+}
 _BEGINNINGS = (
     (b"PAR1", "parquet"),
     (b"%%matrixmarket", "matrix-market"),
@@ -111,7 +120,9 @@ def read_graph(
         A key of `FORMATS`; told by the file's name, else by its first bytes.
     directed, weights : bool, optional
         Override what the file says; `weights=False` lets every edge count 1.
-    delimiter, header, comment, encoding
+    encoding : str, optional
+        Of text files; found out by default.
+    delimiter, header, comment
         Edge lists only: see `graphclust.io.edgelist.sniff`.
 
     Returns
@@ -138,11 +149,14 @@ def read_graph(
     if format is not None and format not in FORMATS:
         raise UsageError(f"no format is called {format!r}; known: {', '.join(FORMATS)}")
     source = open_source(name)
+    if format is None and source.suffix in _FOREIGN:
+        raise source.error(f"{source.suffix} files are not read: {_FOREIGN[source.suffix]} (--input-format insists)")
     kind = format or format_of(source.name) or _sniff_format(source)
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")
     options: dict[str, Any] = {"directed": directed, "weights": weights}
-    dialect = {"delimiter": delimiter, "header": header, "comment": comment, "encoding": encoding}
+    dialect = {"delimiter": delimiter, "header": header, "comment": comment}
+    source.encoding = encoding
     if kind == "edgelist":
         options.update(dialect)
     elif given := [key for key, value in dialect.items() if value is not None]:

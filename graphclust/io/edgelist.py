@@ -32,8 +32,10 @@ _SAMPLE_LINES = 200
 _SMALL = 1 << 18  # bytes that are parsed in less time than it takes to import Arrow
 _DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar", " ": "space", None: "white space"}
 _SPELT = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}
-_TOKEN = re.compile(r'"((?:[^"]|"")*)"(?=\s|$)|(\S+)')
-_KONECT = {"sym": False, "asym": True}  # the first line of KONECT's files: % sym unweighted
+_BLANK = " \t\v\f\r\n"  # other white space, as the no-break space, is a part of ids
+_SPACES = re.compile(r"[ \t\v\f]+")
+_TOKEN = re.compile(r'"((?:[^"]|"")*)"(?=[ \t\v\f]|$)|([^ \t\v\f]+)')
+_KONECT = {"sym": False, "asym": True, "bip": False}  # the first line of KONECT's files: % sym unweighted
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _splitter(delimiter: str | None) -> Callable[[str], list[str]]:
 
         def split(line: str) -> list[str]:
             if '"' not in line:
-                return line.split()
+                return line.split() if line.isascii() else _SPACES.split(line.strip(_BLANK))
             return [bare if bare else quoted.replace('""', '"') for quoted, bare in _TOKEN.findall(line)]
 
         return split
@@ -104,7 +106,7 @@ def _splitter(delimiter: str | None) -> Callable[[str], list[str]]:
 
     def split_at(line: str) -> list[str]:
         if '"' not in line:
-            return [value.strip() for value in line.split(delimiter)]
+            return [value.strip(_BLANK) for value in line.split(delimiter)]
         fields: list[str] = []
         place, more = 0, delimiter
         while more:
@@ -112,7 +114,7 @@ def _splitter(delimiter: str | None) -> Callable[[str], list[str]]:
             quoted, bare, more = match.groups() if match else (None, '"', "")
             if bare is not None and bare.startswith('"'):
                 raise _QuoteError
-            fields.append(bare.strip() if quoted is None else quoted.replace('""', '"'))
+            fields.append(bare.strip(_BLANK) if quoted is None else quoted.replace('""', '"'))
             place = match.end() if match else place
         return fields
 
@@ -139,7 +141,7 @@ def _sample(data: bytes, comments: tuple[str, ...]) -> tuple[list[str], list[str
             cut = cut[: cut.rfind(b"\n") + 1]  # nothing, if one line is longer than the sample
         leading.clear()
         for line in split_lines(cut.decode(errors="replace")):
-            text = line.strip()
+            text = line.strip(_BLANK)
             if text and comments and text.startswith(comments):
                 if not lines:
                     leading.append(text)
@@ -164,9 +166,14 @@ def _rows(lines: Sequence[str], delimiter: str | None) -> list[list[str]]:
     return rows
 
 
-def _has_dicts(lines: Sequence[str]) -> bool:
-    tails = [line.split(None, 2)[2:] for line in lines]
-    return all(tail and tail[0].startswith("{") and tail[0].endswith("}") for tail in tails)
+def _dict_delimiter(lines: Sequence[str]) -> tuple[bool, str | None]:
+    """Say whether every line ends with a dict of attributes, as networkx writes it, and what separates the fields."""
+    if all(line.endswith("}") for line in lines):
+        for delimiter in (None, "\t", ",", ";", "|"):
+            tails = [line.split(delimiter, 2)[2:] for line in lines]
+            if all(tail and tail[0].strip().startswith("{") for tail in tails):
+                return True, delimiter
+    return False, None
 
 
 def _names(row: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
@@ -176,6 +183,10 @@ def _names(row: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         ends = found[:2]
         ids = {other[i] for other in rest if other != row for i in ends if i < len(other)}
         return not any(row[i] in ids for i in ends)
+    if len(row) == 3 and len(rest) > 1 and not any(map(_is_number, row)) and not row[2].endswith("}"):
+        third = [other[2] for other in rest if len(other) == 3]
+        if len(third) == len(rest) and all(map(_is_number, third)):
+            return True
     values = [value for other in rest for value in other[:2]]
     return bool(values) and len(row) >= 2 and not any(map(_is_number, row)) and all(v.isdecimal() for v in values)
 
@@ -220,6 +231,12 @@ def _choose_delimiter(lines: Sequence[str], leading: Sequence[str]) -> str | Non
     return candidates[scores.index(max(scores))] if max(scores) > 0 else None
 
 
+def _konect(line: str) -> bool | None:
+    """Return whether a comment is the first line of one of KONECT's directed or undirected graphs, None if neither."""
+    words = line.lstrip("% ").lower().split()
+    return _KONECT.get(words[0]) if line.startswith("%") and words else None
+
+
 def _direction(leading: Sequence[str], header: Sequence[str] | None, row: Sequence[str]) -> bool:
     """Say whether the comments before the data, or Gephi's column Type, call the graph directed."""
     for line in leading:
@@ -228,8 +245,8 @@ def _direction(leading: Sequence[str], header: Sequence[str] | None, row: Sequen
             return False
         if "directed" in words:
             return True
-        if line.startswith("%") and words and words[0] in _KONECT:
-            return _KONECT[words[0]]
+        if (konect := _konect(line)) is not None:
+            return konect
     if header is not None:
         low = [name.lower() for name in header]
         if "type" in low and low.index("type") < len(row):
@@ -289,18 +306,27 @@ def sniff(
                 f"a delimiter is one character, or {', '.join(_SPELT)}, space or whitespace; not {delimiter!r}"
             )
     rows = _rows(lines, chosen)
-    has_header = _names(rows[0], rows[1:]) if header is None else header
+    by_comment = _named_by_comment(leading, len(rows[0])) is not None
+    has_header = not by_comment and _names(rows[0], rows[1:]) if header is None else header
     names = tuple(rows[0]) if has_header else None
     body = rows[1:] if has_header else rows
-    dicts = chosen is None and _has_dicts(lines[has_header:])
+    dicts, separator = _dict_delimiter(lines[has_header:])
     if dicts:
+        chosen = separator if delimiter is None else chosen
         n_columns = 3
         columns: tuple[int, ...] = (0, 1) if weights is False else (0, 1, 2)
     else:
         n_columns = _usual_size(body or rows)[0]
+        if names and len(names) == n_columns - 1 and [row[0] for row in body[:3]] == ["1", "2", "3"][: len(body)]:
+            names = ("", *names)  # R's write.table leaves the row names without a name
         found = edge_columns(names) if names else _named_by_comment(leading, n_columns)
+        if found is None and n_columns == 4 and leading and _konect(leading[0]) is not None:
+            found = (0, 1, 2)  # the fourth is a time
         if names and found and max(i for i in found if i is not None) >= n_columns:
             raise source.error(f"the header names {len(names)} columns, most lines have {n_columns}")
+        if names and found and len(names) < n_columns:
+            told = f"the header names {len(names)} columns, most lines have {n_columns}: name all of them"
+            raise source.error(told)
         if found is None and n_columns > 3:
             line = data[: data.find(lines[0].encode(errors="replace"))].count(b"\n") + 1
             hint = "name the columns in a header line: source, target, weight"
@@ -329,7 +355,7 @@ def _choose_columns(
         weight = None
     elif weights and weight is None:
         raise source.error("there is no column of weights")
-    ignored = [names[i] if names and i < len(names) else f"column {i + 1}" for i in others if i != weight]
+    ignored = [names[i] if names and i < len(names) and names[i] else f"column {i + 1}" for i in others if i != weight]
     if ignored and weights is None:
         insist = "" if weight is not None else " (--weights takes the first as weights)"
         source.note(_shorten(f"ignored: {', '.join(ignored)}") + insist)
@@ -356,7 +382,7 @@ def _data_lines(text: str, dialect: Dialect, skipped: Counter[str]) -> Iterator[
     split = _splitter(dialect.delimiter)
     due = header is not None
     for number, line in enumerate(split_lines(text), 1):
-        stripped = line.strip()
+        stripped = line.strip(_BLANK)
         if not stripped or stripped == "\x1a":  # DOS end of file
             continue
         if dialect.comments and stripped.startswith(dialect.comments):
@@ -382,7 +408,7 @@ def _parse_lines(source: Source, data: bytes, dialect: Dialect) -> _Edges:
     expected = "2 or 3 columns" if n_columns in (2, 3) else f"{n_columns} columns"
     for number, line in _data_lines(data.decode(), dialect, skipped):
         try:
-            fields = line.split(None, 2) if dialect.dicts else split(line)
+            fields = line.split(dialect.delimiter, 2) if dialect.dicts else split(line)
         except _QuoteError:
             raise source.error("a quote that is not closed, or not around a whole field", number) from None
         while len(fields) > n_columns and not fields[-1]:
@@ -574,7 +600,7 @@ def _parse_strings(data: bytes, start: int, delimiter: str, dialect: Dialect) ->
     both = pa.chunked_array([*first.chunks, *second.chunks], type=pa.string()).combine_chunks()
     encoded = both.dictionary_encode()
     ids = encoded.dictionary
-    odd = r'^$|^\s|\s$|["\n\r]' if dialect.delimiter is not None else r"^$|\s"
+    odd = r'^$|^[\s\v]|[\s\v]$|["\n\r]' if dialect.delimiter is not None else r"^$|[\s\v]"
     if pc.any(pc.match_substring_regex(ids, odd)).as_py():
         return None
     codes = _to_numpy(encoded.indices).astype(np.int64)
@@ -636,7 +662,6 @@ def read(
     weights: bool | None = None,
     comment: str | None = None,
     directed: bool | None = None,
-    encoding: str | None = None,
 ) -> Graph:
     """Read an edge list. Ids are strings; nodes come in canonical order; parallel edges add up.
 
@@ -645,8 +670,6 @@ def read(
     source : Source
     delimiter, header, weights, comment, directed
         See `sniff`.
-    encoding : str, optional
-        Text encoding; found out by default.
 
     Returns
     -------
@@ -657,7 +680,7 @@ def read(
     DataError
         With the line: a wrong number of columns, an empty id, a weight that is no finite non-negative number.
     """
-    data = source.utf8(encoding)
+    data = source.utf8()
     dialect = sniff(
         source, data, delimiter=delimiter, header=header, weights=weights, comment=comment, directed=directed
     )

@@ -46,6 +46,8 @@ class Source:
         Last extension of the name without the compression's, lower case: ".gml" of "polblogs.gml.gz".
     sha256 : str
         Checksum of the bytes before decompression, hexadecimal.
+    encoding : str, optional
+        Text encoding, if it is not to be found out.
     notes : list of str
         Decisions taken while reading, in order; `read_graph` shows them and keeps them in `graph.meta["notes"]`.
     """
@@ -54,6 +56,7 @@ class Source:
     data: bytes
     suffix: str = ""
     sha256: str = ""
+    encoding: str | None = None
     notes: list[str] = field(default_factory=list)
 
     def note(self, text: str) -> None:
@@ -64,10 +67,10 @@ class Source:
         """Return (not raise) the error that names this file and, if given, the line, counted from 1."""
         return DataError(message, self.name, line)
 
-    def utf8(self, encoding: str | None = None) -> bytes:
+    def utf8(self) -> bytes:
         """Return the content as UTF-8 without byte order mark; copies only what is in another encoding.
 
-        What it is in: the encoding asked for, else that of its byte order mark, else UTF-8, else Latin-1 (noted).
+        What it is in: `encoding` if given, else that of its byte order mark, else UTF-8, else Latin-1 (noted).
 
         Raises
         ------
@@ -76,7 +79,7 @@ class Source:
         """
         bom, announced = next(((mark, name) for mark, name in _BOMS if self.data.startswith(mark)), (b"", "utf-8"))
         body = self.data[len(bom) :] if bom else self.data
-        wanted = encoding or announced
+        wanted = self.encoding or announced
         try:
             if codecs.lookup(wanted).name == "utf-8":
                 if b"\0" in body or body[: 1 << 20].translate(None, delete=_PRINTABLE):
@@ -88,15 +91,15 @@ class Source:
         except LookupError:
             raise self.error(f"there is no encoding named {wanted}") from None
         except UnicodeError as error:
-            if encoding is None and announced == "utf-8" and not bom:
+            if self.encoding is None and announced == "utf-8" and not bom:
                 self.note("not UTF-8: read as Latin-1 (--encoding overrides)")
                 return body.decode("latin-1").encode()
             start = error.start if isinstance(error, UnicodeDecodeError) else 0
             raise self.error(f"not {wanted} text ({error})", body[:start].count(b"\n") + 1) from None
 
-    def text(self, encoding: str | None = None) -> str:
+    def text(self) -> str:
         """Return the content as a string; see `utf8`."""
-        return self.utf8(encoding).decode()
+        return self.utf8().decode()
 
 
 def split_lines(text: str) -> list[str]:
@@ -117,6 +120,7 @@ def _decompress(data: bytes, name: str) -> bytes:
         return data
     try:
         if kind == "gzip":
+            require_memory(len(data) + int.from_bytes(data[-4:], "little"), f"unpacking {name}")  # its last four bytes
             return gzip.decompress(data)
         if kind == "bzip2":
             return bz2.decompress(data)
@@ -149,6 +153,8 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     try:
         if name == "-":
             name = "<stdin>"
+            if sys.stdin is None:
+                raise DataError("standard input is closed", name)
             data = sys.stdin.buffer.read()
         else:
             status = os.stat(name)

@@ -28,7 +28,7 @@ def edges_of(graph):
 
 def parse(text, **options):
     data = text.encode() if isinstance(text, str) else text
-    return edgelist.read(Source("g.edgelist", data), **options)
+    return edgelist.read(Source("g.edgelist", data, encoding=options.pop("encoding", None)), **options)
 
 
 TRIANGLE = {frozenset("ab"): 1.0, frozenset("bc"): 1.0, frozenset("ac"): 1.0}
@@ -59,6 +59,11 @@ WEIGHTED = {frozenset("ab"): 2.0, frozenset("bc"): 0.5, frozenset("ac"): 1.0}
         "a b\nb c\na c\n\x1a",  # DOS
         "a b {}\nb c {}\na c {}\n",  # networkx
         "a,b,\nb,c,\na,c,\n",
+        "a,b,{}\nb,c,{}\na,c,{}\n",
+        "a\tb\t{'x': 'y, z'}\nb\tc\t{}\na\tc\t{}\n",
+        '"from" "to"\n"1" "a" "b"\n"2" "b" "c"\n"3" "a" "c"\n',
+        '"","from","to"\n"1","a","b"\n"2","b","c"\n"3","a","c"\n',
+        "% sym unweighted\na b\nb c\na c\n",
     ],
 )
 def test_dialects(text):
@@ -74,6 +79,10 @@ def test_dialects(text):
         "Weight,Source,Target\n2,a,b\n0.5,b,c\n1,a,c\n",
         "a b {'weight': 2}\nb c {'weight': 0.5, 'kind': 'x y'}\na c {}\n",
         "a b 1\nb c 0.5\nb a 1\na c 1\n",
+        "a,b,{'weight': 2}\nb,c,{'weight': 0.5}\na,c,{}\n",
+        '"from" "to" "weight"\n"1" "a" "b" 2\n"2" "b" "c" 0.5\n"3" "a" "c" 1\n',
+        "% sym posweighted\na b 2 1990\nb c 0.5 1991\na c 1 1992\n",
+        "actor1,actor2,films\na,b,2\nb,c,0.5\na,c,1\n",
     ],
 )
 def test_weights(text):
@@ -158,7 +167,23 @@ def test_options_override_what_is_sniffed(text, options, edges):
     assert not graph.is_weighted
 
 
+def test_other_white_space_is_a_part_of_ids():
+    rows = "A\u00a0,B\nA,C\n" + "x,y\n" * 100
+    assert set(parse("source,target\n" + rows).nodes) == {"A\u00a0", "A", "B", "C", "x", "y"}
+    assert parse("source,target\n" + rows + "x,y\n" * 100_000).nodes == parse(rows, header=False).nodes
+    assert set(parse("a\u2003b c\nc d\n").nodes) == {"a\u2003b", "c", "d"}
+
+
+def test_a_header_that_is_too_short_is_refused():
+    with pytest.raises(DataError, match="names 2 columns, most lines have 3"):
+        parse("source,target\na,b,1\nb,c,2\n")
+
+
 def test_words_of_a_header_may_be_ids():
+    graph = Graph.from_edges([0, 2, 3], [1, 3, 4], nodes=["from", "to", "x", "y", "z"])
+    stream = io.BytesIO()
+    edgelist.write(graph, stream)
+    assert edges_of(parse(stream.getvalue())) == edges_of(graph)
     assert parse("u v\nv w\n").num_nodes == 3
     assert parse("source target\ntarget x\nx source\n").num_nodes == 3
     assert parse("source target\n1 2\n").num_nodes == 2
