@@ -24,7 +24,7 @@ __all__ = ["assign", "is_graphical", "settle", "wire_inside", "wire_outside"]
 Halves: TypeAlias = NDArray[np.signedinteger[Any]]  # 32 bits where they suffice: half the memory, twice the speed
 Rng: TypeAlias = np.random.Generator
 
-_MIX = 10  # attempted switches an edge that forget the deterministic graph that they start from
+_MIX = 10  # attempted switches an edge after which a sparse graph has forgotten that it was not drawn at random
 _TOUCH_UP = 3  # the same where the start is random already, up to a few repaired edges
 _TRIES = 1000  # partners that a forbidden edge is offered in one pass
 _PASSES = 20
@@ -98,9 +98,10 @@ def is_graphical(degrees: IntArray) -> bool:
 def settle(inside: IntArray, degree: IntArray, sizes: IntArray, rng: Rng) -> int:
     """Change internal degrees, in place, so that each community's are those of some simple graph.
 
-    An odd sum moves one random half-edge in or out, each as likely. Where no graph has the degrees still (in small,
-    nearly complete communities), a half-edge of the node with most is given to the one with fewest; if nobody can
-    take it (there is none left outside), two of the largest degrees shrink by one.
+    Where the sum is odd, one random node's half-edge moves in or out, so that as many have moved in as out, or nearly.
+    Where no graph has the degrees still (in small, nearly complete communities), a half-edge of the node with most is
+    given to the one with fewest; if nobody can take it (there is none left outside), two of the largest degrees
+    shrink by one.
 
     Parameters
     ----------
@@ -114,11 +115,12 @@ def settle(inside: IntArray, degree: IntArray, sizes: IntArray, rng: Rng) -> int
         Half-edges moved in or out.
     """
     moved, first = 0, 0
+    surplus = 0  # moved in and not out
     for size in sizes:
         d, room = inside[first : first + size], np.minimum(degree[first : first + size], size - 1)
         first += size
         if d.sum() % 2 == 1:
-            step = 1 if rng.random() < 0.5 else -1
+            step = 1 if 2 * surplus + rng.random() < 0.5 else -1
             chosen = -1
             while chosen < 0:
                 candidates = 0
@@ -129,6 +131,7 @@ def settle(inside: IntArray, degree: IntArray, sizes: IntArray, rng: Rng) -> int
                             chosen = i
                 step = step if chosen >= 0 else -1  # which is possible, because an odd sum is not 0
             d[chosen] += step
+            surplus += step
             moved += 1
         while not is_graphical(d):
             top, low = 0, -1
@@ -146,6 +149,7 @@ def settle(inside: IntArray, degree: IntArray, sizes: IntArray, rng: Rng) -> int
                     if d[i] > d[top]:
                         top = i
                 d[top] -= 1
+                surplus -= 2
             moved += 2
     return moved
 
@@ -186,7 +190,7 @@ def _mix(
     low: int, high: int, attempts: int, rng: Rng,
 ) -> None:  # fmt: skip
     """Attempt switches of random half-edges from `low` to `high`."""
-    for _ in range(attempts if low < high else 0):
+    for _ in range(attempts):
         h, g = low + int(rng.random() * (high - low)), low + int(rng.random() * (high - low))
         _switch(mate, ends, owner, start, group, h, g)
 
@@ -236,7 +240,10 @@ def wire_inside(owner: Halves, start: IntArray, sizes: IntArray, rising: IntArra
     for size in sizes:
         _realise(mate, ends, owner, start, rising[first : first + size])
         low, high = start[first], start[first + size]
-        _mix(mate, ends, owner, start, alone, low, high, _MIX * (high - low) // 2 + 100, rng)
+        density = (high - low) / max(size * (size - 1), 1)
+        if 0 < density < 1:  # few switches of a dense graph are allowed; as many per missing edge as per edge do
+            attempts = int(_MIX * (high - low) / 2 / max(1 - density, 0.05)) + 100
+            _mix(mate, ends, owner, start, alone, low, high, attempts, rng)
         first += size
     return ends
 

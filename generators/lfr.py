@@ -3,14 +3,15 @@
 Lancichinetti, Fortunato & Radicchi 2008 (arXiv:0805.4770), drawn so that each step has a stated law and nothing is lost
 on the way: every half-edge that is drawn becomes part of an edge.
 
-1. Degrees: independent, p(k) ~ k^-tau1 between the bounds. An average between those of two least degrees is met, in
-   expectation, by mixing the two laws.
+1. Degrees: independent, p(k) ~ k^-tau1 between the bounds, given that their sum is even. An average between those of
+   two least degrees is met, in expectation, by mixing the two laws.
 2. Community sizes: independent, p(s) ~ s^-tau2 between the bounds, given that they add up to n. (Sequences are drawn
    until n is among the partial sums of one; that takes about as many as the mean size.)
-3. Internal degrees: (1 - mu) k, rounded up or down at random so that they are right in expectation.
+3. Internal degrees: (1 - mu) k, rounded up or down at random so that each is right in expectation, and their sum
+   over the nodes of each degree is off by less than 1.
 4. Communities: nodes take places uniformly at random among all ways that leave each one enough others for its internal
-   degree. Where there is no way, or the sum of degrees is odd, or one community has more than half of the ends between
-   communities, all is drawn anew: the laws of 1 to 3 are meant given that this does not happen.
+   degree. Where there is no way, or one community has more than half of the ends of edges between communities, all is
+   drawn anew: the laws of 1 and 2 are meant given that this does not happen.
 5. In each community an odd sum of internal degrees is made even; and degrees that no simple graph has, as happens in
    small and nearly complete communities, are levelled. Both move single half-edges in or out; degrees stay.
 6. Edges: inside each community Havel and Hakimi's graph, then 10 attempted switches an edge; between communities random
@@ -34,7 +35,7 @@ from graphclust.seeds import check_seed
 
 __all__ = ["lfr"]
 
-_ATTEMPTS = 200  # to draw degrees and community sizes that fit together
+_ATTEMPTS = 100  # to draw degrees and community sizes that fit together
 _DRAWS = 10**8  # of sizes that have to add up to n
 
 
@@ -59,7 +60,8 @@ def lfr(
     tau1, tau2 : float
         Exponents of the power laws of degrees and of community sizes: p(k) ~ k^-tau1.
     mu : float
-        Share of each node's edges that lead out of its community, in [0, 1].
+        Share of each node's edges that lead out of its community, in [0, 1]. Where it is 0, each community whose
+        degrees have an odd sum still lets one edge out.
     average_degree : float, optional
         Expected degree. Without it and `min_degree` 20, or 0.4 times the largest degree if that is less.
     min_degree : int, optional
@@ -96,14 +98,13 @@ def lfr(
     if not 0 <= mu <= 1:
         raise UsageError(f"mu is a share, between 0 and 1, not {mu}")
     average_degree, max_degree, lowest, degree_law = _degrees(n_nodes, tau1, average_degree, min_degree, max_degree)
-    mean = float(degree_law @ np.arange(lowest, max_degree + 1))
-    min_community, max_community = _communities(n_nodes, mu, mean, max_degree, min_community, max_community)
+    min_community, max_community = _communities(n_nodes, mu, degree_law, max_degree, min_community, max_community)
     size_law = _power_law(tau2, min_community, max_community)
 
     seed = check_seed(random_state)
     rng = np.random.default_rng(seed)
     for attempt in range(1, _ATTEMPTS + 1):
-        degree = _draw(degree_law, lowest, n_nodes, rng)
+        degree = _draw_degrees(degree_law, lowest, n_nodes, rng)
         sizes = _draw_sizes(size_law, min_community, n_nodes, rng)
         try:
             source, target, moved = _wire(degree, sizes, mu, rng)
@@ -173,14 +174,15 @@ def _degrees(
 
 
 def _communities(
-    n: int, mu: float, average: float, degree: int, smallest: int | None, largest: int | None
+    n: int, mu: float, law: FloatArray, degree: int, smallest: int | None, largest: int | None
 ) -> tuple[int, int]:
-    """Fill in the defaults; refuse sizes in which the node of the largest degree finds no place."""
+    """Fill in the defaults; refuse sizes that nodes of the largest or least degree do not fit."""
     inside, outside = (math.ceil(share * degree - 1e-9) for share in (1 - mu, mu))
+    least = degree + 1 - len(law)
     if smallest is None:
-        smallest = min(round(average), n if largest is None else largest)
+        smallest = min(round(float(law @ np.arange(least, degree + 1))), n if largest is None else largest)
     if largest is None:
-        largest = min(n, max(smallest, inside + 1, min(2 * degree, n // 3)))
+        largest = min(n, max(-(-n // max(n // max(smallest, 1), 1)), inside + 1, min(2 * degree, n // 3)))
     if not 1 <= smallest <= largest <= n:
         raise UsageError(f"communities of {smallest} to {largest} of {n} nodes: bounds are positive and in order")
     if -(-n // largest) * smallest > n:
@@ -190,6 +192,11 @@ def _communities(
     if inside >= largest:
         raise UsageError(
             f"max_degree {degree} and mu {mu:g} mean {inside} neighbours in one's community, of {largest} nodes at most"
+        )
+    if (1 - mu) * least >= smallest:
+        raise UsageError(
+            f"the least degree, {least}, and mu {mu:g} mean {math.floor((1 - mu) * least)} or more neighbours in one's "
+            f"community: no community of {smallest} nodes has that"
         )
     if outside > n - smallest:
         raise UsageError(
@@ -210,7 +217,7 @@ def _power_law(tau: float, low: int, high: int) -> FloatArray:
 
 def _law_of_mean(tau: float, mean: float, high: int) -> tuple[int, FloatArray]:
     """Least value, and the probabilities from there to `high`, of the mixture of two power laws that has this mean."""
-    value = np.arange(1, high + 1)
+    value = np.arange(1.0, high + 1)
     weight = value**-tau
     total = np.cumsum(weight[::-1])[::-1]
     means = np.cumsum((value * weight)[::-1])[::-1] / total  # of the laws that start at 1, 2, ...
@@ -230,10 +237,20 @@ def _draw(law: FloatArray, low: int, shape: int | tuple[int, int], rng: np.rando
     return low + np.searchsorted(steps / steps[-1], rng.random(shape), side="right")
 
 
+def _draw_degrees(law: FloatArray, low: int, n: int, rng: np.random.Generator) -> IntArray:
+    """Draw independent degrees, given that their sum is even."""
+    for _ in range(1000):
+        degree = _draw(law, low, n, rng)
+        if degree.sum() % 2 == 0:
+            return degree
+    raise UsageError(f"the degrees of {n} nodes hardly ever add up to an even number")
+
+
 def _draw_sizes(law: FloatArray, low: int, n: int, rng: np.random.Generator) -> IntArray:
     """Draw independent sizes, given that they add up to n."""
     columns = n // low
-    rows = -(-(2**16) // columns)
+    mean = float(law @ np.arange(low, low + len(law)))  # as many sequences are needed on average
+    rows = max(1, min(math.ceil(mean), 2**20 // columns))
     for _ in range(_DRAWS // (rows * columns)):
         sizes = _draw(law, low, (rows, columns), rng)
         row, last = np.nonzero(np.cumsum(sizes, axis=1) == n)
@@ -259,16 +276,17 @@ def _wire(
     """
     from graphclust.generators import _wiring
 
-    if degree.sum() % 2:
-        raise UsageError("the degrees add up to an odd number")
-    inside = np.floor((1 - mu) * degree + rng.random(len(degree))).astype(np.int64)
+    degree = np.sort(degree)  # so that the rounded sum is right for each degree, not only for all
+    inside = np.diff(np.floor(np.cumsum((1 - mu) * degree) + rng.random()), prepend=0.0).astype(np.int64)
     falling = np.argsort(-inside, kind="stable")
     degree, inside = degree[falling], inside[falling]
     by_size = np.argsort(-sizes, kind="stable")
     slots = _wiring.assign(inside, sizes[by_size], (np.cumsum(sizes) - sizes)[by_size], rng)
     if slots[-1] < 0:
-        left = inside[np.argmin(slots)]
-        raise UsageError(f"a node with {left} neighbours in its community finds none large enough with a place left")
+        need = inside[np.argmin(slots)]
+        raise UsageError(
+            f"communities of more than {need} nodes have no place for all that need {need} others in theirs"
+        )
     node_at = np.argsort(slots)
     degree, inside = degree[node_at], inside[node_at]
     moved = int(_wiring.settle(inside, degree, sizes, rng))

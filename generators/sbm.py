@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from graphclust.errors import UsageError
 from graphclust.generators.crp import crp
 from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.resources import require_memory
 from graphclust.seeds import check_seed
 
 __all__ = [
@@ -117,6 +118,8 @@ def _block_edges(rng: np.random.Generator, counts: IntArray, matrix: FloatArray)
     first, second = np.triu_indices(len(counts))
     same = first == second
     pairs = np.where(same, counts[first] * (counts[first] - 1) // 2, counts[first] * counts[second])
+    expected = float((pairs * matrix[first, second]).sum())
+    require_memory(90 * expected + 60 * float(counts.sum()), f"a graph of about {expected:,.0f} edges")
     row, index = _bernoulli_rows(rng, pairs, matrix[first, second])
     start = np.cumsum(counts) - counts
     inside = same[row]

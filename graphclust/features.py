@@ -51,9 +51,9 @@ def laplacian_eigenvectors(graph: Graph, k: int = 20, *, random_state: int = 0) 
     """Return the eigenvectors of the k smallest eigenvalues of I - D^-1/2 A D^-1/2 but the first.
 
     Exactly one vector is dropped, that of the smallest eigenvalue, also where several eigenvalues are 0 because the
-    graph is not connected: those that remain tell its components apart. An isolated node has the eigenvalue 1. Signs are
-    fixed (largest entry positive); they carry no meaning, nor does the basis within an eigenspace. Directions of edges
-    are ignored (weights of both add up).
+    graph is not connected: those that remain tell its components apart. An isolated node has the eigenvalue 1. Signs
+    are fixed (largest entry positive); they carry no meaning, nor does the basis within an eigenspace. Directions of
+    edges are ignored (weights of both add up).
 
     Parameters
     ----------
@@ -122,7 +122,9 @@ def laplacian_features(adjacency: NDArray[Any], n_nodes: IntArray, k: int = 20) 
     (2, 4, 3)
     """
     found = np.zeros((*adjacency.shape[:2], k), dtype=np.float32)
-    with _linear_algebra().limit(limits=1, user_api="blas"):  # threads that wait for each other cost more than they give
+    with _linear_algebra().limit(
+        limits=1, user_api="blas"
+    ):  # threads that wait for each other cost more than they give
         for i, n in enumerate(n_nodes.tolist()):
             found[i, :n] = _dense_eigenvectors(adjacency[i, :n, :n], k)
     return found

@@ -32,6 +32,8 @@ def method_named(name: str) -> type[GraphEstimator]:
     >>> method_named("leiden").__name__
     'Leiden'
     """
+    if not isinstance(name, str):
+        raise UsageError(f"a method is named by a string, not by {name!r:.60}")
     if name in METHODS:
         return METHODS[name]
     near = difflib.get_close_matches(name, METHODS, n=1)

@@ -13,11 +13,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
-__all__ = ["Reporter", "showing", "task"]
+__all__ = ["Reporter", "is_shown", "showing", "task"]
 
 Reporter = Callable[[str, int | None], AbstractContextManager[Callable[[], None]]]
 
 _reporter: ContextVar[Reporter | None] = ContextVar("graphclust_progress", default=None)
+
+
+def is_shown() -> bool:
+    """Whether somebody shows the progress of what runs now."""
+    return _reporter.get() is not None
 
 
 @contextmanager

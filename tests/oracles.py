@@ -141,3 +141,38 @@ def node_uncertainty(samples, weights, i):
         for y, v in zip(samples, weights, strict=True)
         for z, w in zip(samples, weights, strict=True)
     )
+
+
+# ---------------------------------------------------------------------------------------------------------- generators
+
+
+def seating_probability(labels, concentration, discount):
+    """Chinese Restaurant Process: customers come one by one; labels in order of appearance."""
+    p, sizes = 1.0, []
+    for i, label in enumerate(labels):
+        if label == len(sizes):
+            p *= (concentration + len(sizes) * discount) / (concentration + i) if i else 1.0
+            sizes.append(0)
+        else:
+            p *= (sizes[label] - discount) / (concentration + i)
+        sizes[label] += 1
+    return p
+
+
+def power_law_exponent(values, low, high):
+    """Maximum likelihood on low, ..., high, by halving: the expected logarithm falls in the exponent."""
+    wanted = sum(math.log(v) for v in values) / len(values)
+    least, most = -20.0, 20.0
+    while most - least > 1e-6:
+        tau = (least + most) / 2
+        weights = {v: (v / low) ** -tau for v in range(low, high + 1)}
+        mean = sum(w * math.log(v) for v, w in weights.items()) / sum(weights.values())
+        least, most = (tau, most) if mean > wanted else (least, tau)
+    return tau
+
+
+def simple_graphs(degrees, allowed=lambda i, j: True):
+    """All sets of pairs i < j, each allowed, in which node i has degrees[i] of them."""
+    pairs = [pair for pair in combinations(range(len(degrees)), 2) if allowed(*pair)]
+    chosen = combinations(pairs, sum(degrees) // 2)
+    return [g for g in chosen if all(sum(i in pair for pair in g) == d for i, d in enumerate(degrees))]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 
 import igraph
 import networkx as nx
@@ -278,6 +280,39 @@ def test_fewer_communities_than_components_are_joined_and_said(name):
     found = gc.detect(graph, name, n_clusters=2)
     assert found.n_clusters == 2
     assert any("4 components" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("name", ["leiden", "louvain"])
+def test_dust_does_not_take_the_place_of_communities(name):
+    """Asked for as many communities as were planted, isolated pairs and nodes beside them must not spoil the answer."""
+    planted = gc.generators.planted_partition(200, 4, p_in=0.3, p_out=0.01, random_state=0)
+    source = np.concatenate((planted.source, [200, 202, 204]))
+    target = np.concatenate((planted.target, [201, 203, 205]))
+    graph = Graph.from_edges(source, target, nodes=230)
+    found = gc.detect(graph, name, n_clusters=4)
+    assert found.n_clusters == 4
+    assert gc.metrics.ami(found.labels[:200], planted.y) > 0.95
+    assert len(gc.detect(Graph.from_edges([0], [1], nodes=30_000), name, n_clusters=5).communities) == 5  # and at once
+
+
+def test_infomap_communities_are_connected_too():
+    there = nx.DiGraph([(0, 1), (1, 0), (2, 1)])
+    there.add_node(3)
+    assert gc.detect(there, "infomap").membership[3] not in {
+        gc.detect(there, "infomap").membership[i] for i in range(3)
+    }
+
+
+def test_child_processes_forked_after_a_run_do_not_hang():
+    code = (
+        "import multiprocessing as mp, graphclust as gc\n"
+        "g = gc.datasets.load('karate')\n"
+        "def run(method): return gc.detect(g, method, 2 if method == 'spectral' else None).n_clusters\n"
+        "for method in gc.METHODS:\n"
+        "    here = run(method)\n"
+        "    with mp.get_context('fork').Pool(1) as pool: assert pool.apply(run, (method,)) == here\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_merging_takes_the_best_gain_each_time():

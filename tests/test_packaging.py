@@ -25,7 +25,7 @@ LAYERS = [
     {"baselines", "communities"},
     {"base", "layout", "palette", "generators"},
     {"posterior"},
-    {"metrics"},
+    {"metrics", "features"},
     {"io"},
     {"graph"},
     {"resources", "progress", "seeds"},

@@ -6,13 +6,14 @@ Results go to standard output, everything else to stderr. Heavy modules are impo
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from graphclust import __version__
-from graphclust.cli.common import command, say
+from graphclust.cli.common import abandon_output, command, say
 from graphclust.cli.compare import compare
 from graphclust.cli.convert import convert
 from graphclust.cli.data import data
@@ -60,8 +61,20 @@ def run(argv: Sequence[str]) -> int:
     """Run the command line on `argv`; return the exit status."""
     if "generate" in argv[:1]:
         add_families()
+    if not argv:
+        argv = ["--help"]
     try:
-        return int(app(args=list(argv), prog_name="graphclust", standalone_mode=False) or 0)
+        status = int(app(args=list(argv), prog_name="graphclust", standalone_mode=False) or 0)
+        if sys.stdout is not None and not sys.stdout.closed:
+            sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        abandon_output()
+        return 0
+    except OSError as error:
+        abandon_output()
+        say(f"cannot write: {error.strerror or error}")
+        return 1
     except _CommandLineError as error:
         where = getattr(getattr(error, "ctx", None), "command_path", "graphclust")
         say(f"{error.format_message()} (see {where} --help)")

@@ -16,9 +16,20 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from graphclust.errors import GraphclustError
+from graphclust.errors import DataError, GraphclustError
 
-__all__ = ["GraphPath", "Output", "Quiet", "Reading", "Seed", "command", "output", "print_table", "say"]
+__all__ = [
+    "GraphPath",
+    "Output",
+    "Quiet",
+    "Reading",
+    "Seed",
+    "abandon_output",
+    "command",
+    "output",
+    "print_table",
+    "say",
+]
 
 GraphPath = Annotated[
     str, typer.Argument(metavar="GRAPH", help="A file, - for standard input, or data:NAME.", show_default=False)
@@ -68,8 +79,16 @@ class Reading:
 
 
 def say(message: str) -> None:
-    """Print a line on stderr."""
-    print(f"graphclust: {message}", file=sys.stderr)  # noqa: T201
+    """Print a line on stderr, if there is one."""
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr is not None:  # None would be standard output
+            print(f"graphclust: {message}", file=sys.stderr)  # noqa: T201
+
+
+def abandon_output() -> None:
+    """Let what standard output still holds go nowhere, so that the interpreter's last flush cannot fail."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Notes(logging.Handler):
@@ -94,7 +113,7 @@ def _console(quiet: bool) -> Iterator[None]:
     propagate, logger.propagate = logger.propagate, False
     show, warnings.showwarning = warnings.showwarning, _show_warning
     try:
-        if quiet or not sys.stderr.isatty():
+        if quiet or sys.stderr is None or not sys.stderr.isatty():
             yield
         else:
             from graphclust.cli.terminal import progress_shown
@@ -113,14 +132,18 @@ def _guarded(call: Callable[[], None], quiet: bool) -> int:
     try:
         with _console(quiet):
             call()
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except GraphclustError as error:
         say(str(error))
         return error.exit_code
     except BrokenPipeError:  # whoever read our output has seen enough
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_output()
         return 0
+    except OSError as error:
+        abandon_output()
+        say(f"cannot write: {error.strerror or error}")
+        return 1
     except KeyboardInterrupt:
         say("interrupted")
         return 130
@@ -157,6 +180,8 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
 def output(path: str | None) -> Iterator[BinaryIO]:
     """Open where results go: a file written whole or not at all, or standard output."""
     if path is None or path == "-":
+        if sys.stdout is None:
+            raise DataError("standard output is closed")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     else:

@@ -45,8 +45,11 @@ def compare(
         names = [name for name, kind in METHODS.items() if n_clusters or kind.takes_n_clusters != "required"]
     else:
         names = [name.strip() for name in methods.split(",") if name.strip()]
+    if not names:
+        raise UsageError("--methods names none")
     for name in names:
-        method_named(name)
+        if name != "auto":
+            method_named(name)
     known = None if truth is None else read_partition(truth)
     loaded = reading.read(graph)
     rows = [_row(loaded, name, n_clusters, seed, known, quiet) for name in names]
@@ -72,7 +75,7 @@ def _row(graph: Any, name: str, n_clusters: int | None, seed: int, truth: Any, q
     from graphclust.detection import detect
     from graphclust.methods import METHODS
 
-    k = None if METHODS[name].takes_n_clusters == "no" else n_clusters
+    k = n_clusters if name == "auto" or METHODS[name].takes_n_clusters != "no" else None
     row: dict[str, Any] = {"method": name}
     try:
         found = detect(graph, name, k, seed)

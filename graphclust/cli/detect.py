@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import platform
 import sys
 import time
+from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
@@ -33,7 +35,26 @@ def parse_params(pairs: list[str] | None) -> dict[str, Any]:
             found[name] = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             found[name] = text
+    options = {"n_clusters": "-k", "random_state": "--seed", "device": "--device", "method": "--method"}
+    for name in found.keys() & options.keys():
+        raise UsageError(f"{name} has an option of its own: {options[name]}")
     return found
+
+
+def _check_files(graph: str, files: dict[str, str | None]) -> None:
+    """Refuse to write over the input, or twice to one file."""
+    from graphclust.errors import UsageError
+
+    seen = {} if graph == "-" or graph.startswith("data:") else {os.path.realpath(graph): "the input"}
+    for option, name in files.items():
+        if name == "-" and option != "--out":
+            raise UsageError(f"{option} takes a file: only results go to standard output")
+        if name is None or name == "-" or name.startswith("/dev/"):
+            continue
+        place = os.path.realpath(name)
+        if place in seen:
+            raise UsageError(f"{option} would write over {seen[place]}")
+        seen[place] = option
 
 
 def detect(
@@ -77,7 +98,9 @@ def detect(
 
     start = time.perf_counter()
     import_igraph()
-    kind = result_format(out, format)
+    page = out is not None and format is None and out.lower().endswith((".html", ".htm"))
+    kind = "html" if page else result_format(out, format)
+    _check_files(graph, {"--out": out, "--manifest": manifest, "--report": report})
     params = parse_params(param)
     if method != "auto":
         method_named(method)  # a typo should not cost the reading of a large file
@@ -90,8 +113,11 @@ def detect(
     measured = time.perf_counter()
     for note in found.notes:
         logging.getLogger("graphclust").info("%s", note)
-    with task("writing"), output(out) as stream:
-        write_result(found, stream, kind)
+    if page and out is not None:
+        found.save(out)
+    else:
+        with task("writing") if out is not None else nullcontext(), output(out) as stream:
+            write_result(found, stream, kind)
     written = time.perf_counter()
     record = {
         "graphclust": _versions(),
@@ -126,9 +152,9 @@ def detect(
         from graphclust.report import html_report
 
         with task("drawing"):
-            page = html_report(found, manifest=record).encode()
+            drawn = html_report(found, manifest=record).encode()
         with replacing(report) as stream:
-            stream.write(page)
+            stream.write(drawn)
     if manifest is not None:
         with replacing(manifest) as stream:
             stream.write(json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n")

@@ -135,13 +135,17 @@ def _write_features(graph: Any, stream: BinaryIO) -> None:
 def _write(graph: Any, out: str | None, labels: str | None, kind: str | None, quiet: bool) -> None:
     from graphclust.io import format_of, write_graph
     from graphclust.io.files import replacing
+    from graphclust.io.source import suffix_of
 
     lost: list[str] = []
+    chosen = kind or format_of(out or "") or ("edgelist" if not suffix_of(out or "") else None)
+    if chosen is None and graph.x is None:
+        raise UsageError(f"the name {out!r} does not tell a format: give --output-format")
     with output(out) as stream:
         if graph.x is not None:
             _write_features(graph, stream)
         else:
-            lost = write_graph(graph, stream, format=kind or format_of(out or "") or "edgelist")
+            lost = write_graph(graph, stream, format=chosen or "edgelist")
     if labels is not None:
         rows = "".join(f"{node}\t{label}\n" for node, label in zip(graph.nodes, graph.y.tolist(), strict=True))
         with replacing(labels) as stream:
@@ -182,7 +186,8 @@ def add_families() -> None:
         for option, default in family.parameters().items():
             needed = default is inspect.Parameter.empty
             shown = True if needed else _spelt(default)
-            setting = typer.Option(_option(option), metavar="VALUE", help=told.get(option), show_default=shown)
+            names = (_option(option), "-n") if option == "n_nodes" else (_option(option),)
+            setting = typer.Option(*names, metavar="VALUE", help=told.get(option), show_default=shown)
             annotation = Annotated[str, setting] if needed else Annotated[str | None, setting]
             parameters.append(_keyword(option, annotation, inspect.Parameter.empty if needed else None))
         parameters += [_keyword(option, kind, default) for option, (kind, default) in _COMMON.items()]

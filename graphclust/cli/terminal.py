@@ -17,7 +17,9 @@ __all__ = ["progress_shown"]
 def progress_shown() -> Iterator[None]:
     """Show a line for each task under way on stderr; it vanishes when the work is done."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(
+        *columns, console=Console(stderr=True, soft_wrap=True), transient=True, redirect_stdout=False
+    ) as progress:
 
         @contextmanager
         def report(description: str, total: int | None) -> Iterator[Callable[[], None]]:
@@ -33,6 +35,7 @@ def progress_shown() -> Iterator[None]:
                 yield advance
             finally:
                 progress.remove_task(current)
+                progress.refresh()  # nothing of it may stand on the screen when results are printed there
 
         with showing(report):
             yield

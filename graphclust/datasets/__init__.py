@@ -1,93 +1,53 @@
-"""Named data sets: a few tiny graphs that ship with the package, and the registry of the public ones."""
+"""Named data sets: a few tiny graphs that ship with the package, and the public ones, downloaded when first used.
+
+    graph = datasets.load("com-dblp")
+
+looks for the publisher's files in the folder that `GRAPHCLUST_DATA` names, then in the user's cache, then downloads
+them. One module a family of file layouts; what there is stands in `data/registry.toml`.
+"""
 
 from __future__ import annotations
 
-import os
-import tomllib
-from dataclasses import dataclass
-from functools import cache
+import hashlib
+import logging
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from graphclust.datasets.cache import advice, fetch, fetch_url, find
+from graphclust.datasets.entries import Entry, File, entry_of, function, registry
 from graphclust.errors import DataError, UsageError
 from graphclust.graph import Graph
 
-__all__ = ["Entry", "load", "path", "registry"]
+if TYPE_CHECKING:
+    from graphclust.datasets.pairs import PairGraphs as PairGraphs
+    from graphclust.datasets.pairs import community_pairs as community_pairs
+    from graphclust.datasets.pyg import CommunityPairs as CommunityPairs
 
-_BUNDLED = Path(__file__).resolve().parent.parent / "data"
+__all__ = ["CommunityPairs", "Entry", "File", "community_pairs", "download", "load", "path", "registry"]
 
+logger = logging.getLogger("graphclust")
 
-@dataclass(frozen=True)
-class Entry:
-    """A data set of the registry.
-
-    Attributes
-    ----------
-    name : str
-    what : str
-        One line on what it is.
-    licence : str
-    origin : str
-        Who published it.
-    graph, labels : str
-        File names relative to the folder of data sets; labels may be empty.
-    url : dict of str to str
-        File name -> where its publisher has it.
-    sha256 : dict of str to str
-        File name -> checksum of the publisher's file, where known.
-    bundled : bool
-        Whether the files ship with the package.
-    """
-
-    name: str
-    what: str
-    licence: str
-    origin: str
-    graph: str
-    labels: str = ""
-    url: dict[str, str] | None = None
-    sha256: dict[str, str] | None = None
-    bundled: bool = False
-
-    def find(self, file: str) -> Path | None:
-        """Return where a file of this data set lies, or None."""
-        return next((found for folder in _folders(self.bundled) if (found := folder / file).is_file()), None)
-
-    def is_here(self) -> bool:
-        """Whether the graph can be read without a download."""
-        return self.find(self.graph) is not None
+_LAZY = {"CommunityPairs": "pyg", "community_pairs": "pairs"}
+_TRUTH = ("labels", "communities")
+_EDGE_LISTS = ("classic.load", "snap.load")
 
 
-def _folders(bundled: bool) -> list[Path]:
-    """Where data sets are looked for, in this order."""
-    if bundled:
-        return [_BUNDLED]
-    given = os.environ.get("GRAPHCLUST_DATA")
-    cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return [*([Path(given)] if given else []), Path(cache_home) / "graphclust"]
-
-
-@cache
-def registry() -> dict[str, Entry]:
-    """Return all data sets by name."""
-    with (_BUNDLED / "registry.toml").open("rb") as stream:
-        return {name: Entry(name=name, **fields) for name, fields in tomllib.load(stream).items()}
-
-
-def _entry(name: str) -> Entry:
-    if name not in registry():
-        raise UsageError(f"no data set is called {name!r}; there are {', '.join(registry())}")
-    return registry()[name]
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = function(f"{_LAZY[name]}.{name}")
+    return value
 
 
 def path(name: str, *, labels: bool = False) -> Path:
-    """Return where the graph of a data set lies, or with `labels` its known communities.
+    """Return where the main file of a data set lies, or with `labels` that of its known communities.
+
+    Downloads nothing.
 
     Raises
     ------
     UsageError
-        No such data set, or one without labels.
+        No such data set, or one without a file of communities.
     DataError
         It is not on this machine; says which file to put where.
 
@@ -96,27 +56,54 @@ def path(name: str, *, labels: bool = False) -> Path:
     >>> path("karate").name
     'karate.edgelist'
     """
-    entry = _entry(name)
-    file = entry.labels if labels else entry.graph
-    if not file:
-        raise UsageError(f"{name} has no known communities")
-    found = entry.find(file)
+    entry = entry_of(name)
+    roles = [role for role in entry.files if not labels or role in _TRUTH]
+    if not roles:
+        raise UsageError(f"{entry.name} has no known communities")
+    file = entry.files[roles[0]]
+    found = find(file, bundled=entry.bundled)
     if found is None:
-        where = (entry.url or {}).get(file)
-        places = " or ".join(str(folder / file) for folder in _folders(entry.bundled))
-        raise DataError(f"{name} is not here: put {where or file} at {places}")
+        raise DataError(f"{entry.name} is not here: `graphclust data download {entry.name}`, or {advice(entry)}")
     return found
 
 
-def load(name: str) -> Graph:
-    """Load a data set: a graph, with `y` where its communities are known and do not overlap.
+def download(name: str) -> list[Path]:
+    """Fetch the files of a data set, unless they are here, and return where they lie.
 
     Raises
     ------
     UsageError
         No such data set.
     DataError
-        It is not on this machine, or cannot be read.
+        No connection, a file that is not what it should be; says what to put where.
+    """
+    return list(fetch(entry_of(name)).values())
+
+
+def load(name: str, **reading: Any) -> Graph:
+    """Load a data set as a graph; download it when it is used first.
+
+    Parameters
+    ----------
+    name : str
+        A name that `registry` or `graphclust data list` shows; or the URL of an edge list, or the path of one, as
+        SNAP publishes them.
+    **reading
+        Options of `graphclust.read_graph`, for data sets that are edge lists; `directed=False` for all.
+
+    Returns
+    -------
+    Graph
+        With `x` where nodes have features and `y` where their classes are known, `meta["classes"]` naming these.
+        Tables of features are graphs without edges. Communities that overlap are in `meta["communities"]`: arrays of
+        int64, positions of nodes. `meta["split"]` holds the publisher's train, valid and test nodes, where given.
+
+    Raises
+    ------
+    UsageError
+        No such data set, or reading options for one that is no edge list.
+    DataError
+        It cannot be had, or cannot be read.
 
     Examples
     --------
@@ -124,17 +111,31 @@ def load(name: str) -> Graph:
     >>> graph, graph.meta["classes"]
     (Graph(34 nodes, 78 edges), ['Mr. Hi', 'Officer'])
     """
-    from graphclust.io import read_graph
-    from graphclust.io.partition import read_partition
+    from graphclust.datasets import snap
 
-    entry = _entry(name)
-    graph = read_graph(path(name))
-    if entry.labels and entry.find(entry.labels):
-        truth = read_partition(path(name, labels=True))
-        if isinstance(truth, dict):
-            classes = sorted(set(truth.values()))
-            code = {label: i for i, label in enumerate(classes)}
-            graph.y = np.array([code[truth[str(node)]] if str(node) in truth else -1 for node in graph.nodes])
-            graph.meta["classes"] = classes
-    graph.meta["name"] = name
+    if "://" in name:
+        return snap.read(fetch_url(name), **reading)
+    try:
+        entry = entry_of(name)
+    except UsageError:
+        if Path(name).is_file():
+            return snap.read(Path(name), **reading)
+        raise
+    if entry.loader in _EDGE_LISTS:
+        graph: Graph = function(entry.loader)(fetch(entry), **(dict(entry.options) | reading))
+    else:
+        flat = reading.get("directed") is False
+        if reading.keys() - ({"directed"} if flat else set()):
+            raise UsageError(f"{', '.join(reading)}: only for edge lists, and {entry.name} is none")
+        files = fetch(entry)
+        graph = function(entry.loader)(files, **entry.options)
+        graph = graph.undirected() if flat else graph
+        main = next(iter(files.values()))
+        with main.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        told = {"source": str(main), "format": entry.loader.partition(".")[0], "sha256": digest, "notes": ()}
+        graph.meta = told | graph.meta
+        for note in graph.meta["notes"]:
+            logger.info("%s: %s", entry.name, note)
+    graph.meta["name"] = entry.name
     return graph

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
+import gzip
+import lzma
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from graphclust.errors import DataError
 
@@ -24,9 +27,23 @@ def _is_special(path: str) -> bool:
         return False
 
 
+def _compressed(stream: BinaryIO, name: str) -> AbstractContextManager[BinaryIO]:
+    """Wrap a stream as the name asks; without a time stamp, so that equal results are equal files."""
+    low = name.lower()
+    if low.endswith(".gz"):
+        return cast("BinaryIO", gzip.GzipFile("", "wb", fileobj=stream, mtime=0))
+    if low.endswith(".bz2"):
+        return cast("BinaryIO", bz2.BZ2File(stream, "wb"))
+    if low.endswith(".xz"):
+        return cast("BinaryIO", lzma.LZMAFile(stream, "wb"))
+    return nullcontext(stream)
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file beside `path` for writing, and put it in the place of `path` when the block ends well.
+
+    What is written is compressed if the name ends with .gz, .bz2 or .xz.
 
     Raises
     ------
@@ -47,8 +64,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except OSError as error:
         raise DataError(f"cannot write: {error.strerror or error}", name) from None
     try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
+        with os.fdopen(handle, "wb") as stream, _compressed(stream, name) as packed:
+            yield packed
         mask = os.umask(0)
         os.umask(mask)
         Path(temporary).chmod(0o666 & ~mask)  # mkstemp makes files that only their owner can read

@@ -44,12 +44,11 @@ def _rows(communities: Communities) -> tuple[list[str], list[Any]]:
 
 def _write_table(communities: Communities, stream: BinaryIO, delimiter: str) -> None:
     names, columns = _rows(communities)
-    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=False)
+    text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(zip(*columns, strict=True))
-    text.flush()
-    text.detach()
+    stream.write(text.getvalue().encode())
 
 
 def _json_id(node: Any) -> Any:
@@ -169,7 +168,7 @@ def result_format(path: str | os.PathLike[str] | None, asked: str | None = None)
     if asked is None:
         suffix = "" if path is None else suffix_of(os.fspath(path)).removeprefix(".")
         if suffix in _NO_RESULTS or (
-            suffix not in RESULT_FORMATS and format_of(f".{suffix}") not in (None, "edgelist")
+            suffix not in RESULT_FORMATS and format_of(f"x.{suffix}") not in (None, "edgelist")
         ):
             raise UsageError(f"results are not written as .{suffix}; there are {', '.join(RESULT_FORMATS)}")
         return suffix if suffix in RESULT_FORMATS else "tsv"

@@ -1,4 +1,4 @@
-"""Measure the bars of the generators: `python tests/bench/generators.py [PART ...]`; each part in a process of its own."""
+"""Measure the bars of the generators: `python tests/bench/random_graphs.py`; each part in a process of its own."""
 
 from __future__ import annotations
 

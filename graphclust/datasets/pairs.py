@@ -1,0 +1,201 @@
+"""ACP's community-pair graphs: real graphs of two communities, to train on and to be tested on.
+
+A. Pakman et al., "Attentive Clustering Processes", section 5.2.4. Of a network with known communities, take the pairs
+C1, C2 that are connected together, where neither contains the other, 20 < |C1 u C2| < 500, |C1| < 20 |C2| and
+|C2| < 20 |C1|. Each gives the graph induced on C1 u C2, with the clusters C1 - C2, C1 n C2 (unless empty), C2 - C1.
+
+Communities are split into train and test, 3500 to 1500, and a pair belongs to a part if both of its communities do: no
+test community is seen in training. Repeated communities count once; of fewer than 5,000 the same shares are taken.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphclust.errors import DataError, UsageError
+from graphclust.graph import DecimalIds, Graph, IntArray
+from graphclust.seeds import check_seed
+
+__all__ = ["SPLITS", "PairGraphs", "community_pairs"]
+
+SPLITS = ("train", "test", "all")
+_TRAIN_SHARE = 0.7  # 3500 of 5000
+_MIN_SIZE, _MAX_SIZE = 20, 500  # of the union, both excluded
+_MAX_RATIO = 20  # of the sizes, excluded
+
+
+class PairGraphs(Sequence[Graph]):
+    """The graphs of pairs of communities, each built when it is asked for.
+
+    Attributes
+    ----------
+    pairs : ndarray of int64, shape (n_pairs, 2)
+        The two communities of each graph, as positions in the list of communities; first < second, ascending.
+    """
+
+    def __init__(self, graph: Graph, communities: Sequence[IntArray], pairs: IntArray) -> None:
+        self.pairs = pairs
+        self._communities = communities
+        self._graph = graph
+        matrix = graph.adjacency()
+        self._start, self._neighbour, self._weight = matrix.indptr, matrix.indices, matrix.data
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @overload
+    def __getitem__(self, index: int) -> Graph: ...
+    @overload
+    def __getitem__(self, index: slice) -> PairGraphs: ...
+    def __getitem__(self, index: int | slice) -> Graph | PairGraphs:
+        """Build a graph, its nodes in the order of the network, or select some."""
+        if isinstance(index, slice):
+            part = copy.copy(self)
+            part.pairs = self.pairs[index]
+            return part
+        first, second = self.pairs[index].tolist()
+        nodes = self._union(index)
+        in_first, in_second = (np.isin(nodes, self._communities[i]) for i in (first, second))
+        y = np.where(in_first, np.where(in_second, 1, 0), 2)
+        if not (y == 1).any():
+            y //= 2
+        source, target, weight = self._induced(nodes)
+        ids: Any = self._graph._ids
+        ids = DecimalIds(ids.values[nodes]) if isinstance(ids, DecimalIds) else [ids[i] for i in nodes.tolist()]
+        meta = {"name": self._graph.meta.get("name"), "communities": (first, second)}
+        return Graph.from_edges(source, target, weight, nodes=ids, y=y, meta=meta)
+
+    def connected(self) -> PairGraphs:
+        """Return those that are connected; two connected communities that touch need no look at their union."""
+        whole = np.array([self._is_connected(nodes) for nodes in self._communities])
+        kept = np.asarray(whole[self.pairs].all(axis=1))
+        for i in np.flatnonzero(~kept).tolist():
+            kept[i] = self._is_connected(self._union(i))
+        part = copy.copy(self)
+        part.pairs = self.pairs[kept]
+        return part
+
+    def _is_connected(self, nodes: IntArray) -> bool:
+        import scipy.sparse as sp
+        from scipy.sparse.csgraph import connected_components
+
+        source, target, weight = self._induced(nodes)
+        matrix = sp.coo_array((weight, (source, target)), shape=(len(nodes), len(nodes)))
+        n_parts, _ = connected_components(matrix, directed=False)
+        return bool(n_parts == 1)
+
+    def _union(self, index: int) -> IntArray:
+        first, second = self.pairs[index]
+        return np.union1d(self._communities[first], self._communities[second])
+
+    def _induced(self, nodes: IntArray) -> tuple[IntArray, IntArray, NDArray[Any]]:
+        """Return the edges between some nodes, given in ascending order, as positions among them."""
+        first, count = self._start[nodes], self._start[nodes + 1] - self._start[nodes]
+        entry = np.arange(count.sum()) + np.repeat(first - np.cumsum(count) + count, count)
+        source = np.repeat(np.arange(len(nodes)), count)
+        neighbour = self._neighbour[entry]
+        target = np.searchsorted(nodes, neighbour)
+        inside = (target >= source) & (nodes[target.clip(max=len(nodes) - 1)] == neighbour)
+        return source[inside], target[inside], self._weight[entry[inside]]
+
+
+def _candidates(graph: Graph, communities: Sequence[IntArray]) -> IntArray:
+    """Return the pairs that share a node or an edge and have the sizes of section 5.2.4, neither containing the other.
+
+    A product of sparse matrices finds those that touch, instead of looking at each pair.
+    """
+    import scipy.sparse as sp
+
+    n = len(communities)
+    sizes = np.array([len(nodes) for nodes in communities])
+    ones = np.ones(sizes.sum(), dtype=np.int32)
+    member = sp.csr_array((ones, np.concatenate(communities), np.cumsum([0, *sizes])), shape=(n, graph.num_nodes))
+    adjacency = graph.adjacency()
+    adjacency.data[:] = 1
+    touching = member @ (adjacency + sp.eye_array(graph.num_nodes)) @ member.T
+    touching.data[:] = 1
+    found = sp.triu(touching + member @ member.T, 1).tocoo()
+    first, second, shared = found.row.astype(np.int64), found.col.astype(np.int64), found.data.astype(np.int64) - 1
+    smaller, larger = np.minimum(sizes[first], sizes[second]), np.maximum(sizes[first], sizes[second])
+    union = smaller + larger - shared
+    admitted = (union > _MIN_SIZE) & (union < _MAX_SIZE) & (larger < _MAX_RATIO * smaller) & (shared < smaller)
+    pairs = np.stack((first[admitted], second[admitted]), axis=1)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def community_pairs(name_or_graph: str | Graph, split: str = "train", random_state: Any = 0) -> PairGraphs:
+    """Return the graphs of the pairs of communities of a network.
+
+    Parameters
+    ----------
+    name_or_graph : str or Graph
+        A data set with communities, such as "com-dblp", or a graph with `meta["communities"]`.
+    split : {"train", "test", "all"}
+        Pairs of training communities, of test communities, or all pairs, also those of one with the other.
+    random_state : None, int or Generator
+        Seed of the split.
+
+    Returns
+    -------
+    PairGraphs
+        A sequence of Graph: `y` holds the clusters, 0 to 1 or 2; `meta["communities"]` the pair.
+
+    Raises
+    ------
+    UsageError
+        No such split.
+    DataError
+        The graph has no communities.
+
+    Examples
+    --------
+    >>> from graphclust.graph import Graph
+    >>> path = Graph.from_edges(range(29), range(1, 30), nodes=30)
+    >>> path.meta["communities"] = [np.arange(16), np.arange(12, 30), np.arange(15)]
+    >>> [(len(g.nodes), np.bincount(g.y).tolist()) for g in community_pairs(path, "all")]
+    [(30, [12, 4, 14]), (30, [15, 3, 12])]
+    """
+    if split not in SPLITS:
+        raise UsageError(f"a split is {', '.join(SPLITS)}, not {split!r}")
+    if isinstance(name_or_graph, str):
+        from graphclust.datasets import load
+
+        name_or_graph = load(name_or_graph)
+    graph = name_or_graph.undirected()
+    given = graph.meta.get("communities")
+    if given is None or not len(given):
+        raise DataError("the graph has no communities (meta['communities'])")
+    distinct = {nodes.tobytes(): nodes for nodes in (np.unique(np.asarray(group, dtype=np.int64)) for group in given)}
+    communities = [nodes for nodes in distinct.values() if len(nodes)]
+    graph, communities = _restricted(graph, communities)
+    pairs = _candidates(graph, communities)
+    if split != "all":
+        order = np.random.default_rng(check_seed(random_state)).permutation(len(communities))
+        in_train = np.zeros(len(communities), dtype=bool)
+        in_train[order[: round(_TRAIN_SHARE * len(communities))]] = True
+        pairs = pairs[(in_train == (split == "train"))[pairs].all(axis=1)]
+    return PairGraphs(graph, communities, pairs).connected()
+
+
+def _restricted(graph: Graph, communities: list[IntArray]) -> tuple[Graph, list[IntArray]]:
+    """Leave out the nodes that are in no community."""
+    kept = np.unique(np.concatenate(communities))
+    place = np.full(graph.num_nodes, -1)
+    place[kept] = np.arange(len(kept))
+    inside = (place[graph.source] >= 0) & (place[graph.target] >= 0)
+    ids: Any = graph._ids
+    part = Graph(
+        DecimalIds(ids.values[kept]) if isinstance(ids, DecimalIds) else [ids[i] for i in kept.tolist()],
+        place[graph.source[inside]],
+        place[graph.target[inside]],
+        None if graph.weight is None else graph.weight[inside],
+        directed=False,
+        meta={"name": graph.meta.get("name")},
+        is_canonical=graph._is_canonical,
+    )
+    return part, [place[nodes] for nodes in communities]

@@ -1,0 +1,155 @@
+"""Gaussian mixtures: the stated law, and posteriors that agree with dense covariances, quadrature and counting out."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+import graphclust as gc
+from graphclust.generators.mixtures import enumerate_posterior, gaussian_mixture, log_joint, pair_posterior
+from tests import oracles
+
+MODELS = [
+    {},
+    {"concentration": 2.0, "discount": 0.5, "prior_std": 3.0, "noise_std": 0.5},
+    {"concentration": -0.2, "discount": 0.3, "prior_std": 0.7, "noise_std": 1.3},
+]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("dimension", [1, 3])
+def test_log_joint_is_that_of_the_dense_covariance(model, dimension, rng):
+    x, labels = 4 * rng.normal(size=(7, dimension)), [0, 1, 0, 2, 1, 0, 0]
+    prior_std, noise_std = model.get("prior_std", 10.0), model.get("noise_std", 1.0)
+    together = np.equal.outer(labels, labels)
+    covariance = prior_std**2 * together + noise_std**2 * np.eye(7)
+    density = sum(stats.multivariate_normal(cov=covariance).logpdf(column) for column in x.T)
+    seating = oracles.seating_probability(labels, model.get("concentration", 0.7), model.get("discount", 0.0))
+    assert log_joint(x, labels, **model) == pytest.approx(density + math.log(seating), rel=1e-12)
+
+
+def test_log_joint_far_from_the_origin_is_exact():
+    x = np.array([[1e8], [1e8 + 1], [1e8 + 3]])
+    apart = log_joint(x, [0, 1, 2], prior_std=1e8) - log_joint(x, [0, 0, 0], prior_std=1e8)
+    origin = log_joint(x - 1e8, [0, 1, 2], prior_std=1e8) - log_joint(x - 1e8, [0, 0, 0], prior_std=1e8)
+    assert apart == pytest.approx(
+        origin - 1, abs=1e-6
+    )  # three means at one prior deviation cost 1.5 nats, one costs 0.5
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("distance", [0.0, 0.7, 4.0])
+def test_pair_posterior_against_quadrature(model, distance):
+    x = np.array([[0.4], [0.4 + distance]])
+    theta, d = model.get("concentration", 0.7), model.get("discount", 0.0)
+    prior, noise = stats.norm(scale=model.get("prior_std", 10.0)), stats.norm(scale=model.get("noise_std", 1.0))
+
+    def evidence(*points):
+        def density(mean):
+            return prior.pdf(mean) * math.prod(noise.pdf(point - mean) for point in points)
+
+        return integrate.quad(density, -40, 40, points=[0, *points], limit=200, epsabs=1e-13)[0]
+
+    one, two = x[:, 0].tolist()
+    together, apart = (1 - d) * evidence(one, two), (theta + d) * evidence(one) * evidence(two)
+    assert pair_posterior(x, **model) == pytest.approx(together / (together + apart), rel=1e-6)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("dimension", [1, 2, 5])
+def test_pair_posterior_is_that_of_all_partitions(model, dimension, rng):
+    for scale in (0.1, 1.0, 10.0):
+        x = scale * rng.normal(size=(2, dimension))
+        partitions, p = enumerate_posterior(x, **model)
+        assert partitions.tolist() == [[0, 0], [0, 1]]
+        assert pair_posterior(x, **model) == pytest.approx(p[0], rel=1e-10)
+
+
+def test_pairs_at_the_extremes():
+    assert pair_posterior([[0.0], [0.0]], max_clusters=1) == 1
+    assert pair_posterior([[0.0], [1000.0]], max_clusters=1) == 1
+    assert 0 <= pair_posterior([[0.0], [1e4]]) < 1e-300
+    assert pair_posterior([[0.0] * 400] * 2) == 1
+    assert pair_posterior([[5.0], [6.0]], max_clusters=2) == pair_posterior([[5.0], [6.0]])
+
+
+def test_posterior_over_partitions(rng):
+    x = gaussian_mixture(6, prior_std=3.0, random_state=3).x
+    partitions, p = enumerate_posterior(x, prior_std=3.0)
+    assert partitions.tolist() == oracles.set_partitions(6)
+    assert p.sum() == pytest.approx(1, abs=1e-12)
+    odds = math.exp(log_joint(x, partitions[50], prior_std=3.0) - log_joint(x, partitions[7], prior_std=3.0))
+    assert p[50] / p[7] == pytest.approx(odds, rel=1e-9)
+
+    order = rng.permutation(6)  # the points' order does not matter
+    moved = enumerate_posterior(x[order], prior_std=3.0)[1]
+    same = np.equal(partitions[:, :, None], partitions[:, None, :])
+    together, together_moved = np.einsum("pij,p->ij", same, p), np.einsum("pij,p->ij", same, moved)
+    np.testing.assert_allclose(together_moved, together[np.ix_(order, order)], atol=1e-12)
+
+    bounded = enumerate_posterior(x, prior_std=3.0, max_clusters=2)[1]
+    few = partitions.max(axis=1) < 2
+    assert bounded[~few].sum() == 0
+    np.testing.assert_allclose(bounded[few], p[few] / p[few].sum(), rtol=1e-9)
+
+
+def calibration(noise_std):
+    """Standardised excess of pairs that share a cluster, over what the posterior with this noise expects."""
+    model = {"concentration": 1.0, "prior_std": 2.0}
+    rng = np.random.default_rng(0)
+    pairs = [gaussian_mixture(2, **model, random_state=rng) for _ in range(3000)]
+    p = np.array([pair_posterior(g.x, **model, noise_std=noise_std) for g in pairs])
+    return sum((g.y[1] == 0) - q for g, q in zip(pairs, p, strict=True)) / math.sqrt((p * (1 - p)).sum())
+
+
+def test_posterior_is_calibrated_and_a_wrong_one_is_not():
+    assert abs(calibration(noise_std=1.0)) < 3.5
+    assert abs(calibration(noise_std=0.6)) > 5
+
+
+def test_points_have_the_stated_law():
+    graph = gaussian_mixture(20_000, dimension=2, concentration=500.0, prior_std=3.0, noise_std=0.5, random_state=0)
+    sizes = np.bincount(graph.y)
+    means = np.array([np.bincount(graph.y, column) for column in graph.x.T]).T / sizes[:, None]
+    within = (graph.x - means[graph.y]) / 0.5 * np.sqrt(sizes / np.maximum(sizes - 1, 1))[graph.y, None]
+    assert stats.kstest(within[sizes[graph.y] > 1].ravel(), "norm").pvalue > 1e-3
+    scale = np.sqrt(3.0**2 + 0.5**2 / sizes)[:, None]
+    assert stats.kstest((means / scale).ravel(), "norm").pvalue > 1e-3
+    assert abs(np.corrcoef(means.T)[0, 1]) < 4 / math.sqrt(len(means))
+    assert graph.meta["realised"] == {"n_clusters": len(sizes), "largest": sizes.max()}
+
+
+def test_graph_of_points():
+    graph = gaussian_mixture(50, dimension=4, max_clusters=3, random_state=5)
+    assert (graph.num_nodes, graph.num_edges, graph.x.shape, graph.x.dtype) == (50, 0, (50, 4), np.float64)
+    assert graph.y.max() < 3
+    again = gaussian_mixture(**{key: value for key, value in graph.meta["generator"].items() if key != "family"})
+    np.testing.assert_array_equal(again.x, graph.x)
+    assert not np.array_equal(gaussian_mixture(50, dimension=4, max_clusters=3, random_state=6).x, graph.x)
+    assert gaussian_mixture(0).x.shape == (0, 2)
+
+
+def test_parameters_that_make_no_sense():
+    for options in (
+        {"dimension": 0},
+        {"prior_std": 0.0},
+        {"noise_std": -1.0},
+        {"noise_std": math.nan},
+        {"discount": 1},
+    ):
+        with pytest.raises(gc.UsageError):
+            gaussian_mixture(5, **options)
+    for function in (pair_posterior, enumerate_posterior, lambda x, **o: log_joint(x, [0, 1], **o)):
+        with pytest.raises(gc.UsageError, match="noise_std"):
+            function([[0.0], [1.0]], noise_std=0.0)
+        with pytest.raises(gc.UsageError, match="shape"):
+            function([0.0, 1.0])
+    with pytest.raises(gc.UsageError, match="not 3"):
+        pair_posterior([[0.0], [1.0], [2.0]])
+    with pytest.raises(gc.UsageError, match="2 points and 3 labels"):
+        log_joint([[0.0], [1.0]], [0, 0, 1])
+    with pytest.raises(gc.UsageError, match="9 points"):
+        enumerate_posterior(np.zeros((9, 1)))
