@@ -242,7 +242,7 @@ def wire_inside(owner: Halves, start: IntArray, sizes: IntArray, rising: IntArra
         low, high = start[first], start[first + size]
         density = (high - low) / max(size * (size - 1), 1)
         if 0 < density < 1:  # few switches of a dense graph are allowed; as many per missing edge as per edge do
-            attempts = int(_MIX * (high - low) / 2 / max(1 - density, 0.05)) + 100
+            attempts = int(_MIX * (high - low) / 2 / max(1 - density, 0.05)) + 100  # a handful of edges needs more
             _mix(mate, ends, owner, start, alone, low, high, attempts, rng)
         first += size
     return ends

@@ -87,6 +87,9 @@ def test_signs_are_fixed_and_flipped_at_random():
 def test_numbers_of_vectors_that_make_no_sense(monkeypatch):
     with pytest.raises(gc.UsageError):
         laplacian_eigenvectors(as_graph([(0, 1)]), 0)
+    graph = gc.generators.planted_partition(1000, 2, random_state=0)
     monkeypatch.setenv("GRAPHCLUST_MEMORY", "0.0001")
     with pytest.raises(gc.ResourceError, match="eigenvectors"):
-        laplacian_eigenvectors(gc.generators.planted_partition(1000, 2, random_state=0), 20)
+        laplacian_eigenvectors(graph, 20)
+    with pytest.raises(gc.ResourceError, match="edges"):
+        gc.generators.planted_partition(1000, 2, random_state=0)

@@ -7,6 +7,7 @@ import functools
 import inspect
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -127,10 +128,41 @@ def _console(quiet: bool) -> Iterator[None]:
         logger.propagate = propagate
 
 
+class _Interruption:
+    """Remembers Ctrl-C: igraph swallows the exception if it comes while it draws a random number."""
+
+    came = False
+
+    @classmethod
+    def note(cls, *_: Any) -> None:
+        cls.came = True
+        raise KeyboardInterrupt
+
+    @classmethod
+    @contextmanager
+    def watched(cls) -> Iterator[None]:
+        cls.came = False
+        try:
+            before = signal.signal(signal.SIGINT, cls.note)
+        except ValueError:  # not the main thread: signals are somebody else's business
+            yield
+            return
+        try:
+            yield
+            cls.check()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    @classmethod
+    def check(cls) -> None:
+        if cls.came:
+            raise KeyboardInterrupt
+
+
 def _guarded(call: Callable[[], None], quiet: bool) -> int:
     """Run a command's body; turn what may go wrong into a line on stderr and an exit status."""
     try:
-        with _console(quiet):
+        with _console(quiet), _Interruption.watched():
             call()
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -179,6 +211,7 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
 @contextmanager
 def output(path: str | None) -> Iterator[BinaryIO]:
     """Open where results go: a file written whole or not at all, or standard output."""
+    _Interruption.check()
     if path is None or path == "-":
         if sys.stdout is None:
             raise DataError("standard output is closed")

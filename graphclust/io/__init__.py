@@ -145,9 +145,9 @@ def read_graph(
     if name.startswith("data:"):
         from graphclust import datasets
 
-        given = {"format": format, "directed": directed, "weights": weights, "delimiter": delimiter}
-        given |= {"header": header, "comment": comment, "encoding": encoding}
-        return datasets.load(name.removeprefix("data:"), **{k: v for k, v in given.items() if v is not None})
+        asked: dict[str, Any] = {"format": format, "directed": directed, "weights": weights, "delimiter": delimiter}
+        asked |= {"header": header, "comment": comment, "encoding": encoding}
+        return datasets.load(name.removeprefix("data:"), **{k: v for k, v in asked.items() if v is not None})
     if format is not None and format not in FORMATS:
         raise UsageError(f"no format is called {format!r}; known: {', '.join(FORMATS)}")
     source = open_source(name)

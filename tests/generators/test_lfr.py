@@ -72,7 +72,7 @@ def test_every_small_graph_hits_mu(mu, bounds):
 
 @pytest.mark.parametrize("bounds", BOUNDS.values(), ids=BOUNDS)
 def test_laws(bounds):
-    check_exponents(10_000, (0.1, 0.6), range(5), bounds)
+    check_exponents(10_000, (0.1, 0.6), range(4), bounds)
 
 
 @pytest.mark.slow
