@@ -23,6 +23,7 @@ Time and memory grow with nodes + edges. The loops of steps 4 to 6 are compiled 
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -34,6 +35,8 @@ from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.seeds import check_seed
 
 __all__ = ["lfr"]
+
+logger = logging.getLogger("graphclust")
 
 _ATTEMPTS = 100  # to draw degrees and community sizes that fit together
 _DRAWS = 10**8  # of sizes that have to add up to n
@@ -275,6 +278,9 @@ def _wire(
         The degrees do not fit into these communities.
     """
     from graphclust.generators import _wiring
+
+    if not _wiring.is_compiled():
+        logger.info("lfr: compiling its loops, once: some ten seconds")
 
     degree = np.sort(degree)  # so that the rounded sum is right for each degree, not only for all
     inside = np.diff(np.floor(np.cumsum((1 - mu) * degree) + rng.random()), prepend=0.0).astype(np.int64)
