@@ -116,6 +116,21 @@ def _merge_to(graph: Graph, labels: IntArray, k: int) -> IntArray:
     heapq.heapify(everyone)
     into = list(range(count))
 
+    def best_pair() -> tuple[float, int, int] | None:
+        """Return the linked pair of the largest gain. A gain only falls while volumes grow: an old one is a bound."""
+        while pairs:
+            loss, i, j = pairs[0]
+            now = gain(i, j)
+            if into[i] == i and into[j] == j and j in links[i] and -loss <= now:
+                if -loss == now:
+                    return now, i, j
+                heapq.heappop(pairs)  # the link has grown since, and stands there anew
+            elif into[i] == i and into[j] == j and j in links[i]:
+                heapq.heapreplace(pairs, (-now, i, j))
+            else:
+                heapq.heappop(pairs)
+        return None
+
     def smallest(heap: list[tuple[float, int]], other_than: int = -1) -> int | None:
         """Return the smallest community of a heap that is still there; forget the others, and repeats."""
         while len(heap) > 1 and heap[0] == min(heap[1:3]):
@@ -129,33 +144,38 @@ def _merge_to(graph: Graph, labels: IntArray, k: int) -> IntArray:
         heapq.heappush(heap, kept)
         return found
 
-    for _ in range(count - k):
-        while pairs and (
-            into[pairs[0][1]] != pairs[0][1] or into[pairs[0][2]] != pairs[0][2] or -pairs[0][0] != gain(*pairs[0][1:])
-        ):
-            heapq.heappop(pairs)
-        dust = smallest(whole)
-        partner = None if dust is None else smallest(whole, dust)
-        if dust is not None and partner is None:
-            partner = smallest(everyone, dust)
-        if dust is not None and partner is not None and (not pairs or gain(dust, partner) >= -pairs[0][0]):
-            i, j = sorted((dust, partner))
-        else:
-            _, i, j = pairs[0]
-        into[j] = i
-        volume[i] += volume[j]
-        for other, w in links[j].items():
-            del links[other][j]
-            if other != i:
+    with task(f"merging {count} communities to {k}"):
+        for _ in range(count - k):
+            best = best_pair()
+            dust = smallest(whole)
+            partner = None if dust is None else smallest(whole, dust)
+            if dust is not None and partner is None:
+                partner = smallest(everyone, dust)
+            if dust is not None and partner is not None and (best is None or gain(dust, partner) >= best[0]):
+                i, j = dust, partner
+            else:
+                assert best is not None
+                _, i, j = best
+            if len(links[i]) < len(links[j]):
+                i, j = j, i
+            into[j] = i
+            volume[i] += volume[j]
+            links[i].pop(j, None)
+            links[j].pop(i, None)
+            for other, w in links[j].items():
+                del links[other][j]
                 links[i][other] = links[other][i] = links[i].get(other, 0.0) + w
-        links[j] = {}
-        for other in links[i]:
-            heapq.heappush(pairs, (-gain(i, other), min(i, other), max(i, other)))
-        heapq.heappush(everyone, (volume[i], i))
-        if not links[i]:
-            heapq.heappush(whole, (volume[i], i))
-    for c in range(count):  # parents have smaller numbers than their children: one pass resolves every chain
-        into[c] = into[into[c]]
+                heapq.heappush(pairs, (-gain(i, other), min(i, other), max(i, other)))
+            links[j] = {}
+            heapq.heappush(everyone, (volume[i], i))
+            if not links[i]:
+                heapq.heappush(whole, (volume[i], i))
+    for c in range(count):
+        root = c
+        while into[root] != root:
+            root = into[root]
+        while into[c] != root:
+            into[c], c = root, into[c]
     return np.array(into, dtype=np.int64)[labels]
 
 
@@ -166,23 +186,31 @@ def _exactly(graph: Graph, k: int, resolution: float, run: Callable[[float], Int
         notes.append(f"the graph has {components:,} components: with k = {k:,} some communities are not connected")
     best: IntArray = np.arange(graph.num_nodes)
     best_count, best_resolution = graph.num_nodes, np.inf
-    low, high, gamma = 0.0, np.inf, max(resolution, 1e-9)
+    low, high, gamma, step = 0.0, np.inf, max(resolution, 1e-9), 2.0
     with task(f"search for {k} communities", _MAX_SEARCH) as advance:
         for _ in range(_MAX_SEARCH):
             labels = run(gamma)
             count = int(labels.max()) + 1
             if k <= count <= best_count:
                 best, best_count, best_resolution = labels, count, gamma
-            if count == k or (count > k and gamma <= resolution):
+            if k <= count <= 1.1 * k or (count > k and gamma <= resolution):
                 break
             low, high = (gamma, high) if count < k else (low, gamma)
-            gamma = 2 * gamma if high == np.inf else (low * high) ** 0.5
+            if high == np.inf:
+                gamma, step = gamma * step, min(step**2, 1e6)
+            else:
+                gamma = (low * high) ** 0.5
             advance()
     notes.append(
         f"k = {k:,}: {best_count:,} communities at resolution {best_resolution:.4g}"
         + (f", merged to {k:,} by modularity" if best_count > k else "")
     )
-    return best if best_count == k else _merge_to(graph, best, k)
+    if best_count > k:
+        best = _merge_to(graph, best, k)
+        apart = int(connected_parts(graph, best).max()) + 1 - k
+        if apart and k >= components:
+            notes.append(f"{apart} small components were joined to others: those communities are not connected")
+    return best
 
 
 @contextmanager
@@ -286,14 +314,18 @@ class Leiden(_ClassicalEstimator):
         """
         import igraph as ig
 
+        by_degree = self.objective == "modularity"
         if not graph.directed:
             ig_graph, weights = _to_igraph(graph)
-            by_degree = self.objective == "modularity"
-            return ig_graph, {"edge_weights": weights, "normalize_resolution": by_degree, "scale": 1.0}
+            problem: dict[str, Any] = {"edge_weights": weights, "normalize_resolution": False, "scale": 1.0}
+            if by_degree:  # not igraph's own degrees: there a self-loop counts once
+                degree = graph.degree()
+                problem |= {"node_weights": degree.tolist(), "scale": 1.0 / max(float(degree.sum()), 1e-300)}
+            return ig_graph, problem
         source, target = np.stack((graph.source, graph.target)), np.stack((graph.target, graph.source))
         ig_graph = ig.Graph(n=graph.num_nodes, edges=np.stack((source.ravel(), target.ravel()), axis=1), directed=True)
         problem = {"edge_weights": np.tile(graph.edge_weight / 2, 2).tolist(), "normalize_resolution": False}
-        if self.objective == "cpm":
+        if not by_degree:
             ones = [1.0] * graph.num_nodes
             return ig_graph, {**problem, "node_weights": ones, "node_in_weights": ones, "scale": 1.0}
         degrees = {"node_weights": graph.degree("out").tolist(), "node_in_weights": graph.degree("in").tolist()}
@@ -301,7 +333,7 @@ class Leiden(_ClassicalEstimator):
 
 
 def _check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value < 2**31:
         raise UsageError(f"{name} is a positive integer, not {value!r}")
 
 

@@ -255,13 +255,16 @@ def test_no_move_of_a_node_helps_after_leiden_has_converged(directed, objective)
     def quality(graph, labels):
         if objective == "modularity":
             return modularity(graph, rank_labels(labels), resolution)
-        inside = graph.edge_weight[labels[graph.source] == labels[graph.target]].sum()
+        inside = graph.edge_weight[
+            labels[graph.source] == labels[graph.target]
+        ].sum()  # loops count the same everywhere
         sizes = np.bincount(labels).astype(float)
         return inside - resolution * (sizes**2 if directed else sizes * (sizes - 1) / 2).sum()
 
     for seed in range(4):
         there = nx.gnm_random_graph(40, 120, seed=seed, directed=directed)
         rng = np.random.default_rng(seed)
+        there.add_edges_from((node, node) for node in rng.integers(0, 40, 12).tolist())
         for u, v in there.edges:
             there[u][v]["weight"] = float(rng.integers(1, 4))
         graph = as_graph(there)
@@ -280,6 +283,24 @@ def test_fewer_communities_than_components_are_joined_and_said(name):
     found = gc.detect(graph, name, n_clusters=2)
     assert found.n_clusters == 2
     assert any("4 components" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("name", ["leiden", "louvain"])
+@pytest.mark.parametrize("k", [3, 8, 20])
+def test_communities_are_connected_with_k_too_or_it_is_said(name, k):
+    for graph in random_graphs():
+        found = gc.detect(graph, name, n_clusters=k)
+        there = graph.to_networkx()
+        apart = [part for part in found.communities if not nx.is_connected(there.subgraph(part))]
+        assert not apart or any("not connected" in note for note in found.notes)
+
+
+def test_exact_numbers_are_found_in_time():
+    star = Graph.from_edges(np.zeros(20_000, dtype=int), np.arange(1, 20_001), nodes=20_001)
+    assert gc.detect(star, "leiden", n_clusters=500).n_clusters == 500
+    graph = gc.generators.planted_partition(5000, 10, p_in=0.02, p_out=0.001, random_state=0)
+    assert gc.detect(graph, "leiden", n_clusters=3000).n_clusters == 3000
+    assert gc.detect(graph, "leiden", n_clusters=5, resolution=0).n_clusters == 5
 
 
 @pytest.mark.parametrize("name", ["leiden", "louvain"])

@@ -71,6 +71,12 @@ def test_packages_are_those_of_the_tree():
         assert (PACKAGE / name).resolve() == target
 
 
+def test_every_bundled_file_is_in_the_wheel():
+    patterns = CONFIG["tool"]["setuptools"]["package-data"]["graphclust.data"]
+    for path in (ROOT / "data").iterdir():
+        assert path.name in ("cache", "__pycache__") or any(path.match(pattern) for pattern in patterns), path
+
+
 def test_version_stands_once_in_each_place():
     assert CONFIG["project"]["version"] == gc.__version__
 
