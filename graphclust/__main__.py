@@ -13,6 +13,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from graphclust.cli import run
 
+        if argv is None and sys.argv[1:2] in (["detect"], ["compare"]):
+            from graphclust.cli.startup import import_igraph
+
+            import_igraph()
         return run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:  # while the command line itself was being imported
         return 130

@@ -67,9 +67,12 @@ class Communities:
 
     def __post_init__(self) -> None:
         """Check that there is a label for each node, and keep labels and parameters from being changed."""
-        if self.labels.shape != (self.graph.num_nodes,):
-            raise DataError(f"labels of the shape {self.labels.shape} for {self.graph.num_nodes} nodes")
+        n = self.graph.num_nodes
         labels = np.array(self.labels, dtype=np.int64)
+        if labels.shape != (n,) or (self.confidence is not None and np.shape(self.confidence) != (n,)):
+            raise DataError(f"labels of the shape {labels.shape} for {n} nodes, or confidence of another")
+        if n and (labels.min() < 0 or (np.bincount(labels) == 0).any()):
+            raise DataError("labels are 0, 1, ... without gaps (graphclust.metrics.rank_labels makes them so)")
         labels.flags.writeable = False
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "params", dict(self.params))
@@ -222,7 +225,8 @@ def _plain_truth(truth: Any) -> Any:
     if isinstance(truth, np.ndarray):
         if truth.ndim != 1:
             raise DataError(f"labels of the nodes are an array of one dimension, not {truth.ndim}")
-        return truth.tolist()
+        unknown = truth.dtype.kind == "i" and bool((truth == -1).any())  # as in Graph.y
+        return [None if label == -1 else label for label in truth.tolist()] if unknown else truth.tolist()
     return truth
 
 
@@ -261,9 +265,10 @@ def _by_string(labels: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
 def compare_to_truth(found: Any, truth: Any, nodes: Sequence[Hashable] | None = None) -> dict[str, float]:
     """Compare a partition with a truth that may cover a part of its nodes, or have communities that overlap.
 
-    The stated rules: only nodes that both have are compared, and their number is returned; a node whose label is
-    None, NaN or empty has none. Ids that do not match as they are are compared as strings. Where communities overlap,
-    both sides are taken as covers, restricted to the nodes that both cover; a community listed twice counts once.
+    The stated rules: only nodes that both have are compared, and their number is returned. A node has no label if it
+    is None, NaN, empty, or -1 in an array of integers, as in `Graph.y`. Ids that do not match as they are are compared
+    as strings. Where communities overlap, both sides are taken as covers, restricted to the nodes that both cover; a
+    community listed twice counts once.
 
     Parameters
     ----------

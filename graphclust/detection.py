@@ -6,7 +6,7 @@ from typing import Any
 
 from graphclust.communities import Communities
 from graphclust.errors import UsageError
-from graphclust.graph import as_graph
+from graphclust.graph import as_graph, merge_notes
 from graphclust.methods import method_named
 
 __all__ = ["AUTO", "detect"]
@@ -76,9 +76,9 @@ def detect(
         if name not in known:
             raise UsageError(f"{chosen} has no parameter {name!r}; it has {', '.join(known)}")
     estimator = kind(**given).fit(as_graph(graph))
-    notes = [*estimator.notes_]
-    if method == "auto":
-        notes.insert(0, f"auto: {chosen}")
+    read = estimator.graph_.meta.get("notes")
+    notes = list(merge_notes(estimator.graph_) if read is None else read)
+    notes += [f"auto: {chosen}"] * (method == "auto") + estimator.notes_
     return Communities(
         graph=estimator.graph_,
         labels=estimator.labels_,

@@ -35,7 +35,9 @@ __all__ = [
     "Graph",
     "IntArray",
     "as_graph",
+    "counted",
     "graph_from_entries",
+    "merge_notes",
 ]
 
 IntArray: TypeAlias = NDArray[np.int64]
@@ -88,7 +90,8 @@ def _canonical_key(node: Hashable) -> tuple[Any, ...]:
     if isinstance(node, frozenset):
         return (4, tuple(sorted(map(_canonical_key, node))))
     kind = type(node)
-    spelt = "" if kind.__repr__ is object.__repr__ else repr(node)  # the default repr is an address: no order at all
+    spelt = repr(node)
+    spelt = "" if kind.__repr__ is object.__repr__ or " at 0x" in spelt else spelt  # an address is no order at all
     return (5, kind.__module__, kind.__qualname__, spelt)
 
 
@@ -113,6 +116,22 @@ def _merge_edges(
         weight = np.add.reduceat(weight, first)
     key = key[first]
     return key // n_nodes, key % n_nodes, weight
+
+
+def _check_ids(ids: Sequence[Hashable]) -> None:
+    try:
+        repeated = len(set(ids)) < len(ids)
+    except TypeError as error:
+        raise DataError(f"a node id cannot be hashed: {error}") from None
+    if repeated:
+        raise DataError("two nodes have one id")
+
+
+def _positions(ends: ArrayLike, copy: bool) -> IntArray:
+    values = np.asarray(ends)
+    if values.size and values.dtype.kind not in "iu" and not bool(np.all(np.mod(values, 1) == 0)):
+        raise DataError("the ends of edges are positions of nodes: whole numbers")
+    return np.array(values, dtype=np.int64, copy=copy or None).ravel()
 
 
 def _check_weights(weight: FloatArray) -> None:
@@ -217,11 +236,18 @@ class Graph:
         DataError
             An end outside `nodes`, arrays of different lengths, a weight that is negative or not finite, repeated ids.
         """
-        ids: Sequence[Hashable] = range(nodes) if isinstance(nodes, int | np.integer) else nodes
+        ids: Sequence[Hashable]
+        if isinstance(nodes, int | np.integer):
+            ids = range(int(nodes))
+        elif copy and not isinstance(nodes, range | DecimalIds):
+            ids = list(nodes)
+            _check_ids(ids)
+        else:
+            ids = nodes
         n_nodes = len(ids)
         if n_nodes > MAX_NODES:
             raise ResourceError(f"{n_nodes:,} nodes: the most that can be numbered are {MAX_NODES:,}")
-        tail, head = (np.array(end, dtype=np.int64, copy=copy or None).ravel() for end in (source, target))
+        tail, head = (_positions(end, copy) for end in (source, target))
         if len(tail) != len(head):
             raise DataError(f"{len(tail)} edge sources and {len(head)} edge targets")
         if len(tail) and not (min(tail.min(), head.min()) >= 0 and max(tail.max(), head.max()) < n_nodes):
@@ -471,7 +497,9 @@ class Graph:
             (
                 value
                 for name in ("edge_weight", "weight", "edge_attr")
-                if (value := data.get(name)) is not None and np.size(_numpy(value)) == edge_index.shape[1]
+                if (value := data.get(name)) is not None
+                and np.size(_numpy(value)) == edge_index.shape[1]
+                and (name != "edge_attr" or value.is_floating_point())  # whole numbers there are types
             ),
             None,
         )
@@ -483,7 +511,7 @@ class Graph:
             None if weight is None else _numpy(weight).ravel(),
             n_nodes,
             x=None if x is None else _numpy(x),
-            y=None if y is None or y.numel() != n_nodes else _numpy(y).ravel(),
+            y=None if y is None or y.numel() != n_nodes or y.is_floating_point() else _numpy(y).ravel(),
         )
 
     def edges(self) -> Iterator[tuple[Any, ...]]:
@@ -614,8 +642,10 @@ def _from_pairs(pairs: Iterable[Any], directed: bool) -> Graph:
             source.append(index.setdefault(pair[0], len(index)))
             target.append(index.setdefault(pair[1], len(index)))
             weight.append(float(pair[2]) if len(pair) == 3 else 1.0)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError(f"edge {number}: {error}") from None
+        if any(end is None or end != end for end in pair[:2]):
+            raise DataError(f"edge {number} has an end without an id: {tuple(pair[:2])!r:.80}")
     return Graph.from_edges(source, target, weight, nodes=list(index), directed=directed)
 
 
@@ -704,6 +734,9 @@ def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None =
         graph = _from_frame(obj, directed)
     elif hasattr(obj, "edge_index") or _is_from(obj, "torch_geometric.data", "BaseData"):
         graph = Graph.from_data(obj)
+    elif _is_from(obj, "torch", "Tensor") and obj.shape == (2, 2) and not obj.is_floating_point():
+        ends = _numpy(obj)
+        graph = graph_from_entries(ends[0], ends[1], None, int(ends.max()) + 1, directed=directed)
     elif isinstance(obj, np.ndarray) or _is_from(obj, "torch", "Tensor"):
         graph = _from_array(_numpy(obj), directed)
     elif isinstance(obj, Iterable) and not isinstance(obj, Mapping | bytes):
@@ -713,3 +746,32 @@ def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None =
     if directed is None:
         return graph
     return graph.to_directed() if directed else graph.undirected()
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it is one.
+
+    Examples
+    --------
+    >>> counted(1, "edge"), counted(1200, "edge")
+    ('1 edge', '1,200 edges')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def merge_notes(graph: Graph) -> list[str]:
+    """Say what was merged, dropped or kept when a graph was built.
+
+    Examples
+    --------
+    >>> merge_notes(as_graph([(0, 1), (1, 0), (1, 1)]))
+    ['merged 1 parallel edge: their weights were added up', 'kept 1 self-loop']
+    """
+    notes = []
+    if merged := graph.meta.get("merged_edges"):
+        notes.append(f"merged {counted(merged, 'parallel edge')}: their weights were added up")
+    if dropped := graph.meta.get("dropped_edges"):
+        notes.append(f"dropped {counted(dropped, 'edge')} of weight 0; the nodes are kept")
+    if graph.num_self_loops:
+        notes.append(f"kept {counted(graph.num_self_loops, 'self-loop')}")
+    return notes

@@ -66,7 +66,7 @@ def test_ids_come_back_as_they_are(karate, ids):
 def test_method_and_params_say_what_ran(karate):
     found = gc.detect(karate)
     assert found.method == "leiden"
-    assert found.notes[0] == "auto: leiden"
+    assert found.notes == ("auto: leiden",)
     assert found.params["random_state"] == 0
     found = gc.detect(karate, "louvain", random_state=3, resolution=0.5)
     assert found.params == {"n_clusters": None, "resolution": 0.5, "random_state": 3}
@@ -125,6 +125,24 @@ def test_partial_truth_counts_only_what_it_covers(karate):
         assert found.score(dict.fromkeys(karate, nothing) | clubs) == scores
 
 
+def test_unknown_classes_of_a_graph_are_no_class(karate):
+    found = gc.detect(karate, "leiden")
+    known = np.array([club == "Officer" for _, club in karate.nodes(data="club")], dtype=np.int64)
+    y = np.where(np.arange(34) < 10, known, -1)
+    assert found.score(y) == found.score({node: int(known[node]) for node in range(10)})
+    assert found.score(torch.tensor(y)) == found.score(y)
+
+
+def test_notes_tell_what_was_merged():
+    found = gc.detect([(0, 1), (0, 1), (1, 1), (1, 2, 0.0)])
+    assert found.notes == (
+        "merged 1 parallel edge: their weights were added up",
+        "dropped 1 edge of weight 0; the nodes are kept",
+        "kept 1 self-loop",
+        "auto: leiden",
+    )
+
+
 def test_truth_of_other_nodes_is_an_error(karate):
     found = gc.detect(karate, "leiden")
     with pytest.raises(gc.DataError, match="no node in common"):
@@ -180,5 +198,8 @@ def test_save_refuses_what_it_does_not_know(karate, tmp_path):
 
 
 def test_labels_must_fit_the_graph(karate):
+    for labels in ([-1] + [0] * 33, [5] + [0] * 33):
+        with pytest.raises(gc.DataError, match="without gaps"):
+            gc.Communities(graph=gc.as_graph(karate), labels=np.array(labels), method="x")
     with pytest.raises(gc.DataError, match="for 34 nodes"):
         gc.Communities(graph=gc.as_graph(karate), labels=np.zeros(3, dtype=np.int64), method="x")

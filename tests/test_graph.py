@@ -179,6 +179,36 @@ def test_bad_edges_are_refused(arguments, says):
         Graph.from_edges(*arguments, nodes=3)
 
 
+@pytest.mark.parametrize("nodes", [["a", "a"], [[1], [2]]])
+def test_ids_that_cannot_tell_nodes_apart(nodes):
+    with pytest.raises(DataError, match="id"):
+        Graph.from_edges([0], [1], nodes=nodes)
+    names = ["a", "b"]
+    graph = Graph.from_edges([0], [1], nodes=names)
+    names.append("c")
+    assert graph.num_nodes == 2
+
+
+@pytest.mark.parametrize("pairs", [[(0, 1, 10**400)], [(0, None)], [(float("nan"), 1)], np.array([[0.7, 1]])])
+def test_pairs_that_are_no_edges(pairs):
+    with pytest.raises(DataError):
+        as_graph(pairs)
+    with pytest.raises(DataError, match="whole numbers"):
+        Graph.from_edges([0.7], [1], nodes=2)
+
+
+def test_numbers_of_pyg_that_are_no_weights_or_classes():
+    torch = pytest.importorskip("torch")
+    data_type = pytest.importorskip("torch_geometric.data").Data
+    edge_index = torch.tensor([[0, 1], [1, 2]])
+    assert as_graph(edge_index).num_edges == 2
+    data = data_type(
+        edge_index=edge_index, edge_attr=torch.tensor([0, 1]), y=torch.tensor([0.3, 1.7, 2.0]), num_nodes=3
+    )
+    graph = as_graph(data)
+    assert (graph.num_edges, graph.weight, graph.y) == (2, None, None)
+
+
 @pytest.mark.parametrize("thing", [3, {"a": 1}, b"ab", None])
 def test_what_is_no_graph_is_refused(thing):
     with pytest.raises(UsageError, match="cannot make a graph"):

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 
 from graphclust.cli.common import GraphPath, Output, Quiet, Reading, Seed, output, print_table, say
-from graphclust.cli.startup import import_igraph
 from graphclust.errors import GraphclustError, UsageError
 
 __all__ = ["compare"]
@@ -38,7 +37,6 @@ def compare(
     from graphclust.io.partition import read_partition
     from graphclust.methods import METHODS, method_named
 
-    import_igraph()
     if format not in ("table", "json", "csv"):
         raise UsageError(f"the format is table, json or csv, not {format!r}")
     if methods is None:

@@ -10,12 +10,12 @@ import sys
 import time
 from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from graphclust.cli.common import GraphPath, Output, Quiet, Reading, Seed, output, say
-from graphclust.cli.startup import import_igraph
 
 __all__ = ["detect"]
 
@@ -36,14 +36,16 @@ def parse_params(pairs: list[str] | None) -> dict[str, Any]:
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             found[name] = text
     options = {"n_clusters": "-k", "random_state": "--seed", "device": "--device", "method": "--method"}
+    if "graph" in found:
+        raise UsageError("no method has a parameter named graph")
     for name in found.keys() & options.keys():
         raise UsageError(f"{name} has an option of its own: {options[name]}")
     return found
 
 
 def _check_files(graph: str, files: dict[str, str | None]) -> None:
-    """Refuse to write over the input, or twice to one file."""
-    from graphclust.errors import UsageError
+    """Refuse to write over the input, twice to one file, or where no folder is: before the work, not after it."""
+    from graphclust.errors import DataError, UsageError
 
     seen = {} if graph == "-" or graph.startswith("data:") else {os.path.realpath(graph): "the input"}
     for option, name in files.items():
@@ -52,6 +54,8 @@ def _check_files(graph: str, files: dict[str, str | None]) -> None:
         if name is None or name == "-" or name.startswith("/dev/"):
             continue
         place = os.path.realpath(name)
+        if not Path(place).parent.is_dir():
+            raise DataError(f"cannot write: there is no folder {Path(name).parent}", name)
         if place in seen:
             raise UsageError(f"{option} would write over {seen[place]}")
         seen[place] = option
@@ -97,7 +101,6 @@ def detect(
     from graphclust.progress import task
 
     start = time.perf_counter()
-    import_igraph()
     page = out is not None and format is None and out.lower().endswith((".html", ".htm"))
     kind = "html" if page else result_format(out, format)
     _check_files(graph, {"--out": out, "--manifest": manifest, "--report": report})
@@ -111,7 +114,7 @@ def detect(
     with task("measuring"):
         quality = found.quality()
     measured = time.perf_counter()
-    for note in found.notes:
+    for note in found.notes[len(loaded.meta.get("notes", ())) :]:  # those of the reading were shown when they came
         logging.getLogger("graphclust").info("%s", note)
     if page and out is not None:
         found.save(out)

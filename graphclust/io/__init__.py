@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 from graphclust.errors import UsageError
-from graphclust.graph import Graph
+from graphclust.graph import Graph, counted, merge_notes
 from graphclust.io.source import Source, open_source, suffix_of
 
 __all__ = ["FORMATS", "format_of", "read_graph", "write_graph"]
@@ -78,22 +78,6 @@ def _sniff_format(source: Source) -> str:
     if head.startswith(b"PK\x03\x04"):
         return "npz" if b".npy" in head else "pyg"
     return next((name for mark, name in _BEGINNINGS if low.startswith(mark.lower())), "edgelist")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _tell(graph: Graph) -> list[str]:
-    """Say what was merged, dropped or kept on the way from the file to the graph."""
-    notes = []
-    if merged := graph.meta.get("merged_edges"):
-        notes.append(f"merged {_count(merged, 'parallel edge')}: their weights were added up")
-    if dropped := graph.meta.get("dropped_edges"):
-        notes.append(f"dropped {_count(dropped, 'edge')} of weight 0; the nodes are kept")
-    if graph.num_self_loops:
-        notes.append(f"kept {_count(graph.num_self_loops, 'self-loop')}")
-    return notes
 
 
 def read_graph(
@@ -164,7 +148,7 @@ def read_graph(
     elif given := [key for key, value in dialect.items() if value is not None]:
         raise UsageError(f"{', '.join(given)}: only for edge lists, and {source.name} is read as {kind}")
     graph: Graph = _module(kind).read(source, **options)
-    source.notes.extend(_tell(graph))
+    source.notes.extend(merge_notes(graph))
     for note in source.notes:
         logger.info("%s: %s", source.name, note)
     graph.meta |= {
@@ -217,5 +201,5 @@ def write_graph(
     if format == "edgelist":
         isolated = graph.num_nodes - len({*graph.source.tolist(), *graph.target.tolist()})
         if isolated:
-            lost.append(f"{format} has no place for isolated nodes: {_count(isolated, 'isolated node')} lost")
+            lost.append(f"{format} has no place for isolated nodes: {counted(isolated, 'isolated node')} lost")
     return lost

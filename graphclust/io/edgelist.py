@@ -715,7 +715,9 @@ def read(
 
 def _quote(node: Any) -> str:
     text = str(node)
-    if not text or text[0] in '#%"' or text != text.strip() or any(c in text for c in "\t\n\r"):
+    if not text:
+        raise DataError("an edge list cannot hold an empty id")
+    if text[0] in '#%"' or text != text.strip() or any(c in text for c in "\t\n\r"):
         if "\n" in text or "\r" in text:
             raise DataError(f"an edge list cannot hold the id {shorten(text)}: it has a line break")
         return '"' + text.replace('"', '""') + '"'

@@ -18,6 +18,9 @@ from graphclust.errors import DataError
 
 __all__ = ["replacing"]
 
+_UMASK = os.umask(0o077)  # it can only be read by setting it: once, while nothing else runs
+os.umask(_UMASK)
+
 
 def _is_special(path: str) -> bool:
     """Whether a path is a device or a pipe, which cannot be replaced."""
@@ -25,6 +28,14 @@ def _is_special(path: str) -> bool:
         return not stat.S_ISREG(os.stat(path).st_mode)
     except OSError:
         return False
+
+
+def _mode_of(target: str) -> int:
+    """Return the permissions of a file, or those that a new one would get."""
+    try:
+        return stat.S_IMODE(os.stat(target).st_mode)
+    except OSError:
+        return 0o666 & ~_UMASK
 
 
 def _compressed(stream: BinaryIO, name: str) -> AbstractContextManager[BinaryIO]:
@@ -66,9 +77,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(handle, "wb") as stream, _compressed(stream, name) as packed:
             yield packed
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)  # mkstemp makes files that only their owner can read
+        Path(temporary).chmod(_mode_of(target))  # mkstemp makes files that only their owner can read
         os.replace(temporary, target)
     except BaseException as error:
         with contextlib.suppress(OSError):

@@ -45,7 +45,11 @@ def _rows(communities: Communities) -> tuple[list[str], list[Any]]:
 def _write_table(communities: Communities, stream: BinaryIO, delimiter: str) -> None:
     names, columns = _rows(communities)
     text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    # blanks at the ends of an id, or nothing at all, survive only in quotes
+    bare = all(type(node) is not str or (node and node == node.strip()) for node in columns[0])
+    writer = csv.writer(
+        text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_MINIMAL if bare else csv.QUOTE_NONNUMERIC
+    )
     writer.writerow(names)
     writer.writerows(zip(*columns, strict=True))
     stream.write(text.getvalue().encode())
@@ -252,9 +256,26 @@ def _read_attributes(source: Source, kind: str) -> Labels:
 def _split(line: str, delimiter: str | None) -> list[str]:
     if delimiter is None:
         return line.split()
-    quoted = '"' in line
-    fields = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True)) if quoted else line.split(delimiter)
-    return [value.strip() for value in fields]
+    return [value.strip() for value in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+
+
+def _cut(source: Source, lines: list[tuple[int, str]], delimiter: str | None) -> list[tuple[int, list[str]]]:
+    """Cut lines into fields; in quotes, a field may have blanks at its ends, and line breaks."""
+    if delimiter is None or not any('"' in line for _, line in lines):
+        return [
+            (number, line.split() if delimiter is None else [v.strip() for v in line.split(delimiter)])
+            for number, line in lines
+        ]
+    first = lines[0][0]
+    reader = csv.reader(
+        split_lines(source.text(), keep_ends=True)[first - 1 :], delimiter=delimiter, skipinitialspace=True
+    )
+    rows, start = [], first
+    for row in reader:
+        if row and not (len(row) == 1 and not row[0].strip()):
+            rows.append((start, row))
+        start = first + reader.line_num
+    return rows
 
 
 def _header(row: list[str]) -> tuple[int, int] | None:
@@ -285,7 +306,7 @@ def _read_text(source: Source, kind: str | None) -> Labels | Cover:
         columns = None if kind == "cmty" else _header(_split(lines[0][1], delimiter))
         if columns is None:
             lines = [(number, line) for number, line in lines if not line.startswith("#")]
-        rows = [(number, _split(line, delimiter)) for number, line in lines]
+        rows = _cut(source, lines, delimiter)
     except csv.Error as error:
         raise source.error(f"cannot be split: {error}") from None
     if kind is None and columns is None:
@@ -300,7 +321,7 @@ def _read_text(source: Source, kind: str | None) -> Labels | Cover:
     node, label = columns or (0, 1)
     labels: Labels = {}
     for number, row in rows[columns is not None :]:
-        if len(row) <= max(node, label) or not row[node]:
+        if len(row) <= max(node, label) or (not row[node] and columns is None):
             raise source.error(f"expected a node and its label, found {len(row)} column{'s' * (len(row) != 1)}", number)
         if row[label] and labels.setdefault(row[node], row[label]) != row[label]:
             told = f"node {row[node]!r} has two labels (communities that overlap go one a line, as cmty)"

@@ -102,14 +102,14 @@ class Source:
         return self.utf8().decode()
 
 
-def split_lines(text: str) -> list[str]:
+def split_lines(text: str, *, keep_ends: bool = False) -> list[str]:
     r"""Split at \n, \r\n and \r only, so that the numbers are those of an editor (str.splitlines splits at more)."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
-    return lines
+    return [line + "\n" for line in lines] if keep_ends else lines
 
 
 def _decompress(data: bytes, name: str) -> bytes:

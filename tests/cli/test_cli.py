@@ -289,6 +289,8 @@ def test_bad_data_is_one_and_leaves_no_file(cli, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["bad.edgelist"]
     for place in (tmp_path / "no" / "folder.tsv", tmp_path):
         assert cli("detect", "data:karate", "--out", place).code == 1
+    result = cli("detect", "data:karate", "--manifest", tmp_path / "no" / "m.json")
+    assert (result.code, result.out) == (1, "")
 
 
 def test_a_format_that_cannot_hold_an_id_leaves_the_old_file(cli, graph, tmp_path):
@@ -405,7 +407,7 @@ def test_help_is_there_for_every_command(cli):
 def test_no_torch_pandas_or_matplotlib_for_the_main_job(args):
     code = (
         "import sys\nfrom graphclust.__main__ import main\n"
-        f"code = main({args!r})\n"
+        f"sys.argv[1:] = {args!r}\ncode = main()\n"
         "print({'torch', 'torch_geometric', 'pandas', 'matplotlib', 'sklearn'} & set(sys.modules), file=sys.stderr)\n"
         "sys.exit(code)"
     )

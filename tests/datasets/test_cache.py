@@ -30,7 +30,7 @@ def entry(**files):
 @pytest.fixture
 def tiny(server, register):
     """A data set of two files with known checksums."""
-    server.files |= {"/tiny.edgelist.gz": gzip.compress(EDGES), "/tiny.tsv": LABELS}
+    server.files |= {"/tiny.edgelist.gz": gzip.compress(EDGES, mtime=0), "/tiny.tsv": LABELS}
     register(
         entry(
             graph=File("t/tiny.edgelist.gz", server.url("/tiny.edgelist.gz"), sha(EDGES)),
@@ -57,7 +57,7 @@ def test_own_folder_goes_before_the_cache(folder, tiny):
     assert datasets.load("tiny").num_edges == 1
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, lambda data: gzip.compress(data, 1), lambda data: data])
+@pytest.mark.parametrize("pack", [gzip.compress, lambda data: gzip.compress(data, 1, mtime=0), lambda data: data])
 def test_checksum_is_of_the_content(folder, tiny, pack):
     """A mirror that compresses otherwise, or not at all, has the same file; here it is always compressed."""
     tiny.files["/tiny.edgelist.gz"] = pack(EDGES)
@@ -68,8 +68,8 @@ def test_checksum_is_of_the_content(folder, tiny, pack):
 @pytest.mark.parametrize(
     ("sent", "says"),
     [
-        (gzip.compress(b"4\t5\n"), "what came has the checksum"),
-        (gzip.compress(EDGES)[:-4], "damaged"),
+        (gzip.compress(b"4\t5\n", mtime=0), "what came has the checksum"),
+        (gzip.compress(EDGES, mtime=0)[:-4], "damaged"),
         (b"<!DOCTYPE html>\nPlease log in", "web page"),
         (b"", "what came has the checksum"),
     ],
@@ -165,7 +165,11 @@ def test_progress_is_told(folder, tiny):
 
 
 def test_any_edge_list_by_its_url(folder, server):
-    server.files |= {"/data/ca-Tiny.txt.gz": gzip.compress(EDGES), "/get?id=1": b"1\t2\n", "/get?id=2": b"1\t2\n2\t3\n"}
+    server.files |= {
+        "/data/ca-Tiny.txt.gz": gzip.compress(EDGES, mtime=0),
+        "/get?id=1": b"1\t2\n",
+        "/get?id=2": b"1\t2\n2\t3\n",
+    }
     assert datasets.load(server.url("/data/ca-Tiny.txt.gz")).num_edges == 3
     assert [datasets.load(server.url(f"/get?id={i}")).num_edges for i in (1, 2)] == [1, 2]
     assert "127.0.0.1/data/ca-Tiny.txt.gz" in folder.cached()

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+import graphclust as gc
 from graphclust.errors import DataError, UsageError
 from graphclust.io.files import replacing
 from graphclust.io.partition import read_partition
@@ -86,6 +87,16 @@ def test_guesses_are_logged(tmp_path, caplog):
     assert "one community a line" in caplog.text
 
 
+@pytest.mark.parametrize("suffix", [".tsv", ".csv", ".json"])
+def test_any_id_comes_back(tmp_path, suffix):
+    names = [" a", "a", "b\nc", 'd"e', "", "f,g", "h\ti", "#j", "é", "1", "node", "x y "]
+    graph = gc.Graph.from_edges(range(11), range(1, 12), nodes=names)
+    found = gc.detect(graph, "leiden")
+    found.save(tmp_path / f"r{suffix}")
+    assert read_partition(tmp_path / f"r{suffix}").keys() == set(names)
+    assert found.score(tmp_path / f"r{suffix}")["n_scored"] == 12
+
+
 def test_kinds_are_two():
     with pytest.raises(UsageError, match="labels or cmty"):
         read_partition("x", "clusters")
@@ -113,6 +124,7 @@ def test_files_are_replaced_whole_or_not_at_all(tmp_path):
     with replacing(path) as stream:
         stream.write(b"after")
     assert path.read_text() == "after"
+    assert path.stat().st_mode & 0o777 == 0o600
     link = tmp_path / "link"
     link.symlink_to(path)
     with replacing(link) as stream:
