@@ -43,7 +43,8 @@ type: setup  ## mypy --strict
 bench: setup  ## measure the bars: times as ratios against the plain way, in one run
 	$(BIN)/python tests/bench/foundation.py
 	$(BIN)/python tests/bench/random_graphs.py
-	test ! -f tests/bench/lfr.py || $(BIN)/python tests/bench/lfr.py
+	$(BIN)/python tests/bench/livejournal.py
+	$(BIN)/python tests/bench/lfr.py
 
 build: setup  ## build the wheel, and use it in an environment of its own
 	$(BIN)/python -m build --wheel --outdir dist
