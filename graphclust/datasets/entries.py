@@ -15,7 +15,8 @@ from graphclust.errors import UsageError
 
 __all__ = ["BUNDLED", "Archive", "Entry", "File", "entry_of", "function", "registry"]
 
-BUNDLED = Path(__file__).resolve().parent.parent / "data"
+_LINKED = Path(__file__).resolve().parent.parent / "data"
+BUNDLED = _LINKED if _LINKED.is_dir() else _LINKED.parent.parent / "data"  # a checkout without symbolic links
 
 
 @dataclass(frozen=True)
