@@ -49,8 +49,11 @@ def plot_communities(
 
     Examples
     --------
-    >>> import graphclust as gc                                                       # doctest: +SKIP
-    >>> plot_communities(gc.detect("graph.edgelist")).figure.savefig("graph.pdf")     # doctest: +SKIP
+    >>> import graphclust as gc
+    >>> from matplotlib.figure import Figure
+    >>> ax = plot_communities(gc.detect("data:karate"), Figure().subplots())
+    >>> len(ax.collections)
+    2
     """
     import matplotlib.pyplot as plt
     from matplotlib.collections import LineCollection
