@@ -75,9 +75,7 @@ def main():
     for n in args.nodes:
         for name, bounds in BOUNDS.items():
             for mu in MUS:
-                seeds = args.seeds * (
-                    1 if n >= 10_000 else 10
-                )  # few communities a graph: the exponents need more graphs
+                seeds = args.seeds * (1 if n >= 10_000 else 10)  # small graphs have few communities
                 rows = [measure(n, mu, round(10 * mu) * 1000 + seed, bounds) for seed in range(seeds)]
                 ends, nodes, tau1, tau2, mean, edges, seconds, sound = map(np.array, zip(*rows, strict=True))
                 good = sound.all() and max(ends.max(), nodes.max()) < 0.01 and seconds.max() < 10
