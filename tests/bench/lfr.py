@@ -1,8 +1,8 @@
 """Measure the bar of the LFR generator: `python tests/bench/lfr.py [--nodes N ...] [--seeds N]`, ten minutes for all.
 
-Three sizes, six values of mu, two kinds of communities, 20 seeds each, 200 below 10,000 nodes. In every graph: mu, over the ends of edges and
-in the mean over nodes, the bounds, no self-loops and no repeats, all recomputed from the edges; in the mean over the
-seeds: both exponents, by maximum likelihood on their bounded ranges.
+Three sizes, six values of mu, two kinds of communities, 20 seeds each, 200 below 10,000 nodes. In every graph: mu, over
+the ends of edges and in the mean over nodes, the bounds, no self-loops and no repeats, recomputed from the edges; in
+the mean over the seeds: both exponents, by maximum likelihood on their bounded ranges.
 """
 
 from __future__ import annotations
