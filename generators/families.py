@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphclust.errors import UsageError
+from graphclust.errors import UsageError, unknown
 from graphclust.generators.batches import DenseBatch, from_graphs, from_plans
 from graphclust.generators.lfr import lfr
 from graphclust.generators.mixtures import gaussian_mixture
@@ -88,7 +88,7 @@ def family_named(name: str) -> Family:
     6
     """
     if name not in FAMILIES:
-        raise UsageError(f"no family is called {name!r}; there are {', '.join(FAMILIES)}")
+        raise unknown("family", name, FAMILIES)
     return FAMILIES[name]
 
 

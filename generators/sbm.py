@@ -185,8 +185,8 @@ def _check_matrix(matrix: ArrayLike, k: int, top: float = 1.0) -> FloatArray:
     return values
 
 
-def _check_range(name: str, values: tuple[int, int], least: int) -> tuple[int, int]:
-    low, high = values
+def _check_range(name: str, values: tuple[int, int] | int, least: int) -> tuple[int, int]:
+    low, high = (values, values) if isinstance(values, int | np.integer) else values
     if not least <= low <= high:
         raise UsageError(f"{name} is a range (low, high) with {least} <= low <= high, not {values!r}")
     return int(low), int(high)

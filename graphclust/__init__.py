@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from graphclust.errors import GraphclustError as GraphclustError
     from graphclust.errors import ResourceError as ResourceError
     from graphclust.errors import UsageError as UsageError
+    from graphclust.estimators import ACP as ACP
+    from graphclust.estimators import ACPS as ACPS
+    from graphclust.estimators import CCP as CCP
     from graphclust.graph import Graph as Graph
     from graphclust.graph import as_graph as as_graph
     from graphclust.io import read_graph as read_graph
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "ACP": "estimators",
+    "ACPS": "estimators",
+    "CCP": "estimators",
     "Communities": "communities",
     "DataError": "errors",
     "Graph": "graph",

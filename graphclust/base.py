@@ -21,6 +21,7 @@ import numpy as np
 from graphclust.errors import UsageError
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph
 from graphclust.metrics import rank_labels
+from graphclust.posterior import Posterior
 from graphclust.resources import require_memory
 
 __all__ = ["Fit", "GraphEstimator"]
@@ -36,10 +37,13 @@ class Fit:
         Any distinct numbers for distinct communities.
     confidence : ndarray of float64, shape (n_nodes,), or None
         Posterior probability that a node's label is right.
+    posterior : Posterior or None
+        Samples in the order of the graph's nodes; the base class gives them their names.
     """
 
     labels: IntArray
     confidence: FloatArray | None = None
+    posterior: Posterior | None = None
 
 
 class GraphEstimator:
@@ -65,6 +69,7 @@ class GraphEstimator:
         0 is the largest community; in the order of the graph's nodes.
     n_clusters_ : int
     confidence_ : ndarray of float64, shape (n_nodes,), or None
+    posterior_ : Posterior or None
     graph_ : Graph
     notes_ : list of str
         What was dropped, repaired or decided on the way.
@@ -152,6 +157,7 @@ class GraphEstimator:
         labels = rank_labels(np.asarray(fit.labels, dtype=np.int64))
         self.labels_ = self._restore(labels, order)
         self.confidence_ = None if fit.confidence is None else self._restore(fit.confidence, order)
+        self.posterior_ = None if fit.posterior is None else self._restore_posterior(fit.posterior, order, graph)
         self.n_clusters_ = int(labels.max(initial=-1)) + 1
         self.graph_ = graph
         self.seconds_ = time.perf_counter() - start
@@ -170,6 +176,11 @@ class GraphEstimator:
         restored = np.empty_like(values)
         restored[order] = values
         return restored
+
+    @classmethod
+    def _restore_posterior(cls, posterior: Posterior, order: IntArray | None, graph: Graph) -> Posterior:
+        samples = cls._restore(posterior.samples.T, order).T
+        return posterior.over(samples, graph.nodes)
 
     def _check(self, graph: Graph) -> None:
         k = self.n_clusters

@@ -86,5 +86,6 @@ def detect(
         params=estimator.get_params(),
         seconds=estimator.seconds_,
         confidence=estimator.confidence_,
+        posterior=estimator.posterior_,
         notes=tuple(notes),
     )

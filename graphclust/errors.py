@@ -7,9 +7,10 @@ on stderr and the exit status in `exit_code`. Anything else that escapes is a de
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import ClassVar
 
-__all__ = ["DataError", "GraphclustError", "ResourceError", "UsageError"]
+__all__ = ["DataError", "GraphclustError", "ResourceError", "UsageError", "unknown"]
 
 
 class GraphclustError(Exception):
@@ -45,3 +46,19 @@ class UsageError(GraphclustError, ValueError):
 
 class ResourceError(GraphclustError, MemoryError):
     """The work would not fit into memory; raised before it starts, with the estimate."""
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> UsageError:
+    """Make the error of a name that is none of the known ones: it tells the nearest, or all.
+
+    Examples
+    --------
+    >>> unknown("encoder", "graphsag", ["graphsage", "gated-gcn"])
+    UsageError("no encoder is called 'graphsag'; did you mean graphsage?")
+    """
+    import difflib
+
+    names = list(known)
+    near = difflib.get_close_matches(str(name), names, n=3)
+    guess = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+    return UsageError(f"no {kind} is called {name!r}; {guess}")

@@ -15,7 +15,7 @@ from graphclust.resources import require_memory
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-__all__ = ["flip_signs", "laplacian_eigenvectors", "laplacian_features"]
+__all__ = ["flip_signs", "input_features", "laplacian_eigenvectors", "laplacian_features"]
 
 _DENSE = 600  # nodes; up to here a dense decomposition is faster than Lanczos
 
@@ -158,3 +158,49 @@ def flip_signs(features: NDArray[np.float32], rng: np.random.Generator) -> NDArr
     """
     signs = rng.integers(0, 2, size=(*features.shape[:-2], 1, features.shape[-1]), dtype=np.int8) * 2 - 1
     return features * signs.astype(np.float32)
+
+
+def input_features(
+    kind: str, k: int, vectors: NDArray[np.float32] | None, n_nodes: IntArray, rng: np.random.Generator, *, train: bool
+) -> NDArray[np.float32]:
+    """Return what an encoder is fed.
+
+    Parameters
+    ----------
+    kind : {"laplacian", "random", "given"}
+        Laplacian eigenvectors, times the square root of the number of nodes so that entries are of order 1; standard
+        normal numbers; or the vectors as they are.
+    k : int
+        Number of features.
+    vectors : ndarray of float32, shape (batch, n_max, k), or None
+        The eigenvectors, or the given features; None for random ones.
+    n_nodes : ndarray of int64, shape (batch,)
+    rng : Generator
+    train : bool
+        Whether the signs of eigenvectors are drawn at random.
+
+    Returns
+    -------
+    ndarray of float32, shape (batch, n_max, k)
+        0 beyond a graph's nodes.
+
+    Raises
+    ------
+    UsageError
+        Vectors are needed and missing, or are of another number.
+
+    Examples
+    --------
+    >>> input_features("random", 2, None, np.array([3, 1]), np.random.default_rng(0), train=False).shape
+    (2, 3, 2)
+    """
+    if kind == "random":
+        drawn = rng.standard_normal((len(n_nodes), int(n_nodes.max(initial=0)), k), dtype=np.float32)
+        return drawn * (np.arange(drawn.shape[1]) < n_nodes[:, None])[..., None]
+    if vectors is None or vectors.shape[-1] != k:
+        have = "none" if vectors is None else vectors.shape[-1]
+        raise UsageError(f"the model was trained on {k} {kind} features a node; there are {have}")
+    if kind == "given":
+        return np.asarray(vectors, dtype=np.float32)
+    scaled = vectors * np.sqrt(n_nodes).astype(np.float32)[:, None, None]
+    return flip_signs(scaled, rng) if train else scaled

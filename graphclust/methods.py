@@ -7,10 +7,14 @@ import difflib
 from graphclust.base import GraphEstimator
 from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral
 from graphclust.errors import UsageError
+from graphclust.estimators import ACP, ACPS, CCP
 
 __all__ = ["METHODS", "method_named"]
 
 METHODS: dict[str, type[GraphEstimator]] = {
+    "acp": ACP,
+    "acp-s": ACPS,
+    "ccp": CCP,
     "leiden": Leiden,
     "louvain": Louvain,
     "infomap": Infomap,

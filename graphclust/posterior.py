@@ -116,6 +116,20 @@ class Posterior:
         for array in (ranked, log_probs, weights):
             array.flags.writeable = False
 
+    def over(self, samples: ArrayLike, nodes: Sequence[Hashable]) -> Posterior:
+        """Return the same posterior with its nodes in another order.
+
+        Parameters
+        ----------
+        samples : array of int, shape (n_samples, n_nodes)
+            The samples, in the new order of the nodes.
+        nodes : sequence of node ids
+            The nodes in that order.
+        """
+        other = Posterior(samples, self.log_prob, nodes)
+        object.__setattr__(other, "weights", self.weights)
+        return other
+
     def __repr__(self) -> str:
         n_samples, n_nodes = self.samples.shape
         return f"Posterior({n_samples} samples of {n_nodes} nodes)"

@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from itertools import combinations, permutations
 
+import numpy as np
+
 
 def set_partitions(n):
     """All partitions of n things as lists of labels, each label appearing first after all smaller ones."""
@@ -176,3 +178,115 @@ def simple_graphs(degrees, allowed=lambda i, j: True):
     pairs = [pair for pair in combinations(range(len(degrees)), 2) if allowed(*pair)]
     chosen = combinations(pairs, sum(degrees) // 2)
     return [g for g in chosen if all(sum(i in pair for pair in g) == d for i, d in enumerate(degrees))]
+
+
+# ------------------------------------------------------------------------- networks; weights as arrays by their names
+
+
+def weights_of(module):
+    return {name: value.detach().numpy().copy() for name, value in module.state_dict().items()}
+
+
+def part_of(weights, name):
+    return {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
+
+
+def linear(weights, name, x):
+    return weights[f"{name}.weight"] @ x + weights.get(f"{name}.bias", 0.0)
+
+
+def attention(weights, x, others, heads):
+    """Pakman et al., eqs. (20) and (22): one vector attends to a list of vectors; 0 if the list is empty."""
+    d = len(weights["query.weight"])
+    heads_out = []
+    for head in range(heads):
+        rows = slice(head * d // heads, (head + 1) * d // heads)
+        query = linear(weights, "query", x)[rows]
+        scores = [float(query @ linear(weights, "key", y)[rows]) / math.sqrt(d) for y in others]
+        total = sum(math.exp(s) for s in scores)
+        out = np.zeros(d // heads)
+        for s, y in zip(scores, others, strict=True):
+            out = out + math.exp(s) / total * linear(weights, "value", y)[rows]
+        heads_out.append(out)
+    return np.concatenate(heads_out)
+
+
+def mab(weights, xs, ys, heads):
+    """Eqs. (23) and (24)."""
+    found = []
+    for x in xs:
+        h = linear(weights, "query", x) + attention(weights, x, ys, heads)
+        found.append([value + max(0.0, more) for value, more in zip(h, linear(weights, "ff", h), strict=True)])
+    return np.array(found)
+
+
+def pma(weights, xs, heads):
+    return mab(part_of(weights, "block"), weights["seed"], xs, heads)[0]
+
+
+def isab(weights, xs, heads):
+    """Eq. (25)."""
+    summary = mab(part_of(weights, "gather"), weights["inducing"], xs, heads)
+    return mab(part_of(weights, "spread"), xs, summary, heads)
+
+
+def batch_norm(weights, rows, training):
+    rows = [np.asarray(row) for row in rows]
+    if training:
+        mean = sum(rows) / len(rows)
+        variance = sum((row - mean) ** 2 for row in rows) / len(rows)
+    else:
+        mean, variance = weights["running_mean"], weights["running_var"]
+    return [(row - mean) / np.sqrt(variance + 1e-5) * weights["weight"] + weights["bias"] for row in rows]
+
+
+def graphsage(weights, xs, neighbours, n_layers, training, residual=False):
+    """Eq. (57); neighbours[i] are those of node i."""
+    h = [linear(weights, "input.linear", x) for x in xs]
+    for layer in range(n_layers):
+        moved = []
+        for i, near in enumerate(neighbours):
+            mean = sum((h[j] for j in near), np.zeros_like(h[i])) / max(len(near), 1)
+            moved.append(linear(weights, f"own.{layer}", h[i]) + linear(weights, f"neighbours.{layer}", mean))
+        new = [np.maximum(v, 0) for v in batch_norm(part_of(weights, f"norms.{layer}"), moved, training)]
+        h = [a + b for a, b in zip(h, new, strict=True)] if residual else new
+    return np.array(h)
+
+
+def gated_gcn(weights, xs, neighbours, n_layers, training, epsilon=1e-6):
+    """Eqs. (58) to (60); a state for each direction of each edge, 1 before the first layer."""
+    h = [linear(weights, "input.linear", x) for x in xs]
+    d = len(h[0])
+    edges = [(i, j) for i, near in enumerate(neighbours) for j in near]
+    state = dict.fromkeys(edges, np.ones(d))
+    for layer in range(n_layers):
+        U, V, A, B = [  # one matrix holds all four
+            (weights[f"node.{layer}.weight"][k * d : (k + 1) * d], weights[f"node.{layer}.bias"][k * d : (k + 1) * d])
+            for k in range(4)
+        ]
+
+        def times(matrix, x):
+            return matrix[0] @ x + matrix[1]
+
+        moved = [times(A, h[i]) + times(B, h[j]) + linear(weights, f"edge.{layer}", state[i, j]) for i, j in edges]
+        if edges:
+            moved = batch_norm(part_of(weights, f"edge_norms.{layer}"), moved, training)
+        for edge, value in zip(edges, moved, strict=True):
+            state[edge] = state[edge] + np.maximum(value, 0)
+        gate = {edge: 1 / (1 + np.exp(-value)) for edge, value in state.items()}
+        moved = []
+        for i, near in enumerate(neighbours):
+            total = sum((gate[i, j] for j in near), np.zeros(d)) + epsilon
+            moved.append(times(U, h[i]) + sum((gate[i, j] / total * times(V, h[j]) for j in near), np.zeros(d)))
+        moved = batch_norm(part_of(weights, f"node_norms.{layer}"), moved, training)
+        h = [a + np.maximum(b, 0) for a, b in zip(h, moved, strict=True)]
+    return np.array(h)
+
+
+def ordered_partitions(n):
+    """All sequences of clusters, as ranks: 0 for the nodes of the first cluster."""
+    return [
+        [order[label] for label in labels]
+        for labels in set_partitions(n)
+        for order in permutations(range(max(labels, default=-1) + 1))
+    ]

@@ -21,6 +21,9 @@ from graphclust.cli.detect import detect
 from graphclust.cli.evaluate import evaluate
 from graphclust.cli.generate import add_families, generate
 from graphclust.cli.methods import methods
+from graphclust.cli.models import models
+from graphclust.cli.reproduce import reproduce
+from graphclust.cli.train import train
 
 __all__ = ["app", "run"]
 
@@ -32,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _body in (detect, evaluate, compare, convert, methods):
+for _body in (detect, evaluate, compare, convert, train, methods, models, reproduce):
     app.command()(command(_body))
 app.add_typer(data, name="data")
 app.add_typer(generate, name="generate")

@@ -13,11 +13,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from graphclust.errors import DataError, GraphclustError
+from graphclust.errors import DataError, GraphclustError, UsageError
 
 __all__ = [
     "GraphPath",
@@ -26,8 +27,10 @@ __all__ = [
     "Reading",
     "Seed",
     "abandon_output",
+    "check_files",
     "command",
     "output",
+    "parse_pairs",
     "print_table",
     "say",
 ]
@@ -86,6 +89,38 @@ def say(message: str) -> None:
             print(f"graphclust: {message}", file=sys.stderr)  # noqa: T201
 
 
+def parse_pairs(option: str, pairs: list[str] | None) -> dict[str, Any]:
+    """Turn NAME=VALUE into a dictionary; values are Python literals where they are, strings otherwise."""
+    import ast
+
+    found: dict[str, Any] = {}
+    for pair in pairs or ():
+        name, equals, text = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"{option} takes NAME=VALUE, not {pair!r}")
+        try:
+            found[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            found[name] = text
+    return found
+
+
+def check_files(graph: str, files: dict[str, str | None]) -> None:
+    """Refuse to write over the input, twice to one file, or where no folder is: before the work, not after it."""
+    seen = {} if graph == "-" or graph.startswith("data:") else {os.path.realpath(graph): "the input"}
+    for option, name in files.items():
+        if name == "-" and option != "--out":
+            raise UsageError(f"{option} takes a file: only results go to standard output")
+        if name is None or name == "-" or name.startswith("/dev/"):
+            continue
+        place = os.path.realpath(name)
+        if not Path(place).parent.is_dir():
+            raise DataError(f"cannot write: there is no folder {Path(name).parent}", name)
+        if place in seen:
+            raise UsageError(f"{option} would write over {seen[place]}")
+        seen[place] = option
+
+
 def abandon_output() -> None:
     """Let what standard output still holds go nowhere, so that the interpreter's last flush cannot fail."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -114,7 +149,8 @@ def _console(quiet: bool) -> Iterator[None]:
     propagate, logger.propagate = logger.propagate, False
     show, warnings.showwarning = warnings.showwarning, _show_warning
     try:
-        if quiet or sys.stderr is None or not sys.stderr.isatty():
+        helper = os.environ.get("LOCAL_RANK", "0") != "0"  # one of several processes in training, not the first
+        if quiet or helper or sys.stderr is None or not sys.stderr.isatty():
             yield
         else:
             from graphclust.cli.terminal import progress_shown

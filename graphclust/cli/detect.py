@@ -4,38 +4,33 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import platform
 import sys
 import time
 from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import GraphPath, Output, Quiet, Reading, Seed, output, say
+from graphclust.cli.common import GraphPath, Output, Quiet, Reading, Seed, check_files, output, parse_pairs, say
 
 __all__ = ["detect"]
 
 
 def parse_params(pairs: list[str] | None) -> dict[str, Any]:
-    """Turn NAME=VALUE into parameters; values are Python literals where they are, strings otherwise."""
-    import ast
-
+    """Turn NAME=VALUE into parameters of a method."""
     from graphclust.errors import UsageError
 
-    found: dict[str, Any] = {}
-    for pair in pairs or ():
-        name, equals, text = pair.partition("=")
-        if not equals or not name.isidentifier():
-            raise UsageError(f"--param takes NAME=VALUE, not {pair!r}")
-        try:
-            found[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            found[name] = text
-    options = {"n_clusters": "-k", "random_state": "--seed", "device": "--device", "method": "--method"}
+    found = parse_pairs("--param", pairs)
+    options = {
+        "n_clusters": "-k",
+        "random_state": "--seed",
+        "device": "--device",
+        "method": "--method",
+        "n_samples": "--samples",
+        "known": "--known",
+    }
     if "graph" in found:
         raise UsageError("no method has a parameter named graph")
     for name in found.keys() & options.keys():
@@ -43,22 +38,31 @@ def parse_params(pairs: list[str] | None) -> dict[str, Any]:
     return found
 
 
-def _check_files(graph: str, files: dict[str, str | None]) -> None:
-    """Refuse to write over the input, twice to one file, or where no folder is: before the work, not after it."""
-    from graphclust.errors import DataError, UsageError
+def _taken(method: str, parameter: str, option: str, value: Any) -> Any:
+    """Return the value of an option that only some methods take."""
+    from graphclust.detection import AUTO
+    from graphclust.errors import UsageError
+    from graphclust.methods import METHODS, method_named
 
-    seen = {} if graph == "-" or graph.startswith("data:") else {os.path.realpath(graph): "the input"}
-    for option, name in files.items():
-        if name == "-" and option != "--out":
-            raise UsageError(f"{option} takes a file: only results go to standard output")
-        if name is None or name == "-" or name.startswith("/dev/"):
-            continue
-        place = os.path.realpath(name)
-        if not Path(place).parent.is_dir():
-            raise DataError(f"cannot write: there is no folder {Path(name).parent}", name)
-        if place in seen:
-            raise UsageError(f"{option} would write over {seen[place]}")
-        seen[place] = option
+    if parameter not in method_named(AUTO if method == "auto" else method).parameters():
+        takes = [name for name, kind in METHODS.items() if parameter in kind.parameters()]
+        raise UsageError(f"{method} does not take {option}; {', '.join(takes)} do")
+    return value
+
+
+def _known_labels(path: str, nodes: Any) -> dict[Any, Any]:
+    """Read the labels of some nodes, by the graph's own ids."""
+    from graphclust.errors import DataError
+    from graphclust.io.partition import read_partition
+
+    found = read_partition(path, "labels", nodes)
+    if not isinstance(found, dict):
+        raise DataError("known labels are a node and its label a line", path)
+    ids = {str(node): node for node in nodes}
+    for name in found:
+        if name not in ids:
+            raise DataError(f"a label is known of {name!r}, which is no node of the graph", path)
+    return {ids[name]: label for name, label in found.items()}
 
 
 def detect(
@@ -73,6 +77,13 @@ def detect(
     seed: Seed = 0,
     param: Annotated[
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Parameter of the method; repeatable.")
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", min=1, metavar="N", help="Partitions to draw, where the method gives a posterior."),
+    ] = None,
+    known: Annotated[
+        str | None, typer.Option("--known", metavar="FILE", help="Labels of some nodes, a node and its label a line.")
     ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where neural methods run.")] = "auto",
     out: Output = None,
@@ -103,11 +114,15 @@ def detect(
     start = time.perf_counter()
     page = out is not None and format is None and out.lower().endswith((".html", ".htm"))
     kind = "html" if page else result_format(out, format)
-    _check_files(graph, {"--out": out, "--manifest": manifest, "--report": report})
+    check_files(graph, {"--out": out, "--manifest": manifest, "--report": report})
     params = parse_params(param)
     if method != "auto":
         method_named(method)  # a typo should not cost the reading of a large file
+    if samples is not None:
+        params["n_samples"] = _taken(method, "n_samples", "--samples", samples)
     loaded = reading.read(graph)
+    if known is not None:
+        params["known"] = _taken(method, "known", "--known", _known_labels(known, loaded.nodes))
     read = time.perf_counter()
     found = detection.detect(loaded, method, n_clusters, seed, device, **params)
     detected = time.perf_counter()

@@ -1,0 +1,179 @@
+"""Trained models as files: safetensors, with all that is to be known about them in the header. Loading runs no code."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphclust.errors import DataError, UsageError
+from graphclust.io.files import replacing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from graphclust.models.build import ModelConfig
+    from graphclust.models.clusterwise import ClusterwiseModel
+
+__all__ = ["SHIPPED", "CheckpointInfo", "load_checkpoint", "read_info", "save_checkpoint", "shipped"]
+
+SHIPPED = Path(__file__).resolve().parent / "checkpoints"
+_KEY = "graphclust"
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What a checkpoint says of itself.
+
+    Attributes
+    ----------
+    model : dict
+        `ModelConfig` as a dictionary.
+    data : dict
+        `DataConfig` as a dictionary: the family of graphs it was trained on, with its parameters and the seed.
+    n_nodes, n_clusters : (int, int)
+        Smallest and largest number of nodes and of communities seen in training.
+    steps, graphs : int
+        Optimiser's steps, and graphs seen.
+    held_out : dict
+        Measures on graphs that were not trained on: elbo, ami, k_right, n_graphs, ...
+    settings : dict
+        Of the optimiser, with precision, hardware and seconds.
+    command : str
+        What trained it.
+    """
+
+    model: dict[str, Any]
+    data: dict[str, Any]
+    n_nodes: tuple[int, int]
+    n_clusters: tuple[int, int]
+    steps: int
+    graphs: int
+    held_out: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+
+    @property
+    def config(self) -> ModelConfig:
+        """The architecture."""
+        from graphclust.models.build import ModelConfig
+
+        return ModelConfig.of(self.model)
+
+
+def shipped() -> dict[str, Path]:
+    """Return the checkpoints that come with the package: name -> file."""
+    return {path.name.removesuffix(".safetensors"): path for path in sorted(SHIPPED.glob("*.safetensors"))}
+
+
+def _found(name: str | os.PathLike[str]) -> Path:
+    known = shipped()
+    if str(name) in known:
+        return known[str(name)]
+    path = Path(name)
+    if path.is_file():
+        return path
+    near = difflib.get_close_matches(str(name), known, n=1)
+    guess = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known) or 'none'} in the package"
+    raise UsageError(f"there is no checkpoint {str(name)!r}, nor such a file{guess}")
+
+
+def save_checkpoint(path: str | os.PathLike[str], weights: dict[str, Tensor], info: CheckpointInfo) -> None:
+    """Write weights and what is known about them; floating-point numbers in half precision.
+
+    Parameters
+    ----------
+    path : path
+    weights : dict
+        State of the model.
+    info : CheckpointInfo
+
+    Raises
+    ------
+    DataError
+        The file cannot be written, or a weight is not finite or too large for half precision.
+    """
+    import torch
+    from safetensors.torch import save
+
+    packed = {}
+    for name, value in weights.items():
+        value = value.detach().cpu()
+        packed[name] = (value.half() if value.dtype.is_floating_point else value).contiguous()
+        if value.dtype.is_floating_point and not torch.isfinite(packed[name]).all():
+            raise DataError(f"the weights {name} are not finite in half precision", os.fspath(path))
+    with replacing(path) as stream:
+        stream.write(save(packed, {_KEY: json.dumps(asdict(info))}))
+
+
+def read_info(name: str | os.PathLike[str]) -> CheckpointInfo:
+    """Return what a checkpoint says of itself, without its weights.
+
+    Parameters
+    ----------
+    name : str or path
+        One of `shipped()`, or a file.
+
+    Raises
+    ------
+    UsageError
+        There is no such checkpoint.
+    DataError
+        The file is none.
+    """
+    path = _found(name)
+    try:
+        with path.open("rb") as stream:  # the format: length of the header as 8 bytes, little-endian; then JSON
+            header = json.loads(stream.read(min(int.from_bytes(stream.read(8), "little"), 1 << 24)))
+            values = json.loads(header["__metadata__"][_KEY])
+            known = {item.name for item in fields(CheckpointInfo)}
+            values = {key: value for key, value in values.items() if key in known}
+            values["n_nodes"], values["n_clusters"] = tuple(values["n_nodes"]), tuple(values["n_clusters"])
+            return CheckpointInfo(**values)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise DataError("no checkpoint of graphclust", str(path)) from error
+
+
+@cache
+def _loaded(path: Path, changed: int) -> tuple[ClusterwiseModel, CheckpointInfo]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from graphclust.models.build import build
+
+    info = read_info(path)
+    try:
+        weights = load_file(path)
+        model = build(info.config)
+        model.load_state_dict({k: v.float() if v.dtype.is_floating_point else v for k, v in weights.items()})
+    except (SafetensorError, RuntimeError, TypeError) as error:
+        raise DataError("the weights are not those of the model that the header names", str(path)) from error
+    return model.eval().requires_grad_(False), info
+
+
+def load_checkpoint(name: str | os.PathLike[str]) -> tuple[ClusterwiseModel, CheckpointInfo]:
+    """Load a model in evaluation mode, on the CPU. It is shared: move a copy to another device.
+
+    Parameters
+    ----------
+    name : str or path
+        One of `shipped()`, or a file.
+
+    Returns
+    -------
+    model : ClusterwiseModel
+    info : CheckpointInfo
+
+    Raises
+    ------
+    UsageError
+        There is no such checkpoint.
+    DataError
+        The file is none, or its weights do not fit its header.
+    """
+    path = _found(name).resolve()
+    return _loaded(path, path.stat().st_mtime_ns)

@@ -1,0 +1,63 @@
+"""graphclust models: the trained models that come with the package, and what a checkpoint says of itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from graphclust.cli.common import output, print_table
+from graphclust.errors import UsageError
+
+__all__ = ["models"]
+
+
+def models(
+    checkpoint: Annotated[
+        str | None, typer.Argument(metavar="[CHECKPOINT]", help="All about one: a name, or a file.", show_default=False)
+    ] = None,
+    *,
+    format: Annotated[str, typer.Option(metavar="table|json")] = "table",
+) -> None:
+    """List the trained models, with what they were trained on and how good they are."""
+    from graphclust.checkpoint import read_info, shipped
+
+    if format not in ("table", "json"):
+        raise UsageError(f"the format is table or json, not {format!r}")
+    infos = {str(name): read_info(name) for name in ([checkpoint] if checkpoint else shipped())}
+    with output(None) as stream:
+        if format == "json":
+            stream.write(json.dumps({name: asdict(info) for name, info in infos.items()}).encode() + b"\n")
+        elif checkpoint:
+            rows = [{"field": name, "value": value} for name, value in _flat(asdict(infos[checkpoint]))]
+            print_table(rows, stream)
+        else:
+            print_table([_row(name, info) for name, info in infos.items()], stream)
+
+
+def _row(name: str, info: Any) -> dict[str, Any]:
+    return {
+        "model": name,
+        "method": info.model["model"],
+        "encoder": info.model["encoder"],
+        "features": info.model["features"],
+        "family": info.data["family"],
+        "nodes": "{}-{}".format(*info.n_nodes),
+        "communities": "{}-{}".format(*info.n_clusters),
+        "steps": info.steps,
+        "elbo": info.held_out.get("elbo"),
+        "ami": info.held_out.get("ami"),
+    }
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Spell out nested dictionaries as dotted names."""
+    found: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            found += _flat(value, f"{prefix}{name}.")
+        else:
+            found.append((prefix + name, value if isinstance(value, float) else str(value)))
+    return found

@@ -1,0 +1,234 @@
+"""graphclust train: fit a model to a family of random graphs."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from graphclust.cli.common import Quiet, Seed, check_files, output, parse_pairs, print_table, say
+from graphclust.errors import UsageError, unknown
+
+__all__ = ["train"]
+
+_STEPS = 20_000  # section B.3, General SBM
+_BENCHMARK_STEPS = 20
+_N_LABELS = 16  # more than any graph of the families has communities (at most 12)
+_GRAPHS, _MODEL, _OPTIMISER, _MACHINE, _RUN = (
+    "Graphs to train on",
+    "The model",
+    "The optimiser (defaults: those of the paper for General SBM)",
+    "The machine",
+    "The run",
+)
+
+
+def _option(panel: str, metavar: str | None, text: str, **more: Any) -> Any:
+    return typer.Option(metavar=metavar, help=text, rich_help_panel=panel, **more)
+
+
+def train(
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="acp, acp-s or ccp.", show_default=False)],
+    *,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="FILE.safetensors", help="Where the trained model goes.")
+    ] = None,
+    family: Annotated[str, _option(_GRAPHS, "NAME", "See `graphclust generate`.")] = "general-sbm",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help='Parameter of the family, as n_nodes="(50, 300)"; repeatable.',
+            rich_help_panel=_GRAPHS,
+        ),
+    ] = None,
+    # section B.3
+    batch_size: Annotated[int, _option(_GRAPHS, "N", "Graphs a step, over all processes.", min=1)] = 32,
+    # the paper does not say; padded batches of graphs that are drawn independently are the safe reading
+    same_size: Annotated[
+        bool,
+        typer.Option(
+            "--same-size/--no-same-size",
+            help="Graphs of a batch have one number of nodes: faster.",
+            rich_help_panel=_GRAPHS,
+        ),
+    ] = False,
+    # the paper's General SBM runs are unsupervised
+    known_share: Annotated[
+        float, _option(_GRAPHS, "SHARE", "Share of the graphs of which some labels are known.", min=0, max=1)
+    ] = 0.0,
+    seed: Seed = 0,
+    # Table 2 has rows of both encoders; GatedGCN's is the better and costs some four times as much
+    encoder: Annotated[str, _option(_MODEL, "NAME", "graphsage, gated-gcn, graph-transformer.")] = "graphsage",
+    # section B.2: 20 eigenvectors or 20 random numbers
+    features: Annotated[str, _option(_MODEL, "laplacian|random", "What a node is described by.")] = "laplacian",
+    n_features: Annotated[int, _option(_MODEL, "N", "So many numbers a node.", min=1)] = 20,
+    # section B.1: 4 layers of 128; all other vectors have 128 entries too
+    layers: Annotated[int, _option(_MODEL, "N", "Layers of the encoder.", min=1)] = 4,
+    dim: Annotated[int, _option(_MODEL, "N", "Entries of every vector, z among them.", min=4)] = 128,
+    steps: Annotated[
+        int | None,
+        _option(_OPTIMISER, "N", f"Steps: {_STEPS:,} by default, and {_BENCHMARK_STEPS} to time with --benchmark."),
+    ] = None,
+    # the authors' code: 40 samples of z, importance-weighted
+    n_z: Annotated[int, _option(_OPTIMISER, "N", "Samples of z a cluster.", min=1)] = 40,
+    # section B.3: Adam, 0.0001
+    learning_rate: Annotated[float, _option(_OPTIMISER, "RATE", "The highest, of Adam.")] = 1e-4,
+    # the authors' code; L2, as torch's Adam has it
+    weight_decay: Annotated[float, _option(_OPTIMISER, "X", "L2.", min=0)] = 0.01,
+    # the paper has a constant rate, and neither clipping nor averaging
+    warmup: Annotated[int, _option(_OPTIMISER, "N", "Steps of linear growth of the learning rate.", min=0)] = 0,
+    schedule: Annotated[str, _option(_OPTIMISER, "constant|cosine|linear", "What follows, down to 0.")] = "constant",
+    clip: Annotated[float, _option(_OPTIMISER, "X", "Largest norm of the gradient; 0: any.", min=0)] = 0.0,
+    average: Annotated[
+        float, _option(_OPTIMISER, "X", "Decay of the moving average of the weights; 0: none.", min=0)
+    ] = 0.0,
+    device: Annotated[str, _option(_MACHINE, "auto|cpu|cuda", "Where to train.")] = "auto",
+    precision: Annotated[str, _option(_MACHINE, "32|bf16", "bf16: autocast.")] = "32",
+    processes: Annotated[int, _option(_MACHINE, "N", "Each takes its share of a batch, and a GPU.", min=1)] = 1,
+    workers: Annotated[int, _option(_MACHINE, "N", "Processes that make batches ahead, for each.", min=0)] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where FILE.state stopped.", rich_help_panel=_RUN)] = (
+        False
+    ),
+    start: Annotated[str | None, _option(_RUN, "CHECKPOINT", "Weights to begin with.")] = None,
+    minutes: Annotated[float | None, _option(_RUN, "M", "Stop after so many, ready to be resumed.", min=0)] = None,
+    eval_every: Annotated[int, _option(_RUN, "N", "Steps between evaluations; 0: at the end.", min=0)] = 1000,
+    eval_graphs: Annotated[int, _option(_RUN, "N", "Held-out graphs; 0: no evaluation.", min=0)] = 200,
+    save_every: Annotated[int, _option(_RUN, "N", "Steps between savings.", min=1)] = 500,
+    log: Annotated[
+        str | None, _option(_RUN, "FILE", "JSON lines; by default beside FILE, with the suffix .log.jsonl.")
+    ] = None,
+    benchmark: Annotated[
+        bool, typer.Option("--benchmark", help="Print graphs/s and write nothing.", rich_help_panel=_RUN)
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model of partitions on random graphs whose communities are known.
+
+    Ctrl-C stops after the step under way and saves the state; the same command with --resume goes on from there.
+    """
+    _check_method(method)
+    _check_out(out, log, benchmark)
+    from graphclust.amortized import DataConfig, measure_speed, train_clusterwise
+    from graphclust.models.build import ModelConfig
+    from graphclust.training import LoopSettings, Machine
+
+    model = ModelConfig(
+        model=method,
+        encoder=encoder,
+        features=features,
+        n_features=n_features,
+        dim=dim,
+        dim_z=dim,
+        n_layers=layers,
+        n_labels=_N_LABELS if known_share else 0,
+    )
+    data = DataConfig(
+        family=family,
+        parameters=parse_pairs("--set", parameter),
+        batch_size=batch_size,
+        same_size=same_size,
+        known_share=known_share,
+        seed=seed,
+    )
+    total = steps if steps is not None else _BENCHMARK_STEPS if benchmark else _STEPS
+    settings = LoopSettings(
+        steps=total,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        warmup=warmup,
+        schedule=schedule,
+        clip=clip,
+        average=average,
+    )
+    machine = Machine(device, precision, processes, workers)
+    if benchmark:
+        speed = measure_speed(model, data, settings, n_z=n_z, machine=machine, steps=total)
+        if speed.is_main:
+            row = {
+                "graphs/s": speed.graphs_per_second,
+                "spread": speed.spread,
+                "making batches": f"{100 * speed.data_share:.0f}%",
+                "steps": speed.steps,
+                "graphs": speed.graphs,
+            }
+            with output(None) as stream:
+                print_table([row], stream)
+        return
+    assert out is not None
+    with _interruptible() as interrupted:
+        done = train_clusterwise(
+            model,
+            data,
+            settings,
+            out,
+            n_z=n_z,
+            machine=machine,
+            resume=resume,
+            start=start,
+            minutes=minutes,
+            eval_every=eval_every,
+            eval_graphs=eval_graphs,
+            save_every=save_every,
+            log=log,
+            stop=interrupted,
+            command=shlex.join(["graphclust", *sys.argv[1:]]),
+        )
+    if not done.is_main:  # the first process speaks for all, and is taken down by the failure of another
+        return
+    if not done.finished:
+        say(f"stopped after step {done.step:,} of {total:,}; the same command with --resume goes on")
+        if interrupted():
+            raise KeyboardInterrupt
+    elif not quiet:
+        score = f", held-out AMI {done.held_out['ami']:.4f}" if done.held_out else ""
+        say(f"{done.step:,} steps in {done.seconds:,.0f} s{score} -> {out}")
+
+
+def _check_method(name: str) -> None:
+    from graphclust.methods import METHODS
+
+    if name in ("acp", "acp-s", "ccp"):
+        return
+    if name in METHODS:
+        raise UsageError(f"{name} is not trained on families of graphs; acp, acp-s and ccp are")
+    raise unknown("method that can be trained", name, ("acp", "acp-s", "ccp"))
+
+
+def _check_out(out: str | None, log: str | None, benchmark: bool) -> None:
+    if benchmark:
+        return
+    if out is None:
+        raise UsageError("where shall the model go? --out FILE.safetensors")
+    if not out.endswith(".safetensors"):
+        raise UsageError(f"a model is a file of safetensors: --out {Path(out).stem or 'model'}.safetensors")
+    check_files("-", {"--out": out, "--log": log})
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a wish, which the step under way survives; the second interrupts at once."""
+    wished = False
+
+    def wish(*_: Any) -> None:
+        nonlocal wished
+        if wished:
+            raise KeyboardInterrupt
+        wished = True
+
+    try:
+        before = signal.signal(signal.SIGINT, wish)
+    except ValueError:  # not the main thread: signals are somebody else's business
+        yield lambda: False
+        return
+    try:
+        yield lambda: wished
+    finally:
+        signal.signal(signal.SIGINT, before)

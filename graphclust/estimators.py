@@ -1,0 +1,252 @@
+"""The amortized methods as estimators: a trained model, a graph, and the posterior over its partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from graphclust.base import Fit, GraphEstimator
+from graphclust.errors import UsageError
+from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.posterior import Posterior
+from graphclust.seeds import check_seed
+
+if TYPE_CHECKING:
+    from graphclust.checkpoint import CheckpointInfo
+    from graphclust.nn.batch import Batch
+
+__all__ = ["ACP", "ACPS", "CCP"]
+
+_BYTES_PER_PAIR = 64  # of nodes: the adjacency, similarities and attention weights of an encoder
+_BYTES_FIXED = 1 << 29  # samples are drawn in chunks of this size
+
+
+class _Amortized(GraphEstimator):
+    """What ACP, ACP-S and CCP share. Edges are present or absent to the models they were trained as.
+
+    A weight counts relative to the mean weight w of the edges, as min(1, weight / w): equal weights count as none.
+    Self-loops do not count. Isolated nodes are communities of their own, and a community never spans two components.
+
+    Parameters
+    ----------
+    checkpoint : str or path, optional
+        One of `graphclust models`, or a file; by default the one named like the method.
+    n_samples : int
+        Partitions to draw.
+    sample : {"posterior", "map"}
+        "posterior": draws from the posterior; the result is the one of highest estimated probability among them and as
+        many "map" samples as `n_samples` at most 16. "map": the most probable answer of each thread, from random
+        anchors; distinct ones are weighted by their estimated probabilities.
+    known : mapping, optional
+        Label of some nodes, in the caller's ids. Nodes of one label come together, of two labels apart, and the other
+        nodes are placed in their knowledge.
+    n_anchors, n_z : int
+        T and M of eq. (33), which estimates the probability of a partition; M = 0 for the mean of z.
+    random_state : int, Generator or None
+    device : {"auto", "cpu", "cuda"}
+
+    Attributes
+    ----------
+    posterior_ : Posterior
+        `log_prob` is the estimate by eq. (33), in the order in which the clusters were drawn.
+    info_ : CheckpointInfo
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("graphclust.models.sampler", "graphclust.models.build", "safetensors.torch")
+
+    def __init__(
+        self,
+        checkpoint: Any = None,
+        n_samples: int = 64,
+        sample: str = "posterior",
+        known: Mapping[Hashable, Any] | None = None,
+        n_anchors: int = 10,
+        n_z: int = 0,
+        random_state: Any = None,
+        device: str = "auto",
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.n_samples = n_samples
+        self.sample = sample
+        self.known = known
+        self.n_anchors = n_anchors
+        self.n_z = n_z
+        self.random_state = random_state
+        self.device = device
+
+    def memory(self, graph: Graph) -> float:
+        """Estimate the peak of memory: some bytes for each pair of nodes, and a fixed part for the samples."""
+        return _BYTES_PER_PAIR * float(graph.num_nodes) ** 2 + (_BYTES_FIXED if graph.num_nodes > 1000 else 0)
+
+    def _check(self, graph: Graph) -> None:
+        super()._check(graph)
+        for name, low in (("n_samples", 1), ("n_anchors", 1), ("n_z", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
+                raise UsageError(f"{name} is an integer of at least {low}, not {value!r}")
+        if self.sample not in ("posterior", "map"):
+            raise UsageError(f"sample is posterior or map, not {self.sample!r}")
+        check_seed(self.random_state if isinstance(self.random_state, int | np.integer | str | float) else 0)
+
+    def _fit(self, graph: Graph) -> Fit:
+        from graphclust.checkpoint import load_checkpoint
+
+        seed = check_seed(self.random_state)
+        model, info = load_checkpoint(self.name if self.checkpoint is None else self.checkpoint)
+        if info.model["model"] != self.name:
+            raise UsageError(f"{self.checkpoint} is a model of {info.model['model']}, not of {self.name}")
+        self.info_ = info
+        known = self._known(graph)
+        places = np.flatnonzero(_degrees(graph) > 0)
+        samples = np.tile(np.arange(graph.num_nodes), (1, 1))
+        log_prob, weighting = np.zeros(1), "log_prob"
+        drawn = np.zeros(1, dtype=bool)
+        if len(places):
+            self._note_range(len(places), info)
+            found, log_prob, drawn = self._draw(model, graph, places, known, info, seed)
+            samples = np.tile(graph.num_nodes + np.arange(graph.num_nodes), (len(found), 1))
+            samples[:, places] = found
+            samples = _within_components(graph, samples, known)
+            weighting = "uniform" if self.sample == "posterior" else "log_prob"
+        elif known is not None:
+            samples = _within_components(graph, samples, known)
+        everything = Posterior(samples, log_prob, weighting="log_prob")
+        if weighting == "uniform":
+            posterior = Posterior(samples[drawn], log_prob[drawn])
+        else:
+            posterior = everything
+        labels = everything.point_estimate("map")
+        if self.sample == "map" and everything.n_clusters():
+            used = sorted(k for k in everything.n_clusters() if not info.n_clusters[0] <= k <= info.n_clusters[1])
+            if used and len(places):
+                self.notes_.append(
+                    f"outside the trained range: samples with {used[0]} to {used[-1]} communities; the model saw "
+                    f"{info.n_clusters[0]} to {info.n_clusters[1]}"
+                )
+        return Fit(labels, posterior.confidence(labels), posterior)
+
+    def _note_range(self, n: int, info: CheckpointInfo) -> None:
+        low, high = info.n_nodes
+        if not low <= n <= high:
+            self.notes_.append(
+                f"outside the trained range: {n:,} nodes with edges, and the model was trained on graphs of {low:,} to "
+                f"{high:,}; its probabilities may be off"
+            )
+
+    def _known(self, graph: Graph) -> IntArray | None:
+        """Return 0 where no label is known, else a number for each label; in the graph's order."""
+        if not self.known:
+            return None
+        place = {node: i for i, node in enumerate(graph.nodes)}
+        numbers: dict[Any, int] = {}
+        found = np.zeros(graph.num_nodes, dtype=np.int64)
+        for node, label in self.known.items():
+            if node not in place:
+                raise UsageError(f"a label is known of {node!r}, which is no node of the graph")
+            found[place[node]] = numbers.setdefault(label, len(numbers) + 1)
+        return found
+
+    def _draw(
+        self, model: Any, graph: Graph, places: IntArray, known: IntArray | None, info: CheckpointInfo, seed: int
+    ) -> tuple[IntArray, FloatArray, Any]:
+        """Return partitions of the nodes at `places`, their log-probabilities, and which are posterior draws."""
+        import torch
+
+        from graphclust.models.sampler import draw
+        from graphclust.training import device_named
+
+        device = device_named(self.device)
+        if device.type != "cpu":
+            import copy
+
+            model = copy.deepcopy(model).to(device)
+        batch = self._batch(graph, places, info, seed)
+        if known is not None:
+            batch = replace(batch, known=torch.as_tensor(known[places])[None])
+            number = int(known.max())
+            if not info.config.n_labels:
+                self.notes_.append("the model was trained without known labels: they only constrain its samples")
+            elif number > info.config.n_labels:
+                self.notes_.append(f"of {number} known labels the model reads {info.config.n_labels}")
+        generator = torch.Generator().manual_seed(seed)
+        found, log_prob, drawn = draw(
+            model, batch.to(device), self.n_samples, self.sample, generator, self.n_anchors, self.n_z
+        )
+        return found.cpu().numpy(), log_prob.double().cpu().numpy(), drawn.numpy()
+
+    def _batch(self, graph: Graph, places: IntArray, info: CheckpointInfo, seed: int) -> Batch:
+        import torch
+
+        from graphclust.features import input_features, laplacian_eigenvectors
+        from graphclust.nn.batch import Batch
+
+        config = info.config
+        part = graph if len(places) == graph.num_nodes else graph.subgraph(places)
+        vectors = None
+        if config.features == "laplacian":
+            vectors = laplacian_eigenvectors(part, config.n_features)[None]
+        elif config.features == "given":
+            vectors = None if graph.x is None else np.asarray(graph.x, dtype=np.float32)[places][None]
+        n_nodes = np.array([len(places)])
+        rng = np.random.default_rng(seed)
+        features = input_features(config.features, config.n_features, vectors, n_nodes, rng, train=False)
+        adjacency = torch.zeros(1, len(places), len(places))
+        weight = part.edge_weight if part.is_weighted else np.ones(part.num_edges)
+        apart = part.source != part.target
+        source, target, weight = part.source[apart], part.target[apart], weight[apart]
+        strength = torch.as_tensor(np.minimum(weight / weight.mean(), 1.0), dtype=torch.float32)
+        adjacency[0, source, target] = strength
+        adjacency[0, target, source] = strength
+        return Batch(torch.as_tensor(features), torch.ones(1, len(places), dtype=torch.bool), adjacency)
+
+
+def _degrees(graph: Graph) -> IntArray:
+    """Count each node's edges to other nodes."""
+    apart = graph.source != graph.target
+    ends = np.concatenate((graph.source[apart], graph.target[apart]))
+    return np.bincount(ends, minlength=graph.num_nodes)
+
+
+def _within_components(graph: Graph, samples: IntArray, known: IntArray | None) -> IntArray:
+    """Cut communities at the borders of components, but for what known labels hold together."""
+    from scipy.sparse.csgraph import connected_components
+
+    number, component = connected_components(graph.adjacency(), directed=False)
+    if number == 1 and known is None:
+        return samples
+    cut = samples * number + component
+    for row in cut if known is not None else ():
+        for label in np.unique(known[known > 0]) if known is not None else ():
+            together = np.unique(row[known == label])
+            row[np.isin(row, together)] = together[0]
+    return np.asarray(cut)
+
+
+class ACP(_Amortized):
+    """Attentive Clustering Process: posterior over partitions by a network trained on synthetic graphs."""
+
+    __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
+    name = "acp"
+    summary = "samples from the posterior over partitions, any number of communities, by a trained network"
+    source = "Pakman, Wang, Lee, Basu, Lee, Teh & Paninski, Attentive Clustering Processes, 2020"
+
+
+class ACPS(_Amortized):
+    """ACP-S: as ACP, with an attention that does not depend on the anchor."""
+
+    __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
+    name = "acp-s"
+    summary = "as acp, with a simpler attention: faster"
+    source = ACP.source
+
+
+class CCP(_Amortized):
+    """Clusterwise Clustering Process: as ACP, with sums in the place of attention."""
+
+    __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
+    name = "ccp"
+    summary = "as acp, with sums in the place of attention: the fastest of the three"
+    source = "Pakman, Wang, Mitelut, Lee & Paninski, Neural Clustering Processes, ICML 2020"

@@ -1,0 +1,104 @@
+"""From a configuration to a clusterwise model: what a checkpoint's header holds beside the weights."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from torch import nn
+
+from graphclust.errors import UsageError, unknown
+from graphclust.models.acp import ACPEncodings
+from graphclust.models.acp_s import ACPSEncodings
+from graphclust.models.ccp import CCPEncodings
+from graphclust.models.clusterwise import ClusterwiseModel
+from graphclust.nn.encoders import ENCODERS
+
+__all__ = ["ENCODINGS", "ModelConfig", "build"]
+
+ENCODINGS = {"acp": ACPEncodings, "acp-s": ACPSEncodings, "ccp": CCPEncodings}
+FEATURES = ("laplacian", "random", "given")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Architecture of a clusterwise model; the defaults are the published General-SBM settings.
+
+    Attributes
+    ----------
+    model : {"acp", "acp-s", "ccp"}
+    encoder : str
+        Key of `ENCODERS`.
+    features : {"laplacian", "random", "given"}
+        What the encoder is fed: `graphclust.features.input_features`.
+    n_features : int
+    dim, dim_z : int
+        Features of every vector; of z.
+    n_layers : int
+        Of the encoder.
+    dim_encoder : int or None
+        Features of the encoder's layers; None for `dim`.
+    n_heads, n_inducing : int
+        Of the attention blocks.
+    depth_decoder, depth_gaussian : int
+        Linear layers.
+    n_labels : int
+        Labels that can be known; 0 where none can.
+    """
+
+    model: str = "acp"
+    encoder: str = "graphsage"
+    features: str = "laplacian"
+    n_features: int = 20
+    dim: int = 128
+    dim_z: int = 128
+    n_layers: int = 4
+    dim_encoder: int | None = None
+    n_heads: int = 4
+    n_inducing: int = 32
+    depth_decoder: int = 5
+    depth_gaussian: int = 6
+    n_labels: int = 0
+
+    def __post_init__(self) -> None:
+        for name, known in (("model", ENCODINGS), ("encoder", ENCODERS), ("features", FEATURES)):
+            if getattr(self, name) not in known:
+                raise unknown(name, getattr(self, name), known)
+        if self.n_heads < 1 or self.depth_decoder < 2:
+            raise UsageError("n_heads is at least 1, depth_decoder at least 2")
+        attended = {self.dim, self.dim_encoder or self.dim} if self.encoder == "graph-transformer" else {self.dim}
+        for width in attended:
+            if width % self.n_heads:
+                raise UsageError(f"{self.n_heads} heads do not divide {width} dimensions")
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> ModelConfig:
+        """Build from a dictionary; names that are none of the fields are ignored, as those of a later version."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields."""
+        return asdict(self)
+
+
+class _Projected(nn.Sequential):
+    """An encoder of other width than the model's."""
+
+
+def build(config: ModelConfig) -> ClusterwiseModel:
+    """Build a model with fresh weights, drawn from torch's global generator.
+
+    Examples
+    --------
+    >>> model = build(ModelConfig(dim=16, dim_z=8))
+    >>> type(model.encodings).__name__
+    'ACPEncodings'
+    """
+    width = config.dim_encoder or config.dim
+    heads = {"n_heads": config.n_heads} if config.encoder == "graph-transformer" else {}
+    encoder: nn.Module = ENCODERS[config.encoder](config.n_features, width, config.n_layers, config.n_labels, **heads)
+    if width != config.dim:
+        encoder = _Projected(encoder, nn.Linear(width, config.dim))
+    encodings = ENCODINGS[config.model](config.dim, config.n_heads, config.n_inducing)
+    return ClusterwiseModel(encoder, encodings, config.dim_z, config.depth_decoder, config.depth_gaussian)

@@ -1,0 +1,600 @@
+r"""What ACP, ACP-S and CCP share: a partition drawn cluster by cluster, with an ELBO to train it.
+
+A partition of N nodes is a sequence of sets :math:`s_1 \dots s_K`. Cluster k starts from an anchor :math:`d_k`, drawn
+uniformly from the nodes :math:`I_k` that no earlier cluster took; each of the other available nodes :math:`a_i` then
+joins it or not, independently given a latent vector :math:`z_k`:
+
+.. math::
+   p(s_k \mid s_{<k}, x) = \frac{1}{|I_k|} \sum_{d_k \in s_k} \int \mathrm{d}z \; p(z \mid D, U, G)
+   \prod_i p(b_i \mid z, x_{a_i}, D, U, G)
+
+with :math:`D, U, G` the encodings of the anchor, the available nodes and the clusters that are complete. Training
+maximises the importance-weighted bound of each factor, for one anchor of each cluster,
+
+.. math::
+   \log \frac{N_k}{|I_k|} + \log \frac{1}{J} \sum_{j=1}^{J}
+   \frac{p(b \mid z_j, \cdot) \, p(z_j \mid D, U, G)}{q(z_j \mid D, A^{in}, A^{out}, G)}, \qquad z_j \sim q
+
+with the doubly reparametrised gradient (Tucker et al. 2018): the parameters of q are held fixed inside log q, and the
+gradient that passes through :math:`z_j` is multiplied once more by its normalised weight.
+
+Source: Pakman et al., Attentive Clustering Processes: sections 2 and 3, appendices A and B.3. The three models differ
+only in how they encode sets (`SetEncodings`). Symbols: D, U, G, A_in, A_out, z, b as in the paper; x the encoded nodes.
+
+One masked path serves training, sampling and log-probabilities. Its rows are sets of available nodes, compacted and
+padded; each row may have several anchors, which share what does not depend on the anchor. A row's rank array says
+which cluster each node is in: 0 for the first to be taken, -1 beyond the graph's nodes.
+
+The first layer of the decoder is linear in the concatenation of its inputs, so each input is multiplied by its block of
+the weights and the products are added by broadcasting: the tensor of nodes x samples x inputs never exists. Its other
+layers run over some thousand rows at a time, each chunk forward and backward while it is in the cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from graphclust.nn.batch import Batch
+from graphclust.nn.mlp import MLP, PReLU
+
+__all__ = ["ClusterwiseModel", "Elbo", "Nodes", "SetEncodings", "Sets", "random_ranks"]
+
+_CHUNK = 1 << 11  # rows of the decoder that are computed at once on a CPU: some megabytes
+_CHUNK_GPU = 1 << 21
+_MIN_LOG_SCALE, _MAX_LOG_SCALE = -8.0, 4.0  # of the standard deviations of z
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Rows: in each a set of available nodes of one graph, and anchors among them.
+
+    Attributes
+    ----------
+    graph : Tensor of int64, shape (rows,)
+    index : Tensor of int64, shape (rows, width)
+        Nodes of the set, then padding with 0.
+    mask : Tensor of bool, shape (rows, width)
+    anchor : Tensor of int64, shape (rows, n_anchors)
+        Places in the set, not nodes.
+    """
+
+    graph: Tensor
+    index: Tensor
+    mask: Tensor
+    anchor: Tensor
+
+    @classmethod
+    def of(cls, graph: Tensor, members: Tensor) -> Sets:
+        """Compact sets given as masks over nodes, shape (rows, n_max); without anchors as yet."""
+        width = int(members.sum(dim=1).max())
+        index = members.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :width]
+        mask = members.gather(1, index)
+        return cls(graph, index.masked_fill(~mask, 0), mask, graph.new_zeros(len(graph), 0))
+
+    def with_anchors(self, anchor: Tensor) -> Sets:
+        """Replace the anchors."""
+        return Sets(self.graph, self.index, self.mask, anchor)
+
+    def gather(self, nodes: Tensor) -> Tensor:
+        """Return shape (rows, width, ...) of values of nodes, shape (batch, n_max, ...)."""
+        return nodes[self.graph[:, None], self.index]
+
+    def at_anchor(self, members: Tensor) -> Tensor:
+        """Return shape (rows, n_anchors, d) of values of members, shape (rows, width, d)."""
+        return members.gather(1, self.anchor[..., None].expand(-1, -1, members.shape[-1]))
+
+    def candidates(self) -> Tensor:
+        """Return the members but the anchor: mask of shape (rows, n_anchors, width)."""
+        place = torch.arange(self.mask.shape[1], device=self.mask.device)
+        return self.mask[:, None] & (place != self.anchor[..., None])
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """What is computed once a graph, however many sets its nodes are part of; each of shape (batch, n_max, ...).
+
+    Attributes
+    ----------
+    decoder : Tensor
+        The nodes' part of the decoder's first layer.
+    members : Tensor
+        For `SetEncodings.members`.
+    clusters : Tensor
+        For `SetEncodings.clusters`.
+    """
+
+    decoder: Tensor
+    members: Tensor
+    clusters: Tensor
+
+
+class SetEncodings(nn.Module):
+    """How a model encodes sets; what CCP, ACP and ACP-S override. Everything has `dim` features.
+
+    Parameters
+    ----------
+    dim : int
+    n_heads, n_inducing : int
+        Of the attention blocks.
+    """
+
+    def __init__(self, dim: int, n_heads: int, n_inducing: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def project(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From encoded nodes (batch, n, dim) to what the decoder, `members` and `clusters` take, (batch, n, ...)."""
+        raise NotImplementedError
+
+    def members(self, sets: Sets, projected: Tensor) -> tuple[Tensor, Tensor]:
+        """From the sets' projections (rows, width, ...): members (rows, width, dim), anchors D (rows, n_anchors, dim).
+
+        Members are whatever `available` and `split` pool over.
+        """
+        raise NotImplementedError
+
+    def available(self, members: Tensor, D: Tensor, candidates: Tensor) -> Tensor:
+        """Return U, the encoding of the available nodes, shape (rows, n_anchors, dim)."""
+        raise NotImplementedError
+
+    def split(self, members: Tensor, joined: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
+        """Return A_in and A_out, (rows, n_anchors, dim), for masks of shape (rows, n_anchors, width)."""
+        raise NotImplementedError
+
+    def clusters(self, projected: Tensor, masks: Tensor) -> Tensor:
+        """Return the term of G of each cluster, (batch, t, dim), for projections (batch, n, .), masks (batch, t, n)."""
+        raise NotImplementedError
+
+
+class Gaussian(nn.Module):
+    """Mean and log standard deviation of z as two MLPs.
+
+    Parameters
+    ----------
+    dim_in, dim, dim_z : int
+    depth : int
+        Linear layers of each.
+    """
+
+    def __init__(self, dim_in: int, dim: int, dim_z: int, depth: int) -> None:
+        super().__init__()
+        self.mean = MLP([dim_in, *[dim] * (depth - 1), dim_z])
+        self.log_scale = MLP([dim_in, *[dim] * (depth - 1), dim_z])
+
+    def forward(self, *context: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log standard deviation, (..., dim_z), in float32 at least."""
+        x = torch.cat(context, dim=-1)
+        mean, log_scale = self.mean(x), self.log_scale(x)
+        if mean.dtype in (torch.bfloat16, torch.float16):
+            mean, log_scale = mean.float(), log_scale.float()
+        return mean, log_scale.clamp(_MIN_LOG_SCALE, _MAX_LOG_SCALE)
+
+
+def _log_normal(z: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """Log density up to the constant that p and q share, summed over the last axis; z (..., J, d), mean (..., d)."""
+    standard = (z - mean[..., None, :]) * torch.exp(-log_scale)[..., None, :]
+    return -0.5 * standard.square().sum(dim=-1) - log_scale.sum(dim=-1)[..., None]
+
+
+class Decoder(nn.Module):
+    """The logit of b_i, eqs. (46) and (49), in parts: see the module's docstring.
+
+    Parameters
+    ----------
+    dim_x, dim_z : int
+    dim : int
+        Features of D, U, G and of the hidden layers.
+    depth : int
+        Linear layers.
+    """
+
+    def __init__(self, dim_x: int, dim_z: int, dim: int, depth: int) -> None:
+        super().__init__()
+        self.node = nn.Linear(dim_x, dim, bias=False)
+        self.latent = nn.Linear(dim_z, dim, bias=False)
+        self.context = nn.Linear(3 * dim, dim)
+        self.first = PReLU()
+        self.rest = MLP([*[dim] * (depth - 1), 1])
+
+    def forward(self, node: Tensor, context: Tensor, latent: Tensor) -> Tensor:
+        """Return logits.
+
+        Parameters
+        ----------
+        node : Tensor, shape (rows, width, dim)
+        context : Tensor, shape (rows, n_anchors, dim)
+        latent : Tensor, shape (rows, n_anchors, n_z, dim)
+
+        Returns
+        -------
+        Tensor, shape (rows, n_anchors, n_z, width)
+        """
+        hidden = node[:, None, None] + (context[:, :, None] + latent)[..., None, :]
+        logits: Tensor = self.rest(self.first(hidden)).squeeze(-1)
+        return logits if logits.dtype == torch.float64 else logits.float()
+
+    def later_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of all that comes after the sum of the first layer's parts."""
+        return [*self.first.parameters(), *self.rest.parameters()]
+
+    def log_likelihood(
+        self, node: Tensor, context: Tensor, latent: Tensor, joined: Tensor, candidates: Tensor
+    ) -> Tensor:
+        """Return log p(b | z), shape (rows, n_anchors, n_z), for masks of shape (rows, n_anchors, width)."""
+        logits = self(node, context, latent)
+        sign = torch.where(joined, 1.0, -1.0).to(logits.dtype)[:, :, None]
+        return (F.logsigmoid(logits * sign) * candidates[:, :, None]).sum(dim=-1)
+
+
+class _Bound(torch.autograd.Function):
+    r"""Sum over rows of log mean_j exp(log p(b | z_j) + log_ratio_j), with its gradients computed on the way.
+
+    With :math:`w_j` the normalised weights, :math:`\sigma_i` the probabilities that the decoder gives and ' its
+    derivatives, the gradient of a row's bound is :math:`\sum_j w_j \sum_i (b_i - \sigma_{ij}) \, \mathrm{logit}'_{ij}`
+    and :math:`w_j` for log_ratio. It needs nothing from outside the row, so some thousand activations at a time go
+    forward and backward while they are in the cache. What is returned is a sum, so that the gradient that comes back
+    is one number.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        decoder: Decoder,
+        chunk: int,
+        masks: tuple[Tensor, Tensor],
+        node: Tensor,
+        context: Tensor,
+        latent: Tensor,
+        log_ratio: Tensor,
+        *weights: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        device = node.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else node.dtype
+        with torch.autocast(device, enabled=False):
+            layers = _Layers(decoder, dtype)
+            d_node, d_latent = torch.zeros_like(node), torch.empty_like(latent)
+            bounds = log_ratio.new_empty(log_ratio.shape[:2])
+            normalised = torch.empty_like(log_ratio)
+            shift = (context[:, :, None] + latent).to(dtype)
+            node = node.to(dtype)
+            widths = masks[1].any(dim=1).sum(dim=1).tolist()  # the sets come by decreasing size
+            n_hidden = latent.shape[1] * latent.shape[2]
+            start = 0
+            while start < len(node):
+                width = min(widths[start] + 1, node.shape[1])  # the anchor may be anywhere
+                part = slice(start, start + max(1, chunk // (n_hidden * width)))
+                joined, candidates = (mask[part, :, None, :width] for mask in masks)
+                hidden = node[part, None, None, :width] + shift[part, :, :, None]
+                logits, kept = layers.forward(hidden)
+                sign = torch.where(joined, 1.0, -1.0).to(logits.dtype)
+                log_weight = (F.logsigmoid(logits * sign) * candidates).sum(dim=-1) + log_ratio[part]
+                weight = torch.softmax(log_weight, dim=-1)
+                slope = (joined.to(logits.dtype) - torch.sigmoid(logits)) * (candidates * weight[..., None])
+                grad = layers.backward(slope, kept)
+                d_node[part, :width] = grad.sum(dim=(1, 2))
+                d_latent[part] = grad.sum(dim=3)
+                bounds[part] = torch.logsumexp(log_weight, dim=-1) - math.log(log_weight.shape[-1])
+                normalised[part] = weight
+                start = part.stop
+            ctx.save_for_backward(d_node, d_latent.sum(dim=2), d_latent, normalised, *layers.gradients())
+            ctx.mark_non_differentiable(bounds, normalised)
+        return bounds.sum(), bounds, normalised
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Any:  # type: ignore[override]
+        return (None, None, None, *(saved * grad.to(saved.dtype) for saved in ctx.saved_tensors))
+
+
+class _Layers:
+    """The decoder's layers after the first, forward and backward by hand; see `_Bound`.
+
+    torch's own backward of PReLU takes longer than that of the matrix products.
+    """
+
+    def __init__(self, decoder: Decoder, dtype: torch.dtype) -> None:
+        self.parameters = decoder.later_parameters()
+        linear = [layer for layer in decoder.rest.layers if isinstance(layer, nn.Linear)]
+        prelu = [decoder.first, *(layer for layer in decoder.rest.layers if isinstance(layer, nn.PReLU))]
+        self.slopes = torch.cat([layer.weight for layer in prelu]).tolist()
+        self.weights = [layer.weight.to(dtype) for layer in linear]
+        self.biases = [layer.bias.to(dtype) for layer in linear]
+        self.total = {id(p): torch.zeros_like(p) for p in self.parameters}
+        self.slots = [(prelu[i].weight, linear[i].weight, linear[i].bias) for i in range(len(linear))]
+
+    def forward(self, hidden: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Return logits (...) in float32 at least, and what `backward` needs, of the first layer's output (..., d)."""
+        shape, kept = hidden.shape[:-1], []
+        hidden = hidden.flatten(0, -2)
+        for slope, weight, bias in zip(self.slopes, self.weights, self.biases, strict=True):
+            active = F.leaky_relu(hidden, slope)
+            kept.append((hidden, active))
+            hidden = F.linear(active, weight, bias)
+        logits = hidden.view(shape)
+        return (logits if logits.dtype == torch.float64 else logits.float()), kept
+
+    def backward(self, grad: Tensor, kept: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """Add to the parameters' gradients; return that of `hidden`."""
+        shape = grad.shape
+        grad = grad.flatten()[:, None].to(self.weights[0].dtype)
+        for i in range(len(self.weights) - 1, -1, -1):
+            hidden, active = kept[i]
+            prelu, weight, bias = (self.total[id(p)] for p in self.slots[i])
+            weight += grad.T @ active
+            bias += grad.sum(dim=0)
+            grad = grad @ self.weights[i]
+            prelu += hidden.clamp(max=0).mul_(grad).sum(dtype=prelu.dtype)
+            grad = torch.ops.aten.leaky_relu_backward(grad, hidden, self.slopes[i], False)
+        return grad.view(*shape, -1)
+
+    def gradients(self) -> list[Tensor]:
+        """Return the sums, in the order of `Decoder.later_parameters`."""
+        return [self.total[id(p)] for p in self.parameters]
+
+
+@dataclass(frozen=True)
+class Elbo:
+    """Result of a training step.
+
+    Attributes
+    ----------
+    total : Tensor, shape ()
+        Sum over the graphs of the batch; what has a gradient.
+    per_graph : Tensor, shape (batch,)
+        Nats; without gradient.
+    """
+
+    total: Tensor
+    per_graph: Tensor
+
+
+def random_ranks(labels: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+    """Put clusters in the order in which random anchors would take them.
+
+    Parameters
+    ----------
+    labels : Tensor of int64, shape (batch, n_max)
+        -1 beyond a graph's nodes; any numbers below n_max.
+    keys : Tensor of float, shape (batch, n_max)
+        Independent uniform numbers; a cluster's place is that of its smallest.
+
+    Returns
+    -------
+    ranks : Tensor of int64, shape (batch, n_max)
+        0 for the first cluster; -1 beyond a graph's nodes.
+    n_clusters : Tensor of int64, shape (batch,)
+
+    Examples
+    --------
+    >>> random_ranks(torch.tensor([[4, 2, 4, -1]]), torch.tensor([[0.9, 0.5, 0.6, 0.1]]))
+    (tensor([[ 1,  0,  1, -1]]), tensor([2]))
+    """
+    inside = labels >= 0
+    filled = labels.clamp_min(0)
+    width = int(labels.max()) + 1 if labels.numel() else 0
+    first = keys.new_full((len(labels), max(width, 1)), torch.inf)
+    first.scatter_reduce_(1, filled, keys.masked_fill(~inside, torch.inf), "amin")
+    order = first.argsort(dim=1).argsort(dim=1)
+    ranks = order.gather(1, filled).masked_fill(~inside, -1)
+    return ranks, first.isfinite().sum(dim=1)
+
+
+class ClusterwiseModel(nn.Module):
+    """A model of the partition of the nodes of a graph.
+
+    Parameters
+    ----------
+    encoder : Module
+        Batch -> (batch, n_max, dim).
+    encodings : SetEncodings
+    dim_z : int
+    depth_decoder, depth_gaussian : int
+        Linear layers of the decoder, and of each network of the two distributions of z.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, encodings: SetEncodings, dim_z: int, depth_decoder: int = 5, depth_gaussian: int = 6
+    ) -> None:
+        super().__init__()
+        dim = encodings.dim
+        self.encoder = encoder
+        self.encodings = encodings
+        self.prior = Gaussian(3 * dim, dim, dim_z, depth_gaussian)
+        self.posterior = Gaussian(4 * dim, dim, dim_z, depth_gaussian)
+        self.decoder = Decoder(dim, dim_z, dim, depth_decoder)
+
+    # ------------------------------------------------------------------ the step
+
+    def encode(self, batch: Batch) -> Nodes:
+        """Encode the graphs: all that does not depend on the partition."""
+        decoder, members, clusters = self.encodings.project(self.encoder(batch), batch.mask)
+        return Nodes(self.decoder.node(decoder), members, clusters)
+
+    def contexts(self, nodes: Nodes, sets: Sets, G: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Encode sets of available nodes.
+
+        Parameters
+        ----------
+        nodes : Nodes
+        sets : Sets
+        G : Tensor, shape (rows, dim)
+            Encoding of the clusters that are complete.
+
+        Returns
+        -------
+        members : Tensor, shape (rows, width, dim)
+        D, U, G : Tensor, shape (rows, n_anchors, dim)
+        """
+        members, D = self.encodings.members(sets, sets.gather(nodes.members))
+        U = self.encodings.available(members, D, sets.candidates())
+        return members, D, U, G[:, None].expand(-1, D.shape[1], -1).to(D.dtype)
+
+    # ------------------------------------------------------------------ training
+
+    def forward(
+        self, batch: Batch, n_z: int = 40, seeds: Sequence[int] | None = None, *, waste: float = 0.4
+    ) -> Elbo:
+        """Return the ELBO of the true partitions (Eq. 53), importance-weighted.
+
+        Clusters are taken in the order of random anchors; where labels are known (`batch.known`), known nodes come
+        first, and are the anchors of the clusters that have some.
+
+        Parameters
+        ----------
+        batch : Batch
+            With labels.
+        n_z : int
+            Samples of z a cluster.
+        seeds : sequence of int, optional
+            One a graph: all that is random about a graph comes from its own, whatever its companions; torch's global
+            generator by default.
+        waste : float
+            Sets are computed together as long as this share of their padded table is filled by the smallest.
+        """
+        if batch.labels is None:
+            raise ValueError("training needs labels")
+        device = batch.mask.device
+        noise = _Noise(seeds, batch.mask)
+        known = 0 if batch.known is None else (batch.known == 0).to(torch.get_default_dtype())  # these come later
+        ranks, n_clusters = random_ranks(batch.labels, noise.uniform() + known)
+        anchor_keys = noise.uniform() + known
+        nodes = self.encode(batch)
+        owner = torch.arange(len(batch), device=device)
+        parts = []
+        for rows, sets, G in self.factors(nodes, ranks, n_clusters, owner, waste):
+            joined = (ranks[sets.graph[:, None], sets.index] == rows[:, 1, None]) & sets.mask
+            key = anchor_keys[sets.graph[:, None], sets.index].masked_fill(~joined, torch.inf)
+            sets = sets.with_anchors(key.argmin(dim=1, keepdim=True))
+            candidates = sets.candidates()
+            joins = joined[:, None] & candidates
+            members, *DUG = self.contexts(nodes, sets, G)
+            A = self.encodings.split(members, joins, candidates & ~joins)
+            chance = torch.log(joined.sum(dim=1).to(nodes.decoder.dtype) / sets.mask.sum(dim=1))
+            parts.append((sets.graph, rows[:, 1], chance, sets.gather(nodes.decoder), joins, candidates, *DUG, *A))
+        if not parts:  # graphs of one node
+            return Elbo(nodes.decoder.sum() * 0, nodes.decoder.detach().new_zeros(len(batch)))
+        width = parts[0][3].shape[1]  # of the largest sets, which come first
+        graph, step, chance, node, joins, candidates, D, U, G, A_in, A_out = (
+            torch.cat([_widened(tensor, width, axis) for tensor in column])
+            for column, axis in zip(zip(*parts, strict=True), (None, None, None, 1, 2, 2, *[None] * 5), strict=True)
+        )
+        p_mean, p_log_scale = self.prior(D, U, G)
+        q_mean, q_log_scale = self.posterior(D, A_in, A_out, G)
+        draws = noise.normal(graph, step, (n_z, q_mean.shape[-1]), q_mean.dtype)
+        z = q_mean[:, :, None] + q_log_scale.exp()[:, :, None] * draws[:, None]
+        log_ratio = _log_normal(z, p_mean, p_log_scale) - _log_normal(z, q_mean.detach(), q_log_scale.detach())
+        data = node, self.decoder.context(torch.cat([D, U, G], dim=-1)), self.decoder.latent(z), log_ratio
+        if torch.is_grad_enabled():
+            chunk = _CHUNK if device.type == "cpu" else _CHUNK_GPU
+            total, each, weight = _Bound.apply(
+                self.decoder, chunk, (joins, candidates), *data, *self.decoder.later_parameters()
+            )
+            if z.requires_grad:
+                z.register_hook(lambda grad: grad * weight[..., None].to(grad.dtype))
+        else:
+            log_weight = self.decoder.log_likelihood(*data[:3], joins, candidates) + log_ratio
+            each = torch.logsumexp(log_weight, dim=-1) - math.log(n_z)
+            total = each.sum()
+        per_graph = torch.zeros(len(batch), dtype=each.dtype, device=device)
+        per_graph.index_add_(0, graph, each.squeeze(1) + chance)
+        return Elbo(total + chance.sum(), per_graph)
+
+    def factors(
+        self, nodes: Nodes, ranks: Tensor, n_clusters: Tensor, owner: Tensor, waste: float
+    ) -> Iterator[tuple[Tensor, Sets, Tensor]]:
+        """Yield the factors p(s_k | s_<k, x) of partitions, the sets of similar size together.
+
+        Factors of one available node are 1 and left out.
+
+        Parameters
+        ----------
+        ranks : Tensor of int64, shape (partitions, n_max)
+        n_clusters, owner : Tensor of int64, shape (partitions,)
+            `owner` is each partition's graph.
+
+        Yields
+        ------
+        rows : Tensor of int64, shape (rows, 2)
+            Partition and k of each factor.
+        sets : Sets
+            Without anchors.
+        G : Tensor, shape (rows, dim)
+        """
+        K = int(n_clusters.max())
+        steps = torch.arange(K, device=ranks.device)
+        sizes = (ranks[:, None] >= steps[:, None]).sum(dim=2)  # (partitions, K): nodes available to each cluster
+        encoded = self.cluster_terms(nodes, ranks[:, None] == steps[:, None], owner)
+        G = encoded.cumsum(dim=1) - encoded  # of the clusters before each
+        rows = (sizes > 1).nonzero()
+        size = sizes[rows[:, 0], rows[:, 1]]
+        order = size.argsort(descending=True, stable=True)
+        rows, size = rows[order], size[order]
+        start = 0
+        for end in _cuts(size.tolist(), waste):
+            part = rows[start:end]
+            sets = Sets.of(owner[part[:, 0]], ranks[part[:, 0]] >= part[:, 1, None])
+            yield part, sets, G[part[:, 0], part[:, 1]]
+            start = end
+
+    def cluster_terms(self, nodes: Nodes, masks: Tensor, owner: Tensor) -> Tensor:
+        """Return the terms of G, shape (partitions, t, dim), of sets of nodes as masks (partitions, t, n_max)."""
+        if len(nodes.clusters) == 1:  # all of one graph: no need to repeat it
+            return self.encodings.clusters(nodes.clusters, masks.flatten(0, 1)[None]).view(*masks.shape[:2], -1)
+        return self.encodings.clusters(nodes.clusters[owner], masks)
+
+
+class _Noise:
+    """Random numbers of the graphs of a batch, from a seed each or from the global generator."""
+
+    def __init__(self, seeds: Sequence[int] | None, mask: Tensor) -> None:
+        self.mask = mask
+        self.generators = None if seeds is None else [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+
+    def uniform(self) -> Tensor:
+        """Return a number for each node, shape (batch, n_max); meaningless beyond a graph's nodes."""
+        if self.generators is None:
+            return torch.rand(self.mask.shape, device=self.mask.device)
+        drawn = torch.ones(self.mask.shape)
+        for row, generator, n in zip(drawn, self.generators, self.mask.sum(dim=1).tolist(), strict=True):
+            row[:n] = torch.rand(n, generator=generator)
+        return drawn.to(self.mask.device)
+
+    def normal(self, graph: Tensor, step: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """Return (rows, *shape) for the factors `step` of the graphs `graph`."""
+        if self.generators is None:
+            return torch.randn((len(graph), *shape), dtype=dtype, device=graph.device)
+        n_steps = torch.zeros(len(self.generators), dtype=torch.int64)
+        n_steps.scatter_reduce_(0, graph.cpu(), step.cpu() + 1, "amax")
+        drawn = [
+            torch.randn((n, *shape), generator=generator, dtype=dtype)
+            for generator, n in zip(self.generators, n_steps.tolist(), strict=True)
+        ]
+        start = n_steps.cumsum(0) - n_steps
+        return torch.cat(drawn)[start[graph.cpu()] + step.cpu()].to(graph.device)
+
+
+def _widened(tensor: Tensor, width: int, axis: int | None) -> Tensor:
+    """Pad an axis with 0 (False) up to a width."""
+    if axis is None or tensor.shape[axis] == width:
+        return tensor
+    shape = list(tensor.shape)
+    shape[axis] = width - tensor.shape[axis]
+    return torch.cat([tensor, tensor.new_zeros(shape)], dim=axis)
+
+
+def _cuts(sizes: list[int], waste: float) -> list[int]:
+    """Return where to cut a decreasing list, so that within a piece no size is below the share `waste` of the first."""
+    cuts, first = [], 0
+    for i, size in enumerate(sizes):
+        if size < waste * sizes[first]:
+            cuts.append(i)
+            first = i
+    return [*cuts, len(sizes)] if sizes else []

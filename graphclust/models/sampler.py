@@ -1,0 +1,304 @@
+r"""Samples of partitions from a clusterwise model, and their probabilities.
+
+Source: Pakman et al., Attentive Clustering Processes, sections 2.2 and 3.2, and B.3 for known labels. Threads differ by
+their anchors; in the mode "map" z is its prior's mean and a node joins if that is more probable than not, in the mode
+"posterior" both are drawn. Equation (33) estimates a partition's probability, for its clusters in the order in which
+they were taken,
+
+.. math::
+   p(s_k \mid s_{<k}, x) \approx \frac{N_k}{|I_k|} \frac{1}{T M} \sum_{t=1}^{T} \sum_{j=1}^{M}
+   p(b_k \mid d_{k,t}, z_{k,t,j}, x)
+
+with T anchors drawn from the :math:`N_k` nodes of the cluster without replacement; with T at least :math:`N_k` the sum
+over anchors is complete. M = 0 stands for one z, its prior's mean.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphclust.models.clusterwise import ClusterwiseModel, Nodes, Sets
+from graphclust.nn.batch import Batch
+
+__all__ = ["canonical", "draw", "log_probability", "sample"]
+
+_CELLS = 1 << 16  # rows x nodes that are computed at once, each some kilobytes
+_MAP_THREADS = 16  # beside draws from the posterior, to find the most probable partition
+
+
+def canonical(ranks: Tensor) -> Tensor:
+    """Give equal partitions equal rows: a node's label becomes the smallest node of its cluster.
+
+    Parameters
+    ----------
+    ranks : Tensor of int64, shape (..., n_max)
+        -1 where there is no node.
+
+    Returns
+    -------
+    Tensor of int64, of the same shape
+
+    Examples
+    --------
+    >>> canonical(torch.tensor([[2, 0, 2, -1], [0, 1, 0, -1]])).tolist()
+    [[0, 1, 0, -1], [0, 1, 0, -1]]
+    """
+    n = ranks.shape[-1]
+    inside = ranks >= 0
+    filled = ranks.clamp_min(0)
+    first = ranks.new_full((*ranks.shape[:-1], int(filled.max()) + 1 if filled.numel() else 1), n)
+    place = torch.arange(n, device=ranks.device).expand_as(ranks)
+    first.scatter_reduce_(-1, filled, place.masked_fill(~inside, n), "amin")
+    return first.gather(-1, filled).masked_fill(~inside, -1)
+
+
+def _pieces(total: int, each: int, limit: int) -> list[slice]:
+    step = max(1, limit // max(each, 1))
+    return [slice(i, min(i + step, total)) for i in range(0, total, step)]
+
+
+@torch.inference_mode()
+def sample(
+    model: ClusterwiseModel,
+    nodes: Nodes,
+    mask: Tensor,
+    n_samples: int,
+    mode: str = "map",
+    generator: torch.Generator | None = None,
+    known: Tensor | None = None,
+    max_cells: int = _CELLS,
+) -> Tensor:
+    """Draw partitions.
+
+    Parameters
+    ----------
+    model : ClusterwiseModel
+        In evaluation mode.
+    nodes : Nodes
+        `model.encode(batch)`.
+    mask : Tensor of bool, shape (batch, n_max)
+        True where there is a node.
+    n_samples : int
+    mode : {"map", "posterior"}
+    generator : torch.Generator, optional
+        On the CPU.
+    known : Tensor of int64, shape (batch, n_max), optional
+        1 + the label of a node, 0 where it is not known. Known nodes are the anchors as long as there are some; nodes
+        of one known label are put together, those of different ones apart.
+    max_cells : int
+        Rows x nodes that are computed at once: bounds the memory.
+
+    Returns
+    -------
+    Tensor of int64, shape (batch, n_samples, n_max)
+        Number of the cluster in the order of taking; -1 where there is no node.
+    """
+    device = mask.device
+    B, N = mask.shape
+    owner = torch.arange(B, device=device).repeat_interleave(n_samples)
+    ranks = torch.full((B * n_samples, N), -1, dtype=torch.int64, device=device)
+    available = mask[owner]
+    label = None if known is None else known[owner]
+    graphs = mask.any(dim=1).nonzero().squeeze(1)
+    G = nodes.decoder.new_zeros(B * n_samples, model.encodings.dim)
+    step = 0
+    while True:
+        rows = available.any(dim=1).nonzero().squeeze(1)
+        if not len(rows):
+            return ranks.view(B, n_samples, N)
+        free = available[rows]
+        key = torch.rand(free.shape, generator=generator).to(device).masked_fill(~free, -1.0)
+        if label is not None:
+            key = key + ((label[rows] > 0) & free)
+        anchor = key.argmax(dim=1)
+        if step == 0:  # all threads of a graph look at the same nodes
+            owners, sets, before, anchors = graphs, mask[graphs], G[rows[::n_samples]], anchor.view(-1, n_samples)
+        else:
+            owners, sets, before, anchors = owner[rows], free, G[rows], anchor[:, None]
+        labels = None if known is None else known[owners]
+        width = int(free.sum(dim=1).max())
+        joined = torch.cat([
+            _joins(
+                model, nodes, owners[part], sets[part], anchors[part], before[part], mode, generator,
+                None if labels is None else labels[part],
+            )
+            for part in _pieces(len(sets), width * anchors.shape[1], max_cells)
+        ]).flatten(0, 1)  # fmt: skip
+        joined.scatter_(1, anchor[:, None], True)
+        ranks[rows] = torch.where(joined, step, ranks[rows])
+        available[rows] = free & ~joined
+        term = torch.cat([
+            model.cluster_terms(nodes, joined[part, None], owner[rows[part]])[:, 0]
+            for part in _pieces(len(rows), N, max_cells)
+        ])  # fmt: skip
+        G[rows] += term
+        step += 1
+
+
+def _joins(
+    model: ClusterwiseModel,
+    nodes: Nodes,
+    graph: Tensor,
+    free: Tensor,
+    anchor: Tensor,
+    G: Tensor,
+    mode: str,
+    generator: torch.Generator | None,
+    label: Tensor | None,
+) -> Tensor:
+    """Return which of the free nodes join each anchor, (rows, n_anchors, n_max), for anchors (rows, n_anchors)."""
+    sets = Sets.of(graph, free)
+    place = (sets.index[:, None] == anchor[..., None]) & sets.mask[:, None]
+    sets = sets.with_anchors(place.to(torch.uint8).argmax(dim=2))
+    _, D, U, G = model.contexts(nodes, sets, G)
+    mean, log_scale = model.prior(D, U, G)
+    z = mean[:, :, None]
+    if mode == "posterior":
+        z = z + log_scale.exp()[:, :, None] * torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z.device)
+    context = model.decoder.context(torch.cat([D, U, G], dim=-1))
+    logits = model.decoder(sets.gather(nodes.decoder), context, model.decoder.latent(z))[:, :, 0]
+    if mode == "posterior":
+        joins = torch.rand(logits.shape, generator=generator).to(logits.device) < torch.sigmoid(logits)
+    else:
+        joins = logits > 0
+    if label is not None:
+        own = label.gather(1, anchor)[..., None]
+        theirs = label.gather(1, sets.index)[:, None]
+        joins = torch.where((own > 0) & (theirs > 0), own == theirs, joins)
+    found = torch.zeros((*anchor.shape, free.shape[1]), dtype=torch.uint8, device=free.device)
+    index = sets.index[:, None].expand_as(joins)  # padding points to node 0
+    return found.scatter_add_(2, index, (joins & sets.mask[:, None]).to(torch.uint8)) > 0
+
+
+@torch.inference_mode()
+def log_probability(
+    model: ClusterwiseModel,
+    nodes: Nodes,
+    ranks: Tensor,
+    owner: Tensor | None = None,
+    n_anchors: int = 10,
+    n_z: int = 0,
+    generator: torch.Generator | None = None,
+    max_cells: int = _CELLS,
+) -> Tensor:
+    """Estimate log-probabilities of partitions by eq. (33).
+
+    Parameters
+    ----------
+    model : ClusterwiseModel
+    nodes : Nodes
+    ranks : Tensor of int64, shape (partitions, n_max)
+        Clusters numbered from 0 in the order of taking; -1 where there is no node.
+    owner : Tensor of int64, shape (partitions,), optional
+        Graph of each partition; the first by default.
+    n_anchors : int
+        T: anchors of each cluster at most.
+    n_z : int
+        M: samples of z for each anchor; 0 for the mean of z alone.
+    generator : torch.Generator, optional
+        On the CPU.
+    max_cells : int
+        Rows x anchors x samples x nodes that are computed at once.
+
+    Returns
+    -------
+    Tensor, shape (partitions,)
+    """
+    device = ranks.device
+    if owner is None:
+        owner = torch.zeros(len(ranks), dtype=torch.int64, device=device)
+    n_clusters = ranks.max(dim=1).values + 1
+    found = nodes.decoder.new_zeros(len(ranks))
+    for rows, sets, G in model.factors(nodes, ranks, n_clusters, owner, waste=0.5):
+        joined = (ranks[rows[:, 0]].gather(1, sets.index) == rows[:, 1, None]) & sets.mask
+        T = min(n_anchors, int(joined.sum(dim=1).max()))
+        for part in _pieces(len(rows), T * max(n_z, 1) * sets.index.shape[1], max_cells):
+            piece = Sets(sets.graph[part], sets.index[part], sets.mask[part], sets.anchor[part])
+            value = _factor(model, nodes, piece, joined[part], G[part], T, n_z, generator)
+            found.index_add_(0, rows[part, 0], value.to(found.dtype))
+    return found
+
+
+def _factor(
+    model: ClusterwiseModel,
+    nodes: Nodes,
+    sets: Sets,
+    joined: Tensor,
+    G: Tensor,
+    T: int,
+    n_z: int,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """Return log p(s_k | s_<k, x) of each row."""
+    size = joined.sum(dim=1)
+    key = torch.rand(joined.shape, generator=generator).to(joined.device).masked_fill(~joined, -1.0)
+    sets = sets.with_anchors(key.topk(T, dim=1).indices)
+    counted = torch.arange(T, device=size.device) < size[:, None]  # beyond a cluster's size, places are no members
+    candidates = sets.candidates()
+    _, D, U, G = model.contexts(nodes, sets, G)
+    mean, log_scale = model.prior(D, U, G)
+    z = mean[:, :, None]
+    if n_z:
+        noise = torch.randn((*mean.shape[:2], n_z, mean.shape[-1]), generator=generator, dtype=mean.dtype)
+        z = z + log_scale.exp()[:, :, None] * noise.to(mean.device)
+    context = model.decoder.context(torch.cat([D, U, G], dim=-1))
+    each = model.decoder.log_likelihood(
+        sets.gather(nodes.decoder), context, model.decoder.latent(z), joined[:, None] & candidates, candidates
+    )
+    each = each.masked_fill(~counted[..., None], -torch.inf)
+    number = counted.sum(dim=1) * each.shape[-1]
+    chance = torch.log(size.to(each.dtype) / sets.mask.sum(dim=1))
+    return chance + torch.logsumexp(each.flatten(1), dim=1) - torch.log(number.to(each.dtype))
+
+
+def draw(
+    model: ClusterwiseModel,
+    batch: Batch,
+    n_samples: int,
+    mode: str = "posterior",
+    generator: torch.Generator | None = None,
+    n_anchors: int = 10,
+    n_z: int = 0,
+    max_cells: int = _CELLS,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw partitions of one graph, with their log-probabilities.
+
+    Parameters
+    ----------
+    model : ClusterwiseModel
+        In evaluation mode.
+    batch : Batch
+        Of one graph; its `known` labels are respected, and shown to the encoder if it takes so many.
+    n_samples : int
+    mode : {"posterior", "map"}
+        With "posterior", some "map" samples follow the draws, as candidates for the most probable partition.
+    generator : torch.Generator, optional
+        On the CPU.
+    n_anchors, n_z
+        Of `log_probability`, which is computed once for partitions that are equal.
+    max_cells : int
+
+    Returns
+    -------
+    ranks : Tensor of int64, shape (n, n_nodes)
+        Numbers of clusters in the order of taking.
+    log_prob : Tensor of float, shape (n,)
+    drawn : Tensor of bool, shape (n,)
+        Which are draws from the posterior; all if the mode is "map".
+    """
+    with torch.inference_mode():
+        nodes = model.encode(batch)
+        ranks = sample(model, nodes, batch.mask, n_samples, mode, generator, batch.known, max_cells)[0]
+        drawn = torch.ones(len(ranks), dtype=torch.bool)
+        if mode == "posterior":
+            threads = min(n_samples, _MAP_THREADS)
+            more = sample(model, nodes, batch.mask, threads, "map", generator, batch.known, max_cells)[0]
+            ranks, drawn = torch.cat([ranks, more]), torch.cat([drawn, torch.zeros(threads, dtype=torch.bool)])
+        _, index = torch.unique(canonical(ranks), dim=0, return_inverse=True)
+        first = torch.full((int(index.max()) + 1,), len(ranks), device=ranks.device)
+        first.scatter_reduce_(0, index, torch.arange(len(ranks), device=ranks.device), "amin")
+        value = log_probability(
+            model, nodes, ranks[first], n_anchors=n_anchors, n_z=n_z, generator=generator, max_cells=max_cells
+        )
+        return ranks, value[index], drawn

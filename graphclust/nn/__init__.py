@@ -1,0 +1,1 @@
+"""Neural building blocks: tensors in, tensors out; no optimiser, no file, no choice of device."""

@@ -1,0 +1,218 @@
+r"""Attention blocks over sets: MAB, PMA, ISAB.
+
+Source: Pakman et al., Attentive Clustering Processes, section 2.4 (after Lee et al., Set Transformer, 2019). As in
+eq. (20), scores are divided by the square root of the whole dimension d, not of d / heads as in PyTorch's own
+attention; the feed-forward layer of eq. (23) is one linear layer and a ReLU, without normalisation.
+
+Sets come padded, with a mask that is True where there is an element. An empty set has the summary 0: with nothing to
+attend to, eq. (24) leaves the projected query alone.
+
+Exactly equal and cheaper forms are used where a set is read by few queries: with one query q a head, the score of
+element x is :math:`q^T W_k x = (W_k^T q)^T x`, and the weighted sum of values is the value of the weighted sum,
+:math:`\sum_i \alpha_i W_v x_i = W_v \sum_i \alpha_i x_i`, so that no element is projected (`PMA`); attention to a set of
+one element is that element's value (`OneKeyMAB`); and what depends on an element alone is computed once, however many
+subsets it is part of (`ISAB.project`).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["ISAB", "MAB", "PMA", "OneKeyMAB", "attend", "masked_softmax"]
+
+
+def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
+    """Softmax over the last axis, of the places where `mask` is True; all 0 where there is none.
+
+    Examples
+    --------
+    >>> masked_softmax(torch.zeros(2, 3), torch.tensor([[True, True, False], [False, False, False]])).tolist()
+    [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]]
+    """
+    lowest = torch.finfo(scores.dtype).min
+    return torch.softmax(scores.masked_fill(~mask, lowest), dim=-1).masked_fill(~mask, 0.0)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, n_heads: int, mask: Tensor | None = None) -> Tensor:
+    """Multi-head attention of projected vectors, eqs. (20) to (22).
+
+    Parameters
+    ----------
+    query : Tensor, shape (batch, n, d)
+    key, value : Tensor, shape (batch, m, d)
+    n_heads : int
+        Divides d.
+    mask : Tensor of bool, shape (batch, m), optional
+        Elements that count.
+
+    Returns
+    -------
+    Tensor, shape (batch, n, d)
+        0 where no element counts.
+    """
+    d = query.shape[-1]
+    q, k, v = (t.unflatten(-1, (n_heads, -1)).transpose(-3, -2) for t in (query, key, value))  # (batch, h, n | m, d/h)
+    some = None
+    if mask is not None:
+        some = mask.any(dim=-1)
+        mask = (mask | ~some[..., None])[:, None, None, :]
+    out = dot_product(q, k, v, mask, d**-0.5)
+    out = out.transpose(-3, -2).flatten(-2)
+    return out if some is None else out.masked_fill(~some[:, None, None], 0.0)
+
+
+def dot_product(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """Return softmax(q k^T scale) v over the last two axes; torch's own function where that is faster.
+
+    On a CPU its backward pass is slower than that of the plain products, for sets of some hundred elements.
+    """
+    if q.device.type == "cpu" and torch.is_grad_enabled():
+        scores = (q * scale) @ k.transpose(-1, -2)
+        weights = torch.softmax(scores, dim=-1) if mask is None else masked_softmax(scores, mask)
+        return weights.to(v.dtype) @ v
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
+
+
+class MAB(nn.Module):
+    """Multihead attention block, eqs. (23) and (24): x attends to y.
+
+    Parameters
+    ----------
+    dim_x, dim_y : int
+        Features of the elements of x and of y.
+    dim : int
+        Features of the result.
+    n_heads : int
+        Divides dim.
+    """
+
+    def __init__(self, dim_x: int, dim_y: int, dim: int, n_heads: int) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.query = nn.Linear(dim_x, dim)
+        self.key = nn.Linear(dim_y, dim, bias=False)  # a bias would move all scores of a query alike
+        self.value = nn.Linear(dim_y, dim)
+        self.ff = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return shape (batch, n, dim) for x (batch, n, dim_x), y (batch, m, dim_y), mask of y (batch, m)."""
+        return self.attend(self.query(x), self.key(y), self.value(y), mask)
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Do the same for what is projected already."""
+        return self.feed_forward(query + attend(query, key, value, self.n_heads, mask))
+
+    def feed_forward(self, h: Tensor) -> Tensor:
+        """Eq. (23)."""
+        return h + F.relu(self.ff(h))
+
+
+class OneKeyMAB(nn.Module):
+    """Multihead attention block whose second set has one element: attention to it is its value, whatever the scores.
+
+    Parameters
+    ----------
+    dim_x, dim_y, dim : int
+        As in `MAB`.
+    """
+
+    def __init__(self, dim_x: int, dim_y: int, dim: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(dim_x, dim)
+        self.value = nn.Linear(dim_y, dim)
+        self.ff = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Let every x attend to one y at a time.
+
+        Parameters
+        ----------
+        x : Tensor, shape (batch, n, dim_x)
+        y : Tensor, shape (batch, t, dim_y)
+
+        Returns
+        -------
+        Tensor, shape (batch, t, n, dim)
+            `MAB.forward(x, y[:, i : i + 1])` for each i.
+        """
+        query, value = self.query(x), self.value(y)
+        hidden = F.linear(query, self.ff.weight)[:, None] + self.ff(value)[:, :, None]
+        return query[:, None] + value[:, :, None] + F.relu(hidden)
+
+
+class PMA(nn.Module):
+    """Pooling by multihead attention with one seed: a vector for each subset of a set.
+
+    Parameters
+    ----------
+    dim_x : int
+    dim : int
+    n_heads : int
+    """
+
+    def __init__(self, dim_x: int, dim: int, n_heads: int) -> None:
+        super().__init__()
+        self.seed = nn.Parameter(torch.empty(1, dim))
+        nn.init.xavier_uniform_(self.seed)
+        self.block = MAB(dim, dim_x, dim, n_heads)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Summarise subsets.
+
+        Parameters
+        ----------
+        x : Tensor, shape (batch, n, dim_x)
+        mask : Tensor of bool, shape (batch, t, n)
+            Members of each of t subsets.
+
+        Returns
+        -------
+        Tensor, shape (batch, t, dim)
+            `MAB(seed, members)` of each.
+        """
+        block, h = self.block, self.block.n_heads
+        query = block.query(self.seed)  # (1, d)
+        d = query.shape[-1]
+        by_head = block.key.weight.view(h, d // h, -1)  # (h, d/h, dim_x)
+        folded = torch.einsum("he,hex->hx", query.view(h, d // h), by_head) * d**-0.5
+        scores = (x @ folded.T).transpose(1, 2)  # (batch, h, n)
+        weights = masked_softmax(scores[:, None], mask[:, :, None])  # (batch, t, h, n)
+        pooled = torch.matmul(weights.flatten(1, 2), x.to(weights.dtype)).unflatten(1, (-1, h))  # (batch, t, h, dim_x)
+        value = torch.einsum("bthx,hex->bthe", pooled, block.value.weight.view(h, d // h, -1)).flatten(2)
+        value = value + block.value.bias * mask.any(dim=-1, keepdim=True)
+        return block.feed_forward(query + value)
+
+
+class ISAB(nn.Module):
+    """Induced self-attention block, eq. (25), on subsets of a set.
+
+    Parameters
+    ----------
+    dim_x, dim : int
+    n_heads : int
+    n_inducing : int
+    """
+
+    def __init__(self, dim_x: int, dim: int, n_heads: int, n_inducing: int) -> None:
+        super().__init__()
+        self.inducing = nn.Parameter(torch.empty(n_inducing, dim))
+        nn.init.xavier_uniform_(self.inducing)
+        self.gather = MAB(dim, dim_x, dim, n_heads)
+        self.spread = MAB(dim_x, dim, dim, n_heads)
+
+    def project(self, x: Tensor) -> Tensor:
+        """Return all that depends on an element alone: (..., 3 dim) of (..., dim_x)."""
+        return torch.cat([self.gather.key(x), self.gather.value(x), self.spread.query(x)], dim=-1)
+
+    def subsets(self, projected: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return shape (batch, n, dim), for the projections (batch, n, 3 dim) and the mask (batch, n) of each subset."""
+        key, value, query = projected.chunk(3, dim=-1)
+        seeds = self.gather.query(self.inducing).expand(len(projected), -1, -1)
+        summary = self.gather.attend(seeds, key, value, mask)
+        return self.spread.attend(query, self.spread.key(summary), self.spread.value(summary))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return shape (batch, n, dim), for x (batch, n, dim_x) and the mask (batch, n) of its elements."""
+        return self.subsets(self.project(x), mask)

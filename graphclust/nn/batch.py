@@ -1,0 +1,103 @@
+"""Graphs or point sets of several sizes as one padded batch of tensors: what encoders and models take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Batch", "Packing"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded graphs.
+
+    Attributes
+    ----------
+    x : Tensor, shape (batch, n_max, n_features)
+        Input features; 0 beyond a graph's nodes.
+    mask : Tensor of bool, shape (batch, n_max)
+        Which places hold a node.
+    adjacency : Tensor of bool or float, shape (batch, n_max, n_max), or None
+        Symmetric, without self-loops; None for points without a graph.
+    labels : Tensor of int64, shape (batch, n_max), or None
+        Clusters; -1 beyond a graph's nodes.
+    known : Tensor of int64, shape (batch, n_max), or None
+        1 + the label where it is given to the model (semi-supervised, section B.3), 0 where it is not.
+    """
+
+    x: Tensor
+    mask: Tensor
+    adjacency: Tensor | None = None
+    labels: Tensor | None = None
+    known: Tensor | None = None
+
+    @classmethod
+    def of(
+        cls,
+        features: NDArray[Any],
+        n_nodes: NDArray[Any],
+        adjacency: NDArray[Any] | None = None,
+        labels: NDArray[Any] | None = None,
+    ) -> Self:
+        """Build from arrays: features (batch, n_max, n_features), n_nodes (batch,), adjacency, labels."""
+        x = torch.as_tensor(features, dtype=torch.get_default_dtype())
+        mask = torch.arange(x.shape[1]) < torch.as_tensor(n_nodes)[:, None]
+        return cls(
+            x,
+            mask,
+            None if adjacency is None else torch.as_tensor(adjacency),
+            None if labels is None else torch.as_tensor(labels, dtype=torch.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.mask)
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move all tensors as `Tensor.to` does; a dtype concerns the features only."""
+        x = self.x.to(*args, **kwargs)
+        others = {
+            field.name: None if (value := getattr(self, field.name)) is None else value.to(x.device)
+            for field in fields(self)
+            if field.name != "x"
+        }
+        return replace(self, x=x, **others)
+
+
+class Packing:
+    """Nodes of a padded batch without the padding, and back: what is done node by node is done for true nodes only.
+
+    Parameters
+    ----------
+    mask : Tensor of bool, shape (batch, n_max)
+
+    Examples
+    --------
+    >>> packing = Packing(torch.tensor([[True, True], [True, False]]))
+    >>> packing.pack(torch.tensor([[[1.0], [2.0]], [[3.0], [9.0]]])).squeeze(1).tolist()
+    [1.0, 2.0, 3.0]
+    >>> packing.unpack(torch.tensor([[1.0], [2.0], [3.0]])).squeeze(2).tolist()
+    [[1.0, 2.0], [3.0, 0.0]]
+    """
+
+    def __init__(self, mask: Tensor) -> None:
+        self.shape = mask.shape
+        self.places = mask.flatten().nonzero().squeeze(1)
+        self.full = len(self.places) == mask.numel()
+
+    def pack(self, x: Tensor) -> Tensor:
+        """From (batch, n_max, d) to (n_nodes, d)."""
+        flat = x.flatten(0, 1)
+        return flat if self.full else flat.index_select(0, self.places)
+
+    def unpack(self, y: Tensor) -> Tensor:
+        """From (n_nodes, d) to (batch, n_max, d), 0 where there is no node."""
+        if not self.full:
+            y = y.new_zeros(self.shape.numel(), y.shape[-1]).index_copy(0, self.places, y)
+        return y.unflatten(0, self.shape)

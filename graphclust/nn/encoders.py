@@ -1,0 +1,252 @@
+r"""Encoders: from a batch of graphs (or of points) to a vector for each node.
+
+`GraphSAGE` and `GatedGCN` are those of Pakman et al., Attentive Clustering Processes, section B.1 (eqs. 57 and 58-60).
+torch_geometric's `ResGatedGraphConv` has neither the normalising sum of eq. (59) nor the edge states of eq. (60), and
+small dense graphs are multiplied faster as padded matrices than scattered edge by edge.
+
+`GraphTransformer` is graphclust's own. The block of a node shows in the profile of its connections, so two fixed
+operators and a learned one move the vectors of the nodes in every layer: the mean over neighbours, the mean over nodes
+of a similar profile, :math:`P_{ij} \propto \exp(\tau_h \, \mathrm{corr}(A_i, A_j))` with a temperature a head, and
+content-based attention. All three are products of dense n x n matrices with n x d: far cheaper than a state an edge.
+
+Batch normalisation counts true nodes only, and in evaluation uses running averages: a graph's encoding does not depend
+on its companions in the batch.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphclust.nn.attention import dot_product
+from graphclust.nn.batch import Batch, Packing
+from graphclust.nn.mlp import MLP, PReLU
+
+__all__ = ["ENCODERS", "GatedGCN", "GraphSAGE", "GraphTransformer", "PointEncoder"]
+
+
+class Input(nn.Module):
+    """First layer of every encoder: input features, and an embedding of the known label added (section B.3).
+
+    Parameters
+    ----------
+    n_features, dim : int
+    n_labels : int
+        Labels that can be known; 0 where the model takes none.
+    """
+
+    def __init__(self, n_features: int, dim: int, n_labels: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(n_features, dim)
+        self.label = nn.Embedding(n_labels + 1, dim, padding_idx=0) if n_labels else None
+
+    def forward(self, x: Tensor, known: Tensor | None) -> Tensor:
+        """Return shape (batch, n, dim)."""
+        h: Tensor = self.linear(x)
+        if self.label is None or known is None:
+            return h
+        return h + self.label(known.masked_fill(known >= self.label.num_embeddings, 0))
+
+
+class Norm(nn.BatchNorm1d):
+    """Batch normalisation that lets a single row pass in training, which has no variance."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise x of shape (n, d)."""
+        return super().forward(x) if len(x) > 1 or not self.training else x * self.weight + self.bias
+
+
+def _adjacency(batch: Batch) -> Tensor:
+    if batch.adjacency is None:
+        raise ValueError("this encoder needs the adjacency")
+    return batch.adjacency
+
+
+def _mean_operator(adjacency: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return rows of 1 / degree at the neighbours, 0 for an isolated node."""
+    matrix = adjacency.to(dtype)
+    return matrix / matrix.sum(dim=-1, keepdim=True).clamp_min(1.0)
+
+
+class GraphSAGE(nn.Module):
+    """Mean aggregator with batch normalisation, eq. (57).
+
+    Parameters
+    ----------
+    n_features : int
+    dim : int
+        Features of every layer and of the result.
+    n_layers : int
+    n_labels : int
+        See `Input`.
+    residual : bool
+        Whether each layer adds to its input; not in eq. (57), and needed by deep ones.
+    """
+
+    def __init__(
+        self, n_features: int, dim: int, n_layers: int = 4, n_labels: int = 0, *, residual: bool = False
+    ) -> None:
+        super().__init__()
+        self.residual = residual
+        self.input = Input(n_features, dim, n_labels)
+        self.own = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n_layers))
+        self.neighbours = nn.ModuleList(nn.Linear(dim, dim, bias=False) for _ in range(n_layers))
+        self.norms = nn.ModuleList(Norm(dim) for _ in range(n_layers))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return shape (batch, n, dim)."""
+        packing = Packing(batch.mask)
+        h = packing.pack(self.input(batch.x, batch.known))
+        mean = _mean_operator(_adjacency(batch), h.dtype)
+        for own, neighbours, norm in zip(self.own, self.neighbours, self.norms, strict=True):
+            around = packing.pack(mean @ packing.unpack(neighbours(h)))
+            new = F.relu(norm(own(h) + around))
+            h = h + new if self.residual else new
+        return packing.unpack(h)
+
+
+class GatedGCN(nn.Module):
+    """Anisotropic graph convolution with edge gates, eqs. (58) to (60).
+
+    Parameters
+    ----------
+    n_features, dim, n_layers, n_labels : int
+        As in `GraphSAGE`.
+    """
+
+    def __init__(self, n_features: int, dim: int, n_layers: int = 4, n_labels: int = 0) -> None:
+        super().__init__()
+        self.input = Input(n_features, dim, n_labels)
+        self.node = nn.ModuleList(nn.Linear(dim, 4 * dim) for _ in range(n_layers))  # U, V, A, B of eqs. (58), (60)
+        self.edge = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n_layers))  # C
+        self.node_norms = nn.ModuleList(Norm(dim) for _ in range(n_layers))
+        self.edge_norms = nn.ModuleList(nn.BatchNorm1d(dim) for _ in range(n_layers))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return shape (batch, n, dim)."""
+        packing = Packing(batch.mask)
+        number = torch.zeros(batch.mask.shape, dtype=torch.int64, device=batch.mask.device)
+        number.view(-1)[packing.places] = torch.arange(len(packing.places), device=number.device)
+        graph, target, source = _adjacency(batch).nonzero(as_tuple=True)  # sorted by target
+        target, source = number[graph, target], number[graph, source]
+        h = packing.pack(self.input(batch.x, batch.known))
+        counts = torch.bincount(target, minlength=len(h))
+        state = torch.ones(1, 1, dtype=h.dtype, device=h.device)  # of every edge, before the first layer
+        for node, edge, node_norm, edge_norm in zip(
+            self.node, self.edge, self.node_norms, self.edge_norms, strict=True
+        ):
+            own, value, at_target, at_source = node(h).chunk(4, dim=-1)
+            moved = edge(state.expand(-1, h.shape[-1]))  # eq. (60): one row serves all edges of the first layer
+            moved = at_target.index_select(0, target) + at_source.index_select(0, source) + moved
+            state = state + F.relu(edge_norm(moved))
+            gate = torch.sigmoid(state)
+            total = _segment_sum(gate, counts)
+            gathered = _segment_sum(gate * value.index_select(0, source), counts)
+            new = own + gathered / (total + 1e-6)  # eqs. (58), (59): the sum does not depend on j
+            h = h + F.relu(node_norm(new))
+        return packing.unpack(h)
+
+
+def _segment_sum(values: Tensor, counts: Tensor) -> Tensor:
+    """Sum consecutive rows: counts[i] of them into row i."""
+    return torch.segment_reduce(values, "sum", lengths=counts, axis=0, unsafe=True, initial=0)
+
+
+class GraphTransformer(nn.Module):
+    """Attention, means over neighbours and over nodes of similar profile; see the module's docstring.
+
+    Parameters
+    ----------
+    n_features, dim, n_layers, n_labels : int
+        As in `GraphSAGE`.
+    n_heads : int
+        Of the attention, and temperatures of the profiles' similarity; divides dim.
+    """
+
+    def __init__(self, n_features: int, dim: int, n_layers: int = 6, n_labels: int = 0, n_heads: int = 4) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.input = Input(n_features + 3, dim, n_labels)
+        self.log_temperature = nn.Parameter(torch.linspace(1.0, 4.0, n_heads))
+        self.layers = nn.ModuleList(_Layer(dim, n_heads) for _ in range(n_layers))
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return shape (batch, n, dim)."""
+        mask = batch.mask
+        adjacency = _adjacency(batch).to(batch.x.dtype)
+        n = mask.sum(dim=1).to(adjacency.dtype)[:, None]
+        degree = adjacency.sum(dim=-1)
+        density = degree / (n - 1).clamp_min(1.0)
+        mean = adjacency / degree.clamp_min(1.0)[..., None]
+        correlation = _profile_correlation(adjacency, mask, n)
+        of_neighbours = (mean @ degree[..., None]).squeeze(-1) / n
+        x = torch.cat([batch.x, torch.stack([density, torch.log1p(degree), of_neighbours], dim=-1)], dim=-1)
+        logits = correlation[:, None] * self.log_temperature.exp()[:, None, None]  # (batch, h, n, n)
+        logits = logits.masked_fill(~mask[:, None, None, :], torch.finfo(logits.dtype).min)
+        similar = torch.softmax(logits, dim=-1)
+        h = self.input(x, batch.known)
+        for layer in self.layers:
+            h = layer(h, mean, similar, mask)
+        return self.norm(h).masked_fill(~mask[..., None], 0.0)
+
+
+def _profile_correlation(adjacency: Tensor, mask: Tensor, n: Tensor) -> Tensor:
+    """Correlation of the rows of the adjacency, in [-1, 1]; 0 for rows without variance and beyond a graph's nodes.
+
+    The two entries that concern the pair itself, of which one is always 0, are left in: an error of order 1 / n.
+    """
+    share = adjacency.sum(dim=-1) / n.clamp_min(1.0)
+    covariance = adjacency @ adjacency.transpose(1, 2) / n.clamp_min(1.0)[..., None] - share[:, :, None] * share[:, None]
+    scale = (share * (1 - share)).clamp_min(1e-6).rsqrt() * mask
+    return covariance * scale[:, :, None] * scale[:, None]
+
+
+class _Layer(nn.Module):
+    def __init__(self, dim: int, n_heads: int) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.before = nn.LayerNorm(dim)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.mixed = nn.Linear(4 * dim, dim)
+        self.between = nn.LayerNorm(dim)
+        self.ff = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+
+    def forward(self, h: Tensor, mean: Tensor, similar: Tensor, mask: Tensor) -> Tensor:
+        x = self.before(h)
+        q, k, v = (t.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for t in self.qkv(x).chunk(3, dim=-1))
+        keys = None if bool(mask.all()) else mask[:, None, None, :]
+        attended = dot_product(q, k, v, keys, q.shape[-1] ** -0.5).transpose(1, 2).flatten(-2)
+        heads = x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)  # (batch, h, n, d/h)
+        alike = (similar.to(x.dtype) @ heads).transpose(1, 2).flatten(-2)
+        h = h + self.mixed(torch.cat([attended, mean.to(x.dtype) @ x, alike, x], dim=-1))
+        return h + self.ff(self.between(h))
+
+
+class PointEncoder(nn.Module):
+    """MLP for vectors without a graph, as Gaussian mixtures.
+
+    Parameters
+    ----------
+    n_features, dim, n_layers, n_labels : int
+        As in `GraphSAGE`.
+    """
+
+    def __init__(self, n_features: int, dim: int, n_layers: int = 4, n_labels: int = 0) -> None:
+        super().__init__()
+        self.input = Input(n_features, dim, n_labels)
+        self.mlp = nn.Sequential(PReLU(), MLP([dim] * n_layers))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return shape (batch, n, dim)."""
+        h: Tensor = self.mlp(self.input(batch.x, batch.known))
+        return h.masked_fill(~batch.mask[..., None], 0.0)
+
+
+ENCODERS = {
+    "graphsage": GraphSAGE,
+    "gated-gcn": GatedGCN,
+    "graph-transformer": GraphTransformer,
+    "points": PointEncoder,
+}

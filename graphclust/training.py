@@ -1,0 +1,441 @@
+"""The optimiser loop: the only one. Resumes where it stopped, writes its log and its state as it goes.
+
+A model comes in as a module and a function that gives the loss of a step; what is learned goes out as the module's
+weights, or as their moving average. Steps are numbered, and data and noise of a step are drawn from its number, so that
+a run that was stopped and resumed is the run that was not.
+
+Devices, precision and several processes are Fabric's (`Machine`); each process takes its share of the steps' batches.
+Fabric prepares the module, but does not wrap it: its wrapper would turn every input into bfloat16, degrees of nodes
+included, and takes no frozen dataclasses. Autocast alone converts where it is safe.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from graphclust.errors import DataError, UsageError, unknown
+from graphclust.io.files import replacing
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+__all__ = ["LoopSettings", "Machine", "Trainer", "device_named", "keep_memory", "read_note"]
+
+_PATIENCE = 20  # steps in a row without a finite gradient before a run is given up
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How to optimise.
+
+    Attributes
+    ----------
+    steps : int
+    learning_rate : float
+        The highest.
+    weight_decay : float
+        Of Adam: L2, as the papers have it.
+    warmup : int
+        Steps of linear growth of the learning rate.
+    schedule : {"constant", "cosine", "linear"}
+        What follows: to 0 at the last step but for "constant".
+    clip : float
+        Largest norm of the gradient; 0 for none.
+    average : float
+        Decay of the moving average of the weights, a step; 0 for none.
+    """
+
+    steps: int
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.0
+    warmup: int = 0
+    schedule: str = "constant"
+    clip: float = 0.0
+    average: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise UsageError(f"steps is a positive integer, not {self.steps!r}")
+        if not 0 < self.learning_rate < math.inf:
+            raise UsageError(f"the learning rate is a positive number, not {self.learning_rate!r}")
+        for name in ("weight_decay", "warmup", "clip"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UsageError(f"{name} is 0 or positive, not {getattr(self, name)!r}")
+        if not 0 <= self.average < 1:
+            raise UsageError(f"the decay of the moving average lies in [0, 1), not {self.average!r}")
+        if self.schedule not in ("constant", "cosine", "linear"):
+            raise unknown("schedule", self.schedule, ("constant", "cosine", "linear"))
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step.
+
+        Examples
+        --------
+        >>> settings = LoopSettings(steps=10, learning_rate=1.0, warmup=2, schedule="linear")
+        >>> [settings.rate(step) for step in (0, 1, 6, 10)]
+        [0.5, 1.0, 0.5, 0.0]
+        """
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        done = (step - self.warmup) / max(self.steps - self.warmup, 1)
+        if self.schedule == "cosine":
+            return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+        return self.learning_rate * (1.0 if self.schedule == "constant" else max(1 - done, 0.0))
+
+
+def device_named(name: str) -> torch.device:
+    """Return a device: "auto" is the GPU where there is one.
+
+    Raises
+    ------
+    UsageError
+        No such device here.
+
+    Examples
+    --------
+    >>> device_named("cpu")
+    device(type='cpu')
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"device is auto, cpu or cuda, not {name!r}")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("there is no CUDA device here: --device cpu, or auto")
+    return device
+
+
+def keep_memory() -> None:
+    """Let the C library keep the memory of freed tensors for the next step, where it is glibc.
+
+    By default tensors of some megabytes are given back to the system and cost as many page faults when they come again:
+    a tenth of the time of a training step.
+    """
+    import ctypes
+
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        mmap_threshold, trim_threshold = -3, -1
+        libc.mallopt(mmap_threshold, 1 << 30)
+        libc.mallopt(trim_threshold, (1 << 31) - 1)
+    except (OSError, AttributeError):
+        return
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What to compute on.
+
+    Attributes
+    ----------
+    device : str
+        auto, cpu or cuda.
+    precision : {"32", "bf16"}
+        "bf16" is autocast: weights and sums stay in 32 bits.
+    processes : int
+        On one machine, each with its share of every batch (and with a GPU of its own). All but the first are this
+        program started once more with the same arguments.
+    workers : int
+        Processes that make batches ahead, for each of the `processes`; 0 for none.
+
+    Raises
+    ------
+    UsageError
+        A precision that is none of these, or numbers that are negative.
+
+    Examples
+    --------
+    >>> Machine(device="cpu").fabric() is None
+    True
+    """
+
+    device: str = "auto"
+    precision: str = "32"
+    processes: int = 1
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("32", "bf16"):
+            raise UsageError(f"precision is 32 or bf16, not {self.precision!r}")
+        if self.processes < 1 or self.workers < 0:
+            raise UsageError("processes are at least 1, workers at least 0")
+
+    def fabric(self) -> Fabric | None:
+        """Start the processes; None where plain torch does all: one process on the CPU in 32 bits.
+
+        lightning is imported only where it is needed: that takes seconds.
+
+        Raises
+        ------
+        UsageError
+            There is no such device, or there are fewer of them than processes.
+        """
+        device = device_named(self.device)
+        if device.type == "cuda" and self.processes > torch.cuda.device_count():
+            raise UsageError(f"{self.processes} processes need as many GPUs; there are {torch.cuda.device_count()}")
+        if device.type == "cpu" and self.processes == 1 and self.precision == "32":
+            return None
+        from lightning.fabric import Fabric
+
+        for name in ("lightning.fabric", "lightning.pytorch"):  # they announce every process on stderr
+            logging.getLogger(name).setLevel(logging.WARNING)
+        fabric = Fabric(
+            accelerator=device.type,
+            devices=self.processes if device.index is None or self.processes > 1 else [device.index],
+            # some parameters never have a gradient: the bias of keys shifts all logits of a softmax alike
+            strategy="ddp_find_unused_parameters_true" if self.processes > 1 else "auto",
+            precision="32-true" if self.precision == "32" else "bf16-mixed",
+        )
+        fabric.launch()
+        return fabric
+
+
+class Trainer:
+    """Optimise a module.
+
+    Parameters
+    ----------
+    module : Module
+        With several processes, the same in each.
+    settings : LoopSettings
+    fabric : Fabric, optional
+        Launched (`Machine.fabric`); the CPU in one process by default. Its processes average their gradients and their
+        records. Batch normalisation sees a process's own share of the batch, and what is kept are the running
+        averages of the first process.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    seconds : float
+        Time that they took, over all runs.
+    plain : Module
+        The module itself.
+
+    Examples
+    --------
+    >>> module = nn.Linear(1, 1)
+    >>> trainer = Trainer(module, LoopSettings(steps=100, learning_rate=0.1))
+    >>> x = torch.linspace(0, 1, 8)[:, None]
+    >>> records = list(trainer.run(lambda module, step: ((module(x) - 3 * x).square().mean(), {})))
+    >>> records[-1]["step"], records[-1]["loss"] < 0.05
+    (100, True)
+    """
+
+    def __init__(self, module: nn.Module, settings: LoopSettings, fabric: Fabric | None = None) -> None:
+        self.settings = settings
+        self.fabric = fabric
+        self.step = 0
+        self.seconds = 0.0
+        self.plain = self.module = module
+        if fabric is not None:
+            self.module = fabric.strategy.setup_module(module.to(fabric.device))
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(
+            module.parameters(), lr=settings.rate(0), weight_decay=settings.weight_decay
+        )
+        self.average: dict[str, Tensor] = (
+            {k: v.detach().clone() for k, v in self.plain.state_dict().items()} if settings.average else {}
+        )
+        self._wasted = 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the batches belong."""
+        return torch.device("cpu") if self.fabric is None else self.fabric.device
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """Number of this process, and of all."""
+        return (0, 1) if self.fabric is None else (self.fabric.global_rank, self.fabric.world_size)
+
+    def run(
+        self,
+        loss: Callable[[nn.Module, int], tuple[Tensor, dict[str, float]]],
+        until: int | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the record of each step: step, loss, learning rate, seconds so far, and what `loss` gave with it.
+
+        A step whose gradient is not finite changes nothing; its `norm` tells.
+
+        Parameters
+        ----------
+        loss : callable
+            Module and number of the step -> loss to minimise, values to record. With several processes each gives its
+            own; what counts is the mean.
+        until : int, optional
+            Step to stop before; all by default.
+        stop : callable, optional
+            Asked after each step whether it shall be the last; one process that says so stops them all.
+
+        Raises
+        ------
+        DataError
+            Many gradients in a row are not finite.
+        """
+        last = self.settings.steps if until is None else min(until, self.settings.steps)
+        stopping = False
+        while self.step < last and not stopping:
+            start = time.perf_counter()
+            rate = self.settings.rate(self.step)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.module.train()
+            with nullcontext() if self.fabric is None else self.fabric.autocast():
+                value, extra = loss(self.module, self.step)
+            self.optimizer.zero_grad()
+            norm = self._backward(value)
+            if math.isfinite(norm):
+                self.optimizer.step()
+            self._wasted = 0 if math.isfinite(norm) else self._wasted + 1
+            if self._wasted == _PATIENCE:
+                raise DataError(
+                    f"the gradient was not finite in {_PATIENCE} steps in a row, up to step {self.step + 1}: "
+                    "a lower learning rate, a longer warm-up or clipping may help"
+                )
+            self._average()
+            self.step += 1
+            asked = float(stop is not None and stop())
+            shared = self._mean({"loss": float(value.detach()), **extra, "stop": asked})
+            stopping = shared.pop("stop") > 0
+            self.seconds += time.perf_counter() - start
+            yield {"step": self.step, "rate": rate, "norm": norm, "seconds": self.seconds, **shared}
+
+    def _backward(self, value: Tensor) -> float:
+        """Compute the gradients, clip them, and return the norm that they had."""
+        limit = self.settings.clip or math.inf
+        if self.fabric is None:
+            value.backward()  # type: ignore[no-untyped-call]
+            return float(nn.utils.clip_grad_norm_(self.plain.parameters(), limit))
+        self.fabric.backward(value)
+        norm = self.fabric.clip_gradients(self.module, self.optimizer, max_norm=limit, error_if_nonfinite=False)
+        return math.nan if norm is None else float(norm)
+
+    def _mean(self, values: dict[str, float]) -> dict[str, float]:
+        """Average over the processes."""
+        if self.fabric is None or self.fabric.world_size == 1:
+            return values
+        own = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
+        return dict(zip(values, self.fabric.all_reduce(own, reduce_op="mean").tolist(), strict=True))  # type: ignore[union-attr]
+
+    def largest(self, values: list[int]) -> list[int]:
+        """Return the largest of each value over the processes, which all have to ask."""
+        if self.fabric is None or self.fabric.world_size == 1:
+            return values
+        own = torch.tensor(values, device=self.device)
+        found: list[int] = self.fabric.all_reduce(own, reduce_op="max").tolist()  # type: ignore[union-attr]
+        return found
+
+    def _average(self) -> None:
+        decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
+        for name, value in self.plain.state_dict().items() if self.average else ():
+            kept = self.average[name]
+            if value.dtype.is_floating_point:
+                kept.lerp_(value.detach(), 1 - decay)
+            else:
+                kept.copy_(value)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the weights to keep: the moving average where there is one."""
+        return dict(self.average or self.plain.state_dict())
+
+    @contextmanager
+    def averaged(self) -> Iterator[nn.Module]:
+        """Give the module with the weights to keep, in evaluation mode, for as long as the context lasts."""
+        own = {k: v.detach().clone() for k, v in self.plain.state_dict().items()}
+        self.plain.load_state_dict(self.weights())
+        self.plain.eval()
+        try:
+            yield self.plain
+        finally:
+            self.plain.load_state_dict(own)
+            self.plain.train()
+
+    # ------------------------------------------------------------------ state
+
+    def save(self, path: str | os.PathLike[str], note: dict[str, Any]) -> None:
+        """Write all that `load` needs; `note` is kept beside it as JSON. Only the first process writes.
+
+        Raises
+        ------
+        DataError
+            The file cannot be written.
+        """
+        from safetensors.torch import save
+
+        if self.share[0]:
+            return
+        tensors = {f"model.{k}": v for k, v in self.plain.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.items()}
+        for name, parameter in self.plain.named_parameters():
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"optimizer.{key}.{name}"] = torch.as_tensor(value)
+        header = {"step": self.step, "seconds": self.seconds, "settings": asdict(self.settings), **note}
+        data = save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, {"state": json.dumps(header)})
+        with replacing(Path(path)) as file:
+            file.write(data)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Go on from a state.
+
+        Raises
+        ------
+        DataError
+            The file is no state of such a module.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        header = read_note(path)
+        try:
+            with safe_open(os.fspath(path), framework="pt") as file:
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  no mapping
+            self.plain.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
+            for name, kept in self.average.items():
+                kept.copy_(tensors.get(f"average.{name}", tensors[f"model.{name}"]))
+        except (SafetensorError, OSError) as error:
+            raise DataError(f"no state of a training run ({error})", path) from error
+        except RuntimeError as error:
+            raise DataError("the state of another model", path) from error
+        for name, parameter in self.plain.named_parameters():
+            state = {}
+            for key in ("step", "exp_avg", "exp_avg_sq"):
+                if f"optimizer.{key}.{name}" in tensors:
+                    value = tensors[f"optimizer.{key}.{name}"]
+                    state[key] = value if key == "step" else value.to(parameter.device)
+            if state:
+                self.optimizer.state[parameter] = state
+        self.step, self.seconds = header["step"], header["seconds"]
+
+
+def read_note(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what was noted with a state: step, seconds, settings (of the loop), and the note that `save` was given.
+
+    Raises
+    ------
+    DataError
+        The file is no state.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(os.fspath(path), framework="pt") as file:
+            header = json.loads((file.metadata() or {})["state"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise DataError("no state of a training run", path) from error
+    return dict(header)

@@ -1,0 +1,101 @@
+"""Checkpoints: what goes in comes out, and nothing but weights and words is read."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save
+
+import graphclust as gc
+from graphclust.checkpoint import SHIPPED, CheckpointInfo, load_checkpoint, read_info, save_checkpoint, shipped
+from graphclust.models.build import ModelConfig, build
+
+CONFIG = ModelConfig(dim=8, dim_z=4, n_heads=2, n_inducing=2, n_layers=1, n_features=3)
+INFO = CheckpointInfo(CONFIG.to_dict(), {"family": "general-sbm"}, (50, 300), (1, 12), 7, 112, {"ami": 0.5}, {}, "train")
+
+
+@pytest.fixture
+def written(tmp_path):
+    torch.manual_seed(0)
+    model = build(CONFIG)
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, model.state_dict(), INFO)
+    return path, model
+
+
+def test_round_trip(written):
+    path, model = written
+    again, info = load_checkpoint(path)
+    assert info == INFO == read_info(path)
+    assert info.config == CONFIG
+    assert not again.training
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value, rtol=1e-3, atol=1e-6)
+
+
+def test_a_file_that_changes_is_read_again(written):
+    path, model = written
+    load_checkpoint(path)
+    changed = {k: v + 1 if v.dtype.is_floating_point else v for k, v in model.state_dict().items()}
+    save_checkpoint(path, changed, INFO)
+    again, _ = load_checkpoint(path)
+    torch.testing.assert_close(again.state_dict()["decoder.context.bias"], changed["decoder.context.bias"], rtol=1e-3, atol=1e-3)
+
+
+def test_weights_that_are_not_finite_are_not_written(tmp_path):
+    with pytest.raises(gc.DataError, match="not finite"):
+        save_checkpoint(tmp_path / "x.safetensors", {"a": torch.tensor([1e30])}, INFO)
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_that_are_none(tmp_path, written):
+    path, _ = written
+    bad = tmp_path / "bad.safetensors"
+    for content in (
+        b"",
+        b"not at all",
+        b"\xff" * 64,
+        pickle.dumps({"a": 1}),
+        save({"a": torch.zeros(1)}),
+        save({"a": torch.zeros(1)}, {"graphclust": "{}"}),
+        save({"a": torch.zeros(1)}, {"graphclust": json.dumps([1])}),
+        path.read_bytes()[:200],
+    ):
+        bad.write_bytes(content)
+        with pytest.raises(gc.DataError, match="checkpoint"):
+            read_info(bad)
+    whole = path.read_bytes()
+    bad.write_bytes(whole[:-100])
+    with pytest.raises(gc.DataError, match="weights"):
+        load_checkpoint(bad)
+    save_checkpoint(bad, {"a": torch.zeros(1)}, INFO)
+    with pytest.raises(gc.DataError, match="not those of the model"):
+        load_checkpoint(bad)
+
+
+def test_names_that_are_none():
+    with pytest.raises(gc.UsageError, match="did you mean acp"):
+        load_checkpoint("acpp")
+    with pytest.raises(gc.UsageError, match="there are"):
+        load_checkpoint("nothing like it")
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_what_is_shipped_says_what_it_is(name):
+    info = read_info(name)
+    model, _ = load_checkpoint(name)
+    assert sum(p.numel() for p in model.parameters()) < 4_000_000
+    assert shipped()[name].stat().st_size < 8 << 20
+    assert info.command.startswith("graphclust train")
+    assert info.held_out["ami"] > 0.5
+    assert info.graphs > 0
+    cards = (SHIPPED / "CARDS.md").read_text()
+    assert f"## {name}\n" in cards, f"{name} has no card"
+    assert (SHIPPED / f"{name}.log.jsonl").exists(), "the log of the training is kept beside the weights"
+
+
+def test_the_methods_have_their_models():
+    assert {"acp", "acp-s", "ccp"} <= set(shipped())

@@ -1,0 +1,179 @@
+"""The amortized methods on graphs of all kinds; the models themselves are tested in tests/models."""
+
+from __future__ import annotations
+
+import json
+
+import networkx as nx
+import numpy as np
+import pytest
+
+import graphclust as gc
+from graphclust.checkpoint import shipped
+from graphclust.cli import run
+from graphclust.estimators import _within_components
+from graphclust.graph import Graph
+from graphclust.metrics import ami
+
+NAMES = ["acp", "acp-s", "ccp"]
+
+
+def blocks(n=90, k=3, random_state=0):
+    return gc.generators.planted_partition(n, k, p_in=0.6, p_out=0.05, random_state=random_state)
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    return request.param
+
+
+@pytest.mark.parametrize("sample", ["map", "posterior"])
+def test_posterior_belongs_to_the_result(name, sample):
+    graph = blocks()
+    found = gc.detect(graph, name, sample=sample, n_samples=12)
+    posterior = found.posterior
+    assert posterior.samples.shape == (12, 90)
+    assert list(posterior.nodes) == graph.nodes
+    assert posterior.log_prob.shape == (12,)
+    assert (posterior.log_prob <= 1e-4).all()
+    assert sum(posterior.n_clusters().values()) == pytest.approx(1)
+    assert ami(found.labels, graph.y) > 0.9
+    assert ((found.confidence >= 0) & (found.confidence <= 1)).all()
+    np.testing.assert_allclose(found.confidence, posterior.confidence(found.labels))
+
+
+def test_results_follow_the_callers_order(name):
+    graph = blocks()
+    names = [f"node {i}" for i in range(90)]
+    there = nx.Graph()
+    there.add_nodes_from(np.random.default_rng(0).permutation(names).tolist())
+    there.add_edges_from((names[u], names[v]) for u, v in graph.edges())
+    found = gc.detect(there, name, n_samples=5)
+    assert list(found.posterior.nodes) == list(there)
+    truth = [int(graph.y[names.index(node)]) for node in there]
+    assert ami(found.labels, truth) > 0.9
+    for row in found.posterior.samples:
+        assert ami(row, truth) > 0.7
+
+
+def test_a_graph_outside_the_trained_range_is_said_to_be(name):
+    small = gc.detect("data:karate", name, n_samples=4)
+    assert any("outside the trained range: 34 nodes" in note for note in small.notes)
+    assert not any("trained range" in note for note in gc.detect(blocks(), name, n_samples=4).notes)
+
+
+def test_equal_weights_count_as_none(name):
+    graph = blocks()
+    matrix = graph.adjacency()
+    one = gc.detect(matrix, name, n_samples=3).labels
+    np.testing.assert_array_equal(one, gc.detect(matrix * 7.0, name, n_samples=3).labels)
+
+
+def test_isolated_nodes_and_components():
+    first, second = blocks(60, 2), blocks(60, 2, random_state=1)
+    source = np.concatenate((first.source, 60 + second.source))
+    target = np.concatenate((first.target, 60 + second.target))
+    graph = Graph.from_edges(source, target, nodes=125)
+    found = gc.detect(graph, "acp", n_samples=6)
+    for row in [found.labels, *found.posterior.samples]:
+        assert not set(row[:60]) & set(row[60:120])
+        assert len(set(row[120:])) == 5
+    assert (found.confidence[120:] == 1).all()
+
+
+def test_known_labels_are_respected(name):
+    graph = blocks()
+    rng = np.random.default_rng(0)
+    known = {int(node): "abc"[graph.y[node]] for node in rng.choice(90, 30, replace=False)}
+    known[int(np.flatnonzero(graph.y == 0)[0])] = "odd one out"  # against the graph: it is what the user says
+    found = gc.detect(graph, name, known=known, n_samples=8)
+    for row in [found.labels, *found.posterior.samples]:
+        for u in known:
+            for v in known:
+                assert (known[u] == known[v]) == (row[u] == row[v])
+
+
+def test_known_labels_hold_across_components_and_without_edges():
+    graph = Graph.from_edges([0, 1, 0, 3, 4, 3], [1, 2, 2, 4, 5, 5], nodes=8)
+    labels = gc.detect(graph, "acp", known={0: 1, 3: 1, 6: 1, 7: 2}, n_samples=4).labels
+    assert labels[0] == labels[3] == labels[6] != labels[7]
+    labels = gc.detect(Graph.from_edges([], [], nodes=3), "acp", known={0: "x", 2: "x"}).labels
+    assert labels[0] == labels[2] != labels[1]
+
+
+def test_components_cut_samples():
+    graph = Graph.from_edges([0, 2], [1, 3], nodes=4)
+    samples = np.array([[0, 0, 0, 0], [0, 1, 1, 1]])
+    assert _within_components(graph, samples, None)[0].tolist() == [0, 0, 1, 1]
+    together = _within_components(graph, samples, np.array([5, 0, 0, 5]))
+    assert together[0, 0] == together[0, 3] == together[0, 1]
+
+
+def test_seeds_matter_and_are_kept(name):
+    graph = gc.generators.general_sbm(n_nodes=80, random_state=3)
+    one, again, other = (gc.detect(graph, name, random_state=s, n_samples=8).posterior for s in (1, 1, 2))
+    np.testing.assert_array_equal(one.samples, again.samples)
+    np.testing.assert_array_equal(one.log_prob, again.log_prob)
+    assert one.samples.shape == other.samples.shape
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_samples": 0}, "n_samples"),
+        ({"n_samples": 2.5}, "n_samples"),
+        ({"n_anchors": 0}, "n_anchors"),
+        ({"n_z": -1}, "n_z"),
+        ({"sample": "best"}, "sample is posterior or map"),
+        ({"checkpoint": "nothing"}, "no checkpoint"),
+        ({"checkpoint": "ccp"}, "is a model of ccp, not of acp"),
+        ({"known": {"nobody": 1}}, "no node of the graph"),
+        ({"device": "tpu"}, "device"),
+    ],
+)
+def test_parameters_that_make_no_sense(params, message):
+    device = params.pop("device", "cpu")
+    with pytest.raises(gc.UsageError, match=message):
+        gc.detect(blocks(), "acp", device=device, **params)
+
+
+def test_memory_is_estimated_for_large_graphs(monkeypatch):
+    graph = Graph.from_edges(np.arange(49_999), np.arange(1, 50_000), nodes=50_000)
+    monkeypatch.setenv("GRAPHCLUST_MEMORY", "20")
+    with pytest.raises(gc.ResourceError, match="acp on 50,000 nodes .* needs about .*iB"):
+        gc.detect(graph, "acp")
+
+
+def test_command_line_posterior(tmp_path, capsysbinary):
+    status = run(["detect", "data:karate", "-m", "acp", "--samples", "7", "--format", "json", "-q"])
+    assert status == 0
+    found = json.loads(capsysbinary.readouterr().out)
+    assert sum(found["posterior"]["n_clusters"].values()) == pytest.approx(1)
+    assert found["params"]["n_samples"] == 7
+    assert all(0 <= value <= 1 for value in found["confidence"])
+    again = gc.detect("data:karate", "acp", n_samples=7)
+    assert found["labels"] == again.labels.tolist()
+
+
+def test_command_line_known(tmp_path, capsysbinary):
+    known = tmp_path / "known.tsv"
+    known.write_text("node\tlabel\n0\tMr Hi\n33\tOfficer\n1\tMr Hi\n")
+    assert run(["detect", "data:karate", "-m", "acp", "--known", str(known), "-q"]) == 0
+    label = dict(line.split("\t")[:2] for line in capsysbinary.readouterr().out.decode().splitlines()[1:])
+    assert label["0"] == label["1"] != label["33"]
+    known.write_text("node\tlabel\n99\tx\n")
+    assert run(["detect", "data:karate", "-m", "acp", "--known", str(known)]) == 1
+    assert "'99', which is no node" in capsysbinary.readouterr().err.decode()
+    assert run(["detect", "data:karate", "-m", "leiden", "--known", str(known)]) == 2
+    assert run(["detect", "data:karate", "-m", "leiden", "--samples", "3"]) == 2
+    assert "does not take --samples" in capsysbinary.readouterr().err.decode()
+
+
+def test_models_are_listed(capsysbinary):
+    assert run(["models", "--format", "json"]) == 0
+    assert set(json.loads(capsysbinary.readouterr().out)) == set(shipped())
+    assert run(["models"]) == 0
+    assert "general-sbm" in capsysbinary.readouterr().out.decode()
+    assert run(["models", "acp"]) == 0
+    assert "model.encoder" in capsysbinary.readouterr().out.decode()
+    assert run(["models", "nonsense"]) == 2
