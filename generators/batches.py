@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +90,7 @@ def from_graphs(graphs: Sequence[Graph]) -> DenseBatch:
     Parameters
     ----------
     graphs : sequence of Graph
-        Weights and self-loops are dropped; classes are -1 where `y` is None.
+        Weights and self-loops are dropped; classes are -1 where `y` is None; features are kept if all have as many.
 
     Returns
     -------
@@ -109,4 +109,11 @@ def from_graphs(graphs: Sequence[Graph]) -> DenseBatch:
         np.fill_diagonal(adjacency, val=False)
         return adjacency | adjacency.T, np.full(graph.num_nodes, -1) if graph.y is None else graph.y
 
-    return _padded(np.array([graph.num_nodes for graph in graphs], dtype=np.int64), fill)
+    batch = _padded(np.array([graph.num_nodes for graph in graphs], dtype=np.int64), fill)
+    widths = {None if graph.x is None else np.shape(graph.x)[1] for graph in graphs}
+    if len(widths) != 1 or None in widths:
+        return batch
+    features = np.zeros((*batch.labels.shape, widths.pop()), dtype=np.float32)
+    for row, graph in zip(features, graphs, strict=True):
+        row[: graph.num_nodes] = graph.x
+    return replace(batch, features=features)

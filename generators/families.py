@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -56,8 +57,6 @@ class Family:
 
     def parameters(self) -> dict[str, Any]:
         """Names and defaults of the parameters of `sample`; `inspect.Parameter.empty` where there is none."""
-        import inspect
-
         items = inspect.signature(self.sample).parameters.values()
         return {item.name: item.default for item in items if item.name != "random_state"}
 
@@ -70,7 +69,7 @@ FAMILIES: dict[str, Family] = {
     "cluster": Family(cluster, cluster_plan),
     "dc-sbm": Family(dc_sbm),
     "lfr": Family(lfr),
-    "gaussian-mixture": Family(gaussian_mixture),
+    "gaussian-mixture": Family(gaussian_mixture, sizes="n"),
 }
 
 
@@ -140,6 +139,9 @@ def stream(
     for name in parameters:
         if name not in known:
             raise UsageError(f"{family} has no parameter {name!r}; it has {', '.join(known)}")
+    missing = [name for name, value in {**known, **parameters}.items() if value is inspect.Parameter.empty]
+    if missing:
+        raise UsageError(f"{family} needs {' and '.join(missing)}")
     if same_size and not isinstance({**known, **parameters}.get(kind.sizes or ""), tuple):
         raise UsageError(f"the graphs of {family} have no range of sizes to draw one from")
     if batch_size < 1:

@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike
 
 from graphclust.errors import UsageError
 from graphclust.generators.crp import crp, log_probability
+from graphclust.generators.sbm import Whole, pick
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.seeds import check_seed
 
@@ -48,7 +49,7 @@ def _points(x: ArrayLike) -> FloatArray:
 
 
 def gaussian_mixture(
-    n: int,
+    n: Whole,
     *,
     dimension: int = 2,
     concentration: float = 0.7,
@@ -62,7 +63,8 @@ def gaussian_mixture(
 
     Parameters
     ----------
-    n : int
+    n : int or (int, int)
+        Points; a range is drawn from uniformly.
     dimension : int
     concentration, discount : float
         Of the process; see `crp`.
@@ -93,13 +95,13 @@ def gaussian_mixture(
         raise UsageError(f"points have at least one dimension, not {dimension}")
     seed = check_seed(random_state)
     rng = np.random.default_rng(seed)
-    y = crp(n, concentration, discount=discount, max_clusters=max_clusters, random_state=rng)
+    asked: dict[str, Any] = {"family": "gaussian-mixture", "n": n}
+    number: int = pick(rng, n)
+    y = crp(number, concentration, discount=discount, max_clusters=max_clusters, random_state=rng)
     sizes = np.bincount(y)
     means = prior_std * rng.standard_normal((len(sizes), dimension))
-    x = means[y] + noise_std * rng.standard_normal((n, dimension))
-    asked = {
-        "family": "gaussian-mixture",
-        "n": n,
+    x = means[y] + noise_std * rng.standard_normal((number, dimension))
+    asked |= {
         "dimension": dimension,
         "concentration": concentration,
         "discount": discount,
@@ -109,7 +111,7 @@ def gaussian_mixture(
         "random_state": seed,
     }
     realised = {"n_clusters": len(sizes), "largest": int(sizes.max(initial=0))}
-    return Graph.from_edges([], [], nodes=n, x=x, y=y, meta={"generator": asked, "realised": realised})
+    return Graph.from_edges([], [], nodes=number, x=x, y=y, meta={"generator": asked, "realised": realised})
 
 
 def log_joint(

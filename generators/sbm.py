@@ -204,7 +204,7 @@ def _two_level(k: int, within: float, between: float) -> FloatArray:
     return matrix
 
 
-def _pick(rng: np.random.Generator, value: Any) -> Any:
+def pick(rng: np.random.Generator, value: Any) -> Any:
     """Draw uniformly from a range (low, high), whole numbers with both ends; what is no range is itself."""
     if not isinstance(value, tuple | list):
         return value
@@ -232,8 +232,8 @@ def planted_partition_plan(
     rng: np.random.Generator, n_nodes: Whole, n_clusters: Whole, p_in: Real, p_out: Real
 ) -> Plan:
     """Lay out `planted_partition`."""
-    n, k = _pick(rng, n_nodes), _pick(rng, n_clusters)
-    p, q = (_check_probability(name, _pick(rng, value)) for name, value in (("p_in", p_in), ("p_out", p_out)))
+    n, k = pick(rng, n_nodes), pick(rng, n_clusters)
+    p, q = (_check_probability(name, pick(rng, value)) for name, value in (("p_in", p_in), ("p_out", p_out)))
     return _shuffled(rng, _equal_sizes(n, k)), _two_level(k, p, q)
 
 
@@ -257,9 +257,9 @@ def general_sbm_plan(
 
 def log_degree_sbm_plan(rng: np.random.Generator, n_nodes: Whole, n_clusters: Whole, a: Real, b: Real) -> Plan:
     """Lay out `log_degree_sbm`."""
-    n, k = _pick(rng, n_nodes), _pick(rng, n_clusters)
+    n, k = pick(rng, n_nodes), pick(rng, n_clusters)
     scale = float(np.log(n)) / n
-    p, q = (_check_probability(f"{name} log(N) / N", _pick(rng, value) * scale) for name, value in (("a", a), ("b", b)))
+    p, q = (_check_probability(f"{name} log(N) / N", pick(rng, value) * scale) for name, value in (("a", a), ("b", b)))
     return _shuffled(rng, _equal_sizes(n, k)), _two_level(k, p, q)
 
 

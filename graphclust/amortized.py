@@ -24,7 +24,7 @@ from graphclust.checkpoint import CheckpointInfo, load_checkpoint, save_checkpoi
 from graphclust.errors import DataError, GraphclustError, ResourceError, UsageError, unknown
 from graphclust.features import input_features
 from graphclust.generators.families import family_named, stream
-from graphclust.graph import FloatArray, IntArray
+from graphclust.graph import FloatArray, IntArray, counted
 from graphclust.io.partition import plain
 from graphclust.metrics import ami
 from graphclust.models.build import ModelConfig, build
@@ -455,12 +455,17 @@ def _first_batch(batches: SyntheticBatches) -> None:
 
 
 def _begin_with(module: nn.Module, config: ModelConfig, start: str | os.PathLike[str]) -> None:
-    """Load initial weights from a checkpoint of the same architecture."""
+    """Load initial weights from a checkpoint of the same architecture, or of a sister model's.
+
+    ACP, ACP-S and CCP share their encoder, decoder and Gaussians: what they have in common is taken over, and the rest
+    begins afresh.
+    """
     given, info = load_checkpoint(start)
-    apart = _differences({"model": info.config.to_dict()}, {"model": config.to_dict()})
-    if apart:
+    ours, theirs = config.to_dict(), info.config.to_dict()
+    sisters = ours.pop("model") != theirs.pop("model")
+    if apart := _differences({"model": theirs}, {"model": ours}):
         raise UsageError(f"{os.fspath(start)} is of another architecture: {apart}")
-    module.load_state_dict(given.state_dict())
+    module.load_state_dict(given.state_dict(), strict=not sisters)
 
 
 def _ahead(batches: SyntheticBatches, first: int, last: int, workers: int) -> Iterator[tuple[Batch, list[int]]]:
@@ -766,7 +771,7 @@ def _held_out(model: ModelConfig, data: DataConfig, n_graphs: int) -> list[tuple
 def _hardware(device: torch.device) -> str:
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
-    return f"CPU, {torch.get_num_threads()} threads"
+    return f"CPU, {counted(torch.get_num_threads(), 'thread')}"
 
 
 def measure_speed(

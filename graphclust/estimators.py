@@ -100,32 +100,24 @@ class _Amortized(GraphEstimator):
             raise UsageError(f"{self.checkpoint} is a model of {info.model['model']}, not of {self.name}")
         self.info_ = info
         known = self._known(graph)
-        places = np.flatnonzero(_degrees(graph) > 0)
-        samples = np.tile(np.arange(graph.num_nodes), (1, 1))
-        log_prob, weighting = np.zeros(1), "log_prob"
-        drawn = np.zeros(1, dtype=bool)
+        points = info.config.encoder == "points"  # trained on vectors without a graph
+        places = np.arange(graph.num_nodes) if points else np.flatnonzero(_degrees(graph) > 0)
+        samples, log_prob, drawn = np.arange(graph.num_nodes)[None], np.zeros(1), np.ones(1, dtype=bool)
         if len(places):
             self._note_range(len(places), info)
             found, log_prob, drawn = self._draw(model, graph, places, known, info, seed)
-            samples = np.tile(graph.num_nodes + np.arange(graph.num_nodes), (len(found), 1))
+            samples = np.tile(graph.num_nodes + samples, (len(found), 1))
             samples[:, places] = found
+        if not points:
             samples = _within_components(graph, samples, known)
-            weighting = "uniform" if self.sample == "posterior" else "log_prob"
-        elif known is not None:
-            samples = _within_components(graph, samples, known)
-        everything = Posterior(samples, log_prob, weighting="log_prob")
-        if weighting == "uniform":
-            posterior = Posterior(samples[drawn], log_prob[drawn])
-        else:
-            posterior = everything
-        labels = everything.point_estimate("map")
-        if self.sample == "map" and everything.n_clusters():
-            used = sorted(k for k in everything.n_clusters() if not info.n_clusters[0] <= k <= info.n_clusters[1])
-            if used and len(places):
-                self.notes_.append(
-                    f"outside the trained range: samples with {used[0]} to {used[-1]} communities; the model saw "
-                    f"{info.n_clusters[0]} to {info.n_clusters[1]}"
-                )
+        candidates = Posterior(samples, log_prob, weighting="log_prob")
+        labels = candidates.point_estimate("map")
+        posterior = candidates if self.sample == "map" else Posterior(samples[drawn], log_prob[drawn])
+        if int(labels.max()) >= info.n_clusters[1] and len(places) == graph.num_nodes:
+            self.notes_.append(
+                f"outside the trained range: {int(labels.max()) + 1} communities, and the model was trained on "
+                f"graphs of {info.n_clusters[0]} to {info.n_clusters[1]}"
+            )
         return Fit(labels, posterior.confidence(labels), posterior)
 
     def _note_range(self, n: int, info: CheckpointInfo) -> None:
@@ -193,6 +185,9 @@ class _Amortized(GraphEstimator):
         n_nodes = np.array([len(places)])
         rng = np.random.default_rng(seed)
         features = input_features(config.features, config.n_features, vectors, n_nodes, rng, train=False)
+        inside = torch.ones(1, len(places), dtype=torch.bool)
+        if config.encoder == "points":
+            return Batch(torch.as_tensor(features), inside)
         adjacency = torch.zeros(1, len(places), len(places))
         weight = part.edge_weight if part.is_weighted else np.ones(part.num_edges)
         apart = part.source != part.target
@@ -200,7 +195,7 @@ class _Amortized(GraphEstimator):
         strength = torch.as_tensor(np.minimum(weight / weight.mean(), 1.0), dtype=torch.float32)
         adjacency[0, source, target] = strength
         adjacency[0, target, source] = strength
-        return Batch(torch.as_tensor(features), torch.ones(1, len(places), dtype=torch.bool), adjacency)
+        return Batch(torch.as_tensor(features), inside, adjacency)
 
 
 def _degrees(graph: Graph) -> IntArray:
@@ -218,10 +213,11 @@ def _within_components(graph: Graph, samples: IntArray, known: IntArray | None) 
     if number == 1 and known is None:
         return samples
     cut = samples * number + component
-    for row in cut if known is not None else ():
-        for label in np.unique(known[known > 0]) if known is not None else ():
-            together = np.unique(row[known == label])
-            row[np.isin(row, together)] = together[0]
+    if known is not None:
+        for row in cut:
+            for label in np.unique(known[known > 0]):
+                together = np.unique(row[known == label])
+                row[np.isin(row, together)] = together[0]
     return np.asarray(cut)
 
 

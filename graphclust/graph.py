@@ -391,7 +391,7 @@ class Graph:
         Examples
         --------
         >>> Graph.from_edges([0, 1], [1, 2], nodes=["a", "b", "c"]).subgraph(np.array([2, 1]))
-        Graph(2 nodes, 1 edge)
+        Graph(2 nodes, 1 edges)
         """
         place = np.full(self.num_nodes, -1, dtype=np.int64)
         place[places] = np.arange(len(places))

@@ -198,8 +198,7 @@ class Machine:
         fabric = Fabric(
             accelerator=device.type,
             devices=self.processes if device.index is None or self.processes > 1 else [device.index],
-            # some parameters never have a gradient: the bias of keys shifts all logits of a softmax alike
-            strategy="ddp_find_unused_parameters_true" if self.processes > 1 else "auto",
+            strategy="ddp" if self.processes > 1 else "auto",
             precision="32-true" if self.precision == "32" else "bf16-mixed",
         )
         fabric.launch()
@@ -212,7 +211,7 @@ class Trainer:
     Parameters
     ----------
     module : Module
-        With several processes, the same in each.
+        With several processes, the same in each; every parameter has a gradient in every step.
     settings : LoopSettings
     fabric : Fabric, optional
         Launched (`Machine.fabric`); the CPU in one process by default. Its processes average their gradients and their
@@ -321,7 +320,7 @@ class Trainer:
         """Compute the gradients, clip them, and return the norm that they had."""
         limit = self.settings.clip or math.inf
         if self.fabric is None:
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             return float(nn.utils.clip_grad_norm_(self.plain.parameters(), limit))
         self.fabric.backward(value)
         norm = self.fabric.clip_gradients(self.module, self.optimizer, max_norm=limit, error_if_nonfinite=False)

@@ -7,6 +7,8 @@ import random
 import sys
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in as many processes as there are cores
+
 import numpy as np
 import pytest
 import sklearn.cluster  # noqa: F401  its import draws a random number, which is not ours to answer for

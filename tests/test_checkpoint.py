@@ -14,7 +14,8 @@ from graphclust.checkpoint import SHIPPED, CheckpointInfo, load_checkpoint, read
 from graphclust.models.build import ModelConfig, build
 
 CONFIG = ModelConfig(dim=8, dim_z=4, n_heads=2, n_inducing=2, n_layers=1, n_features=3)
-INFO = CheckpointInfo(CONFIG.to_dict(), {"family": "general-sbm"}, (50, 300), (1, 12), 7, 112, {"ami": 0.5}, {}, "train")
+DATA = {"family": "general-sbm"}
+INFO = CheckpointInfo(CONFIG.to_dict(), DATA, (50, 300), (1, 12), 7, 112, {"ami": 0.5}, {}, "train")
 
 
 @pytest.fixture
@@ -42,7 +43,8 @@ def test_a_file_that_changes_is_read_again(written):
     changed = {k: v + 1 if v.dtype.is_floating_point else v for k, v in model.state_dict().items()}
     save_checkpoint(path, changed, INFO)
     again, _ = load_checkpoint(path)
-    torch.testing.assert_close(again.state_dict()["decoder.context.bias"], changed["decoder.context.bias"], rtol=1e-3, atol=1e-3)
+    name = "decoder.context.bias"
+    torch.testing.assert_close(again.state_dict()[name], changed[name], rtol=1e-3, atol=1e-3)
 
 
 def test_weights_that_are_not_finite_are_not_written(tmp_path):

@@ -140,7 +140,7 @@ def test_parameters_that_make_no_sense(params, message):
 def test_memory_is_estimated_for_large_graphs(monkeypatch):
     graph = Graph.from_edges(np.arange(49_999), np.arange(1, 50_000), nodes=50_000)
     monkeypatch.setenv("GRAPHCLUST_MEMORY", "20")
-    with pytest.raises(gc.ResourceError, match="acp on 50,000 nodes .* needs about .*iB"):
+    with pytest.raises(gc.ResourceError, match=r"acp on 50,000 nodes .* needs about .*iB"):
         gc.detect(graph, "acp")
 
 

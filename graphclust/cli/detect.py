@@ -59,10 +59,10 @@ def _known_labels(path: str, nodes: Any) -> dict[Any, Any]:
     if not isinstance(found, dict):
         raise DataError("known labels are a node and its label a line", path)
     ids = {str(node): node for node in nodes}
-    for name in found:
+    for name in map(str, found):
         if name not in ids:
             raise DataError(f"a label is known of {name!r}, which is no node of the graph", path)
-    return {ids[name]: label for name, label in found.items()}
+    return {ids[str(name)]: label for name, label in found.items()}
 
 
 def detect(

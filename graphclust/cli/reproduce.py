@@ -37,7 +37,16 @@ def reproduce(
         if format == "json":
             stream.write(json.dumps(found, indent=1).encode() + b"\n")
         else:
-            columns = ("row", "paper_ami", "ami", "ami_se", "paper_elbo", "elbo", "k_right", "ms_per_graph")
+            columns: tuple[str, ...] = (
+                "row",
+                "paper_ami",
+                "ami",
+                "ami_se",
+                "paper_elbo",
+                "elbo",
+                "k_right",
+                "ms_per_graph",
+            )
             columns += ("calibration_error", "order_spread", "n_failed", "graphs_trained", "full_size")
             rows = [*found["rows"], *found["peers"]]
             print_table([{name: _shown(row.get(name)) for name in columns} for row in rows], stream)

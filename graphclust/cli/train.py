@@ -66,9 +66,14 @@ def train(
     ] = 0.0,
     seed: Seed = 0,
     # Table 2 has rows of both encoders; GatedGCN's is the better and costs some four times as much
-    encoder: Annotated[str, _option(_MODEL, "NAME", "graphsage, gated-gcn, graph-transformer.")] = "graphsage",
+    encoder: Annotated[
+        str, _option(_MODEL, "NAME", "graphsage, gated-gcn, graph-transformer; points, for vectors.")
+    ] = "graphsage",
     # section B.2: 20 eigenvectors or 20 random numbers
-    features: Annotated[str, _option(_MODEL, "laplacian|random", "What a node is described by.")] = "laplacian",
+    features: Annotated[
+        str | None,
+        _option(_MODEL, "laplacian|random|given", "What a node is described by; given: the family's own vectors."),
+    ] = None,
     n_features: Annotated[int, _option(_MODEL, "N", "So many numbers a node.", min=1)] = 20,
     # section B.1: 4 layers of 128; all other vectors have 128 entries too
     layers: Annotated[int, _option(_MODEL, "N", "Layers of the encoder.", min=1)] = 4,
@@ -123,7 +128,7 @@ def train(
     model = ModelConfig(
         model=method,
         encoder=encoder,
-        features=features,
+        features=features or ("given" if encoder == "points" else "laplacian"),
         n_features=n_features,
         dim=dim,
         dim_z=dim,

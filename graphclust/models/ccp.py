@@ -27,9 +27,8 @@ class CCPEncodings(SetEncodings):
         self.h = MLP([dim] * 4)
         self.g = MLP([dim] * 4)
         with torch.no_grad():  # sums over hundreds of nodes should start of order 1
-            for mlp in (self.u, self.h):
-                mlp.layers[-1].weight.mul_(_START)
-                mlp.layers[-1].bias.mul_(_START)
+            for parameter in (*self.u.layers[-1].parameters(), *self.h.layers[-1].parameters()):
+                parameter.mul_(_START)
 
     def project(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See `SetEncodings.project`."""

@@ -245,7 +245,7 @@ class _Bound(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         decoder: Decoder,
         chunk: int,
@@ -290,7 +290,7 @@ class _Bound(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Any:
         return (None, None, None, *(saved * grad.to(saved.dtype) for saved in ctx.saved_tensors))
 
 
@@ -439,9 +439,7 @@ class ClusterwiseModel(nn.Module):
 
     # ------------------------------------------------------------------ training
 
-    def forward(
-        self, batch: Batch, n_z: int = 40, seeds: Sequence[int] | None = None, *, waste: float = 0.4
-    ) -> Elbo:
+    def forward(self, batch: Batch, n_z: int = 40, seeds: Sequence[int] | None = None, *, waste: float = 0.4) -> Elbo:
         """Return the ELBO of the true partitions (Eq. 53), importance-weighted.
 
         Clusters are taken in the order of random anchors; where labels are known (`batch.known`), known nodes come
@@ -494,7 +492,7 @@ class ClusterwiseModel(nn.Module):
         data = node, self.decoder.context(torch.cat([D, U, G], dim=-1)), self.decoder.latent(z), log_ratio
         if torch.is_grad_enabled():
             chunk = _CHUNK if device.type == "cpu" else _CHUNK_GPU
-            total, each, weight = _Bound.apply(
+            total, each, weight = _Bound.apply(  # type: ignore[no-untyped-call]
                 self.decoder, chunk, (joins, candidates), *data, *self.decoder.later_parameters()
             )
             if z.requires_grad:

@@ -9,8 +9,8 @@ attend to, eq. (24) leaves the projected query alone.
 
 Exactly equal and cheaper forms are used where a set is read by few queries: with one query q a head, the score of
 element x is :math:`q^T W_k x = (W_k^T q)^T x`, and the weighted sum of values is the value of the weighted sum,
-:math:`\sum_i \alpha_i W_v x_i = W_v \sum_i \alpha_i x_i`, so that no element is projected (`PMA`); attention to a set of
-one element is that element's value (`OneKeyMAB`); and what depends on an element alone is computed once, however many
+:math:`\sum_i \alpha_i W_v x_i = W_v \sum_i \alpha_i x_i`, so that no element is projected (`PMA`); attention to a set
+of one element is its value (`OneKeyMAB`); and what depends on an element alone is computed once, however many
 subsets it is part of (`ISAB.project`).
 """
 
@@ -207,7 +207,7 @@ class ISAB(nn.Module):
         return torch.cat([self.gather.key(x), self.gather.value(x), self.spread.query(x)], dim=-1)
 
     def subsets(self, projected: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return shape (batch, n, dim), for the projections (batch, n, 3 dim) and the mask (batch, n) of each subset."""
+        """Return (batch, n, dim), for the projections (batch, n, 3 dim) and the mask (batch, n) of each subset."""
         key, value, query = projected.chunk(3, dim=-1)
         seeds = self.gather.query(self.inducing).expand(len(projected), -1, -1)
         summary = self.gather.attend(seeds, key, value, mask)

@@ -62,7 +62,7 @@ class Batch:
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Move all tensors as `Tensor.to` does; a dtype concerns the features only."""
         x = self.x.to(*args, **kwargs)
-        others = {
+        others: dict[str, Any] = {
             field.name: None if (value := getattr(self, field.name)) is None else value.to(x.device)
             for field in fields(self)
             if field.name != "x"

@@ -198,7 +198,9 @@ def _profile_correlation(adjacency: Tensor, mask: Tensor, n: Tensor) -> Tensor:
     The two entries that concern the pair itself, of which one is always 0, are left in: an error of order 1 / n.
     """
     share = adjacency.sum(dim=-1) / n.clamp_min(1.0)
-    covariance = adjacency @ adjacency.transpose(1, 2) / n.clamp_min(1.0)[..., None] - share[:, :, None] * share[:, None]
+    covariance = (
+        adjacency @ adjacency.transpose(1, 2) / n.clamp_min(1.0)[..., None] - share[:, :, None] * share[:, None]
+    )
     scale = (share * (1 - share)).clamp_min(1e-6).rsqrt() * mask
     return covariance * scale[:, :, None] * scale[:, None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -15,14 +16,14 @@ __all__ = ["MLP", "PReLU"]
 
 class _FastPReLU(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         ctx.slope = weight.item()
         ctx.save_for_backward(x)
         return F.leaky_relu(x, ctx.slope)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         (x,) = ctx.saved_tensors
         below = (grad * x.clamp(max=0)).sum().view(1)
         return torch.ops.aten.leaky_relu_backward(grad, x, ctx.slope, False), below
@@ -34,7 +35,7 @@ class PReLU(nn.PReLU):
     def forward(self, x: Tensor) -> Tensor:
         """Apply elementwise."""
         if x.device.type == "cpu" and self.weight.numel() == 1:
-            y: Tensor = _FastPReLU.apply(x, self.weight)
+            y: Tensor = _FastPReLU.apply(x, self.weight)  # type: ignore[no-untyped-call]
             return y
         return super().forward(x)
 
@@ -57,7 +58,7 @@ class MLP(nn.Module):
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for i, (d_in, d_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for i, (d_in, d_out) in enumerate(pairwise(sizes)):
             if i:
                 layers.append(PReLU())
             linear = nn.Linear(d_in, d_out)

@@ -247,5 +247,3 @@ def _graphs(batch: Batch) -> Iterator[Graph]:
         n = int((labels >= 0).sum())
         source, target = np.nonzero(np.triu(adjacency[:n, :n], 1))
         yield Graph.from_edges(source, target, nodes=n, y=labels[:n])
-
-

@@ -1,0 +1,216 @@
+"""graphclust train: a run from the command line, stopped and resumed, timed, refused, interrupted, and shared."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import graphclust as gc
+from graphclust.checkpoint import load_checkpoint, read_info
+from graphclust.training import read_note
+
+TINY = shlex.split(
+    "acp --family general-sbm --set 'n_nodes=(8, 14)' --encoder graph-transformer --dim 16 --layers 1 --n-features 4 "
+    "--n-z 2 --batch-size 5 --learning-rate 1e-3 --device cpu --eval-graphs 3 --seed 2"
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def weights(path):
+    return load_checkpoint(path)[0].state_dict()
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_train_stop_resume_and_use(cli, tmp_path):
+    """The whole way: --minutes 0 stops after a step, --resume goes on, and the result detects communities."""
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    result = cli("train", *TINY, "--steps", 6, "--out", whole)
+    assert (result.code, result.out) == (0, "")
+    assert "6 steps in" in result.err
+    assert "held-out AMI" in result.err
+
+    options = ("--steps", 6, "--out", parts, "--log", tmp_path / "parts.jsonl")
+    stopped = cli("train", *TINY, *options, "--minutes", 0)
+    assert stopped.code == 0
+    assert "stopped after step 1 of 6; the same command with --resume goes on" in stopped.err
+    refused = cli("train", *TINY, *options)
+    assert (refused.code, "add --resume to go on" in refused.err) == (2, True)
+    resumed = cli("train", *TINY, *options, "--resume", "--quiet")
+    assert (resumed.code, resumed.out, resumed.err) == (0, "", "")
+
+    one, other = weights(whole), weights(parts)
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    assert [line["step"] for line in lines(tmp_path / "parts.jsonl")] == [1, 6, 6]
+    assert lines(tmp_path / "whole.log.jsonl")[-1]["held_out"] == lines(tmp_path / "parts.jsonl")[-1]["held_out"]
+    info = read_info(parts)
+    assert info.command.startswith("graphclust train acp --family general-sbm --set 'n_nodes=(8, 14)'")
+    assert (info.steps, info.graphs, info.data["parameters"]) == (6, 30, {"n_nodes": [8, 14]})
+
+    found = gc.detect("data:karate", "acp", checkpoint=str(parts), random_state=0)
+    assert len(found.labels) == 34
+
+
+def test_defaults_are_the_published_settings(cli, tmp_path, monkeypatch):
+    from graphclust import amortized
+
+    asked = {}
+
+    def note(*given, **named):
+        asked.update(zip(("model", "data", "settings", "out"), given, strict=True), **named)
+        return amortized.Trained(20_000, True, 1.0, {})
+
+    monkeypatch.setattr(amortized, "train_clusterwise", note)
+    assert cli("train", "ccp", "--out", tmp_path / "a.safetensors").code == 0
+    model, data, settings = asked["model"], asked["data"], asked["settings"]
+    assert (settings.steps, settings.learning_rate, settings.weight_decay, asked["n_z"]) == (20_000, 1e-4, 0.01, 40)
+    assert (settings.schedule, settings.warmup, settings.clip, settings.average) == ("constant", 0, 0, 0)
+    assert (data.family, data.batch_size, data.parameters, data.known_share) == ("general-sbm", 32, {}, 0)
+    assert (model.model, model.encoder, model.n_layers, model.dim, model.dim_z) == ("ccp", "graphsage", 4, 128, 128)
+    assert (model.features, model.n_features, model.n_labels) == ("laplacian", 20, 0)
+    assert (
+        cli("train", "acp-s", "--known-share", 0.2, "--features", "random", "--out", tmp_path / "a.safetensors").code
+        == 0
+    )
+    assert (asked["model"].n_labels, asked["model"].features, asked["data"].known_share) == (16, "random", 0.2)
+
+
+def test_benchmark_prints_and_writes_nothing(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = cli("train", *TINY, "--benchmark", "--steps", 3)
+    assert result.code == 0
+    head, row = (line.split("  ") for line in result.out.splitlines())
+    found = dict(zip((name.strip() for name in head if name), (text.strip() for text in row if text), strict=True))
+    assert float(found["graphs/s"]) > 0
+    assert float(found["spread"]) > 0
+    assert found["making batches"].endswith("%")
+    assert (found["steps"], found["graphs"]) == ("3", "15")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("apc",), ("no method that can be trained is called 'apc'", "acp")),
+        (("leiden",), ("leiden is not trained on families of graphs", "acp-s")),
+        (("acp", "--encoder", "gatedgcn"), ("no encoder is called 'gatedgcn'", "did you mean gated-gcn")),
+        (("acp", "--family", "general_sbm"), ("no family is called", "did you mean general-sbm")),
+        (("acp", "--features", "laplace"), ("no features is called", "laplacian")),
+        (("acp", "--schedule", "cos"), ("schedule", "cosine")),
+        (("acp", "--set", "nodes=(3, 5)"), ("no parameter of general-sbm", "did you mean n_nodes")),
+        (("acp", "--set", "n_nodes"), ("--set takes NAME=VALUE",)),
+        (("acp", "--set", "n_nodes=few"), ("general-sbm takes no n_nodes='few'",)),
+        (("acp", "--set", "within=(1, -1)"), ("positive",)),
+        (("acp", "--dim", "30"), ("4 heads do not divide 30",)),
+        (("acp", "--device", "gpu"), ("device is auto, cpu or cuda",)),
+        (("acp", "--precision", "16"), ("precision is 32 or bf16",)),
+        (("acp", "--steps", "0"), ("steps",)),
+        (("acp", "--learning-rate", "-1"), ("learning rate",)),
+        (("acp", "--processes", "33", "--device", "cpu"), ("33 processes cannot share batches of 32",)),
+        (("acp", "--family", "cluster", "--same-size"), ("no range of sizes",)),
+        (("acp", "--start", "nothing.safetensors"), ("no checkpoint",)),
+        (("acp", "--out", "model.pt"), ("--out model.safetensors",)),
+        (("acp", "--out", "-"), ("safetensors",)),
+        (("acp", "--log", "-"), ("--log takes a file",)),
+    ],
+)
+def test_what_makes_no_sense(cli, tmp_path, monkeypatch, args, words):
+    monkeypatch.chdir(tmp_path)
+    given = args if "--out" in args else (*args, "--out", "model.safetensors")
+    result = cli("train", *given)
+    assert (result.code, result.out) == (2, "")
+    assert len(result.err.splitlines()) == 1
+    for word in words:
+        assert word in result.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_that_are_in_the_way(cli, tmp_path):
+    out = tmp_path / "a.safetensors"
+    assert "where shall the model go" in cli("train", *TINY).err
+    missing = cli("train", *TINY, "--out", tmp_path / "no" / "a.safetensors")
+    assert (missing.code, "no folder" in missing.err) == (1, True)
+    out.write_bytes(b"mine")
+    for extra in ((), ("--resume",)):
+        result = cli("train", *TINY, "--out", out, *extra)
+        assert (result.code, "a.safetensors" in result.err) == (2, True)
+    assert out.read_bytes() == b"mine"
+
+
+def start(*args):
+    return subprocess.Popen(
+        [sys.executable, "-m", "graphclust", "train", *TINY, *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+
+
+def test_interrupt_saves_and_resumes(cli, tmp_path):
+    out = tmp_path / "a.safetensors"
+    process = start("--out", out, "--steps", 100_000, "--save-every", 100_000, "--workers", 1)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "a.log.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes
+    printed, err = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (130, "")
+    assert "Traceback" not in err
+    told, last = err.splitlines()[-2:]
+    assert last == "graphclust: interrupted"
+    step = read_note(f"{out}.state")["step"]
+    assert told == f"graphclust: stopped after step {step:,} of 100,000; the same command with --resume goes on"
+    assert read_info(out).steps == step
+
+    assert cli("train", *TINY, "--out", out, "--steps", step + 2, "--resume").code == 0
+    assert cli("train", *TINY, "--out", tmp_path / "b.safetensors", "--steps", step + 2).code == 0
+    one, other = weights(out), weights(tmp_path / "b.safetensors")
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_two_processes_are_one(cli, tmp_path):
+    """Five graphs a step, three and two a process: the same losses and the same weights."""
+    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    options = ("--steps", 3, "--eval-every", 1, "--clip", 5, "--average", 0.9)
+    process = start("--out", two, *options, "--processes", 2)
+    assert cli("train", *TINY, "--out", one, *options).code == 0
+    printed, err = process.communicate(timeout=120)
+    assert (process.returncode, printed) == (0, ""), err
+    assert [line[:12] for line in err.splitlines()] == ["graphclust: "] * 5  # one of them speaks: begin, 3 scores, end
+    keys = ("loss", "elbo", "norm")
+    alone, shared = (
+        [line[key] for line in lines(path.with_suffix(".log.jsonl")) if "loss" in line for key in keys]
+        for path in (one, two)
+    )
+    assert len(alone) == 9
+    assert shared == pytest.approx(alone, rel=1e-5)
+    state, other = (load_file(f"{path}.state") for path in (one, two))
+    assert state.keys() == other.keys()
+    for name, value in state.items():
+        torch.testing.assert_close(value, other[name], rtol=0, atol=1e-5)
+    infos = [read_info(path) for path in (one, two)]
+    assert infos[0].n_nodes == infos[1].n_nodes
+    assert infos[0].n_clusters == infos[1].n_clusters
+    assert infos[1].settings["processes"] == 2
+    assert infos[0].held_out == pytest.approx(infos[1].held_out, rel=1e-4)

@@ -1,0 +1,436 @@
+"""Training on synthetic graphs: what a batch is, what a step averages, what a run writes, and what is measured."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from graphclust import amortized
+from graphclust.amortized import (
+    HELD_OUT,
+    DataConfig,
+    Scores,
+    SyntheticBatches,
+    elbo_loss,
+    evaluate,
+    measure_speed,
+    train_clusterwise,
+)
+from graphclust.checkpoint import load_checkpoint, read_info
+from graphclust.errors import DataError, ResourceError, UsageError
+from graphclust.generators import stream
+from graphclust.models.build import ModelConfig, build
+from graphclust.training import LoopSettings, Machine, read_note
+
+MODEL = ModelConfig(encoder="graph-transformer", dim=16, dim_z=8, n_layers=1, n_features=4, n_heads=2, n_inducing=4)
+LABELLED = replace(MODEL, n_labels=5)
+DATA = DataConfig(parameters={"n_nodes": (8, 14)}, batch_size=5, seed=3)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def fresh():
+    """A model with weights of its own, the same in every test."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        return build(MODEL)
+
+
+def assert_same(one, other):
+    assert one[1] == other[1]
+    for name, value in vars(one[0]).items():
+        found = getattr(other[0], name)
+        assert (value is None) == (found is None), name
+        assert value is None or torch.equal(value, found), name
+
+
+# ---------------------------------------------------------------- batches
+
+
+@pytest.mark.parametrize("features", ["laplacian", "random"])
+@pytest.mark.parametrize("known_share", [0.0, 0.5])
+def test_a_batch_is_fixed_by_its_number(features, known_share):
+    model, data = replace(LABELLED, features=features), replace(DATA, known_share=known_share)
+    one, other = SyntheticBatches(model, data), SyntheticBatches(model, data)
+    for number in (4, 0, 2):
+        _ = other[9 - number]  # what was drawn before does not matter
+        assert_same(one[number], other[number])
+    assert one[0][1] != one[1][1]
+    assert not torch.equal(one[0][0].x[:, :3], SyntheticBatches(model, replace(data, seed=4))[0][0].x[:, :3])
+
+
+def test_a_batch_is_that_of_the_stream():
+    batch, seeds = SyntheticBatches(MODEL, DATA)[6]
+    drawn = next(stream("general-sbm", random_state=3, batch_size=5, start=6, n_eigenvectors=4, n_nodes=(8, 14)))
+    assert np.array_equal(batch.adjacency.numpy(), drawn.adjacency)
+    assert np.array_equal(batch.labels.numpy(), drawn.labels)
+    assert np.array_equal(batch.mask.sum(dim=1).numpy(), drawn.n_nodes)
+    scaled = drawn.features * np.sqrt(drawn.n_nodes)[:, None, None]
+    np.testing.assert_allclose(batch.x.abs().numpy(), np.abs(scaled), rtol=1e-6)  # signs are drawn
+    assert len(set(seeds)) == 5
+
+
+def test_signs_are_drawn_in_training_only():
+    flips = []
+    for train in (True, False):
+        x = SyntheticBatches(MODEL, DATA, train=train)[0][0].x
+        top = x.gather(1, x.abs().argmax(dim=1, keepdim=True)).squeeze(1)
+        flips.append(bool((top < 0).any()))
+    assert flips == [True, False]
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 5])
+def test_shares_are_a_split(world):
+    data = replace(DATA, known_share=0.5)
+    whole, seeds = SyntheticBatches(LABELLED, data)[1]
+    places = [list(range(rank, 5, world)) for rank in range(world)]
+    for rank, mine in enumerate(places):
+        part, own = SyntheticBatches(LABELLED, data, share=(rank, world))[1]
+        assert_same((part, own), (amortized._part(whole, slice(rank, None, world)), [seeds[i] for i in mine]))
+        assert torch.equal(part.labels, whole.labels[mine])
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_shares_average_to_the_gradient_of_the_whole(fresh, world):
+    """As processes do it: each divides by the batch over their number, and the mean of the gradients counts."""
+    loss, record = elbo_loss(fresh, SyntheticBatches(MODEL, DATA)[0], 4)
+    loss.backward()
+    expected = {name: p.grad.clone() for name, p in fresh.named_parameters() if p.grad is not None}
+    fresh.zero_grad()
+    losses, elbos = [], []
+    for rank in range(world):
+        part, mine = elbo_loss(fresh, SyntheticBatches(MODEL, DATA, share=(rank, world))[0], 4, 5 / world)
+        (part / world).backward()
+        losses.append(float(part.detach()))
+        elbos.append(mine["elbo"])
+    assert np.mean(losses) == pytest.approx(float(loss.detach()), rel=1e-5)
+    assert np.mean(elbos) == pytest.approx(record["elbo"], rel=1e-5)
+    for name, value in expected.items():
+        torch.testing.assert_close(fresh.get_parameter(name).grad, value, rtol=1e-4, atol=1e-5)
+
+
+def test_loss_is_the_mean_of_the_graphs(fresh):
+    batch, seeds = SyntheticBatches(MODEL, DATA)[0]
+    loss, record = elbo_loss(fresh, (batch, seeds), 4)
+    each = [float(fresh(amortized._part(batch, slice(i, i + 1)), 4, seeds[i : i + 1]).total.detach()) for i in range(5)]
+    assert -np.mean(each) == pytest.approx(float(loss.detach()), rel=1e-5)
+    assert record["elbo"] == pytest.approx(np.mean(each), rel=1e-5)
+
+
+def test_known_labels_are_names_of_clusters():
+    data = replace(DATA, known_share=1.0, batch_size=60)
+    batch, _ = SyntheticBatches(LABELLED, data)[0]
+    one_each = shares = 0
+    for known, labels in zip(batch.known.numpy(), batch.labels.numpy(), strict=True):
+        n_clusters = len(set(labels[labels >= 0]))
+        given = known > 0
+        assert not given[labels < 0].any()
+        if n_clusters > 5:
+            assert not given.any()
+            continue
+        pairs = set(zip(known[given].tolist(), labels[given].tolist(), strict=True))
+        assert len(pairs) == len({name for name, _ in pairs}) == len({label for _, label in pairs})
+        assert known.max() <= 5
+        one_each += given.sum() == n_clusters == len(pairs)
+        shares += given.sum() <= 0.3 * (labels >= 0).sum()
+    assert one_each > 10
+    assert shares > 10
+    names = {int(name) for name in batch.known[batch.labels == 0] if name}
+    assert len(names) > 2  # a cluster is called differently in each graph
+
+
+def test_no_labels_are_known_unless_asked_for():
+    assert SyntheticBatches(MODEL, DATA)[0][0].known is None
+    assert not SyntheticBatches(LABELLED, DATA)[0][0].known.any()
+    assert SyntheticBatches(LABELLED, replace(DATA, known_share=1.0), train=False)[0][0].known is None
+    half, _ = SyntheticBatches(LABELLED, replace(DATA, known_share=0.5, batch_size=200))[0]
+    few = (half.labels.max(dim=1).values < 5) & (half.labels >= 0).any(dim=1)
+    share = half.known[few].any(dim=1).float().mean()
+    assert 0.3 < share < 0.6  # a random share of the nodes may be none
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: DataConfig(family="general-smb"), "did you mean general-sbm"),
+        (lambda: DataConfig(parameters={"n_node": 3}), "did you mean n_nodes"),
+        (lambda: DataConfig(parameters={"random_state": 3}), "random_state"),
+        (lambda: DataConfig(batch_size=0), "batch_size"),
+        (lambda: DataConfig(known_share=1.5), "known_share"),
+        (lambda: SyntheticBatches(MODEL, replace(DATA, known_share=0.1)), "n_labels"),
+        (lambda: SyntheticBatches(MODEL, DATA, share=(0, 6)), "cannot share"),
+        (lambda: ModelConfig(encoder="graph-sage"), "did you mean graphsage"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()
+
+
+# ---------------------------------------------------------------- evaluation
+
+
+def test_held_out_graphs_are_so_many_and_others():
+    batches = amortized._held_out(LABELLED, replace(DATA, known_share=0.5, same_size=True), 23)
+    assert [len(batch) for batch, _ in batches] == [10, 10, 3]
+    assert [len(seeds) for _, seeds in batches] == [10, 10, 3]
+    assert all(batch.known is None for batch, _ in batches)
+    assert len({int(n) for batch, _ in batches for n in batch.mask.sum(dim=1)}) > 3
+    other, _ = SyntheticBatches(LABELLED, replace(DATA, batch_size=10, seed=3 + HELD_OUT), train=False)[0]
+    assert torch.equal(batches[0][0].labels, other.labels)
+
+
+def test_scores_of_the_truth_and_of_failures(fresh, monkeypatch):
+    batches = amortized._held_out(MODEL, DATA, 7)
+    ((batch, _),) = batches
+    monkeypatch.setattr(amortized, "_map_labels", lambda model, batch, *_: batch.labels.numpy())
+    right = evaluate(fresh.eval(), batches, n_z=2)
+    assert (right.n_failed, right.summary()["k_right"]) == (0, 1.0)
+    np.testing.assert_allclose(right.ami, 1.0)
+
+    broken = batch.labels.clone()
+    broken[2, 0] = broken[5, 3] = -1  # nodes without a cluster
+    monkeypatch.setattr(amortized, "_map_labels", lambda *_: broken.numpy())
+    scores = evaluate(fresh, batches, n_z=2)
+    assert scores.n_failed == 2
+    assert (scores.ami == 0).tolist() == [i in (2, 5) for i in range(7)]  # they count, as the worst there is
+    with torch.no_grad():
+        np.testing.assert_allclose(scores.elbo, fresh(batch, 2, batches[0][1]).per_graph.numpy(), rtol=1e-5)
+
+
+def test_evaluation_takes_the_most_probable_sample(fresh):
+    batches = amortized._held_out(MODEL, DATA, 4)
+    scores = evaluate(fresh.eval(), batches, n_samples=3, n_z=2)
+    again = evaluate(fresh, batches, n_samples=3, n_z=2)
+    assert np.array_equal(scores.ami, again.ami)
+    assert scores.n_failed == 0
+    assert (scores.n_found >= 1).all()
+    assert np.array_equal(scores.n_true, [len(set(row[row >= 0].tolist())) for row in batches[0][0].labels])
+
+
+def test_summary():
+    scores = Scores(np.array([-1.0, -3.0]), np.array([0.5, 1.0]), np.array([2, 3]), np.array([2, 2]), 1)
+    found = scores.summary()
+    assert (found["elbo"], found["ami"], found["k_right"], found["n_failed"], found["n_graphs"]) == (
+        -2,
+        0.75,
+        0.5,
+        1,
+        2,
+    )
+    assert found["ami_se"] == pytest.approx(0.25)
+    assert np.isnan(
+        Scores(*(array[:1] for array in (scores.elbo, scores.ami, scores.n_found, scores.n_true))).summary()["ami_se"]
+    )
+
+
+# ---------------------------------------------------------------- a run
+
+
+def run(folder, steps=6, *, model=MODEL, data=DATA, name="a", rate=1e-2, average=0.0, **options):
+    settings = LoopSettings(steps=steps, learning_rate=rate, average=average, clip=10.0)
+    options = {"n_z": 2, "eval_graphs": 0, "machine": Machine(device="cpu"), **options}
+    return train_clusterwise(model, data, settings, folder / f"{name}.safetensors", **options)
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def after(number):
+    """Stop after so many steps of this process."""
+    asked = iter(range(1, 1000))
+    return lambda: next(asked) >= number
+
+
+def test_training_improves_on_held_out_graphs(tmp_path):
+    """Two clear blocks: some dozens of steps go a long way."""
+    data = DataConfig(
+        family="planted-partition",
+        parameters={"n_nodes": (10, 16), "n_clusters": 2, "p_in": 0.9, "p_out": 0.05},
+        batch_size=8,
+    )
+    done = run(tmp_path, 60, data=data, n_z=4, eval_every=1, eval_graphs=20, log_every=10, stop=after(1))
+    before = done.held_out
+    done = run(tmp_path, 60, data=data, n_z=4, eval_every=0, eval_graphs=20, log_every=10, resume=True)
+    assert done.finished
+    assert done.held_out["elbo"] > before["elbo"] + 3
+    assert done.held_out["ami"] > before["ami"] + 0.2
+    model, info = load_checkpoint(tmp_path / "a.safetensors")
+    scores = evaluate(model, amortized._held_out(MODEL, data, 20), n_z=4)  # what was written is what was measured
+    assert scores.summary()["elbo"] == pytest.approx(info.held_out["elbo"], abs=0.1)
+
+
+def test_what_a_run_writes(tmp_path):
+    torch.manual_seed(9)
+    state = torch.get_rng_state()
+    done = run(tmp_path, 7, eval_every=3, eval_graphs=4, log_every=2, save_every=4, command="graphclust train acp")
+    assert torch.equal(torch.get_rng_state(), state)
+    assert (done.step, done.finished, done.is_main) == (7, True, True)
+    log = lines(tmp_path / "a.log.jsonl")
+    assert [(line["step"], "held_out" in line) for line in log] == [
+        (2, False), (3, False), (3, True), (4, False), (6, False), (6, True), (7, False), (7, True),
+    ]  # fmt: skip
+    assert log[0].keys() == {"step", "elbo", "loss", "norm", "rate", "graphs_per_second", "seconds"}
+    assert log[0]["elbo"] == pytest.approx(-log[0]["loss"], rel=1e-4)
+    assert log[-1]["held_out"] == pytest.approx(done.held_out)
+    assert log[-1]["held_out"].keys() == {"n_graphs", "ami", "ami_se", "elbo", "k_right", "n_failed"}
+
+    info = read_info(tmp_path / "a.safetensors")
+    batches = [SyntheticBatches(MODEL, DATA)[i][0] for i in range(7)]
+    sizes = [int(n) for batch in batches for n in batch.mask.sum(dim=1)]
+    clusters = [len(set(row[row >= 0].tolist())) for batch in batches for row in batch.labels]
+    assert (info.n_nodes, info.n_clusters) == ((min(sizes), max(sizes)), (min(clusters), max(clusters)))
+    assert (info.steps, info.graphs, info.command) == (7, 35, "graphclust train acp")
+    assert info.config == MODEL
+    assert (info.data["family"], info.data["seed"], info.settings["n_z"]) == ("general-sbm", 3, 2)
+    assert info.held_out == pytest.approx(done.held_out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "a.log.jsonl", "a.safetensors", "a.safetensors.state",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("model", [LABELLED, replace(MODEL, encoder="graphsage", model="ccp")], ids=["acp", "ccp"])
+def test_stopped_and_resumed_is_the_same(tmp_path, model):
+    data = replace(DATA, known_share=0.5 if model.n_labels else 0.0)
+    options = {"model": model, "data": data, "average": 0.9, "log_every": 2, "eval_graphs": 3, "eval_every": 4}
+    run(tmp_path, name="whole", **options)
+    for number in (2, 1, 9):
+        done = run(tmp_path, name="parts", stop=after(number), resume=True, save_every=5, **options)
+    assert done.finished
+    whole, parts = ((tmp_path / f"{name}.safetensors") for name in ("whole", "parts"))
+    one, other = (load_checkpoint(path)[0].state_dict() for path in (whole, parts))
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    assert replace(read_info(whole), settings={}) == replace(read_info(parts), settings={})
+    kept = [
+        [line for line in lines(tmp_path / f"{name}.log.jsonl") if "held_out" in line] for name in ("whole", "parts")
+    ]
+    assert kept[0] == kept[1]
+    notes = [read_note(f"{path}.state") for path in (whole, parts)]
+    assert {**notes[0], "seconds": 0} == {**notes[1], "seconds": 0}
+
+
+def test_workers_make_the_same_batches(tmp_path):
+    for name, workers in (("inline", 0), ("ahead", 2)):
+        run(tmp_path, 5, name=name, machine=Machine(device="cpu", workers=workers))
+    one, other = (load_checkpoint(tmp_path / f"{name}.safetensors")[0].state_dict() for name in ("inline", "ahead"))
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_lines_of_a_lost_part_are_dropped(tmp_path):
+    run(tmp_path, 6, stop=after(4), log_every=1)
+    log = tmp_path / "a.log.jsonl"
+    with log.open("a") as file:
+        file.write(json.dumps({"step": 5, "elbo": 0.0}) + '\n{"step": 6, "el')  # the process died before the next state
+    run(tmp_path, 6, log_every=1, resume=True)
+    assert [line["step"] for line in lines(log)] == [1, 2, 3, 4, 5, 6]
+    assert lines(log)[4]["elbo"] < 0
+
+
+def test_more_steps_for_a_finished_run(tmp_path):
+    run(tmp_path, 3)
+    done = run(tmp_path, 5, resume=True)
+    assert (done.step, done.finished) == (5, True)
+    assert read_info(tmp_path / "a.safetensors").steps == 5
+    assert run(tmp_path, 5, resume=True).step == 5
+
+
+def test_no_time_left_is_one_step(tmp_path, caplog):
+    with caplog.at_level(logging.INFO, "graphclust"):
+        done = run(tmp_path, 6, minutes=0.0)
+    assert (done.step, done.finished, done.held_out) == (1, False, {})
+    assert "parameters, on CPU, 1 thread\n" in caplog.text
+    assert read_note(tmp_path / "a.safetensors.state")["step"] == 1
+
+
+def test_start_from_a_checkpoint(tmp_path):
+    run(tmp_path, 3)
+    run(tmp_path, 1, name="b", rate=1e-12, start=tmp_path / "a.safetensors")
+    one, other = (load_checkpoint(tmp_path / f"{name}.safetensors")[0].state_dict() for name in "ab")
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    with pytest.raises(UsageError, match="another architecture: n_layers 1, not 2"):
+        run(tmp_path, 1, model=replace(MODEL, n_layers=2), name="c", start=tmp_path / "a.safetensors")
+
+
+def test_other_settings_are_not_resumed(tmp_path):
+    run(tmp_path, 6, stop=after(2))
+    with pytest.raises(UsageError, match="add --resume"):
+        run(tmp_path, 6)
+    changes = [
+        ({"model": replace(MODEL, model="ccp", n_layers=2)}, "model 'acp', not 'ccp'; n_layers 1, not 2"),
+        ({"data": replace(DATA, parameters={"n_nodes": (8, 15)})}, r"parameters .*14.*, not .*15"),
+        ({"rate": 0.5}, "learning_rate 0.01, not 0.5"),
+        ({"n_z": 3}, "n_z 2, not 3"),
+    ]
+    for change, message in changes:
+        with pytest.raises(UsageError, match=f"other settings: {message}"):
+            run(tmp_path, **{"steps": 6, "resume": True, **change})
+    assert run(tmp_path, 7, resume=True, machine=Machine(device="cpu", workers=1), save_every=2).finished
+    (tmp_path / "a.safetensors.state").unlink()
+    with pytest.raises(UsageError, match=r"no a\.safetensors\.state beside it"):
+        run(tmp_path, 7, resume=True)
+    with pytest.raises(UsageError, match="remove it"):
+        run(tmp_path, 7)
+
+
+def test_a_state_that_is_none(tmp_path):
+    (tmp_path / "a.safetensors.state").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="no state of a training run"):
+        run(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"data": replace(DATA, parameters={"n_nodes": "many"})}, UsageError, "general-sbm takes no n_nodes='many'"),
+        ({"data": replace(DATA, parameters={"n_nodes": (9, 3)})}, UsageError, "low <= high"),
+        ({"data": DataConfig(family="cluster", same_size=True)}, UsageError, "no range of sizes"),
+        ({"machine": Machine(device="cpu", processes=6)}, UsageError, "6 processes cannot share batches of 5"),
+        ({"n_z": 0}, UsageError, "n_z"),
+        ({"log": "nowhere/log.jsonl"}, DataError, "no folder nowhere"),
+        ({"start": "nowhere.safetensors"}, UsageError, "no checkpoint"),
+    ],
+)
+def test_refused_before_anything_is_written(tmp_path, options, error, message):
+    with pytest.raises(error, match=message):
+        run(tmp_path, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_that_cannot_be_written_to(tmp_path):
+    with pytest.raises(DataError, match="no folder"):
+        run(tmp_path / "missing")
+    (tmp_path / "a.safetensors").mkdir()
+    with pytest.raises(DataError, match="a folder, not a file"):
+        run(tmp_path)
+
+
+def test_a_gpu_without_enough_memory_is_said(tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(amortized, "elbo_loss", full)
+    with pytest.raises(ResourceError, match="5 graphs with 2 samples"):
+        run(tmp_path)
+
+
+def test_speed():
+    found = measure_speed(MODEL, DATA, LoopSettings(steps=1), n_z=2, machine=Machine(device="cpu"), steps=4)
+    assert (found.steps, found.graphs) == (4, 20)
+    assert found.graphs_per_second > 1
+    assert found.spread > 0
+    assert 0 < found.data_share < 1
+    with pytest.raises(UsageError, match="steps"):
+        measure_speed(MODEL, DATA, LoopSettings(steps=1), steps=0)
