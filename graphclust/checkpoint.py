@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graphclust.models.build import ModelConfig
     from graphclust.models.clusterwise import ClusterwiseModel
 
-__all__ = ["SHIPPED", "CheckpointInfo", "load_checkpoint", "read_info", "save_checkpoint", "shipped"]
+__all__ = ["SHIPPED", "CheckpointInfo", "cards", "load_checkpoint", "read_info", "save_checkpoint", "shipped"]
 
 SHIPPED = Path(__file__).resolve().parent / "checkpoints"
 _KEY = "graphclust"
@@ -177,3 +177,38 @@ def load_checkpoint(name: str | os.PathLike[str]) -> tuple[ClusterwiseModel, Che
     """
     path = _found(name).resolve()
     return _loaded(path, path.stat().st_mtime_ns)
+
+
+_PREFACE = """# Trained models
+
+Written by `graphclust models --format md` from the headers of the files beside it. The log of each training lies beside
+its weights. A model knows the graphs of its family: on others its partitions may be good and its probabilities are off;
+`graphclust detect` says so where a graph has more or fewer nodes than any that the model saw.
+"""
+
+
+def cards() -> str:
+    """Return a card for each shipped model, as Markdown."""
+    parts = [_PREFACE]
+    for name in shipped():
+        info = read_info(name)
+        model, held = info.model, info.held_out
+        parameters = ", ".join(f"{key} {value}" for key, value in info.data.get("parameters", {}).items())
+        lines = {
+            "method": f"{model['model']}, encoder {model['encoder']} of {model['n_layers']} layers",
+            "input of a node": f"{model['n_features']} features, {model['features']}",
+            "known labels": f"up to {model['n_labels']}" if model.get("n_labels") else "only as constraints",
+            "trained on": info.data["family"] + (f" with {parameters}" if parameters else ", its default parameters"),
+            "nodes": "{} to {}".format(*info.n_nodes),
+            "communities": "{} to {}".format(*info.n_clusters),
+            "training": f"{info.steps:,} steps, {info.graphs:,} graphs, seed {info.data.get('seed')}",
+            "on": str(info.settings.get("hardware", "")),
+            "held-out graphs": str(held.get("n_graphs", "")),
+            "AMI": f"{held['ami']:.4f}, standard error {held['ami_se']:.4f}" if "ami" in held else "",
+            "ELBO": f"{held['elbo']:.2f}" if "elbo" in held else "",
+            "number of communities right": f"{held['k_right']:.1%}" if "k_right" in held else "",
+            "command": f"`{info.command}`",
+        }
+        table = "\n".join(f"| {key} | {value} |" for key, value in lines.items() if value)
+        parts.append(f"## {name}\n\n| | |\n|---|---|\n{table}\n")
+    return "\n".join(parts)

@@ -10,7 +10,15 @@ import torch
 from safetensors.torch import save
 
 import graphclust as gc
-from graphclust.checkpoint import SHIPPED, CheckpointInfo, load_checkpoint, read_info, save_checkpoint, shipped
+from graphclust.checkpoint import (
+    SHIPPED,
+    CheckpointInfo,
+    cards,
+    load_checkpoint,
+    read_info,
+    save_checkpoint,
+    shipped,
+)
 from graphclust.models.build import ModelConfig, build
 
 CONFIG = ModelConfig(dim=8, dim_z=4, n_heads=2, n_inducing=2, n_layers=1, n_features=3)
@@ -94,9 +102,14 @@ def test_what_is_shipped_says_what_it_is(name):
     assert info.command.startswith("graphclust train")
     assert info.held_out["ami"] > 0.5
     assert info.graphs > 0
-    cards = (SHIPPED / "CARDS.md").read_text()
-    assert f"## {name}\n" in cards, f"{name} has no card"
+    assert f"## {name}\n" in cards()
     assert (SHIPPED / f"{name}.log.jsonl").exists(), "the log of the training is kept beside the weights"
+
+
+def test_cards_are_those_of_the_headers():
+    assert (SHIPPED / "CARDS.md").read_text() == cards(), (
+        "graphclust models --format md > graphclust/checkpoints/CARDS.md"
+    )
 
 
 def test_the_methods_have_their_models():

@@ -38,8 +38,8 @@ def parse_params(pairs: list[str] | None) -> dict[str, Any]:
     return found
 
 
-def _taken(method: str, parameter: str, option: str, value: Any) -> Any:
-    """Return the value of an option that only some methods take."""
+def _check_takes(method: str, parameter: str, option: str) -> None:
+    """Refuse an option that only some methods take."""
     from graphclust.detection import AUTO
     from graphclust.errors import UsageError
     from graphclust.methods import METHODS, method_named
@@ -47,7 +47,6 @@ def _taken(method: str, parameter: str, option: str, value: Any) -> Any:
     if parameter not in method_named(AUTO if method == "auto" else method).parameters():
         takes = [name for name, kind in METHODS.items() if parameter in kind.parameters()]
         raise UsageError(f"{method} does not take {option}; {', '.join(takes)} do")
-    return value
 
 
 def _known_labels(path: str, nodes: Any) -> dict[Any, Any]:
@@ -119,10 +118,13 @@ def detect(
     if method != "auto":
         method_named(method)  # a typo should not cost the reading of a large file
     if samples is not None:
-        params["n_samples"] = _taken(method, "n_samples", "--samples", samples)
+        _check_takes(method, "n_samples", "--samples")
+        params["n_samples"] = samples
+    if known is not None:
+        _check_takes(method, "known", "--known")
     loaded = reading.read(graph)
     if known is not None:
-        params["known"] = _taken(method, "known", "--known", _known_labels(known, loaded.nodes))
+        params["known"] = _known_labels(known, loaded.nodes)
     read = time.perf_counter()
     found = detection.detect(loaded, method, n_clusters, seed, device, **params)
     detected = time.perf_counter()

@@ -19,13 +19,17 @@ def models(
         str | None, typer.Argument(metavar="[CHECKPOINT]", help="All about one: a name, or a file.", show_default=False)
     ] = None,
     *,
-    format: Annotated[str, typer.Option(metavar="table|json")] = "table",
+    format: Annotated[str, typer.Option(metavar="table|json|md")] = "table",
 ) -> None:
     """List the trained models, with what they were trained on and how good they are."""
-    from graphclust.checkpoint import read_info, shipped
+    from graphclust.checkpoint import cards, read_info, shipped
 
-    if format not in ("table", "json"):
-        raise UsageError(f"the format is table or json, not {format!r}")
+    if format not in ("table", "json", "md"):
+        raise UsageError(f"the format is table, json or md, not {format!r}")
+    if format == "md":
+        with output(None) as stream:
+            stream.write(cards().encode())
+        return
     infos = {str(name): read_info(name) for name in ([checkpoint] if checkpoint else shipped())}
     with output(None) as stream:
         if format == "json":
