@@ -49,7 +49,7 @@ def name(request):
 
 
 def test_recovers_an_easy_partition(name):
-    graph = blocks()
+    graph = blocks(n=120)
     found = make(name).fit(graph)
     assert partition(graph.nodes, found.labels_) == partition(graph.nodes, graph.y)
 
@@ -172,7 +172,7 @@ def test_seeds_that_are_none(name, seed):
 
 @pytest.mark.parametrize("seed", [None, np.random.default_rng(0), np.random.RandomState(0), np.int64(3)])
 def test_seeds_of_all_kinds(name, seed):
-    assert make(name).set_params(random_state=seed).fit(blocks()).n_clusters_ == K
+    assert make(name).set_params(random_state=seed).fit(blocks(n=120)).n_clusters_ == K
 
 
 def test_memory_estimate_grows_with_edges_not_with_pairs(name):

@@ -8,12 +8,9 @@ from a Graph to Communities. The command: a cold `detect --method acp` against a
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import time
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 from foundation import GRAPHCLUST, line, process

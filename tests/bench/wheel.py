@@ -20,7 +20,8 @@ def main():
             "import graphclust as gc, pathlib, sys;"
             "assert pathlib.Path(gc.__file__).is_relative_to(sys.argv[1]), gc.__file__;"
             "[gc.datasets.load(e.name) for e in gc.datasets.registry().values() if e.bundled];"
-            "g = gc.read_graph('data:karate'); c = gc.detect(g); assert gc.detect(g, 'acp').posterior is not None; c.save(sys.argv[1] + '/report.html');"
+            "g = gc.read_graph('data:karate'); c = gc.detect(g);"
+            "assert gc.detect(g, 'acp').posterior is not None; c.save(sys.argv[1] + '/report.html');"
             "print(g, c, gc.generators.planted_partition(50, 2, p_in=0.5, p_out=0.1, random_state=0))"
         )
         env = {**os.environ, "PYTHONPATH": str(target), "PYTHONSAFEPATH": "1"}

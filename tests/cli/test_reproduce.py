@@ -14,7 +14,7 @@ from graphclust.reproduce import acp_table2
 def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
     monkeypatch.setattr(acp_table2, "PEERS", ("leiden", "spectral"))
     out, figure = tmp_path / "table.json", tmp_path / "reliability.png"
-    options = "--graphs 4 --samples 4 --format json --quiet".split()
+    options = ["--graphs", "4", "--samples", "4", "--format", "json", "--quiet"]
     assert run(["reproduce", "acp-table2", *options, "--out", str(out), "--figure", str(figure)]) == 0
     found = json.loads(out.read_text())
     assert figure.read_bytes().startswith(b"\x89PNG")
