@@ -10,7 +10,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import oracles
 import pytest
 import torch
 
@@ -20,6 +19,7 @@ from graphclust.checkpoint import load_checkpoint
 from graphclust.features import input_features, laplacian_features
 from graphclust.models.sampler import log_probability
 from graphclust.nn.batch import Batch
+from tests import oracles
 
 pytestmark = pytest.mark.slow  # minutes: each graph has 4,683 ordered partitions
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "six-nodes.safetensors"
