@@ -39,6 +39,7 @@ def inference():
 
     import graphclust as gc
     from graphclust.checkpoint import load_checkpoint
+    from graphclust.features import laplacian_features
     from graphclust.models.build import ModelConfig, build
     from graphclust.models.sampler import draw
     from graphclust.nn.batch import Batch
@@ -47,7 +48,7 @@ def inference():
     batches = []
     for graph in graphs:
         adjacency = graph.adjacency().toarray()[None] > 0
-        x = gc.features.laplacian_features(adjacency.astype(float), np.array([200])) * 200**0.5
+        x = laplacian_features(adjacency.astype(float), np.array([200])) * 200**0.5
         batches.append(Batch.of(x, np.array([200]), adjacency))
     trained, _ = load_checkpoint("acp")
     sage = build(ModelConfig()).eval()  # the published encoder, in the place of ours: as fast with any weights
