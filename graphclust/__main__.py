@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -17,9 +16,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv is None and sys.argv[1:2] in (["detect"], ["compare"]):
             from graphclust.cli.startup import import_igraph
 
-            # threads that spin while they wait starve each other on a busy machine, where a small network then takes
-            # 40 times longer; training, which fills the cores, is twice as fast with them
-            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
             import_igraph()
         return run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:  # while the command line itself was being imported

@@ -29,7 +29,7 @@ from graphclust.io.partition import plain
 from graphclust.metrics import ami
 from graphclust.models.build import ModelConfig, build
 from graphclust.models.clusterwise import ClusterwiseModel
-from graphclust.models.sampler import canonical, log_probability, sample
+from graphclust.models.sampler import draw
 from graphclust.nn.batch import Batch
 from graphclust.progress import task
 from graphclust.training import LoopSettings, Machine, Trainer, keep_memory, read_note
@@ -262,23 +262,12 @@ class Scores:
         }
 
 
-def _map_labels(model: ClusterwiseModel, batch: Batch, n_samples: int, mode: str, seed: int) -> Iterator[IntArray]:
-    """Yield the most probable of the samples of each graph, shape (n_max,)."""
+def _most_probable(model: ClusterwiseModel, batch: Batch, n_samples: int, mode: str, seed: int) -> Iterator[IntArray]:
+    """Yield the most probable of the samples of each graph, shape (n_max,); -1 beyond its nodes."""
     generator = torch.Generator().manual_seed(seed)
-    with torch.inference_mode():
-        nodes = model.encode(batch)
-        ranks = sample(model, nodes, batch.mask, n_samples, mode, generator, batch.known)
-        kept, owner = [], []
-        for i, found in enumerate(canonical(ranks).cpu().numpy()):
-            _, first = np.unique(found, axis=0, return_index=True)
-            kept.append(ranks[i, torch.as_tensor(np.sort(first))])
-            owner += [i] * len(first)
-        table, owners = torch.cat(kept), torch.tensor(owner, device=ranks.device)
-        value = log_probability(model, nodes, table, owners, generator=generator).cpu().numpy()
-    owners = owners.cpu()
     for i in range(len(batch)):
-        mine = np.flatnonzero(owners.numpy() == i)
-        yield table[mine[int(np.argmax(value[mine]))]].cpu().numpy()
+        ranks, log_prob, _ = draw(model, _part(batch, slice(i, i + 1)), n_samples, mode, generator)
+        yield ranks[log_prob.argmax()].cpu().numpy()
 
 
 def evaluate(
@@ -308,7 +297,7 @@ def evaluate(
         with torch.no_grad():
             elbo.append(model(batch, n_z, seeds).per_graph.double().cpu().numpy())
         assert item.labels is not None
-        estimates = _map_labels(model, batch, n_samples, mode, number)
+        estimates = _most_probable(model, batch, n_samples, mode, number)
         for truth, found in zip(item.labels.numpy(), estimates, strict=True):
             inside = truth >= 0
             right = (found[inside] >= 0).all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from dataclasses import asdict, dataclass, field, fields
@@ -10,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphclust.errors import DataError, UsageError
+from graphclust.errors import DataError, unknown
 from graphclust.io.files import replacing
 
 if TYPE_CHECKING:
@@ -77,9 +76,7 @@ def _found(name: str | os.PathLike[str]) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    near = difflib.get_close_matches(str(name), known, n=1)
-    guess = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known) or 'none'} in the package"
-    raise UsageError(f"there is no checkpoint {str(name)!r}, nor such a file{guess}")
+    raise unknown("checkpoint or file", str(name), known)
 
 
 def save_checkpoint(path: str | os.PathLike[str], weights: dict[str, Tensor], info: CheckpointInfo) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +23,7 @@ __all__ = ["ACP", "ACPS", "CCP"]
 
 _BYTES_PER_PAIR = 64  # of nodes: the adjacency, similarities and attention weights of an encoder
 _BYTES_FIXED = 1 << 29  # samples are drawn in chunks of this size
+_SMALL = 1000  # nodes, up to which a second thread gains nothing
 
 
 class _Amortized(GraphEstimator):
@@ -89,7 +91,6 @@ class _Amortized(GraphEstimator):
                 raise UsageError(f"{name} is an integer of at least {low}, not {value!r}")
         if self.sample not in ("posterior", "map"):
             raise UsageError(f"sample is posterior or map, not {self.sample!r}")
-        check_seed(self.random_state if isinstance(self.random_state, int | np.integer | str | float) else 0)
 
     def _fit(self, graph: Graph) -> Fit:
         from graphclust.checkpoint import load_checkpoint
@@ -164,9 +165,10 @@ class _Amortized(GraphEstimator):
             elif number > info.config.n_labels:
                 self.notes_.append(f"of {number} known labels the model reads {info.config.n_labels}")
         generator = torch.Generator().manual_seed(seed)
-        found, log_prob, drawn = draw(
-            model, batch.to(device), self.n_samples, self.sample, generator, self.n_anchors, self.n_z
-        )
+        with _one_thread(len(places) <= _SMALL):
+            found, log_prob, drawn = draw(
+                model, batch.to(device), self.n_samples, self.sample, generator, self.n_anchors, self.n_z
+            )
         return found.cpu().numpy(), log_prob.double().cpu().numpy(), drawn.numpy()
 
     def _batch(self, graph: Graph, places: IntArray, info: CheckpointInfo, seed: int) -> Batch:
@@ -176,26 +178,45 @@ class _Amortized(GraphEstimator):
         from graphclust.nn.batch import Batch
 
         config = info.config
-        part = graph if len(places) == graph.num_nodes else graph.subgraph(places)
+        n = len(places)
+        place = np.full(graph.num_nodes, -1)
+        place[places] = np.arange(n)
+        apart = graph.source != graph.target
+        source, target, weight = place[graph.source[apart]], place[graph.target[apart]], graph.edge_weight[apart]
+        strength = np.minimum(weight / weight.mean(), 1.0) if len(weight) else weight
         vectors = None
         if config.features == "laplacian":
+            part = Graph.from_edges(source, target, strength, nodes=n)
             vectors = laplacian_eigenvectors(part, config.n_features)[None]
         elif config.features == "given":
             vectors = None if graph.x is None else np.asarray(graph.x, dtype=np.float32)[places][None]
-        n_nodes = np.array([len(places)])
+        n_nodes = np.array([n])
         rng = np.random.default_rng(seed)
         features = input_features(config.features, config.n_features, vectors, n_nodes, rng, train=False)
-        inside = torch.ones(1, len(places), dtype=torch.bool)
+        inside = torch.ones(1, n, dtype=torch.bool)
         if config.encoder == "points":
             return Batch(torch.as_tensor(features), inside)
-        adjacency = torch.zeros(1, len(places), len(places))
-        weight = part.edge_weight if part.is_weighted else np.ones(part.num_edges)
-        apart = part.source != part.target
-        source, target, weight = part.source[apart], part.target[apart], weight[apart]
-        strength = torch.as_tensor(np.minimum(weight / weight.mean(), 1.0), dtype=torch.float32)
-        adjacency[0, source, target] = strength
-        adjacency[0, target, source] = strength
+        adjacency = torch.zeros(1, n, n)
+        adjacency[0, source, target] = adjacency[0, target, source] = torch.as_tensor(strength, dtype=torch.float32)
         return Batch(torch.as_tensor(features), inside, adjacency)
+
+
+@contextmanager
+def _one_thread(wanted: bool) -> Iterator[None]:
+    """Keep torch to one thread, where small tensors gain nothing from more.
+
+    Threads that wait for each other on a busy machine make a small network take 40 times longer, and a process forked
+    after they were started would wait for them for ever.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if wanted:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _degrees(graph: Graph) -> IntArray:

@@ -380,34 +380,6 @@ class Graph:
             meta=self.meta,
         )
 
-    def subgraph(self, places: IntArray) -> Graph:
-        """Return some nodes and the edges between them.
-
-        Parameters
-        ----------
-        places : ndarray of int64, shape (n,)
-            Positions of the nodes, each once; the subgraph has them in this order.
-
-        Examples
-        --------
-        >>> Graph.from_edges([0, 1], [1, 2], nodes=["a", "b", "c"]).subgraph(np.array([2, 1]))
-        Graph(2 nodes, 1 edges)
-        """
-        place = np.full(self.num_nodes, -1, dtype=np.int64)
-        place[places] = np.arange(len(places))
-        source, target = place[self.source], place[self.target]
-        kept = (source >= 0) & (target >= 0)
-        ids = self.nodes
-        return Graph.from_edges(
-            source[kept],
-            target[kept],
-            None if self.weight is None else self.weight[kept],
-            nodes=[ids[i] for i in places.tolist()],
-            directed=self.directed,
-            x=None if self.x is None else self.x[places],
-            y=None if self.y is None else self.y[places],
-        )
-
     def canonical(self) -> Graph:
         """Return this graph with its nodes sorted by id; itself if they are."""
         order = self.canonical_order()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-
 from graphclust.base import GraphEstimator
 from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral
-from graphclust.errors import UsageError
+from graphclust.errors import UsageError, unknown
 from graphclust.estimators import ACP, ACPS, CCP
 
 __all__ = ["METHODS", "method_named"]
@@ -40,6 +38,4 @@ def method_named(name: str) -> type[GraphEstimator]:
         raise UsageError(f"a method is named by a string, not by {name!r:.60}")
     if name in METHODS:
         return METHODS[name]
-    near = difflib.get_close_matches(name, METHODS, n=1)
-    guess = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(['auto', *METHODS])}"
-    raise UsageError(f"no method is called {name!r}{guess}")
+    raise unknown("method", name, ["auto", *METHODS])

@@ -195,14 +195,14 @@ def test_held_out_graphs_are_so_many_and_others():
 def test_scores_of_the_truth_and_of_failures(fresh, monkeypatch):
     batches = amortized._held_out(MODEL, DATA, 7)
     ((batch, _),) = batches
-    monkeypatch.setattr(amortized, "_map_labels", lambda model, batch, *_: batch.labels.numpy())
+    monkeypatch.setattr(amortized, "_most_probable", lambda model, batch, *_: batch.labels.numpy())
     right = evaluate(fresh.eval(), batches, n_z=2)
     assert (right.n_failed, right.summary()["k_right"]) == (0, 1.0)
     np.testing.assert_allclose(right.ami, 1.0)
 
     broken = batch.labels.clone()
     broken[2, 0] = broken[5, 3] = -1  # nodes without a cluster
-    monkeypatch.setattr(amortized, "_map_labels", lambda *_: broken.numpy())
+    monkeypatch.setattr(amortized, "_most_probable", lambda *_: broken.numpy())
     scores = evaluate(fresh, batches, n_z=2)
     assert scores.n_failed == 2
     assert (scores.ami == 0).tolist() == [i in (2, 5) for i in range(7)]  # they count, as the worst there is

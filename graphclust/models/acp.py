@@ -11,25 +11,37 @@ from torch import Tensor
 from graphclust.models.clusterwise import SetEncodings, Sets
 from graphclust.nn.attention import ISAB, PMA, OneKeyMAB
 from graphclust.nn.batch import Packing
-from graphclust.nn.mlp import MLP
 
-__all__ = ["ACPEncodings"]
+__all__ = ["ACPEncodings", "PooledEncodings"]
 
 
-class ACPEncodings(SetEncodings):
-    """Set encodings of ACP; see `SetEncodings` for the arguments."""
+class PooledEncodings(SetEncodings):
+    """What ACP and ACP-S share: an ISAB, and sets pooled by attention; see `SetEncodings` for the arguments."""
 
     def __init__(self, dim: int, n_heads: int, n_inducing: int) -> None:
         super().__init__(dim, n_heads, n_inducing)
-        self.u = MLP([dim] * 4)
-        self.h = MLP([dim] * 4)
-        self.g = MLP([dim] * 4)
         self.attended = ISAB(dim, dim, n_heads, n_inducing)
-        self.to_anchor = OneKeyMAB(dim, dim, dim)
         self.pool_available = PMA(dim, dim, n_heads)
         self.pool_in = PMA(dim, dim, n_heads)
         self.pool_out = PMA(dim, dim, n_heads)
         self.pool_cluster = PMA(dim, dim, n_heads)
+
+    def split(self, members: Tensor, joined: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
+        """Eq. (36)."""
+        return self.pool_in(members, joined), self.pool_out(members, left)
+
+    def clusters(self, projected: Tensor, masks: Tensor) -> Tensor:
+        """Eq. (36): g(PMA(h(x_i)))."""
+        term: Tensor = self.g(self.pool_cluster(projected, masks))
+        return term * masks.any(dim=-1, keepdim=True)
+
+
+class ACPEncodings(PooledEncodings):
+    """Set encodings of ACP; see `SetEncodings` for the arguments."""
+
+    def __init__(self, dim: int, n_heads: int, n_inducing: int) -> None:
+        super().__init__(dim, n_heads, n_inducing)
+        self.to_anchor = OneKeyMAB(dim, dim, dim)
 
     def project(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See `SetEncodings.project`."""
@@ -48,12 +60,3 @@ class ACPEncodings(SetEncodings):
         seen = self.to_anchor(members, D).flatten(0, 1)
         pooled: Tensor = self.pool_available(seen, candidates.view(rows * n_anchors, 1, width))
         return pooled.view(rows, n_anchors, -1)
-
-    def split(self, members: Tensor, joined: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
-        """Eq. (36)."""
-        return self.pool_in(members, joined), self.pool_out(members, left)
-
-    def clusters(self, projected: Tensor, masks: Tensor) -> Tensor:
-        """Eq. (36): g(PMA(h(x_i)))."""
-        term: Tensor = self.g(self.pool_cluster(projected, masks))
-        return term * masks.any(dim=-1, keepdim=True)

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from graphclust.models.clusterwise import SetEncodings, Sets
 from graphclust.nn.batch import Packing
-from graphclust.nn.mlp import MLP
 
 __all__ = ["CCPEncodings"]
 
@@ -23,9 +22,6 @@ class CCPEncodings(SetEncodings):
 
     def __init__(self, dim: int, n_heads: int, n_inducing: int) -> None:
         super().__init__(dim, n_heads, n_inducing)
-        self.u = MLP([dim] * 4)
-        self.h = MLP([dim] * 4)
-        self.g = MLP([dim] * 4)
         with torch.no_grad():  # sums over hundreds of nodes should start of order 1
             for parameter in (*self.u.layers[-1].parameters(), *self.h.layers[-1].parameters()):
                 parameter.mul_(_START)

@@ -129,6 +129,7 @@ class SetEncodings(nn.Module):
     def __init__(self, dim: int, n_heads: int, n_inducing: int) -> None:
         super().__init__()
         self.dim = dim
+        self.u, self.h, self.g = (MLP([dim] * 4) for _ in range(3))  # of available nodes; of clusters, within and after
 
     def project(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """From encoded nodes (batch, n, dim) to what the decoder, `members` and `clusters` take, (batch, n, ...)."""

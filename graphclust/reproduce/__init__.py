@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable
 from typing import Any
 
-from graphclust.errors import UsageError
+from graphclust.errors import unknown
 
 __all__ = ["TABLES", "table_named"]
 
@@ -30,8 +29,6 @@ def table_named(name: str) -> Callable[..., dict[str, Any]]:
     'reproduce'
     """
     if name not in TABLES:
-        near = difflib.get_close_matches(name, TABLES, n=1)
-        guess = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(TABLES)}"
-        raise UsageError(f"no table is called {name!r}{guess}")
+        raise unknown("table", name, TABLES)
     found: Callable[..., dict[str, Any]] = importlib.import_module(TABLES[name]).reproduce
     return found
