@@ -256,18 +256,18 @@ def after(number):
 
 
 def test_training_improves_on_held_out_graphs(tmp_path):
-    """Two clear blocks: some dozens of steps go a long way."""
+    """Two clear blocks: a hundred steps go a long way."""
     data = DataConfig(
         family="planted-partition",
         parameters={"n_nodes": (10, 16), "n_clusters": 2, "p_in": 0.9, "p_out": 0.05},
         batch_size=8,
     )
-    done = run(tmp_path, 60, data=data, n_z=4, eval_every=1, eval_graphs=20, log_every=10, stop=after(1))
+    done = run(tmp_path, 120, rate=3e-3, data=data, n_z=4, eval_every=1, eval_graphs=20, log_every=10, stop=after(1))
     before = done.held_out
-    done = run(tmp_path, 60, data=data, n_z=4, eval_every=0, eval_graphs=20, log_every=10, resume=True)
+    done = run(tmp_path, 120, rate=3e-3, data=data, n_z=4, eval_every=0, eval_graphs=20, log_every=10, resume=True)
     assert done.finished
     assert done.held_out["elbo"] > before["elbo"] + 3
-    assert done.held_out["ami"] > before["ami"] + 0.2
+    assert done.held_out["ami"] > before["ami"] + 0.5
     model, info = load_checkpoint(tmp_path / "a.safetensors")
     scores = evaluate(model, amortized._held_out(MODEL, data, 20), n_z=4)  # what was written is what was measured
     assert scores.summary()["elbo"] == pytest.approx(info.held_out["elbo"], abs=0.1)
