@@ -133,7 +133,7 @@ def keep_memory() -> None:
         libc = ctypes.CDLL("libc.so.6")
         mmap_threshold, trim_threshold = -3, -1
         libc.mallopt(mmap_threshold, 1 << 30)
-        libc.mallopt(trim_threshold, (1 << 31) - 1)
+        libc.mallopt(trim_threshold, -1)  # never
     except (OSError, AttributeError):
         return
 

@@ -128,10 +128,9 @@ class GatedGCN(nn.Module):
         packing = Packing(batch.mask)
         number = torch.zeros(batch.mask.shape, dtype=torch.int64, device=batch.mask.device)
         number.view(-1)[packing.places] = torch.arange(len(packing.places), device=number.device)
-        graph, target, source = _adjacency(batch).nonzero(as_tuple=True)  # sorted by target
+        graph, target, source = _adjacency(batch).nonzero(as_tuple=True)
         target, source = number[graph, target], number[graph, source]
         h = packing.pack(self.input(batch.x, batch.known))
-        counts = torch.bincount(target, minlength=len(h))
         state = torch.ones(1, 1, dtype=h.dtype, device=h.device)  # of every edge, before the first layer
         for node, edge, node_norm, edge_norm in zip(
             self.node, self.edge, self.node_norms, self.edge_norms, strict=True
@@ -141,16 +140,17 @@ class GatedGCN(nn.Module):
             moved = at_target.index_select(0, target) + at_source.index_select(0, source) + moved
             state = state + F.relu(edge_norm(moved))
             gate = torch.sigmoid(state)
-            total = _segment_sum(gate, counts)
-            gathered = _segment_sum(gate * value.index_select(0, source), counts)
+            total = _sum_at(gate, target, len(h))
+            gathered = _sum_at(gate * value.index_select(0, source), target, len(h))
             new = own + gathered / (total + 1e-6)  # eqs. (58), (59): the sum does not depend on j
             h = h + F.relu(node_norm(new))
         return packing.unpack(h)
 
 
-def _segment_sum(values: Tensor, counts: Tensor) -> Tensor:
-    """Sum consecutive rows: counts[i] of them into row i."""
-    return torch.segment_reduce(values, "sum", lengths=counts, axis=0, unsafe=True, initial=0)
+def _sum_at(values: Tensor, target: Tensor, n: int) -> Tensor:
+    """Sum rows into n, in float32 at least: row i of the result is the sum of those whose target is i."""
+    dtype = torch.promote_types(values.dtype, torch.float32)
+    return values.new_zeros(n, values.shape[-1], dtype=dtype).index_add(0, target, values.to(dtype))
 
 
 class GraphTransformer(nn.Module):
