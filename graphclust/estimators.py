@@ -53,7 +53,7 @@ class _Amortized(GraphEstimator):
     Attributes
     ----------
     posterior_ : Posterior
-        `log_prob` is the estimate by eq. (33), in the order in which the clusters were drawn.
+        `log_prob` is the estimate by eq. (33), the clusters that most samples have in common taken first.
     info_ : CheckpointInfo
     """
 

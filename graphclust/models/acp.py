@@ -56,7 +56,4 @@ class ACPEncodings(PooledEncodings):
 
     def available(self, members: Tensor, D: Tensor, candidates: Tensor) -> Tensor:
         """Eq. (30): PMA(MAB(members, anchor))."""
-        rows, n_anchors, width = candidates.shape
-        seen = self.to_anchor(members, D).flatten(0, 1)
-        pooled: Tensor = self.pool_available(seen, candidates.view(rows * n_anchors, 1, width))
-        return pooled.view(rows, n_anchors, -1)
+        return self.pool_available.after(self.to_anchor, members, D, candidates)

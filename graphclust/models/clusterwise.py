@@ -42,7 +42,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from graphclust.nn.batch import Batch
+from graphclust.nn.batch import Batch, blocks
 from graphclust.nn.mlp import MLP, PReLU
 
 __all__ = ["ClusterwiseModel", "Elbo", "Nodes", "SetEncodings", "Sets", "random_ranks"]
@@ -218,9 +218,17 @@ class Decoder(nn.Module):
         -------
         Tensor, shape (rows, n_anchors, n_z, width)
         """
-        hidden = node[:, None, None] + (context[:, :, None] + latent)[..., None, :]
-        logits: Tensor = self.rest(self.first(hidden)).squeeze(-1)
-        return logits if logits.dtype == torch.float64 else logits.float()
+        shift = context[:, :, None] + latent
+        if torch.is_grad_enabled():
+            logits: Tensor = self.rest(self.first(node[:, None, None] + shift[..., None, :])).squeeze(-1)
+            return logits if logits.dtype == torch.float64 else logits.float()
+        dtype = torch.promote_types(node.dtype, shift.dtype)
+        layers = _Layers(self, dtype)
+        shift, shape = shift.flatten(1, 2), (*shift.shape[:3], node.shape[1])
+        logits = node.new_empty(*shift.shape[:2], node.shape[1], dtype=torch.promote_types(dtype, torch.float32))
+        for rows, columns in blocks(*logits.shape, node.device):
+            logits[rows, columns] = layers.logits(node[rows, None] + shift[rows, columns, None])
+        return logits.view(shape)
 
     def later_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of all that comes after the sum of the first layer's parts."""
@@ -321,6 +329,14 @@ class _Layers:
             hidden = F.linear(active, weight, bias)
         logits = hidden.view(shape)
         return (logits if logits.dtype == torch.float64 else logits.float()), kept
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the same logits; `hidden` is overwritten."""
+        shape = hidden.shape[:-1]
+        hidden = hidden.flatten(0, -2)
+        for slope, weight, bias in zip(self.slopes, self.weights, self.biases, strict=True):
+            hidden = F.linear(F.leaky_relu_(hidden, slope), weight, bias)
+        return hidden.view(shape)
 
     def backward(self, grad: Tensor, kept: list[tuple[Tensor, Tensor]]) -> Tensor:
         """Add to the parameters' gradients; return that of `hidden`."""
@@ -507,7 +523,13 @@ class ClusterwiseModel(nn.Module):
         return Elbo(total + chance.sum(), per_graph)
 
     def factors(
-        self, nodes: Nodes, ranks: Tensor, n_clusters: Tensor, owner: Tensor, waste: float
+        self,
+        nodes: Nodes,
+        ranks: Tensor,
+        n_clusters: Tensor,
+        owner: Tensor,
+        waste: float,
+        wanted: Tensor | None = None,
     ) -> Iterator[tuple[Tensor, Sets, Tensor]]:
         """Yield the factors p(s_k | s_<k, x) of partitions, the sets of similar size together.
 
@@ -518,6 +540,8 @@ class ClusterwiseModel(nn.Module):
         ranks : Tensor of int64, shape (partitions, n_max)
         n_clusters, owner : Tensor of int64, shape (partitions,)
             `owner` is each partition's graph.
+        wanted : Tensor of bool, shape (partitions, K), optional
+            Factors to yield; all by default.
 
         Yields
         ------
@@ -532,7 +556,7 @@ class ClusterwiseModel(nn.Module):
         sizes = (ranks[:, None] >= steps[:, None]).sum(dim=2)  # (partitions, K): nodes available to each cluster
         encoded = self.cluster_terms(nodes, ranks[:, None] == steps[:, None], owner)
         G = encoded.cumsum(dim=1) - encoded  # of the clusters before each
-        rows = (sizes > 1).nonzero()
+        rows = (sizes > 1 if wanted is None else (sizes > 1) & wanted).nonzero()
         size = sizes[rows[:, 0], rows[:, 1]]
         order = size.argsort(descending=True, stable=True)
         rows, size = rows[order], size[order]

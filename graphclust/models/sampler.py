@@ -209,15 +209,58 @@ def log_probability(
     if owner is None:
         owner = torch.zeros(len(ranks), dtype=torch.int64, device=device)
     n_clusters = ranks.max(dim=1).values + 1
-    found = nodes.decoder.new_zeros(len(ranks))
-    for rows, sets, G in model.factors(nodes, ranks, n_clusters, owner, waste=0.5):
+    first, number = _distinct_factors(ranks, owner)
+    values = nodes.decoder.new_zeros(number.shape)
+    for rows, sets, G in model.factors(nodes, ranks, n_clusters, owner, waste=0.5, wanted=first):
         joined = (ranks[rows[:, 0]].gather(1, sets.index) == rows[:, 1, None]) & sets.mask
         T = min(n_anchors, int(joined.sum(dim=1).max()))
         for part in _pieces(len(rows), T * max(n_z, 1) * sets.index.shape[1], max_cells):
             piece = Sets(sets.graph[part], sets.index[part], sets.mask[part], sets.anchor[part])
             value = _factor(model, nodes, piece, joined[part], G[part], T, n_z, generator)
-            found.index_add_(0, rows[part, 0], value.to(found.dtype))
-    return found
+            values[rows[part, 0], rows[part, 1]] = value.to(values.dtype)
+    return values.flatten()[number].sum(dim=1)
+
+
+def _distinct_factors(ranks: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the factors that partitions share: those of one set, after the same clusters in whatever order.
+
+    Returns
+    -------
+    first : Tensor of bool, shape (partitions, K)
+        Whether no earlier factor is the same.
+    number : Tensor of int64, shape (partitions, K)
+        Place in `first.flatten()` of the first that is the same.
+    """
+    K = int(ranks.max()) + 1 if ranks.numel() else 1
+    P, N = ranks.shape
+    step = torch.arange(K, device=ranks.device)[:, None]
+    rank = ranks[:, None]
+    taken = torch.where(rank < step, canonical(ranks)[:, None], torch.where(rank == step, N, N + 1))
+    key = torch.cat([taken, owner[:, None, None].expand(P, K, 1)], dim=2).flatten(0, 1)
+    place = torch.arange(P * K, device=ranks.device)
+    kind = torch.unique(key, dim=0, return_inverse=True)[1]
+    earliest = torch.full_like(place, P * K).scatter_reduce_(0, kind, place, "amin")
+    number = earliest[kind]
+    return (number == place).view(P, K), number.view(P, K)
+
+
+def _shared_first(ranks: Tensor, known: Tensor | None) -> Tensor:
+    """Put first the clusters that most of the partitions of a graph have: then they share more factors.
+
+    Clusters with known nodes stay before the others.
+    """
+    label = canonical(ranks)
+    P, N = label.shape
+    partition, name = (label == torch.arange(N, device=ranks.device)).nonzero(as_tuple=True)  # a cluster's first node
+    members = label[partition] == name[:, None]
+    _, kind, counts = torch.unique(members, dim=0, return_inverse=True, return_counts=True)
+    key = counts[kind] * (N + 1) + members.sum(dim=1)
+    if known is not None:
+        key = key + (members & (known > 0)).any(dim=1) * (P + 1) * (N + 1)
+    keys = key.new_full((P, N), -1)
+    keys[partition, name] = key
+    order = keys.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+    return order.gather(1, label.clamp_min(0)).masked_fill(label < 0, -1)
 
 
 def _factor(
@@ -284,6 +327,7 @@ def draw(
     ranks : Tensor of int64, shape (n, n_nodes)
         Numbers of clusters in the order of taking.
     log_prob : Tensor of float, shape (n,)
+        Of each partition's clusters in one order, those first that most of the partitions have.
     drawn : Tensor of bool, shape (n,)
         Which are draws from the posterior; all if the mode is "map".
     """
@@ -298,7 +342,8 @@ def draw(
         _, index = torch.unique(canonical(ranks), dim=0, return_inverse=True)
         first = torch.full((int(index.max()) + 1,), len(ranks), device=ranks.device)
         first.scatter_reduce_(0, index, torch.arange(len(ranks), device=ranks.device), "amin")
+        orders = _shared_first(ranks[first], batch.known)
         value = log_probability(
-            model, nodes, ranks[first], n_anchors=n_anchors, n_z=n_z, generator=generator, max_cells=max_cells
+            model, nodes, orders, n_anchors=n_anchors, n_z=n_z, generator=generator, max_cells=max_cells
         )
         return ranks, value[index], drawn

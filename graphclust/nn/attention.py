@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphclust.nn.batch import blocks
+
 __all__ = ["ISAB", "MAB", "PMA", "OneKeyMAB", "attend", "masked_softmax"]
 
 
@@ -138,8 +140,8 @@ class OneKeyMAB(nn.Module):
             `MAB.forward(x, y[:, i : i + 1])` for each i.
         """
         query, value = self.query(x), self.value(y)
-        hidden = F.linear(query, self.ff.weight)[:, None] + self.ff(value)[:, :, None]
-        return query[:, None] + value[:, :, None] + F.relu(hidden)
+        both = F.linear(query, self.ff.weight)[:, None] + self.ff(value)[:, :, None]
+        return query[:, None] + value[:, :, None] + F.relu(both)
 
 
 class PMA(nn.Module):
@@ -172,15 +174,67 @@ class PMA(nn.Module):
         Tensor, shape (batch, t, dim)
             `MAB(seed, members)` of each.
         """
+        folded = self._folded()
+        scores = (x @ folded.T).transpose(1, 2)  # (batch, h, n)
+        weights = masked_softmax(scores[:, None], mask[:, :, None])  # (batch, t, h, n)
+        pooled = torch.matmul(weights.flatten(1, 2), x.to(weights.dtype)).unflatten(1, (-1, len(folded)))
+        return self._summary(pooled, mask)
+
+    def after(self, block: OneKeyMAB, x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
+        r"""Summarise subsets of what `block` makes of x, for each y: MAB(seed, members of block(x, y)).
+
+        The result of `block` is :math:`q_i + v_t + r_{ti}`, and only r, the output of a ReLU, depends on both: scores
+        and sums are taken part by part, those of q from x itself.
+
+        Parameters
+        ----------
+        block : OneKeyMAB
+        x : Tensor, shape (batch, n, dim_x)
+        y : Tensor, shape (batch, t, dim_y)
+        mask : Tensor of bool, shape (batch, t, n)
+
+        Returns
+        -------
+        Tensor, shape (batch, t, dim)
+        """
+        folded, to_query = self._folded(), block.query.weight
+        value = block.value(y)
+        of_x = F.linear(x, block.ff.weight @ to_query, block.ff.weight @ block.query.bias)
+        of_y = block.ff(value)
+        scores = (x @ (folded @ to_query).T).transpose(1, 2)[:, None]  # what v adds is the same for every element
+
+        def pool(rows: slice, columns: slice) -> tuple[Tensor, Tensor]:
+            r = of_x[rows, None] + of_y[rows, columns, None]  # (batch, t, n, dim)
+            r = F.relu(r) if torch.is_grad_enabled() else r.relu_()
+            weights = masked_softmax(scores[rows] + (r @ folded.T).transpose(2, 3), mask[rows, columns, None])
+            of_elements = weights.flatten(1, 2) @ x[rows].to(weights.dtype)
+            return of_elements.unflatten(1, weights.shape[1:3]), weights @ r.to(weights.dtype)
+
+        if torch.is_grad_enabled():
+            of_elements, pooled = pool(slice(None), slice(None))
+        else:
+            of_elements = value.new_empty(*mask.shape[:2], len(folded), x.shape[-1])
+            pooled = value.new_empty(*mask.shape[:2], *folded.shape)
+            for rows, columns in blocks(*mask.shape, x.device):
+                of_elements[rows, columns], pooled[rows, columns] = pool(rows, columns)
+        some = mask.any(dim=-1, keepdim=True)[..., None]
+        pooled = pooled + F.linear(of_elements, to_query) + (block.query.bias + value)[:, :, None] * some
+        return self._summary(pooled, mask)
+
+    def _folded(self) -> Tensor:
+        """Return what an element's scores are products with, shape (heads, dim_x)."""
         block, h = self.block, self.block.n_heads
         query = block.query(self.seed)  # (1, d)
         d = query.shape[-1]
         by_head = block.key.weight.view(h, d // h, -1)  # (h, d/h, dim_x)
-        folded = torch.einsum("he,hex->hx", query.view(h, d // h), by_head) * d**-0.5
-        scores = (x @ folded.T).transpose(1, 2)  # (batch, h, n)
-        weights = masked_softmax(scores[:, None], mask[:, :, None])  # (batch, t, h, n)
-        pooled = torch.matmul(weights.flatten(1, 2), x.to(weights.dtype)).unflatten(1, (-1, h))  # (batch, t, h, dim_x)
-        value = torch.einsum("bthx,hex->bthe", pooled, block.value.weight.view(h, d // h, -1)).flatten(2)
+        return torch.einsum("he,hex->hx", query.view(h, d // h), by_head) * d**-0.5
+
+    def _summary(self, pooled: Tensor, mask: Tensor) -> Tensor:
+        """Return (batch, t, dim) of the weighted sums (batch, t, heads, dim_x)."""
+        block, h = self.block, self.block.n_heads
+        query = block.query(self.seed)
+        by_head = block.value.weight.view(h, query.shape[-1] // h, -1)
+        value = torch.einsum("bthx,hex->bthe", pooled, by_head).flatten(2)
         value = value + block.value.bias * mask.any(dim=-1, keepdim=True)
         return block.feed_forward(query + value)
 

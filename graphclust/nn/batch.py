@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,7 +12,10 @@ from torch import Tensor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Batch", "Packing"]
+__all__ = ["Batch", "Packing", "blocks"]
+
+_BLOCK = 1 << 12  # vectors that are computed at once on a CPU without gradients: some megabytes
+_BLOCK_GPU = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -101,3 +105,19 @@ class Packing:
         if not self.full:
             y = y.new_zeros(self.shape.numel(), y.shape[-1]).index_copy(0, self.places, y)
         return y.unflatten(0, self.shape)
+
+
+def blocks(n_rows: int, n_columns: int, each: int, device: torch.device) -> Iterator[tuple[slice, slice]]:
+    """Cut a table, of whose cells each needs so many vectors, into blocks that fit in a processor's cache.
+
+    Examples
+    --------
+    >>> list(blocks(2, 3, 2000, torch.device("cpu")))[:2]
+    [(slice(0, 1, None), slice(0, 2, None)), (slice(0, 1, None), slice(2, 4, None))]
+    """
+    limit = _BLOCK if device.type == "cpu" else _BLOCK_GPU
+    rows = max(1, limit // max(n_columns * each, 1))
+    columns = max(1, limit // max(rows * each, 1))
+    for i in range(0, n_rows, rows):
+        for j in range(0, n_columns, columns):
+            yield slice(i, i + rows), slice(j, j + columns)

@@ -35,6 +35,8 @@ class PReLU(nn.PReLU):
     def forward(self, x: Tensor) -> Tensor:
         """Apply elementwise."""
         if x.device.type == "cpu" and self.weight.numel() == 1:
+            if not torch.is_grad_enabled():
+                return F.leaky_relu(x, self.weight.item())
             y: Tensor = _FastPReLU.apply(x, self.weight)  # type: ignore[no-untyped-call]
             return y
         return super().forward(x)

@@ -11,9 +11,10 @@ import pytest
 import torch
 from scipy import stats
 
+from graphclust.models import sampler
 from graphclust.models.build import ModelConfig, build
 from graphclust.models.clusterwise import Sets
-from graphclust.models.sampler import canonical, log_probability, sample
+from graphclust.models.sampler import canonical, draw, log_probability, sample
 from graphclust.nn.batch import Batch
 from tests import oracles
 
@@ -146,6 +147,48 @@ def test_other_partitions_do_not_matter(kind, rng):
     assert found[3] == 0
     for max_cells in (1, 7, 100):
         assert_near(log_probability(model, nodes, ranks, owner, max_cells=max_cells), found)
+
+
+def test_factors_that_are_shared_are_computed_once(rng, monkeypatch):
+    """Those of one set after the same clusters, in whatever order these were taken."""
+    model = made("acp")
+    nodes = encode(model, batch_of([graph(6, rng), graph(6, rng)]))
+    ranks = torch.tensor([
+        [0, 0, 1, 1, 2, 2],
+        [1, 1, 0, 0, 2, 2],  # the last factor is that of the first row
+        [0, 0, 1, 1, 3, 2],  # the first two are
+        [0, 0, 1, 1, 2, 2],  # of another graph
+        [0, 0, 1, 1, 2, 2],  # the same again
+    ])  # fmt: skip
+    owner = torch.tensor([0, 0, 0, 1, 0])
+    found = log_probability(model, nodes, ranks, owner)
+    rows = []
+    factor = sampler._factor
+    monkeypatch.setattr(sampler, "_factor", lambda *args: rows.append(len(args[2].graph)) or factor(*args))
+    assert torch.equal(log_probability(model, nodes, ranks, owner), found)
+    assert sum(rows) == 3 + 2 + 1 + 3  # the last of the third row is of one node
+    for row, i, value in zip(ranks, owner, found, strict=True):
+        assert_near(log_probability(model, nodes, row[None], i[None]), value[None])
+
+
+def test_clusters_that_most_partitions_have_come_first():
+    ranks = torch.tensor([[0, 1, 1, 2, 2, 2], [2, 1, 1, 1, 0, 0], [2, 1, 1, 0, 3, 3]])
+    first = sampler._shared_first(ranks, None)
+    assert first.tolist() == [[0, 1, 1, 2, 2, 2], [0, 2, 2, 2, 1, 1], [0, 1, 1, 3, 2, 2]]
+    first = sampler._shared_first(ranks, torch.tensor([[0, 0, 0, 5, 0, 0]]))  # that with a known node before all
+    assert first.tolist() == [[1, 2, 2, 0, 0, 0], [1, 0, 0, 0, 2, 2], [1, 2, 2, 0, 3, 3]]
+    first = sampler._shared_first(torch.tensor([[1, 0, 0, -1], [1, 1, 0, -1]]), None)
+    assert first.tolist() == [[1, 0, 0, -1], [0, 0, 1, -1]]
+
+
+def test_draw_gives_the_log_probability_of_an_order_of_each_partition(rng):
+    model, graphs = made("acp", scale=2.0), batch_of([graph(6, rng)])
+    ranks, log_prob, drawn = draw(model, graphs, 12, generator=generator())
+    assert drawn.tolist() == [True] * 12 + [False] * 12
+    labels = canonical(ranks)
+    distinct, index = torch.unique(labels, dim=0, return_inverse=True)
+    assert 2 < len(distinct) < 24
+    assert_near(log_prob, log_probability(model, encode(model, graphs), sampler._shared_first(distinct, None))[index])
 
 
 def test_many_z_agree_with_more(rng):
