@@ -180,8 +180,9 @@ class GraphTransformer(nn.Module):
         degree = adjacency.sum(dim=-1)
         density = degree / (n - 1).clamp_min(1.0)
         mean = adjacency / degree.clamp_min(1.0)[..., None]
-        correlation = _profile_correlation(adjacency, mask, n)
-        of_neighbours = (mean @ degree[..., None]).squeeze(-1) / n
+        with torch.autocast(adjacency.device.type, enabled=False):  # counts beyond 256 are not numbers of bfloat16
+            correlation = _profile_correlation(adjacency, mask, n)
+            of_neighbours = (mean @ degree[..., None]).squeeze(-1) / n
         x = torch.cat([batch.x, torch.stack([density, torch.log1p(degree), of_neighbours], dim=-1)], dim=-1)
         logits = correlation[:, None] * self.log_temperature.exp()[:, None, None]  # (batch, h, n, n)
         logits = logits.masked_fill(~mask[:, None, None, :], torch.finfo(logits.dtype).min)
