@@ -50,7 +50,7 @@ __all__ = [
 
 logger = logging.getLogger("graphclust")
 
-HELD_OUT, TEST = 1_000_003, 2_000_003  # added to a seed: graphs that are never trained on
+HELD_OUT, TEST = 1_000_003, 2_000_003  # seeds of the graphs that no training may use
 
 _EVALUATED_AT_ONCE = 10  # graphs: without gradients, the decoder's activations are held for all of them
 _WARM_UP = 3  # steps before the clock starts
@@ -375,6 +375,8 @@ class _Run:
     ) -> None:
         if machine.processes > data.batch_size:
             raise UsageError(f"{machine.processes} processes cannot share batches of {data.batch_size}")
+        if data.seed in (HELD_OUT, TEST):
+            raise UsageError(f"the graphs of seed {data.seed} are kept for tests: take another")
         self.data, self.n_z, self.machine = data, n_z, machine
         _first_batch(SyntheticBatches(model, data))
         with torch.random.fork_rng(devices=[]):
@@ -585,7 +587,7 @@ def train_clusterwise(
     ----------
     model : ModelConfig
     data : DataConfig
-        Its seed fixes the initial weights, the graphs and the noise; held-out graphs have other seeds.
+        Its seed fixes the initial weights, the graphs and the noise; held-out graphs are those of `HELD_OUT`.
     settings : LoopSettings
     out : path
         FILE.safetensors.
@@ -749,9 +751,9 @@ def _resumable(place: Path, state: Path, begun: dict[str, Any], resume: bool) ->
 
 
 def _held_out(model: ModelConfig, data: DataConfig, n_graphs: int) -> list[tuple[Batch, list[int]]]:
-    """Draw graphs that are never trained on; none of their labels is known."""
+    """Draw the graphs that are never trained on, the same for all trainings; none of their labels is known."""
     size = min(_EVALUATED_AT_ONCE, n_graphs)
-    apart = replace(data, batch_size=size, same_size=False, known_share=0.0, seed=data.seed + HELD_OUT)
+    apart = replace(data, batch_size=size, same_size=False, known_share=0.0, seed=HELD_OUT)
     batches = SyntheticBatches(model, apart, train=False)
     found = [batches[i] for i in range(-(-n_graphs // size))]
     batch, seeds = found[-1]
