@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graphclust.checkpoint import CheckpointInfo, load_checkpoint, save_checkpoint
+from graphclust.checkpoint import CheckpointInfo, load_checkpoint, read_info, save_checkpoint
 from graphclust.errors import DataError, GraphclustError, ResourceError, UsageError, unknown
 from graphclust.features import input_features
 from graphclust.generators.families import family_named, stream
@@ -241,6 +241,8 @@ class Scores:
     n_found, n_true : ndarray of int64, shape (n_graphs,)
         Numbers of communities.
     n_failed : int
+    seconds : float
+        For the point estimates of all graphs.
     """
 
     elbo: FloatArray
@@ -248,6 +250,7 @@ class Scores:
     n_found: IntArray
     n_true: IntArray
     n_failed: int = 0
+    seconds: float = 0.0
 
     def summary(self) -> dict[str, float]:
         """Return means and standard errors."""
@@ -277,6 +280,7 @@ def evaluate(
     mode: str = "map",
     n_z: int = 40,
     device: torch.device | str = "cpu",
+    seed: int = 0,
 ) -> Scores:
     """Measure a model in evaluation mode.
 
@@ -290,14 +294,18 @@ def evaluate(
     n_z : int
         Of the ELBO.
     device : device
+    seed : int
+        Of the sampler.
     """
-    elbo, amis, found_k, true_k, failed = [], [], [], [], 0
+    elbo, amis, found_k, true_k, failed, seconds = [], [], [], [], 0, 0.0
     for number, (item, seeds) in enumerate(batches):
         batch = item.to(device)
         with torch.no_grad():
             elbo.append(model(batch, n_z, seeds).per_graph.double().cpu().numpy())
         assert item.labels is not None
-        estimates = _most_probable(model, batch, n_samples, mode, number)
+        start = time.perf_counter()
+        estimates = list(_most_probable(model, batch, n_samples, mode, seed * len(batches) + number))
+        seconds += time.perf_counter() - start
         for truth, found in zip(item.labels.numpy(), estimates, strict=True):
             inside = truth >= 0
             right = (found[inside] >= 0).all()
@@ -305,7 +313,7 @@ def evaluate(
             amis.append(ami(truth[inside], found[inside]) if right else 0.0)
             found_k.append(len(np.unique(found[inside])))
             true_k.append(len(np.unique(truth[inside])))
-    return Scores(np.concatenate(elbo), np.array(amis), np.array(found_k), np.array(true_k), failed)
+    return Scores(np.concatenate(elbo), np.array(amis), np.array(found_k), np.array(true_k), failed, seconds)
 
 
 # ---------------------------------------------------------------- training
@@ -643,6 +651,9 @@ def train_clusterwise(
         raise UsageError("n_z, save_every and log_every are positive, eval_every and eval_graphs at least 0")
     for path in (place, journal):
         _check_place(path)
+    if journal.resolve() in (place.resolve(), state.resolve()):
+        raise UsageError(f"the log would write over {journal.name}")
+    _check_log(journal)
     begun = {"model": model.to_dict(), "data": data.to_dict(), "settings": asdict(settings), "n_z": n_z}
     note = _resumable(place, state, begun, resume)
     deadline = time.monotonic() + 60 * minutes if minutes is not None else None
@@ -655,7 +666,12 @@ def train_clusterwise(
         trainer.load(state)
         run.n_nodes, run.n_clusters = tuple(note["n_nodes"]), tuple(note["n_clusters"])
         held_out, evaluated = note["held_out"], note["evaluated"]
+        ancestors = note["ancestors"]
+    else:
+        ancestors = [] if start is None else read_info(start).lineage
     first = trainer.step
+    if is_main and resume and not note:
+        logger.info("nothing to go on from at %s: beginning at step 0", state)
     if is_main:
         logger.info(
             "%s, %s, %s parameters, on %s%s",
@@ -694,7 +710,7 @@ def train_clusterwise(
     def save() -> None:
         n_nodes, n_clusters = run.ranges()
         seen = {"n_nodes": n_nodes, "n_clusters": n_clusters, "held_out": plain(held_out)}
-        trainer.save(state, plain({**begun, **seen, "evaluated": evaluated}))
+        trainer.save(state, plain({**begun, **seen, "evaluated": evaluated, "ancestors": ancestors}))
         if not is_main:
             return
         done = {"n_z": n_z, "precision": machine.precision, "processes": machine.processes}
@@ -705,6 +721,7 @@ def train_clusterwise(
             graphs=trainer.step * data.batch_size,
             settings=asdict(settings) | done | {"hardware": _hardware(trainer.device), "seconds": trainer.seconds},
             command=command,
+            ancestors=ancestors,
         )
         save_checkpoint(place, trainer.weights(), info)
 
@@ -718,17 +735,32 @@ def train_clusterwise(
                 if step % log_every == 0:
                     lines.flush()
                 advance()
-            if eval_every and step % eval_every == 0:
-                measure()
             if step % save_every == 0:
                 save()
+            if eval_every and step % eval_every == 0:
+                measure()
     if lines is not None:
         lines.flush()
     finished = trainer.step >= settings.steps
     if finished:
         measure()
-    save()
+    if trainer.step > first or not note:
+        save()
     return Trained(trainer.step, finished, trainer.seconds, held_out, is_main)
+
+
+def _check_log(path: Path) -> None:
+    """Refuse to write over what is no log of a training."""
+    try:
+        with path.open() as file:
+            first = file.readline()
+            if not first or "step" in json.loads(first):
+                return
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, TypeError):
+        pass
+    raise UsageError(f"{path} is there already and no log of a training: choose another --log")
 
 
 def _resumable(place: Path, state: Path, begun: dict[str, Any], resume: bool) -> dict[str, Any] | None:

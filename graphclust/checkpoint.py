@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphclust.errors import DataError, unknown
+from graphclust.errors import DataError, UsageError, unknown
 from graphclust.io.files import replacing
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class CheckpointInfo:
         Of the optimiser, with precision, hardware and seconds.
     command : str
         What trained it.
+    ancestors : list of dict
+        The trainings that gave the initial weights, oldest first: command and graphs of each.
     """
 
     model: dict[str, Any]
@@ -55,6 +57,12 @@ class CheckpointInfo:
     held_out: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     command: str = ""
+    ancestors: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def lineage(self) -> list[dict[str, Any]]:
+        """The ancestors, and this training."""
+        return [*self.ancestors, {"command": self.command, "graphs": self.graphs}]
 
     @property
     def config(self) -> ModelConfig:
@@ -71,6 +79,8 @@ def shipped() -> dict[str, Path]:
 
 def _found(name: str | os.PathLike[str]) -> Path:
     known = shipped()
+    if not isinstance(name, str | os.PathLike):
+        raise UsageError(f"a checkpoint is a name or a file, not {name!r}")
     if str(name) in known:
         return known[str(name)]
     path = Path(name)
@@ -206,6 +216,8 @@ def cards() -> str:
             "number of communities right": f"{held['k_right']:.1%}" if "k_right" in held else "",
             "command": f"`{info.command}`",
         }
+        for i, ancestor in enumerate(reversed(info.ancestors)):
+            lines[f"begun with{' that of' * i}"] = f"{ancestor['graphs']:,} graphs, `{ancestor['command']}`"
         table = "\n".join(f"| {key} | {value} |" for key, value in lines.items() if value)
         parts.append(f"## {name}\n\n| | |\n|---|---|\n{table}\n")
     return "\n".join(parts)

@@ -207,14 +207,14 @@ class Communities:
 # ---------------------------------------------------------------- comparison with a truth
 
 
-def _is_missing(label: Any) -> bool:
+def is_missing(label: Any) -> bool:
     """Whether a label says that there is none: None, NaN, pandas' NA and NaT, an empty string."""
     if label is None or (isinstance(label, str) and not label):
         return True
     return (isinstance(label, float | np.floating) and label != label) or type(label).__name__ in ("NAType", "NaTType")
 
 
-def _plain_truth(truth: Any) -> Any:
+def plain_labels(truth: Any) -> Any:
     """Bring tensors, arrays, Series and tables into Python's own containers."""
     if hasattr(truth, "columns") and hasattr(truth, "iloc"):  # a DataFrame: node, community
         return dict(zip(truth.iloc[:, 0].tolist(), truth.iloc[:, 1].tolist(), strict=True))
@@ -238,9 +238,9 @@ def _as_labels(truth: Any, nodes: Sequence[Hashable] | None) -> dict[Hashable, A
         from graphclust.io.partition import read_partition
 
         truth = read_partition(truth)
-    truth = _plain_truth(truth)
+    truth = plain_labels(truth)
     if isinstance(truth, Mapping):
-        return {node: label for node, label in truth.items() if not _is_missing(label)}
+        return {node: label for node, label in truth.items() if not is_missing(label)}
     if not isinstance(truth, Iterable):
         raise UsageError(f"a truth is a mapping, labels, communities or a file, not {type(truth).__name__}")
     parts = list(truth)
@@ -255,7 +255,7 @@ def _as_labels(truth: Any, nodes: Sequence[Hashable] | None) -> dict[Hashable, A
         return cover
     if nodes is None or len(parts) != len(nodes):
         raise DataError(f"{len(parts)} labels for {0 if nodes is None else len(nodes)} nodes")
-    return {node: label for node, label in zip(nodes, parts, strict=True) if not _is_missing(label)}
+    return {node: label for node, label in zip(nodes, parts, strict=True) if not is_missing(label)}
 
 
 def _by_string(labels: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

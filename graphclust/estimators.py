@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from graphclust.base import Fit, GraphEstimator
+from graphclust.communities import is_missing, plain_labels
 from graphclust.errors import UsageError
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.posterior import Posterior
@@ -29,7 +30,7 @@ _SMALL = 1000  # nodes, up to which a second thread gains nothing
 class _Amortized(GraphEstimator):
     """What ACP, ACP-S and CCP share. Edges are present or absent to the models they were trained as.
 
-    A weight counts relative to the mean weight w of the edges, as min(1, weight / w): equal weights count as none.
+    A weight counts relative to the median w of the edges' weights, as min(1, weight / w): equal weights count as none.
     Self-loops do not count. Isolated nodes are communities of their own, and a community never spans two components.
 
     Parameters
@@ -42,9 +43,9 @@ class _Amortized(GraphEstimator):
         "posterior": draws from the posterior; the result is the one of highest estimated probability among them and as
         many "map" samples as `n_samples` at most 16. "map": the most probable answer of each thread, from random
         anchors; distinct ones are weighted by their estimated probabilities.
-    known : mapping, optional
-        Label of some nodes, in the caller's ids. Nodes of one label come together, of two labels apart, and the other
-        nodes are placed in their knowledge.
+    known : mapping or Series, optional
+        Label of some nodes, in the caller's ids; None, NaN and "" say that it is not known. Nodes of one label come
+        together, of two labels apart, and the other nodes are placed in their knowledge.
     n_anchors, n_z : int
         T and M of eq. (33), which estimates the probability of a partition; M = 0 for the mean of z.
     random_state : int, Generator or None
@@ -119,6 +120,10 @@ class _Amortized(GraphEstimator):
                 f"outside the trained range: {int(labels.max()) + 1} communities, and the model was trained on "
                 f"graphs of {info.n_clusters[0]} to {info.n_clusters[1]}"
             )
+        apart = 0 if points else _disconnected(graph, labels)
+        if apart:
+            are = "is" if apart == 1 else "are"
+            self.notes_.append(f"{apart} of the communities {are} not connected: a block's nodes connect alike")
         return Fit(labels, posterior.confidence(labels), posterior)
 
     def _note_range(self, n: int, info: CheckpointInfo) -> None:
@@ -131,16 +136,23 @@ class _Amortized(GraphEstimator):
 
     def _known(self, graph: Graph) -> IntArray | None:
         """Return 0 where no label is known, else a number for each label; in the graph's order."""
-        if not self.known:
+        if self.known is None:
             return None
+        labels = plain_labels(self.known)
+        if not isinstance(labels, Mapping):
+            raise UsageError(f"known is a mapping of nodes to labels, not a {type(self.known).__name__}")
         place = {node: i for i, node in enumerate(graph.nodes)}
         numbers: dict[Any, int] = {}
         found = np.zeros(graph.num_nodes, dtype=np.int64)
-        for node, label in self.known.items():
+        for node, label in labels.items():
             if node not in place:
                 raise UsageError(f"a label is known of {node!r}, which is no node of the graph")
+            if is_missing(label):
+                continue
+            if not isinstance(label, Hashable):
+                raise UsageError(f"the known label of {node!r} is a {type(label).__name__}: a name or a number is one")
             found[place[node]] = numbers.setdefault(label, len(numbers) + 1)
-        return found
+        return found if numbers else None
 
     def _draw(
         self, model: Any, graph: Graph, places: IntArray, known: IntArray | None, info: CheckpointInfo, seed: int
@@ -183,7 +195,7 @@ class _Amortized(GraphEstimator):
         place[places] = np.arange(n)
         apart = graph.source != graph.target
         source, target, weight = place[graph.source[apart]], place[graph.target[apart]], graph.edge_weight[apart]
-        strength = np.minimum(weight / weight.mean(), 1.0) if len(weight) else weight
+        strength = np.minimum(weight / np.median(weight), 1.0) if len(weight) else weight
         vectors = None
         if config.features == "laplacian":
             part = Graph.from_edges(source, target, strength, nodes=n)
@@ -224,6 +236,17 @@ def _degrees(graph: Graph) -> IntArray:
     apart = graph.source != graph.target
     ends = np.concatenate((graph.source[apart], graph.target[apart]))
     return np.bincount(ends, minlength=graph.num_nodes)
+
+
+def _disconnected(graph: Graph, labels: IntArray) -> int:
+    """Count the communities that are not connected."""
+    from scipy.sparse.csgraph import connected_components
+
+    inside = labels[graph.source] == labels[graph.target]
+    part = Graph.from_edges(graph.source[inside], graph.target[inside], nodes=graph.num_nodes)
+    _, component = connected_components(part.adjacency(), directed=False)
+    parts = np.unique(np.stack([labels, component]), axis=1)[0]
+    return int((np.bincount(parts) > 1).sum())
 
 
 def _within_components(graph: Graph, samples: IntArray, known: IntArray | None) -> IntArray:

@@ -355,9 +355,33 @@ def test_no_time_left_is_one_step(tmp_path, caplog):
     assert read_note(tmp_path / "a.safetensors.state")["step"] == 1
 
 
+def test_a_log_does_not_write_over_other_files(tmp_path):
+    notes = tmp_path / "notes.txt"
+    notes.write_text("precious\n")
+    with pytest.raises(UsageError, match="no log of a training"):
+        run(tmp_path, 1, log=notes)
+    for name in ("a.safetensors", "a.safetensors.state"):
+        with pytest.raises(UsageError, match=f"the log would write over {name}"):
+            run(tmp_path, 1, log=tmp_path / name)
+    assert notes.read_text() == "precious\n"
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    run(tmp_path, 2, command="first")
+    before = (tmp_path / "a.safetensors").read_bytes()
+    assert run(tmp_path, 2, command="second", resume=True).finished
+    assert (tmp_path / "a.safetensors").read_bytes() == before
+
+
 def test_start_from_a_checkpoint(tmp_path):
-    run(tmp_path, 3)
-    run(tmp_path, 1, name="b", rate=1e-12, start=tmp_path / "a.safetensors")
+    run(tmp_path, 3, command="first")
+    start = tmp_path / "a.safetensors"
+    run(tmp_path, 1, name="b", rate=1e-12, start=start, command="second")
+    run(tmp_path, 2, name="d", rate=1e-12, start=tmp_path / "b.safetensors", stop=after(1))
+    run(tmp_path, 2, name="d", rate=1e-12, start=tmp_path / "b.safetensors", resume=True, command="third")
+    ancestors = [{"command": "first", "graphs": 15}, {"command": "second", "graphs": 5}]
+    info = read_info(tmp_path / "d.safetensors")
+    assert (info.ancestors, info.lineage[-1]) == (ancestors, {"command": "third", "graphs": 10})
     one, other = (load_checkpoint(tmp_path / f"{name}.safetensors")[0].state_dict() for name in "ab")
     assert all(torch.equal(value, other[name]) for name, value in one.items())
     with pytest.raises(UsageError, match="another architecture: n_layers 1, not 2"):

@@ -177,3 +177,43 @@ def test_models_are_listed(capsysbinary):
     assert run(["models", "acp"]) == 0
     assert "model.encoder" in capsysbinary.readouterr().out.decode()
     assert run(["models", "nonsense"]) == 2
+
+
+def test_a_label_that_is_missing_is_not_known():
+    graph, some = blocks(), {0: "a", 89: "b"}
+    plain = gc.detect(graph, "acp", n_samples=4, known=some).labels
+    pandas = pytest.importorskip("pandas")
+    series = pandas.Series([None] * 90, dtype=object)
+    series[0], series[89] = "a", "b"
+    for known in (some | {2: None, 3: float("nan"), 4: ""}, series):
+        np.testing.assert_array_equal(gc.detect(graph, "acp", n_samples=4, known=known).labels, plain)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"known": [3]}, "known is a mapping of nodes to labels, not a list"),
+        ({"known": {3: [1]}}, "the known label of 3 is a list"),
+        ({"checkpoint": 3}, "a checkpoint is a name or a file, not 3"),
+        ({"device": None}, "device is auto, cpu or cuda, not None"),
+    ],
+)
+def test_what_is_no_parameter_is_refused(parameters, message):
+    with pytest.raises(gc.errors.UsageError, match=message):
+        gc.detect(blocks(), "acp", n_samples=2, **parameters)
+
+
+def test_one_heavy_edge_does_not_hide_the_others():
+    graph = blocks()
+    matrix = graph.adjacency().tolil()
+    u, v = next(iter(graph.edges()))
+    matrix[u, v] = matrix[v, u] = 1e6
+    assert ami(gc.detect(matrix.tocsr(), "acp", n_samples=8).labels, graph.y) > 0.9
+
+
+def test_communities_that_are_not_connected_are_counted():
+    almost_bipartite = nx.stochastic_block_model([45, 45], [[0.01, 0.5], [0.5, 0.01]], seed=0)
+    found = gc.detect(almost_bipartite, "acp", n_samples=8)
+    assert found.n_clusters == 2
+    assert "2 of the communities are not connected: a block's nodes connect alike" in found.notes
+    assert not any("not connected" in note for note in gc.detect(blocks(), "acp", n_samples=8).notes)

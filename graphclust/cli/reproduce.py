@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Output, Quiet, Seed, output, print_table, say
+from graphclust.cli.common import Output, Quiet, Seed, check_files, output, print_table, say
 from graphclust.errors import UsageError
 
 __all__ = ["reproduce"]
@@ -16,7 +17,7 @@ __all__ = ["reproduce"]
 def reproduce(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="acp-table2", show_default=False)],
     *,
-    graphs: Annotated[int, typer.Option(min=2, help="Test graphs.")] = 500,
+    graphs: Annotated[int | None, typer.Option(min=2, help="Test graphs; 500 by default.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Partitions drawn a graph.")] = 10,
     quick: Annotated[bool, typer.Option("--quick", help="Few graphs: minutes instead of an hour.")] = False,
     seed: Seed = 0,
@@ -32,7 +33,13 @@ def reproduce(
 
     if format not in ("table", "json"):
         raise UsageError(f"the format is table or json, not {format!r}")
-    found = table_named(table)(n_graphs=50 if quick else graphs, n_samples=samples, seed=seed)
+    make = table_named(table)
+    check_files("-", {"--out": out, "--figure": figure})
+    if figure is not None and Path(figure).suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise UsageError(f"a figure is a file of png, pdf or svg: --figure {Path(figure).stem}.png")
+    if quick and graphs is not None:
+        raise UsageError("--quick is for few graphs: leave out one of --quick and --graphs")
+    found = make(n_graphs=graphs or (50 if quick else 500), n_samples=samples, seed=seed)
     with output(out) as stream:
         if format == "json":
             stream.write(json.dumps(found, indent=1).encode() + b"\n")

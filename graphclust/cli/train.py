@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import signal
 import sys
@@ -189,7 +190,8 @@ def train(
     if not done.is_main:  # the first process speaks for all, and is taken down by the failure of another
         return
     if not done.finished:
-        say(f"stopped after step {done.step:,} of {total:,}; the same command with --resume goes on")
+        if not quiet:
+            say(f"stopped after step {done.step:,} of {total:,}; the same command with --resume goes on")
         if interrupted():
             raise KeyboardInterrupt
     elif not quiet:
@@ -227,6 +229,7 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
         if wished:
             raise KeyboardInterrupt
         wished = True
+        logging.getLogger("graphclust").info("stopping after this step; once more to stop at once")
 
     try:
         before = signal.signal(signal.SIGINT, wish)

@@ -226,7 +226,7 @@ class Decoder(nn.Module):
         layers = _Layers(self, dtype)
         shift, shape = shift.flatten(1, 2), (*shift.shape[:3], node.shape[1])
         logits = node.new_empty(*shift.shape[:2], node.shape[1], dtype=torch.promote_types(dtype, torch.float32))
-        for rows, columns in blocks(*logits.shape, node.device):
+        for rows, columns in blocks(logits.shape, node.device):
             logits[rows, columns] = layers.logits(node[rows, None] + shift[rows, columns, None])
         return logits.view(shape)
 

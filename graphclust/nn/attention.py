@@ -215,7 +215,7 @@ class PMA(nn.Module):
         else:
             of_elements = value.new_empty(*mask.shape[:2], len(folded), x.shape[-1])
             pooled = value.new_empty(*mask.shape[:2], *folded.shape)
-            for rows, columns in blocks(*mask.shape, x.device):
+            for rows, columns in blocks(mask.shape, x.device):
                 of_elements[rows, columns], pooled[rows, columns] = pool(rows, columns)
         some = mask.any(dim=-1, keepdim=True)[..., None]
         pooled = pooled + F.linear(of_elements, to_query) + (block.query.bias + value)[:, :, None] * some

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -107,14 +107,15 @@ class Packing:
         return y.unflatten(0, self.shape)
 
 
-def blocks(n_rows: int, n_columns: int, each: int, device: torch.device) -> Iterator[tuple[slice, slice]]:
-    """Cut a table, of whose cells each needs so many vectors, into blocks that fit in a processor's cache.
+def blocks(shape: Sequence[int], device: torch.device) -> Iterator[tuple[slice, slice]]:
+    """Cut a table of shape (rows, columns, vectors) into blocks of rows and columns that fit in a processor's cache.
 
     Examples
     --------
-    >>> list(blocks(2, 3, 2000, torch.device("cpu")))[:2]
+    >>> list(blocks((2, 3, 2000), torch.device("cpu")))[:2]
     [(slice(0, 1, None), slice(0, 2, None)), (slice(0, 1, None), slice(2, 4, None))]
     """
+    n_rows, n_columns, each = shape
     limit = _BLOCK if device.type == "cpu" else _BLOCK_GPU
     rows = max(1, limit // max(n_columns * each, 1))
     columns = max(1, limit // max(rows * each, 1))
