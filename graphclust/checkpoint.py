@@ -45,7 +45,8 @@ class CheckpointInfo:
     command : str
         What trained it.
     ancestors : list of dict
-        The trainings that gave the initial weights, oldest first: command and graphs of each.
+        The trainings that gave the initial weights, oldest first: command and graphs of each, and a note where the
+        command does not say all.
     """
 
     model: dict[str, Any]
@@ -217,7 +218,8 @@ def cards() -> str:
             "command": f"`{info.command}`",
         }
         for i, ancestor in enumerate(reversed(info.ancestors)):
-            lines[f"begun with{' that of' * i}"] = f"{ancestor['graphs']:,} graphs, `{ancestor['command']}`"
+            note = f"; {ancestor['note']}" if "note" in ancestor else ""
+            lines["begun with" + ", itself" * i] = f"{ancestor['graphs']:,} graphs{note}, `{ancestor['command']}`"
         table = "\n".join(f"| {key} | {value} |" for key, value in lines.items() if value)
         parts.append(f"## {name}\n\n| | |\n|---|---|\n{table}\n")
     return "\n".join(parts)

@@ -11,7 +11,7 @@ import pytest
 import graphclust as gc
 from graphclust.checkpoint import shipped
 from graphclust.cli import run
-from graphclust.estimators import _within_components
+from graphclust.estimators import _disconnected, _within_components
 from graphclust.graph import Graph
 from graphclust.metrics import ami
 
@@ -212,8 +212,12 @@ def test_one_heavy_edge_does_not_hide_the_others():
 
 
 def test_communities_that_are_not_connected_are_counted():
-    almost_bipartite = nx.stochastic_block_model([45, 45], [[0.01, 0.5], [0.5, 0.01]], seed=0)
-    found = gc.detect(almost_bipartite, "acp", n_samples=8)
-    assert found.n_clusters == 2
-    assert "2 of the communities are not connected: a block's nodes connect alike" in found.notes
-    assert not any("not connected" in note for note in gc.detect(blocks(), "acp", n_samples=8).notes)
+    path = gc.as_graph(nx.path_graph(6))
+    cases = ([0, 0, 0, 1, 1, 1], 0), ([0, 1, 0, 1, 1, 1], 2), ([0, 1, 0, 2, 2, 0], 1), ([5, 4, 3, 2, 1, 0], 0)
+    for labels, apart in cases:
+        assert _disconnected(path, np.array(labels)) == apart
+    network = nx.les_miserables_graph()
+    found = gc.detect(network, "acp", n_samples=8)
+    apart = sum(not nx.is_connected(network.subgraph(nodes)) for nodes in found.communities)
+    said = [note for note in found.notes if "not connected" in note]
+    assert [note.split()[0] for note in said] == ([str(apart)] if apart else [])
