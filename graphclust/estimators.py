@@ -30,8 +30,8 @@ _SMALL = 1000  # nodes, up to which a second thread gains nothing
 class _Amortized(GraphEstimator):
     """What ACP, ACP-S and CCP share. Edges are present or absent to the models they were trained as.
 
-    A weight counts relative to the median w of the edges' weights, as min(1, weight / w): equal weights count as none.
-    Self-loops do not count. Isolated nodes are communities of their own, and a community never spans two components.
+    A weight counts as min(1, weight / w) with w the mean of the weights, the highest twentieth of which are first lowered
+    to the next: equal weights count as none, and a few heavy edges do not hide the others. Self-loops do not count. Isolated nodes are communities of their own, and a community never spans two components.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ class _Amortized(GraphEstimator):
         place[places] = np.arange(n)
         apart = graph.source != graph.target
         source, target, weight = place[graph.source[apart]], place[graph.target[apart]], graph.edge_weight[apart]
-        strength = np.minimum(weight / np.median(weight), 1.0) if len(weight) else weight
+        strength = _strength(weight)
         vectors = None
         if config.features == "laplacian":
             part = Graph.from_edges(source, target, strength, nodes=n)
@@ -229,6 +229,15 @@ def _one_thread(wanted: bool) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _strength(weight: FloatArray) -> FloatArray:
+    """Bring weights into [0, 1], the range of the adjacencies that models are trained on."""
+    if not len(weight):
+        return weight
+    mean = np.minimum(weight, np.quantile(weight, 0.95, method="lower")).mean()
+    strength: FloatArray = np.minimum(weight / mean, 1.0)
+    return strength
 
 
 def _degrees(graph: Graph) -> IntArray:
