@@ -30,8 +30,9 @@ _SMALL = 1000  # nodes, up to which a second thread gains nothing
 class _Amortized(GraphEstimator):
     """What ACP, ACP-S and CCP share. Edges are present or absent to the models they were trained as.
 
-    A weight counts as min(1, weight / w) with w the mean of the weights, the highest twentieth of which are first lowered
-    to the next: equal weights count as none, and a few heavy edges do not hide the others. Self-loops do not count. Isolated nodes are communities of their own, and a community never spans two components.
+    A weight counts as min(1, weight / w) with w the mean of the weights, the highest twentieth of which are lowered to
+    the next: equal weights count as none, and a few heavy edges do not hide the others. Self-loops do not count.
+    Isolated nodes are communities of their own, and a community never spans two components.
 
     Parameters
     ----------

@@ -107,7 +107,7 @@ def order_spread(
     Returns
     -------
     float
-        Standard deviation of log p(true partition) over random orders, in nats; the median over graphs.
+        Standard deviation of log p(true partition) over random orders, in nats; the root mean square over graphs.
         By eq. (33) with all anchors and the mean of z, where nothing but the order is random.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -125,7 +125,7 @@ def order_spread(
             owner = torch.arange(len(batch))
             values.append(log_probability(model, nodes, ranks, owner, n_anchors=ranks.shape[1]))
         variances.append(torch.stack(values).var(dim=0))
-    return float(torch.cat(variances).median().sqrt())
+    return float(torch.cat(variances).mean().sqrt())
 
 
 @torch.inference_mode()
