@@ -52,7 +52,7 @@ logger = logging.getLogger("graphclust")
 
 HELD_OUT, TEST = 1_000_003, 2_000_003  # seeds of the graphs that no training may use
 
-_EVALUATED_AT_ONCE = 10  # graphs: without gradients, the decoder's activations are held for all of them
+_EVALUATED_AT_ONCE = 10  # graphs, padded to the largest of them
 _WARM_UP = 3  # steps before the clock starts
 
 

@@ -55,7 +55,8 @@ class _Amortized(GraphEstimator):
     Attributes
     ----------
     posterior_ : Posterior
-        `log_prob` is the estimate by eq. (33), the clusters that most samples have in common taken first.
+        `log_prob` is the estimate by eq. (33), of the partition with its clusters in one order: those that most samples
+        have in common are taken first.
     info_ : CheckpointInfo
     """
 

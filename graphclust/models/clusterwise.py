@@ -492,7 +492,8 @@ class ClusterwiseModel(nn.Module):
             joins = joined[:, None] & candidates
             members, *DUG = self.contexts(nodes, sets, G)
             A = self.encodings.split(members, joins, candidates & ~joins)
-            chance = torch.log(joined.sum(dim=1).to(nodes.decoder.dtype) / sets.mask.sum(dim=1))
+            exact = torch.promote_types(nodes.decoder.dtype, torch.float32)  # bfloat16 would round the counts
+            chance = torch.log(joined.sum(dim=1).to(exact) / sets.mask.sum(dim=1))
             parts.append((sets.graph, rows[:, 1], chance, sets.gather(nodes.decoder), joins, candidates, *DUG, *A))
         if not parts:  # graphs of one node
             return Elbo(nodes.decoder.sum() * 0, nodes.decoder.detach().new_zeros(len(batch)))

@@ -90,7 +90,7 @@ def test_model_matches_the_enumerated_posterior(trained):
     "prior", [{"concentration": 1.4}, {"within": (1.0, 1.0)}, {"between": (3.0, 5.0)}], ids=lambda p: next(iter(p))
 )
 def test_a_wrong_prior_is_told_from_the_right_one(trained, prior):
-    assert distances(*trained, n_graphs=12, **prior).mean() > 0.08
+    assert distances(*trained, n_graphs=12, **prior).mean() > 1.5 * distances(*trained, n_graphs=12).mean()
 
 
 def test_probabilities_of_the_trained_model_sum_to_one(trained):
