@@ -457,17 +457,20 @@ def _begin_with(module: nn.Module, config: ModelConfig, start: str | os.PathLike
     """Load initial weights from a checkpoint of the same architecture, or of a sister model's.
 
     ACP, ACP-S and CCP share their encoder, decoder and Gaussians, the first two also most of their set encodings: what
-    they have in common is taken over, and the rest begins afresh. CCP's sums have a scale of their own.
+    they have in common is taken over, and the rest begins afresh. CCP's sums have a scale of their own. A model that
+    reads pairs of nodes may begin with one that does not.
     """
     given, info = load_checkpoint(start)
     ours, theirs = config.to_dict(), info.config.to_dict()
     sisters = ours.pop("model") != theirs.pop("model")
+    if gains := ours["pairs"] and not theirs["pairs"]:  # its weights begin at 0, where the two models are the same
+        theirs["pairs"] = True
     if apart := _differences({"model": theirs}, {"model": ours}):
         raise UsageError(f"{os.fspath(start)} is of another architecture: {apart}")
     weights = given.state_dict()
     if sisters and "ccp" in (config.model, info.config.model):
         weights = {name: value for name, value in weights.items() if not name.startswith("encodings.")}
-    module.load_state_dict(weights, strict=not sisters)
+    module.load_state_dict(weights, strict=not (sisters or gains))
 
 
 def _ahead(batches: SyntheticBatches, first: int, last: int, workers: int) -> Iterator[tuple[Batch, list[int]]]:

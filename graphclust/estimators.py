@@ -24,6 +24,7 @@ __all__ = ["ACP", "ACPS", "CCP"]
 
 _BYTES_PER_PAIR = 64  # of nodes: the adjacency, similarities and attention weights of an encoder
 _BYTES_FIXED = 1 << 29  # samples are drawn in chunks of this size
+_BYTES_PER_LABEL = 64  # of a sample: its label, the random numbers for it, and copies
 _SMALL = 1000  # nodes, up to which a second thread gains nothing
 
 
@@ -55,8 +56,9 @@ class _Amortized(GraphEstimator):
     Attributes
     ----------
     posterior_ : Posterior
-        `log_prob` is the estimate by eq. (33), of the partition with its clusters in one order: those that most samples
-        have in common are taken first.
+        `log_prob` is the estimate by eq. (33) without the chances of the anchors: of the partition, not of its clusters
+        in one order. That is the same for all orders as far as the model is exchangeable; the clusters that most
+        samples have in common are taken first.
     info_ : CheckpointInfo
     """
 
@@ -83,8 +85,9 @@ class _Amortized(GraphEstimator):
         self.device = device
 
     def memory(self, graph: Graph) -> float:
-        """Estimate the peak of memory: some bytes for each pair of nodes, and a fixed part for the samples."""
-        return _BYTES_PER_PAIR * float(graph.num_nodes) ** 2 + (_BYTES_FIXED if graph.num_nodes > 1000 else 0)
+        """Estimate the peak of memory: some bytes a pair of nodes, some a label of each sample, and a fixed part."""
+        n = float(graph.num_nodes)
+        return _BYTES_PER_PAIR * n**2 + _BYTES_PER_LABEL * n * self.n_samples + (_BYTES_FIXED if n > _SMALL else 0)
 
     def _check(self, graph: Graph) -> None:
         super()._check(graph)
@@ -106,14 +109,14 @@ class _Amortized(GraphEstimator):
         known = self._known(graph)
         points = info.config.encoder == "points"  # trained on vectors without a graph
         places = np.arange(graph.num_nodes) if points else np.flatnonzero(_degrees(graph) > 0)
+        component = np.zeros(graph.num_nodes, dtype=np.int64) if points else _components(graph)
         samples, log_prob, drawn = np.arange(graph.num_nodes)[None], np.zeros(1), np.ones(1, dtype=bool)
         if len(places):
             self._note_range(len(places), info)
-            found, log_prob, drawn = self._draw(model, graph, places, known, info, seed)
+            found, log_prob, drawn = self._draw(model, graph, places, known, component, info, seed)
             samples = np.tile(graph.num_nodes + samples, (len(found), 1))
             samples[:, places] = found
-        if not points:
-            samples = _within_components(graph, samples, known)
+        samples = _within_components(samples, component, known)
         candidates = Posterior(samples, log_prob, weighting="log_prob")
         labels = candidates.point_estimate("map")
         posterior = candidates if self.sample == "map" else Posterior(samples[drawn], log_prob[drawn])
@@ -157,7 +160,14 @@ class _Amortized(GraphEstimator):
         return found if numbers else None
 
     def _draw(
-        self, model: Any, graph: Graph, places: IntArray, known: IntArray | None, info: CheckpointInfo, seed: int
+        self,
+        model: Any,
+        graph: Graph,
+        places: IntArray,
+        known: IntArray | None,
+        component: IntArray,
+        info: CheckpointInfo,
+        seed: int,
     ) -> tuple[IntArray, FloatArray, Any]:
         """Return partitions of the nodes at `places`, their log-probabilities, and which are posterior draws."""
         import torch
@@ -179,9 +189,15 @@ class _Amortized(GraphEstimator):
             elif number > info.config.n_labels:
                 self.notes_.append(f"of {number} known labels the model reads {info.config.n_labels}")
         generator = torch.Generator().manual_seed(seed)
+
+        def revise(samples: Any) -> Any:
+            labels = None if known is None else known[places]
+            cut = _within_components(samples.cpu().numpy(), component[places], labels)
+            return torch.as_tensor(cut, device=samples.device)
+
         with _one_thread(len(places) <= _SMALL):
             found, log_prob, drawn = draw(
-                model, batch.to(device), self.n_samples, self.sample, generator, self.n_anchors, self.n_z
+                model, batch.to(device), self.n_samples, self.sample, generator, self.n_anchors, self.n_z, revise=revise
             )
         return found.cpu().numpy(), log_prob.double().cpu().numpy(), drawn.numpy()
 
@@ -251,20 +267,22 @@ def _degrees(graph: Graph) -> IntArray:
 
 def _disconnected(graph: Graph, labels: IntArray) -> int:
     """Count the communities that are not connected."""
-    from scipy.sparse.csgraph import connected_components
-
     inside = labels[graph.source] == labels[graph.target]
     part = Graph.from_edges(graph.source[inside], graph.target[inside], nodes=graph.num_nodes)
-    _, component = connected_components(part.adjacency(), directed=False)
-    parts = np.unique(np.stack([labels, component]), axis=1)[0]
+    parts = np.unique(np.stack([labels, _components(part)]), axis=1)[0]
     return int((np.bincount(parts) > 1).sum())
 
 
-def _within_components(graph: Graph, samples: IntArray, known: IntArray | None) -> IntArray:
-    """Cut communities at the borders of components, but for what known labels hold together."""
+def _components(graph: Graph) -> IntArray:
     from scipy.sparse.csgraph import connected_components
 
-    number, component = connected_components(graph.adjacency(), directed=False)
+    component: IntArray = connected_components(graph.adjacency(), directed=False)[1].astype(np.int64)
+    return component
+
+
+def _within_components(samples: IntArray, component: IntArray, known: IntArray | None) -> IntArray:
+    """Cut communities at the borders of components, but for what known labels hold together."""
+    number = int(component.max()) + 1
     if number == 1 and known is None:
         return samples
     cut = samples * number + component

@@ -388,6 +388,22 @@ def test_start_from_a_checkpoint(tmp_path):
         run(tmp_path, 1, model=replace(MODEL, n_layers=2), name="c", start=tmp_path / "a.safetensors")
 
 
+def test_a_model_that_reads_pairs_begins_as_one_that_does_not(tmp_path):
+    run(tmp_path, 3)
+    more = replace(MODEL, pairs=True)
+    run(tmp_path, 1, name="b", rate=1e-12, model=more, start=tmp_path / "a.safetensors")
+    one, other = (load_checkpoint(tmp_path / f"{name}.safetensors")[0].state_dict() for name in "ab")
+    assert set(other) - set(one) == {"decoder.pair.weight"}
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    assert other["decoder.pair.weight"].abs().max() < 1e-6
+    run(tmp_path, 3, name="c", rate=0.01, model=more)
+    assert load_checkpoint(tmp_path / "c.safetensors")[0].decoder.pair.weight.abs().max() > 1e-3
+    with pytest.raises(UsageError, match="another architecture: pairs True, not False"):
+        run(tmp_path, 1, name="d", start=tmp_path / "b.safetensors")
+    with pytest.raises(UsageError, match="points have no graph"):
+        replace(more, encoder="points")
+
+
 def test_other_settings_are_not_resumed(tmp_path):
     run(tmp_path, 6, stop=after(2))
     with pytest.raises(UsageError, match="add --resume"):

@@ -102,10 +102,9 @@ def test_known_labels_hold_across_components_and_without_edges():
 
 
 def test_components_cut_samples():
-    graph = Graph.from_edges([0, 2], [1, 3], nodes=4)
-    samples = np.array([[0, 0, 0, 0], [0, 1, 1, 1]])
-    assert _within_components(graph, samples, None)[0].tolist() == [0, 0, 1, 1]
-    together = _within_components(graph, samples, np.array([5, 0, 0, 5]))
+    samples, component = np.array([[0, 0, 0, 0], [0, 1, 1, 1]]), np.array([0, 0, 1, 1])
+    assert _within_components(samples, component, None)[0].tolist() == [0, 0, 1, 1]
+    together = _within_components(samples, component, np.array([5, 0, 0, 5]))
     assert together[0, 0] == together[0, 3] == together[0, 1]
 
 

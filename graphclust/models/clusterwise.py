@@ -43,9 +43,10 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from graphclust.nn.batch import Batch, blocks
+from graphclust.nn.encoders import PAIR_FEATURES, pair_features
 from graphclust.nn.mlp import MLP, PReLU
 
-__all__ = ["ClusterwiseModel", "Elbo", "Nodes", "SetEncodings", "Sets", "random_ranks"]
+__all__ = ["ClusterwiseModel", "Elbo", "Nodes", "SetEncodings", "Sets", "log_chance", "random_ranks"]
 
 _CHUNK = 1 << 11  # rows of the decoder that are computed at once on a CPU: some megabytes
 _CHUNK_GPU = 1 << 21
@@ -96,6 +97,17 @@ class Sets:
         place = torch.arange(self.mask.shape[1], device=self.mask.device)
         return self.mask[:, None] & (place != self.anchor[..., None])
 
+    def known(self, known: Tensor) -> Tensor:
+        """Return 1 + the label of members where it is known, else 0: (rows, width), for those of nodes (batch, n)."""
+        return self.gather(known) * self.mask
+
+    def determined(self, known: Tensor) -> Tensor:
+        """Return the members of which the known labels, theirs and the anchor's, say whether they join.
+
+        Mask of shape (rows, n_anchors, width), for the labels of `known`.
+        """
+        return (known.gather(1, self.anchor) > 0)[..., None] & (known > 0)[:, None]
+
 
 @dataclass(frozen=True)
 class Nodes:
@@ -109,11 +121,14 @@ class Nodes:
         For `SetEncodings.members`.
     clusters : Tensor
         For `SetEncodings.clusters`.
+    pairs : Tensor, shape (batch, n_max, n_max, PAIR_FEATURES), or None
+        `pair_features`, for a decoder that reads them.
     """
 
     decoder: Tensor
     members: Tensor
     clusters: Tensor
+    pairs: Tensor | None = None
 
 
 class SetEncodings(nn.Module):
@@ -195,10 +210,15 @@ class Decoder(nn.Module):
         Features of D, U, G and of the hidden layers.
     depth : int
         Linear layers.
+    n_pair : int
+        Features of a pair of anchor and node; 0 for none. Their weights start at 0.
     """
 
-    def __init__(self, dim_x: int, dim_z: int, dim: int, depth: int) -> None:
+    def __init__(self, dim_x: int, dim_z: int, dim: int, depth: int, n_pair: int = 0) -> None:
         super().__init__()
+        self.pair = nn.Linear(n_pair, dim, bias=False) if n_pair else None
+        if self.pair is not None:
+            nn.init.zeros_(self.pair.weight)
         self.node = nn.Linear(dim_x, dim, bias=False)
         self.latent = nn.Linear(dim_z, dim, bias=False)
         self.context = nn.Linear(3 * dim, dim)
@@ -210,7 +230,7 @@ class Decoder(nn.Module):
 
         Parameters
         ----------
-        node : Tensor, shape (rows, width, dim)
+        node : Tensor, shape (rows, 1 or n_anchors, width, dim)
         context : Tensor, shape (rows, n_anchors, dim)
         latent : Tensor, shape (rows, n_anchors, n_z, dim)
 
@@ -220,11 +240,13 @@ class Decoder(nn.Module):
         """
         shift = context[:, :, None] + latent
         if torch.is_grad_enabled():
-            logits: Tensor = self.rest(self.first(node[:, None, None] + shift[..., None, :])).squeeze(-1)
+            logits: Tensor = self.rest(self.first(node[:, :, None] + shift[..., None, :])).squeeze(-1)
             return logits if logits.dtype == torch.float64 else logits.float()
         dtype = torch.promote_types(node.dtype, shift.dtype)
-        layers = _Layers(self, dtype)
-        shift, shape = shift.flatten(1, 2), (*shift.shape[:3], node.shape[1])
+        layers = _Layers(self, dtype, train=False)
+        shape = (*shift.shape[:3], node.shape[2])
+        node = node.flatten(0, 1)
+        shift = shift.reshape(len(node), -1, shift.shape[-1])
         logits = node.new_empty(*shift.shape[:2], node.shape[1], dtype=torch.promote_types(dtype, torch.float32))
         for rows, columns in blocks(logits.shape, node.device):
             logits[rows, columns] = layers.logits(node[rows, None] + shift[rows, columns, None])
@@ -258,6 +280,7 @@ class _Bound(torch.autograd.Function):
         ctx: Any,
         decoder: Decoder,
         chunk: int,
+        widths: list[int],
         masks: tuple[Tensor, Tensor],
         node: Tensor,
         context: Tensor,
@@ -268,17 +291,16 @@ class _Bound(torch.autograd.Function):
         device = node.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else node.dtype
         with torch.autocast(device, enabled=False):
-            layers = _Layers(decoder, dtype)
+            layers = _Layers(decoder, dtype, train=True)
             d_node, d_latent = torch.zeros_like(node), torch.empty_like(latent)
             bounds = log_ratio.new_empty(log_ratio.shape[:2])
             normalised = torch.empty_like(log_ratio)
             shift = (context[:, :, None] + latent).to(dtype)
             node = node.to(dtype)
-            widths = masks[1].any(dim=1).sum(dim=1).tolist()  # the sets come by decreasing size
             n_hidden = latent.shape[1] * latent.shape[2]
             start = 0
             while start < len(node):
-                width = min(widths[start] + 1, node.shape[1])  # the anchor may be anywhere
+                width = widths[start]  # the sets come by decreasing size
                 part = slice(start, start + max(1, chunk // (n_hidden * width)))
                 joined, candidates = (mask[part, :, None, :width] for mask in masks)
                 hidden = node[part, None, None, :width] + shift[part, :, :, None]
@@ -300,7 +322,7 @@ class _Bound(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Any:
-        return (None, None, None, *(saved * grad.to(saved.dtype) for saved in ctx.saved_tensors))
+        return (None, None, None, None, *(saved * grad.to(saved.dtype) for saved in ctx.saved_tensors))
 
 
 class _Layers:
@@ -309,14 +331,14 @@ class _Layers:
     torch's own backward of PReLU takes longer than that of the matrix products.
     """
 
-    def __init__(self, decoder: Decoder, dtype: torch.dtype) -> None:
+    def __init__(self, decoder: Decoder, dtype: torch.dtype, *, train: bool) -> None:
         self.parameters = decoder.later_parameters()
         linear = [layer for layer in decoder.rest.layers if isinstance(layer, nn.Linear)]
         prelu = [decoder.first, *(layer for layer in decoder.rest.layers if isinstance(layer, nn.PReLU))]
         self.slopes = torch.cat([layer.weight for layer in prelu]).tolist()
         self.weights = [layer.weight.to(dtype) for layer in linear]
         self.biases = [layer.bias.to(dtype) for layer in linear]
-        self.total = {id(p): torch.zeros_like(p) for p in self.parameters}
+        self.total = {id(p): torch.zeros_like(p) for p in self.parameters} if train else {}
         self.slots = [(prelu[i].weight, linear[i].weight, linear[i].bias) for i in range(len(linear))]
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
@@ -373,6 +395,32 @@ class Elbo:
     per_graph: Tensor
 
 
+def log_chance(joined: Tensor, sets: Sets, known: Tensor | None, dtype: torch.dtype) -> Tensor:
+    """Return log N_k / |I_k|, shape (rows,): the chance that the next anchor is of the cluster.
+
+    Parameters
+    ----------
+    joined : Tensor of bool, shape (rows, width)
+        The cluster.
+    sets : Sets
+    known : Tensor of int64, shape (rows, width), or None
+        `Sets.known`: as long as there are known nodes, the anchor is one of them.
+    dtype : dtype
+        Of the result.
+    """
+    eligible = sets.mask
+    if known is not None:
+        labelled = known > 0
+        eligible = torch.where(labelled.any(dim=1, keepdim=True), labelled, eligible)
+    return torch.log((joined & eligible).sum(dim=1).to(dtype) / eligible.sum(dim=1))
+
+
+def _counts(ranks: Tensor, K: int) -> Tensor:
+    """Count the nodes of each cluster, shape (partitions, K)."""
+    counts = ranks.new_zeros(len(ranks), K + 1)
+    return counts.scatter_add_(1, torch.where(ranks < 0, K, ranks), torch.ones_like(ranks))[:, :K]
+
+
 def random_ranks(labels: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
     """Put clusters in the order in which random anchors would take them.
 
@@ -415,10 +463,19 @@ class ClusterwiseModel(nn.Module):
     dim_z : int
     depth_decoder, depth_gaussian : int
         Linear layers of the decoder, and of each network of the two distributions of z.
+    pairs : bool
+        Whether the decoder reads what a node and the anchor have in common, `pair_features`.
     """
 
     def __init__(
-        self, encoder: nn.Module, encodings: SetEncodings, dim_z: int, depth_decoder: int = 5, depth_gaussian: int = 6
+        self,
+        encoder: nn.Module,
+        encodings: SetEncodings,
+        dim_z: int,
+        depth_decoder: int = 5,
+        depth_gaussian: int = 6,
+        *,
+        pairs: bool = False,
     ) -> None:
         super().__init__()
         dim = encodings.dim
@@ -426,14 +483,24 @@ class ClusterwiseModel(nn.Module):
         self.encodings = encodings
         self.prior = Gaussian(3 * dim, dim, dim_z, depth_gaussian)
         self.posterior = Gaussian(4 * dim, dim, dim_z, depth_gaussian)
-        self.decoder = Decoder(dim, dim_z, dim, depth_decoder)
+        self.decoder = Decoder(dim, dim_z, dim, depth_decoder, PAIR_FEATURES if pairs else 0)
 
     # ------------------------------------------------------------------ the step
 
     def encode(self, batch: Batch) -> Nodes:
         """Encode the graphs: all that does not depend on the partition."""
         decoder, members, clusters = self.encodings.project(self.encoder(batch), batch.mask)
-        return Nodes(self.decoder.node(decoder), members, clusters)
+        pairs = None if self.decoder.pair is None else pair_features(batch)
+        return Nodes(self.decoder.node(decoder), members, clusters, pairs)
+
+    def decoder_input(self, nodes: Nodes, sets: Sets) -> Tensor:
+        """Return the decoder's reading of the nodes of sets, (rows, 1 or n_anchors, width, dim)."""
+        own = sets.gather(nodes.decoder)[:, None]
+        if self.decoder.pair is None or nodes.pairs is None:
+            return own
+        anchor = sets.index.gather(1, sets.anchor)
+        pairs = nodes.pairs[sets.graph[:, None, None], anchor[..., None], sets.index[:, None]]
+        return own + self.decoder.pair(pairs)
 
     def contexts(self, nodes: Nodes, sets: Sets, G: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Encode sets of available nodes.
@@ -459,8 +526,8 @@ class ClusterwiseModel(nn.Module):
     def forward(self, batch: Batch, n_z: int = 40, seeds: Sequence[int] | None = None, *, waste: float = 0.4) -> Elbo:
         """Return the ELBO of the true partitions (Eq. 53), importance-weighted.
 
-        Clusters are taken in the order of random anchors; where labels are known (`batch.known`), known nodes come
-        first, and are the anchors of the clusters that have some.
+        Clusters are taken in the order of random anchors. Where labels are known (`batch.known`), known nodes come
+        first, and are the anchors of the clusters that have some; the bound is of the other nodes given these.
 
         Parameters
         ----------
@@ -484,7 +551,9 @@ class ClusterwiseModel(nn.Module):
         nodes = self.encode(batch)
         owner = torch.arange(len(batch), device=device)
         parts = []
-        for rows, sets, G in self.factors(nodes, ranks, n_clusters, owner, waste):
+        clusters = ranks[:, None] == torch.arange(int(n_clusters.max()), device=device)[:, None]
+        terms = self.cluster_terms(nodes, clusters, owner)
+        for rows, sets, G in self.factors(terms, ranks, owner, waste):
             joined = (ranks[sets.graph[:, None], sets.index] == rows[:, 1, None]) & sets.mask
             key = anchor_keys[sets.graph[:, None], sets.index].masked_fill(~joined, torch.inf)
             sets = sets.with_anchors(key.argmin(dim=1, keepdim=True))
@@ -492,15 +561,19 @@ class ClusterwiseModel(nn.Module):
             joins = joined[:, None] & candidates
             members, *DUG = self.contexts(nodes, sets, G)
             A = self.encodings.split(members, joins, candidates & ~joins)
-            exact = torch.promote_types(nodes.decoder.dtype, torch.float32)  # bfloat16 would round the counts
-            chance = torch.log(joined.sum(dim=1).to(exact) / sets.mask.sum(dim=1))
-            parts.append((sets.graph, rows[:, 1], chance, sets.gather(nodes.decoder), joins, candidates, *DUG, *A))
+            label = None if batch.known is None else sets.known(batch.known)
+            if label is not None:
+                candidates = candidates & ~sets.determined(label)
+            chance = log_chance(joined, sets, label, torch.promote_types(nodes.decoder.dtype, torch.float32))
+            node = self.decoder_input(nodes, sets).squeeze(1)
+            width = sets.mask.sum(dim=1)
+            parts.append((sets.graph, rows[:, 1], chance, width, node, joins, candidates, *DUG, *A))
         if not parts:  # graphs of one node
             return Elbo(nodes.decoder.sum() * 0, nodes.decoder.detach().new_zeros(len(batch)))
-        width = parts[0][3].shape[1]  # of the largest sets, which come first
-        graph, step, chance, node, joins, candidates, D, U, G, A_in, A_out = (
-            torch.cat([_widened(tensor, width, axis) for tensor in column])
-            for column, axis in zip(zip(*parts, strict=True), (None, None, None, 1, 2, 2, *[None] * 5), strict=True)
+        widest = parts[0][4].shape[1]  # the largest sets come first
+        graph, step, chance, width, node, joins, candidates, D, U, G, A_in, A_out = (
+            torch.cat([_widened(tensor, widest, axis) for tensor in column])
+            for column, axis in zip(zip(*parts, strict=True), (*[None] * 4, 1, 2, 2, *[None] * 5), strict=True)
         )
         p_mean, p_log_scale = self.prior(D, U, G)
         q_mean, q_log_scale = self.posterior(D, A_in, A_out, G)
@@ -511,12 +584,12 @@ class ClusterwiseModel(nn.Module):
         if torch.is_grad_enabled():
             chunk = _CHUNK if device.type == "cpu" else _CHUNK_GPU
             total, each, weight = _Bound.apply(  # type: ignore[no-untyped-call]
-                self.decoder, chunk, (joins, candidates), *data, *self.decoder.later_parameters()
+                self.decoder, chunk, width.tolist(), (joins, candidates), *data, *self.decoder.later_parameters()
             )
             if z.requires_grad:
                 z.register_hook(lambda grad: grad * weight[..., None].to(grad.dtype))
         else:
-            log_weight = self.decoder.log_likelihood(*data[:3], joins, candidates) + log_ratio
+            log_weight = self.decoder.log_likelihood(node[:, None], *data[1:3], joins, candidates) + log_ratio
             each = torch.logsumexp(log_weight, dim=-1) - math.log(n_z)
             total = each.sum()
         per_graph = torch.zeros(len(batch), dtype=each.dtype, device=device)
@@ -524,13 +597,7 @@ class ClusterwiseModel(nn.Module):
         return Elbo(total + chance.sum(), per_graph)
 
     def factors(
-        self,
-        nodes: Nodes,
-        ranks: Tensor,
-        n_clusters: Tensor,
-        owner: Tensor,
-        waste: float,
-        wanted: Tensor | None = None,
+        self, terms: Tensor, ranks: Tensor, owner: Tensor, waste: float, wanted: Tensor | None = None
     ) -> Iterator[tuple[Tensor, Sets, Tensor]]:
         """Yield the factors p(s_k | s_<k, x) of partitions, the sets of similar size together.
 
@@ -538,9 +605,11 @@ class ClusterwiseModel(nn.Module):
 
         Parameters
         ----------
+        terms : Tensor, shape (partitions, K, dim)
+            Of G, for each cluster.
         ranks : Tensor of int64, shape (partitions, n_max)
-        n_clusters, owner : Tensor of int64, shape (partitions,)
-            `owner` is each partition's graph.
+        owner : Tensor of int64, shape (partitions,)
+            Each partition's graph.
         wanted : Tensor of bool, shape (partitions, K), optional
             Factors to yield; all by default.
 
@@ -552,11 +621,8 @@ class ClusterwiseModel(nn.Module):
             Without anchors.
         G : Tensor, shape (rows, dim)
         """
-        K = int(n_clusters.max())
-        steps = torch.arange(K, device=ranks.device)
-        sizes = (ranks[:, None] >= steps[:, None]).sum(dim=2)  # (partitions, K): nodes available to each cluster
-        encoded = self.cluster_terms(nodes, ranks[:, None] == steps[:, None], owner)
-        G = encoded.cumsum(dim=1) - encoded  # of the clusters before each
+        sizes = _counts(ranks, terms.shape[1]).flip(1).cumsum(dim=1).flip(1)  # nodes available to each cluster
+        G = terms.cumsum(dim=1) - terms  # of the clusters before each
         rows = (sizes > 1 if wanted is None else (sizes > 1) & wanted).nonzero()
         size = sizes[rows[:, 0], rows[:, 1]]
         order = size.argsort(descending=True, stable=True)

@@ -11,14 +11,20 @@ they were taken,
 
 with T anchors drawn from the :math:`N_k` nodes of the cluster without replacement; with T at least :math:`N_k` the sum
 over anchors is complete. M = 0 stands for one z, its prior's mean.
+
+That is the probability of the clusters in one order, :math:`N_k / |I_k|` the chance that the next anchor is of cluster
+k. Their product over k, summed over the orders, is 1: without it stands the probability of the partition, whatever its
+order, if the model is exchangeable.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from graphclust.models.clusterwise import ClusterwiseModel, Nodes, Sets
+from graphclust.models.clusterwise import ClusterwiseModel, Nodes, Sets, log_chance
 from graphclust.nn.batch import Batch
 
 __all__ = ["canonical", "draw", "log_probability", "sample"]
@@ -51,6 +57,13 @@ def canonical(ranks: Tensor) -> Tensor:
     place = torch.arange(n, device=ranks.device).expand_as(ranks)
     first.scatter_reduce_(-1, filled, place.masked_fill(~inside, n), "amin")
     return first.gather(-1, filled).masked_fill(~inside, -1)
+
+
+def _numbered(labels: Tensor) -> Tensor:
+    """Replace labels by 0, 1, ... in the order of first nodes; shape (partitions, n), -1 where there is no node."""
+    first = canonical(labels)
+    starts = first == torch.arange(first.shape[1], device=first.device)
+    return (starts.cumsum(dim=1) - 1).gather(1, first.clamp_min(0)).masked_fill(first < 0, -1)
 
 
 def _pieces(total: int, each: int, limit: int) -> list[slice]:
@@ -157,7 +170,7 @@ def _joins(
     if mode == "posterior":
         z = z + log_scale.exp()[:, :, None] * torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z.device)
     context = model.decoder.context(torch.cat([D, U, G], dim=-1))
-    logits = model.decoder(sets.gather(nodes.decoder), context, model.decoder.latent(z))[:, :, 0]
+    logits = model.decoder(model.decoder_input(nodes, sets), context, model.decoder.latent(z))[:, :, 0]
     if mode == "posterior":
         joins = torch.rand(logits.shape, generator=generator).to(logits.device) < torch.sigmoid(logits)
     else:
@@ -180,7 +193,10 @@ def log_probability(
     n_anchors: int = 10,
     n_z: int = 0,
     generator: torch.Generator | None = None,
+    known: Tensor | None = None,
     max_cells: int = _CELLS,
+    *,
+    ordered: bool = True,
 ) -> Tensor:
     """Estimate log-probabilities of partitions by eq. (33).
 
@@ -198,8 +214,15 @@ def log_probability(
         M: samples of z for each anchor; 0 for the mean of z alone.
     generator : torch.Generator, optional
         On the CPU.
+    known : Tensor of int64, shape (batch, n_max), optional
+        Labels that `sample` was told: the probabilities are those of the other nodes given these. Clusters with known
+        nodes come before the others.
     max_cells : int
         Rows x anchors x samples x nodes that are computed at once.
+    ordered : bool
+        Whether of the clusters taken in this order, as eq. (33) has it: summed over partitions and orders that is 1. If
+        not, of the partition: for an exchangeable model the order then makes no difference, and the sum over partitions
+        is 1.
 
     Returns
     -------
@@ -208,59 +231,100 @@ def log_probability(
     device = ranks.device
     if owner is None:
         owner = torch.zeros(len(ranks), dtype=torch.int64, device=device)
-    n_clusters = ranks.max(dim=1).values + 1
-    first, number = _distinct_factors(ranks, owner)
+    cluster, before = _signatures(ranks, owner)
+    first, number = _first_equal(torch.stack([before, cluster], dim=2))
+    terms = _distinct_terms(model, nodes, ranks, owner, cluster, max_cells)
     values = nodes.decoder.new_zeros(number.shape)
-    for rows, sets, G in model.factors(nodes, ranks, n_clusters, owner, waste=0.5, wanted=first):
+    for rows, sets, G in model.factors(terms, ranks, owner, waste=0.5, wanted=first):
         joined = (ranks[rows[:, 0]].gather(1, sets.index) == rows[:, 1, None]) & sets.mask
         T = min(n_anchors, int(joined.sum(dim=1).max()))
         for part in _pieces(len(rows), T * max(n_z, 1) * sets.index.shape[1], max_cells):
             piece = Sets(sets.graph[part], sets.index[part], sets.mask[part], sets.anchor[part])
-            value = _factor(model, nodes, piece, joined[part], G[part], T, n_z, generator)
+            label = None if known is None else piece.known(known)
+            value = _factor(model, nodes, piece, joined[part], G[part], T, n_z, generator, label)
+            if ordered:
+                value = value + log_chance(joined[part], piece, label, value.dtype)
             values[rows[part, 0], rows[part, 1]] = value.to(values.dtype)
     return values.flatten()[number].sum(dim=1)
 
 
-def _distinct_factors(ranks: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
-    """Find the factors that partitions share: those of one set, after the same clusters in whatever order.
+def _mixed(x: Tensor) -> Tensor:
+    """Scramble int64 (SplitMix64), so that sums of the results tell sets apart: two agree by chance once in 2^64."""
+    for shift, factor in ((30, -4658895280553007687), (27, -7723592293110705685), (31, 1)):
+        x = (x ^ ((x >> shift) & ((1 << (64 - shift)) - 1))) * factor
+    return x
+
+
+def _signatures(ranks: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a number for each cluster as a set of nodes, and one for the set of the clusters before it.
+
+    Each of int64 and of shape (partitions, K); where a partition has fewer clusters, for the empty set.
+    """
+    P, N = ranks.shape
+    K = int(ranks.max()) + 1 if ranks.numel() else 1
+    weight = _mixed(torch.arange(1, N + 1, device=ranks.device)).expand(P, N)
+    cluster = ranks.new_zeros(P, K + 1).scatter_add_(1, torch.where(ranks < 0, K, ranks), weight)[:, :K]
+    cluster = _mixed(cluster + _mixed(owner + N + 1)[:, None])
+    return cluster, cluster.cumsum(dim=1) - cluster
+
+
+def _first_equal(key: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the first of equal entries.
+
+    Parameters
+    ----------
+    key : Tensor of int64, shape (rows, columns, d)
 
     Returns
     -------
-    first : Tensor of bool, shape (partitions, K)
-        Whether no earlier factor is the same.
-    number : Tensor of int64, shape (partitions, K)
+    first : Tensor of bool, shape (rows, columns)
+        Whether no earlier entry is the same.
+    number : Tensor of int64, shape (rows, columns)
         Place in `first.flatten()` of the first that is the same.
     """
-    K = int(ranks.max()) + 1 if ranks.numel() else 1
-    P, N = ranks.shape
-    step = torch.arange(K, device=ranks.device)[:, None]
-    rank = ranks[:, None]
-    taken = torch.where(rank < step, canonical(ranks)[:, None], torch.where(rank == step, N, N + 1))
-    key = torch.cat([taken, owner[:, None, None].expand(P, K, 1)], dim=2).flatten(0, 1)
-    place = torch.arange(P * K, device=ranks.device)
-    kind = torch.unique(key, dim=0, return_inverse=True)[1]
-    earliest = torch.full_like(place, P * K).scatter_reduce_(0, kind, place, "amin")
+    place = torch.arange(key.shape[0] * key.shape[1], device=key.device)
+    kind = torch.unique(key.flatten(0, 1), dim=0, return_inverse=True)[1]
+    earliest = torch.full_like(place, len(place)).scatter_reduce_(0, kind, place, "amin")
     number = earliest[kind]
-    return (number == place).view(P, K), number.view(P, K)
+    return (number == place).view(key.shape[:2]), number.view(key.shape[:2])
+
+
+def _distinct_terms(
+    model: ClusterwiseModel, nodes: Nodes, ranks: Tensor, owner: Tensor, cluster: Tensor, max_cells: int
+) -> Tensor:
+    """Return the terms of G of the clusters, (partitions, K, dim), each set of nodes encoded once."""
+    first, number = _first_equal(cluster[..., None])
+    partition, step = first.nonzero(as_tuple=True)
+    terms = nodes.decoder.new_zeros(first.numel(), model.encodings.dim)
+    for part in _pieces(len(step), ranks.shape[1], max_cells):
+        members = ranks[partition[part]] == step[part, None]
+        found = model.cluster_terms(nodes, members[:, None], owner[partition[part]])[:, 0]
+        terms[partition[part] * first.shape[1] + step[part]] = found.to(terms.dtype)
+    return terms[number]
 
 
 def _shared_first(ranks: Tensor, known: Tensor | None) -> Tensor:
     """Put first the clusters that most of the partitions of a graph have: then they share more factors.
 
-    Clusters with known nodes stay before the others.
+    Among those, larger ones come first. Clusters with known nodes stay before the others.
+
+    Parameters
+    ----------
+    ranks : Tensor of int64, shape (partitions, n)
+        0 to K - 1, and -1 where there is no node; all of one graph.
+    known : Tensor of int64, shape (1, n), or None
     """
-    label = canonical(ranks)
-    P, N = label.shape
-    partition, name = (label == torch.arange(N, device=ranks.device)).nonzero(as_tuple=True)  # a cluster's first node
-    members = label[partition] == name[:, None]
-    _, kind, counts = torch.unique(members, dim=0, return_inverse=True, return_counts=True)
-    key = counts[kind] * (N + 1) + members.sum(dim=1)
+    P, N = ranks.shape
+    cluster, _ = _signatures(ranks, torch.zeros_like(ranks[:, 0]))
+    place, inside = ranks.clamp_min(0), (ranks >= 0).to(ranks.dtype)
+    size = torch.zeros_like(cluster).scatter_add_(1, place, inside)
+    _, kind, counts = torch.unique(cluster, return_inverse=True, return_counts=True)
+    key = torch.where(size > 0, counts[kind] * (N + 1) + size, -1)
     if known is not None:
-        key = key + (members & (known > 0)).any(dim=1) * (P + 1) * (N + 1)
-    keys = key.new_full((P, N), -1)
-    keys[partition, name] = key
-    order = keys.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
-    return order.gather(1, label.clamp_min(0)).masked_fill(label < 0, -1)
+        labelled = torch.zeros_like(cluster).scatter_reduce_(1, place, inside * (known > 0), "amax")
+        key = key + labelled * (P + 1) * (N + 1)
+    order = key.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+    return order.gather(1, place).masked_fill(ranks < 0, -1)
 
 
 def _factor(
@@ -272,14 +336,24 @@ def _factor(
     T: int,
     n_z: int,
     generator: torch.Generator | None,
+    known: Tensor | None,
 ) -> Tensor:
-    """Return log p(s_k | s_<k, x) of each row."""
-    size = joined.sum(dim=1)
-    key = torch.rand(joined.shape, generator=generator).to(joined.device).masked_fill(~joined, -1.0)
+    """Return the log of the mean over anchors and z of p(b_k | d, z, x), for each row."""
+    eligible = joined
+    if known is not None:  # known nodes are the anchors of the clusters that have some
+        labelled = joined & (known > 0)
+        eligible = torch.where(labelled.any(dim=1, keepdim=True), labelled, joined)
+    size = eligible.sum(dim=1)
+    key = torch.rand(joined.shape, generator=generator).to(joined.device).masked_fill(~eligible, -1.0)
     sets = sets.with_anchors(key.topk(T, dim=1).indices)
     counted = torch.arange(T, device=size.device) < size[:, None]  # beyond a cluster's size, places are no members
     candidates = sets.candidates()
     _, D, U, G = model.contexts(nodes, sets, G)
+    if known is not None:
+        determined = sets.determined(known)
+        agrees = (known.gather(1, sets.anchor)[..., None] == known[:, None]) == joined[:, None]
+        counted &= (agrees | ~determined).all(dim=2)
+        candidates = candidates & ~determined
     mean, log_scale = model.prior(D, U, G)
     z = mean[:, :, None]
     if n_z:
@@ -287,12 +361,11 @@ def _factor(
         z = z + log_scale.exp()[:, :, None] * noise.to(mean.device)
     context = model.decoder.context(torch.cat([D, U, G], dim=-1))
     each = model.decoder.log_likelihood(
-        sets.gather(nodes.decoder), context, model.decoder.latent(z), joined[:, None] & candidates, candidates
+        model.decoder_input(nodes, sets), context, model.decoder.latent(z), joined[:, None] & candidates, candidates
     )
     each = each.masked_fill(~counted[..., None], -torch.inf)
-    number = counted.sum(dim=1) * each.shape[-1]
-    chance = torch.log(size.to(each.dtype) / sets.mask.sum(dim=1))
-    return chance + torch.logsumexp(each.flatten(1), dim=1) - torch.log(number.to(each.dtype))
+    number = size.clamp(max=T) * each.shape[-1]
+    return torch.logsumexp(each.flatten(1), dim=1) - torch.log(number.to(each.dtype))
 
 
 def draw(
@@ -304,6 +377,7 @@ def draw(
     n_anchors: int = 10,
     n_z: int = 0,
     max_cells: int = _CELLS,
+    revise: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Draw partitions of one graph, with their log-probabilities.
 
@@ -321,13 +395,14 @@ def draw(
     n_anchors, n_z
         Of `log_probability`, which is computed once for partitions that are equal.
     max_cells : int
+    revise : callable, optional
+        Samples to samples, both (n, n_nodes): what shall be changed in them before their probabilities are computed.
 
     Returns
     -------
-    ranks : Tensor of int64, shape (n, n_nodes)
-        Numbers of clusters in the order of taking.
+    labels : Tensor of int64, shape (n, n_nodes)
     log_prob : Tensor of float, shape (n,)
-        Of each partition's clusters in one order, those first that most of the partitions have.
+        Of each partition, with the clusters first that most of the partitions have (`ordered` is False).
     drawn : Tensor of bool, shape (n,)
         Which are draws from the posterior; all if the mode is "map".
     """
@@ -339,11 +414,13 @@ def draw(
             threads = min(n_samples, _MAP_THREADS)
             more = sample(model, nodes, batch.mask, threads, "map", generator, batch.known, max_cells)[0]
             ranks, drawn = torch.cat([ranks, more]), torch.cat([drawn, torch.zeros(threads, dtype=torch.bool)])
+        if revise is not None:
+            ranks = revise(ranks)
         _, index = torch.unique(canonical(ranks), dim=0, return_inverse=True)
         first = torch.full((int(index.max()) + 1,), len(ranks), device=ranks.device)
         first.scatter_reduce_(0, index, torch.arange(len(ranks), device=ranks.device), "amin")
-        orders = _shared_first(ranks[first], batch.known)
+        orders = _shared_first(_numbered(ranks[first]), batch.known)
         value = log_probability(
-            model, nodes, orders, n_anchors=n_anchors, n_z=n_z, generator=generator, max_cells=max_cells
+            model, nodes, orders, None, n_anchors, n_z, generator, batch.known, max_cells, ordered=False
         )
         return ranks, value[index], drawn

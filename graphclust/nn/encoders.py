@@ -23,7 +23,17 @@ from graphclust.nn.attention import dot_product
 from graphclust.nn.batch import Batch, Packing
 from graphclust.nn.mlp import MLP, PReLU
 
-__all__ = ["ENCODERS", "GatedGCN", "GraphSAGE", "GraphTransformer", "PointEncoder"]
+__all__ = [
+    "ENCODERS",
+    "PAIR_FEATURES",
+    "GatedGCN",
+    "GraphSAGE",
+    "GraphTransformer",
+    "PointEncoder",
+    "pair_features",
+]
+
+PAIR_FEATURES = 2
 
 
 class Input(nn.Module):
@@ -64,9 +74,10 @@ def _adjacency(batch: Batch) -> Tensor:
 
 
 def _mean_operator(adjacency: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return rows of 1 / degree at the neighbours, 0 for an isolated node."""
+    """Return rows of weight / degree at the neighbours, 0 for an isolated node."""
     matrix = adjacency.to(dtype)
-    return matrix / matrix.sum(dim=-1, keepdim=True).clamp_min(1.0)
+    degree = matrix.sum(dim=-1, keepdim=True)
+    return matrix / torch.where(degree > 0, degree, 1.0)
 
 
 class GraphSAGE(nn.Module):
@@ -107,7 +118,7 @@ class GraphSAGE(nn.Module):
 
 
 class GatedGCN(nn.Module):
-    """Anisotropic graph convolution with edge gates, eqs. (58) to (60).
+    """Anisotropic graph convolution with edge gates, eqs. (58) to (60); a gate is multiplied by the weight of its edge.
 
     Parameters
     ----------
@@ -128,7 +139,9 @@ class GatedGCN(nn.Module):
         packing = Packing(batch.mask)
         number = torch.zeros(batch.mask.shape, dtype=torch.int64, device=batch.mask.device)
         number.view(-1)[packing.places] = torch.arange(len(packing.places), device=number.device)
-        graph, target, source = _adjacency(batch).nonzero(as_tuple=True)
+        adjacency = _adjacency(batch)
+        graph, target, source = adjacency.nonzero(as_tuple=True)
+        weight = adjacency[graph, target, source, None] if adjacency.is_floating_point() else None
         target, source = number[graph, target], number[graph, source]
         h = packing.pack(self.input(batch.x, batch.known))
         state = torch.ones(1, 1, dtype=h.dtype, device=h.device)  # of every edge, before the first layer
@@ -140,9 +153,11 @@ class GatedGCN(nn.Module):
             moved = at_target.index_select(0, target) + at_source.index_select(0, source) + moved
             state = state + F.relu(edge_norm(moved))
             gate = torch.sigmoid(state)
+            if weight is not None:
+                gate = gate * weight.to(gate.dtype)
             total = _sum_at(gate, target, len(h))
             gathered = _sum_at(gate * value.index_select(0, source), target, len(h))
-            new = own + gathered / (total + 1e-6)  # eqs. (58), (59): the sum does not depend on j
+            new = own + gathered / (total + 1e-6)  # eqs. (58), (59): one sum of gates normalises all edges of a node
             h = h + F.relu(node_norm(new))
         return packing.unpack(h)
 
@@ -179,7 +194,8 @@ class GraphTransformer(nn.Module):
         n = mask.sum(dim=1).to(adjacency.dtype)[:, None]
         degree = adjacency.sum(dim=-1)
         density = degree / (n - 1).clamp_min(1.0)
-        mean = adjacency / degree.clamp_min(1.0)[..., None]
+        mean = _mean_operator(adjacency, adjacency.dtype)
+        keys = None if bool(mask.all()) else mask[:, None, None, :]
         with torch.autocast(adjacency.device.type, enabled=False):  # counts beyond 256 are not numbers of bfloat16
             correlation = _profile_correlation(adjacency, mask, n)
             of_neighbours = (mean @ degree[..., None]).squeeze(-1) / n
@@ -189,7 +205,7 @@ class GraphTransformer(nn.Module):
         similar = torch.softmax(logits, dim=-1)
         h = self.input(x, batch.known)
         for layer in self.layers:
-            h = layer(h, mean, similar, mask)
+            h = layer(h, mean, similar, keys)
         return self.norm(h).masked_fill(~mask[..., None], 0.0)
 
 
@@ -206,6 +222,19 @@ def _profile_correlation(adjacency: Tensor, mask: Tensor, n: Tensor) -> Tensor:
     return covariance * scale[:, :, None] * scale[:, None]
 
 
+def pair_features(batch: Batch) -> Tensor:
+    """Describe pairs of nodes: their adjacency, and the correlation of their profiles.
+
+    Returns
+    -------
+    Tensor, shape (batch, n, n, PAIR_FEATURES)
+    """
+    with torch.autocast(batch.x.device.type, enabled=False):
+        adjacency = _adjacency(batch).to(batch.x.dtype)
+        n = batch.mask.sum(dim=1).to(adjacency.dtype)[:, None]
+        return torch.stack([adjacency, _profile_correlation(adjacency, batch.mask, n)], dim=-1)
+
+
 class _Layer(nn.Module):
     def __init__(self, dim: int, n_heads: int) -> None:
         super().__init__()
@@ -216,10 +245,9 @@ class _Layer(nn.Module):
         self.between = nn.LayerNorm(dim)
         self.ff = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
 
-    def forward(self, h: Tensor, mean: Tensor, similar: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, h: Tensor, mean: Tensor, similar: Tensor, keys: Tensor | None) -> Tensor:
         x = self.before(h)
         q, k, v = (t.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for t in self.qkv(x).chunk(3, dim=-1))
-        keys = None if bool(mask.all()) else mask[:, None, None, :]
         attended = dot_product(q, k, v, keys, q.shape[-1] ** -0.5).transpose(1, 2).flatten(-2)
         heads = x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)  # (batch, h, n, d/h)
         alike = (similar.to(x.dtype) @ heads).transpose(1, 2).flatten(-2)

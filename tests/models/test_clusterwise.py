@@ -40,7 +40,9 @@ def made(kind, encoder="points", scale=1.5, seed=0, **options):
         model = build(config).double().eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if name.startswith(("decoder", "prior", "posterior")):
+            if name == "decoder.pair.weight":
+                parameter.normal_()
+            elif name.startswith(("decoder", "prior", "posterior")):
                 parameter.mul_(scale if name.startswith("decoder") else 0.7)
     return model
 
@@ -113,14 +115,22 @@ def contexts(model, x, previous, available, anchor, cluster):
     return D, U, G, A_in, A_out, x
 
 
-def log_likelihood(model, context, z, available, anchor, cluster):
-    """log p(b | z): eqs. (19), (46) and (49), of the concatenation of all inputs."""
+def correlation(a, b):
+    varies = 0 < a.mean() < 1 and 0 < b.mean() < 1
+    return np.corrcoef(a, b)[0, 1] if varies else 0.0
+
+
+def log_likelihood(model, context, z, available, anchor, cluster, adjacency=None):
+    """log p(b | z): eqs. (19), (46) and (49), of the concatenation of all inputs. `adjacency` if pairs are read."""
     D, U, G, _, _, x = context
     first = torch.cat([model.decoder.node.weight, model.decoder.context.weight, model.decoder.latent.weight], dim=1)
     total = 0.0
     for i in available:
         if i != anchor:
             hidden = first @ torch.cat([x[i], D, U, G, z]) + model.decoder.context.bias
+            if model.decoder.pair is not None:
+                alike = correlation(adjacency[i], adjacency[anchor])
+                hidden = hidden + model.decoder.pair.weight @ x.new_tensor([adjacency[i, anchor], alike])
             logit = model.decoder.rest(model.decoder.first(hidden))[0]
             total = total + (logsigmoid(logit) if i in cluster else logsigmoid(-logit))
     return total
@@ -182,22 +192,27 @@ def test_encodings_of_sets_are_those_of_the_paper(kind, graphs):
             assert_near(nodes.decoder[owner[row], : len(x)], wanted[5] @ model.decoder.node.weight.T)
 
 
-@pytest.mark.parametrize("encoder", ["points", "graph-transformer"])
+@pytest.mark.parametrize("encoder", ["points", "graph-transformer", "pairs"])
 @pytest.mark.parametrize("kind", MODELS)
 def test_log_probability_is_equation_33_at_the_mean_of_z(kind, encoder, graphs):
-    model, batch = made(kind, encoder), batch_of(graphs)
+    pairs = encoder == "pairs"
+    model, batch = made(kind, "graph-transformer" if pairs else encoder, pairs=pairs), batch_of(graphs)
     ranks, _ = random_ranks(batch.labels, torch.from_numpy(np.random.default_rng(0).random(batch.labels.shape)))
-    found = log_probability(model, model.encode(batch), ranks, torch.arange(3))
-    for value, row, one in zip(found, ranks, graphs, strict=True):
-        x, total = encoded(model, one), 0.0
+    nodes, owner = model.encode(batch), torch.arange(3)
+    found = log_probability(model, nodes, ranks, owner)
+    without_order = log_probability(model, nodes, ranks, owner, ordered=False)
+    for value, other, row, one in zip(found, without_order, ranks, graphs, strict=True):
+        x, total, chances = encoded(model, one), 0.0, 0.0
         for previous, available, cluster in sequence(row):
             each = []
             for anchor in cluster:
                 context = contexts(model, x, previous, available, anchor, cluster)
                 z = model.prior(*context[:3])[0]
-                each.append(log_likelihood(model, context, z, available, anchor, cluster))
+                each.append(log_likelihood(model, context, z, available, anchor, cluster, one[1]))
             total = total + torch.logsumexp(torch.stack(each), dim=0) - math.log(len(available))
+            chances += math.log(len(cluster) / len(available))
         assert_near(value, total)
+        assert_near(other, total - chances)
 
 
 def test_few_anchors_are_drawn_from_the_cluster_without_replacement(graphs):
@@ -239,17 +254,22 @@ def literal_log_weights(model, one, seed, n_z, known=None):
     x = model.encoder(batch if known is None else replace(batch, known=known[None]))[0]
     for (previous, available, cluster), draws in zip(factors, noise, strict=True):
         anchor = min(cluster, key=lambda i: anchor_keys[i].item())
+        free, eligible = available, available
+        if known is not None and any(known[i] for i in available):
+            eligible = [i for i in available if known[i]]
+            free = [i for i in available if not known[i]]  # whether the others join is known: the anchor's label is
         context = contexts(model, x, previous, available, anchor, cluster)
         D, _, G, A_in, A_out, _ = context
         q_mean, q_log_scale = model.posterior(D, A_in, A_out, G)
         fixed = q_mean.detach(), q_log_scale.detach()
 
-        def log_weight(z, case=(context, available, anchor, cluster), q=fixed):
+        def log_weight(z, case=(context, free, anchor, cluster), q=fixed):
             context, *rest = case
-            p = log_likelihood(model, context, z, *rest) + log_normal(z, *model.prior(*context[:3]))
+            p = log_likelihood(model, context, z, *rest, one[1]) + log_normal(z, *model.prior(*context[:3]))
             return p - log_normal(z, *q)
 
-        yield math.log(len(cluster) / len(available)), log_weight, q_mean + q_log_scale.exp() * draws
+        chance = len(set(cluster) & set(eligible)) / len(eligible)
+        yield math.log(chance), log_weight, q_mean + q_log_scale.exp() * draws
 
 
 def literal_elbo(model, one, seed, n_z, known=None):
@@ -261,10 +281,10 @@ def literal_elbo(model, one, seed, n_z, known=None):
 
 
 @pytest.mark.parametrize("gradient", [True, False], ids=["with gradient", "without"])
-@pytest.mark.parametrize("encoder", ["points", "gated-gcn"])
+@pytest.mark.parametrize(("encoder", "pairs"), [("points", False), ("gated-gcn", False), ("gated-gcn", True)])
 @pytest.mark.parametrize("kind", MODELS)
-def test_elbo_is_the_importance_weighted_bound(kind, encoder, gradient, graphs):
-    model, seeds = made(kind, encoder), [5, 6, 7]
+def test_elbo_is_the_importance_weighted_bound(kind, encoder, pairs, gradient, graphs):
+    model, seeds = made(kind, encoder, pairs=pairs), [5, 6, 7]
     with torch.set_grad_enabled(gradient):
         found = model(batch_of(graphs), 3, seeds)
     wanted = [literal_elbo(model, one, seed, 3) for one, seed in zip(graphs, seeds, strict=True)]
@@ -286,7 +306,7 @@ def test_elbo_with_known_labels_takes_known_nodes_first(graphs):
 def test_gradient_is_doubly_reparametrised(kind, graphs):
     """Tucker et al. 2018: w_j d log w_j for the parameters of p, w_j^2 (d log w_j / dz_j) dz_j for those of z_j."""
     n_z, seed, one = 3, 11, graphs[2]
-    model = made(kind, "graph-transformer")
+    model = made(kind, "graph-transformer", pairs=True)
     model(batch_of([one]), n_z, [seed]).total.backward()
     found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
@@ -314,16 +334,18 @@ def test_gradient_is_doubly_reparametrised(kind, graphs):
         assert_near(found.get(name, torch.zeros_like(parameter)), p_part + q_part, 1e-9)
 
 
+SIZES = [6, 6, 6, 4, 2]
+
+
 def decoder_inputs(T, n_z, rng):
     """Rows of decreasing size with T anchors each: decoder, masks, and the inputs of the bound."""
-    sizes, width, dim = [6, 6, 6, 4, 2], 6, 8
-    rows = len(sizes)
+    rows, width, dim = len(SIZES), 6, 8
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         decoder = Decoder(dim, 4, dim, 4).double()
     with torch.no_grad():
         decoder.first.weight.fill_(-0.3)
-    mask = torch.arange(width) < torch.tensor(sizes)[:, None]
+    mask = torch.arange(width) < torch.tensor(SIZES)[:, None]
     anchor = torch.tensor([[0, 5, 2], [5, 1, 3], [3, 0, 5], [3, 1, 0], [1, 0, 1]])[:, :T]
     sets = Sets(torch.zeros(rows, dtype=torch.int64), torch.zeros(rows, width, dtype=torch.int64), mask, anchor)
     candidates = sets.candidates()
@@ -333,16 +355,20 @@ def decoder_inputs(T, n_z, rng):
     return decoder, (joins, candidates), tensors
 
 
+def bound(decoder, chunk, sizes, joins, candidates, tensors):
+    return _Bound.apply(decoder, chunk, sizes, (joins, candidates), *tensors, *decoder.later_parameters())
+
+
 @pytest.mark.parametrize("chunk", [1, 40, 1 << 20], ids=["a row at a time", "some rows", "all rows"])
 @pytest.mark.parametrize("n_z", [1, 4])
 @pytest.mark.parametrize("T", [1, 2, 3])
 def test_bound_has_the_gradient_of_autograd(T, n_z, chunk, rng):
     decoder, (joins, candidates), tensors = decoder_inputs(T, n_z, rng)
     inputs = [*tensors, *decoder.parameters()]
-    total, bounds, weights = _Bound.apply(decoder, chunk, (joins, candidates), *tensors, *decoder.later_parameters())
+    total, bounds, weights = bound(decoder, chunk, SIZES, joins, candidates, tensors)
     found = torch.autograd.grad(2.5 * total, inputs, allow_unused=True)
 
-    log_weight = decoder.log_likelihood(*tensors[:3], joins, candidates) + tensors[3]
+    log_weight = decoder.log_likelihood(tensors[0][:, None], *tensors[1:3], joins, candidates) + tensors[3]
     wanted = torch.logsumexp(log_weight, dim=-1) - math.log(n_z)
     assert_near(bounds, wanted)
     assert_near(total, wanted.sum())
@@ -363,8 +389,8 @@ def test_bound_of_anchors_in_every_place(rng):
         anchor = torch.full((5, 1), place)
         candidates = torch.ones(5, 1, size, dtype=torch.bool) & (torch.arange(size) != anchor[..., None])
         joins = candidates & (torch.arange(size) % 2 == 0)
-        _, bounds, _ = _Bound.apply(decoder, 1 << 20, (joins, candidates), *tensors, *decoder.later_parameters())
-        log_weight = decoder.log_likelihood(*tensors[:3], joins, candidates) + tensors[3]
+        _, bounds, _ = bound(decoder, 1 << 20, [size] * 5, joins, candidates, tensors)
+        log_weight = decoder.log_likelihood(tensors[0][:, None], *tensors[1:3], joins, candidates) + tensors[3]
         assert_near(bounds, torch.logsumexp(log_weight, dim=-1) - math.log(2))
 
 

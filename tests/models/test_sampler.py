@@ -188,7 +188,8 @@ def test_draw_gives_the_log_probability_of_an_order_of_each_partition(rng):
     labels = canonical(ranks)
     distinct, index = torch.unique(labels, dim=0, return_inverse=True)
     assert 2 < len(distinct) < 24
-    assert_near(log_prob, log_probability(model, encode(model, graphs), sampler._shared_first(distinct, None))[index])
+    orders = sampler._shared_first(sampler._numbered(distinct), None)
+    assert_near(log_prob, log_probability(model, encode(model, graphs), orders, ordered=False)[index])
 
 
 def test_many_z_agree_with_more(rng):
@@ -276,7 +277,7 @@ def test_map_takes_whom_it_expects_to_join_the_anchor(kind, rng):
         _, D, U, G = model.contexts(nodes, everyone, torch.zeros(1, 16, dtype=torch.float64))
         z = model.prior(D, U, G)[0][:, :, None]
         context = model.decoder.context(torch.cat([D, U, G], dim=-1))
-        logits = model.decoder(nodes.decoder, context, model.decoder.latent(z))[0, :, 0]
+        logits = model.decoder(nodes.decoder[:, None], context, model.decoder.latent(z))[0, :, 0]
         shift = logits.median() - 0.01  # so that about half of them join
         model.decoder.rest.layers[-1].bias -= shift
     taken = (logits > shift) | torch.eye(6, dtype=torch.bool)
@@ -355,6 +356,46 @@ def test_known_labels_are_kept(kind, mode, bias, rng):
         everyone = len({tuple(row) for row in canonical(drawn[2]).tolist()})
         assert everyone == 1
         assert drawn[2, :, :5].max() == (0 if bias > 0 else 4)
+
+
+def orders_told(known):
+    """All ordered partitions of so many nodes that keep the known labels, those clusters first."""
+    everything = torch.tensor(oracles.ordered_partitions(len(known)))
+    certain = [i for i, label in enumerate(known) if label]
+    right = [
+        all((row[i] == row[j]) == (known[i] == known[j]) for i in certain for j in certain)
+        and {row[i] for i in certain} == set(range(len({known[i] for i in certain})))
+        for row in everything.tolist()
+    ]
+    return everything, torch.tensor(right)
+
+
+@pytest.mark.parametrize("known", [[0, 2, 0, 1, 2], [0, 0, 0, 3, 0], [1, 1, 2, 2, 2]])
+def test_probabilities_given_known_labels_sum_to_one(known, rng):
+    """Over what `sample` can draw; all else is impossible."""
+    model, batch = made("acp", "graph-transformer", scale=2.0, n_labels=3), batch_of([graph(5, rng)])
+    labels = torch.tensor([known])
+    nodes = encode(model, replace(batch, known=labels))
+    everything, right = orders_told(known)
+    p = log_probability(model, nodes, everything, n_anchors=5, known=labels).exp()
+    assert p[right].sum().item() == pytest.approx(1, abs=1e-12)
+    assert p[~right].eq(0).all()
+
+
+def test_posterior_samples_given_known_labels_are_as_frequent_as_their_probability_says(rng):
+    model, batch = made("acp", "graph-transformer", scale=2.0, n_labels=3), batch_of([graph(5, rng)])
+    known = [0, 2, 0, 1, 0]
+    labels = torch.tensor([known])
+    nodes = encode(model, replace(batch, known=labels))
+    everything, right = orders_told(known)
+    drawn = sample(model, nodes, batch.mask, 3000, "posterior", generator(1), known=labels)[0]
+    counts = Counter(map(tuple, drawn.tolist()))
+    seen = np.array([counts.pop(tuple(row), 0) for row in everything[right].tolist()])
+    assert not counts
+    p = log_probability(model, nodes, everything[right], None, 5, 2500, generator(2), labels).exp().numpy()
+    assert p_value(seen, p / p.sum()) > 1e-3
+    unconditional = log_probability(model, nodes, everything[right], None, 5, 2500, generator(2)).exp().numpy()
+    assert p_value(seen, unconditional / unconditional.sum()) < 1e-3  # another law is told apart
 
 
 def test_the_first_anchor_is_any_known_node(rng):

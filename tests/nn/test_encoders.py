@@ -249,6 +249,21 @@ def test_adjacency_may_be_of_bools_or_of_numbers_and_matters(kind, graphs):
         model(replace(batch, adjacency=None))
 
 
+@pytest.mark.parametrize("kind", NORMED)
+def test_weights_count_by_their_ratio(kind, graphs):
+    """All of 0.1 are as all of 1, and an edge of next to none is as none."""
+    model, batch = made(kind).eval(), batch_of(graphs)
+    adjacency = batch.adjacency.double()
+    assert_near(model(replace(batch, adjacency=0.1 * adjacency)), model(batch), 1e-4)
+    faint, without = adjacency.clone(), adjacency.clone()
+    i, j = (adjacency[0] > 0).nonzero()[0].tolist()
+    for matrix, weight in ((faint, 1e-9), (without, 0.0)):
+        matrix[0, i, j] = matrix[0, j, i] = weight
+    found = model(replace(batch, adjacency=faint))
+    assert_near(found, model(replace(batch, adjacency=without)), 1e-6)
+    assert (found - model(batch)).abs().max() > 1e-3
+
+
 def test_points_need_no_graph(graphs):
     model, batch = made("points"), batch_of(graphs)
     assert_near(model(replace(batch, adjacency=None)), model(batch))
