@@ -1,4 +1,4 @@
-"""Train the clusterwise models on synthetic graphs, and measure them on graphs held out.
+"""Train the clusterwise models on synthetic graphs.
 
 Batches and noise come from their numbers (`SyntheticBatches`), the optimiser loop is `Trainer`; `train_clusterwise`
 joins the two, and keeps beside the model a state to go on from and a log.
@@ -11,8 +11,8 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,182 +21,28 @@ import torch
 from torch import Tensor, nn
 
 from graphclust.checkpoint import CheckpointInfo, load_checkpoint, read_info, save_checkpoint
-from graphclust.errors import DataError, GraphclustError, ResourceError, UsageError, unknown
-from graphclust.features import input_features
-from graphclust.generators.families import family_named, stream
-from graphclust.graph import FloatArray, IntArray, counted
+from graphclust.errors import DataError, ResourceError, UsageError
+from graphclust.evaluation import evaluate
+from graphclust.graph import counted
 from graphclust.io.partition import plain
-from graphclust.metrics import ami
 from graphclust.models.build import ModelConfig, build
 from graphclust.models.clusterwise import ClusterwiseModel
-from graphclust.models.sampler import draw
 from graphclust.nn.batch import Batch
 from graphclust.progress import task
+from graphclust.synthetic import HELD_OUT, TEST, DataConfig, SyntheticBatches, first_batch, held_out_batches
 from graphclust.training import LoopSettings, Machine, Trainer, keep_memory, read_note
 
 __all__ = [
-    "HELD_OUT",
-    "TEST",
-    "DataConfig",
-    "Scores",
     "Speed",
-    "SyntheticBatches",
     "Trained",
     "elbo_loss",
-    "evaluate",
     "measure_speed",
     "train_clusterwise",
 ]
 
 logger = logging.getLogger("graphclust")
 
-HELD_OUT, TEST = 1_000_003, 2_000_003  # seeds of the graphs that no training may use
-
-_EVALUATED_AT_ONCE = 10  # graphs, padded to the largest of them
 _WARM_UP = 3  # steps before the clock starts
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """What a model is trained on.
-
-    Attributes
-    ----------
-    family : str
-        Key of `graphclust.generators.FAMILIES`.
-    parameters : dict
-        Of the family.
-    batch_size : int
-        Graphs a step, over all processes.
-    same_size : bool
-        Whether the graphs of a batch have one number of nodes, which saves padding.
-    known_share : float
-        Share of the graphs of which some labels are known.
-    seed : int
-
-    Raises
-    ------
-    UsageError
-        No such family or parameter of it; numbers out of range.
-
-    Examples
-    --------
-    >>> DataConfig(parameters={"n_nodes": (50, 100)}).family
-    'general-sbm'
-    """
-
-    family: str = "general-sbm"
-    parameters: dict[str, Any] = field(default_factory=dict)
-    batch_size: int = 32
-    same_size: bool = False
-    known_share: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        known = family_named(self.family).parameters()
-        for name in self.parameters:
-            if name not in known:
-                raise unknown(f"parameter of {self.family}", name, known)
-        if self.batch_size < 1:
-            raise UsageError(f"batch_size is a positive integer, not {self.batch_size!r}")
-        if not 0 <= self.known_share <= 1:
-            raise UsageError(f"known_share lies between 0 and 1, not {self.known_share!r}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields."""
-        return asdict(self)
-
-
-class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
-    """Batches by their numbers, as a map-style data set: workers can make them ahead.
-
-    Parameters
-    ----------
-    model : ModelConfig
-    data : DataConfig
-    train : bool
-        Whether the signs of eigenvectors are drawn at random, and labels given away.
-    share : (int, int)
-        Rank and number of the processes; each takes every so manieth graph of a batch.
-
-    Notes
-    -----
-    An item is the batch and a seed for each of its graphs.
-
-    Raises
-    ------
-    UsageError
-        Labels to be known by a model that takes none; more processes than graphs in a batch.
-
-    Examples
-    --------
-    >>> batches = SyntheticBatches(ModelConfig(), DataConfig(parameters={"n_nodes": (20, 30)}, batch_size=4))
-    >>> batch, seeds = batches[7]
-    >>> len(batch), len(seeds), batch.x.shape[-1]
-    (4, 4, 20)
-    """
-
-    def __init__(
-        self, model: ModelConfig, data: DataConfig, *, train: bool = True, share: tuple[int, int] = (0, 1)
-    ) -> None:
-        if data.known_share and not model.n_labels:
-            raise UsageError("a model that takes no labels (n_labels) cannot be trained on known ones")
-        if share[1] > data.batch_size:
-            raise UsageError(f"{share[1]} processes cannot share batches of {data.batch_size}")
-        self.model, self.data, self.train, self.share = model, data, train, share
-
-    def __getitem__(self, number: int) -> tuple[Batch, list[int]]:
-        """Return batch `number` and its graphs' seeds."""
-        data, model = self.data, self.model
-        drawn = next(
-            stream(
-                data.family,
-                random_state=data.seed,
-                batch_size=data.batch_size,
-                start=number,
-                same_size=data.same_size,
-                n_eigenvectors=model.n_features if model.features == "laplacian" else 0,
-                **data.parameters,
-            )
-        )
-        rng = np.random.default_rng(np.random.SeedSequence(data.seed, spawn_key=(number, 1)))
-        features = input_features(
-            model.features, model.n_features, drawn.features, drawn.n_nodes, rng, train=self.train
-        )
-        seeds = rng.integers(2**62, size=len(drawn))
-        batch = Batch.of(features, drawn.n_nodes, drawn.adjacency, drawn.labels)
-        if model.n_labels and self.train:
-            known = [_known(labels, model.n_labels, data.known_share, rng) for labels in drawn.labels]
-            batch = replace(batch, known=torch.as_tensor(np.stack(known)))
-        rank, world = self.share
-        return _part(batch, slice(rank, None, world)), seeds[rank::world].tolist()
-
-    def __len__(self) -> int:
-        return 2**62
-
-
-def _part(batch: Batch, graphs: slice) -> Batch:
-    """Return some of the graphs of a batch."""
-    return replace(batch, **{name: value[graphs] for name, value in vars(batch).items() if value is not None})
-
-
-def _known(labels: IntArray, n_labels: int, share: float, rng: np.random.Generator) -> IntArray:
-    """Give away the labels of some nodes: 0 where not, else 1 + a random name of the cluster.
-
-    Of the share of the graphs that is asked for, one node of each cluster or a random share of all nodes is known.
-    """
-    known = np.zeros_like(labels)
-    n_clusters = int(labels.max(initial=-1)) + 1
-    if rng.random() >= share or n_clusters > n_labels:
-        return known
-    names = rng.permutation(n_labels)[:n_clusters] + 1
-    order = rng.permutation(np.flatnonzero(labels >= 0))
-    if rng.random() < 0.5:
-        chosen = order[np.unique(labels[order], return_index=True)[1]]
-    else:
-        chosen = order[: int(rng.random() * 0.3 * len(order))]
-    known[chosen] = names[labels[chosen]]
-    return known
 
 
 def elbo_loss(
@@ -226,94 +72,6 @@ def elbo_loss(
     found = module(batch, n_z, seeds)
     n_graphs = n_graphs or len(batch)
     return -found.total / n_graphs, {"elbo": float(found.per_graph.sum()) / n_graphs}
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Measures on held-out graphs.
-
-    Attributes
-    ----------
-    elbo : ndarray of float64, shape (n_graphs,)
-        Nats.
-    ami : ndarray of float64, shape (n_graphs,)
-        Of the point estimate; a graph that failed has 0.
-    n_found, n_true : ndarray of int64, shape (n_graphs,)
-        Numbers of communities.
-    n_failed : int
-    seconds : float
-        For the point estimates of all graphs.
-    """
-
-    elbo: FloatArray
-    ami: FloatArray
-    n_found: IntArray
-    n_true: IntArray
-    n_failed: int = 0
-    seconds: float = 0.0
-
-    def summary(self) -> dict[str, float]:
-        """Return means and standard errors."""
-        n = len(self.ami)
-        return {
-            "n_graphs": n,
-            "ami": float(self.ami.mean()),
-            "ami_se": float(self.ami.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan"),
-            "elbo": float(self.elbo.mean()),
-            "k_right": float((self.n_found == self.n_true).mean()),
-            "n_failed": self.n_failed,
-        }
-
-
-def _most_probable(model: ClusterwiseModel, batch: Batch, n_samples: int, mode: str, seed: int) -> Iterator[IntArray]:
-    """Yield the most probable of the samples of each graph, shape (n_max,); -1 beyond its nodes."""
-    generator = torch.Generator().manual_seed(seed)
-    for i in range(len(batch)):
-        ranks, log_prob, _ = draw(model, _part(batch, slice(i, i + 1)), n_samples, mode, generator)
-        yield ranks[log_prob.argmax()].cpu().numpy()
-
-
-def evaluate(
-    model: ClusterwiseModel,
-    batches: Sequence[tuple[Batch, list[int]]],
-    n_samples: int = 10,
-    mode: str = "map",
-    n_z: int = 40,
-    device: torch.device | str = "cpu",
-    seed: int = 0,
-) -> Scores:
-    """Measure a model in evaluation mode.
-
-    Parameters
-    ----------
-    model : ClusterwiseModel
-    batches : sequence of (Batch, seeds)
-        With labels, which nothing but the scores sees.
-    n_samples, mode
-        Of `sample`; the point estimate is the sample with the highest estimated probability.
-    n_z : int
-        Of the ELBO.
-    device : device
-    seed : int
-        Of the sampler.
-    """
-    elbo, amis, found_k, true_k, failed, seconds = [], [], [], [], 0, 0.0
-    for number, (item, seeds) in enumerate(batches):
-        batch = item.to(device)
-        with torch.no_grad():
-            elbo.append(model(batch, n_z, seeds).per_graph.double().cpu().numpy())
-        assert item.labels is not None
-        start = time.perf_counter()
-        estimates = list(_most_probable(model, batch, n_samples, mode, seed * len(batches) + number))
-        seconds += time.perf_counter() - start
-        for truth, found in zip(item.labels.numpy(), estimates, strict=True):
-            inside = truth >= 0
-            right = (found[inside] >= 0).all()
-            failed += not right
-            amis.append(ami(truth[inside], found[inside]) if right else 0.0)
-            found_k.append(len(np.unique(found[inside])))
-            true_k.append(len(np.unique(truth[inside])))
-    return Scores(np.concatenate(elbo), np.array(amis), np.array(found_k), np.array(true_k), failed, seconds)
 
 
 # ---------------------------------------------------------------- training
@@ -381,12 +139,10 @@ class _Run:
         machine: Machine,
         start: str | os.PathLike[str] | None = None,
     ) -> None:
-        if machine.processes > data.batch_size:
-            raise UsageError(f"{machine.processes} processes cannot share batches of {data.batch_size}")
         if data.seed in (HELD_OUT, TEST):
             raise UsageError(f"the graphs of seed {data.seed} are kept for tests: take another")
         self.data, self.n_z, self.machine = data, n_z, machine
-        _first_batch(SyntheticBatches(model, data))
+        first_batch(SyntheticBatches(model, data, share=(0, machine.processes)))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(data.seed)
             module = build(model)
@@ -442,35 +198,21 @@ def _wider(known: tuple[int, int], values: list[int]) -> tuple[int, int]:
     return min(known[0], *values), max(known[1], *values)
 
 
-def _first_batch(batches: SyntheticBatches) -> None:
-    """Draw a batch before anything is spent: what the family refuses is said now."""
-    try:
-        _ = batches[0]
-    except GraphclustError:
-        raise
-    except (TypeError, ValueError, IndexError) as error:
-        given = ", ".join(f"{name}={value!r}" for name, value in batches.data.parameters.items())
-        raise UsageError(f"{batches.data.family} takes no {given}: {error}") from error
-
-
 def _begin_with(module: nn.Module, config: ModelConfig, start: str | os.PathLike[str]) -> None:
     """Load initial weights from a checkpoint of the same architecture, or of a sister model's.
 
     ACP, ACP-S and CCP share their encoder, decoder and Gaussians, the first two also most of their set encodings: what
-    they have in common is taken over, and the rest begins afresh. CCP's sums have a scale of their own. A model that
-    reads pairs of nodes may begin with one that does not.
+    they have in common is taken over, and the rest begins afresh. CCP's sums have a scale of their own.
     """
     given, info = load_checkpoint(start)
     ours, theirs = config.to_dict(), info.config.to_dict()
     sisters = ours.pop("model") != theirs.pop("model")
-    if gains := ours["pairs"] and not theirs["pairs"]:  # its weights begin at 0, where the two models are the same
-        theirs["pairs"] = True
     if apart := _differences({"model": theirs}, {"model": ours}):
         raise UsageError(f"{os.fspath(start)} is of another architecture: {apart}")
     weights = given.state_dict()
     if sisters and "ccp" in (config.model, info.config.model):
         weights = {name: value for name, value in weights.items() if not name.startswith("encodings.")}
-    module.load_state_dict(weights, strict=not (sisters or gains))
+    module.load_state_dict(weights, strict=not sisters)
 
 
 def _ahead(batches: SyntheticBatches, first: int, last: int, workers: int) -> Iterator[tuple[Batch, list[int]]]:
@@ -559,16 +301,6 @@ class _Log:
         )
 
 
-def _check_place(path: Path) -> None:
-    """Refuse a file that could not be written: now, not after hours."""
-    if path.is_dir():
-        raise DataError("this is a folder, not a file", path)
-    if not path.parent.is_dir():
-        raise DataError(f"cannot write: there is no folder {path.parent}", path)
-    if not os.access(path.parent, os.W_OK):
-        raise DataError("cannot write: Permission denied", path)
-
-
 def train_clusterwise(
     model: ModelConfig,
     data: DataConfig,
@@ -621,7 +353,7 @@ def train_clusterwise(
     log : path, optional
         By default `out` with the suffix .log.jsonl.
     stop : callable, optional
-        Asked after each step whether to save and return.
+        Asked after each step, and in evaluations after each graph, whether to save and return.
     command : str
         What to note in the checkpoint as having trained it.
 
@@ -647,18 +379,11 @@ def train_clusterwise(
     2
     """
     machine = machine or Machine()
-    place = Path(out)
-    state = place.with_name(place.name + ".state")
-    journal = place.with_suffix(".log.jsonl") if log is None else Path(log)
     if min(n_z, save_every, log_every) < 1 or min(eval_every, eval_graphs) < 0:
         raise UsageError("n_z, save_every and log_every are positive, eval_every and eval_graphs at least 0")
-    for path in (place, journal):
-        _check_place(path)
-    if journal.resolve() in (place.resolve(), state.resolve()):
-        raise UsageError(f"the log would write over {journal.name}")
-    _check_log(journal)
+    files = _Files(out, log)
     begun = {"model": model.to_dict(), "data": data.to_dict(), "settings": asdict(settings), "n_z": n_z}
-    note = _resumable(place, state, begun, resume)
+    note = files.note(begun, resume)
     deadline = time.monotonic() + 60 * minutes if minutes is not None else None
 
     run = _Run(model, data, settings, n_z, machine, None if note else start)
@@ -666,7 +391,7 @@ def train_clusterwise(
     is_main = trainer.share[0] == 0
     held_out, evaluated = {}, 0
     if note:
-        trainer.load(state)
+        trainer.load(files.state)
         run.n_nodes, run.n_clusters = tuple(note["n_nodes"]), tuple(note["n_clusters"])
         held_out, evaluated = note["held_out"], note["evaluated"]
         ancestors = note["ancestors"]
@@ -674,7 +399,7 @@ def train_clusterwise(
         ancestors = [] if start is None else read_info(start).lineage
     first = trainer.step
     if is_main and resume and not note:
-        logger.info("nothing to go on from at %s: beginning at step 0", state)
+        logger.info("nothing to go on from at %s: beginning at step 0", files.state)
     if is_main:
         logger.info(
             "%s, %s, %s parameters, on %s%s",
@@ -684,7 +409,7 @@ def train_clusterwise(
             _hardware(trainer.device),
             f", from step {first:,}" if first else "",
         )
-    lines = _Log(journal, first, data.batch_size) if is_main else None
+    lines = _Log(files.log, first, data.batch_size) if is_main else None
     examples: list[tuple[Batch, list[int]]] = []
 
     def asked() -> bool:
@@ -695,10 +420,18 @@ def train_clusterwise(
         if lines is None or not eval_graphs or evaluated == trainer.step:
             return
         if not examples:
-            examples.extend(_held_out(model, data, eval_graphs))
-        with trainer.averaged() as averaged:
-            assert isinstance(averaged, ClusterwiseModel)
-            scores = evaluate(averaged, examples, n_z=n_z, device=trainer.device)
+            examples.extend(held_out_batches(model, data, eval_graphs))
+
+        def wished() -> None:
+            if stop is not None and stop():
+                raise _StoppedError
+
+        try:
+            with trainer.averaged() as averaged:
+                assert isinstance(averaged, ClusterwiseModel)
+                scores = evaluate(averaged, examples, n_z=n_z, device=trainer.device, after_each=wished)
+        except _StoppedError:
+            return
         held_out, evaluated = scores.summary(), trainer.step
         lines.flush()
         lines.line(step=trainer.step, held_out=held_out)
@@ -713,7 +446,7 @@ def train_clusterwise(
     def save() -> None:
         n_nodes, n_clusters = run.ranges()
         seen = {"n_nodes": n_nodes, "n_clusters": n_clusters, "held_out": plain(held_out)}
-        trainer.save(state, plain({**begun, **seen, "evaluated": evaluated, "ancestors": ancestors}))
+        trainer.save(files.state, plain({**begun, **seen, "evaluated": evaluated, "ancestors": ancestors}))
         if not is_main:
             return
         done = {"n_z": n_z, "precision": machine.precision, "processes": machine.processes}
@@ -726,7 +459,7 @@ def train_clusterwise(
             command=command,
             ancestors=ancestors,
         )
-        save_checkpoint(place, trainer.weights(), info)
+        save_checkpoint(files.model, trainer.weights(), info)
 
     before = trainer.seconds
     with task(f"training {model.model}", settings.steps - first if is_main else None) as advance:
@@ -747,54 +480,79 @@ def train_clusterwise(
     finished = trainer.step >= settings.steps
     if finished:
         measure()
-    if trainer.step > first or not note:
+    if trainer.step > first or not note or evaluated != note["evaluated"]:
         save()
     return Trained(trainer.step, finished, trainer.seconds, held_out, is_main)
 
 
-def _check_log(path: Path) -> None:
-    """Refuse to write over what is no log of a training."""
-    try:
-        with path.open() as file:
-            first = file.readline()
-            if not first or "step" in json.loads(first):
-                return
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError, TypeError):
-        pass
-    raise UsageError(f"{path} is there already and no log of a training: choose another --log")
+class _StoppedError(Exception):
+    """An evaluation that was broken off."""
 
 
-def _resumable(place: Path, state: Path, begun: dict[str, Any], resume: bool) -> dict[str, Any] | None:
-    """Return the note of the state to go on from; None for a new run."""
-    there = [path for path in (place, state) if path.exists()]
-    if not there:
-        return None
-    if not resume:
-        way = "add --resume to go on with it" if state in there else "remove it"
-        raise UsageError(f"{there[0]} is there already: {way}, or choose another --out")
-    if state not in there:
-        raise UsageError(f"{place} cannot be resumed: there is no {state.name} beside it (--start takes its weights)")
-    note = read_note(state)
-    want = {**begun, "settings": {k: v for k, v in begun["settings"].items() if k != "steps"}}
-    have = {**note, "settings": {k: v for k, v in dict(note.get("settings", {})).items() if k != "steps"}}
-    apart = _differences(have, want)
-    if apart:
-        raise UsageError(f"{state} is of a run with other settings: {apart}")
-    return note
+class _Files:
+    """Where a run is kept: the model, the state to go on from, the log of JSON lines.
 
+    Raises
+    ------
+    UsageError
+        The log would write over another of them, or over what is no log.
+    DataError
+        One of them could not be written: said now, not after hours.
+    """
 
-def _held_out(model: ModelConfig, data: DataConfig, n_graphs: int) -> list[tuple[Batch, list[int]]]:
-    """Draw the graphs that are never trained on, the same for all trainings; none of their labels is known."""
-    size = min(_EVALUATED_AT_ONCE, n_graphs)
-    apart = replace(data, batch_size=size, same_size=False, known_share=0.0, seed=HELD_OUT)
-    batches = SyntheticBatches(model, apart, train=False)
-    found = [batches[i] for i in range(-(-n_graphs // size))]
-    batch, seeds = found[-1]
-    left = n_graphs - size * (len(found) - 1)
-    found[-1] = _part(batch, slice(left)), seeds[:left]
-    return found
+    def __init__(self, out: str | os.PathLike[str], log: str | os.PathLike[str] | None) -> None:
+        self.model = Path(out)
+        self.state = self.model.with_name(self.model.name + ".state")
+        self.log = self.model.with_suffix(".log.jsonl") if log is None else Path(log)
+        for path in (self.model, self.log):
+            if path.is_dir():
+                raise DataError("this is a folder, not a file", path)
+            if not path.parent.is_dir():
+                raise DataError(f"cannot write: there is no folder {path.parent}", path)
+            if not os.access(path.parent, os.W_OK):
+                raise DataError("cannot write: Permission denied", path)
+        if self.log.resolve() in (self.model.resolve(), self.state.resolve()):
+            raise UsageError(f"the log would write over {self.log.name}")
+        if not self._is_log():
+            raise UsageError(f"{self.log} is there already and no log of a training: choose another --log")
+
+    def _is_log(self) -> bool:
+        """Whether what is at the log's place may be written over."""
+        try:
+            with self.log.open() as file:
+                first = file.readline()
+                return not first or "step" in json.loads(first)
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError, TypeError):
+            return False
+
+    def note(self, begun: dict[str, Any], resume: bool) -> dict[str, Any] | None:
+        """Return the note of the state to go on from; None for a new run.
+
+        Raises
+        ------
+        UsageError
+            The files are there and shall not be resumed, or are of other settings than `begun`, steps apart.
+        """
+        there = [path for path in (self.model, self.state) if path.exists()]
+        if not there:
+            return None
+        if not resume:
+            way = "add --resume to go on with it" if self.state in there else "remove it"
+            raise UsageError(f"{there[0]} is there already: {way}, or choose another --out")
+        if self.state not in there:
+            raise UsageError(
+                f"{self.model} cannot be resumed: there is no {self.state.name} beside it (--start takes its weights)"
+            )
+        note = read_note(self.state)
+        have, want = ({**values, "settings": dict(values.get("settings", {}))} for values in (note, begun))
+        have["settings"].pop("steps", None)
+        want["settings"].pop("steps")
+        apart = _differences(have, {name: want[name] for name in begun})
+        if apart:
+            raise UsageError(f"{self.state} is of a run with other settings: {apart}")
+        return note
 
 
 def _hardware(device: torch.device) -> str:

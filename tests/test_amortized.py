@@ -10,21 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from graphclust import amortized
-from graphclust.amortized import (
-    HELD_OUT,
-    DataConfig,
-    Scores,
-    SyntheticBatches,
-    elbo_loss,
-    evaluate,
-    measure_speed,
-    train_clusterwise,
-)
+from graphclust import amortized, evaluation
+from graphclust.amortized import elbo_loss, measure_speed, train_clusterwise
 from graphclust.checkpoint import load_checkpoint, read_info
 from graphclust.errors import DataError, ResourceError, UsageError
+from graphclust.evaluation import Scores, evaluate
 from graphclust.generators import stream
 from graphclust.models.build import ModelConfig, build
+from graphclust.synthetic import HELD_OUT, DataConfig, SyntheticBatches, held_out_batches, part
 from graphclust.training import LoopSettings, Machine, read_note
 
 MODEL = ModelConfig(encoder="graph-transformer", dim=16, dim_z=8, n_layers=1, n_features=4, n_heads=2, n_inducing=4)
@@ -97,9 +90,9 @@ def test_shares_are_a_split(world):
     whole, seeds = SyntheticBatches(LABELLED, data)[1]
     places = [list(range(rank, 5, world)) for rank in range(world)]
     for rank, mine in enumerate(places):
-        part, own = SyntheticBatches(LABELLED, data, share=(rank, world))[1]
-        assert_same((part, own), (amortized._part(whole, slice(rank, None, world)), [seeds[i] for i in mine]))
-        assert torch.equal(part.labels, whole.labels[mine])
+        share, own = SyntheticBatches(LABELLED, data, share=(rank, world))[1]
+        assert_same((share, own), (part(whole, slice(rank, None, world)), [seeds[i] for i in mine]))
+        assert torch.equal(share.labels, whole.labels[mine])
 
 
 @pytest.mark.parametrize("world", [2, 3])
@@ -124,7 +117,7 @@ def test_shares_average_to_the_gradient_of_the_whole(fresh, world):
 def test_loss_is_the_mean_of_the_graphs(fresh):
     batch, seeds = SyntheticBatches(MODEL, DATA)[0]
     loss, record = elbo_loss(fresh, (batch, seeds), 4)
-    each = [float(fresh(amortized._part(batch, slice(i, i + 1)), 4, seeds[i : i + 1]).total.detach()) for i in range(5)]
+    each = [float(fresh(part(batch, slice(i, i + 1)), 4, seeds[i : i + 1]).total.detach()) for i in range(5)]
     assert -np.mean(each) == pytest.approx(float(loss.detach()), rel=1e-5)
     assert record["elbo"] == pytest.approx(np.mean(each), rel=1e-5)
 
@@ -183,7 +176,7 @@ def test_what_makes_no_sense_is_refused(make, message):
 
 
 def test_held_out_graphs_are_so_many_and_others():
-    batches = amortized._held_out(LABELLED, replace(DATA, known_share=0.5, same_size=True), 23)
+    batches = held_out_batches(LABELLED, replace(DATA, known_share=0.5, same_size=True), 23)
     assert [len(batch) for batch, _ in batches] == [10, 10, 3]
     assert [len(seeds) for _, seeds in batches] == [10, 10, 3]
     assert all(batch.known is None for batch, _ in batches)
@@ -193,16 +186,17 @@ def test_held_out_graphs_are_so_many_and_others():
 
 
 def test_scores_of_the_truth_and_of_failures(fresh, monkeypatch):
-    batches = amortized._held_out(MODEL, DATA, 7)
+    batches = held_out_batches(MODEL, DATA, 7)
     ((batch, _),) = batches
-    monkeypatch.setattr(amortized, "_most_probable", lambda model, batch, *_: batch.labels.numpy())
+    monkeypatch.setattr(evaluation, "draw", lambda model, one, *_: (one.labels, torch.zeros(1), None))
     right = evaluate(fresh.eval(), batches, n_z=2)
     assert (right.n_failed, right.summary()["k_right"]) == (0, 1.0)
     np.testing.assert_allclose(right.ami, 1.0)
 
     broken = batch.labels.clone()
     broken[2, 0] = broken[5, 3] = -1  # nodes without a cluster
-    monkeypatch.setattr(amortized, "_most_probable", lambda *_: broken.numpy())
+    found = iter(broken)
+    monkeypatch.setattr(evaluation, "draw", lambda *_: (next(found)[None], torch.zeros(1), None))
     scores = evaluate(fresh, batches, n_z=2)
     assert scores.n_failed == 2
     assert (scores.ami == 0).tolist() == [i in (2, 5) for i in range(7)]  # they count, as the worst there is
@@ -211,13 +205,28 @@ def test_scores_of_the_truth_and_of_failures(fresh, monkeypatch):
 
 
 def test_evaluation_takes_the_most_probable_sample(fresh):
-    batches = amortized._held_out(MODEL, DATA, 4)
+    batches = held_out_batches(MODEL, DATA, 4)
     scores = evaluate(fresh.eval(), batches, n_samples=3, n_z=2)
     again = evaluate(fresh, batches, n_samples=3, n_z=2)
     assert np.array_equal(scores.ami, again.ami)
     assert scores.n_failed == 0
     assert (scores.n_found >= 1).all()
     assert np.array_equal(scores.n_true, [len(set(row[row >= 0].tolist())) for row in batches[0][0].labels])
+
+
+def test_an_evaluation_can_be_broken_off(tmp_path):
+    """Of a run that is finished only the evaluation is missing then, and --resume makes it."""
+    asked = []
+
+    def stop():
+        asked.append(None)
+        return len(asked) > 2 + 3  # after the steps, and so many graphs
+
+    assert run(tmp_path, 2, eval_graphs=9, stop=stop).held_out == {}
+    assert len(asked) == 6
+    done = run(tmp_path, 2, eval_graphs=9, resume=True)
+    assert done.finished
+    assert done.held_out["n_graphs"] == read_info(tmp_path / "a.safetensors").held_out["n_graphs"] == 9
 
 
 def test_summary():
@@ -262,14 +271,14 @@ def test_training_improves_on_held_out_graphs(tmp_path):
         parameters={"n_nodes": (10, 16), "n_clusters": 2, "p_in": 0.9, "p_out": 0.05},
         batch_size=8,
     )
-    done = run(tmp_path, 120, rate=3e-3, data=data, n_z=4, eval_every=1, eval_graphs=20, log_every=10, stop=after(1))
+    done = run(tmp_path, 1, rate=3e-3, data=data, n_z=4, eval_graphs=20)
     before = done.held_out
-    done = run(tmp_path, 120, rate=3e-3, data=data, n_z=4, eval_every=0, eval_graphs=20, log_every=10, resume=True)
+    done = run(tmp_path, 120, rate=3e-3, data=data, n_z=4, eval_graphs=20, resume=True)
     assert done.finished
     assert done.held_out["elbo"] > before["elbo"] + 3
     assert done.held_out["ami"] > before["ami"] + 0.5
     model, info = load_checkpoint(tmp_path / "a.safetensors")
-    scores = evaluate(model, amortized._held_out(MODEL, data, 20), n_z=4)  # what was written is what was measured
+    scores = evaluate(model, held_out_batches(MODEL, data, 20), n_z=4)  # what was written is what was measured
     assert scores.summary()["elbo"] == pytest.approx(info.held_out["elbo"], abs=0.1)
 
 
@@ -307,7 +316,7 @@ def test_stopped_and_resumed_is_the_same(tmp_path, model):
     data = replace(DATA, known_share=0.5 if model.n_labels else 0.0)
     options = {"model": model, "data": data, "average": 0.9, "log_every": 2, "eval_graphs": 3, "eval_every": 4}
     run(tmp_path, name="whole", **options)
-    for number in (2, 1, 9):
+    for number in (2, 1, 99):
         done = run(tmp_path, name="parts", stop=after(number), resume=True, save_every=5, **options)
     assert done.finished
     whole, parts = ((tmp_path / f"{name}.safetensors") for name in ("whole", "parts"))
@@ -386,22 +395,6 @@ def test_start_from_a_checkpoint(tmp_path):
     assert all(torch.equal(value, other[name]) for name, value in one.items())
     with pytest.raises(UsageError, match="another architecture: n_layers 1, not 2"):
         run(tmp_path, 1, model=replace(MODEL, n_layers=2), name="c", start=tmp_path / "a.safetensors")
-
-
-def test_a_model_that_reads_pairs_begins_as_one_that_does_not(tmp_path):
-    run(tmp_path, 3)
-    more = replace(MODEL, pairs=True)
-    run(tmp_path, 1, name="b", rate=1e-12, model=more, start=tmp_path / "a.safetensors")
-    one, other = (load_checkpoint(tmp_path / f"{name}.safetensors")[0].state_dict() for name in "ab")
-    assert set(other) - set(one) == {"decoder.pair.weight"}
-    assert all(torch.equal(value, other[name]) for name, value in one.items())
-    assert other["decoder.pair.weight"].abs().max() < 1e-6
-    run(tmp_path, 3, name="c", rate=0.01, model=more)
-    assert load_checkpoint(tmp_path / "c.safetensors")[0].decoder.pair.weight.abs().max() > 1e-3
-    with pytest.raises(UsageError, match="another architecture: pairs True, not False"):
-        run(tmp_path, 1, name="d", start=tmp_path / "b.safetensors")
-    with pytest.raises(UsageError, match="points have no graph"):
-        replace(more, encoder="points")
 
 
 def test_other_settings_are_not_resumed(tmp_path):

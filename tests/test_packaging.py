@@ -25,6 +25,8 @@ LAYERS = [
     {"reproduce"},
     {"detection", "methods", "report", "plot", "datasets"},
     {"baselines", "communities", "estimators", "amortized", "calibration"},
+    {"evaluation"},
+    {"synthetic"},
     {"base", "layout", "palette", "generators"},
     {"checkpoint", "training"},
     {"posterior"},

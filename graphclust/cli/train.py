@@ -79,15 +79,6 @@ def train(
     # section B.1: 4 layers of 128; all other vectors have 128 entries too
     layers: Annotated[int, _option(_MODEL, "N", "Layers of the encoder.", min=1)] = 4,
     dim: Annotated[int, _option(_MODEL, "N", "Entries of every vector, z among them.", min=4)] = 128,
-    # not in the paper
-    pairs: Annotated[
-        bool,
-        typer.Option(
-            "--pairs/--no-pairs",
-            help="The decoder reads whether node and anchor are adjacent, and how alike.",
-            rich_help_panel=_MODEL,
-        ),
-    ] = False,
     steps: Annotated[
         int | None,
         _option(_OPTIMISER, "N", f"Steps: {_STEPS:,} by default, and {_BENCHMARK_STEPS} to time with --benchmark."),
@@ -131,8 +122,9 @@ def train(
     """
     _check_method(method)
     _check_out(out, log, benchmark)
-    from graphclust.amortized import DataConfig, measure_speed, train_clusterwise
+    from graphclust.amortized import measure_speed, train_clusterwise
     from graphclust.models.build import ModelConfig
+    from graphclust.synthetic import DataConfig
     from graphclust.training import LoopSettings, Machine
 
     model = ModelConfig(
@@ -144,7 +136,6 @@ def train(
         dim_z=dim,
         n_layers=layers,
         n_labels=_N_LABELS if known_share else 0,
-        pairs=pairs,
     )
     data = DataConfig(
         family=family,

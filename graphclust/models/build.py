@@ -44,8 +44,6 @@ class ModelConfig:
         Linear layers.
     n_labels : int
         Labels that can be known; 0 where none can.
-    pairs : bool
-        Whether the decoder reads what a node and the anchor have in common: not in the paper.
     """
 
     model: str = "acp"
@@ -61,7 +59,6 @@ class ModelConfig:
     depth_decoder: int = 5
     depth_gaussian: int = 6
     n_labels: int = 0
-    pairs: bool = False
 
     def __post_init__(self) -> None:
         for name, known in (("model", ENCODINGS), ("encoder", ENCODERS), ("features", FEATURES)):
@@ -69,8 +66,6 @@ class ModelConfig:
                 raise unknown(name, getattr(self, name), known)
         if self.n_heads < 1 or self.depth_decoder < 2:
             raise UsageError("n_heads is at least 1, depth_decoder at least 2")
-        if self.pairs and self.encoder == "points":
-            raise UsageError("points have no graph that could say what a pair of them has in common")
         attended = {self.dim, self.dim_encoder or self.dim} if self.encoder == "graph-transformer" else {self.dim}
         for width in attended:
             if width % self.n_heads:
@@ -106,6 +101,4 @@ def build(config: ModelConfig) -> ClusterwiseModel:
     if width != config.dim:
         encoder = _Projected(encoder, nn.Linear(width, config.dim))
     encodings = ENCODINGS[config.model](config.dim, config.n_heads, config.n_inducing)
-    return ClusterwiseModel(
-        encoder, encodings, config.dim_z, config.depth_decoder, config.depth_gaussian, pairs=config.pairs
-    )
+    return ClusterwiseModel(encoder, encodings, config.dim_z, config.depth_decoder, config.depth_gaussian)

@@ -43,7 +43,6 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from graphclust.nn.batch import Batch, blocks
-from graphclust.nn.encoders import PAIR_FEATURES, pair_features
 from graphclust.nn.mlp import MLP, PReLU
 
 __all__ = ["ClusterwiseModel", "Elbo", "Nodes", "SetEncodings", "Sets", "log_chance", "random_ranks"]
@@ -121,14 +120,11 @@ class Nodes:
         For `SetEncodings.members`.
     clusters : Tensor
         For `SetEncodings.clusters`.
-    pairs : Tensor, shape (batch, n_max, n_max, PAIR_FEATURES), or None
-        `pair_features`, for a decoder that reads them.
     """
 
     decoder: Tensor
     members: Tensor
     clusters: Tensor
-    pairs: Tensor | None = None
 
 
 class SetEncodings(nn.Module):
@@ -210,15 +206,10 @@ class Decoder(nn.Module):
         Features of D, U, G and of the hidden layers.
     depth : int
         Linear layers.
-    n_pair : int
-        Features of a pair of anchor and node; 0 for none. Their weights start at 0.
     """
 
-    def __init__(self, dim_x: int, dim_z: int, dim: int, depth: int, n_pair: int = 0) -> None:
+    def __init__(self, dim_x: int, dim_z: int, dim: int, depth: int) -> None:
         super().__init__()
-        self.pair = nn.Linear(n_pair, dim, bias=False) if n_pair else None
-        if self.pair is not None:
-            nn.init.zeros_(self.pair.weight)
         self.node = nn.Linear(dim_x, dim, bias=False)
         self.latent = nn.Linear(dim_z, dim, bias=False)
         self.context = nn.Linear(3 * dim, dim)
@@ -230,7 +221,7 @@ class Decoder(nn.Module):
 
         Parameters
         ----------
-        node : Tensor, shape (rows, 1 or n_anchors, width, dim)
+        node : Tensor, shape (rows, width, dim)
         context : Tensor, shape (rows, n_anchors, dim)
         latent : Tensor, shape (rows, n_anchors, n_z, dim)
 
@@ -240,13 +231,11 @@ class Decoder(nn.Module):
         """
         shift = context[:, :, None] + latent
         if torch.is_grad_enabled():
-            logits: Tensor = self.rest(self.first(node[:, :, None] + shift[..., None, :])).squeeze(-1)
+            logits: Tensor = self.rest(self.first(node[:, None, None] + shift[..., None, :])).squeeze(-1)
             return logits if logits.dtype == torch.float64 else logits.float()
         dtype = torch.promote_types(node.dtype, shift.dtype)
         layers = _Layers(self, dtype, train=False)
-        shape = (*shift.shape[:3], node.shape[2])
-        node = node.flatten(0, 1)
-        shift = shift.reshape(len(node), -1, shift.shape[-1])
+        shift, shape = shift.flatten(1, 2), (*shift.shape[:3], node.shape[1])
         logits = node.new_empty(*shift.shape[:2], node.shape[1], dtype=torch.promote_types(dtype, torch.float32))
         for rows, columns in blocks(logits.shape, node.device):
             logits[rows, columns] = layers.logits(node[rows, None] + shift[rows, columns, None])
@@ -463,19 +452,10 @@ class ClusterwiseModel(nn.Module):
     dim_z : int
     depth_decoder, depth_gaussian : int
         Linear layers of the decoder, and of each network of the two distributions of z.
-    pairs : bool
-        Whether the decoder reads what a node and the anchor have in common, `pair_features`.
     """
 
     def __init__(
-        self,
-        encoder: nn.Module,
-        encodings: SetEncodings,
-        dim_z: int,
-        depth_decoder: int = 5,
-        depth_gaussian: int = 6,
-        *,
-        pairs: bool = False,
+        self, encoder: nn.Module, encodings: SetEncodings, dim_z: int, depth_decoder: int = 5, depth_gaussian: int = 6
     ) -> None:
         super().__init__()
         dim = encodings.dim
@@ -483,24 +463,14 @@ class ClusterwiseModel(nn.Module):
         self.encodings = encodings
         self.prior = Gaussian(3 * dim, dim, dim_z, depth_gaussian)
         self.posterior = Gaussian(4 * dim, dim, dim_z, depth_gaussian)
-        self.decoder = Decoder(dim, dim_z, dim, depth_decoder, PAIR_FEATURES if pairs else 0)
+        self.decoder = Decoder(dim, dim_z, dim, depth_decoder)
 
     # ------------------------------------------------------------------ the step
 
     def encode(self, batch: Batch) -> Nodes:
         """Encode the graphs: all that does not depend on the partition."""
         decoder, members, clusters = self.encodings.project(self.encoder(batch), batch.mask)
-        pairs = None if self.decoder.pair is None else pair_features(batch)
-        return Nodes(self.decoder.node(decoder), members, clusters, pairs)
-
-    def decoder_input(self, nodes: Nodes, sets: Sets) -> Tensor:
-        """Return the decoder's reading of the nodes of sets, (rows, 1 or n_anchors, width, dim)."""
-        own = sets.gather(nodes.decoder)[:, None]
-        if self.decoder.pair is None or nodes.pairs is None:
-            return own
-        anchor = sets.index.gather(1, sets.anchor)
-        pairs = nodes.pairs[sets.graph[:, None, None], anchor[..., None], sets.index[:, None]]
-        return own + self.decoder.pair(pairs)
+        return Nodes(self.decoder.node(decoder), members, clusters)
 
     def contexts(self, nodes: Nodes, sets: Sets, G: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Encode sets of available nodes.
@@ -565,7 +535,7 @@ class ClusterwiseModel(nn.Module):
             if label is not None:
                 candidates = candidates & ~sets.determined(label)
             chance = log_chance(joined, sets, label, torch.promote_types(nodes.decoder.dtype, torch.float32))
-            node = self.decoder_input(nodes, sets).squeeze(1)
+            node = sets.gather(nodes.decoder)
             width = sets.mask.sum(dim=1)
             parts.append((sets.graph, rows[:, 1], chance, width, node, joins, candidates, *DUG, *A))
         if not parts:  # graphs of one node
@@ -589,7 +559,7 @@ class ClusterwiseModel(nn.Module):
             if z.requires_grad:
                 z.register_hook(lambda grad: grad * weight[..., None].to(grad.dtype))
         else:
-            log_weight = self.decoder.log_likelihood(node[:, None], *data[1:3], joins, candidates) + log_ratio
+            log_weight = self.decoder.log_likelihood(*data[:3], joins, candidates) + log_ratio
             each = torch.logsumexp(log_weight, dim=-1) - math.log(n_z)
             total = each.sum()
         per_graph = torch.zeros(len(batch), dtype=each.dtype, device=device)

@@ -170,7 +170,7 @@ def _joins(
     if mode == "posterior":
         z = z + log_scale.exp()[:, :, None] * torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z.device)
     context = model.decoder.context(torch.cat([D, U, G], dim=-1))
-    logits = model.decoder(model.decoder_input(nodes, sets), context, model.decoder.latent(z))[:, :, 0]
+    logits = model.decoder(sets.gather(nodes.decoder), context, model.decoder.latent(z))[:, :, 0]
     if mode == "posterior":
         joins = torch.rand(logits.shape, generator=generator).to(logits.device) < torch.sigmoid(logits)
     else:
@@ -361,7 +361,7 @@ def _factor(
         z = z + log_scale.exp()[:, :, None] * noise.to(mean.device)
     context = model.decoder.context(torch.cat([D, U, G], dim=-1))
     each = model.decoder.log_likelihood(
-        model.decoder_input(nodes, sets), context, model.decoder.latent(z), joined[:, None] & candidates, candidates
+        sets.gather(nodes.decoder), context, model.decoder.latent(z), joined[:, None] & candidates, candidates
     )
     each = each.masked_fill(~counted[..., None], -torch.inf)
     number = size.clamp(max=T) * each.shape[-1]

@@ -23,17 +23,7 @@ from graphclust.nn.attention import dot_product
 from graphclust.nn.batch import Batch, Packing
 from graphclust.nn.mlp import MLP, PReLU
 
-__all__ = [
-    "ENCODERS",
-    "PAIR_FEATURES",
-    "GatedGCN",
-    "GraphSAGE",
-    "GraphTransformer",
-    "PointEncoder",
-    "pair_features",
-]
-
-PAIR_FEATURES = 2
+__all__ = ["ENCODERS", "GatedGCN", "GraphSAGE", "GraphTransformer", "PointEncoder"]
 
 
 class Input(nn.Module):
@@ -220,19 +210,6 @@ def _profile_correlation(adjacency: Tensor, mask: Tensor, n: Tensor) -> Tensor:
     )
     scale = (share * (1 - share)).clamp_min(1e-6).rsqrt() * mask
     return covariance * scale[:, :, None] * scale[:, None]
-
-
-def pair_features(batch: Batch) -> Tensor:
-    """Describe pairs of nodes: their adjacency, and the correlation of their profiles.
-
-    Returns
-    -------
-    Tensor, shape (batch, n, n, PAIR_FEATURES)
-    """
-    with torch.autocast(batch.x.device.type, enabled=False):
-        adjacency = _adjacency(batch).to(batch.x.dtype)
-        n = batch.mask.sum(dim=1).to(adjacency.dtype)[:, None]
-        return torch.stack([adjacency, _profile_correlation(adjacency, batch.mask, n)], dim=-1)
 
 
 class _Layer(nn.Module):

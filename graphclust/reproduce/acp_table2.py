@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphclust.amortized import TEST, DataConfig, SyntheticBatches, evaluate
 from graphclust.calibration import Reliability
 from graphclust.checkpoint import CheckpointInfo, load_checkpoint, shipped
 from graphclust.detection import detect
 from graphclust.errors import GraphclustError
+from graphclust.evaluation import evaluate
 from graphclust.graph import Graph
 from graphclust.metrics import ami
 from graphclust.models.clusterwise import ClusterwiseModel
@@ -31,6 +31,7 @@ from graphclust.models.sampler import log_probability, sample
 from graphclust.nn.batch import Batch
 from graphclust.posterior import Posterior
 from graphclust.progress import task
+from graphclust.synthetic import TEST, DataConfig, SyntheticBatches
 
 __all__ = ["PEERS", "ROWS", "Row", "calibrate", "order_spread", "reproduce"]
 

@@ -19,8 +19,9 @@ N_GRAPHS = 24
 
 
 def training():
-    from graphclust.amortized import DataConfig, measure_speed
+    from graphclust.amortized import measure_speed
     from graphclust.models.build import ModelConfig
+    from graphclust.synthetic import DataConfig
     from graphclust.training import LoopSettings, Machine, keep_memory
 
     keep_memory()

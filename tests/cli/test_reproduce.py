@@ -54,7 +54,7 @@ def test_tables_that_are_none(capsysbinary):
 
 
 def test_test_graphs_are_no_training_graphs():
-    from graphclust.amortized import HELD_OUT, TEST, DataConfig, SyntheticBatches
+    from graphclust.synthetic import HELD_OUT, TEST, DataConfig, SyntheticBatches
 
     config = acp_table2._classical().config
     first = [SyntheticBatches(config, DataConfig(seed=seed), train=False)[0][0] for seed in (0, 1, HELD_OUT, TEST)]

@@ -40,9 +40,7 @@ def made(kind, encoder="points", scale=1.5, seed=0, **options):
         model = build(config).double().eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if name == "decoder.pair.weight":
-                parameter.normal_()
-            elif name.startswith(("decoder", "prior", "posterior")):
+            if name.startswith(("decoder", "prior", "posterior")):
                 parameter.mul_(scale if name.startswith("decoder") else 0.7)
     return model
 
@@ -115,22 +113,14 @@ def contexts(model, x, previous, available, anchor, cluster):
     return D, U, G, A_in, A_out, x
 
 
-def correlation(a, b):
-    varies = 0 < a.mean() < 1 and 0 < b.mean() < 1
-    return np.corrcoef(a, b)[0, 1] if varies else 0.0
-
-
-def log_likelihood(model, context, z, available, anchor, cluster, adjacency=None):
-    """log p(b | z): eqs. (19), (46) and (49), of the concatenation of all inputs. `adjacency` if pairs are read."""
+def log_likelihood(model, context, z, available, anchor, cluster):
+    """log p(b | z): eqs. (19), (46) and (49), of the concatenation of all inputs."""
     D, U, G, _, _, x = context
     first = torch.cat([model.decoder.node.weight, model.decoder.context.weight, model.decoder.latent.weight], dim=1)
     total = 0.0
     for i in available:
         if i != anchor:
             hidden = first @ torch.cat([x[i], D, U, G, z]) + model.decoder.context.bias
-            if model.decoder.pair is not None:
-                alike = correlation(adjacency[i], adjacency[anchor])
-                hidden = hidden + model.decoder.pair.weight @ x.new_tensor([adjacency[i, anchor], alike])
             logit = model.decoder.rest(model.decoder.first(hidden))[0]
             total = total + (logsigmoid(logit) if i in cluster else logsigmoid(-logit))
     return total
@@ -192,11 +182,10 @@ def test_encodings_of_sets_are_those_of_the_paper(kind, graphs):
             assert_near(nodes.decoder[owner[row], : len(x)], wanted[5] @ model.decoder.node.weight.T)
 
 
-@pytest.mark.parametrize("encoder", ["points", "graph-transformer", "pairs"])
+@pytest.mark.parametrize("encoder", ["points", "graph-transformer"])
 @pytest.mark.parametrize("kind", MODELS)
 def test_log_probability_is_equation_33_at_the_mean_of_z(kind, encoder, graphs):
-    pairs = encoder == "pairs"
-    model, batch = made(kind, "graph-transformer" if pairs else encoder, pairs=pairs), batch_of(graphs)
+    model, batch = made(kind, encoder), batch_of(graphs)
     ranks, _ = random_ranks(batch.labels, torch.from_numpy(np.random.default_rng(0).random(batch.labels.shape)))
     nodes, owner = model.encode(batch), torch.arange(3)
     found = log_probability(model, nodes, ranks, owner)
@@ -208,7 +197,7 @@ def test_log_probability_is_equation_33_at_the_mean_of_z(kind, encoder, graphs):
             for anchor in cluster:
                 context = contexts(model, x, previous, available, anchor, cluster)
                 z = model.prior(*context[:3])[0]
-                each.append(log_likelihood(model, context, z, available, anchor, cluster, one[1]))
+                each.append(log_likelihood(model, context, z, available, anchor, cluster))
             total = total + torch.logsumexp(torch.stack(each), dim=0) - math.log(len(available))
             chances += math.log(len(cluster) / len(available))
         assert_near(value, total)
@@ -265,7 +254,7 @@ def literal_log_weights(model, one, seed, n_z, known=None):
 
         def log_weight(z, case=(context, free, anchor, cluster), q=fixed):
             context, *rest = case
-            p = log_likelihood(model, context, z, *rest, one[1]) + log_normal(z, *model.prior(*context[:3]))
+            p = log_likelihood(model, context, z, *rest) + log_normal(z, *model.prior(*context[:3]))
             return p - log_normal(z, *q)
 
         chance = len(set(cluster) & set(eligible)) / len(eligible)
@@ -281,10 +270,10 @@ def literal_elbo(model, one, seed, n_z, known=None):
 
 
 @pytest.mark.parametrize("gradient", [True, False], ids=["with gradient", "without"])
-@pytest.mark.parametrize(("encoder", "pairs"), [("points", False), ("gated-gcn", False), ("gated-gcn", True)])
+@pytest.mark.parametrize("encoder", ["points", "gated-gcn"])
 @pytest.mark.parametrize("kind", MODELS)
-def test_elbo_is_the_importance_weighted_bound(kind, encoder, pairs, gradient, graphs):
-    model, seeds = made(kind, encoder, pairs=pairs), [5, 6, 7]
+def test_elbo_is_the_importance_weighted_bound(kind, encoder, gradient, graphs):
+    model, seeds = made(kind, encoder), [5, 6, 7]
     with torch.set_grad_enabled(gradient):
         found = model(batch_of(graphs), 3, seeds)
     wanted = [literal_elbo(model, one, seed, 3) for one, seed in zip(graphs, seeds, strict=True)]
@@ -306,7 +295,7 @@ def test_elbo_with_known_labels_takes_known_nodes_first(graphs):
 def test_gradient_is_doubly_reparametrised(kind, graphs):
     """Tucker et al. 2018: w_j d log w_j for the parameters of p, w_j^2 (d log w_j / dz_j) dz_j for those of z_j."""
     n_z, seed, one = 3, 11, graphs[2]
-    model = made(kind, "graph-transformer", pairs=True)
+    model = made(kind, "graph-transformer")
     model(batch_of([one]), n_z, [seed]).total.backward()
     found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
@@ -368,7 +357,7 @@ def test_bound_has_the_gradient_of_autograd(T, n_z, chunk, rng):
     total, bounds, weights = bound(decoder, chunk, SIZES, joins, candidates, tensors)
     found = torch.autograd.grad(2.5 * total, inputs, allow_unused=True)
 
-    log_weight = decoder.log_likelihood(tensors[0][:, None], *tensors[1:3], joins, candidates) + tensors[3]
+    log_weight = decoder.log_likelihood(*tensors[:3], joins, candidates) + tensors[3]
     wanted = torch.logsumexp(log_weight, dim=-1) - math.log(n_z)
     assert_near(bounds, wanted)
     assert_near(total, wanted.sum())
@@ -390,7 +379,7 @@ def test_bound_of_anchors_in_every_place(rng):
         candidates = torch.ones(5, 1, size, dtype=torch.bool) & (torch.arange(size) != anchor[..., None])
         joins = candidates & (torch.arange(size) % 2 == 0)
         _, bounds, _ = bound(decoder, 1 << 20, [size] * 5, joins, candidates, tensors)
-        log_weight = decoder.log_likelihood(tensors[0][:, None], *tensors[1:3], joins, candidates) + tensors[3]
+        log_weight = decoder.log_likelihood(*tensors[:3], joins, candidates) + tensors[3]
         assert_near(bounds, torch.logsumexp(log_weight, dim=-1) - math.log(2))
 
 

@@ -277,7 +277,7 @@ def test_map_takes_whom_it_expects_to_join_the_anchor(kind, rng):
         _, D, U, G = model.contexts(nodes, everyone, torch.zeros(1, 16, dtype=torch.float64))
         z = model.prior(D, U, G)[0][:, :, None]
         context = model.decoder.context(torch.cat([D, U, G], dim=-1))
-        logits = model.decoder(nodes.decoder[:, None], context, model.decoder.latent(z))[0, :, 0]
+        logits = model.decoder(nodes.decoder, context, model.decoder.latent(z))[0, :, 0]
         shift = logits.median() - 0.01  # so that about half of them join
         model.decoder.rest.layers[-1].bias -= shift
     taken = (logits > shift) | torch.eye(6, dtype=torch.bool)
