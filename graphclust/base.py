@@ -146,6 +146,7 @@ class GraphEstimator:
             importlib.import_module(module)
         start = time.perf_counter()
         self.notes_: list[str] = []
+        self.check_params()
         self._check(graph)
         order = graph.canonical_order()
         work = graph.canonical()
@@ -153,7 +154,7 @@ class GraphEstimator:
             work = work.undirected()
             self.notes_.append(f"{self.name} works on undirected graphs: the weights of both directions were added up")
         require_memory(self.memory(work), f"{self.name} on {work.num_nodes:,} nodes and {work.num_edges:,} edges")
-        fit = self._fit(work) if work.num_nodes else Fit(np.empty(0, dtype=np.int64))
+        fit = self._fit(work) if work.num_nodes else self._nothing()
         labels = rank_labels(np.asarray(fit.labels, dtype=np.int64))
         self.labels_ = self._restore(labels, order)
         self.confidence_ = None if fit.confidence is None else self._restore(fit.confidence, order)
@@ -182,17 +183,28 @@ class GraphEstimator:
         samples = cls._restore(posterior.samples.T, order).T
         return posterior.over(samples, graph.nodes)
 
-    def _check(self, graph: Graph) -> None:
+    def check_params(self) -> None:
+        """Refuse parameters that no graph could make right; `fit` asks, and whoever wants to know before reading one.
+
+        Raises
+        ------
+        UsageError
+            A parameter out of range.
+        """
         k = self.n_clusters
         if k is None:
-            if self.takes_n_clusters == "required" and graph.num_nodes:
-                raise UsageError(f"{self.name} needs the number of communities: n_clusters (-k)")
             return
         if self.takes_n_clusters == "no":
             raise UsageError(f"{self.name} finds the number of communities itself: it takes no n_clusters (-k)")
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
             raise UsageError(f"n_clusters (-k) is a positive integer, not {k!r}")
-        if k > graph.num_nodes > 0:
+
+    def _check(self, graph: Graph) -> None:
+        k = self.n_clusters
+        if k is None:
+            if self.takes_n_clusters == "required" and graph.num_nodes:
+                raise UsageError(f"{self.name} needs the number of communities: n_clusters (-k)")
+        elif k > graph.num_nodes > 0:
             raise UsageError(
                 f"{k} communities of {graph.num_nodes} nodes: n_clusters (-k) is at most the number of nodes"
             )
@@ -200,6 +212,10 @@ class GraphEstimator:
     def memory(self, graph: Graph) -> float:
         """Estimate the peak of memory that fitting needs beside the graph, in bytes."""
         return 0.0
+
+    def _nothing(self) -> Fit:
+        """Return the result for a graph without nodes."""
+        return Fit(np.empty(0, dtype=np.int64))
 
     def _fit(self, graph: Graph) -> Fit:
         """Cluster a graph with at least one node, in canonical order."""

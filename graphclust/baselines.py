@@ -267,9 +267,9 @@ class Leiden(_ClassicalEstimator):
         self.beta = beta
         self.random_state = random_state
 
-    def _fit(self, graph: Graph) -> Fit:
-        import igraph as ig
-
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
         if self.objective not in ("modularity", "cpm"):
             raise UsageError(f"objective is modularity or cpm, not {self.objective!r}")
         _check_number("resolution", self.resolution)
@@ -277,6 +277,11 @@ class Leiden(_ClassicalEstimator):
         limit = self.n_iterations
         if isinstance(limit, bool) or not isinstance(limit, int) or (limit < 1 and limit != -1):
             raise UsageError(f"n_iterations is a positive integer, or -1 for no limit; not {limit!r}")
+
+    def _fit(self, graph: Graph) -> Fit:
+        import igraph as ig
+
+        limit = self.n_iterations
         seed = check_seed(self.random_state)
         ig_graph, problem = self._problem(graph)
         scale = problem.pop("scale")
@@ -368,10 +373,14 @@ class Louvain(_ClassicalEstimator):
         self.resolution = resolution
         self.random_state = random_state
 
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
+        _check_number("resolution", self.resolution)
+
     def _fit(self, graph: Graph) -> Fit:
         import igraph as ig
 
-        _check_number("resolution", self.resolution)
         seed = check_seed(self.random_state)
         ig_graph, weights = _to_igraph(graph)
 
@@ -409,10 +418,13 @@ class Infomap(_ClassicalEstimator):
         self.trials = trials
         self.random_state = random_state
 
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
+        _check_count("trials", self.trials)
+
     def _fit(self, graph: Graph) -> Fit:
         import igraph as ig
-
-        _check_count("trials", self.trials)
 
         ig_graph, weights = _to_igraph(graph)
         with seeded_igraph(check_seed(self.random_state)), task("infomap"), _one_thread():
@@ -498,9 +510,13 @@ class Spectral(GraphEstimator):
         vectors = max(2 * int(self.n_clusters or 1) + 1, 20)
         return 8.0 * (graph.num_nodes * 3 * vectors + 6 * graph.num_edges)
 
-    def _fit(self, graph: Graph) -> Fit:
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
         _check_number("regularization", self.regularization)
         _check_count("n_init", self.n_init)
+
+    def _fit(self, graph: Graph) -> Fit:
         k = int(self.n_clusters or 1)
         if k == 1:
             return Fit(np.zeros(graph.num_nodes, dtype=np.int64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -195,10 +196,10 @@ its weights. A model knows the graphs of its family: on others its partitions ma
 """
 
 
-def cards() -> str:
-    """Return a card for each shipped model, as Markdown."""
-    parts = [_PREFACE]
-    for name in shipped():
+def cards(names: Sequence[str] | None = None) -> str:
+    """Return a card for each model, as Markdown; of the shipped ones, with a preface, where no names are given."""
+    parts = [_PREFACE] if names is None else []
+    for name in shipped() if names is None else names:
         info = read_info(name)
         model, held = info.model, info.held_out
         parameters = ", ".join(f"{key} {value}" for key, value in info.data.get("parameters", {}).items())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphclust.base import GraphEstimator
 from graphclust.communities import Communities
 from graphclust.errors import UsageError
 from graphclust.graph import as_graph, merge_notes
 from graphclust.methods import method_named
 
-__all__ = ["AUTO", "detect"]
+__all__ = ["AUTO", "detect", "prepare"]
 
 AUTO = "leiden"  # what `auto` runs
 
@@ -58,6 +59,46 @@ def detect(
     >>> detect(nx.karate_club_graph(), method="leiden").n_clusters
     4
     """
+    estimator = prepare(method, n_clusters, random_state, device, **method_params).fit(as_graph(graph))
+    read = estimator.graph_.meta.get("notes")
+    notes = list(merge_notes(estimator.graph_) if read is None else read)
+    notes += [f"auto: {estimator.name}"] * (method == "auto") + estimator.notes_
+    return Communities(
+        graph=estimator.graph_,
+        labels=estimator.labels_,
+        method=estimator.name,
+        params=estimator.get_params(),
+        seconds=estimator.seconds_,
+        confidence=estimator.confidence_,
+        posterior=estimator.posterior_,
+        notes=tuple(notes),
+    )
+
+
+def prepare(
+    method: str = "auto",
+    n_clusters: int | None = None,
+    random_state: Any = 0,
+    device: str = "auto",
+    **method_params: Any,
+) -> GraphEstimator:
+    """Return the estimator that `detect` fits, its parameters checked as far as that can be done without a graph.
+
+    Parameters
+    ----------
+    method, n_clusters, random_state, device, **method_params
+        As of `detect`.
+
+    Raises
+    ------
+    UsageError
+        No such method or parameter, or a value out of its range.
+
+    Examples
+    --------
+    >>> prepare("leiden", resolution=2.0)
+    Leiden(resolution=2.0, random_state=0)
+    """
     if device not in ("auto", "cpu", "cuda") and not str(device).startswith("cuda:"):
         raise UsageError(f"device is auto, cpu or cuda, not {device!r}")
     chosen = AUTO if method == "auto" else method
@@ -75,17 +116,6 @@ def detect(
     for name in given:
         if name not in known:
             raise UsageError(f"{chosen} has no parameter {name!r}; it has {', '.join(known)}")
-    estimator = kind(**given).fit(as_graph(graph))
-    read = estimator.graph_.meta.get("notes")
-    notes = list(merge_notes(estimator.graph_) if read is None else read)
-    notes += [f"auto: {chosen}"] * (method == "auto") + estimator.notes_
-    return Communities(
-        graph=estimator.graph_,
-        labels=estimator.labels_,
-        method=chosen,
-        params=estimator.get_params(),
-        seconds=estimator.seconds_,
-        confidence=estimator.confidence_,
-        posterior=estimator.posterior_,
-        notes=tuple(notes),
-    )
+    estimator = kind(**given)
+    estimator.check_params()
+    return estimator

@@ -14,6 +14,7 @@ from graphclust.communities import is_missing, plain_labels
 from graphclust.errors import UsageError
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.posterior import Posterior
+from graphclust.progress import task
 from graphclust.seeds import check_seed
 
 if TYPE_CHECKING:
@@ -89,22 +90,36 @@ class _Amortized(GraphEstimator):
         n = float(graph.num_nodes)
         return _BYTES_PER_PAIR * n**2 + _BYTES_PER_LABEL * n * self.n_samples + (_BYTES_FIXED if n > _SMALL else 0)
 
-    def _check(self, graph: Graph) -> None:
-        super()._check(graph)
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        from graphclust.checkpoint import read_info
+
+        super().check_params()
         for name, low in (("n_samples", 1), ("n_anchors", 1), ("n_z", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
                 raise UsageError(f"{name} is an integer of at least {low}, not {value!r}")
         if self.sample not in ("posterior", "map"):
             raise UsageError(f"sample is posterior or map, not {self.sample!r}")
+        if self.known is not None and not isinstance(plain_labels(self.known), Mapping):
+            raise UsageError(f"known is a mapping of nodes to labels, not a {type(self.known).__name__}")
+        info = read_info(self._source)
+        if info.model["model"] != self.name:
+            raise UsageError(f"{self.checkpoint} is a model of {info.model['model']}, not of {self.name}")
+
+    @property
+    def _source(self) -> Any:
+        return self.name if self.checkpoint is None else self.checkpoint
+
+    def _nothing(self) -> Fit:
+        empty = np.empty(0, dtype=np.int64)
+        return Fit(empty, empty.astype(np.float64), Posterior(empty[None], np.zeros(1)))
 
     def _fit(self, graph: Graph) -> Fit:
         from graphclust.checkpoint import load_checkpoint
 
         seed = check_seed(self.random_state)
-        model, info = load_checkpoint(self.name if self.checkpoint is None else self.checkpoint)
-        if info.model["model"] != self.name:
-            raise UsageError(f"{self.checkpoint} is a model of {info.model['model']}, not of {self.name}")
+        model, info = load_checkpoint(self._source)
         self.info_ = info
         known = self._known(graph)
         points = info.config.encoder == "points"  # trained on vectors without a graph
@@ -144,8 +159,6 @@ class _Amortized(GraphEstimator):
         if self.known is None:
             return None
         labels = plain_labels(self.known)
-        if not isinstance(labels, Mapping):
-            raise UsageError(f"known is a mapping of nodes to labels, not a {type(self.known).__name__}")
         place = {node: i for i, node in enumerate(graph.nodes)}
         numbers: dict[Any, int] = {}
         found = np.zeros(graph.num_nodes, dtype=np.int64)
@@ -195,7 +208,7 @@ class _Amortized(GraphEstimator):
             cut = _within_components(samples.cpu().numpy(), component[places], labels)
             return torch.as_tensor(cut, device=samples.device)
 
-        with _one_thread(len(places) <= _SMALL):
+        with task(f"drawing {self.n_samples} partitions"), _one_thread(len(places) <= _SMALL):
             found, log_prob, drawn = draw(
                 model, batch.to(device), self.n_samples, self.sample, generator, self.n_anchors, self.n_z, revise=revise
             )

@@ -199,7 +199,7 @@ def input_features(
         return drawn * (np.arange(drawn.shape[1]) < n_nodes[:, None])[..., None]
     if vectors is None or vectors.shape[-1] != k:
         have = "none" if vectors is None else vectors.shape[-1]
-        raise UsageError(f"the model was trained on {k} {kind} features a node; there are {have}")
+        raise UsageError(f"the model takes {k} {kind} features a node; there are {have}")
     if kind == "given":
         return np.asarray(vectors, dtype=np.float32)
     scaled = vectors * np.sqrt(n_nodes).astype(np.float32)[:, None, None]

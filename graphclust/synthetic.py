@@ -165,10 +165,11 @@ def _known(labels: IntArray, n_labels: int, share: float, rng: np.random.Generat
     return known
 
 
-def held_out_batches(model: ModelConfig, data: DataConfig, n_graphs: int) -> list[tuple[Batch, list[int]]]:
-    """Draw the graphs that are never trained on, the same for all trainings; none of their labels is known."""
-    size = min(_EVALUATED_AT_ONCE, n_graphs)
-    apart = replace(data, batch_size=size, same_size=False, known_share=0.0, seed=HELD_OUT)
+def held_out_batches(
+    model: ModelConfig, data: DataConfig, n_graphs: int, seed: int = HELD_OUT, size: int = _EVALUATED_AT_ONCE
+) -> list[tuple[Batch, list[int]]]:
+    """Draw graphs that are never trained on, the same for all trainings, so many a batch; no label is known."""
+    apart = replace(data, batch_size=size, same_size=False, known_share=0.0, seed=seed)
     batches = SyntheticBatches(model, apart, train=False)
     found = [batches[i] for i in range(-(-n_graphs // size))]
     batch, seeds = found[-1]
@@ -184,5 +185,8 @@ def first_batch(batches: SyntheticBatches) -> None:
     except GraphclustError:
         raise
     except (TypeError, ValueError, IndexError) as error:
-        given = ", ".join(f"{name}={value!r}" for name, value in batches.data.parameters.items())
-        raise UsageError(f"{batches.data.family} takes no {given}: {error}") from error
+        data = batches.data
+        given = ", ".join(f"{name}={value!r}" for name, value in data.parameters.items())
+        defaults = family_named(data.family).parameters()
+        usual = ", ".join(f"{name}={defaults[name]!r}" for name in data.parameters)
+        raise UsageError(f"{data.family} cannot be drawn with {given}; the default is {usual}") from error

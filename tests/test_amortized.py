@@ -427,7 +427,11 @@ def test_a_state_that_is_none(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"data": replace(DATA, parameters={"n_nodes": "many"})}, UsageError, "general-sbm takes no n_nodes='many'"),
+        (
+            {"data": replace(DATA, parameters={"n_nodes": "many"})},
+            UsageError,
+            "general-sbm cannot be drawn with n_nodes='many'",
+        ),
         ({"data": replace(DATA, parameters={"n_nodes": (9, 3)})}, UsageError, "low <= high"),
         ({"data": DataConfig(family="cluster", same_size=True)}, UsageError, "no range of sizes"),
         ({"machine": Machine(device="cpu", processes=6)}, UsageError, "6 processes cannot share batches of 5"),

@@ -28,6 +28,7 @@ __all__ = [
     "Seed",
     "abandon_output",
     "check_files",
+    "check_format",
     "command",
     "output",
     "parse_pairs",
@@ -119,6 +120,14 @@ def check_files(graph: str, files: dict[str, str | None]) -> None:
         if place in seen:
             raise UsageError(f"{option} would write over {seen[place]}")
         seen[place] = option
+
+
+def check_format(name: str, *known: str) -> None:
+    """Refuse a --format that is none of `known`."""
+    from graphclust.errors import unknown
+
+    if name not in known:
+        raise unknown("format", name, known)
 
 
 def abandon_output() -> None:

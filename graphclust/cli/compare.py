@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import GraphPath, Output, Quiet, Reading, Seed, output, print_table, say
+from graphclust.cli.common import GraphPath, Output, Quiet, Reading, Seed, check_format, output, print_table, say
 from graphclust.errors import GraphclustError, UsageError
 
 __all__ = ["compare"]
@@ -37,8 +37,7 @@ def compare(
     from graphclust.io.partition import read_partition
     from graphclust.methods import METHODS, method_named
 
-    if format not in ("table", "json", "csv"):
-        raise UsageError(f"the format is table, json or csv, not {format!r}")
+    check_format(format, "table", "json", "csv")
     if methods is None:
         names = [name for name, kind in METHODS.items() if n_clusters or kind.takes_n_clusters != "required"]
     else:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from graphclust.cli.common import Quiet, command, output, print_table
-from graphclust.errors import UsageError
+from graphclust.cli.common import Quiet, check_format, command, output, print_table
 
 __all__ = ["data"]
 
@@ -26,8 +25,7 @@ def _list(
     from graphclust.datasets.cache import is_here
     from graphclust.resources import format_bytes
 
-    if format not in ("table", "json"):
-        raise UsageError(f"the format is table or json, not {format!r}")
+    check_format(format, "table", "json")
     rows = [
         {
             "name": entry.name,

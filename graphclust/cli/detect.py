@@ -107,7 +107,6 @@ def detect(
     from graphclust import detection
     from graphclust.io.files import replacing
     from graphclust.io.partition import result_format, write_result
-    from graphclust.methods import method_named
     from graphclust.progress import task
 
     start = time.perf_counter()
@@ -115,13 +114,12 @@ def detect(
     kind = "html" if page else result_format(out, format)
     check_files(graph, {"--out": out, "--manifest": manifest, "--report": report})
     params = parse_params(param)
-    if method != "auto":
-        method_named(method)  # a typo should not cost the reading of a large file
     if samples is not None:
         _check_takes(method, "n_samples", "--samples")
         params["n_samples"] = samples
     if known is not None:
         _check_takes(method, "known", "--known")
+    detection.prepare(method, n_clusters, seed, device, **params)  # a typo should not cost the reading of a large file
     loaded = reading.read(graph)
     if known is not None:
         params["known"] = _known_labels(known, loaded.nodes)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Output, Quiet, Reading, output, print_table, say
+from graphclust.cli.common import Output, Quiet, Reading, check_format, output, print_table, say
 from graphclust.errors import DataError, UsageError
 
 __all__ = ["evaluate"]
@@ -35,8 +35,7 @@ def evaluate(
     from graphclust.communities import compare_to_truth
     from graphclust.io.partition import read_partition
 
-    if format not in ("table", "json"):
-        raise UsageError(f"the format is table or json, not {format!r}")
+    check_format(format, "table", "json")
     if truth is None and graph is None:
         raise UsageError("nothing to evaluate against: give --truth, --graph or both")
     loaded = None if graph is None else reading.read(graph)

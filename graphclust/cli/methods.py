@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from graphclust.cli.common import output, print_table
-from graphclust.errors import UsageError
+from graphclust.cli.common import check_format, output, print_table
 
 __all__ = ["methods"]
 
@@ -21,8 +20,7 @@ def methods(
     from graphclust.detection import AUTO
     from graphclust.methods import METHODS
 
-    if format not in ("table", "json"):
-        raise UsageError(f"the format is table or json, not {format!r}")
+    check_format(format, "table", "json")
     rows = [
         {
             "method": name,

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import output, print_table
-from graphclust.errors import UsageError
+from graphclust.cli.common import check_format, output, print_table
 
 __all__ = ["models"]
 
@@ -24,11 +23,10 @@ def models(
     """List the trained models, with what they were trained on and how good they are."""
     from graphclust.checkpoint import cards, read_info, shipped
 
-    if format not in ("table", "json", "md"):
-        raise UsageError(f"the format is table, json or md, not {format!r}")
+    check_format(format, "table", "json", "md")
     if format == "md":
         with output(None) as stream:
-            stream.write(cards().encode())
+            stream.write(cards([checkpoint] if checkpoint else None).encode())
         return
     infos = {str(name): read_info(name) for name in ([checkpoint] if checkpoint else shipped())}
     with output(None) as stream:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Output, Quiet, Seed, check_files, output, print_table, say
+from graphclust.cli.common import Output, Quiet, Seed, check_files, check_format, output, print_table, say
 from graphclust.errors import UsageError
 
 __all__ = ["reproduce"]
@@ -18,7 +18,7 @@ def reproduce(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="acp-table2", show_default=False)],
     *,
     graphs: Annotated[int | None, typer.Option(min=2, help="Test graphs; 500 by default.")] = None,
-    samples: Annotated[int, typer.Option(min=1, help="Partitions drawn a graph.")] = 10,
+    samples: Annotated[int, typer.Option(min=1, help="Partitions drawn a graph for its point estimate.")] = 10,
     quick: Annotated[bool, typer.Option("--quick", help="Few graphs: minutes instead of an hour.")] = False,
     seed: Seed = 0,
     out: Output = None,
@@ -31,8 +31,7 @@ def reproduce(
     """Print a paper's table: what we measure beside what was published, and the command that trains each row."""
     from graphclust.reproduce import table_named
 
-    if format not in ("table", "json"):
-        raise UsageError(f"the format is table or json, not {format!r}")
+    check_format(format, "table", "json")
     make = table_named(table)
     check_files("-", {"--out": out, "--figure": figure})
     if figure is not None and Path(figure).suffix.lower() not in (".png", ".pdf", ".svg"):

@@ -122,6 +122,9 @@ def train(
     """
     _check_method(method)
     _check_out(out, log, benchmark)
+    for option, given in (("--out", out), ("--log", log), ("--start", start), ("--resume", resume)):
+        if benchmark and given:
+            raise UsageError(f"--benchmark trains nothing that is kept: leave out {option}")
     from graphclust.amortized import measure_speed, train_clusterwise
     from graphclust.models.build import ModelConfig
     from graphclust.synthetic import DataConfig

@@ -43,11 +43,11 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from graphclust.nn.batch import Batch, blocks
-from graphclust.nn.mlp import MLP, PReLU
+from graphclust.nn.mlp import FOLD, MLP, PReLU, linear, weight_gradient
 
 __all__ = ["ClusterwiseModel", "Elbo", "Nodes", "SetEncodings", "Sets", "log_chance", "random_ranks"]
 
-_CHUNK = 1 << 11  # rows of the decoder that are computed at once on a CPU: some megabytes
+_CHUNK = 1 << 12  # rows of the decoder that are computed at once on a CPU: some megabytes
 _CHUNK_GPU = 1 << 21
 _MIN_LOG_SCALE, _MAX_LOG_SCALE = -8.0, 4.0  # of the standard deviations of z
 
@@ -238,7 +238,7 @@ class Decoder(nn.Module):
         shift, shape = shift.flatten(1, 2), (*shift.shape[:3], node.shape[1])
         logits = node.new_empty(*shift.shape[:2], node.shape[1], dtype=torch.promote_types(dtype, torch.float32))
         for rows, columns in blocks(logits.shape, node.device):
-            logits[rows, columns] = layers.logits(node[rows, None] + shift[rows, columns, None])
+            logits[rows, columns] = layers.logits(node[rows, None], shift[rows, columns, None])
         return logits.view(shape)
 
     def later_parameters(self) -> list[nn.Parameter]:
@@ -292,8 +292,7 @@ class _Bound(torch.autograd.Function):
                 width = widths[start]  # the sets come by decreasing size
                 part = slice(start, start + max(1, chunk // (n_hidden * width)))
                 joined, candidates = (mask[part, :, None, :width] for mask in masks)
-                hidden = node[part, None, None, :width] + shift[part, :, :, None]
-                logits, kept = layers.forward(hidden)
+                logits, kept = layers.forward(node[part, None, None, :width], shift[part, :, :, None])
                 sign = torch.where(joined, 1.0, -1.0).to(logits.dtype)
                 log_weight = (F.logsigmoid(logits * sign) * candidates).sum(dim=-1) + log_ratio[part]
                 weight = torch.softmax(log_weight, dim=-1)
@@ -330,38 +329,53 @@ class _Layers:
         self.total = {id(p): torch.zeros_like(p) for p in self.parameters} if train else {}
         self.slots = [(prelu[i].weight, linear[i].weight, linear[i].bias) for i in range(len(linear))]
 
-    def forward(self, hidden: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Return logits (...) in float32 at least, and what `backward` needs, of the first layer's output (..., d)."""
-        shape, kept = hidden.shape[:-1], []
-        hidden = hidden.flatten(0, -2)
+    def _rows(self, node: Tensor, shift: Tensor) -> tuple[Tensor, torch.Size]:
+        """Add the first layer's parts: rows (n, d) and then 0 up to a multiple of FOLD, and the shape of the n."""
+        shape = torch.broadcast_shapes(node.shape, shift.shape)
+        n = shape[:-1].numel()
+        rows = self.weights[0].new_empty(-(-n // FOLD) * FOLD, shape[-1])
+        torch.add(node, shift, out=rows[:n].view(shape))
+        rows[n:] = 0
+        return rows, shape[:-1]
+
+    def forward(self, node: Tensor, shift: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Return logits (...) in float32 at least, and what `backward` needs.
+
+        Parameters
+        ----------
+        node, shift : Tensor, shapes that broadcast to (..., d)
+            What the first layer's output is the sum of; of one dtype.
+        """
+        kept = []
+        hidden, shape = self._rows(node, shift)
         for slope, weight, bias in zip(self.slopes, self.weights, self.biases, strict=True):
             active = F.leaky_relu(hidden, slope)
             kept.append((hidden, active))
-            hidden = F.linear(active, weight, bias)
-        logits = hidden.view(shape)
+            hidden = linear(active, weight, bias)
+        logits = hidden[: shape.numel()].view(shape)
         return (logits if logits.dtype == torch.float64 else logits.float()), kept
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Return the same logits; `hidden` is overwritten."""
-        shape = hidden.shape[:-1]
-        hidden = hidden.flatten(0, -2)
+    def logits(self, node: Tensor, shift: Tensor) -> Tensor:
+        """Return the same logits, in the dtype of the arguments."""
+        hidden, shape = self._rows(node, shift)
         for slope, weight, bias in zip(self.slopes, self.weights, self.biases, strict=True):
-            hidden = F.linear(F.leaky_relu_(hidden, slope), weight, bias)
-        return hidden.view(shape)
+            hidden = linear(F.leaky_relu_(hidden, slope), weight, bias)
+        return hidden[: shape.numel()].view(shape)
 
     def backward(self, grad: Tensor, kept: list[tuple[Tensor, Tensor]]) -> Tensor:
-        """Add to the parameters' gradients; return that of `hidden`."""
+        """Add to the parameters' gradients; return that of the first layer's output."""
         shape = grad.shape
-        grad = grad.flatten()[:, None].to(self.weights[0].dtype)
+        rows = kept[0][0].new_zeros(len(kept[0][0]), 1)
+        rows[: shape.numel(), 0] = grad.flatten()
         for i in range(len(self.weights) - 1, -1, -1):
             hidden, active = kept[i]
             prelu, weight, bias = (self.total[id(p)] for p in self.slots[i])
-            weight += grad.T @ active
-            bias += grad.sum(dim=0)
-            grad = grad @ self.weights[i]
-            prelu += hidden.clamp(max=0).mul_(grad).sum(dtype=prelu.dtype)
-            grad = torch.ops.aten.leaky_relu_backward(grad, hidden, self.slopes[i], False)
-        return grad.view(*shape, -1)
+            weight += weight_gradient(rows, active)
+            bias += rows.sum(dim=0)
+            rows = linear(rows, self.weights[i].T)
+            prelu += hidden.clamp(max=0).mul_(rows).sum(dtype=prelu.dtype)
+            rows = torch.ops.aten.leaky_relu_backward(rows, hidden, self.slopes[i], False)
+        return rows[: shape.numel()].view(*shape, -1)
 
     def gradients(self) -> list[Tensor]:
         """Return the sums, in the order of `Decoder.later_parameters`."""

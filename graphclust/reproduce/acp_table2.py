@@ -31,7 +31,7 @@ from graphclust.models.sampler import log_probability, sample
 from graphclust.nn.batch import Batch
 from graphclust.posterior import Posterior
 from graphclust.progress import task
-from graphclust.synthetic import TEST, DataConfig, SyntheticBatches
+from graphclust.synthetic import TEST, DataConfig, held_out_batches
 
 __all__ = ["PEERS", "ROWS", "Row", "calibrate", "order_spread", "reproduce"]
 
@@ -95,8 +95,7 @@ PEERS = ("leiden", "louvain", "infomap", "label-propagation", "spectral")
 
 
 def _test_batches(info: CheckpointInfo, n_graphs: int) -> list[tuple[Batch, list[int]]]:
-    data = SyntheticBatches(info.config, DataConfig(batch_size=min(_BATCH, n_graphs), seed=TEST), train=False)
-    return [data[i] for i in range(-(-n_graphs // _BATCH))]
+    return held_out_batches(info.config, DataConfig(), n_graphs, TEST, _BATCH)
 
 
 @torch.inference_mode()
@@ -177,7 +176,7 @@ def reproduce(n_graphs: int = 500, n_samples: int = 10, seed: int = 0) -> dict[s
     n_graphs : int
         Test graphs, the same for all rows.
     n_samples : int
-        Partitions drawn a graph; the most probable by eq. (33) is scored.
+        Partitions drawn a graph, of which the most probable is scored; calibration draws its own, more of them.
     seed : int
         Of the samplers; the graphs have fixed seeds.
 
@@ -189,7 +188,6 @@ def reproduce(n_graphs: int = 500, n_samples: int = 10, seed: int = 0) -> dict[s
     known = shipped()
     rows: list[dict[str, Any]] = []
     calibration: dict[str, Any] = {}
-    n_graphs = -(-n_graphs // _BATCH) * _BATCH if n_graphs > _BATCH else n_graphs
     with task("acp-table2", total=len(ROWS) + len(PEERS)) as advance:
         for row in ROWS:
             found: dict[str, Any] = {"row": row.name, "paper_ami": row.ami, "paper_elbo": row.elbo}

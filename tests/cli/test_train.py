@@ -117,7 +117,7 @@ def test_benchmark_prints_and_writes_nothing(cli, tmp_path, monkeypatch):
         (("acp", "--schedule", "cos"), ("schedule", "cosine")),
         (("acp", "--set", "nodes=(3, 5)"), ("no parameter of general-sbm", "did you mean n_nodes")),
         (("acp", "--set", "n_nodes"), ("--set takes NAME=VALUE",)),
-        (("acp", "--set", "n_nodes=few"), ("general-sbm takes no n_nodes='few'",)),
+        (("acp", "--set", "n_nodes=few"), ("general-sbm cannot be drawn with n_nodes='few'",)),
         (("acp", "--set", "within=(1, -1)"), ("positive",)),
         (("acp", "--dim", "30"), ("4 heads do not divide 30",)),
         (("acp", "--device", "gpu"), ("device is auto, cpu or cuda",)),
