@@ -136,6 +136,11 @@ def test_parameters_that_make_no_sense(params, message):
         gc.detect(blocks(), "acp", device=device, **params)
 
 
+def test_a_graph_without_nodes_has_a_posterior_of_nothing():
+    found = gc.detect(Graph.from_edges([], [], nodes=0), "acp")
+    assert (found.n_clusters, found.posterior.samples.shape, len(found.confidence)) == (0, (1, 0), 0)
+
+
 def test_memory_is_estimated_for_large_graphs(monkeypatch):
     graph = Graph.from_edges(np.arange(49_999), np.arange(1, 50_000), nodes=50_000)
     monkeypatch.setenv("GRAPHCLUST_MEMORY", "20")

@@ -28,12 +28,22 @@ def compare(
         int | None, typer.Option("--n-clusters", "-k", min=1, help="For the methods that take it.", show_default=False)
     ] = None,
     seed: Seed = 0,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", metavar="NAME=VALUE", help="Parameter of the methods that have it; repeatable."),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", min=1, metavar="N", help="Partitions to draw, where a method gives a posterior."),
+    ] = None,
     format: Annotated[str, typer.Option(metavar="table|json|csv")] = "table",
     out: Output = None,
     quiet: Quiet = False,
     reading: Reading,
 ) -> None:
     """Run several methods on one graph and print a row for each; a method that fails is a row with its error."""
+    from graphclust.cli.detect import parse_params
+    from graphclust.detection import AUTO, prepare
     from graphclust.io.partition import read_partition
     from graphclust.methods import METHODS, method_named
 
@@ -44,12 +54,19 @@ def compare(
         names = [name.strip() for name in methods.split(",") if name.strip()]
     if not names:
         raise UsageError("--methods names none")
+    params = parse_params(param)
+    if samples is not None:
+        params["n_samples"] = samples
+    kinds = {name: method_named(AUTO if name == "auto" else name) for name in names}
+    for key in params:
+        if not any(key in kind.parameters() for kind in kinds.values()):
+            raise UsageError(f"none of {', '.join(names)} has a parameter {key!r}")
+    given = {name: {k: v for k, v in params.items() if k in kind.parameters()} for name, kind in kinds.items()}
     for name in names:
-        if name != "auto":
-            method_named(name)
+        prepare(name, None, seed, **given[name])  # what is wrong is said before a large file is read
     known = None if truth is None else read_partition(truth)
     loaded = reading.read(graph)
-    rows = [_row(loaded, name, n_clusters, seed, known, quiet) for name in names]
+    rows = [_row(loaded, name, n_clusters, seed, known, quiet, given[name]) for name in names]
     if len({tuple(row) for row in rows}) > 1:  # failed ones lack the measures
         keys = list(dict.fromkeys(key for row in rows for key in row))
         rows = [{key: row.get(key) for key in keys} for row in rows]
@@ -68,14 +85,16 @@ def compare(
         raise UsageError("every method failed")
 
 
-def _row(graph: Any, name: str, n_clusters: int | None, seed: int, truth: Any, quiet: bool) -> dict[str, Any]:
+def _row(
+    graph: Any, name: str, n_clusters: int | None, seed: int, truth: Any, quiet: bool, params: dict[str, Any]
+) -> dict[str, Any]:
     from graphclust.detection import detect
     from graphclust.methods import METHODS
 
     k = n_clusters if name == "auto" or METHODS[name].takes_n_clusters != "no" else None
     row: dict[str, Any] = {"method": name}
     try:
-        found = detect(graph, name, k, seed)
+        found = detect(graph, name, k, seed, **params)
         row |= {"n_clusters": found.n_clusters, "seconds": round(found.seconds, 4)}
         row |= {measure: found.quality()[measure] for measure in _MEASURES}
         if truth is not None:

@@ -161,6 +161,23 @@ def test_compare_has_a_row_for_each_method(cli):
     assert len(lines) == 3
 
 
+def test_compare_gives_parameters_to_those_that_have_them(cli):
+    plain, fine = (
+        json.loads(cli("compare", "data:karate", "--methods", "leiden,infomap", "--format", "json", *more).out)
+        for more in ((), ("--param", "resolution=3"))
+    )
+    assert fine[0]["n_clusters"] > plain[0]["n_clusters"]
+    assert fine[1]["n_clusters"] == plain[1]["n_clusters"]
+
+
+@pytest.mark.parametrize("option", ["n_z=-1", "sample=best", "checkpoint=ccp", "n_samples=3"])
+def test_parameters_are_refused_before_the_graph_is_read(cli, tmp_path, option):
+    result = cli("detect", tmp_path / "none.edgelist", "--method", "acp", "--param", option)
+    assert result.code == 2
+    assert option.partition("=")[0].removeprefix("n_") in result.err
+    assert "none.edgelist" not in result.err
+
+
 @pytest.mark.parametrize(
     "name", ["k.graphml", "k.gexf", "k.gml", "k.net", "k.mtx", "k.npz", "k.parquet", "k.graph", "k.csv"]
 )
@@ -259,6 +276,10 @@ def test_lists(cli):
         (("detect", "GRAPH", "--out", "x.gml"), "gml"),
         (("detect", "GRAPH", "--out", "x.xlsx"), "xlsx"),
         (("compare", "GRAPH", "--methods", ","), "none"),
+        (("compare", "GRAPH", "--methods", "leiden,louvain", "--param", "trials=3"), "has a parameter 'trials'"),
+        (("compare", "GRAPH", "--methods", "leiden", "--samples", "3"), "n_samples"),
+        (("compare", "GRAPH", "--methods", "leiden", "--param", "resolution=-1"), "resolution"),
+        (("compare", "GRAPH", "--format", "tsv"), "no format is called 'tsv'"),
         (("generate", "cluster", "--out", "g.foo"), "--output-format"),
         (("nosuch",), "nosuch"),
         (("compare", "GRAPH", "--methods", "leiden,nosuch"), "nosuch"),

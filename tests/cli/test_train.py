@@ -104,6 +104,10 @@ def test_benchmark_prints_and_writes_nothing(cli, tmp_path, monkeypatch):
     assert found["making batches"].endswith("%")
     assert (found["steps"], found["graphs"]) == ("3", "15")
     assert not list(tmp_path.iterdir())
+    for option in ("--resume", "--start=acp", "--log=a.jsonl"):
+        result = cli("train", *TINY, "--benchmark", option)
+        assert (result.code, result.out) == (2, "")
+        assert f"leave out {option.partition('=')[0]}" in result.err
 
 
 @pytest.mark.parametrize(
@@ -130,6 +134,8 @@ def test_benchmark_prints_and_writes_nothing(cli, tmp_path, monkeypatch):
         (("acp", "--out", "model.pt"), ("--out model.safetensors",)),
         (("acp", "--out", "-"), ("safetensors",)),
         (("acp", "--log", "-"), ("--log takes a file",)),
+        (("acp", "--benchmark", "--out", "a.safetensors"), ("leave out --out",)),
+        (("acp", "--encoder", "points"), ("20 given features a node; there are none",)),
     ],
 )
 def test_what_makes_no_sense(cli, tmp_path, monkeypatch, args, words):
