@@ -105,9 +105,7 @@ class _Amortized(GraphEstimator):
             raise UsageError(f"known is a mapping of nodes to labels, not a {type(self.known).__name__}")
         info = read_info(self._source)
         if info.model["model"] != self.name:
-            raise UsageError(
-                f"the checkpoint {self.checkpoint} is a model of {info.model['model']}, not of {self.name}"
-            )
+            raise UsageError(f"the checkpoint {self.checkpoint} is one of {info.model['model']}, not of {self.name}")
 
     @property
     def _source(self) -> Any:

@@ -125,7 +125,7 @@ def test_seeds_matter_and_are_kept(name):
         ({"n_z": -1}, "n_z"),
         ({"sample": "best"}, "sample is posterior or map"),
         ({"checkpoint": "nothing"}, "no checkpoint or file"),
-        ({"checkpoint": "ccp"}, "is a model of ccp, not of acp"),
+        ({"checkpoint": "ccp"}, "checkpoint ccp is one of ccp, not of acp"),
         ({"known": {"nobody": 1}}, "no node of the graph"),
         ({"device": "tpu"}, "device"),
     ],
