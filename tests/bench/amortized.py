@@ -98,6 +98,7 @@ PARTS = {"training": training, "inference": inference, "command": command}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="*", choices=[[], *PARTS][1:] or None)
-    for part in parser.parse_args().part or PARTS:
+    parser.add_argument("part", nargs="?", choices=PARTS, help="all by default")
+    chosen = parser.parse_args().part
+    for part in [chosen] if chosen else PARTS:
         PARTS[part]()
