@@ -25,7 +25,8 @@ KEEPS_IDS = True
 _VERTEX = re.compile(r"[ \t]*([^ \t]+)[ \t]*(.*)")
 # A quote inside a label is escaped by a backslash, or just stands there (networkx): the one that ends the label is
 # followed by coordinates or the end of the line. If there is none such, the label ends at the first quote.
-_LABEL = re.compile(r'"((?:[^"\\]|\\["\\]|\\(?!["\\])|"(?![ \t]+[-+.0-9\[]|[ \t]*\Z))*+)"')
+# The lookahead stands for a possessive *+, which CPython 3.11.2 gets wrong.
+_LABEL = re.compile(r'"(?=((?:[^"\\]|\\["\\]|\\(?!["\\])|"(?![ \t]+[-+.0-9\[]|[ \t]*\Z))*))\1"')
 _TO_QUOTE = re.compile(r'"([^"]*)"')
 _ESCAPED = re.compile(r'\\(["\\])|&#([0-9]{1,7});')
 _REFERENCE = re.compile(r"&(?=#[0-9]{1,7};)")
