@@ -345,7 +345,7 @@ def train_clusterwise(
     start : path or str, optional
         Checkpoint whose weights to begin with.
     minutes : float, optional
-        Stop after so many, as if `stop` had said so.
+        Stop after so many, and an evaluation that is under way.
     eval_every, eval_graphs : int
         Evaluate after so many steps, and at the end, on so many graphs; 0 for never.
     save_every, log_every : int
@@ -353,7 +353,8 @@ def train_clusterwise(
     log : path, optional
         By default `out` with the suffix .log.jsonl.
     stop : callable, optional
-        Asked after each step, and in evaluations after each graph, whether to save and return.
+        Asked after each step, and in evaluations after each graph, whether to save and return. An evaluation that is
+        broken off is made when the run is resumed if it is the last, and else is left out.
     command : str
         What to note in the checkpoint as having trained it.
 
@@ -449,6 +450,8 @@ def train_clusterwise(
         trainer.save(files.state, plain({**begun, **seen, "evaluated": evaluated, "ancestors": ancestors}))
         if not is_main:
             return
+        if trainer.step >= settings.steps and evaluated != trainer.step:
+            seen["held_out"] = {}  # scores of an earlier step are not those of the finished model
         done = {"n_z": n_z, "precision": machine.precision, "processes": machine.processes}
         info = CheckpointInfo(
             **{name: plain(begun[name]) for name in ("model", "data")},
@@ -480,7 +483,8 @@ def train_clusterwise(
     finished = trainer.step >= settings.steps
     if finished:
         measure()
-    if trainer.step > first or not note or evaluated != note["evaluated"]:
+    news = int(trainer.step > first or not note or evaluated != note["evaluated"])
+    if trainer.largest([news])[0]:  # the first process alone evaluates, and all of them save
         save()
     return Trained(trainer.step, finished, trainer.seconds, held_out, is_main)
 

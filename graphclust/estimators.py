@@ -112,6 +112,9 @@ class _Amortized(GraphEstimator):
         return self.name if self.checkpoint is None else self.checkpoint
 
     def _nothing(self) -> Fit:
+        from graphclust.checkpoint import read_info
+
+        self.info_ = read_info(self._source)
         empty = np.empty(0, dtype=np.int64)
         return Fit(empty, empty.astype(np.float64), Posterior(empty[None], np.zeros(1)))
 
@@ -206,7 +209,8 @@ class _Amortized(GraphEstimator):
         def revise(samples: Any) -> Any:
             labels = None if known is None else known[places]
             cut = _within_components(samples.cpu().numpy(), component[places], labels)
-            return torch.as_tensor(cut, device=samples.device)
+            small = np.stack([np.unique(row, return_inverse=True)[1] for row in cut])
+            return torch.as_tensor(small, device=samples.device)
 
         with task(f"drawing {self.n_samples} partitions"), _one_thread(len(places) <= _SMALL):
             found, log_prob, drawn = draw(

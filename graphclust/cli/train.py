@@ -198,6 +198,10 @@ def train(
             say(f"stopped after step {done.step:,} of {total:,}; the same command with --resume goes on")
         if interrupted():
             raise KeyboardInterrupt
+    elif interrupted():
+        if not quiet:
+            say(f"{done.step:,} steps -> {out}; the same command with --resume makes the last evaluation")
+        raise KeyboardInterrupt
     elif not quiet:
         score = f", held-out AMI {done.held_out['ami']:.4f}" if done.held_out else ""
         say(f"{done.step:,} steps in {done.seconds:,.0f} s{score} -> {out}")

@@ -564,6 +564,8 @@ class ClusterwiseModel(nn.Module):
         draws = noise.normal(graph, step, (n_z, q_mean.shape[-1]), q_mean.dtype)
         z = q_mean[:, :, None] + q_log_scale.exp()[:, :, None] * draws[:, None]
         log_ratio = _log_normal(z, p_mean, p_log_scale) - _log_normal(z, q_mean.detach(), q_log_scale.detach())
+        if batch.known is not None:  # where known labels leave nothing open there is nothing that z could explain
+            log_ratio = log_ratio * candidates.any(dim=-1, keepdim=True)
         data = node, self.decoder.context(torch.cat([D, U, G], dim=-1)), self.decoder.latent(z), log_ratio
         if torch.is_grad_enabled():
             chunk = _CHUNK if device.type == "cpu" else _CHUNK_GPU

@@ -216,7 +216,7 @@ def log_probability(
         On the CPU.
     known : Tensor of int64, shape (batch, n_max), optional
         Labels that `sample` was told: the probabilities are those of the other nodes given these. Clusters with known
-        nodes come before the others.
+        nodes have to come before the others, which is not checked.
     max_cells : int
         Rows x anchors x samples x nodes that are computed at once.
     ordered : bool
@@ -234,7 +234,8 @@ def log_probability(
     cluster, before = _signatures(ranks, owner)
     first, number = _first_equal(torch.stack([before, cluster], dim=2))
     terms = _distinct_terms(model, nodes, ranks, owner, cluster, max_cells)
-    values = nodes.decoder.new_zeros(number.shape)
+    exact = torch.promote_types(nodes.decoder.dtype, torch.float32)
+    values = nodes.decoder.new_zeros(number.shape, dtype=exact)
     for rows, sets, G in model.factors(terms, ranks, owner, waste=0.5, wanted=first):
         joined = (ranks[rows[:, 0]].gather(1, sets.index) == rows[:, 1, None]) & sets.mask
         T = min(n_anchors, int(joined.sum(dim=1).max()))

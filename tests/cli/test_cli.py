@@ -170,11 +170,11 @@ def test_compare_gives_parameters_to_those_that_have_them(cli):
     assert fine[1]["n_clusters"] == plain[1]["n_clusters"]
 
 
-@pytest.mark.parametrize("option", ["n_z=-1", "sample=best", "checkpoint=ccp", "n_samples=3"])
+@pytest.mark.parametrize("option", ["n_z=-1", "sample=best", "checkpoint=ccp", "n_anchors=0"])
 def test_parameters_are_refused_before_the_graph_is_read(cli, tmp_path, option):
     result = cli("detect", tmp_path / "none.edgelist", "--method", "acp", "--param", option)
     assert result.code == 2
-    assert option.partition("=")[0].removeprefix("n_") in result.err
+    assert option.partition("=")[0] in result.err
     assert "none.edgelist" not in result.err
 
 

@@ -220,3 +220,13 @@ def test_two_processes_are_one(cli, tmp_path):
     assert infos[0].n_clusters == infos[1].n_clusters
     assert infos[1].settings["processes"] == 2
     assert infos[0].held_out == pytest.approx(infos[1].held_out, rel=1e-4)
+
+
+def test_two_processes_make_up_an_evaluation(tmp_path):
+    """The first alone evaluates; both save."""
+    out = tmp_path / "two.safetensors"
+    for n_graphs, more in ((0, ()), (3, ("--resume",))):
+        process = start("--out", out, "--steps", 2, "--processes", 2, "--eval-graphs", n_graphs, *more)
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert read_info(out).held_out.get("n_graphs", 0) == n_graphs

@@ -291,6 +291,19 @@ def test_elbo_with_known_labels_takes_known_nodes_first(graphs):
         assert_near(value, literal_elbo(model, one, 5 + row, 3, known[row, : len(one[0])]), 1e-6)
 
 
+@pytest.mark.parametrize("gradient", [True, False])
+def test_elbo_of_known_labels_is_that_of_their_order(gradient, graphs):
+    """With all labels known nothing is left but which anchor came first."""
+    model, labels = made("acp", n_labels=3), torch.tensor([LABELS[0]])
+    batch = replace(batch_of(graphs[:1]), known=labels + 1)
+    with torch.set_grad_enabled(gradient):
+        found = model(batch, 4, [3]).per_graph
+    order, _ = random_ranks(labels, torch.rand(1, 7, generator=torch.Generator().manual_seed(3)))
+    with torch.no_grad():
+        wanted = log_probability(model, model.encode(batch), order, known=labels + 1)
+    assert_near(found, wanted, 1e-6)
+
+
 @pytest.mark.parametrize("kind", MODELS)
 def test_gradient_is_doubly_reparametrised(kind, graphs):
     """Tucker et al. 2018: w_j d log w_j for the parameters of p, w_j^2 (d log w_j / dz_j) dz_j for those of z_j."""

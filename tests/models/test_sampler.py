@@ -380,6 +380,11 @@ def test_probabilities_given_known_labels_sum_to_one(known, rng):
     p = log_probability(model, nodes, everything, n_anchors=5, known=labels).exp()
     assert p[right].sum().item() == pytest.approx(1, abs=1e-12)
     assert p[~right].eq(0).all()
+    certain = [i for i, label in enumerate(known) if label]
+    apart = [any((row[i] == row[j]) != (known[i] == known[j]) for i in certain for j in certain) for row in everything]
+    without = log_probability(model, nodes, everything, n_anchors=5, known=labels, ordered=False).exp()
+    assert without[torch.tensor(apart)].eq(0).all()
+    assert (without[right] >= p[right]).all()
 
 
 def test_posterior_samples_given_known_labels_are_as_frequent_as_their_probability_says(rng):
