@@ -13,6 +13,7 @@ from graphclust.base import Fit, GraphEstimator
 from graphclust.communities import is_missing, plain_labels
 from graphclust.errors import UsageError
 from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.metrics import rank_labels
 from graphclust.posterior import Posterior
 from graphclust.progress import task
 from graphclust.seeds import check_seed
@@ -59,7 +60,8 @@ class _Amortized(GraphEstimator):
     posterior_ : Posterior
         `log_prob` is the estimate by eq. (33) without the chances of the anchors: of the partition, not of its clusters
         in one order. That is the same for all orders as far as the model is exchangeable; the clusters that most
-        samples have in common are taken first.
+        samples have in common are taken first. Samples that span several components are cut there after they are
+        drawn: then it is the sum over the distinct samples that became this partition.
     info_ : CheckpointInfo
     """
 
@@ -131,10 +133,12 @@ class _Amortized(GraphEstimator):
         samples, log_prob, drawn = np.arange(graph.num_nodes)[None], np.zeros(1), np.ones(1, dtype=bool)
         if len(places):
             self._note_range(len(places), info)
-            found, log_prob, drawn = self._draw(model, graph, places, known, component, info, seed)
+            found, log_prob, drawn = self._draw(model, graph, places, known, info, seed)
             samples = np.tile(graph.num_nodes + samples, (len(found), 1))
             samples[:, places] = found
-        samples = _within_components(samples, component, known)
+        cut = _within_components(samples, component, known)
+        if cut is not samples:
+            samples, log_prob = cut, _added_up(samples, cut, log_prob)
         candidates = Posterior(samples, log_prob, weighting="log_prob")
         labels = candidates.point_estimate("map")
         posterior = candidates if self.sample == "map" else Posterior(samples[drawn], log_prob[drawn])
@@ -176,14 +180,7 @@ class _Amortized(GraphEstimator):
         return found if numbers else None
 
     def _draw(
-        self,
-        model: Any,
-        graph: Graph,
-        places: IntArray,
-        known: IntArray | None,
-        component: IntArray,
-        info: CheckpointInfo,
-        seed: int,
+        self, model: Any, graph: Graph, places: IntArray, known: IntArray | None, info: CheckpointInfo, seed: int
     ) -> tuple[IntArray, FloatArray, Any]:
         """Return partitions of the nodes at `places`, their log-probabilities, and which are posterior draws."""
         import torch
@@ -205,16 +202,9 @@ class _Amortized(GraphEstimator):
             elif number > info.config.n_labels:
                 self.notes_.append(f"of {number} known labels the model reads {info.config.n_labels}")
         generator = torch.Generator().manual_seed(seed)
-
-        def revise(samples: Any) -> Any:
-            labels = None if known is None else known[places]
-            cut = _within_components(samples.cpu().numpy(), component[places], labels)
-            small = np.stack([np.unique(row, return_inverse=True)[1] for row in cut])
-            return torch.as_tensor(small, device=samples.device)
-
         with task(f"drawing {self.n_samples} partitions"), _one_thread(len(places) <= _SMALL):
             found, log_prob, drawn = draw(
-                model, batch.to(device), self.n_samples, self.sample, generator, self.n_anchors, self.n_z, revise=revise
+                model, batch.to(device), self.n_samples, self.sample, generator, self.n_anchors, self.n_z
             )
         return found.cpu().numpy(), log_prob.double().cpu().numpy(), drawn.numpy()
 
@@ -309,6 +299,23 @@ def _within_components(samples: IntArray, component: IntArray, known: IntArray |
                 together = np.unique(row[known == label])
                 row[np.isin(row, together)] = together[0]
     return np.asarray(cut)
+
+
+def _added_up(before: IntArray, after: IntArray, log_prob: FloatArray) -> FloatArray:
+    """Give each sample the probability of all the distinct partitions that became the same one as its own.
+
+    Parameters
+    ----------
+    before, after : ndarray of int64, shape (n_samples, n_nodes)
+    log_prob : ndarray of float64, shape (n_samples,)
+        Of the partitions before; equal for equal ones.
+    """
+    one, other = ([rank_labels(row).tobytes() for row in table] for table in (before, after))
+    parts: dict[bytes, dict[bytes, float]] = {}
+    for old, new, value in zip(one, other, log_prob.tolist(), strict=True):
+        parts.setdefault(new, {})[old] = value
+    total = {new: np.logaddexp.reduce(list(values.values())) for new, values in parts.items()}
+    return np.array([total[new] for new in other])
 
 
 class ACP(_Amortized):

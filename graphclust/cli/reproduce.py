@@ -19,7 +19,7 @@ def reproduce(
     *,
     graphs: Annotated[int | None, typer.Option(min=2, help="Test graphs; 500 by default.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Partitions drawn a graph for its point estimate.")] = 10,
-    quick: Annotated[bool, typer.Option("--quick", help="Few graphs: minutes instead of an hour.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="50 graphs: a minute instead of several.")] = False,
     seed: Seed = 0,
     out: Output = None,
     figure: Annotated[

@@ -19,8 +19,6 @@ order, if the model is exchangeable.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -57,13 +55,6 @@ def canonical(ranks: Tensor) -> Tensor:
     place = torch.arange(n, device=ranks.device).expand_as(ranks)
     first.scatter_reduce_(-1, filled, place.masked_fill(~inside, n), "amin")
     return first.gather(-1, filled).masked_fill(~inside, -1)
-
-
-def _numbered(labels: Tensor) -> Tensor:
-    """Replace labels by 0, 1, ... in the order of first nodes; shape (partitions, n), -1 where there is no node."""
-    first = canonical(labels)
-    starts = first == torch.arange(first.shape[1], device=first.device)
-    return (starts.cumsum(dim=1) - 1).gather(1, first.clamp_min(0)).masked_fill(first < 0, -1)
 
 
 def _pieces(total: int, each: int, limit: int) -> list[slice]:
@@ -378,7 +369,6 @@ def draw(
     n_anchors: int = 10,
     n_z: int = 0,
     max_cells: int = _CELLS,
-    revise: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Draw partitions of one graph, with their log-probabilities.
 
@@ -396,12 +386,11 @@ def draw(
     n_anchors, n_z
         Of `log_probability`, which is computed once for partitions that are equal.
     max_cells : int
-    revise : callable, optional
-        Samples to samples, both (n, n_nodes): what shall be changed in them before their probabilities are computed.
 
     Returns
     -------
-    labels : Tensor of int64, shape (n, n_nodes)
+    ranks : Tensor of int64, shape (n, n_nodes)
+        Numbers of clusters in the order of taking; -1 where there is no node.
     log_prob : Tensor of float, shape (n,)
         Of each partition, with the clusters first that most of the partitions have (`ordered` is False).
     drawn : Tensor of bool, shape (n,)
@@ -415,12 +404,10 @@ def draw(
             threads = min(n_samples, _MAP_THREADS)
             more = sample(model, nodes, batch.mask, threads, "map", generator, batch.known, max_cells)[0]
             ranks, drawn = torch.cat([ranks, more]), torch.cat([drawn, torch.zeros(threads, dtype=torch.bool)])
-        if revise is not None:
-            ranks = revise(ranks)
         _, index = torch.unique(canonical(ranks), dim=0, return_inverse=True)
         first = torch.full((int(index.max()) + 1,), len(ranks), device=ranks.device)
         first.scatter_reduce_(0, index, torch.arange(len(ranks), device=ranks.device), "amin")
-        orders = _shared_first(_numbered(ranks[first]), batch.known)
+        orders = _shared_first(ranks[first], batch.known)
         value = log_probability(
             model, nodes, orders, None, n_anchors, n_z, generator, batch.known, max_cells, ordered=False
         )
