@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -526,8 +526,36 @@ class Spectral(GraphEstimator):
         with task("k-means"):
             return Fit(_kmeans(embedding, k, self.n_init, seed))
 
+    @classmethod
+    def several(cls, graph: Graph, numbers: Sequence[int], seed: int) -> dict[str, IntArray]:
+        """Cluster into several numbers of communities, with one decomposition and one start of k-means each.
+
+        Parameters
+        ----------
+        graph : Graph
+            Undirected.
+        numbers : sequence of int
+            Above 1 and below the number of nodes.
+        seed : int
+
+        Returns
+        -------
+        dict
+            "spectral 5" -> labels, ndarray of int64, shape (n_nodes,).
+        """
+        if not numbers:
+            return {}
+        one = cls(max(numbers))
+        one.notes_ = []
+        vectors = one._vectors(graph, max(numbers), seed)
+        return {f"spectral {k}": _kmeans(_scaled(vectors[:, -k:]), k, 1, seed) for k in numbers}
+
     def _embedding(self, graph: Graph, k: int, seed: int) -> FloatArray:
         """Return the leading k eigenvectors, rows scaled to length one, shape (n_nodes, k)."""
+        return _scaled(self._vectors(graph, k, seed))
+
+    def _vectors(self, graph: Graph, k: int, seed: int) -> FloatArray:
+        """Return the leading k eigenvectors, by increasing eigenvalue, shape (n_nodes, k)."""
         from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
         n = graph.num_nodes
@@ -554,10 +582,16 @@ class Spectral(GraphEstimator):
             except ArpackNoConvergence as error:
                 self.notes_.append(f"only {error.eigenvectors.shape[1]} of {k} eigenvectors converged")
                 vectors = error.eigenvectors
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        length[length < 1e-12] = 1.0  # without regularisation, the row of an isolated node is zero
-        rows: FloatArray = vectors / length
-        return rows
+        found: FloatArray = vectors
+        return found
+
+
+def _scaled(vectors: FloatArray) -> FloatArray:
+    """Scale rows to length one."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    length[length < 1e-12] = 1.0  # without regularisation, the row of an isolated node is zero
+    rows: FloatArray = vectors / length
+    return rows
 
 
 def _kmeans(points: FloatArray, k: int, n_init: int, seed: int) -> IntArray:

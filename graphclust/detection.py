@@ -10,9 +10,7 @@ from graphclust.errors import UsageError
 from graphclust.graph import as_graph, merge_notes
 from graphclust.methods import method_named
 
-__all__ = ["AUTO", "detect", "prepare"]
-
-AUTO = "leiden"  # what `auto` runs
+__all__ = ["detect", "prepare"]
 
 
 def detect(
@@ -30,7 +28,7 @@ def detect(
     graph : Graph, path, networkx graph, igraph.Graph, scipy sparse adjacency, PyG Data, array, iterable of edges
         Whatever `as_graph` takes; it is not modified.
     method : str
-        A key of `graphclust.METHODS`, or "auto", which for now is Leiden with modularity.
+        A key of `graphclust.METHODS`, such as "auto", which compares several.
     n_clusters : int, optional
         Exact number of communities; found by the method where it is not given.
     random_state : int, Generator or None
@@ -62,7 +60,7 @@ def detect(
     estimator = prepare(method, n_clusters, random_state, device, **method_params).fit(as_graph(graph))
     read = estimator.graph_.meta.get("notes")
     notes = list(merge_notes(estimator.graph_) if read is None else read)
-    notes += [f"auto: {estimator.name}"] * (method == "auto") + estimator.notes_
+    notes += estimator.notes_
     return Communities(
         graph=estimator.graph_,
         labels=estimator.labels_,
@@ -101,13 +99,12 @@ def prepare(
     """
     if device not in ("auto", "cpu", "cuda") and not str(device).startswith("cuda:"):
         raise UsageError(f"device is auto, cpu or cuda, not {device!r}")
-    chosen = AUTO if method == "auto" else method
-    kind = method_named(chosen)
+    kind = method_named(method)
     known = kind.parameters()
     given = dict(method_params)
     if n_clusters is not None:
         if kind.takes_n_clusters == "no":
-            raise UsageError(f"{chosen} finds the number of communities itself: it takes no n_clusters (-k)")
+            raise UsageError(f"{method} finds the number of communities itself: it takes no n_clusters (-k)")
         given["n_clusters"] = n_clusters
     if "random_state" in known:
         given["random_state"] = random_state
@@ -115,7 +112,7 @@ def prepare(
         given["device"] = device
     for name in given:
         if name not in known:
-            raise UsageError(f"{chosen} has no parameter {name!r}; it has {', '.join(known)}")
+            raise UsageError(f"{method} has no parameter {name!r}; it has {', '.join(known)}")
     estimator = kind(**given)
     estimator.check_params()
     return estimator

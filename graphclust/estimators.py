@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from graphclust.base import Fit, GraphEstimator
-from graphclust.communities import is_missing, plain_labels
+from graphclust.constraints import (
+    added_up,
+    check_known,
+    components,
+    count_disconnected,
+    edge_counts,
+    known_labels,
+    strengths,
+    within_components,
+)
 from graphclust.errors import UsageError
 from graphclust.graph import FloatArray, Graph, IntArray
-from graphclust.metrics import rank_labels
 from graphclust.posterior import Posterior
 from graphclust.progress import task
 from graphclust.seeds import check_seed
@@ -103,8 +111,7 @@ class _Amortized(GraphEstimator):
                 raise UsageError(f"{name} is an integer of at least {low}, not {value!r}")
         if self.sample not in ("posterior", "map"):
             raise UsageError(f"sample is posterior or map, not {self.sample!r}")
-        if self.known is not None and not isinstance(plain_labels(self.known), Mapping):
-            raise UsageError(f"known is a mapping of nodes to labels, not a {type(self.known).__name__}")
+        check_known(self.known)
         info = read_info(self._source)
         if info.model["model"] != self.name:
             raise UsageError(f"the checkpoint {self.checkpoint} is one of {info.model['model']}, not of {self.name}")
@@ -126,19 +133,19 @@ class _Amortized(GraphEstimator):
         seed = check_seed(self.random_state)
         model, info = load_checkpoint(self._source)
         self.info_ = info
-        known = self._known(graph)
+        known = known_labels(graph, self.known)
         points = info.config.encoder == "points"  # trained on vectors without a graph
-        places = np.arange(graph.num_nodes) if points else np.flatnonzero(_degrees(graph) > 0)
-        component = np.zeros(graph.num_nodes, dtype=np.int64) if points else _components(graph)
+        places = np.arange(graph.num_nodes) if points else np.flatnonzero(edge_counts(graph) > 0)
+        component = np.zeros(graph.num_nodes, dtype=np.int64) if points else components(graph)
         samples, log_prob, drawn = np.arange(graph.num_nodes)[None], np.zeros(1), np.ones(1, dtype=bool)
         if len(places):
             self._note_range(len(places), info)
             found, log_prob, drawn = self._draw(model, graph, places, known, info, seed)
             samples = np.tile(graph.num_nodes + samples, (len(found), 1))
             samples[:, places] = found
-        cut = _within_components(samples, component, known)
+        cut = within_components(samples, component, known)
         if cut is not samples:
-            samples, log_prob = cut, _added_up(samples, cut, log_prob)
+            samples, log_prob = cut, added_up(samples, cut, log_prob)
         candidates = Posterior(samples, log_prob, weighting="log_prob")
         labels = candidates.point_estimate("map")
         posterior = candidates if self.sample == "map" else Posterior(samples[drawn], log_prob[drawn])
@@ -147,7 +154,7 @@ class _Amortized(GraphEstimator):
                 f"outside the trained range: {int(labels.max()) + 1} communities, and the model was trained on "
                 f"graphs of {info.n_clusters[0]} to {info.n_clusters[1]}"
             )
-        apart = 0 if points else _disconnected(graph, labels)
+        apart = 0 if points else count_disconnected(graph, labels)
         if apart:
             are = "is" if apart == 1 else "are"
             self.notes_.append(f"{apart} of the communities {are} not connected: a block's nodes connect alike")
@@ -160,24 +167,6 @@ class _Amortized(GraphEstimator):
                 f"outside the trained range: {n:,} nodes with edges, and the model was trained on graphs of {low:,} to "
                 f"{high:,}; its probabilities may be off"
             )
-
-    def _known(self, graph: Graph) -> IntArray | None:
-        """Return 0 where no label is known, else a number for each label; in the graph's order."""
-        if self.known is None:
-            return None
-        labels = plain_labels(self.known)
-        place = {node: i for i, node in enumerate(graph.nodes)}
-        numbers: dict[Any, int] = {}
-        found = np.zeros(graph.num_nodes, dtype=np.int64)
-        for node, label in labels.items():
-            if node not in place:
-                raise UsageError(f"a label is known of {node!r}, which is no node of the graph")
-            if is_missing(label):
-                continue
-            if not isinstance(label, Hashable):
-                raise UsageError(f"the known label of {node!r} is a {type(label).__name__}: a name or a number is one")
-            found[place[node]] = numbers.setdefault(label, len(numbers) + 1)
-        return found if numbers else None
 
     def _draw(
         self, model: Any, graph: Graph, places: IntArray, known: IntArray | None, info: CheckpointInfo, seed: int
@@ -220,7 +209,7 @@ class _Amortized(GraphEstimator):
         place[places] = np.arange(n)
         apart = graph.source != graph.target
         source, target, weight = place[graph.source[apart]], place[graph.target[apart]], graph.edge_weight[apart]
-        strength = _strength(weight)
+        strength = strengths(weight)
         vectors = None
         if config.features == "laplacian":
             part = Graph.from_edges(source, target, strength, nodes=n)
@@ -254,68 +243,6 @@ def _one_thread(wanted: bool) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _strength(weight: FloatArray) -> FloatArray:
-    """Bring weights into [0, 1], the range of the adjacencies that models are trained on."""
-    if not len(weight):
-        return weight
-    mean = np.minimum(weight, np.quantile(weight, 0.95, method="lower")).mean()
-    strength: FloatArray = np.minimum(weight / mean, 1.0)
-    return strength
-
-
-def _degrees(graph: Graph) -> IntArray:
-    """Count each node's edges to other nodes."""
-    apart = graph.source != graph.target
-    ends = np.concatenate((graph.source[apart], graph.target[apart]))
-    return np.bincount(ends, minlength=graph.num_nodes)
-
-
-def _disconnected(graph: Graph, labels: IntArray) -> int:
-    """Count the communities that are not connected."""
-    inside = labels[graph.source] == labels[graph.target]
-    part = Graph.from_edges(graph.source[inside], graph.target[inside], nodes=graph.num_nodes)
-    parts = np.unique(np.stack([labels, _components(part)]), axis=1)[0]
-    return int((np.bincount(parts) > 1).sum())
-
-
-def _components(graph: Graph) -> IntArray:
-    from scipy.sparse.csgraph import connected_components
-
-    component: IntArray = connected_components(graph.adjacency(), directed=False)[1].astype(np.int64)
-    return component
-
-
-def _within_components(samples: IntArray, component: IntArray, known: IntArray | None) -> IntArray:
-    """Cut communities at the borders of components, but for what known labels hold together."""
-    number = int(component.max()) + 1
-    if number == 1 and known is None:
-        return samples
-    cut = samples * number + component
-    if known is not None:
-        for row in cut:
-            for label in np.unique(known[known > 0]):
-                together = np.unique(row[known == label])
-                row[np.isin(row, together)] = together[0]
-    return np.asarray(cut)
-
-
-def _added_up(before: IntArray, after: IntArray, log_prob: FloatArray) -> FloatArray:
-    """Give each sample the probability of all the distinct partitions that became the same one as its own.
-
-    Parameters
-    ----------
-    before, after : ndarray of int64, shape (n_samples, n_nodes)
-    log_prob : ndarray of float64, shape (n_samples,)
-        Of the partitions before; equal for equal ones.
-    """
-    one, other = ([rank_labels(row).tobytes() for row in table] for table in (before, after))
-    parts: dict[bytes, dict[bytes, float]] = {}
-    for old, new, value in zip(one, other, log_prob.tolist(), strict=True):
-        parts.setdefault(new, {})[old] = value
-    total = {new: np.logaddexp.reduce(list(values.values())) for new, values in parts.items()}
-    return np.array([total[new] for new in other])
 
 
 class ACP(_Amortized):

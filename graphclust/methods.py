@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphclust.auto import Auto
 from graphclust.base import GraphEstimator
 from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral
 from graphclust.errors import UsageError, unknown
@@ -10,6 +11,7 @@ from graphclust.estimators import ACP, ACPS, CCP
 __all__ = ["METHODS", "method_named"]
 
 METHODS: dict[str, type[GraphEstimator]] = {
+    "auto": Auto,
     "acp": ACP,
     "acp-s": ACPS,
     "ccp": CCP,
@@ -38,4 +40,4 @@ def method_named(name: str) -> type[GraphEstimator]:
         raise UsageError(f"a method is named by a string, not by {name!r:.60}")
     if name in METHODS:
         return METHODS[name]
-    raise unknown("method", name, ["auto", *METHODS])
+    raise unknown("method", name, list(METHODS))

@@ -43,7 +43,7 @@ def compare(
 ) -> None:
     """Run several methods on one graph and print a row for each; a method that fails is a row with its error."""
     from graphclust.cli.detect import parse_params
-    from graphclust.detection import AUTO, prepare
+    from graphclust.detection import prepare
     from graphclust.io.partition import read_partition
     from graphclust.methods import METHODS, method_named
 
@@ -57,7 +57,7 @@ def compare(
     params = parse_params(param)
     if samples is not None:
         params["n_samples"] = samples
-    kinds = {name: method_named(AUTO if name == "auto" else name) for name in names}
+    kinds = {name: method_named(name) for name in names}
     for key in params:
         if not any(key in kind.parameters() for kind in kinds.values()):
             raise UsageError(f"none of {', '.join(names)} has a parameter {key!r}")
@@ -91,7 +91,7 @@ def _row(
     from graphclust.detection import detect
     from graphclust.methods import METHODS
 
-    k = n_clusters if name == "auto" or METHODS[name].takes_n_clusters != "no" else None
+    k = n_clusters if METHODS[name].takes_n_clusters != "no" else None
     row: dict[str, Any] = {"method": name}
     try:
         found = detect(graph, name, k, seed, **params)

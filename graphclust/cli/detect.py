@@ -40,11 +40,10 @@ def parse_params(pairs: list[str] | None) -> dict[str, Any]:
 
 def _check_takes(method: str, parameter: str, option: str) -> None:
     """Refuse an option that only some methods take."""
-    from graphclust.detection import AUTO
     from graphclust.errors import UsageError
     from graphclust.methods import METHODS, method_named
 
-    if parameter not in method_named(AUTO if method == "auto" else method).parameters():
+    if parameter not in method_named(method).parameters():
         takes = [name for name, kind in METHODS.items() if parameter in kind.parameters()]
         raise UsageError(f"{method} does not take {option}; {', '.join(takes)} do")
 

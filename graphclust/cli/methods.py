@@ -17,7 +17,6 @@ def methods(
     format: Annotated[str, typer.Option(metavar="table|json")] = "table",
 ) -> None:
     """List the methods, and what each can do."""
-    from graphclust.detection import AUTO
     from graphclust.methods import METHODS
 
     check_format(format, "table", "json")
@@ -31,13 +30,9 @@ def methods(
         }
         for name, kind in METHODS.items()
     ]
-    rows.insert(0, {**rows[list(METHODS).index(AUTO)], "method": "auto", "what": f"{AUTO}, for now"})
     with output(None) as stream:
         if format == "json":
-            full = [
-                {**row, "parameters": METHODS[AUTO if row["method"] == "auto" else row["method"]].parameters()}
-                for row in rows
-            ]
+            full = [{**row, "parameters": METHODS[row["method"]].parameters()} for row in rows]
             stream.write(json.dumps(full, default=repr).encode() + b"\n")
         else:
             print_table(rows, stream)

@@ -1,0 +1,242 @@
+"""The default method: partitions from several methods, judged and improved by their description length."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from graphclust.base import Fit, GraphEstimator
+from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral
+from graphclust.constraints import check_known, components, count_disconnected, known_labels
+from graphclust.errors import GraphclustError, UsageError
+from graphclust.estimators import ACP
+from graphclust.graph import Graph, IntArray
+from graphclust.progress import task
+from graphclust.refinement import MODELS, check_effort, check_model, refine
+from graphclust.seeds import check_seed
+
+__all__ = ["Auto"]
+
+_ACP_NODES = (20, 300)  # about what the shipped model was trained on
+_RESOLUTIONS = {"low": (1.0,), "normal": (0.5, 1.0, 2.0, 4.0), "high": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)}
+_REPEATS = {"low": 1, "normal": 2, "high": 4}  # of label propagation
+_INFOMAP_EDGES = {"low": 20_000, "normal": 200_000, "high": 5_000_000}
+_SPECTRAL_NODES = {"low": 0, "normal": 3000, "high": 10_000}
+_SPECTRAL_K = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
+_FEW_NODES = 300  # up to which chains find what spectral clustering into more than a few would, sooner
+_SPECTRAL_FEW = 4
+
+
+class Auto(GraphEstimator):
+    """Partitions from several methods, judged and improved by description length: no parameters to choose.
+
+    Starting partitions that fit the size of the graph (Leiden at several resolutions, label propagation, Infomap,
+    spectral clustering, samples of ACP, all nodes in one) are scored under block models with their parameters
+    integrated out (`graphclust.models.sbm_posterior`): independent edges, degree-corrected, and planted partition. The
+    best are improved; the result is the partition of the shortest description. Up to 5,000 nodes, Markov chains that
+    start there draw from the posterior; on larger graphs a node's confidence is conditional on all others.
+
+    A model whose blocks are not denser inside than towards each other, for half of the nodes at least, does not count.
+    Isolated nodes are communities of their own, and a community never spans two components, unless `n_clusters` or
+    known labels ask for it.
+
+    Parameters
+    ----------
+    n_clusters : int, optional
+        Exact number of communities.
+    effort : {"low", "normal", "high"}
+        How many starts, and how long they are improved; each about ten times the work of the one before.
+    model : {"sbm", "dc-sbm", "planted"}, optional
+        The only model to use; by default the best of all.
+    n_samples : int
+        Samples of the posterior.
+    known : mapping or Series, optional
+        Label of some nodes, in the caller's ids: of one label together, of two labels apart.
+    random_state : int, Generator or None
+    device : {"auto", "cpu", "cuda"}
+        Where ACP runs.
+
+    Attributes
+    ----------
+    details_ : dict
+        model, settings, start, description_length (nats), scores of all starts, chains.
+
+    Examples
+    --------
+    >>> import graphclust as gc
+    >>> planted = gc.generators.planted_partition(90, 3, p_in=0.5, p_out=0.05, random_state=0)
+    >>> Auto(effort="low", random_state=0).fit(planted).n_clusters_
+    3
+    """
+
+    name: ClassVar[str] = "auto"
+    summary: ClassVar[str] = "the best of several methods by description length, improved, with a posterior"
+    source: ClassVar[str] = "Peixoto 2017; Zhang & Peixoto 2020; Nowicki & Snijders 2001"
+    takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
+    takes_direction: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("igraph", "graphclust.models.sbm_posterior", "scipy.sparse.csgraph")
+
+    def __init__(
+        self,
+        n_clusters: int | None = None,
+        *,
+        effort: str = "normal",
+        model: str | None = None,
+        n_samples: int = 64,
+        known: Mapping[Hashable, Any] | None = None,
+        random_state: Any = None,
+        device: str = "auto",
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.effort = effort
+        self.model = model
+        self.n_samples = n_samples
+        self.known = known
+        self.random_state = random_state
+        self.device = device
+
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
+        check_effort(self.effort)
+        if self.model is not None:
+            if self.model == "none":
+                raise UsageError(f"model is one of {', '.join(MODELS)}")
+            check_model(self.model)
+        if isinstance(self.n_samples, bool) or not isinstance(self.n_samples, int | np.integer) or self.n_samples < 1:
+            raise UsageError(f"n_samples is a positive integer, not {self.n_samples!r}")
+        check_known(self.known)
+
+    def memory(self, graph: Graph) -> float:
+        """Estimate the peak: igraph's copy, ours for the models, and samples."""
+        n, m = graph.num_nodes, graph.num_edges
+        return 8.0 * (40 * m + 60 * n + (3 * self.n_samples * n if n <= 5000 else 0)) + 2e7
+
+    def _nothing(self) -> Fit:
+        self.details_: dict[str, Any] = {}
+        return super()._nothing()
+
+    def _fit(self, graph: Graph) -> Fit:
+        self.details_ = {}
+        seed = check_seed(self.random_state)
+        known = known_labels(graph, self.known)
+        if self.n_clusters is not None and known is not None and int(known.max()) > self.n_clusters:
+            raise UsageError(f"{int(known.max())} known labels are more than {self.n_clusters} communities")
+        plain = graph.undirected() if graph.directed else graph
+        starts: dict[str, IntArray] = {}
+        proposals = list(self._proposals(plain, seed))
+        with task("proposals", total=len(proposals)) as advance:
+            for label, method in proposals:
+                try:
+                    fitted = method.fit(plain)
+                except GraphclustError as error:
+                    self.notes_.append(f"{label}: {error}")
+                else:
+                    starts[label] = fitted.labels_
+                advance()
+        starts |= self._spectral(plain, seed)
+        k = self.n_clusters
+        if k is None:
+            starts["one"] = np.zeros(graph.num_nodes, dtype=np.int64)
+            starts["components"] = components(plain)
+        elif k == 1 or graph.num_nodes == k:
+            starts = {"given": np.arange(graph.num_nodes) % k}
+        if k is not None and known is not None:
+            starts = {name: _with_number(labels, known, k) for name, labels in starts.items()}
+        models = MODELS if self.model is None else (self.model,)
+        found = refine(
+            graph,
+            starts,
+            models,
+            known=known,
+            n_clusters=k,
+            effort=self.effort,
+            n_samples=int(self.n_samples),
+            seed=seed,
+        )
+        self.details_ = found.details
+        self.notes_ += explained(found.details)
+        if k is None:
+            apart = count_disconnected(plain, found.labels)
+            if apart:
+                are = "is" if apart == 1 else "are"
+                self.notes_.append(f"{apart} of the communities {are} not connected")
+        return found
+
+    def _proposals(self, graph: Graph, seed: int) -> Iterator[tuple[str, GraphEstimator]]:
+        k, n, m = self.n_clusters, graph.num_nodes, graph.num_edges
+        if m == 0:
+            return
+        if k is not None:
+            yield "leiden", Leiden(k, random_state=seed)
+            yield "louvain", Louvain(k, random_state=seed)
+            return
+        for resolution in _RESOLUTIONS[self.effort]:
+            yield f"leiden {resolution:g}", Leiden(resolution=resolution, random_state=seed)
+        for repeat in range(_REPEATS[self.effort]):
+            yield f"label-propagation {repeat + 1}", LabelPropagation(random_state=seed + repeat)
+        if m <= _INFOMAP_EDGES[self.effort]:
+            yield "infomap", Infomap(trials=1 if self.effort != "high" else 5, random_state=seed)
+        if _ACP_NODES[0] <= n <= _ACP_NODES[1] and self.effort != "low":
+            yield "acp", ACP(n_samples=8, sample="map", known=self.known, random_state=seed, device=self.device)
+
+    def _spectral(self, graph: Graph, seed: int) -> dict[str, IntArray]:
+        n, k = graph.num_nodes, self.n_clusters
+        if k is not None:
+            if graph.num_edges and (n <= 20_000 or k <= 32):
+                return {"spectral": Spectral(k, random_state=seed).fit(graph).labels_}
+            if graph.num_edges == 0:
+                return {"given": np.arange(n) % k}
+            return {}
+        if n > _SPECTRAL_NODES[self.effort] or graph.num_edges == 0:
+            return {}
+        most = _SPECTRAL_K[-1] if n > _FEW_NODES or self.effort == "high" else _SPECTRAL_FEW
+        numbers = [k for k in _SPECTRAL_K if k <= most and k < n // 4]
+        with task("spectral", total=len(numbers)):
+            return Spectral.several(graph, numbers, seed)
+
+
+def explained(details: Mapping[str, Any]) -> list[str]:
+    """Say in a line or two how a result was chosen."""
+    if not details:
+        return []
+    length = details["description_length"]
+    said = [f"{details['model']} of {details['start']}: {length:,.1f} nats, the shortest description"]
+    rival: dict[str, float] = {}
+    for row in details["scores"]:
+        rival.setdefault(row["model"], row["description_length"])
+    others = [f"{model} {value:,.1f}" for model, value in rival.items() if model != details["model"]]
+    if others:
+        said[0] += f" (best of others: {', '.join(others)})"
+    chains = details.get("chains")
+    if chains and chains["n_kept"] < chains["n_chains"]:
+        said.append(f"{chains['n_kept']} of {chains['n_chains']} chains agree; the others got stuck and do not count")
+    return said
+
+
+def _with_number(labels: IntArray, known: IntArray, k: int) -> IntArray:
+    """Bring a partition to what known labels ask for and to k communities."""
+    from graphclust.constraints import respecting
+
+    found = respecting(labels, known)
+    while True:
+        number = int(found.max()) + 1
+        sizes = np.bincount(found)
+        if number == k:
+            return found
+        free = np.array([not (known[found == r] > 0).any() for r in range(number)])
+        if number > k:  # the smallest community without a known label joins the largest one
+            least = np.flatnonzero(free)[np.argmin(sizes[free])]
+            sizes[least] = -1
+            found[found == least] = int(sizes.argmax())
+            found = np.unique(found, return_inverse=True)[1].astype(np.int64)
+        else:  # a node without a known label leaves the largest community that has one to spare
+            for r in np.argsort(-sizes):
+                spare = np.flatnonzero((found == r) & (known == 0))
+                if len(spare) and sizes[r] > 1:
+                    found[spare[0]] = number
+                    break
+            else:
+                raise UsageError(f"known labels leave no {k} communities")

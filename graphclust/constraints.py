@@ -1,0 +1,160 @@
+"""What a partition has to respect: the components of the graph, and the labels that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+
+from graphclust.communities import is_missing, plain_labels
+from graphclust.errors import UsageError
+from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.metrics import rank_labels
+
+__all__ = [
+    "added_up",
+    "check_known",
+    "components",
+    "count_disconnected",
+    "edge_counts",
+    "known_labels",
+    "respecting",
+    "strengths",
+    "within_components",
+]
+
+
+def check_known(known: Any) -> None:
+    """Refuse known labels that are not a mapping, Series or the like.
+
+    Raises
+    ------
+    UsageError
+    """
+    if known is not None and not isinstance(plain_labels(known), Mapping):
+        raise UsageError(f"known is a mapping of nodes to labels, not a {type(known).__name__}")
+
+
+def known_labels(graph: Graph, known: Any) -> IntArray | None:
+    """Return 0 where no label is known, else a number for each label; in the graph's order.
+
+    Parameters
+    ----------
+    graph : Graph
+    known : mapping or Series of labels by node, or None
+        None, NaN and "" say that a label is not known.
+
+    Raises
+    ------
+    UsageError
+        A node that the graph has not; a label that is no name.
+    """
+    if known is None:
+        return None
+    labels = plain_labels(known)
+    place = {node: i for i, node in enumerate(graph.nodes)}
+    numbers: dict[Any, int] = {}
+    found = np.zeros(graph.num_nodes, dtype=np.int64)
+    for node, label in labels.items():
+        if node not in place:
+            raise UsageError(f"a label is known of {node!r}, which is no node of the graph")
+        if is_missing(label):
+            continue
+        if not isinstance(label, Hashable):
+            raise UsageError(f"the known label of {node!r} is a {type(label).__name__}: a name or a number is one")
+        found[place[node]] = numbers.setdefault(label, len(numbers) + 1)
+    return found if numbers else None
+
+
+def respecting(labels: IntArray, known: IntArray | None) -> IntArray:
+    """Change a partition as little as known labels ask for: their nodes together, and apart from those of other labels.
+
+    The nodes of a label gather in the community that holds most of them, of which each holds one label at most; labels
+    with more nodes choose first.
+
+    Examples
+    --------
+    >>> respecting(np.array([0, 0, 0, 1, 1]), np.array([1, 2, 0, 0, 1]))
+    array([0, 2, 0, 1, 0])
+    """
+    found = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    if known is None:
+        return found
+    free, taken = int(found.max()) + 1, set[int]()
+    numbers = np.arange(1, int(known.max()) + 1)
+    for label in sorted(numbers.tolist(), key=lambda one: -int((known == one).sum())):
+        members = known == label
+        if not members.any():
+            continue
+        counts = np.bincount(found[members], minlength=free)
+        counts[list(taken)] = 0
+        home = int(counts.argmax())
+        if counts[home] == 0:
+            home, free = free, free + 1
+        found[members] = home
+        taken.add(home)
+    return np.unique(found, return_inverse=True)[1].astype(np.int64)
+
+
+def strengths(weight: FloatArray) -> FloatArray:
+    """Bring weights into [0, 1], the range of the adjacencies that models are trained on."""
+    if not len(weight):
+        return weight
+    mean = np.minimum(weight, np.quantile(weight, 0.95, method="lower")).mean()
+    strength: FloatArray = np.minimum(weight / mean, 1.0)
+    return strength
+
+
+def edge_counts(graph: Graph) -> IntArray:
+    """Count each node's edges to other nodes."""
+    apart = graph.source != graph.target
+    ends = np.concatenate((graph.source[apart], graph.target[apart]))
+    return np.bincount(ends, minlength=graph.num_nodes)
+
+
+def count_disconnected(graph: Graph, labels: IntArray) -> int:
+    """Count the communities that are not connected."""
+    inside = labels[graph.source] == labels[graph.target]
+    part = Graph.from_edges(graph.source[inside], graph.target[inside], nodes=graph.num_nodes)
+    parts = np.unique(np.stack([labels, components(part)]), axis=1)[0]
+    return int((np.bincount(parts) > 1).sum())
+
+
+def components(graph: Graph) -> IntArray:
+    """Number the (weakly) connected components: the component of each node."""
+    from scipy.sparse.csgraph import connected_components
+
+    component: IntArray = connected_components(graph.adjacency(), directed=False)[1].astype(np.int64)
+    return component
+
+
+def within_components(samples: IntArray, component: IntArray, known: IntArray | None) -> IntArray:
+    """Cut communities at the borders of components, but for what known labels hold together."""
+    number = int(component.max()) + 1
+    if number == 1 and known is None:
+        return samples
+    cut = samples * number + component
+    if known is not None:
+        for row in cut:
+            for label in np.unique(known[known > 0]):
+                together = np.unique(row[known == label])
+                row[np.isin(row, together)] = together[0]
+    return np.asarray(cut)
+
+
+def added_up(before: IntArray, after: IntArray, log_prob: FloatArray) -> FloatArray:
+    """Give each sample the probability of all the distinct partitions that became the same one as its own.
+
+    Parameters
+    ----------
+    before, after : ndarray of int64, shape (n_samples, n_nodes)
+    log_prob : ndarray of float64, shape (n_samples,)
+        Of the partitions before; equal for equal ones.
+    """
+    one, other = ([rank_labels(row).tobytes() for row in table] for table in (before, after))
+    parts: dict[bytes, dict[bytes, float]] = {}
+    for old, new, value in zip(one, other, log_prob.tolist(), strict=True):
+        parts.setdefault(new, {})[old] = value
+    total = {new: np.logaddexp.reduce(list(values.values())) for new, values in parts.items()}
+    return np.array([total[new] for new in other])

@@ -1,0 +1,1232 @@
+r"""Moves of nodes between blocks under three block models, compiled by numba on first use and cached.
+
+Everything is O(degree + blocks looked at) a node; sbm_posterior.py says what the models are, makes the arrays and runs
+the loops. The state of a partition is a `Blocks`, changed in place by `_move` alone; `_score` says what a move would
+add to the log joint without making it.
+
+Notation: e_rs edges between blocks r and s (within r for r = s), n_r nodes, d_r summed degrees, B blocks, E edges,
+k_s edges of the node under consideration to block s.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+__all__ = [
+    "DC_SBM",
+    "PLANTED",
+    "SBM",
+    "Blocks",
+    "Law",
+    "Net",
+    "conditional",
+    "fill",
+    "is_compiled",
+    "log_joint",
+    "run",
+    "settle",
+]
+
+FloatArray: TypeAlias = NDArray[np.float64]
+IntArray: TypeAlias = NDArray[np.int64]
+Rng: TypeAlias = np.random.Generator
+
+SBM, DC_SBM, PLANTED = 0, 1, 2
+
+
+DEGREE, OWN, COUNT, FIXED, OWN_CROSS = 0, 1, 2, 3, 4
+KIND, KEEP, TOTAL, ALPHA, SIMPLE, BETA = 0, 1, 2, 3, 4, 5
+SIZE, VOLUME, LOAD, APART, TOUCH, SUMS, CROSS, REACH = 0, 1, 2, 3, 4, 5, 6, 7
+INSIDE, THICK = 0, 1  # places in the row SUMS
+ACTIVE, PLACE, SEEN, KNOWN, NUMBER = 0, 1, 2, 3, 4
+
+
+class Net(NamedTuple):
+    """A graph without self-loops, by neighbours; its nodes may stand for several nodes each.
+
+    Attributes
+    ----------
+    start, end : ndarray of int64, shapes (n + 1,), (2 m,)
+        Neighbours of i are end[start[i]:start[i + 1]].
+    weight : ndarray of float64, shape (2 m,)
+    cross : ndarray of float64, shape (2 m,) or (0,)
+        Weight times the degrees at both ends, summed over the edges that an edge stands for; for PLANTED.
+    node : ndarray of float64, shape (5, n)
+        DEGREE, OWN, OWN_CROSS: summed degrees of the nodes that i stands for, the edges among them and their `cross`.
+        COUNT: how many they are. FIXED: 0, or the number of its known label; such nodes do not move.
+    """
+
+    start: IntArray
+    end: IntArray
+    weight: FloatArray
+    cross: FloatArray
+    node: FloatArray
+
+
+class Law(NamedTuple):
+    """A block model with its prior.
+
+    Attributes
+    ----------
+    param : ndarray of float64, shape (11,)
+        KIND: SBM, DC_SBM or PLANTED. KEEP: whether the number of blocks stays what it is. TOTAL: edges, E. ALPHA: see `Settings`.
+        SIMPLE: whether parallel edges are hidden. From BETA on, for SBM: the parameters a, b of the Beta prior between blocks and log B(a, b), then those within blocks.
+    prior : ndarray of float64, shape (2, at least n + 2)
+        What the number of blocks adds to the log joint, by that number, and what a block adds, by its size.
+    table : ndarray of float64, shape (2, 3, length)
+        SBM: log-gamma of a + x, b + x and a + b + x for x = 0, 1, ..., less its value at 0, beyond which it is computed.
+    """
+
+    param: FloatArray
+    prior: FloatArray
+    table: FloatArray
+
+
+class Blocks(NamedTuple):
+    """A partition and what is counted over it.
+
+    Attributes
+    ----------
+    label : ndarray of int64, shape (n,)
+        Block of each node: any of `capacity` numbers.
+    real : ndarray of float64, shape (8, capacity)
+        SIZE: n_r. VOLUME: d_r. LOAD: the terms of the log joint that depend on block r alone (DC_SBM, PLANTED). APART:
+        sums of `aloof` over s. TOUCH, REACH: scratch, k_s and the `cross` of these edges where node i is tallied, else
+        zero. CROSS: sum of `cross` over the edges in r. SUMS: edges within blocks, and the sum of CROSS / VOLUME^2.
+    whole : ndarray of int64, shape (5, capacity)
+        ACTIVE: the numbers in use come first. PLACE: its inverse. SEEN: scratch, the s with k_s > 0. KNOWN: nodes of
+        known label in each block. NUMBER: first, B.
+    edges : ndarray of float64, shape (capacity, capacity)
+        e_rs; not used by PLANTED.
+    aloof : ndarray of float64, shape (capacity, capacity)
+        SBM: what a node without edges to s, joining r, adds through the pairs of r and s.
+    """
+
+    label: IntArray
+    real: FloatArray
+    whole: IntArray
+    edges: FloatArray
+    aloof: FloatArray
+
+
+def is_compiled() -> bool:
+    """Whether the kernels are in numba's cache, wherever that lies."""
+    kernel: Any = run
+    kept = Path(kernel._cache.cache_path).glob(f"{Path(__file__).stem}.run*.nbi")
+    return any(kept) or bool(kernel.signatures)
+
+
+@njit(cache=True, inline="always")
+def _log_gamma(x: float) -> float:
+    """Stirling's series with the argument shifted to above 8: relative error below 1e-12."""
+    shift = 1.0
+    while x < 8.0:
+        shift *= x
+        x += 1.0
+    r = 1.0 / x
+    s = r * r
+    series = r * (1 / 12 - s * (1 / 360 - s * (1 / 1260 - s * (1 / 1680 - s * (1 / 1188)))))
+    value = (x - 0.5) * math.log(x) - x + 0.9189385332046727 + series
+    return value if shift == 1.0 else value - math.log(shift)
+
+
+@njit(cache=True)
+def _pairs_far(param: FloatArray, within: int, e: float, pairs: float) -> float:
+    a, b = param[BETA + 3 * within], param[BETA + 3 * within + 1]
+    value = _log_gamma(a + e) + _log_gamma(b + pairs - e) - _log_gamma(a + b + pairs)
+    return value - param[BETA + 3 * within + 2]
+
+
+@njit(cache=True, inline="always")
+def _pairs(param: FloatArray, table: FloatArray, within: int, e: float, pairs: float) -> float:
+    """Log marginal of e edges among `pairs` of nodes: log B(a + e, b + pairs - e) - log B(a, b)."""
+    if pairs < table.shape[2]:
+        x, p = int(e), int(pairs)
+        value = table[within, 0, x] + table[within, 1, p - x] - table[within, 2, p]
+    else:
+        value = _pairs_far(param, within, e, pairs)
+    return value
+
+
+@njit(cache=True, inline="always")
+def _aloof(param: FloatArray, table: FloatArray, real: FloatArray, edges: FloatArray, r: int, s: int) -> float:
+    """Return what a node without edges to s, joining r, adds through the pairs of r and s."""
+    n, e = real[SIZE, r], edges[r, s]
+    if r == s:
+        pairs = n * (n - 1) / 2
+        return _pairs(param, table, 1, e, pairs + n) - _pairs(param, table, 1, e, pairs)
+    pairs = n * real[SIZE, s]
+    return _pairs(param, table, 0, e, pairs + real[SIZE, s]) - _pairs(param, table, 0, e, pairs)
+
+
+@njit(cache=True, inline="always")
+def _refresh(
+    param: FloatArray,
+    table: FloatArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+    c: int,
+) -> None:
+    """Bring `aloof` up to date after block c has changed, if it is still there."""
+    active = whole[ACTIVE, : whole[NUMBER, 0]]
+    total = 0.0
+    for s in active:
+        value = _aloof(param, table, real, edges, c, s)
+        aloof[c, s] = value
+        total += value
+        if s != c:
+            value = _aloof(param, table, real, edges, s, c)
+            real[APART, s] += value - aloof[s, c]
+            aloof[s, c] = value
+    real[APART, c] = total
+
+
+@njit(cache=True, inline="always")
+def _load(param: FloatArray, prior: FloatArray, size: float, volume: float) -> float:
+    """Terms of the degree-corrected models that depend on one block: its size, and its degrees given their sum."""
+    if size == 0:
+        return 0.0
+    a = param[ALPHA] * size
+    return _log_gamma(a) - _log_gamma(a + volume) + prior[1, int(size)]
+
+
+@njit(cache=True, inline="always")
+def _thickness(volume: float, cross: float) -> float:
+    """Return what a block adds to the sum THICK."""
+    return cross / (volume * volume) if volume > 0 else 0.0
+
+
+@njit(cache=True, inline="always")
+def _spread(param: FloatArray, prior: FloatArray, number: int, inside: float, thick: float) -> float:
+    """Return the terms that depend on the number of blocks and, for PLANTED, on the edges within blocks."""
+    value = prior[0, number]
+    if param[KIND] == PLANTED and number > 0:
+        value += _log_gamma(inside + 1) - inside * math.log(number / 2)
+        if number > 1:
+            outside = max(param[TOTAL] - inside, 0.0)
+            value += _log_gamma(outside + 1) - outside * math.log(number * (number - 1) / 2)
+        value += param[SIMPLE] * inside / number * thick
+    return value
+
+
+@njit(cache=True, inline="always")
+def _tally(
+    start: IntArray,
+    end: IntArray,
+    weight: FloatArray,
+    cross: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    i: int,
+) -> int:
+    """Count node i's edges to each block; return to how many it has any."""
+    found = 0
+    crosses = len(cross) > 0
+    for h in range(start[i], start[i + 1]):
+        s = label[end[h]]
+        if real[TOUCH, s] == 0:
+            whole[SEEN, found] = s
+            found += 1
+        real[TOUCH, s] += weight[h]
+        if crosses:
+            real[REACH, s] += cross[h]
+    return found
+
+
+@njit(cache=True, inline="always")
+def _forget(real: FloatArray, whole: IntArray, found: int) -> None:
+    for j in range(found):
+        real[TOUCH, whole[SEEN, j]] = real[REACH, whole[SEEN, j]] = 0.0
+
+
+@njit(cache=True)
+def _score_sbm(
+    param: FloatArray,
+    prior: FloatArray,
+    table: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+    i: int,
+    found: int,
+    candidates: IntArray,
+    gain: FloatArray,
+) -> None:
+    c = label[i]
+    n_c = real[SIZE, c]
+    number = whole[NUMBER, 0]
+    active = whole[ACTIVE, :number]
+    leave = 0.0  # what i adds where it is
+    for s in active:
+        if s == c:
+            pairs = n_c * (n_c - 1) / 2
+            leave += _pairs(param, table, 1, edges[c, c], pairs)
+            leave -= _pairs(param, table, 1, edges[c, c] - real[TOUCH, c], pairs - (n_c - 1))
+        else:
+            pairs = n_c * real[SIZE, s]
+            leave += _pairs(param, table, 0, edges[c, s], pairs) - _pairs(
+                param, table, 0, edges[c, s] - real[TOUCH, s], pairs - real[SIZE, s]
+            )
+    before = prior[1, int(n_c)] - prior[1, int(n_c) - 1]
+    step_down = prior[0, number - 1] - prior[0, number] if n_c == 1 else 0.0
+    for j in range(len(candidates)):
+        r = candidates[j]
+        if r == c:
+            gain[j] = 0.0
+            continue
+        if r < 0:
+            value = 0.0
+            for s in active:
+                value += _pairs(param, table, 0, real[TOUCH, s], real[SIZE, s] - 1 if s == c else real[SIZE, s])
+            value += prior[1, 1] + prior[0, number + 1] - prior[0, number]
+        else:
+            value = real[APART, r] - aloof[r, c]
+            n_r = real[SIZE, r]
+            for at in range(found):
+                s = whole[SEEN, at]
+                if s == c:
+                    continue
+                e, k = edges[r, s], real[TOUCH, s]
+                if s == r:
+                    pairs = n_r * (n_r + 1) / 2
+                    value += _pairs(param, table, 1, e + k, pairs) - _pairs(param, table, 1, e, pairs)
+                else:
+                    pairs = (n_r + 1) * real[SIZE, s]
+                    value += _pairs(param, table, 0, e + k, pairs) - _pairs(param, table, 0, e, pairs)
+            e = edges[r, c] - real[TOUCH, r]
+            pairs = n_r * (n_c - 1)
+            value += _pairs(param, table, 0, e + real[TOUCH, c], pairs + n_c - 1) - _pairs(param, table, 0, e, pairs)
+            value += prior[1, int(n_r) + 1] - prior[1, int(n_r)]
+        gain[j] = value - leave - before + step_down
+
+
+@njit(cache=True)
+def _score_corrected(
+    param: FloatArray,
+    prior: FloatArray,
+    table: FloatArray,
+    start: IntArray,
+    end: IntArray,
+    weight: FloatArray,
+    cross: FloatArray,
+    node: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+    i: int,
+    found: int,
+    candidates: IntArray,
+    gain: FloatArray,
+) -> None:
+    c = label[i]
+    q, d, own, own_cross = node[COUNT, i], node[DEGREE, i], node[OWN, i], node[OWN_CROSS, i]
+    number, inside = whole[NUMBER, 0], real[SUMS, INSIDE]
+    alone = real[SIZE, c] <= q
+    leave = (0.0 if alone else _load(param, prior, real[SIZE, c] - q, real[VOLUME, c] - d)) - real[LOAD, c]
+    thick = real[SUMS, THICK]
+    here = _spread(param, prior, number, inside, thick)
+    hides = param[SIMPLE] > 0
+    if hides:
+        thick -= _thickness(real[VOLUME, c], real[CROSS, c])
+        if not alone:
+            thick += _thickness(real[VOLUME, c] - d, real[CROSS, c] - real[REACH, c] - own_cross)
+    full = param[KIND] == DC_SBM
+    if full:
+        for at in range(found):
+            s = whole[SEEN, at]
+            if s != c:
+                leave += _log_gamma(edges[c, s] - real[TOUCH, s] + 1) - _log_gamma(edges[c, s] + 1)
+        e = edges[c, c]
+        leave += _log_gamma(e - real[TOUCH, c] - own + 1) - _log_gamma(e + 1)
+    for j in range(len(candidates)):
+        r = candidates[j]
+        if r == c:
+            gain[j] = 0.0
+            continue
+        k_r = 0.0 if r < 0 else real[TOUCH, r]
+        after = number - (1 if alone else 0) + (1 if r < 0 else 0)
+        thick_r = thick
+        if hides and r < 0:
+            thick_r += _thickness(d, own_cross)
+        elif hides:
+            thick_r += _thickness(d + real[VOLUME, r], own_cross + real[CROSS, r] + real[REACH, r])
+            thick_r -= _thickness(real[VOLUME, r], real[CROSS, r])
+        value = leave - here + _spread(param, prior, after, inside + k_r - real[TOUCH, c], thick_r)
+        if r < 0:
+            value += _load(param, prior, q, d)
+        else:
+            value += _load(param, prior, real[SIZE, r] + q, real[VOLUME, r] + d) - real[LOAD, r]
+        if full:
+            value += (k_r - real[TOUCH, c]) * 0.6931471805599453
+            for at in range(found):
+                s = whole[SEEN, at]
+                if s == c:
+                    continue
+                if s == r:  # the edges to r are counted below, with those that c keeps
+                    value -= _log_gamma(edges[c, r] - k_r + 1)
+                else:
+                    e = 0.0 if r < 0 else edges[r, s]
+                    value += _log_gamma(e + real[TOUCH, s] + 1) - _log_gamma(e + 1)
+            between = 0.0 if r < 0 else edges[r, c]
+            within = 0.0 if r < 0 else edges[r, r]
+            value += _log_gamma(between - k_r + real[TOUCH, c] + 1) - (0.0 if k_r > 0 else _log_gamma(between + 1))
+            value += _log_gamma(within + k_r + own + 1) - _log_gamma(within + 1)
+        gain[j] = value
+
+
+@njit(cache=True)
+def _score(
+    param: FloatArray,
+    prior: FloatArray,
+    table: FloatArray,
+    start: IntArray,
+    end: IntArray,
+    weight: FloatArray,
+    cross: FloatArray,
+    node: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+    i: int,
+    found: int,
+    candidates: IntArray,
+    gain: FloatArray,
+) -> None:
+    """Compute what moving i to each candidate adds to the log joint; -1 is a new block. i is tallied.
+
+    Moves that the law or known labels forbid add -inf.
+    """
+    if param[KIND] == SBM:
+        _score_sbm(param, prior, table, label, real, whole, edges, aloof, i, found, candidates, gain)
+    else:
+        _score_corrected(
+            param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, found, candidates, gain
+        )
+    c = label[i]
+    last = real[SIZE, c] <= node[COUNT, i]
+    for j in range(len(candidates)):
+        r = candidates[j]
+        if r == c:
+            continue
+        if (r < 0 and (last or param[KEEP] > 0 or whole[NUMBER, 0] == real.shape[1])) or (last and param[KEEP] > 0):
+            gain[j] = -math.inf
+
+
+@njit(cache=True, inline="always")
+def _open(param: FloatArray, whole: IntArray, aloof: FloatArray) -> int:
+    """Take a new, empty block."""
+    r = whole[ACTIVE, whole[NUMBER, 0]]
+    if param[KIND] == SBM:
+        for s in whole[ACTIVE, : whole[NUMBER, 0]]:
+            aloof[s, r] = 0.0  # it may have been in use before
+    whole[NUMBER, 0] += 1
+    return r
+
+
+@njit(cache=True, inline="always")
+def _close(real: FloatArray, whole: IntArray, c: int) -> None:
+    """Give back an empty block."""
+    whole[NUMBER, 0] -= 1
+    last = whole[ACTIVE, whole[NUMBER, 0]]
+    at = whole[PLACE, c]
+    whole[ACTIVE, at], whole[PLACE, last] = last, at
+    whole[ACTIVE, whole[NUMBER, 0]], whole[PLACE, c] = c, whole[NUMBER, 0]
+    real[LOAD, c] = 0.0
+
+
+@njit(cache=True)
+def _move(
+    param: FloatArray,
+    prior: FloatArray,
+    table: FloatArray,
+    start: IntArray,
+    end: IntArray,
+    weight: FloatArray,
+    cross: FloatArray,
+    node: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+    i: int,
+    r: int,
+    found: int,
+) -> int:
+    """Move i, tallied, to block r, -1 for a new one; return its block."""
+    c = label[i]
+    if r == c:
+        return c
+    if r < 0:
+        r = _open(param, whole, aloof)
+    own = node[OWN, i]
+    if param[KIND] != PLANTED:
+        for at in range(found):
+            s = whole[SEEN, at]
+            k = real[TOUCH, s]
+            edges[c, s] -= k
+            if s != c:
+                edges[s, c] -= k
+        for at in range(found):
+            s = whole[SEEN, at]
+            k = real[TOUCH, s]
+            edges[r, s] += k
+            if s != r:
+                edges[s, r] += k
+        edges[c, c] -= own
+        edges[r, r] += own
+    if param[SIMPLE] > 0:
+        for s in (c, r):
+            real[SUMS, THICK] -= _thickness(real[VOLUME, s], real[CROSS, s])
+    real[CROSS, c] -= real[REACH, c] + node[OWN_CROSS, i]
+    real[CROSS, r] += real[REACH, r] + node[OWN_CROSS, i]
+    real[SUMS, INSIDE] += real[TOUCH, r] - real[TOUCH, c]
+    real[SIZE, c] -= node[COUNT, i]
+    real[SIZE, r] += node[COUNT, i]
+    real[VOLUME, c] -= node[DEGREE, i]
+    real[VOLUME, r] += node[DEGREE, i]
+    label[i] = r
+    if node[FIXED, i] > 0:
+        whole[KNOWN, c] -= 1
+        whole[KNOWN, r] += 1
+    gone = real[SIZE, c] == 0
+    if gone:
+        real[VOLUME, c] = real[CROSS, c] = 0.0
+    if param[SIMPLE] > 0:
+        for s in (c, r):
+            real[SUMS, THICK] += _thickness(real[VOLUME, s], real[CROSS, s])
+    if gone:
+        if param[KIND] == SBM:
+            for s in whole[ACTIVE, : whole[NUMBER, 0]]:
+                real[APART, s] -= aloof[s, c]
+        _close(real, whole, c)
+    if param[KIND] == SBM:
+        if not gone:
+            _refresh(param, table, real, whole, edges, aloof, c)
+        _refresh(param, table, real, whole, edges, aloof, r)
+    else:
+        if not gone:
+            real[LOAD, c] = _load(param, prior, real[SIZE, c], real[VOLUME, c])
+        real[LOAD, r] = _load(param, prior, real[SIZE, r], real[VOLUME, r])
+    return r
+
+
+@njit(cache=True)
+def fill(
+    param: FloatArray,
+    prior: FloatArray,
+    table: FloatArray,
+    start: IntArray,
+    end: IntArray,
+    weight: FloatArray,
+    cross: FloatArray,
+    node: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+) -> None:
+    """Count everything over `label`, whose numbers are 0, 1, ... without gaps."""
+    capacity = real.shape[1]
+    n = len(label)
+    number = 0
+    for i in range(n):
+        c = label[i]
+        number = max(number, c + 1)
+        real[SIZE, c] += node[COUNT, i]
+        real[VOLUME, c] += node[DEGREE, i]
+        whole[KNOWN, c] += node[FIXED, i] > 0
+        real[SUMS, INSIDE] += node[OWN, i]
+        real[CROSS, c] += node[OWN_CROSS, i]
+        if param[KIND] != PLANTED:
+            edges[c, c] += node[OWN, i]
+        for h in range(start[i], start[i + 1]):
+            j = end[h]
+            if j < i:
+                s = label[j]
+                if c == s:
+                    real[SUMS, INSIDE] += weight[h]
+                    real[CROSS, c] += cross[h] if len(cross) > 0 else 0.0
+                if param[KIND] != PLANTED:
+                    edges[c, s] += weight[h]
+                    if c != s:
+                        edges[s, c] += weight[h]
+    for c in range(capacity):
+        whole[ACTIVE, c] = whole[PLACE, c] = c
+    whole[NUMBER, 0] = number
+    for c in range(number):
+        if param[KIND] == SBM:
+            _refresh(param, table, real, whole, edges, aloof, c)
+        else:
+            real[LOAD, c] = _load(param, prior, real[SIZE, c], real[VOLUME, c])
+            real[SUMS, THICK] += _thickness(real[VOLUME, c], real[CROSS, c])
+
+
+@njit(cache=True)
+def log_joint(
+    param: FloatArray,
+    prior: FloatArray,
+    table: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+) -> float:
+    """Log joint of the partition and the graph, up to what does not depend on the partition."""
+    active = whole[ACTIVE, : whole[NUMBER, 0]]
+    value = 0.0
+    if param[KIND] != SBM:
+        value += _spread(param, prior, whole[NUMBER, 0], real[SUMS, INSIDE], real[SUMS, THICK])
+        for r in active:
+            value += real[LOAD, r]
+    else:
+        value += prior[0, whole[NUMBER, 0]]
+        for r in active:
+            value += prior[1, int(real[SIZE, r])]
+    if param[KIND] == DC_SBM:
+        for r in active:
+            e = edges[r, r]
+            value += _log_gamma(e + 1) + e * 0.6931471805599453
+            for s in active:
+                if s < r:
+                    value += _log_gamma(edges[r, s] + 1)
+    elif param[KIND] == SBM:
+        for r in active:
+            n = real[SIZE, r]
+            value += _pairs(param, table, 1, edges[r, r], n * (n - 1) / 2)
+            for s in active:
+                if s < r:
+                    value += _pairs(param, table, 0, edges[r, s], n * real[SIZE, s])
+    return value
+
+
+@njit(cache=True, inline="always")
+def _best(gain: FloatArray, m: int) -> int:
+    """Place of the greatest, of equals the first."""
+    best = 0
+    for j in range(1, m):
+        if gain[j] > gain[best]:
+            best = j
+    return best
+
+
+@njit(cache=True)
+def _draw(gain: FloatArray, m: int, heat: float, rng: Rng) -> int:
+    """Draw among m options with log weights gain / heat; the greatest, of equals the first, at heat 0."""
+    best = _best(gain, m)
+    if heat == 0.0:
+        return best
+    top = gain[best]
+    total = 0.0
+    for j in range(m):
+        total += math.exp((gain[j] - top) / heat)
+    u = rng.random() * total
+    for j in range(m):
+        u -= math.exp((gain[j] - top) / heat)
+        if u < 0:
+            return j
+    return best
+
+
+@njit(cache=True, inline="always")
+def _options(label: IntArray, whole: IntArray, i: int, found: int, everywhere: bool, candidates: IntArray) -> int:
+    """List where i can go: all blocks or those of its neighbours, its own first, a new one last."""
+    c = label[i]
+    candidates[0] = c
+    m = 1
+    if everywhere:
+        for r in whole[ACTIVE, : whole[NUMBER, 0]]:
+            if r != c:
+                candidates[m] = r
+                m += 1
+    else:
+        for at in range(found):
+            r = whole[SEEN, at]
+            if r != c:
+                candidates[m] = r
+                m += 1
+    candidates[m] = -1
+    return m + 1
+
+
+@njit(cache=True)
+def _sweep(
+    param: FloatArray,
+    prior: FloatArray,
+    table: FloatArray,
+    start: IntArray,
+    end: IntArray,
+    weight: FloatArray,
+    cross: FloatArray,
+    node: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+    order: IntArray,
+    heat: float,
+    everywhere: bool,
+    candidates: IntArray,
+    gain: FloatArray,
+    rng: Rng,
+) -> float:
+    """Visit the nodes of `order`, each moving by its conditional distribution; return what the log joint gained."""
+    gained = 0.0
+    for i in order:
+        if node[FIXED, i] > 0:
+            continue
+        found = _tally(start, end, weight, cross, label, real, whole, i)
+        m = _options(label, whole, i, found, everywhere, candidates)
+        _score(
+            param,
+            prior,
+            table,
+            start,
+            end,
+            weight,
+            cross,
+            node,
+            label,
+            real,
+            whole,
+            edges,
+            aloof,
+            i,
+            found,
+            candidates[:m],
+            gain,
+        )
+        j = _draw(gain, m, heat, rng)
+        if j > 0 and (heat > 0 or gain[j] > 1e-9):
+            _move(
+                param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, candidates[j], found
+            )
+            gained += gain[j]
+        _forget(real, whole, found)
+    return gained
+
+
+@njit(cache=True)
+def settle(
+    param: FloatArray,
+    prior: FloatArray,
+    table: FloatArray,
+    start: IntArray,
+    end: IntArray,
+    weight: FloatArray,
+    cross: FloatArray,
+    node: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+    order: IntArray,
+    waiting: FloatArray,
+    candidates: IntArray,
+    gain: FloatArray,
+) -> float:
+    """Let the nodes marked in `waiting` make their best moves, and mark their neighbours; return what was gained."""
+    gained = 0.0
+    for i in order:
+        if waiting[i] == 0.0 or node[FIXED, i] > 0:
+            continue
+        waiting[i] = 0.0
+        found = _tally(start, end, weight, cross, label, real, whole, i)
+        m = _options(label, whole, i, found, False, candidates)
+        _score(
+            param,
+            prior,
+            table,
+            start,
+            end,
+            weight,
+            cross,
+            node,
+            label,
+            real,
+            whole,
+            edges,
+            aloof,
+            i,
+            found,
+            candidates[:m],
+            gain,
+        )
+        j = _best(gain, m)
+        if j > 0 and gain[j] > 1e-9:
+            r = _move(
+                param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, candidates[j], found
+            )
+            gained += gain[j]
+            for h in range(start[i], start[i + 1]):
+                if label[end[h]] != r:
+                    waiting[end[h]] = 1.0
+        _forget(real, whole, found)
+    return gained
+
+
+@njit(cache=True)
+def _hop(
+    param: FloatArray,
+    prior: FloatArray,
+    table: FloatArray,
+    start: IntArray,
+    end: IntArray,
+    weight: FloatArray,
+    cross: FloatArray,
+    node: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+    i: int,
+    r: int,
+    one: IntArray,
+    gain: FloatArray,
+) -> float:
+    """Move i to r, -1 for a new block, whatever it costs; return what the log joint gained."""
+    found = _tally(start, end, weight, cross, label, real, whole, i)
+    one[0] = r
+    _score(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, found, one, gain)
+    _move(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, r, found)
+    _forget(real, whole, found)
+    return gain[0]
+
+
+@njit(cache=True)
+def _restricted(
+    param: FloatArray,
+    prior: FloatArray,
+    table: FloatArray,
+    start: IntArray,
+    end: IntArray,
+    weight: FloatArray,
+    cross: FloatArray,
+    node: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+    members: IntArray,
+    c: int,
+    r: int,
+    aim: IntArray,
+    one: IntArray,
+    gain: FloatArray,
+    rng: Rng,
+) -> tuple[float, float]:
+    """Gibbs sweep over `members` between the blocks c and r; to where `aim` says, if it is not empty.
+
+    Returns what the log joint gained and the log probability of the choices.
+    """
+    gained, log_q = 0.0, 0.0
+    for at in range(len(members)):
+        i = members[at]
+        here = label[i]
+        other = r if here == c else c
+        found = _tally(start, end, weight, cross, label, real, whole, i)
+        one[0] = other
+        _score(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, found, one, gain)
+        g = gain[0]
+        leave = 1.0 / (1.0 + math.exp(-g)) if g > -700 else 0.0
+        go = aim[at] != here if len(aim) > 0 else rng.random() < leave
+        log_q += (-math.log1p(math.exp(-g)) if g > -30 else g) if go else (-math.log1p(math.exp(g)) if g < 30 else -g)
+        if go:
+            _move(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, other, found)
+            gained += g
+        _forget(real, whole, found)
+    return gained, log_q
+
+
+@njit(cache=True)
+def _merge_split(
+    param: FloatArray,
+    prior: FloatArray,
+    table: FloatArray,
+    start: IntArray,
+    end: IntArray,
+    weight: FloatArray,
+    cross: FloatArray,
+    node: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+    members: IntArray,
+    aim: IntArray,
+    one: IntArray,
+    gain: FloatArray,
+    scans: int,
+    rng: Rng,
+) -> float:
+    """Split or merge the blocks of two random nodes (Jain & Neal 2004); return what the log joint gained."""
+    n = len(label)
+    i = int(rng.random() * n)
+    j = int(rng.random() * (n - 1))
+    j += j >= i
+    if node[FIXED, j] > 0:
+        i, j = j, i
+    if node[FIXED, j] > 0:
+        return 0.0
+    c, r = label[i], label[j]
+    if node[FIXED, i] > 0:
+        if r != c and whole[KNOWN, r] > 0:
+            return 0.0
+    elif whole[KNOWN, c] + whole[KNOWN, r] > 0:
+        return 0.0
+    split = c == r
+    if split and whole[NUMBER, 0] == real.shape[1]:
+        return 0.0
+    m = 0
+    for at in range(n):
+        s = label[at]
+        if s in (c, r) and at != i and at != j and node[FIXED, at] == 0:
+            members[m] = at
+            m += 1
+    for at in range(m - 1, 0, -1):
+        x = int(rng.random() * (at + 1))
+        members[at], members[x] = members[x], members[at]
+    gained = 0.0
+    if split:
+        gained += _hop(
+            param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, j, -1, one, gain
+        )
+        r = label[j]
+    for at in range(m):
+        aim[at] = label[members[at]]
+        if rng.random() < 0.5:
+            gained += _hop(
+                param,
+                prior,
+                table,
+                start,
+                end,
+                weight,
+                cross,
+                node,
+                label,
+                real,
+                whole,
+                edges,
+                aloof,
+                members[at],
+                r if aim[at] == c else c,
+                one,
+                gain,
+            )
+    free = aim[:0]
+    for _ in range(scans):
+        gained += _restricted(
+            param,
+            prior,
+            table,
+            start,
+            end,
+            weight,
+            cross,
+            node,
+            label,
+            real,
+            whole,
+            edges,
+            aloof,
+            members[:m],
+            c,
+            r,
+            free,
+            one,
+            gain,
+            rng,
+        )[0]
+    if split:
+        last, log_q = _restricted(
+            param,
+            prior,
+            table,
+            start,
+            end,
+            weight,
+            cross,
+            node,
+            label,
+            real,
+            whole,
+            edges,
+            aloof,
+            members[:m],
+            c,
+            r,
+            free,
+            one,
+            gain,
+            rng,
+        )
+        gained += last
+        if math.log(rng.random()) < gained - log_q:
+            return gained
+        for at in range(m):
+            if label[members[at]] == r:
+                _hop(
+                    param,
+                    prior,
+                    table,
+                    start,
+                    end,
+                    weight,
+                    cross,
+                    node,
+                    label,
+                    real,
+                    whole,
+                    edges,
+                    aloof,
+                    members[at],
+                    c,
+                    one,
+                    gain,
+                )
+        _hop(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, j, c, one, gain)
+        return 0.0
+    log_q = _restricted(
+        param,
+        prior,
+        table,
+        start,
+        end,
+        weight,
+        cross,
+        node,
+        label,
+        real,
+        whole,
+        edges,
+        aloof,
+        members[:m],
+        c,
+        r,
+        aim[:m],
+        one,
+        gain,
+        rng,
+    )[1]
+    gained = 0.0
+    for at in range(m):
+        if aim[at] == r:
+            gained += _hop(
+                param,
+                prior,
+                table,
+                start,
+                end,
+                weight,
+                cross,
+                node,
+                label,
+                real,
+                whole,
+                edges,
+                aloof,
+                members[at],
+                c,
+                one,
+                gain,
+            )
+    gained += _hop(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, j, c, one, gain)
+    if math.log(rng.random()) < gained + log_q:
+        return gained
+    _hop(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, j, -1, one, gain)
+    r = label[j]
+    for at in range(m):
+        if aim[at] != c:
+            _hop(
+                param,
+                prior,
+                table,
+                start,
+                end,
+                weight,
+                cross,
+                node,
+                label,
+                real,
+                whole,
+                edges,
+                aloof,
+                members[at],
+                r,
+                one,
+                gain,
+            )
+    return 0.0
+
+
+@njit(cache=True, nogil=True)
+def run(
+    param: FloatArray,
+    prior: FloatArray,
+    table: FloatArray,
+    start: IntArray,
+    end: IntArray,
+    weight: FloatArray,
+    cross: FloatArray,
+    node: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+    heats: FloatArray,
+    splits: float,
+    scans: int,
+    everywhere: bool,
+    every: int,
+    rng: Rng,
+    samples: IntArray,
+    trace: FloatArray,
+) -> None:
+    """Run a chain: at each step a Gibbs sweep at its heat and, at heat 1, `splits` merge-split moves.
+
+    Parameters
+    ----------
+    heats : ndarray of float64, shape (steps,)
+        Temperatures; 0 takes the best move.
+    every : int
+        Steps a sample; the samples are taken at the last of their steps.
+    samples : ndarray of int32, shape (n_samples, n)
+        Filled with the labels at the ends of the last n_samples * every steps.
+    trace : ndarray of float64, shape (steps,)
+        Filled with the log joint after each step.
+    """
+    n = len(label)
+    order = np.arange(n)
+    candidates = np.empty(real.shape[1] + 2, np.int64)
+    gain = np.empty(real.shape[1] + 2)
+    members, aim, one = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(1, np.int64)
+    steps = len(heats)
+    first = steps - every * len(samples)
+    value = log_joint(param, prior, table, label, real, whole, edges, aloof)
+    for step in range(steps):
+        for at in range(n - 1, 0, -1):
+            x = int(rng.random() * (at + 1))
+            order[at], order[x] = order[x], order[at]
+        value += _sweep(
+            param,
+            prior,
+            table,
+            start,
+            end,
+            weight,
+            cross,
+            node,
+            label,
+            real,
+            whole,
+            edges,
+            aloof,
+            order,
+            heats[step],
+            everywhere,
+            candidates,
+            gain,
+            rng,
+        )
+        if heats[step] == 1.0 and n > 1 and not param[KEEP] > 0:
+            for _ in range(int(splits) + (rng.random() < splits - int(splits))):
+                value += _merge_split(
+                    param,
+                    prior,
+                    table,
+                    start,
+                    end,
+                    weight,
+                    cross,
+                    node,
+                    label,
+                    real,
+                    whole,
+                    edges,
+                    aloof,
+                    members,
+                    aim,
+                    one,
+                    gain,
+                    scans,
+                    rng,
+                )
+        trace[step] = value
+        if step >= first and (step - first + 1) % every == 0:
+            samples[(step - first) // every] = label
+
+
+@njit(cache=True, nogil=True)
+def conditional(
+    param: FloatArray,
+    prior: FloatArray,
+    table: FloatArray,
+    start: IntArray,
+    end: IntArray,
+    weight: FloatArray,
+    cross: FloatArray,
+    node: FloatArray,
+    label: IntArray,
+    real: FloatArray,
+    whole: IntArray,
+    edges: FloatArray,
+    aloof: FloatArray,
+    probability: FloatArray,
+) -> None:
+    """Fill in each node's probability of its own block given all others' blocks; elsewhere are its neighbours' blocks."""
+    candidates = np.empty(real.shape[1] + 2, np.int64)
+    gain = np.empty(real.shape[1] + 2)
+    for i in range(len(label)):
+        if node[FIXED, i] > 0:
+            probability[i] = 1.0
+            continue
+        found = _tally(start, end, weight, cross, label, real, whole, i)
+        m = _options(label, whole, i, found, False, candidates)
+        _score(
+            param,
+            prior,
+            table,
+            start,
+            end,
+            weight,
+            cross,
+            node,
+            label,
+            real,
+            whole,
+            edges,
+            aloof,
+            i,
+            found,
+            candidates[:m],
+            gain,
+        )
+        _forget(real, whole, found)
+        top, total = gain[:m].max(), 0.0
+        for j in range(m):
+            total += math.exp(gain[j] - top)
+        probability[i] = math.exp(gain[0] - top) / total

@@ -1,0 +1,404 @@
+"""Refinement: any partitions in, better ones out, with their description length, a posterior and each node's confidence.
+
+`refine` scores partitions of a graph under block models (graphclust.models.sbm_posterior), improves the best of them,
+and, where the graph is small enough, draws from the posterior by Markov chains that start at them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from graphclust.base import Fit
+from graphclust.constraints import added_up, components, edge_counts, respecting, strengths, within_components
+from graphclust.errors import UsageError, unknown
+from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.metrics import rank_labels
+from graphclust.posterior import Posterior
+from graphclust.progress import task
+
+if TYPE_CHECKING:
+    from graphclust.models.sbm_posterior import BlockModel, Chains
+
+__all__ = ["EFFORTS", "MODELS", "Effort", "Refined", "Scored", "check_effort", "check_model", "refine"]
+
+logger = logging.getLogger("graphclust")
+
+MODELS = ("sbm", "dc-sbm", "planted")
+_SAMPLED = 5000  # nodes, up to which chains are run
+_MATRIX = 20_000  # nodes, up to which models with a matrix of blocks are tried
+_MOST_BLOCKS = 512  # of such a model
+_ASSORTATIVE = 0.5  # share of the nodes whose communities have to be denser inside than towards any other
+_THREADS = 2
+_RANDOM_BLOCKS = 12  # of the partition that a chain starts from
+_CONCENTRATION = {"sbm": 0.7, "dc-sbm": 1.0, "planted": 1.0}  # for sbm as in the General SBM of the ACP paper
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work is put into a result.
+
+    Attributes
+    ----------
+    improved : int
+        Starting partitions that are improved, for each model.
+    chains : int
+    sweeps : int
+        Of each chain, while that is cheap; fewer on larger graphs.
+    operations : float
+        About so many elementary steps all chains take, beyond which there are fewer sweeps.
+    """
+
+    improved: int
+    chains: int
+    sweeps: int
+    operations: float
+
+
+EFFORTS = {
+    "low": Effort(1, 2, 60, 1e8),
+    "normal": Effort(3, 4, 200, 1e9),
+    "high": Effort(8, 8, 1000, 2e10),
+}
+
+
+def check_effort(effort: Any) -> None:
+    """Refuse what is none of `EFFORTS`.
+
+    Raises
+    ------
+    UsageError
+    """
+    if effort not in EFFORTS:
+        raise unknown("effort", str(effort), list(EFFORTS))
+
+
+def check_model(model: Any) -> None:
+    """Refuse what is none of `MODELS`, nor "none".
+
+    Raises
+    ------
+    UsageError
+    """
+    if model not in (*MODELS, "none"):
+        raise unknown("model of refine", str(model), [*MODELS, "none"])
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A partition with its score under a model.
+
+    Attributes
+    ----------
+    start : str
+        Where it comes from; "+" behind it says that it was improved, "~" that a chain found it.
+    model : str
+    n_clusters : int
+    description_length : float
+        In nats: minus the log joint of the graph and the partition.
+    assortative : float
+        Share of the nodes in communities that are denser inside than towards any other.
+    """
+
+    start: str
+    model: str
+    n_clusters: int
+    description_length: float
+    assortative: float
+    labels: IntArray = field(repr=False, compare=False)
+
+    def told(self) -> dict[str, Any]:
+        """Return all but the labels."""
+        return {
+            "start": self.start,
+            "model": self.model,
+            "n_clusters": self.n_clusters,
+            "description_length": round(self.description_length, 3),
+            "assortative": round(self.assortative, 4),
+        }
+
+
+@dataclass
+class Refined(Fit):
+    """What `refine` returns.
+
+    Attributes
+    ----------
+    labels, confidence, posterior
+        As of `Fit`, in the order of the graph's nodes.
+    details : dict
+        model, settings, description_length; scores, the best partition of each start and model; and of the chains
+        their number, how many were kept, and the effective number of samples.
+    """
+
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class _Problem:
+    """The part of a graph that block models are asked about: nodes with edges, or all where their number is fixed."""
+
+    def __init__(self, graph: Graph, known: IntArray | None, n_clusters: int | None) -> None:
+        self.graph, self.n_clusters = graph, n_clusters
+        plain = graph.undirected() if graph.directed else graph
+        apart = plain.source != plain.target
+        if plain.is_weighted:
+            apart &= plain.edge_weight > 0
+        inside = edge_counts(plain) > 0
+        if known is not None:
+            inside |= known > 0
+        if n_clusters is not None or not inside.any():
+            inside[:] = True
+        self.places = np.flatnonzero(inside)
+        number = np.full(graph.num_nodes, -1)
+        number[self.places] = np.arange(len(self.places))
+        self.source, self.target = number[plain.source[apart]], number[plain.target[apart]]
+        weight = plain.edge_weight[apart]
+        given = graph.edge_weight  # an edge in both directions is one edge, unless weights tell more
+        self.weighted = bool(len(given)) and bool(given.min() != given.max())
+        self.weight = weight if self.weighted else None
+        self.known = None if known is None else known[self.places]
+        self.n_nodes = len(self.places)
+
+    def model(self, kind: str) -> BlockModel:
+        from graphclust.models.sbm_posterior import BlockModel, crp_prior
+
+        weight = self.weight
+        if weight is not None:
+            weight = strengths(weight) if kind == "sbm" else weight / weight.mean()
+        return BlockModel(
+            self.source,
+            self.target,
+            self.n_nodes,
+            weight=weight,
+            kind=kind,
+            prior=crp_prior(self.n_nodes, _CONCENTRATION[kind]),
+            known=self.known,
+            n_clusters=self.n_clusters,
+        )
+
+    def restricted(self, labels: ArrayLike) -> IntArray:
+        return respecting(np.asarray(labels, dtype=np.int64)[self.places], self.known)
+
+    def whole(self, samples: IntArray, log_prob: FloatArray) -> tuple[IntArray, FloatArray]:
+        """Bring samples to all nodes: those without edges alone, and no community in two components."""
+        n = self.graph.num_nodes
+        table = np.tile(n + np.arange(n), (len(samples), 1))
+        table[:, self.places] = samples
+        if self.n_clusters is not None:
+            return table, log_prob
+        known = None
+        if self.known is not None:
+            known = np.zeros(n, dtype=np.int64)
+            known[self.places] = self.known
+        cut = within_components(table, components(self.graph), known)
+        if cut is table or np.isnan(log_prob).any():
+            return cut, log_prob
+        return cut, added_up(table, cut, log_prob)
+
+
+def _sweeps(problem: _Problem, kind: str, labels: IntArray, effort: Effort) -> int:
+    """Return how many sweeps of all chains stay within the effort."""
+    n, ends = problem.n_nodes, 2 * len(problem.source)
+    number = int(labels.max()) + 1
+    near = min(number, ends / max(n, 1))
+    options = {"sbm": number * (4 * near + 12), "dc-sbm": number * (3 * near + 10), "planted": 12 * number}[kind]
+    cost = (ends + n * (60 + options)) * effort.chains
+    return int(min(effort.sweeps, max(effort.operations / cost, 16)))
+
+
+def _distinct(rows: Sequence[Scored], number: int) -> list[Scored]:
+    """Return the first few rows that are different partitions."""
+    seen: set[bytes] = set()
+    found = []
+    for row in rows:
+        key = rank_labels(row.labels).tobytes()
+        if key not in seen:
+            seen.add(key)
+            found.append(row)
+        if len(found) == number:
+            break
+    return found
+
+
+class _Search:
+    """The best partitions of a graph under one model."""
+
+    def __init__(self, problem: _Problem, kind: str, effort: Effort, seed: int, fixed: bool) -> None:
+        self.problem, self.kind, self.effort, self.seed, self.fixed = problem, kind, effort, seed, fixed
+        self.model = problem.model(kind)
+        self.rows: list[Scored] = []
+        self.chains: Chains | None = None
+
+    def possible(self, labels: IntArray) -> bool:
+        return self.kind == "planted" or int(labels.max()) < _MOST_BLOCKS
+
+    def scored(self, start: str, labels: IntArray) -> Scored:
+        number = int(labels.max()) + 1
+        share = self.model.assortative_share(labels) if number <= _MOST_BLOCKS else 1.0
+        return Scored(start, self.kind, number, -self.model.score(labels), share, labels)
+
+    def rank(self) -> None:
+        self.rows.sort(key=lambda row: row.description_length)
+
+    def refit(self) -> None:
+        """Infer the hyperparameters from the best partition, and score again."""
+        self.rank()
+        if not self.fixed:
+            self.model = self.model.fitted(self.rows[0].labels)
+            self.rows = [self.scored(row.start, row.labels) for row in self.rows]
+            self.rank()
+
+    def run(self, starts: Mapping[str, IntArray]) -> None:
+        self.rows = [self.scored(name, labels) for name, labels in starts.items() if self.possible(labels)]
+        if not self.rows:
+            return
+        self.refit()
+        for row in _distinct(self.rows, self.effort.improved):
+            better = self.model.improve(row.labels, self.seed)
+            self.rows.append(self.scored(f"{row.start}+", better))
+        self.refit()
+
+    def sample(self, n_samples: int) -> None:
+        """Run the chains, and add the best partition that they find."""
+        chains, n = self.effort.chains, self.problem.n_nodes
+        apart = self.kind == "sbm" and self.problem.n_clusters is None
+        starts = [row.labels for row in _distinct(self.rows, chains - chains // 2 if apart else chains)]
+        if apart:  # starts that have nothing to do with each other: what their chains agree on is the posterior
+            rng = np.random.default_rng(self.seed)
+            for turn in range(chains // 2):
+                labels = rng.integers(0, min(n, _RANDOM_BLOCKS), n) if turn % 2 else np.zeros(n, dtype=np.int64)
+                starts.append(respecting(labels, self.problem.known))
+        sweeps = _sweeps(self.problem, self.kind, starts[0], self.effort)
+        each = max(min(n_samples, sweeps // 2), 1)
+        splits = 0.25 if self.problem.n_nodes <= 1000 else 0.0
+        self.chains = self.model.sample(starts, each, sweeps, self.seed, splits=splits, threads=_THREADS)
+        chain, best = np.unravel_index(int(np.argmax(self.chains.log_joint)), self.chains.log_joint.shape)
+        found = self.model.improve(self.chains.samples[chain, best], self.seed)
+        self.rows.append(self.scored("chain~", found))
+        self.rank()
+
+
+def _announce(kind: str) -> None:
+    from graphclust.models import block_moves
+
+    if not block_moves.is_compiled():
+        logger.info("%s: compiling its loops, once: about a minute", kind)
+
+
+def refine(
+    graph: Graph,
+    starts: Mapping[str, ArrayLike],
+    models: Sequence[str] = MODELS,
+    *,
+    known: IntArray | None = None,
+    n_clusters: int | None = None,
+    effort: str = "normal",
+    n_samples: int = 64,
+    seed: int = 0,
+) -> Refined:
+    """Find the partition of the shortest description, starting from given ones, and what the posterior says of it.
+
+    Parameters
+    ----------
+    graph : Graph
+        Directions are dropped; weights count as `BlockModel` says, those of equal weights as none.
+    starts : mapping of str to arrays of int, shape (n_nodes,)
+        Partitions, by where they come from.
+    models : sequence of {"sbm", "dc-sbm", "planted"}
+        The best one is chosen by description length. If there are several, one whose communities are not denser inside
+        than towards each other, for half of the nodes at least, does not count: these are roles, such as hubs and
+        periphery, not communities.
+    known : ndarray of int64, shape (n_nodes,), optional
+        0 where the label is not known.
+    n_clusters : int, optional
+        Keep this number, which all starts have to have.
+    effort : {"low", "normal", "high"}
+    n_samples : int
+        Samples of the posterior.
+    seed : int
+
+    Returns
+    -------
+    Refined
+        Of graphs with more than 5,000 nodes without a posterior; their confidence is conditional on all other nodes.
+
+    Raises
+    ------
+    UsageError
+        No starts; a start with another number of communities than `n_clusters`.
+    """
+    problem = _Problem(graph, known, n_clusters)
+    effort_ = EFFORTS[effort]
+    begin = {name: problem.restricted(labels) for name, labels in starts.items()}
+    if not begin:
+        raise UsageError("refinement starts from partitions: there are none")
+    for name, labels in begin.items():
+        if n_clusters is not None and int(labels.max()) + 1 != n_clusters:
+            raise UsageError(f"{name} has {int(labels.max()) + 1} communities, not {n_clusters}")
+    if problem.n_nodes > _MATRIX and len(models) > 1:
+        models = ["planted"]
+    small = problem.n_nodes <= _SAMPLED
+    _announce("refinement")
+    searches = []
+    with task("refining", total=len(models) + 1) as advance:
+        for kind in models:
+            search = _Search(problem, kind, effort_, seed, fixed=kind == "sbm" and len(models) > 1)
+            search.run(begin)
+            if search.rows:
+                if kind == "sbm" and small and len(models) > 1:  # single moves are a poor search there
+                    search.sample(n_samples)
+                searches.append(search)
+            advance()
+        if not searches:
+            raise UsageError(f"{', '.join(models)}: too many communities for this model, more than {_MOST_BLOCKS}")
+        if len(models) > 1:
+            for search in searches:
+                search.rows.sort(key=lambda row: (row.assortative < _ASSORTATIVE, row.description_length))
+        chosen = min(searches, key=lambda search: search.rows[0].description_length)
+        if small and chosen.chains is None:
+            chosen.sample(n_samples)
+        advance()
+    return _finished(problem, searches, chosen, n_samples)
+
+
+def _finished(problem: _Problem, searches: Sequence[_Search], chosen: _Search, n_samples: int) -> Refined:
+    best = chosen.rows[0]
+    labels = problem.whole(best.labels[None], np.full(1, np.nan))[0][0]
+    rows = sorted((row for search in searches for row in search.rows), key=lambda row: row.description_length)
+    first: dict[tuple[str, str], Scored] = {}
+    for row in rows:
+        first.setdefault((row.start.rstrip("+"), row.model), row)
+    settings = chosen.model.settings
+    inferred: dict[str, Any] = (
+        {"within": list(settings.within), "between": list(settings.between)}
+        if chosen.kind == "sbm"
+        else {"alpha": settings.alpha}
+    )
+    details: dict[str, Any] = {
+        "model": chosen.kind,
+        "settings": inferred,
+        "start": best.start,
+        "description_length": round(best.description_length, 3),
+        "scores": [row.told() for row in first.values()],
+    }
+    chains = chosen.chains
+    if chains is None:
+        confidence = np.ones(problem.graph.num_nodes)
+        confidence[problem.places] = chosen.model.conditional(best.labels)
+        return Refined(labels, confidence, None, details)
+    samples = chains.samples[chains.kept].reshape(-1, problem.n_nodes)
+    log_joint = chains.log_joint[chains.kept].ravel()
+    taken = np.unique(np.linspace(0, len(samples) - 1, n_samples).round().astype(np.int64))
+    table, log_prob = problem.whole(samples[taken], log_joint[taken])
+    posterior = Posterior(table, log_prob)
+    details["chains"] = {
+        "n_chains": len(chains.kept),
+        "n_kept": int(chains.kept.sum()),
+        "effective_samples": round(chains.effective, 1),
+    }
+    return Refined(labels, posterior.confidence(labels), posterior, details)
