@@ -41,9 +41,9 @@ SBM, DC_SBM, PLANTED = 0, 1, 2
 
 
 DEGREE, OWN, COUNT, FIXED, OWN_CROSS = 0, 1, 2, 3, 4
-KIND, KEEP, TOTAL, ALPHA, SIMPLE, BETA = 0, 1, 2, 3, 4, 5
-SIZE, VOLUME, LOAD, APART, TOUCH, SUMS, CROSS, REACH = 0, 1, 2, 3, 4, 5, 6, 7
-INSIDE, THICK = 0, 1  # places in the row SUMS
+KIND, KEEP, TOTAL, ALPHA, ALL_CROSS, BETA = 0, 1, 2, 3, 4, 5
+SIZE, VOLUME, LOAD, APART, TOUCH, SUMS, WITHIN, CROSS, REACH = 0, 1, 2, 3, 4, 5, 6, 7, 8
+INSIDE, SQUARES, THICK, CROSSED = 0, 1, 2, 3  # places in the row SUMS
 ACTIVE, PLACE, SEEN, KNOWN, NUMBER = 0, 1, 2, 3, 4
 
 
@@ -76,7 +76,7 @@ class Law(NamedTuple):
     ----------
     param : ndarray of float64, shape (11,)
         KIND: SBM, DC_SBM or PLANTED. KEEP: whether the number of blocks stays what it is. TOTAL: edges, E. ALPHA: see `Settings`.
-        SIMPLE: whether parallel edges are hidden. From BETA on, for SBM: the parameters a, b of the Beta prior between blocks and log B(a, b), then those within blocks.
+        ALL_CROSS: sum of `cross` over all edges. From BETA on, for SBM: the parameters a, b of the Beta prior between blocks and log B(a, b), then those within blocks.
     prior : ndarray of float64, shape (2, at least n + 2)
         What the number of blocks adds to the log joint, by that number, and what a block adds, by its size.
     table : ndarray of float64, shape (2, 3, length)
@@ -95,10 +95,11 @@ class Blocks(NamedTuple):
     ----------
     label : ndarray of int64, shape (n,)
         Block of each node: any of `capacity` numbers.
-    real : ndarray of float64, shape (8, capacity)
+    real : ndarray of float64, shape (9, capacity)
         SIZE: n_r. VOLUME: d_r. LOAD: the terms of the log joint that depend on block r alone (DC_SBM, PLANTED). APART:
         sums of `aloof` over s. TOUCH, REACH: scratch, k_s and the `cross` of these edges where node i is tallied, else
-        zero. CROSS: sum of `cross` over the edges in r. SUMS: edges within blocks, and the sum of CROSS / VOLUME^2.
+        zero. WITHIN, CROSS: sums of weight and `cross` over the edges in r. SUMS: over all blocks of WITHIN,
+        VOLUME^2, CROSS / VOLUME and CROSS.
     whole : ndarray of int64, shape (5, capacity)
         ACTIVE: the numbers in use come first. PLACE: its inverse. SEEN: scratch, the s with k_s > 0. KNOWN: nodes of
         known label in each block. NUMBER: first, B.
@@ -190,10 +191,12 @@ def _refresh(
 
 
 @njit(cache=True, inline="always")
-def _load(param: FloatArray, prior: FloatArray, size: float, volume: float) -> float:
-    """Terms of the degree-corrected models that depend on one block: its size, and its degrees given their sum."""
+def _load(param: FloatArray, prior: FloatArray, size: float, volume: float, within: float) -> float:
+    """Return the terms of the degree-corrected models that depend on one block."""
     if size == 0:
         return 0.0
+    if param[KIND] == PLANTED:
+        return prior[1, int(size)] - (within * math.log(volume) if within > 0 else 0.0)
     a = param[ALPHA] * size
     return _log_gamma(a) - _log_gamma(a + volume) + prior[1, int(size)]
 
@@ -201,19 +204,24 @@ def _load(param: FloatArray, prior: FloatArray, size: float, volume: float) -> f
 @njit(cache=True, inline="always")
 def _thickness(volume: float, cross: float) -> float:
     """Return what a block adds to the sum THICK."""
-    return cross / (volume * volume) if volume > 0 else 0.0
+    return cross / volume if cross > 0 else 0.0
 
 
 @njit(cache=True, inline="always")
-def _spread(param: FloatArray, prior: FloatArray, number: int, inside: float, thick: float) -> float:
-    """Return the terms that depend on the number of blocks and, for PLANTED, on the edges within blocks."""
+def _spread(
+    param: FloatArray, prior: FloatArray, number: int, inside: float, squares: float, thick: float, crossed: float
+) -> float:
+    """Return the terms that depend on the number of blocks and, for PLANTED, on sums over the blocks."""
     value = prior[0, number]
-    if param[KIND] == PLANTED and number > 0:
-        value += _log_gamma(inside + 1) - inside * math.log(number / 2)
-        if number > 1:
-            outside = max(param[TOTAL] - inside, 0.0)
-            value += _log_gamma(outside + 1) - outside * math.log(number * (number - 1) / 2)
-        value += param[SIMPLE] * inside / number * thick
+    total = param[TOTAL]
+    if param[KIND] == PLANTED and total > 0:
+        outside = total - inside
+        value += _log_gamma(inside + 1) - inside * math.log(total) + inside / total * thick / 2
+        if outside > 1e-9:
+            pairs = 2 * total * total - squares / 2
+            value += _log_gamma(outside + 1) - outside * math.log(pairs)
+            if param[ALL_CROSS] > 0:
+                value += outside / pairs * (param[ALL_CROSS] - crossed) / 2
     return value
 
 
@@ -333,16 +341,24 @@ def _score_corrected(
 ) -> None:
     c = label[i]
     q, d, own, own_cross = node[COUNT, i], node[DEGREE, i], node[OWN, i], node[OWN_CROSS, i]
-    number, inside = whole[NUMBER, 0], real[SUMS, INSIDE]
+    number = whole[NUMBER, 0]
     alone = real[SIZE, c] <= q
-    leave = (0.0 if alone else _load(param, prior, real[SIZE, c] - q, real[VOLUME, c] - d)) - real[LOAD, c]
-    thick = real[SUMS, THICK]
-    here = _spread(param, prior, number, inside, thick)
-    hides = param[SIMPLE] > 0
-    if hides:
-        thick -= _thickness(real[VOLUME, c], real[CROSS, c])
-        if not alone:
-            thick += _thickness(real[VOLUME, c] - d, real[CROSS, c] - real[REACH, c] - own_cross)
+    leave = -real[LOAD, c]
+    inside, squares, thick, crossed = (
+        real[SUMS, INSIDE],
+        real[SUMS, SQUARES],
+        real[SUMS, THICK],
+        real[SUMS, CROSSED],
+    )
+    here = _spread(param, prior, number, inside, squares, thick, crossed)
+    squares -= real[VOLUME, c] * real[VOLUME, c]
+    thick -= _thickness(real[VOLUME, c], real[CROSS, c])
+    crossed -= real[REACH, c]
+    if not alone:
+        volume = real[VOLUME, c] - d
+        leave += _load(param, prior, real[SIZE, c] - q, volume, real[WITHIN, c] - real[TOUCH, c] - own)
+        squares += volume * volume
+        thick += _thickness(volume, real[CROSS, c] - real[REACH, c] - own_cross)
     full = param[KIND] == DC_SBM
     if full:
         for at in range(found):
@@ -358,17 +374,20 @@ def _score_corrected(
             continue
         k_r = 0.0 if r < 0 else real[TOUCH, r]
         after = number - (1 if alone else 0) + (1 if r < 0 else 0)
-        thick_r = thick
-        if hides and r < 0:
-            thick_r += _thickness(d, own_cross)
-        elif hides:
-            thick_r += _thickness(d + real[VOLUME, r], own_cross + real[CROSS, r] + real[REACH, r])
-            thick_r -= _thickness(real[VOLUME, r], real[CROSS, r])
-        value = leave - here + _spread(param, prior, after, inside + k_r - real[TOUCH, c], thick_r)
         if r < 0:
-            value += _load(param, prior, q, d)
+            value = leave + _load(param, prior, q, d, own)
+            volume, old, more, crosses = d, 0.0, _thickness(d, own_cross), 0.0
         else:
-            value += _load(param, prior, real[SIZE, r] + q, real[VOLUME, r] + d) - real[LOAD, r]
+            old, crosses = real[VOLUME, r], real[REACH, r]
+            volume = old + d
+            value = leave - real[LOAD, r]
+            value += _load(param, prior, real[SIZE, r] + q, volume, real[WITHIN, r] + k_r + own)
+            more = _thickness(volume, real[CROSS, r] + crosses + own_cross) - _thickness(old, real[CROSS, r])
+        now = inside + k_r - real[TOUCH, c]
+        value += _spread(
+            param, prior, after, now, squares + volume * volume - old * old, thick + more, crossed + crosses
+        )
+        value -= here
         if full:
             value += (k_r - real[TOUCH, c]) * 0.6931471805599453
             for at in range(found):
@@ -415,7 +434,23 @@ def _score(
         _score_sbm(param, prior, table, label, real, whole, edges, aloof, i, found, candidates, gain)
     else:
         _score_corrected(
-            param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, found, candidates, gain
+            param,
+            prior,
+            table,
+            start,
+            end,
+            weight,
+            cross,
+            node,
+            label,
+            real,
+            whole,
+            edges,
+            aloof,
+            i,
+            found,
+            candidates,
+            gain,
         )
     c = label[i]
     last = real[SIZE, c] <= node[COUNT, i]
@@ -490,9 +525,12 @@ def _move(
                 edges[s, r] += k
         edges[c, c] -= own
         edges[r, r] += own
-    if param[SIMPLE] > 0:
-        for s in (c, r):
-            real[SUMS, THICK] -= _thickness(real[VOLUME, s], real[CROSS, s])
+    for s in (c, r):
+        real[SUMS, SQUARES] -= real[VOLUME, s] * real[VOLUME, s]
+        real[SUMS, THICK] -= _thickness(real[VOLUME, s], real[CROSS, s])
+    real[SUMS, CROSSED] += real[REACH, r] - real[REACH, c]
+    real[WITHIN, c] -= real[TOUCH, c] + own
+    real[WITHIN, r] += real[TOUCH, r] + own
     real[CROSS, c] -= real[REACH, c] + node[OWN_CROSS, i]
     real[CROSS, r] += real[REACH, r] + node[OWN_CROSS, i]
     real[SUMS, INSIDE] += real[TOUCH, r] - real[TOUCH, c]
@@ -506,10 +544,10 @@ def _move(
         whole[KNOWN, r] += 1
     gone = real[SIZE, c] == 0
     if gone:
-        real[VOLUME, c] = real[CROSS, c] = 0.0
-    if param[SIMPLE] > 0:
-        for s in (c, r):
-            real[SUMS, THICK] += _thickness(real[VOLUME, s], real[CROSS, s])
+        real[VOLUME, c] = real[CROSS, c] = real[WITHIN, c] = 0.0
+    for s in (c, r):
+        real[SUMS, SQUARES] += real[VOLUME, s] * real[VOLUME, s]
+        real[SUMS, THICK] += _thickness(real[VOLUME, s], real[CROSS, s])
     if gone:
         if param[KIND] == SBM:
             for s in whole[ACTIVE, : whole[NUMBER, 0]]:
@@ -521,8 +559,8 @@ def _move(
         _refresh(param, table, real, whole, edges, aloof, r)
     else:
         if not gone:
-            real[LOAD, c] = _load(param, prior, real[SIZE, c], real[VOLUME, c])
-        real[LOAD, r] = _load(param, prior, real[SIZE, r], real[VOLUME, r])
+            real[LOAD, c] = _load(param, prior, real[SIZE, c], real[VOLUME, c], real[WITHIN, c])
+        real[LOAD, r] = _load(param, prior, real[SIZE, r], real[VOLUME, r], real[WITHIN, r])
     return r
 
 
@@ -553,7 +591,9 @@ def fill(
         real[VOLUME, c] += node[DEGREE, i]
         whole[KNOWN, c] += node[FIXED, i] > 0
         real[SUMS, INSIDE] += node[OWN, i]
+        real[WITHIN, c] += node[OWN, i]
         real[CROSS, c] += node[OWN_CROSS, i]
+        real[SUMS, CROSSED] += node[OWN_CROSS, i]
         if param[KIND] != PLANTED:
             edges[c, c] += node[OWN, i]
         for h in range(start[i], start[i + 1]):
@@ -562,7 +602,10 @@ def fill(
                 s = label[j]
                 if c == s:
                     real[SUMS, INSIDE] += weight[h]
-                    real[CROSS, c] += cross[h] if len(cross) > 0 else 0.0
+                    real[WITHIN, c] += weight[h]
+                    if len(cross) > 0:
+                        real[CROSS, c] += cross[h]
+                        real[SUMS, CROSSED] += cross[h]
                 if param[KIND] != PLANTED:
                     edges[c, s] += weight[h]
                     if c != s:
@@ -574,7 +617,8 @@ def fill(
         if param[KIND] == SBM:
             _refresh(param, table, real, whole, edges, aloof, c)
         else:
-            real[LOAD, c] = _load(param, prior, real[SIZE, c], real[VOLUME, c])
+            real[LOAD, c] = _load(param, prior, real[SIZE, c], real[VOLUME, c], real[WITHIN, c])
+            real[SUMS, SQUARES] += real[VOLUME, c] * real[VOLUME, c]
             real[SUMS, THICK] += _thickness(real[VOLUME, c], real[CROSS, c])
 
 
@@ -593,7 +637,15 @@ def log_joint(
     active = whole[ACTIVE, : whole[NUMBER, 0]]
     value = 0.0
     if param[KIND] != SBM:
-        value += _spread(param, prior, whole[NUMBER, 0], real[SUMS, INSIDE], real[SUMS, THICK])
+        value += _spread(
+            param,
+            prior,
+            whole[NUMBER, 0],
+            real[SUMS, INSIDE],
+            real[SUMS, SQUARES],
+            real[SUMS, THICK],
+            real[SUMS, CROSSED],
+        )
         for r in active:
             value += real[LOAD, r]
     else:
@@ -717,7 +769,22 @@ def _sweep(
         j = _draw(gain, m, heat, rng)
         if j > 0 and (heat > 0 or gain[j] > 1e-9):
             _move(
-                param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, candidates[j], found
+                param,
+                prior,
+                table,
+                start,
+                end,
+                weight,
+                cross,
+                node,
+                label,
+                real,
+                whole,
+                edges,
+                aloof,
+                i,
+                candidates[j],
+                found,
             )
             gained += gain[j]
         _forget(real, whole, found)
@@ -774,7 +841,22 @@ def settle(
         j = _best(gain, m)
         if j > 0 and gain[j] > 1e-9:
             r = _move(
-                param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, candidates[j], found
+                param,
+                prior,
+                table,
+                start,
+                end,
+                weight,
+                cross,
+                node,
+                label,
+                real,
+                whole,
+                edges,
+                aloof,
+                i,
+                candidates[j],
+                found,
             )
             gained += gain[j]
             for h in range(start[i], start[i + 1]):
@@ -847,13 +929,17 @@ def _restricted(
         other = r if here == c else c
         found = _tally(start, end, weight, cross, label, real, whole, i)
         one[0] = other
-        _score(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, found, one, gain)
+        _score(
+            param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, found, one, gain
+        )
         g = gain[0]
         leave = 1.0 / (1.0 + math.exp(-g)) if g > -700 else 0.0
         go = aim[at] != here if len(aim) > 0 else rng.random() < leave
         log_q += (-math.log1p(math.exp(-g)) if g > -30 else g) if go else (-math.log1p(math.exp(g)) if g < 30 else -g)
         if go:
-            _move(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, other, found)
+            _move(
+                param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, other, found
+            )
             gained += g
         _forget(real, whole, found)
     return gained, log_q
@@ -1053,7 +1139,9 @@ def _merge_split(
                 one,
                 gain,
             )
-    gained += _hop(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, j, c, one, gain)
+    gained += _hop(
+        param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, j, c, one, gain
+    )
     if math.log(rng.random()) < gained + log_q:
         return gained
     _hop(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, j, -1, one, gain)

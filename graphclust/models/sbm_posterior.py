@@ -9,8 +9,13 @@ blocks, N_rs pairs of nodes, d_r the sum of the degrees k_i over block r, E edge
              (Nowicki & Snijders 2001; the ACP paper's General SBM is Beta(6, 3) within and Beta(1, 5) between).
 ``dc-sbm``   Microcanonical degree-corrected model (Peixoto 2017): all multigraphs with these e_rs and k_i are as
              likely, e_rs are uniform given E: :math:`\prod_{r<s} e_{rs}! \prod_r e_{rr}! 2^{e_{rr}} / (\prod_r d_r! \dots)`.
-``planted``  The same with two rates only, one within and one between blocks: the Bayesian planted partition (Zhang &
-             Peixoto 2020). It has no resolution limit, looks for assortative blocks only, and a move costs O(degree).
+``planted``  A degree-corrected planted partition (cf. Zhang & Peixoto 2020) with one mixing parameter: of E edges some
+             number e, uniform on 0, ..., E, lies within blocks. Such an edge is in block r with probability d_r / 2E
+             and there between i and j with 2 k_i k_j / d_r^2; others are between i and j of different blocks with
+             probability k_i k_j / Z, :math:`Z = \sum_{r<s} d_r d_s`:
+             :math:`e! (E - e)! \, E^{-e} Z^{-(E - e)} \prod_r d_r^{-e_{rr}}`. Degrees are drawn first, over all nodes
+             alike. Every community keeps the same share of its edges, as in LFR graphs; no resolution limit; a move
+             costs O(degree). (With the rates of Zhang & Peixoto, blocks all expect as many edges, and small ones merge.)
 ===========  =========================================================================================================
 
 Degrees of a block, given their sum, are Dirichlet-multinomial with parameter alpha: 1 is the uniform law of Peixoto
@@ -20,8 +25,7 @@ The degree-corrected models are of multigraphs. If the graph is simple, whoever 
 its probability is the sum over the multiplicities: with rates lambda it is larger by
 :math:`\prod (e^{\lambda} - 1) / \lambda \approx \exp \sum \lambda / 2` over the edges. Without this factor dense graphs
 could not be compared between the models, and a few hubs hide the communities of a small graph. lambda is taken from
-e_rs and the mean degrees at the ends of a block's edges; in `planted` from its rate within blocks, and edges between
-blocks are left alone. In `dc-sbm` it counts in scores, not in moves.
+e_rs and k_i (`planted`: from its rates, to first order). In `dc-sbm` it counts in scores, not in moves.
 
 The partition's prior is a Chinese Restaurant Process (Pitman-Yor for a discount above 0), or any prior of the form
 V(B) prod_r w(n_r), given as a table. Labels of some nodes may be known, and the number of blocks be given.
@@ -232,16 +236,18 @@ class BlockModel:
             else:
                 prior[0, 2:] -= math.log(self._total + 1)
         keep = self.n_clusters is not None
-        simple = code == PLANTED and self.simple
-        head = [code, keep, self._total, settings.alpha, simple]
+        head = [code, keep, self._total, settings.alpha, self._net.cross.sum() / 2]
         return Law(np.array([*head, *np.column_stack((beta, log_beta)).ravel()], dtype=np.float64), prior, table)
 
     def _constant(self, weight: FloatArray) -> float:
         """Return what the log joint has beyond what depends on the partition."""
         if self.kind == "sbm":
             return 0.0
-        alpha, degree = self.settings.alpha, self._net.node[block_moves.DEGREE]
+        alpha, degree, total = self.settings.alpha, self._net.node[block_moves.DEGREE], self._total
         value = float((gammaln(degree + alpha) - gammaln(alpha)).sum() - gammaln(weight + 1).sum())
+        if self.kind == "planted" and total > 0:  # as the configuration model if there is one block
+            value += gammaln(alpha * self.n_nodes) - gammaln(alpha * self.n_nodes + 2 * total)
+            value += total * (math.log(2) + math.log(total) + math.log(2 * total))
         return value - math.log(self.n_nodes * (self.n_nodes - 1) / 2 + 1)  # the number of edges is uniform, too
 
     def _with(self, settings: Settings, choices: int) -> BlockModel:
@@ -327,6 +333,8 @@ class BlockModel:
         """
         if self.kind != "sbm":
             nodes = np.unique(np.asarray(labels), return_inverse=True)[1]
+            if self.kind == "planted":
+                nodes = np.zeros_like(nodes)
             size = np.bincount(nodes)[:, None] * _ALPHAS
             volume = np.bincount(nodes, self._net.node[block_moves.DEGREE])[:, None]
             degrees, count = np.unique(self._net.node[block_moves.DEGREE], return_counts=True)
@@ -354,7 +362,7 @@ class BlockModel:
         square, aloof = (1 if code == PLANTED else capacity), (capacity if code == SBM else 1)
         blocks = Blocks(
             label,
-            np.zeros((8, capacity)),
+            np.zeros((9, capacity)),
             np.zeros((5, capacity), dtype=np.int64),
             np.zeros((square, square)),
             np.zeros((aloof, aloof)),
