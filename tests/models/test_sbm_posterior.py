@@ -1,0 +1,317 @@
+"""Block models against their definitions, and chains against posteriors counted out on graphs of six nodes."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from graphclust.generators.crp import log_probability
+from graphclust.models.sbm_posterior import (
+    BlockModel,
+    Settings,
+    crp_prior,
+    effective_sample_size,
+    sized_prior,
+)
+from tests import oracles
+
+N = 6
+KINDS = ("sbm", "dc-sbm", "planted")
+SETTINGS = Settings(within=(2.0, 1.5), between=(1.0, 2.0), alpha=1.7)
+EDGES = [(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (3, 5)]
+
+
+def lgamma(x):
+    return math.lgamma(x)
+
+
+def log_prior(labels, concentration=1.0):
+    return log_probability(labels, concentration)
+
+
+def counts(edges, weights, labels, n):
+    """e_rs, summed degrees and degrees, by loops."""
+    e, d, k = Counter(), Counter(), [0.0] * n
+    for (i, j), w in zip(edges, weights, strict=True):
+        e[tuple(sorted((labels[i], labels[j])))] += w
+        for end in (i, j):
+            d[labels[end]] += w
+            k[end] += w
+    return e, d, k
+
+
+def log_joint(kind, edges, weights, labels, n, s=SETTINGS, simple=True):
+    """The log joint by its definition."""
+    e, d, k = counts(edges, weights, labels, n)
+    blocks = sorted(set(labels))
+    size = Counter(labels)
+    value = log_prior(labels)
+    if kind == "sbm":
+        for r, t in [*combinations(blocks, 2), *((r, r) for r in blocks)]:
+            pairs = size[r] * (size[r] - 1) / 2 if r == t else size[r] * size[t]
+            a, b = s.within if r == t else s.between
+            x = e[tuple(sorted((r, t)))]
+            value += lgamma(a + x) + lgamma(b + pairs - x) - lgamma(a + b + pairs)
+            value -= lgamma(a) + lgamma(b) - lgamma(a + b)
+        return value
+    total = sum(weights)
+    value += sum(lgamma(x + 1) for x in k) - sum(lgamma(w + 1) for w in weights) - math.log(n * (n - 1) / 2 + 1)
+
+    def degrees(nodes, volume):  # Dirichlet-multinomial, given the sum
+        a = s.alpha
+        found = lgamma(a * len(nodes)) - lgamma(a * len(nodes) + volume) + lgamma(volume + 1)
+        return found + sum(lgamma(k[i] + a) - lgamma(a) - lgamma(k[i] + 1) for i in nodes)
+
+    B = len(blocks)
+    inside = sum(e[r, r] for r in blocks)
+    if kind == "dc-sbm":
+        for r in blocks:
+            value += degrees([i for i in range(n) if labels[i] == r], d[r]) - lgamma(d[r] + 1)
+            value += lgamma(e[r, r] + 1) + e[r, r] * math.log(2)
+        value += sum(lgamma(e[pair] + 1) for pair in combinations(blocks, 2))
+        pairs = B * (B + 1) / 2
+        return value - (lgamma(pairs + total) - lgamma(total + 1) - lgamma(pairs))
+    # planted: given the degrees, P(edges) / P(degrees), the latter as in the configuration model
+    value += degrees(range(n), 2 * total) - lgamma(2 * total + 1) + total * math.log(2) + total * math.log(total)
+    value += total * math.log(2 * total)
+    value += lgamma(inside + 1) - inside * math.log(total) - sum(e[r, r] * math.log(d[r]) for r in blocks if e[r, r])
+    rates = {r: inside / total / d[r] if d[r] else 0.0 for r in blocks}
+    if B > 1:
+        z = sum(d[r] * d[t] for r, t in combinations(blocks, 2))
+        value += lgamma(total - inside + 1) - (total - inside) * math.log(z) - math.log(total + 1)
+        rates[None] = (total - inside) / z
+    if simple:
+        for i, j in edges:
+            value += k[i] * k[j] * rates[labels[i] if labels[i] == labels[j] else None] / 2
+    return value
+
+
+def model(kind, edges=EDGES, weights=None, n=N, **kwargs):
+    source, target = zip(*edges, strict=True)
+    return BlockModel(source, target, n, weight=weights, kind=kind, settings=SETTINGS, **kwargs)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_log_joint_is_its_definition(kind, weighted):
+    rng = np.random.default_rng(1)
+    weights = rng.uniform(0.1, 1.0, len(EDGES)) if weighted else None
+    built = model(kind, weights=weights)
+    for labels in oracles.set_partitions(N):
+        expected = log_joint(
+            kind, EDGES, [1.0] * len(EDGES) if weights is None else weights, labels, N, simple=not weighted
+        )
+        assert built.log_joint(labels) == pytest.approx(expected, abs=1e-8)
+
+
+def test_large_counts_beyond_the_table():
+    rng = np.random.default_rng(0)
+    n = 700
+    edges = [(i, j) for i, j in combinations(range(n), 2) if rng.random() < 0.01]
+    labels = rng.integers(0, 3, n).tolist()
+    expected = log_joint("sbm", edges, [1.0] * len(edges), labels, n)
+    assert model("sbm", edges, n=n).log_joint(labels) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["dc-sbm", "planted"])
+def test_one_block_is_the_configuration_model(kind):
+    """All pairings of the ends of edges are as likely; degrees are Dirichlet-multinomial, the number of edges uniform."""
+    built = model(kind, weights=np.ones(len(EDGES)))  # with weights, parallel edges are not hidden
+    degree = np.bincount(np.ravel(EDGES), minlength=N)
+    E, a = len(EDGES), SETTINGS.alpha
+    pairings = E * math.log(2) + lgamma(E + 1) + sum(lgamma(k + 1) for k in degree) - lgamma(2 * E + 1)
+    degrees = lgamma(a * N) + lgamma(2 * E + 1) - lgamma(a * N + 2 * E)
+    degrees += sum(lgamma(k + a) - lgamma(a) - lgamma(k + 1) for k in degree)
+    expected = pairings + degrees - math.log(N * (N - 1) / 2 + 1) + log_prior([0] * N)
+    assert built.log_joint([0] * N) == pytest.approx(expected, abs=1e-9)
+
+
+def test_hidden_parallel_edges_are_summed_over():
+    labels = [0, 0, 0, 1, 1, 1]
+    e, d, k = counts(EDGES, [1] * len(EDGES), labels, N)
+    expected = 0.0
+    for i, j in EDGES:
+        r, t = sorted((labels[i], labels[j]))
+        rate = k[i] * k[j] * e[r, t] * (2 if r == t else 1) / (d[r] * d[t])
+        expected += math.log(sum(rate**m / math.factorial(m) for m in range(1, 40)) / rate)
+    built = model("dc-sbm")
+    assert built.score(labels) - built.log_joint(labels) == pytest.approx(expected, abs=1e-9)
+
+
+def posterior(score, allowed=lambda labels: True):
+    table = {tuple(labels): score(labels) for labels in oracles.set_partitions(N) if allowed(labels)}
+    total = np.logaddexp.reduce(list(table.values()))
+    return {labels: math.exp(value - total) for labels, value in table.items()}
+
+
+def frequencies(chains):
+    seen = Counter()
+    for row in chains.samples.reshape(-1, chains.samples.shape[-1]).tolist():
+        names: dict[int, int] = {}
+        seen[tuple(names.setdefault(label, len(names)) for label in row)] += 1
+    return {key: count / seen.total() for key, count in seen.items()}
+
+
+def distance(one, other):
+    return 0.5 * sum(abs(one.get(key, 0.0) - other.get(key, 0.0)) for key in one | other)
+
+
+@pytest.mark.parametrize("splits", [0.0, 3.0])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_chains_follow_the_enumerated_posterior(kind, weighted, splits):
+    weights = np.array([0.9, 0.4, 0.7, 0.2, 1.0, 0.5]) if weighted else None
+    built = model(kind, weights=weights)
+    exact = posterior(built.log_joint)
+    chains = built.sample([[0] * N, list(range(N))], 30_000, 31_000, splits=splits, burn_in=0.03)
+    assert distance(exact, frequencies(chains)) < 0.03
+    assert chains.kept.all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_known_labels_are_respected(kind):
+    known = [1, 0, 0, 0, 1, 2]
+    built = model(kind, known=known)
+    exact = posterior(built.log_joint, lambda labels: labels[0] == labels[4] != labels[5])
+    start = [0, 0, 0, 0, 0, 1]
+    chains = built.sample([start], 40_000, 41_000, splits=3.0, burn_in=0.02)
+    assert distance(exact, frequencies(chains)) < 0.03
+    found = built.improve(start)
+    assert found[0] == found[4] != found[5]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_number_of_blocks_is_kept(kind):
+    built = model(kind, n_clusters=2)
+    exact = posterior(built.log_joint, lambda labels: max(labels) == 1)
+    chains = built.sample([[0, 0, 0, 1, 1, 1]], 40_000, 41_000, burn_in=0.02)
+    assert distance(exact, frequencies(chains)) < 0.03
+    assert built.improve([0, 1, 0, 1, 0, 1]).max() == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_conditional_is_what_moving_one_node_would_change(kind):
+    built = model(kind)
+    labels = [0, 0, 0, 1, 1, 2]
+    probability = built.conditional(labels)
+    for i in range(N):
+        near = {labels[j] for edge in EDGES if i in edge for j in edge if j != i} | {labels[i]}
+        options = {r: [*labels[:i], r, *labels[i + 1 :]] for r in near}
+        if labels.count(labels[i]) > 1:
+            options[9] = [*labels[:i], 9, *labels[i + 1 :]]
+        rank = {r: [sorted(set(option)).index(x) for x in option] for r, option in options.items()}
+        scores = {r: built.log_joint(option) for r, option in rank.items()}
+        assert probability[i] == pytest.approx(math.exp(scores[labels[i]] - np.logaddexp.reduce(list(scores.values()))))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_improvement_does_not_lower_the_log_joint(kind):
+    rng = np.random.default_rng(0)
+    n = 60
+    truth = np.arange(n) % 3
+    edges = [(i, j) for i, j in combinations(range(n), 2) if rng.random() < (0.5 if truth[i] == truth[j] else 0.05)]
+    built = model(kind, edges, n=n)
+    for start in (np.zeros(n, dtype=int), np.arange(n), rng.integers(0, 5, n), truth):
+        assert built.log_joint(built.improve(start)) >= built.log_joint(start) - 1e-6
+    assert len(set(zip(built.improve(truth).tolist(), truth.tolist(), strict=True))) == 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_come_with_their_log_joint_and_do_not_depend_on_threads(kind):
+    built = model(kind)
+    starts = [[0] * N, [0, 0, 0, 1, 1, 1]]
+    one, two = (built.sample(starts, 20, 50, seed=3, splits=1.0, threads=threads) for threads in (1, 2))
+    assert np.array_equal(one.samples, two.samples)
+    for sample, value in zip(one.samples[0], one.log_joint[0], strict=True):
+        assert built.log_joint(sample) == pytest.approx(value, abs=1e-8)
+
+
+def test_chains_that_got_stuck_are_left_out():
+    """Two cliques: a chain that starts with all in one block and may not split stays far below the other."""
+    edges = [*combinations(range(8), 2), *combinations(range(8, 16), 2)]
+    built = model("sbm", edges, n=16, n_clusters=2)
+    chains = built.sample([[0] * 8 + [1] * 8, [0] * 8 + [1] * 8], 20, 40)
+    assert chains.kept.all()
+    far = built.sample([[0] * 8 + [1] * 8, [0] * 15 + [1]], 1, 1, burn_in=0.0, kept_within=1.0)
+    assert far.kept[0]
+
+
+def test_hyperparameters_are_inferred_from_a_partition():
+    rng = np.random.default_rng(0)
+    n = 400
+    truth = np.arange(n) % 4
+    p = np.where(truth[:, None] == truth, 0.3, 0.02)
+    edges = np.argwhere(np.triu(rng.random((n, n)) < p, 1))
+    found = BlockModel(*edges.T, n, kind="sbm").fitted(truth).settings
+    within, between = found.within, found.between
+    assert within[0] / sum(within) == pytest.approx(0.3, abs=0.08)
+    assert between[0] / sum(between) == pytest.approx(0.02, abs=0.03)
+    alike = BlockModel(*edges.T, n, kind="dc-sbm").fitted(truth).settings.alpha
+    assert alike > 50
+    theta = rng.pareto(1.5, n) + 0.2
+    p = np.minimum(np.outer(theta, theta) * np.where(truth[:, None] == truth, 0.1, 0.005), 1)
+    edges = np.argwhere(np.triu(rng.random((n, n)) < p, 1))
+    assert BlockModel(*edges.T, n, kind="dc-sbm").fitted(truth).settings.alpha < 5
+
+
+def test_fitting_costs_its_choices_and_gains_more():
+    rng = np.random.default_rng(0)
+    edges = np.argwhere(np.triu(rng.random((100, 100)) < 0.02, 1))
+    plain = BlockModel(*edges.T, 100, kind="sbm")
+    fitted = plain.fitted(np.zeros(100, dtype=int))
+    labels = np.zeros(100, dtype=int)
+    assert plain.log_joint(labels) < fitted.score(labels) < fitted.log_joint(labels)
+
+
+def test_shares_of_communities():
+    star = model("sbm", [(0, i) for i in range(1, 6)])
+    assert star.assortative_share([0, 1, 1, 1, 1, 1]) == pytest.approx(1 / 6)  # the hub alone is one
+    assert star.assortative_share([0] * 6) == 1.0
+    cliques = model("dc-sbm", [*combinations(range(3), 2), *combinations(range(3, 6), 2), (0, 3)])
+    assert cliques.assortative_share([0, 0, 0, 1, 1, 1]) == 1.0
+
+
+@pytest.mark.parametrize(("concentration", "discount"), [(1.0, 0.0), (0.7, 0.4)])
+def test_crp_table(concentration, discount):
+    log_v, log_w = crp_prior(N, concentration, discount)
+    for labels in oracles.set_partitions(N):
+        value = log_v[max(labels) + 1] + sum(log_w[size] for size in Counter(labels).values())
+        assert value == pytest.approx(log_probability(labels, concentration, discount=discount))
+
+
+def test_sized_prior_prefers_sizes_in_the_range():
+    log_v, log_w = sized_prior(N, 2, 2, 4)
+    assert np.isfinite(log_v).tolist() == [True, False, True, False, False, False, False, False]
+    three, five = (log_w[a] + log_w[N - a] - lgamma(a + 1) - lgamma(N - a + 1) for a in (3, 5))
+    assert three == pytest.approx(0)
+    assert five == pytest.approx(-60)
+
+
+def test_effective_sample_size_of_an_autoregression():
+    rng = np.random.default_rng(0)
+    rho, length = 0.8, 4000
+    x = np.zeros((4, length))
+    noise = rng.standard_normal((4, length))
+    for t in range(1, length):
+        x[:, t] = rho * x[:, t - 1] + noise[:, t]
+    assert effective_sample_size(x) == pytest.approx(4 * length * (1 - rho) / (1 + rho), rel=0.2)
+    assert effective_sample_size(x + 100 * np.arange(4)[:, None]) < 10  # chains that do not mix
+    assert effective_sample_size(np.zeros((2, 10))) == 20
+
+
+def test_edge_cases():
+    for kind in KINDS:
+        one = BlockModel([], [], 1, kind=kind)
+        assert one.improve([0]).tolist() == [0]
+        assert math.isfinite(one.log_joint([0]))
+        assert one.sample([[0]], 2, 2).samples.shape == (1, 2, 1)
+        empty = BlockModel([], [], 5, kind=kind)
+        assert math.isfinite(empty.log_joint([0, 0, 1, 1, 2]))
+        assert np.isfinite(empty.sample([[0, 0, 1, 1, 2]], 3, 5, splits=1.0).log_joint).all()
+        assert np.isfinite(empty.conditional([0, 0, 1, 1, 2])).all()
+        looped = BlockModel([0, 0, 1], [0, 1, 2], 3, kind=kind)
+        assert looped.log_joint([0, 0, 0]) == BlockModel([0, 1], [1, 2], 3, kind=kind).log_joint([0, 0, 0])
