@@ -14,7 +14,7 @@ from graphclust.errors import GraphclustError, UsageError
 from graphclust.estimators import ACP
 from graphclust.graph import Graph, IntArray
 from graphclust.progress import task
-from graphclust.refinement import MODELS, check_effort, check_model, refine
+from graphclust.refinement import MODELS, check_count, check_effort, check_model, explained, memory_needed, refine
 from graphclust.seeds import check_seed
 
 __all__ = ["Auto"]
@@ -105,21 +105,14 @@ class Auto(GraphEstimator):
             if self.model == "none":
                 raise UsageError(f"model is one of {', '.join(MODELS)}")
             check_model(self.model)
-        if isinstance(self.n_samples, bool) or not isinstance(self.n_samples, int | np.integer) or self.n_samples < 1:
-            raise UsageError(f"n_samples is a positive integer, not {self.n_samples!r}")
+        check_count("n_samples", self.n_samples)
         check_known(self.known)
 
     def memory(self, graph: Graph) -> float:
         """Estimate the peak: igraph's copy, ours for the models, and samples."""
-        n, m = graph.num_nodes, graph.num_edges
-        return 8.0 * (40 * m + 60 * n + (3 * self.n_samples * n if n <= 5000 else 0)) + 2e7
-
-    def _nothing(self) -> Fit:
-        self.details_: dict[str, Any] = {}
-        return super()._nothing()
+        return Leiden().memory(graph) + memory_needed(graph, self.n_samples)
 
     def _fit(self, graph: Graph) -> Fit:
-        self.details_ = {}
         seed = check_seed(self.random_state)
         known = known_labels(graph, self.known)
         if self.n_clusters is not None and known is not None and int(known.max()) > self.n_clusters:
@@ -156,7 +149,6 @@ class Auto(GraphEstimator):
             n_samples=int(self.n_samples),
             seed=seed,
         )
-        self.details_ = found.details
         self.notes_ += explained(found.details)
         if k is None:
             apart = count_disconnected(plain, found.labels)
@@ -196,24 +188,6 @@ class Auto(GraphEstimator):
         numbers = [k for k in _SPECTRAL_K if k <= most and k < n // 4]
         with task("spectral", total=len(numbers)):
             return Spectral.several(graph, numbers, seed)
-
-
-def explained(details: Mapping[str, Any]) -> list[str]:
-    """Say in a line or two how a result was chosen."""
-    if not details:
-        return []
-    length = details["description_length"]
-    said = [f"{details['model']} of {details['start']}: {length:,.1f} nats, the shortest description"]
-    rival: dict[str, float] = {}
-    for row in details["scores"]:
-        rival.setdefault(row["model"], row["description_length"])
-    others = [f"{model} {value:,.1f}" for model, value in rival.items() if model != details["model"]]
-    if others:
-        said[0] += f" (best of others: {', '.join(others)})"
-    chains = details.get("chains")
-    if chains and chains["n_kept"] < chains["n_chains"]:
-        said.append(f"{chains['n_kept']} of {chains['n_chains']} chains agree; the others got stuck and do not count")
-    return said
 
 
 def _with_number(labels: IntArray, known: IntArray, k: int) -> IntArray:

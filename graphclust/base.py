@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -39,11 +39,14 @@ class Fit:
         Posterior probability that a node's label is right.
     posterior : Posterior or None
         Samples in the order of the graph's nodes; the base class gives them their names.
+    details : dict
+        How the result was found, in plain values that JSON can hold.
     """
 
     labels: IntArray
     confidence: FloatArray | None = None
     posterior: Posterior | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 class GraphEstimator:
@@ -71,6 +74,8 @@ class GraphEstimator:
     confidence_ : ndarray of float64, shape (n_nodes,), or None
     posterior_ : Posterior or None
     graph_ : Graph
+    details_ : dict
+        How the result was found, where the method has more to say than its notes.
     notes_ : list of str
         What was dropped, repaired or decided on the way.
     seconds_ : float
@@ -161,6 +166,7 @@ class GraphEstimator:
         self.posterior_ = None if fit.posterior is None else self._restore_posterior(fit.posterior, order, graph)
         self.n_clusters_ = int(labels.max(initial=-1)) + 1
         self.graph_ = graph
+        self.details_ = fit.details
         self.seconds_ = time.perf_counter() - start
         return self
 

@@ -45,6 +45,9 @@ class Communities:
         Samples of partitions, where the method draws them.
     notes : tuple of str
         What was decided, dropped or repaired on the way.
+    details : dict
+        How the result was found: for `auto` and refined results the model, its settings, the description length, the
+        score of every start, and how far the chains agree.
 
     Examples
     --------
@@ -64,6 +67,7 @@ class Communities:
     confidence: FloatArray | None = None
     posterior: Posterior | None = None
     notes: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that there is a label for each node, and keep labels and parameters from being changed."""

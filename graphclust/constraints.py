@@ -122,7 +122,7 @@ def count_disconnected(graph: Graph, labels: IntArray) -> int:
 
 
 def components(graph: Graph) -> IntArray:
-    """Number the (weakly) connected components: the component of each node."""
+    """Return the number of the (weakly) connected component of each node."""
     from scipy.sparse.csgraph import connected_components
 
     component: IntArray = connected_components(graph.adjacency(), directed=False)[1].astype(np.int64)

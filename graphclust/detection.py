@@ -9,6 +9,7 @@ from graphclust.communities import Communities
 from graphclust.errors import UsageError
 from graphclust.graph import as_graph, merge_notes
 from graphclust.methods import method_named
+from graphclust.refinement import MODELS, Refined, check_model
 
 __all__ = ["detect", "prepare"]
 
@@ -19,6 +20,8 @@ def detect(
     n_clusters: int | None = None,
     random_state: Any = 0,
     device: str = "auto",
+    *,
+    refine: str | None = None,
     **method_params: Any,
 ) -> Communities:
     """Find the communities of a graph.
@@ -35,8 +38,11 @@ def detect(
         The same input and seed give the same result, whatever the order of nodes and edges; None draws a fresh seed.
     device : {"auto", "cpu", "cuda"}
         Where neural methods run; the others run on the CPU.
+    refine : {"sbm", "dc-sbm", "planted", "none"}, optional
+        Block model under which the method's partitions are improved, with a posterior and confidence
+        (`graphclust.refinement`). By default "none"; "auto" compares all models, unless one is given.
     **method_params
-        Parameters of the method's estimator.
+        Parameters of the method's estimator, and of refinement: `effort`, `n_samples`.
 
     Returns
     -------
@@ -57,7 +63,7 @@ def detect(
     >>> detect(nx.karate_club_graph(), method="leiden").n_clusters
     4
     """
-    estimator = prepare(method, n_clusters, random_state, device, **method_params).fit(as_graph(graph))
+    estimator = prepare(method, n_clusters, random_state, device, refine=refine, **method_params).fit(as_graph(graph))
     read = estimator.graph_.meta.get("notes")
     notes = list(merge_notes(estimator.graph_) if read is None else read)
     notes += estimator.notes_
@@ -65,12 +71,23 @@ def detect(
         graph=estimator.graph_,
         labels=estimator.labels_,
         method=estimator.name,
-        params=estimator.get_params(),
+        params=_told(estimator),
         seconds=estimator.seconds_,
         confidence=estimator.confidence_,
         posterior=estimator.posterior_,
         notes=tuple(notes),
+        details=estimator.details_,
     )
+
+
+def _told(estimator: GraphEstimator) -> dict[str, Any]:
+    """Return the parameters of an estimator, those of refinement beside the method's own."""
+    params = estimator.get_params()
+    inner = params.pop("estimator", None)
+    if inner is None:
+        return params
+    model = params.pop("model")
+    return {**inner.get_params(), "refine": model, **params}
 
 
 def prepare(
@@ -78,13 +95,15 @@ def prepare(
     n_clusters: int | None = None,
     random_state: Any = 0,
     device: str = "auto",
+    *,
+    refine: str | None = None,
     **method_params: Any,
 ) -> GraphEstimator:
     """Return the estimator that `detect` fits, its parameters checked as far as that can be done without a graph.
 
     Parameters
     ----------
-    method, n_clusters, random_state, device, **method_params
+    method, n_clusters, random_state, device, refine, **method_params
         As of `detect`.
 
     Raises
@@ -102,6 +121,18 @@ def prepare(
     kind = method_named(method)
     known = kind.parameters()
     given = dict(method_params)
+    of_refinement: dict[str, Any] = {}
+    if refine is not None:
+        check_model(refine)
+        if method == "auto":
+            if refine == "none":
+                raise UsageError(f"auto refines what it finds: refine is one of {', '.join(MODELS)}")
+            given["model"] = refine
+        elif refine != "none":
+            of_refinement = {"model": refine, "random_state": random_state}
+            for name in ("effort", "n_samples"):
+                if name in given:
+                    of_refinement[name] = given[name] if name in known else given.pop(name)
     if n_clusters is not None:
         if kind.takes_n_clusters == "no":
             raise UsageError(f"{method} finds the number of communities itself: it takes no n_clusters (-k)")
@@ -114,5 +145,7 @@ def prepare(
         if name not in known:
             raise UsageError(f"{method} has no parameter {name!r}; it has {', '.join(known)}")
     estimator = kind(**given)
+    if of_refinement:
+        estimator = Refined(estimator, **of_refinement)
     estimator.check_params()
     return estimator

@@ -1,4 +1,4 @@
-"""Refinement: any partitions in, better ones out, with their description length, a posterior and each node's confidence.
+"""Refinement: any partitions in, better ones out, with their description length, a posterior, and confidence.
 
 `refine` scores partitions of a graph under block models (graphclust.models.sbm_posterior), improves the best of them,
 and, where the graph is small enough, draws from the posterior by Markov chains that start at them.
@@ -9,23 +9,33 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphclust.base import Fit
-from graphclust.constraints import added_up, components, edge_counts, respecting, strengths, within_components
+from graphclust.base import Fit, GraphEstimator
+from graphclust.baselines import connected_parts
+from graphclust.constraints import (
+    added_up,
+    components,
+    edge_counts,
+    known_labels,
+    respecting,
+    strengths,
+    within_components,
+)
 from graphclust.errors import UsageError, unknown
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.metrics import rank_labels
 from graphclust.posterior import Posterior
 from graphclust.progress import task
+from graphclust.seeds import check_seed
 
 if TYPE_CHECKING:
     from graphclust.models.sbm_posterior import BlockModel, Chains
 
-__all__ = ["EFFORTS", "MODELS", "Effort", "Refined", "Scored", "check_effort", "check_model", "refine"]
+__all__ = ["EFFORTS", "MODELS", "Effort", "Refined", "Scored", "check_effort", "check_model", "explained", "refine"]
 
 logger = logging.getLogger("graphclust")
 
@@ -121,22 +131,6 @@ class Scored:
             "description_length": round(self.description_length, 3),
             "assortative": round(self.assortative, 4),
         }
-
-
-@dataclass
-class Refined(Fit):
-    """What `refine` returns.
-
-    Attributes
-    ----------
-    labels, confidence, posterior
-        As of `Fit`, in the order of the graph's nodes.
-    details : dict
-        model, settings, description_length; scores, the best partition of each start and model; and of the chains
-        their number, how many were kept, and the effective number of samples.
-    """
-
-    details: dict[str, Any] = field(default_factory=dict)
 
 
 class _Problem:
@@ -300,7 +294,7 @@ def refine(
     effort: str = "normal",
     n_samples: int = 64,
     seed: int = 0,
-) -> Refined:
+) -> Fit:
     """Find the partition of the shortest description, starting from given ones, and what the posterior says of it.
 
     Parameters
@@ -324,8 +318,11 @@ def refine(
 
     Returns
     -------
-    Refined
-        Of graphs with more than 5,000 nodes without a posterior; their confidence is conditional on all other nodes.
+    Fit
+        In the order of the graph's nodes. Of graphs with more than 5,000 nodes without a posterior; their confidence is
+        conditional on all other nodes. `details` holds model, settings, start and description_length of the result;
+        scores, the best partition of each start and model; of the chains their number, how many count, and the
+        effective number of samples.
 
     Raises
     ------
@@ -366,9 +363,11 @@ def refine(
     return _finished(problem, searches, chosen, n_samples)
 
 
-def _finished(problem: _Problem, searches: Sequence[_Search], chosen: _Search, n_samples: int) -> Refined:
+def _finished(problem: _Problem, searches: Sequence[_Search], chosen: _Search, n_samples: int) -> Fit:
     best = chosen.rows[0]
     labels = problem.whole(best.labels[None], np.full(1, np.nan))[0][0]
+    if chosen.kind == "planted" and problem.n_clusters is None and problem.known is None:
+        labels = connected_parts(problem.graph, labels)
     rows = sorted((row for search in searches for row in search.rows), key=lambda row: row.description_length)
     first: dict[tuple[str, str], Scored] = {}
     for row in rows:
@@ -390,7 +389,7 @@ def _finished(problem: _Problem, searches: Sequence[_Search], chosen: _Search, n
     if chains is None:
         confidence = np.ones(problem.graph.num_nodes)
         confidence[problem.places] = chosen.model.conditional(best.labels)
-        return Refined(labels, confidence, None, details)
+        return Fit(labels, confidence, None, details)
     samples = chains.samples[chains.kept].reshape(-1, problem.n_nodes)
     log_joint = chains.log_joint[chains.kept].ravel()
     taken = np.unique(np.linspace(0, len(samples) - 1, n_samples).round().astype(np.int64))
@@ -401,4 +400,124 @@ def _finished(problem: _Problem, searches: Sequence[_Search], chosen: _Search, n
         "n_kept": int(chains.kept.sum()),
         "effective_samples": round(chains.effective, 1),
     }
-    return Refined(labels, posterior.confidence(labels), posterior, details)
+    return Fit(labels, posterior.confidence(labels), posterior, details)
+
+
+def explained(details: Mapping[str, Any]) -> list[str]:
+    """Say in a line or two how a result was chosen."""
+    if not details:
+        return []
+    length = details["description_length"]
+    said = [f"{details['model']} of {details['start']}: {length:,.1f} nats, the shortest description"]
+    rival: dict[str, float] = {}
+    for row in details["scores"]:
+        rival.setdefault(row["model"], row["description_length"])
+    others = [f"{model} {value:,.1f}" for model, value in rival.items() if model != details["model"]]
+    if others:
+        said[0] += f" (best of others: {', '.join(others)})"
+    chains = details.get("chains")
+    if chains and chains["n_kept"] < chains["n_chains"]:
+        said.append(f"{chains['n_kept']} of {chains['n_chains']} chains agree; the others got stuck and do not count")
+    return said
+
+
+class Refined(GraphEstimator):
+    """A method whose partitions are refined: see `refine`. What `detect(..., refine=...)` fits.
+
+    Parameters
+    ----------
+    estimator : GraphEstimator
+        Its labels, and the samples of its posterior if it has one, are what refinement starts from. Its `n_clusters`
+        and `known` are kept.
+    model : {"sbm", "dc-sbm", "planted"}
+    effort : {"low", "normal", "high"}
+    n_samples : int
+    random_state : int, Generator or None
+
+    Examples
+    --------
+    >>> from graphclust.baselines import Leiden
+    >>> square = [(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (4, 5), (3, 5)]
+    >>> Refined(Leiden(), "planted", random_state=0).fit(square).confidence_.shape
+    (6,)
+    """
+
+    summary: ClassVar[str] = "another method's partitions, improved by their description length"
+    source: ClassVar[str] = "Peixoto 2017; Nowicki & Snijders 2001"
+    takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "no"
+    takes_direction: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("graphclust.models.sbm_posterior", "scipy.sparse.csgraph")
+
+    def __init__(
+        self,
+        estimator: GraphEstimator,
+        model: str = "dc-sbm",
+        *,
+        effort: str = "normal",
+        n_samples: int = 64,
+        random_state: Any = None,
+    ) -> None:
+        self.estimator = estimator
+        self.model = model
+        self.effort = effort
+        self.n_samples = n_samples
+        self.random_state = random_state
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name of the refined method."""
+        return self.estimator.name
+
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        check_model(self.model)
+        check_effort(self.effort)
+        check_count("n_samples", self.n_samples)
+        self.estimator.check_params()
+
+    def memory(self, graph: Graph) -> float:
+        """Estimate the peak: that of the method, our copy of the graph, and samples."""
+        return self.estimator.memory(graph) + memory_needed(graph, self.n_samples)
+
+    def _fit(self, graph: Graph) -> Fit:
+        seed = check_seed(self.random_state)
+        inner = self.estimator.fit(graph)
+        self.notes_ += inner.notes_
+        name = inner.name
+        starts = {name: inner.labels_}
+        if inner.posterior_ is not None:
+            for i, sample in enumerate(inner.posterior_.samples[:: max(len(inner.posterior_.samples) // 16, 1)]):
+                starts[f"{name}, sample {i + 1}"] = sample
+        k = inner.n_clusters
+        if k is not None:
+            starts = {one: labels for one, labels in starts.items() if int(labels.max()) + 1 == k}
+        found = refine(
+            graph,
+            starts,
+            [self.model],
+            known=known_labels(graph, getattr(inner, "known", None)),
+            n_clusters=k,
+            effort=self.effort,
+            n_samples=int(self.n_samples),
+            seed=seed,
+        )
+        self.notes_ += explained(found.details)
+        return found
+
+
+def memory_needed(graph: Graph, n_samples: int) -> float:
+    """Estimate the peak of memory that `refine` needs beside the graph, in bytes."""
+    n, m = graph.num_nodes, graph.num_edges
+    blocks = 24.0 * min(n, _MOST_BLOCKS + 48) ** 2 if n <= _MATRIX else 0.0
+    return 8.0 * (20 * m + 40 * n + (6 * n_samples * n if n <= _SAMPLED else 0)) + blocks * _THREADS
+
+
+def check_count(name: str, value: Any) -> None:
+    """Refuse what is no positive integer.
+
+    Raises
+    ------
+    UsageError
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise UsageError(f"{name} is a positive integer, not {value!r}")

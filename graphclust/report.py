@@ -27,6 +27,7 @@ from graphclust.palette import COLORS, SINGLETON
 
 __all__ = ["Clustering", "html_report", "text_report"]
 
+_LISTED_SCORES = 60  # starting partitions in the table of scores
 _LISTED_SIZES = 50  # communities in the chart
 _LISTED_NODES = 500_000  # nodes in the table: beyond, the page would weigh tens of megabytes
 
@@ -60,6 +61,8 @@ class Clustering(Protocol):
     def confidence(self) -> FloatArray | None: ...  # noqa: D102
     @property
     def notes(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def details(self) -> Mapping[str, Any]: ...  # noqa: D102
     def quality(self) -> Mapping[str, Any]: ...  # noqa: D102
 
 
@@ -157,6 +160,7 @@ def html_report(
         "more": _text(_more(sizes)),
         "quality": _quality_rows(communities.quality()),
         "notes": _notes(communities.notes),
+        "explanation": _explanation(communities.details),
         "listed": ""
         if len(listed) == graph.num_nodes
         else f"<p>Only the {len(listed):,} nodes drawn are listed: {graph.num_nodes:,} are too many for a page.</p>",
@@ -276,6 +280,31 @@ def _quality_rows(quality: Mapping[str, Any]) -> str:
 def _notes(notes: Iterable[str]) -> str:
     items = "".join(f"<li>{_text(note)}</li>" for note in notes)
     return f"<ul>{items}</ul>" if items else '<p class="muted">None.</p>'
+
+
+def _explanation(details: Mapping[str, Any]) -> str:
+    """Render how a result was chosen: the scores of what it was chosen from."""
+    scores = details.get("scores")
+    if not scores:
+        return ""
+    rows = "".join(
+        f'<tr><th scope="row">{_text(row["start"])}</th><td>{_text(row["model"])}</td>'
+        f'<td class="number">{row["n_clusters"]:,}</td><td class="number">{row["description_length"]:,.1f}</td></tr>'
+        for row in scores[:_LISTED_SCORES]
+    )
+    chains = details.get("chains")
+    said = f"The shortest description wins: {details['description_length']:,.1f} nats,"
+    said += f" {details['model']} of {details['start']}."
+    if chains:
+        said += (
+            f" {chains['n_kept']} of {chains['n_chains']} Markov chains agree;"
+            f" effective samples: {chains['effective_samples']:,.0f}."
+        )
+    return (
+        f"<section><details><summary><h2>How it was chosen</h2></summary><p>{_text(said)}</p>"
+        '<table class="quality"><thead><tr><th>Start</th><th>Model</th><th>Communities</th>'
+        f"<th>Description length, nats</th></tr></thead><tbody>{rows}</tbody></table></details></section>"
+    )
 
 
 def _manifest(manifest: Mapping[str, Any] | None) -> str:

@@ -30,6 +30,8 @@ def parse_params(pairs: list[str] | None) -> dict[str, Any]:
         "method": "--method",
         "n_samples": "--samples",
         "known": "--known",
+        "refine": "--refine",
+        "effort": "--effort",
     }
     if "graph" in found:
         raise UsageError("no method has a parameter named graph")
@@ -83,6 +85,16 @@ def detect(
     known: Annotated[
         str | None, typer.Option("--known", metavar="FILE", help="Labels of some nodes, a node and its label a line.")
     ] = None,
+    refine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="sbm|dc-sbm|planted|none",
+            help="Block model under which the method's partition is improved; auto compares all unless one is given.",
+        ),
+    ] = None,
+    effort: Annotated[
+        str | None, typer.Option(metavar="low|normal|high", help="Of auto and --refine.", show_default="normal")
+    ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where neural methods run.")] = "auto",
     out: Output = None,
     format: Annotated[
@@ -113,17 +125,24 @@ def detect(
     kind = "html" if page else result_format(out, format)
     check_files(graph, {"--out": out, "--manifest": manifest, "--report": report})
     params = parse_params(param)
+    refined = refine not in (None, "none")
     if samples is not None:
-        _check_takes(method, "n_samples", "--samples")
+        if not refined:
+            _check_takes(method, "n_samples", "--samples")
         params["n_samples"] = samples
+    if effort is not None:
+        if not refined:
+            _check_takes(method, "effort", "--effort")
+        params["effort"] = effort
     if known is not None:
         _check_takes(method, "known", "--known")
-    detection.prepare(method, n_clusters, seed, device, **params)  # a typo should not cost the reading of a large file
+    # a typo should not cost the reading of a large file
+    detection.prepare(method, n_clusters, seed, device, refine=refine, **params)
     loaded = reading.read(graph)
     if known is not None:
         params["known"] = _known_labels(known, loaded.nodes)
     read = time.perf_counter()
-    found = detection.detect(loaded, method, n_clusters, seed, device, **params)
+    found = detection.detect(loaded, method, n_clusters, seed, device, refine=refine, **params)
     detected = time.perf_counter()
     with task("measuring"):
         quality = found.quality()
@@ -157,6 +176,7 @@ def detect(
         "n_clusters": found.n_clusters,
         "quality": quality,
         "notes": list(found.notes),
+        "explanation": _plain(found.details),
         "output": {"path": out, "format": kind},
         "seconds": {
             "read": read - start,

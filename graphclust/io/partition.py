@@ -73,6 +73,7 @@ def as_json(communities: Communities) -> dict[str, Any]:
         "params": plain(communities.params),
         "seed": plain(communities.params.get("random_state")),
         "seconds": communities.seconds,
+        "explanation": plain(communities.details),
         "quality": communities.quality(),
         "posterior": None
         if posterior is None

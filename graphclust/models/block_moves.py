@@ -75,12 +75,13 @@ class Law(NamedTuple):
     Attributes
     ----------
     param : ndarray of float64, shape (11,)
-        KIND: SBM, DC_SBM or PLANTED. KEEP: whether the number of blocks stays what it is. TOTAL: edges, E. ALPHA: see `Settings`.
-        ALL_CROSS: sum of `cross` over all edges. From BETA on, for SBM: the parameters a, b of the Beta prior between blocks and log B(a, b), then those within blocks.
+        KIND: SBM, DC_SBM or PLANTED. KEEP: whether the number of blocks stays what it is. TOTAL: edges, E. ALPHA: see
+        `Settings`. ALL_CROSS: sum of `cross` over all edges. From BETA on, for SBM: the parameters a, b of the Beta
+        prior between blocks and log B(a, b), then those within blocks.
     prior : ndarray of float64, shape (2, at least n + 2)
         What the number of blocks adds to the log joint, by that number, and what a block adds, by its size.
     table : ndarray of float64, shape (2, 3, length)
-        SBM: log-gamma of a + x, b + x and a + b + x for x = 0, 1, ..., less its value at 0, beyond which it is computed.
+        SBM: log-gamma of a + x, b + x and a + b + x for x = 0, 1, ..., less its value at 0; computed beyond that.
     """
 
     param: FloatArray
@@ -257,20 +258,9 @@ def _forget(real: FloatArray, whole: IntArray, found: int) -> None:
 
 
 @njit(cache=True)
-def _score_sbm(
-    param: FloatArray,
-    prior: FloatArray,
-    table: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
-    i: int,
-    found: int,
-    candidates: IntArray,
-    gain: FloatArray,
-) -> None:
+def _score_sbm(law: Law, blocks: Blocks, i: int, found: int, candidates: IntArray, gain: FloatArray) -> None:
+    param, prior, table = law
+    label, real, whole, edges, aloof = blocks
     c = label[i]
     n_c = real[SIZE, c]
     number = whole[NUMBER, 0]
@@ -321,35 +311,17 @@ def _score_sbm(
 
 @njit(cache=True)
 def _score_corrected(
-    param: FloatArray,
-    prior: FloatArray,
-    table: FloatArray,
-    start: IntArray,
-    end: IntArray,
-    weight: FloatArray,
-    cross: FloatArray,
-    node: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
-    i: int,
-    found: int,
-    candidates: IntArray,
-    gain: FloatArray,
+    law: Law, net: Net, blocks: Blocks, i: int, found: int, candidates: IntArray, gain: FloatArray
 ) -> None:
+    param, prior = law.param, law.prior
+    node = net.node
+    label, real, whole, edges = blocks.label, blocks.real, blocks.whole, blocks.edges
     c = label[i]
     q, d, own, own_cross = node[COUNT, i], node[DEGREE, i], node[OWN, i], node[OWN_CROSS, i]
     number = whole[NUMBER, 0]
     alone = real[SIZE, c] <= q
     leave = -real[LOAD, c]
-    inside, squares, thick, crossed = (
-        real[SUMS, INSIDE],
-        real[SUMS, SQUARES],
-        real[SUMS, THICK],
-        real[SUMS, CROSSED],
-    )
+    inside, squares, thick, crossed = (real[SUMS, INSIDE], real[SUMS, SQUARES], real[SUMS, THICK], real[SUMS, CROSSED])
     here = _spread(param, prior, number, inside, squares, thick, crossed)
     squares -= real[VOLUME, c] * real[VOLUME, c]
     thick -= _thickness(real[VOLUME, c], real[CROSS, c])
@@ -407,51 +379,18 @@ def _score_corrected(
 
 
 @njit(cache=True)
-def _score(
-    param: FloatArray,
-    prior: FloatArray,
-    table: FloatArray,
-    start: IntArray,
-    end: IntArray,
-    weight: FloatArray,
-    cross: FloatArray,
-    node: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
-    i: int,
-    found: int,
-    candidates: IntArray,
-    gain: FloatArray,
-) -> None:
+def _score(law: Law, net: Net, blocks: Blocks, i: int, found: int, candidates: IntArray, gain: FloatArray) -> None:
     """Compute what moving i to each candidate adds to the log joint; -1 is a new block. i is tallied.
 
     Moves that the law or known labels forbid add -inf.
     """
+    param = law.param
+    node = net.node
+    label, real, whole = blocks.label, blocks.real, blocks.whole
     if param[KIND] == SBM:
-        _score_sbm(param, prior, table, label, real, whole, edges, aloof, i, found, candidates, gain)
+        _score_sbm(law, blocks, i, found, candidates, gain)
     else:
-        _score_corrected(
-            param,
-            prior,
-            table,
-            start,
-            end,
-            weight,
-            cross,
-            node,
-            label,
-            real,
-            whole,
-            edges,
-            aloof,
-            i,
-            found,
-            candidates,
-            gain,
-        )
+        _score_corrected(law, net, blocks, i, found, candidates, gain)
     c = label[i]
     last = real[SIZE, c] <= node[COUNT, i]
     for j in range(len(candidates)):
@@ -485,25 +424,11 @@ def _close(real: FloatArray, whole: IntArray, c: int) -> None:
 
 
 @njit(cache=True)
-def _move(
-    param: FloatArray,
-    prior: FloatArray,
-    table: FloatArray,
-    start: IntArray,
-    end: IntArray,
-    weight: FloatArray,
-    cross: FloatArray,
-    node: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
-    i: int,
-    r: int,
-    found: int,
-) -> int:
+def _move(law: Law, net: Net, blocks: Blocks, i: int, r: int, found: int) -> int:
     """Move i, tallied, to block r, -1 for a new one; return its block."""
+    param, prior, table = law
+    node = net.node
+    label, real, whole, edges, aloof = blocks
     c = label[i]
     if r == c:
         return c
@@ -565,22 +490,11 @@ def _move(
 
 
 @njit(cache=True)
-def fill(
-    param: FloatArray,
-    prior: FloatArray,
-    table: FloatArray,
-    start: IntArray,
-    end: IntArray,
-    weight: FloatArray,
-    cross: FloatArray,
-    node: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
-) -> None:
+def fill(law: Law, net: Net, blocks: Blocks) -> None:
     """Count everything over `label`, whose numbers are 0, 1, ... without gaps."""
+    param, prior, table = law
+    start, end, weight, cross, node = net
+    label, real, whole, edges, aloof = blocks
     capacity = real.shape[1]
     n = len(label)
     number = 0
@@ -623,17 +537,10 @@ def fill(
 
 
 @njit(cache=True)
-def log_joint(
-    param: FloatArray,
-    prior: FloatArray,
-    table: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
-) -> float:
+def log_joint(law: Law, blocks: Blocks) -> float:
     """Log joint of the partition and the graph, up to what does not depend on the partition."""
+    param, prior, table = law
+    real, whole, edges = blocks.real, blocks.whole, blocks.edges
     active = whole[ACTIVE, : whole[NUMBER, 0]]
     value = 0.0
     if param[KIND] != SBM:
@@ -720,19 +627,9 @@ def _options(label: IntArray, whole: IntArray, i: int, found: int, everywhere: b
 
 @njit(cache=True)
 def _sweep(
-    param: FloatArray,
-    prior: FloatArray,
-    table: FloatArray,
-    start: IntArray,
-    end: IntArray,
-    weight: FloatArray,
-    cross: FloatArray,
-    node: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
+    law: Law,
+    net: Net,
+    blocks: Blocks,
     order: IntArray,
     heat: float,
     everywhere: bool,
@@ -741,51 +638,18 @@ def _sweep(
     rng: Rng,
 ) -> float:
     """Visit the nodes of `order`, each moving by its conditional distribution; return what the log joint gained."""
+    start, end, weight, cross, node = net
+    label, real, whole = blocks.label, blocks.real, blocks.whole
     gained = 0.0
     for i in order:
         if node[FIXED, i] > 0:
             continue
         found = _tally(start, end, weight, cross, label, real, whole, i)
         m = _options(label, whole, i, found, everywhere, candidates)
-        _score(
-            param,
-            prior,
-            table,
-            start,
-            end,
-            weight,
-            cross,
-            node,
-            label,
-            real,
-            whole,
-            edges,
-            aloof,
-            i,
-            found,
-            candidates[:m],
-            gain,
-        )
+        _score(law, net, blocks, i, found, candidates[:m], gain)
         j = _draw(gain, m, heat, rng)
         if j > 0 and (heat > 0 or gain[j] > 1e-9):
-            _move(
-                param,
-                prior,
-                table,
-                start,
-                end,
-                weight,
-                cross,
-                node,
-                label,
-                real,
-                whole,
-                edges,
-                aloof,
-                i,
-                candidates[j],
-                found,
-            )
+            _move(law, net, blocks, i, candidates[j], found)
             gained += gain[j]
         _forget(real, whole, found)
     return gained
@@ -793,25 +657,11 @@ def _sweep(
 
 @njit(cache=True)
 def settle(
-    param: FloatArray,
-    prior: FloatArray,
-    table: FloatArray,
-    start: IntArray,
-    end: IntArray,
-    weight: FloatArray,
-    cross: FloatArray,
-    node: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
-    order: IntArray,
-    waiting: FloatArray,
-    candidates: IntArray,
-    gain: FloatArray,
+    law: Law, net: Net, blocks: Blocks, order: IntArray, waiting: FloatArray, candidates: IntArray, gain: FloatArray
 ) -> float:
     """Let the nodes marked in `waiting` make their best moves, and mark their neighbours; return what was gained."""
+    start, end, weight, cross, node = net
+    label, real, whole = blocks.label, blocks.real, blocks.whole
     gained = 0.0
     for i in order:
         if waiting[i] == 0.0 or node[FIXED, i] > 0:
@@ -819,45 +669,10 @@ def settle(
         waiting[i] = 0.0
         found = _tally(start, end, weight, cross, label, real, whole, i)
         m = _options(label, whole, i, found, False, candidates)
-        _score(
-            param,
-            prior,
-            table,
-            start,
-            end,
-            weight,
-            cross,
-            node,
-            label,
-            real,
-            whole,
-            edges,
-            aloof,
-            i,
-            found,
-            candidates[:m],
-            gain,
-        )
+        _score(law, net, blocks, i, found, candidates[:m], gain)
         j = _best(gain, m)
         if j > 0 and gain[j] > 1e-9:
-            r = _move(
-                param,
-                prior,
-                table,
-                start,
-                end,
-                weight,
-                cross,
-                node,
-                label,
-                real,
-                whole,
-                edges,
-                aloof,
-                i,
-                candidates[j],
-                found,
-            )
+            r = _move(law, net, blocks, i, candidates[j], found)
             gained += gain[j]
             for h in range(start[i], start[i + 1]):
                 if label[end[h]] != r:
@@ -867,49 +682,23 @@ def settle(
 
 
 @njit(cache=True)
-def _hop(
-    param: FloatArray,
-    prior: FloatArray,
-    table: FloatArray,
-    start: IntArray,
-    end: IntArray,
-    weight: FloatArray,
-    cross: FloatArray,
-    node: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
-    i: int,
-    r: int,
-    one: IntArray,
-    gain: FloatArray,
-) -> float:
+def _hop(law: Law, net: Net, blocks: Blocks, i: int, r: int, one: IntArray, gain: FloatArray) -> float:
     """Move i to r, -1 for a new block, whatever it costs; return what the log joint gained."""
+    start, end, weight, cross = net.start, net.end, net.weight, net.cross
+    label, real, whole = blocks.label, blocks.real, blocks.whole
     found = _tally(start, end, weight, cross, label, real, whole, i)
     one[0] = r
-    _score(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, found, one, gain)
-    _move(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, r, found)
+    _score(law, net, blocks, i, found, one, gain)
+    _move(law, net, blocks, i, r, found)
     _forget(real, whole, found)
     return gain[0]
 
 
 @njit(cache=True)
 def _restricted(
-    param: FloatArray,
-    prior: FloatArray,
-    table: FloatArray,
-    start: IntArray,
-    end: IntArray,
-    weight: FloatArray,
-    cross: FloatArray,
-    node: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
+    law: Law,
+    net: Net,
+    blocks: Blocks,
     members: IntArray,
     c: int,
     r: int,
@@ -922,6 +711,8 @@ def _restricted(
 
     Returns what the log joint gained and the log probability of the choices.
     """
+    start, end, weight, cross = net.start, net.end, net.weight, net.cross
+    label, real, whole = blocks.label, blocks.real, blocks.whole
     gained, log_q = 0.0, 0.0
     for at in range(len(members)):
         i = members[at]
@@ -929,17 +720,13 @@ def _restricted(
         other = r if here == c else c
         found = _tally(start, end, weight, cross, label, real, whole, i)
         one[0] = other
-        _score(
-            param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, found, one, gain
-        )
+        _score(law, net, blocks, i, found, one, gain)
         g = gain[0]
         leave = 1.0 / (1.0 + math.exp(-g)) if g > -700 else 0.0
         go = aim[at] != here if len(aim) > 0 else rng.random() < leave
         log_q += (-math.log1p(math.exp(-g)) if g > -30 else g) if go else (-math.log1p(math.exp(g)) if g < 30 else -g)
         if go:
-            _move(
-                param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, i, other, found
-            )
+            _move(law, net, blocks, i, other, found)
             gained += g
         _forget(real, whole, found)
     return gained, log_q
@@ -947,19 +734,9 @@ def _restricted(
 
 @njit(cache=True)
 def _merge_split(
-    param: FloatArray,
-    prior: FloatArray,
-    table: FloatArray,
-    start: IntArray,
-    end: IntArray,
-    weight: FloatArray,
-    cross: FloatArray,
-    node: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
+    law: Law,
+    net: Net,
+    blocks: Blocks,
     members: IntArray,
     aim: IntArray,
     one: IntArray,
@@ -968,6 +745,8 @@ def _merge_split(
     rng: Rng,
 ) -> float:
     """Split or merge the blocks of two random nodes (Jain & Neal 2004); return what the log joint gained."""
+    node = net.node
+    label, real, whole = blocks.label, blocks.real, blocks.whole
     n = len(label)
     i = int(rng.random() * n)
     j = int(rng.random() * (n - 1))
@@ -996,195 +775,46 @@ def _merge_split(
         members[at], members[x] = members[x], members[at]
     gained = 0.0
     if split:
-        gained += _hop(
-            param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, j, -1, one, gain
-        )
+        gained += _hop(law, net, blocks, j, -1, one, gain)
         r = label[j]
     for at in range(m):
         aim[at] = label[members[at]]
         if rng.random() < 0.5:
-            gained += _hop(
-                param,
-                prior,
-                table,
-                start,
-                end,
-                weight,
-                cross,
-                node,
-                label,
-                real,
-                whole,
-                edges,
-                aloof,
-                members[at],
-                r if aim[at] == c else c,
-                one,
-                gain,
-            )
+            gained += _hop(law, net, blocks, members[at], r if aim[at] == c else c, one, gain)
     free = aim[:0]
     for _ in range(scans):
-        gained += _restricted(
-            param,
-            prior,
-            table,
-            start,
-            end,
-            weight,
-            cross,
-            node,
-            label,
-            real,
-            whole,
-            edges,
-            aloof,
-            members[:m],
-            c,
-            r,
-            free,
-            one,
-            gain,
-            rng,
-        )[0]
+        gained += _restricted(law, net, blocks, members[:m], c, r, free, one, gain, rng)[0]
     if split:
-        last, log_q = _restricted(
-            param,
-            prior,
-            table,
-            start,
-            end,
-            weight,
-            cross,
-            node,
-            label,
-            real,
-            whole,
-            edges,
-            aloof,
-            members[:m],
-            c,
-            r,
-            free,
-            one,
-            gain,
-            rng,
-        )
+        last, log_q = _restricted(law, net, blocks, members[:m], c, r, free, one, gain, rng)
         gained += last
         if math.log(rng.random()) < gained - log_q:
             return gained
         for at in range(m):
             if label[members[at]] == r:
-                _hop(
-                    param,
-                    prior,
-                    table,
-                    start,
-                    end,
-                    weight,
-                    cross,
-                    node,
-                    label,
-                    real,
-                    whole,
-                    edges,
-                    aloof,
-                    members[at],
-                    c,
-                    one,
-                    gain,
-                )
-        _hop(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, j, c, one, gain)
+                _hop(law, net, blocks, members[at], c, one, gain)
+        _hop(law, net, blocks, j, c, one, gain)
         return 0.0
-    log_q = _restricted(
-        param,
-        prior,
-        table,
-        start,
-        end,
-        weight,
-        cross,
-        node,
-        label,
-        real,
-        whole,
-        edges,
-        aloof,
-        members[:m],
-        c,
-        r,
-        aim[:m],
-        one,
-        gain,
-        rng,
-    )[1]
+    log_q = _restricted(law, net, blocks, members[:m], c, r, aim[:m], one, gain, rng)[1]
     gained = 0.0
     for at in range(m):
         if aim[at] == r:
-            gained += _hop(
-                param,
-                prior,
-                table,
-                start,
-                end,
-                weight,
-                cross,
-                node,
-                label,
-                real,
-                whole,
-                edges,
-                aloof,
-                members[at],
-                c,
-                one,
-                gain,
-            )
-    gained += _hop(
-        param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, j, c, one, gain
-    )
+            gained += _hop(law, net, blocks, members[at], c, one, gain)
+    gained += _hop(law, net, blocks, j, c, one, gain)
     if math.log(rng.random()) < gained + log_q:
         return gained
-    _hop(param, prior, table, start, end, weight, cross, node, label, real, whole, edges, aloof, j, -1, one, gain)
+    _hop(law, net, blocks, j, -1, one, gain)
     r = label[j]
     for at in range(m):
         if aim[at] != c:
-            _hop(
-                param,
-                prior,
-                table,
-                start,
-                end,
-                weight,
-                cross,
-                node,
-                label,
-                real,
-                whole,
-                edges,
-                aloof,
-                members[at],
-                r,
-                one,
-                gain,
-            )
+            _hop(law, net, blocks, members[at], r, one, gain)
     return 0.0
 
 
 @njit(cache=True, nogil=True)
 def run(
-    param: FloatArray,
-    prior: FloatArray,
-    table: FloatArray,
-    start: IntArray,
-    end: IntArray,
-    weight: FloatArray,
-    cross: FloatArray,
-    node: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
+    law: Law,
+    net: Net,
+    blocks: Blocks,
     heats: FloatArray,
     splits: float,
     scans: int,
@@ -1207,6 +837,8 @@ def run(
     trace : ndarray of float64, shape (steps,)
         Filled with the log joint after each step.
     """
+    param = law.param
+    label, real = blocks.label, blocks.real
     n = len(label)
     order = np.arange(n)
     candidates = np.empty(real.shape[1] + 2, np.int64)
@@ -1214,78 +846,25 @@ def run(
     members, aim, one = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(1, np.int64)
     steps = len(heats)
     first = steps - every * len(samples)
-    value = log_joint(param, prior, table, label, real, whole, edges, aloof)
+    value = log_joint(law, blocks)
     for step in range(steps):
         for at in range(n - 1, 0, -1):
             x = int(rng.random() * (at + 1))
             order[at], order[x] = order[x], order[at]
-        value += _sweep(
-            param,
-            prior,
-            table,
-            start,
-            end,
-            weight,
-            cross,
-            node,
-            label,
-            real,
-            whole,
-            edges,
-            aloof,
-            order,
-            heats[step],
-            everywhere,
-            candidates,
-            gain,
-            rng,
-        )
+        value += _sweep(law, net, blocks, order, heats[step], everywhere, candidates, gain, rng)
         if heats[step] == 1.0 and n > 1 and not param[KEEP] > 0:
             for _ in range(int(splits) + (rng.random() < splits - int(splits))):
-                value += _merge_split(
-                    param,
-                    prior,
-                    table,
-                    start,
-                    end,
-                    weight,
-                    cross,
-                    node,
-                    label,
-                    real,
-                    whole,
-                    edges,
-                    aloof,
-                    members,
-                    aim,
-                    one,
-                    gain,
-                    scans,
-                    rng,
-                )
+                value += _merge_split(law, net, blocks, members, aim, one, gain, scans, rng)
         trace[step] = value
         if step >= first and (step - first + 1) % every == 0:
             samples[(step - first) // every] = label
 
 
 @njit(cache=True, nogil=True)
-def conditional(
-    param: FloatArray,
-    prior: FloatArray,
-    table: FloatArray,
-    start: IntArray,
-    end: IntArray,
-    weight: FloatArray,
-    cross: FloatArray,
-    node: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
-    probability: FloatArray,
-) -> None:
-    """Fill in each node's probability of its own block given all others' blocks; elsewhere are its neighbours' blocks."""
+def conditional(law: Law, net: Net, blocks: Blocks, probability: FloatArray) -> None:
+    """Fill in each node's probability of its own block, of its neighbours' and a new one, given all others' blocks."""
+    start, end, weight, cross, node = net
+    label, real, whole = blocks.label, blocks.real, blocks.whole
     candidates = np.empty(real.shape[1] + 2, np.int64)
     gain = np.empty(real.shape[1] + 2)
     for i in range(len(label)):
@@ -1294,25 +873,7 @@ def conditional(
             continue
         found = _tally(start, end, weight, cross, label, real, whole, i)
         m = _options(label, whole, i, found, False, candidates)
-        _score(
-            param,
-            prior,
-            table,
-            start,
-            end,
-            weight,
-            cross,
-            node,
-            label,
-            real,
-            whole,
-            edges,
-            aloof,
-            i,
-            found,
-            candidates[:m],
-            gain,
-        )
+        _score(law, net, blocks, i, found, candidates[:m], gain)
         _forget(real, whole, found)
         top, total = gain[:m].max(), 0.0
         for j in range(m):

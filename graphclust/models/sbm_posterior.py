@@ -8,14 +8,15 @@ blocks, N_rs pairs of nodes, d_r the sum of the degrees k_i over block r, E edge
              :math:`\prod_{r \le s} B(a + e_{rs}, b + N_{rs} - e_{rs}) / B(a, b)`, one (a, b) within, one between blocks
              (Nowicki & Snijders 2001; the ACP paper's General SBM is Beta(6, 3) within and Beta(1, 5) between).
 ``dc-sbm``   Microcanonical degree-corrected model (Peixoto 2017): all multigraphs with these e_rs and k_i are as
-             likely, e_rs are uniform given E: :math:`\prod_{r<s} e_{rs}! \prod_r e_{rr}! 2^{e_{rr}} / (\prod_r d_r! \dots)`.
+             likely, e_rs are uniform given E:
+             :math:`\prod_{r<s} e_{rs}! \prod_r e_{rr}! 2^{e_{rr}} / (\prod_r d_r! \dots)`.
 ``planted``  A degree-corrected planted partition (cf. Zhang & Peixoto 2020) with one mixing parameter: of E edges some
              number e, uniform on 0, ..., E, lies within blocks. Such an edge is in block r with probability d_r / 2E
              and there between i and j with 2 k_i k_j / d_r^2; others are between i and j of different blocks with
              probability k_i k_j / Z, :math:`Z = \sum_{r<s} d_r d_s`:
              :math:`e! (E - e)! \, E^{-e} Z^{-(E - e)} \prod_r d_r^{-e_{rr}}`. Degrees are drawn first, over all nodes
              alike. Every community keeps the same share of its edges, as in LFR graphs; no resolution limit; a move
-             costs O(degree). (With the rates of Zhang & Peixoto, blocks all expect as many edges, and small ones merge.)
+             costs O(degree). (By Zhang & Peixoto all blocks expect as many edges, and small ones merge.)
 ===========  =========================================================================================================
 
 Degrees of a block, given their sum, are Dirichlet-multinomial with parameter alpha: 1 is the uniform law of Peixoto
@@ -273,12 +274,12 @@ class BlockModel:
         labels : array of int, shape (n_nodes,)
         """
         blocks = self._blocks(labels)
-        return float(block_moves.log_joint(*self._law, *blocks)) + self._offset
+        return float(block_moves.log_joint(self._law, blocks)) + self._offset
 
     def score(self, labels: ArrayLike) -> float:
         """Return the log joint for comparing models; its negative is the description length, in nats.
 
-        Hyperparameters that were inferred cost the log of the number of choices, and for ``dc-sbm`` the factor for hidden
+        Hyperparameters that were inferred cost the log of the number of choices; for ``dc-sbm`` the factor for hidden
         parallel edges is in it.
         """
         value = self.log_joint(labels) - math.log(self._choices)
@@ -286,7 +287,7 @@ class BlockModel:
 
     def _hidden(self, labels: ArrayLike) -> float:
         edges, nodes = self._counts(labels)
-        edges[np.diag_indices(len(edges))] *= 2
+        edges[np.diag_indices(len(edges))] *= 2.0
         degree = self._net.node[block_moves.DEGREE]
         rate = edges / np.maximum(np.outer(*[np.bincount(nodes, degree)] * 2), 1e-300)
         one = np.repeat(np.arange(self.n_nodes), np.diff(self._net.start))
@@ -299,7 +300,7 @@ class BlockModel:
         number = int(nodes.max()) + 1
         one = nodes[np.repeat(np.arange(self.n_nodes), np.diff(self._net.start))]
         key = one * number + nodes[self._net.end]
-        edges = np.bincount(key, self._net.weight, minlength=number**2).reshape(number, number)
+        edges = np.bincount(key, self._net.weight, minlength=number**2).reshape(number, number).astype(np.float64)
         edges[np.diag_indices(number)] /= 2
         return edges, nodes
 
@@ -316,7 +317,7 @@ class BlockModel:
             pairs = np.outer(size, size)
             inside_pairs = size * (size - 1) / 2
         else:
-            volume = np.bincount(nodes, self._net.node[block_moves.DEGREE])
+            volume: FloatArray = np.bincount(nodes, self._net.node[block_moves.DEGREE]).astype(np.float64)
             pairs = np.outer(volume, volume)
             inside_pairs = volume**2 / 2
         density = edges / np.maximum(pairs, 1e-300)
@@ -367,7 +368,7 @@ class BlockModel:
             np.zeros((square, square)),
             np.zeros((aloof, aloof)),
         )
-        block_moves.fill(*self._law, *net, *blocks)
+        block_moves.fill(self._law, net, blocks)
         return blocks
 
     def _settle(self, net: Net, labels: IntArray, rng: np.random.Generator, passes: int) -> tuple[IntArray, float]:
@@ -378,10 +379,10 @@ class BlockModel:
         candidates, gain = np.empty(widest, dtype=np.int64), np.empty(widest)
         order = rng.permutation(n)
         for _ in range(passes):
-            if block_moves.settle(*self._law, *net, *blocks, order, waiting, candidates, gain) < 1e-6:
+            if block_moves.settle(self._law, net, blocks, order, waiting, candidates, gain) < 1e-6:
                 break
         found = np.unique(blocks.label, return_inverse=True)[1].astype(np.int64)
-        return found, float(block_moves.log_joint(*self._law, *blocks))
+        return found, float(block_moves.log_joint(self._law, blocks))
 
     def improve(self, labels: ArrayLike, seed: int = 0, passes: int = 20, rounds: int = 3) -> IntArray:
         """Improve a partition until no node, and no whole block, gains by a move to a neighbouring block.
@@ -425,7 +426,7 @@ class BlockModel:
         """
         blocks = self._blocks(labels, 1)
         probability = np.empty(self.n_nodes)
-        block_moves.conditional(*self._law, *self._net, *blocks, probability)
+        block_moves.conditional(self._law, self._net, blocks, probability)
         return probability
 
     def sample(
@@ -469,7 +470,7 @@ class BlockModel:
             trace = np.zeros(n_sweeps)
             rng = np.random.default_rng(seeds[place])
             heats = np.ones(n_sweeps)
-            block_moves.run(*self._law, *self._net, *blocks, heats, splits, 1, True, every, rng, samples, trace)
+            block_moves.run(self._law, self._net, blocks, heats, splits, 1, True, every, rng, samples, trace)
             return samples, trace[n_sweeps - every * n_samples :][every - 1 :: every] + self._offset
 
         if threads > 1 and len(starts) > 1:

@@ -119,7 +119,7 @@ def test_large_counts_beyond_the_table():
 
 @pytest.mark.parametrize("kind", ["dc-sbm", "planted"])
 def test_one_block_is_the_configuration_model(kind):
-    """All pairings of the ends of edges are as likely; degrees are Dirichlet-multinomial, the number of edges uniform."""
+    """Pairings of the ends of edges are as likely; degrees are Dirichlet-multinomial, the number of edges uniform."""
     built = model(kind, weights=np.ones(len(EDGES)))  # with weights, parallel edges are not hidden
     degree = np.bincount(np.ravel(EDGES), minlength=N)
     E, a = len(EDGES), SETTINGS.alpha
