@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
@@ -15,9 +16,12 @@ from graphclust.estimators import ACP
 from graphclust.graph import Graph, IntArray
 from graphclust.progress import task
 from graphclust.refinement import MODELS, check_count, check_effort, check_model, explained, memory_needed, refine
+from graphclust.resources import format_bytes
 from graphclust.seeds import check_seed
 
 __all__ = ["Auto"]
+
+logger = logging.getLogger("graphclust")
 
 _ACP_NODES = (20, 300)  # about what the shipped model was trained on
 _RESOLUTIONS = {"low": (1.0,), "normal": (0.5, 1.0, 2.0, 4.0), "high": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)}
@@ -25,6 +29,8 @@ _REPEATS = {"low": 1, "normal": 2, "high": 4}  # of label propagation
 _INFOMAP_EDGES = {"low": 20_000, "normal": 200_000, "high": 5_000_000}
 _SPECTRAL_NODES = {"low": 0, "normal": 3000, "high": 10_000}
 _SPECTRAL_K = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
+_LARGE = 200_000  # edges, from which on it is said how long it will take
+_SECONDS_PER_EDGE = {"low": 6e-5, "normal": 1.5e-4, "high": 1e-3}  # com-dblp on two cores
 _FEW_NODES = 300  # up to which chains find what spectral clustering into more than a few would, sooner
 _SPECTRAL_FEW = 4
 
@@ -118,6 +124,16 @@ class Auto(GraphEstimator):
         if self.n_clusters is not None and known is not None and int(known.max()) > self.n_clusters:
             raise UsageError(f"{int(known.max())} known labels are more than {self.n_clusters} communities")
         plain = graph.undirected() if graph.directed else graph
+        if graph.num_edges >= _LARGE:
+            minutes = graph.num_edges * _SECONDS_PER_EDGE[self.effort] / 60
+            logger.info(
+                "auto: %s nodes, %s edges: about %.0f minutes and %s of memory beside the graph, with effort %s",
+                f"{graph.num_nodes:,}",
+                f"{graph.num_edges:,}",
+                max(minutes, 1),
+                format_bytes(self.memory(graph)),
+                self.effort,
+            )
         starts: dict[str, IntArray] = {}
         proposals = list(self._proposals(plain, seed))
         with task("proposals", total=len(proposals)) as advance:

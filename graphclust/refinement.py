@@ -304,7 +304,8 @@ def refine(
     starts : mapping of str to arrays of int, shape (n_nodes,)
         Partitions, by where they come from.
     models : sequence of {"sbm", "dc-sbm", "planted"}
-        The best one is chosen by description length. If there are several, one whose communities are not denser inside
+        The best one is chosen by description length; for a weighted graph not among those with ``sbm``, which reads
+        weights otherwise. If there are several, one whose communities are not denser inside
         than towards each other, for half of the nodes at least, does not count: these are roles, such as hubs and
         periphery, not communities.
     known : ndarray of int64, shape (n_nodes,), optional
@@ -337,7 +338,9 @@ def refine(
     for name, labels in begin.items():
         if n_clusters is not None and int(labels.max()) + 1 != n_clusters:
             raise UsageError(f"{name} has {int(labels.max()) + 1} communities, not {n_clusters}")
-    if problem.n_nodes > _MATRIX and len(models) > 1:
+    if len(models) > 1 and problem.weighted:
+        models = [kind for kind in models if kind != "sbm"]
+    if len(models) > 1 and problem.n_nodes > _MATRIX:
         models = ["planted"]
     small = problem.n_nodes <= _SAMPLED
     _announce("refinement")

@@ -438,6 +438,7 @@ class BlockModel:
         *,
         splits: float = 0.25,
         burn_in: float = 0.5,
+        heat: float = 1.0,
         threads: int = 1,
         kept_within: float = _TOLERANCE,
     ) -> Chains:
@@ -455,6 +456,8 @@ class BlockModel:
             Merge-split moves (Jain & Neal 2004) a sweep; none where the number of blocks is kept.
         burn_in : float
             Share of the sweeps that no sample is taken from.
+        heat : float
+            Temperature of the first sweep; it falls to 1 over the first half of the burn-in.
         threads : int
             Chains run at once; the result does not depend on it.
         kept_within : float
@@ -469,7 +472,8 @@ class BlockModel:
             samples = np.zeros((n_samples, self.n_nodes), dtype=np.int64)
             trace = np.zeros(n_sweeps)
             rng = np.random.default_rng(seeds[place])
-            heats = np.ones(n_sweeps)
+            heats = np.maximum(np.geomspace(heat, 1.0, max(int(n_sweeps * burn_in / 2), 1)), 1.0)
+            heats = np.concatenate((heats, np.ones(n_sweeps - len(heats))))
             block_moves.run(self._law, self._net, blocks, heats, splits, 1, True, every, rng, samples, trace)
             return samples, trace[n_sweeps - every * n_samples :][every - 1 :: every] + self._offset
 

@@ -1,0 +1,227 @@
+"""`auto` and refinement: what is chosen, what is respected, what is told."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import numpy as np
+import pytest
+
+import graphclust as gc
+from graphclust import auto as auto_module
+from graphclust.errors import UsageError
+from graphclust.generators.lfr import lfr
+from graphclust.metrics import ami
+from graphclust.refinement import EFFORTS, MODELS, refine
+
+
+def dense(seed=0, n=150):
+    return gc.generators.sbm([n // 3] * 3, [[0.6, 0.1, 0.2], [0.1, 0.5, 0.1], [0.2, 0.1, 0.4]], random_state=seed)
+
+
+def stars(n=60):
+    """Hubs and leaves: blocks by degree are not communities."""
+    rng = np.random.default_rng(0)
+    theta = rng.pareto(1.2, n) + 0.3
+    p = np.minimum(np.outer(theta, theta) * 0.05, 1)
+    source, target = np.nonzero(np.triu(rng.random((n, n)) < p, 1))
+    return gc.Graph.from_edges(source, target, nodes=n)
+
+
+# ------------------------------------------------------------------------------------------------------ auto
+
+
+@pytest.mark.parametrize("effort", ["low", "normal"])
+def test_dense_blocks_are_found_with_confidence(effort):
+    graph = dense()
+    found = gc.detect(graph, effort=effort)
+    assert ami(graph.y, found.labels) > 0.95
+    assert found.details["model"] == "sbm"
+    assert found.posterior.samples.shape == (64, 150) if effort == "normal" else len(found.posterior.samples) > 10
+    assert found.confidence.mean() > 0.95
+    wrong = found.confidence[found.labels != 0]  # a sanity check of the range only
+    assert ((wrong >= 0) & (wrong <= 1)).all()
+
+
+def test_sparse_graphs_of_many_small_communities():
+    graph = lfr(2000, mu=0.3, average_degree=10, random_state=0)
+    found = gc.detect(graph)
+    assert ami(graph.y, found.labels) > 0.97
+    assert found.details["model"] == "planted"
+    leiden = gc.detect(graph, "leiden")
+    assert ami(graph.y, found.labels) > ami(graph.y, leiden.labels) + 0.02
+
+
+@pytest.mark.parametrize("p", [0.03, 0.1, 0.5])
+def test_no_structure_is_invented(p):
+    for seed in range(3):
+        graph = gc.generators.planted_partition(200, 1, p_in=p, p_out=p, random_state=seed)
+        sizes = np.bincount(gc.detect(graph, random_state=seed).labels)
+        assert sizes[0] == (graph.degree() > 0).sum()
+
+
+def test_hubs_and_their_periphery_are_not_communities():
+    found = gc.detect(stars())
+    best = min(found.details["scores"], key=lambda row: row["description_length"])
+    assert found.details["description_length"] >= best["description_length"]
+    chosen = [row for row in found.details["scores"] if row["model"] == found.details["model"]]
+    assert any(row["assortative"] >= 0.5 for row in chosen)
+    free = gc.detect(stars(), refine="sbm")  # asked for, roles are found
+    assert free.details["model"] == "sbm"
+
+
+def test_explains_itself():
+    found = gc.detect("data:karate")
+    details = found.details
+    assert details["model"] in MODELS
+    lengths = [row["description_length"] for row in details["scores"]]
+    assert lengths == sorted(lengths)
+    assert {row["start"].rstrip("+") for row in details["scores"]} >= {
+        "leiden 1",
+        "infomap",
+        "one",
+        "acp",
+        "spectral 2",
+    }
+    assert any("shortest description" in note for note in found.notes)
+    assert json.loads(json.dumps(details)) == details
+    assert 0 < details["chains"]["n_kept"] <= details["chains"]["n_chains"]
+    assert details["chains"]["effective_samples"] >= 1
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5, 34])
+def test_numbers_of_communities_are_honoured(k):
+    found = gc.detect("data:karate", n_clusters=k)
+    assert found.n_clusters == k
+    assert set(found.posterior.n_clusters()) == {k}
+
+
+def test_known_labels_are_respected_with_and_without_a_number():
+    graph = dense()
+    known = {node: int(graph.y[node]) for node in range(0, 150, 10)} | {1: 7, 2: 7}
+    for k in (None, 4, 6):
+        found = gc.detect(graph, n_clusters=k, known=known)
+        assert k is None or found.n_clusters == k
+        for labels in (found.labels, *found.posterior.samples[:5]):
+            for one in known:
+                for two in known:
+                    assert (labels[one] == labels[two]) == (known[one] == known[two])
+    with pytest.raises(UsageError, match="4 known labels are more than 3"):
+        gc.detect(graph, n_clusters=3, known=known)
+
+
+def test_isolated_nodes_alone_and_no_community_in_two_components():
+    nodes = list(range(14))
+    ring = [(i, (i + 1) % 5) for i in range(5)]
+    graph = gc.Graph.from_edges(*np.array(ring + [(a + 5, b + 5) for a, b in ring]).T, nodes=nodes)
+    found = gc.detect(graph)
+    for samples in (found.labels[None], found.posterior.samples):
+        for labels in samples:
+            assert not set(labels[:5].tolist()) & set(labels[5:10].tolist())
+            assert len(set(labels[10:].tolist())) == 4
+    assert (found.confidence[10:] == 1).all()
+
+
+def test_weights_and_directions():
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 2
+    source, target = np.triu_indices(40, 1)
+    weight = np.where(labels[source] == labels[target], 5.0, 1.0) * rng.uniform(0.5, 1.5, len(source))
+    graph = gc.Graph.from_edges(source, target, nodes=40, weight=weight)
+    found = gc.detect(graph)  # complete: only weights tell
+    assert ami(labels, found.labels) == 1
+    assert "sbm" not in {row["model"] for row in found.details["scores"]}  # it would read the weights otherwise
+    directed = gc.Graph.from_edges(source, target, nodes=40, weight=weight, directed=True)
+    assert ami(labels, gc.detect(directed).labels) == 1
+
+
+def test_large_graphs_have_conditional_confidence_and_an_estimate_is_told(caplog, monkeypatch):
+    monkeypatch.setattr(auto_module, "_LARGE", 10_000)
+    graph = lfr(6000, mu=0.3, average_degree=10, random_state=0)
+    with caplog.at_level(logging.INFO, "graphclust"):
+        found = gc.detect(graph, effort="low")
+    assert any("minutes and" in record.message for record in caplog.records)
+    assert found.posterior is None
+    assert "chains" not in found.details
+    assert found.confidence.min() >= 0
+    right = np.array([ami(graph.y, found.labels) > 0.9])
+    assert right.all()
+
+
+@pytest.mark.parametrize(
+    ("params", "match"),
+    [
+        ({"effort": "much"}, "effort"),
+        ({"n_samples": 0}, "n_samples"),
+        ({"known": [1]}, "mapping"),
+        ({"refine": "sbmm"}, "did you mean"),
+        ({"refine": "none"}, "auto refines"),
+        ({"model": "none"}, "model is one of"),
+    ],
+)
+def test_bad_parameters_are_refused(params, match):
+    with pytest.raises(UsageError, match=match):
+        gc.detect("data:karate", **params)
+
+
+# ------------------------------------------------------------------------------------------------------ refinement
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("method", ["leiden", "label-propagation", "spectral", "acp"])
+def test_every_method_can_be_refined(method, model):
+    graph = dense(n=90)
+    k = 3 if method == "spectral" else None
+    plain = gc.detect(graph, method, k)
+    found = gc.detect(graph, method, k, refine=model, effort="low")
+    assert found.method == method
+    assert found.params["refine"] == model
+    assert found.details["model"] == model
+    assert found.posterior is not None
+    assert ami(graph.y, found.labels) >= ami(graph.y, plain.labels) - 0.05
+    if k is not None:
+        assert found.n_clusters == 3
+    start = max(row["description_length"] for row in found.details["scores"])
+    assert found.details["description_length"] <= start
+
+
+def test_refine_none_changes_nothing():
+    plain, same = (gc.detect("data:karate", "leiden", refine=choice) for choice in (None, "none"))
+    assert np.array_equal(plain.labels, same.labels)
+    assert same.posterior is None
+    assert plain.params == same.params
+
+
+def test_refined_samples_of_acp_are_a_posterior():
+    graph = gc.generators.general_sbm(random_state=5)
+    found = gc.detect(graph, "acp", refine="sbm", n_samples=32)
+    assert len(found.posterior.samples) == 32
+    assert found.details["chains"]["effective_samples"] > 5
+    assert found.params["n_samples"] == 32
+
+
+def test_start_with_another_number_is_refused():
+    with pytest.raises(UsageError, match="has 2 communities, not 3"):
+        refine(dense(n=30), {"given": np.arange(30) % 2}, n_clusters=3)
+    with pytest.raises(UsageError, match="there are none"):
+        refine(dense(n=30), {})
+    with pytest.raises(UsageError, match="too many communities"):
+        refine(
+            gc.generators.planted_partition(600, 2, p_in=0.1, p_out=0.1, random_state=0),
+            {"all": np.arange(600)},
+            ["sbm"],
+        )
+
+
+def test_same_seed_same_posterior():
+    graph = dense(n=60)
+    one, two = (gc.detect(graph, random_state=4) for _ in range(2))
+    assert np.array_equal(one.posterior.samples, two.posterior.samples)
+    assert np.array_equal(one.confidence, two.confidence)
+    assert one.details == two.details
+
+
+def test_efforts_grow():
+    chains = [effort.chains * effort.sweeps for effort in EFFORTS.values()]
+    assert chains == sorted(chains)
