@@ -157,6 +157,13 @@ class _Problem:
         self.weight = weight if self.weighted else None
         self.known = None if known is None else known[self.places]
         self.n_nodes = len(self.places)
+        self.part = Graph.from_edges(self.source, self.target, nodes=self.n_nodes)
+
+    def connected(self, labels: IntArray) -> IntArray:
+        """Split communities into their connected parts, unless their number or known labels are given."""
+        if self.n_clusters is not None or self.known is not None:
+            return labels
+        return connected_parts(self.part, labels)
 
     def model(self, kind: str) -> BlockModel:
         from graphclust.models.sbm_posterior import BlockModel, crp_prior
@@ -222,9 +229,11 @@ def _distinct(rows: Sequence[Scored], number: int) -> list[Scored]:
 class _Search:
     """The best partitions of a graph under one model."""
 
-    def __init__(self, problem: _Problem, kind: str, effort: Effort, seed: int, fixed: bool) -> None:
-        self.problem, self.kind, self.effort, self.seed, self.fixed = problem, kind, effort, seed, fixed
+    def __init__(self, problem: _Problem, kind: str, effort: Effort, seed: int, alone: bool) -> None:
+        self.problem, self.kind, self.effort, self.seed = problem, kind, effort, seed
+        self.fixed = kind == "sbm" and not alone
         self.model = problem.model(kind)
+        self.connected = kind == "planted"
         self.rows: list[Scored] = []
         self.chains: Chains | None = None
 
@@ -232,6 +241,8 @@ class _Search:
         return self.kind == "planted" or int(labels.max()) < _MOST_BLOCKS
 
     def scored(self, start: str, labels: IntArray) -> Scored:
+        if self.connected:
+            labels = self.problem.connected(labels)
         number = int(labels.max()) + 1
         share = self.model.assortative_share(labels) if number <= _MOST_BLOCKS else 1.0
         return Scored(start, self.kind, number, -self.model.score(labels), share, labels)
@@ -307,7 +318,8 @@ def refine(
         The best one is chosen by description length; for a weighted graph not among those with ``sbm``, which reads
         weights otherwise. If there are several, one whose communities are not denser inside
         than towards each other, for half of the nodes at least, does not count: these are roles, such as hubs and
-        periphery, not communities.
+        periphery, not communities. The communities of ``planted`` are split into
+        their connected parts, in scores and samples.
     known : ndarray of int64, shape (n_nodes,), optional
         0 where the label is not known.
     n_clusters : int, optional
@@ -322,7 +334,8 @@ def refine(
     Fit
         In the order of the graph's nodes. Of graphs with more than 5,000 nodes without a posterior; their confidence is
         conditional on all other nodes. `details` holds model, settings, start and description_length of the result;
-        scores, the best partition of each start and model; of the chains their number, how many count, and the
+        scores, the best partition of each start and model; estimate, "vi" or "map", as of
+        `Posterior.point_estimate`, the latter over all scored partitions; of the chains their number, how many count, and the
         effective number of samples.
 
     Raises
@@ -347,7 +360,7 @@ def refine(
     searches = []
     with task("refining", total=len(models) + 1) as advance:
         for kind in models:
-            search = _Search(problem, kind, effort_, seed, fixed=kind == "sbm" and len(models) > 1)
+            search = _Search(problem, kind, effort_, seed, len(models) == 1)
             search.run(begin)
             if search.rows:
                 if kind == "sbm" and small and len(models) > 1:  # single moves are a poor search there
@@ -368,9 +381,6 @@ def refine(
 
 def _finished(problem: _Problem, searches: Sequence[_Search], chosen: _Search, n_samples: int) -> Fit:
     best = chosen.rows[0]
-    labels = problem.whole(best.labels[None], np.full(1, np.nan))[0][0]
-    if chosen.kind == "planted" and problem.n_clusters is None and problem.known is None:
-        labels = connected_parts(problem.graph, labels)
     rows = sorted((row for search in searches for row in search.rows), key=lambda row: row.description_length)
     first: dict[tuple[str, str], Scored] = {}
     for row in rows:
@@ -392,12 +402,25 @@ def _finished(problem: _Problem, searches: Sequence[_Search], chosen: _Search, n
     if chains is None:
         confidence = np.ones(problem.graph.num_nodes)
         confidence[problem.places] = chosen.model.conditional(best.labels)
-        return Fit(labels, confidence, None, details)
+        return Fit(problem.whole(best.labels[None], np.full(1, np.nan))[0][0], confidence, None, details)
     samples = chains.samples[chains.kept].reshape(-1, problem.n_nodes)
     log_joint = chains.log_joint[chains.kept].ravel()
     taken = np.unique(np.linspace(0, len(samples) - 1, n_samples).round().astype(np.int64))
-    table, log_prob = problem.whole(samples[taken], log_joint[taken])
+    samples, log_joint = samples[taken], log_joint[taken]
+    if chosen.connected:
+        parts = np.stack([problem.connected(sample) for sample in samples])
+        samples, log_joint = parts, added_up(samples, parts, log_joint)
+    if (
+        chosen.kind == "sbm"
+    ):  # its posterior is explored well: no single partition of a slightly higher score should win
+        details["estimate"] = "vi"
+        best_labels = Posterior(samples).point_estimate("vi")
+    else:
+        details["estimate"] = "map"
+        best_labels = best.labels
+    table, log_prob = problem.whole(samples, log_joint)
     posterior = Posterior(table, log_prob)
+    labels = problem.whole(best_labels[None], np.full(1, np.nan))[0][0]
     details["chains"] = {
         "n_chains": len(chains.kept),
         "n_kept": int(chains.kept.sum()),

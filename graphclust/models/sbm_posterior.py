@@ -26,7 +26,7 @@ The degree-corrected models are of multigraphs. If the graph is simple, whoever 
 its probability is the sum over the multiplicities: with rates lambda it is larger by
 :math:`\prod (e^{\lambda} - 1) / \lambda \approx \exp \sum \lambda / 2` over the edges. Without this factor dense graphs
 could not be compared between the models, and a few hubs hide the communities of a small graph. lambda is taken from
-e_rs and k_i (`planted`: from its rates, to first order). In `dc-sbm` it counts in scores, not in moves.
+e_rs - 1 and k_i (`planted`: from its rates, to first order). In `dc-sbm` it counts in scores, not in moves.
 
 The partition's prior is a Chinese Restaurant Process (Pitman-Yor for a discount above 0), or any prior of the form
 V(B) prod_r w(n_r), given as a table. Labels of some nodes may be known, and the number of blocks be given.
@@ -287,11 +287,13 @@ class BlockModel:
 
     def _hidden(self, labels: ArrayLike) -> float:
         edges, nodes = self._counts(labels)
+        edges = np.maximum(edges - 1, 0.0)  # without the edge itself: its own rate may not be learned from it
         edges[np.diag_indices(len(edges))] *= 2.0
         degree = self._net.node[block_moves.DEGREE]
         rate = edges / np.maximum(np.outer(*[np.bincount(nodes, degree)] * 2), 1e-300)
         one = np.repeat(np.arange(self.n_nodes), np.diff(self._net.start))
         mean = degree[one] * degree[self._net.end] * rate[nodes[one], nodes[self._net.end]]
+        mean = mean[mean > 0]
         return float((mean + np.log(-np.expm1(-mean) / mean)).sum() / 2)
 
     def _counts(self, labels: ArrayLike) -> tuple[FloatArray, IntArray]:

@@ -148,7 +148,7 @@ def log_degree():
                 found = {"auto": [], "leiden": [], "spectral": []}
                 for repeat in range(repeats):
                     seed = TEST + 1000 * repeat + 31 * a + b
-                    graph = gc.generators.log_degree_sbm(n, k, a, b, random_state=seed)
+                    graph = gc.generators.log_degree_sbm(n_nodes=n, n_clusters=k, a=a, b=b, random_state=seed)
                     for name, values in found.items():
                         labels = gc.detect(graph, name, k if name == "spectral" else None, seed).labels
                         values.append(ami(graph.y, labels))
