@@ -334,9 +334,8 @@ def refine(
     Fit
         In the order of the graph's nodes. Of graphs with more than 5,000 nodes without a posterior; their confidence is
         conditional on all other nodes. `details` holds model, settings, start and description_length of the result;
-        scores, the best partition of each start and model; estimate, "vi" or "map", as of
-        `Posterior.point_estimate`, the latter over all scored partitions; of the chains their number, how many count, and the
-        effective number of samples.
+        scores, the best partition of each start and model; of the chains their number,
+        how many count, and the effective number of samples.
 
     Raises
     ------
@@ -398,11 +397,12 @@ def _finished(problem: _Problem, searches: Sequence[_Search], chosen: _Search, n
         "description_length": round(best.description_length, 3),
         "scores": [row.told() for row in first.values()],
     }
+    labels = problem.whole(best.labels[None], np.full(1, np.nan))[0][0]
     chains = chosen.chains
     if chains is None:
         confidence = np.ones(problem.graph.num_nodes)
         confidence[problem.places] = chosen.model.conditional(best.labels)
-        return Fit(problem.whole(best.labels[None], np.full(1, np.nan))[0][0], confidence, None, details)
+        return Fit(labels, confidence, None, details)
     samples = chains.samples[chains.kept].reshape(-1, problem.n_nodes)
     log_joint = chains.log_joint[chains.kept].ravel()
     taken = np.unique(np.linspace(0, len(samples) - 1, n_samples).round().astype(np.int64))
@@ -410,17 +410,8 @@ def _finished(problem: _Problem, searches: Sequence[_Search], chosen: _Search, n
     if chosen.connected:
         parts = np.stack([problem.connected(sample) for sample in samples])
         samples, log_joint = parts, added_up(samples, parts, log_joint)
-    if (
-        chosen.kind == "sbm"
-    ):  # its posterior is explored well: no single partition of a slightly higher score should win
-        details["estimate"] = "vi"
-        best_labels = Posterior(samples).point_estimate("vi")
-    else:
-        details["estimate"] = "map"
-        best_labels = best.labels
     table, log_prob = problem.whole(samples, log_joint)
     posterior = Posterior(table, log_prob)
-    labels = problem.whole(best_labels[None], np.full(1, np.nan))[0][0]
     details["chains"] = {
         "n_chains": len(chains.kept),
         "n_kept": int(chains.kept.sum()),
