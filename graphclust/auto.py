@@ -24,11 +24,13 @@ __all__ = ["Auto"]
 logger = logging.getLogger("graphclust")
 
 _ACP_NODES = (20, 300)  # about what the shipped model was trained on
+_ACP_DENSITY = 0.2  # hardly a graph that it was trained on is sparser
 _RESOLUTIONS = {"low": (1.0,), "normal": (0.5, 1.0, 2.0, 4.0), "high": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)}
 _REPEATS = {"low": 1, "normal": 2, "high": 4}  # of label propagation
 _INFOMAP_EDGES = {"low": 20_000, "normal": 200_000, "high": 5_000_000}
 _SPECTRAL_NODES = {"low": 0, "normal": 3000, "high": 10_000}
 _SPECTRAL_K = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
+_MODELS = ("sbm", "planted")
 _LARGE = 200_000  # edges, from which on it is said how long it will take
 _SECONDS_PER_EDGE = {"low": 6e-5, "normal": 1.5e-4, "high": 1e-3}  # com-dblp on two cores
 _FEW_NODES = 300  # up to which chains find what spectral clustering into more than a few would, sooner
@@ -39,12 +41,14 @@ class Auto(GraphEstimator):
     """Partitions from several methods, judged and improved by description length: no parameters to choose.
 
     Starting partitions that fit the size of the graph (Leiden at several resolutions, label propagation, Infomap,
-    spectral clustering, samples of ACP, all nodes in one) are scored under block models with their parameters
-    integrated out (`graphclust.models.sbm_posterior`): independent edges, degree-corrected, and planted partition. The
-    best are improved; the result is the partition of the shortest description. Up to 5,000 nodes, Markov chains that
-    start there draw from the posterior; on larger graphs a node's confidence is conditional on all others.
+    spectral clustering, samples of ACP, all nodes in one) are scored under two block models with their parameters
+    integrated out (`graphclust.models.sbm_posterior`): blocks of independent edges, as in small dense graphs, and a
+    degree-corrected planted partition, whose communities are connected. The best are improved; the result is the
+    partition of the shortest description. Up to 5,000 nodes, Markov chains that start there draw from the posterior; on
+    larger graphs a node's confidence is conditional on all others.
 
-    A model whose blocks are not denser inside than towards each other, for half of the nodes at least, does not count.
+    Blocks that are not denser inside than towards each other, for three quarters of the nodes, do not count: hubs and
+    their periphery are no communities. Ask for a `model` to see them.
     Isolated nodes are communities of their own, and a community never spans two components, unless `n_clusters` or
     known labels ask for it.
 
@@ -55,7 +59,7 @@ class Auto(GraphEstimator):
     effort : {"low", "normal", "high"}
         How many starts, and how long they are improved; each about ten times the work of the one before.
     model : {"sbm", "dc-sbm", "planted"}, optional
-        The only model to use; by default the best of all.
+        The only model to use; by default the better of sbm and planted.
     n_samples : int
         Samples of the posterior.
     known : mapping or Series, optional
@@ -154,7 +158,7 @@ class Auto(GraphEstimator):
             starts = {"given": np.arange(graph.num_nodes) % k}
         if k is not None and known is not None:
             starts = {name: _with_number(labels, known, k) for name, labels in starts.items()}
-        models = MODELS if self.model is None else (self.model,)
+        models = _MODELS if self.model is None else (self.model,)
         found = refine(
             graph,
             starts,
@@ -187,7 +191,8 @@ class Auto(GraphEstimator):
             yield f"label-propagation {repeat + 1}", LabelPropagation(random_state=seed + repeat)
         if m <= _INFOMAP_EDGES[self.effort]:
             yield "infomap", Infomap(trials=1 if self.effort != "high" else 5, random_state=seed)
-        if _ACP_NODES[0] <= n <= _ACP_NODES[1] and self.effort != "low":
+        dense = 2 * m >= _ACP_DENSITY * n * (n - 1)
+        if _ACP_NODES[0] <= n <= _ACP_NODES[1] and dense and self.effort != "low":
             yield "acp", ACP(n_samples=8, sample="map", known=self.known, random_state=seed, device=self.device)
 
     def _spectral(self, graph: Graph, seed: int) -> dict[str, IntArray]:

@@ -535,7 +535,7 @@ class Spectral(GraphEstimator):
         graph : Graph
             Undirected.
         numbers : sequence of int
-            Above 1 and below the number of nodes.
+            Above 1 and below the number of nodes; some clusters may stay empty.
         seed : int
 
         Returns
@@ -545,10 +545,18 @@ class Spectral(GraphEstimator):
         """
         if not numbers:
             return {}
+        from scipy.cluster.vq import kmeans2  # a quick start is enough, and scikit-learn takes a second to import
+
         one = cls(max(numbers))
         one.notes_ = []
         vectors = one._vectors(graph, max(numbers), seed)
-        return {f"spectral {k}": _kmeans(_scaled(vectors[:, -k:]), k, 1, seed) for k in numbers}
+        found = {}
+        for k in numbers:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # a cluster may stay empty
+                labels = kmeans2(_scaled(vectors[:, -k:]), k, 10, minit="++", rng=seed)[1]
+            found[f"spectral {k}"] = labels.astype(np.int64)
+        return found
 
     def _embedding(self, graph: Graph, k: int, seed: int) -> FloatArray:
         """Return the leading k eigenvectors, rows scaled to length one, shape (n_nodes, k)."""

@@ -40,7 +40,7 @@ def detect(
         Where neural methods run; the others run on the CPU.
     refine : {"sbm", "dc-sbm", "planted", "none"}, optional
         Block model under which the method's partitions are improved, with a posterior and confidence
-        (`graphclust.refinement`). By default "none"; "auto" compares all models, unless one is given.
+        (`graphclust.refinement`). By default "none"; "auto" compares "sbm" and "planted", unless one is given.
     **method_params
         Parameters of the method's estimator, and of refinement: `effort`, `n_samples`.
 

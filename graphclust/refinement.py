@@ -43,7 +43,7 @@ MODELS = ("sbm", "dc-sbm", "planted")
 _SAMPLED = 5000  # nodes, up to which chains are run
 _MATRIX = 20_000  # nodes, up to which models with a matrix of blocks are tried
 _MOST_BLOCKS = 512  # of such a model
-_ASSORTATIVE = 0.5  # share of the nodes whose communities have to be denser inside than towards any other
+_ASSORTATIVE = 0.75  # share of the nodes whose communities have to be denser inside than towards any other
 _THREADS = 2
 _RANDOM_BLOCKS = 12  # of the partition that a chain starts from
 _CONCENTRATION = {"sbm": 0.7, "dc-sbm": 1.0, "planted": 1.0}  # for sbm as in the General SBM of the ACP paper
@@ -317,7 +317,8 @@ def refine(
     models : sequence of {"sbm", "dc-sbm", "planted"}
         The best one is chosen by description length; for a weighted graph not among those with ``sbm``, which reads
         weights otherwise. If there are several, one whose communities are not denser inside
-        than towards each other, for half of the nodes at least, does not count: these are roles, such as hubs and
+        than towards each other (`BlockModel.assortative_share`), for three quarters of the nodes, does not count: these
+        are roles, such as hubs and
         periphery, not communities. The communities of ``planted`` are split into
         their connected parts, in scores and samples.
     known : ndarray of int64, shape (n_nodes,), optional

@@ -66,7 +66,7 @@ def test_hubs_and_their_periphery_are_not_communities():
     best = min(found.details["scores"], key=lambda row: row["description_length"])
     assert found.details["description_length"] >= best["description_length"]
     chosen = [row for row in found.details["scores"] if row["model"] == found.details["model"]]
-    assert any(row["assortative"] >= 0.5 for row in chosen)
+    assert any(row["assortative"] >= 0.75 for row in chosen)
     free = gc.detect(stars(), refine="sbm")  # asked for, roles are found
     assert free.details["model"] == "sbm"
 
@@ -81,9 +81,9 @@ def test_explains_itself():
         "leiden 1",
         "infomap",
         "one",
-        "acp",
         "spectral 2",
     }
+    assert "acp" in {row["start"].rstrip("+") for row in gc.detect(dense()).details["scores"]}  # as it was trained on
     assert any("shortest description" in note for note in found.notes)
     assert json.loads(json.dumps(details)) == details
     assert 0 < details["chains"]["n_kept"] <= details["chains"]["n_chains"]

@@ -186,6 +186,6 @@ def test_readme_example_tells_the_truth():
     assert space["c"].membership["Valjean"] == 0
     assert round(space["c"].quality()["modularity"], 3) == 0.567
     assert space["G"].nodes["Valjean"]["community"] == 0
-    told = re.search(r"edges -> (\d+) communities \(leiden, modularity ([\d.]+)", readme)
+    told = re.search(r"edges -> (\d+) communities \(auto, modularity ([\d.]+)", readme)
     found = gc.detect(ROOT / "data" / "les-miserables.csv")
     assert (found.n_clusters, round(found.quality()["modularity"], 4)) == (int(told[1]), float(told[2]))

@@ -89,7 +89,7 @@ def detect(
         str | None,
         typer.Option(
             metavar="sbm|dc-sbm|planted|none",
-            help="Block model under which the method's partition is improved; auto compares all unless one is given.",
+            help="Block model under which the method's partition is improved; auto compares two unless one is given.",
         ),
     ] = None,
     effort: Annotated[

@@ -311,7 +311,7 @@ class BlockModel:
 
         Densities are edges by pairs of nodes (``sbm``) or by products of degrees; blocks of one node count as such. In
         the General SBM of the ACP paper, where some pairs of blocks are denser than the blocks by chance, no graph of
-        300 had a share below a half with a factor of 2; of hubs and their periphery it is small. O(B^2) memory.
+        300 had a share below 0.6 with a factor of 2; of hubs and their periphery it is small. O(B^2) memory.
         """
         edges, nodes = self._counts(labels)
         size = np.bincount(nodes).astype(np.float64)
