@@ -11,7 +11,7 @@ import pytest
 import graphclust as gc
 from graphclust.checkpoint import shipped
 from graphclust.cli import run
-from graphclust.estimators import _added_up, _disconnected, _within_components
+from graphclust.constraints import added_up, count_disconnected, within_components
 from graphclust.graph import Graph
 from graphclust.metrics import ami
 
@@ -103,12 +103,12 @@ def test_known_labels_hold_across_components_and_without_edges():
 
 def test_components_cut_samples():
     samples, component = np.array([[0, 0, 0, 0], [0, 1, 1, 1]]), np.array([0, 0, 1, 1])
-    assert _within_components(samples, component, None)[0].tolist() == [0, 0, 1, 1]
+    assert within_components(samples, component, None)[0].tolist() == [0, 0, 1, 1]
     before = np.array([[0, 0, 0, 0], [0, 0, 1, 1], [5, 5, 2, 2], [0, 1, 1, 1], [0, 0, 0, 0]])
-    after = _within_components(before, component, None)
-    found = np.exp(_added_up(before, after, np.log([0.2, 0.3, 0.3, 0.1, 0.2])))
+    after = within_components(before, component, None)
+    found = np.exp(added_up(before, after, np.log([0.2, 0.3, 0.3, 0.1, 0.2])))
     np.testing.assert_allclose(found, [0.5, 0.5, 0.5, 0.1, 0.5])  # each distinct one counts once
-    together = _within_components(samples, component, np.array([5, 0, 0, 5]))
+    together = within_components(samples, component, np.array([5, 0, 0, 5]))
     assert together[0, 0] == together[0, 3] == together[0, 1]
 
 
@@ -223,7 +223,7 @@ def test_communities_that_are_not_connected_are_counted():
     path = gc.as_graph(nx.path_graph(6))
     cases = ([0, 0, 0, 1, 1, 1], 0), ([0, 1, 0, 1, 1, 1], 2), ([0, 1, 0, 2, 2, 0], 1), ([5, 4, 3, 2, 1, 0], 0)
     for labels, apart in cases:
-        assert _disconnected(path, np.array(labels)) == apart
+        assert count_disconnected(path, np.array(labels)) == apart
     network = nx.les_miserables_graph()
     found = gc.detect(network, "acp", n_samples=8)
     apart = sum(not nx.is_connected(network.subgraph(nodes)) for nodes in found.communities)

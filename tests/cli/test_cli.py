@@ -50,7 +50,7 @@ def test_decisions_go_to_stderr_and_quiet_silences_them(cli, graph):
         "undirected",
         "1 parallel edge",
         "1 self-loop",
-        "auto: leiden",
+        "shortest description",
         "6 nodes",
     ):
         assert word in err, word
@@ -84,7 +84,7 @@ def test_each_format_holds_the_result_and_can_be_evaluated(cli, tmp_path, format
     elif format == "cmty":
         found = {node: label for label, line in enumerate(data.decode().splitlines()) for node in line.split()}
     elif format == "parquet":
-        found = dict(zip(*pq.read_table(out).to_pydict().values(), strict=True))
+        found = dict(zip(*list(pq.read_table(out).to_pydict().values())[:2], strict=True))
     elif format == "clu":
         head, *labels = data.decode().split("\n")
         assert head == "*Vertices 34"
@@ -239,7 +239,7 @@ def test_generate_every_family_one_and_many(cli, tmp_path, options):
 
 def test_lists(cli):
     names = [line.split()[0] for line in cli("methods").out.splitlines()[1:]]
-    assert names == ["auto", *gc.METHODS]
+    assert names == list(gc.METHODS)
     assert {row["method"] for row in json.loads(cli("methods", "--format", "json").out)} == set(names)
     assert "karate" in cli("data", "list").out
     assert {"karate", "com-dblp"} <= {row["name"] for row in json.loads(cli("data", "list", "--format", "json").out)}
@@ -376,7 +376,7 @@ def test_nothing_of_the_progress_stands_before_the_results(tmp_path):
 def test_results_are_compressed_if_their_name_says_so(cli, tmp_path, suffix, unpack):
     out = tmp_path / f"r.tsv{suffix}"
     assert cli("detect", "data:karate", "--out", out).code == 0
-    assert unpack(out.read_bytes()).startswith(b"node\tcommunity\n0\t")
+    assert unpack(out.read_bytes()).startswith(b"node\tcommunity\tconfidence\n0\t")
     assert json.loads(cli("evaluate", out, "--truth", out, "--format", "json").out)["n_scored"] == 34
     assert cli("convert", "data:karate", tmp_path / f"g.graphml{suffix}").code == 0
     assert gc.read_graph(tmp_path / f"g.graphml{suffix}").num_edges == 78
