@@ -7,6 +7,7 @@ and, where the graph is small enough, draws from the posterior by Markov chains 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -44,7 +45,6 @@ _SAMPLED = 5000  # nodes, up to which chains are run
 _MATRIX = 20_000  # nodes, up to which models with a matrix of blocks are tried
 _MOST_BLOCKS = 512  # of such a model
 _ASSORTATIVE = 0.75  # share of the nodes whose communities have to be denser inside than towards any other
-_THREADS = 2
 _RANDOM_BLOCKS = 12  # of the partition that a chain starts from
 _CONCENTRATION = {"sbm": 0.7, "dc-sbm": 1.0, "planted": 1.0}  # for sbm as in the General SBM of the ACP paper
 
@@ -281,7 +281,7 @@ class _Search:
         sweeps = _sweeps(self.problem, self.kind, starts[0], self.effort)
         each = max(min(n_samples, sweeps // 2), 1)
         splits = 0.25 if self.problem.n_nodes <= 1000 else 0.0
-        self.chains = self.model.sample(starts, each, sweeps, self.seed, splits=splits, threads=_THREADS)
+        self.chains = self.model.sample(starts, each, sweeps, self.seed, splits=splits, threads=os.cpu_count() or 1)
         chain, best = np.unravel_index(int(np.argmax(self.chains.log_joint)), self.chains.log_joint.shape)
         found = self.model.improve(self.chains.samples[chain, best], self.seed)
         self.rows.append(self.scored("chain~", found))
@@ -527,7 +527,7 @@ def memory_needed(graph: Graph, n_samples: int) -> float:
     """Estimate the peak of memory that `refine` needs beside the graph, in bytes."""
     n, m = graph.num_nodes, graph.num_edges
     blocks = 24.0 * min(n, _MOST_BLOCKS + 48) ** 2 if n <= _MATRIX else 0.0
-    return 8.0 * (20 * m + 40 * n + (6 * n_samples * n if n <= _SAMPLED else 0)) + blocks * _THREADS
+    return 8.0 * (20 * m + 40 * n + (6 * n_samples * n if n <= _SAMPLED else 0)) + 2 * blocks
 
 
 def check_count(name: str, value: Any) -> None:

@@ -40,6 +40,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,7 @@ from scipy.special import gammaln
 
 from graphclust.models import block_moves
 from graphclust.models.block_moves import DC_SBM, PLANTED, SBM, Blocks, FloatArray, IntArray, Law, Net
+from graphclust.progress import task
 
 __all__ = ["KINDS", "BlockModel", "Chains", "Settings", "crp_prior", "effective_sample_size", "sized_prior"]
 
@@ -55,6 +57,7 @@ KINDS = {"sbm": SBM, "dc-sbm": DC_SBM, "planted": PLANTED}
 _TABLE = 1 << 17  # values of log-gamma that are kept
 _ROOM = 48  # blocks that a chain can open beyond those it starts with
 _TOLERANCE = 4.0  # nats
+_SWEEPS_AT_ONCE = 16  # during the burn-in, before somebody may interrupt
 _ALPHAS = 2.0 ** np.arange(-2, 10.5, 0.5)
 _MEANS = 1 / (1 + np.exp(-np.linspace(-7, 4, 23)))  # of edge probabilities
 _STRENGTHS = 2.0 ** np.arange(0, 5)  # pseudo-counts of a Beta prior; more would say that all blocks are alike
@@ -469,23 +472,38 @@ class BlockModel:
         n_sweeps = max(n_sweeps, every * n_samples)
         seeds = np.random.SeedSequence(seed).spawn(len(starts))
 
+        heats = np.maximum(np.geomspace(heat, 1.0, max(int(n_sweeps * burn_in / 2), 1)), 1.0)
+        heats = np.concatenate((heats, np.ones(n_sweeps - len(heats))))
+        burnt = n_sweeps - every * n_samples
+        stops = [*range(0, burnt, _SWEEPS_AT_ONCE), *range(burnt, n_sweeps + 1, every)]
+        given_up = False
+
         def chain(place: int) -> tuple[IntArray, FloatArray]:
             blocks = self._blocks(starts[place], _ROOM)
             samples = np.zeros((n_samples, self.n_nodes), dtype=np.int64)
             trace = np.zeros(n_sweeps)
             rng = np.random.default_rng(seeds[place])
-            heats = np.maximum(np.geomspace(heat, 1.0, max(int(n_sweeps * burn_in / 2), 1)), 1.0)
-            heats = np.concatenate((heats, np.ones(n_sweeps - len(heats))))
-            block_moves.run(self._law, self._net, blocks, heats, splits, 1, True, every, rng, samples, trace)
-            return samples, trace[n_sweeps - every * n_samples :][every - 1 :: every] + self._offset
+            for begin, end in pairwise(stops):
+                if given_up:
+                    break
+                first = (begin - burnt) // every
+                taken = samples[first : first + 1] if begin >= burnt else samples[:0]
+                now, told = heats[begin:end], trace[begin:end]
+                block_moves.run(self._law, self._net, blocks, now, splits, 1, True, end - begin, rng, taken, told)
+                advance()
+            return samples, trace[burnt:][every - 1 :: every] + self._offset
 
-        if threads > 1 and len(starts) > 1:
-            from concurrent.futures import ThreadPoolExecutor
+        with task("sampling", total=len(starts) * (len(stops) - 1)) as advance:
+            if threads > 1 and len(starts) > 1:
+                from concurrent.futures import ThreadPoolExecutor
 
-            with ThreadPoolExecutor(threads) as pool:
-                done = list(pool.map(chain, range(len(starts))))
-        else:
-            done = [chain(place) for place in range(len(starts))]
+                with ThreadPoolExecutor(threads) as pool:
+                    try:
+                        done = list(pool.map(chain, range(len(starts))))
+                    finally:
+                        given_up = True  # Ctrl-C: the chains end soon
+            else:
+                done = [chain(place) for place in range(len(starts))]
         samples, traces = np.stack([one for one, _ in done]), np.stack([trace for _, trace in done])
         means = traces.mean(axis=1)
         kept = means > means.max() - kept_within
