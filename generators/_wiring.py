@@ -11,7 +11,6 @@ are allowed, the chain starts near that law.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,17 +19,10 @@ from numpy.typing import NDArray
 
 from graphclust.graph import IntArray
 
-__all__ = ["assign", "is_compiled", "is_graphical", "settle", "wire_inside", "wire_outside"]
+__all__ = ["assign", "is_graphical", "settle", "wire_inside", "wire_outside"]
 
 Halves: TypeAlias = NDArray[np.signedinteger[Any]]  # 32 bits where they suffice: half the memory, twice the speed
 Rng: TypeAlias = np.random.Generator
-
-
-def is_compiled() -> bool:
-    """Whether the kernels are in numba's cache, wherever that lies."""
-    kernel: Any = assign
-    kept = Path(kernel._cache.cache_path).glob(f"{Path(__file__).stem}.*.nbi")
-    return any(kept) or bool(kernel.signatures)
 
 
 _MIX = 10  # attempted switches an edge after which a sparse graph has forgotten that it was not drawn at random

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from graphclust.errors import UsageError
 from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.resources import is_cached
 from graphclust.seeds import check_seed
 
 __all__ = ["lfr"]
@@ -279,7 +280,7 @@ def _wire(
     """
     from graphclust.generators import _wiring
 
-    if not _wiring.is_compiled():
+    if not is_cached(_wiring.assign):
         logger.info("lfr: compiling its loops, once: some ten seconds")
 
     degree = np.sort(degree)  # so that the rounded sum is right for each degree, not only for all

@@ -10,7 +10,7 @@ import numpy as np
 
 from graphclust.base import Fit, GraphEstimator
 from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral
-from graphclust.constraints import check_known, components, count_disconnected, known_labels
+from graphclust.constraints import check_known, components, count_disconnected, known_labels, with_number
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.estimators import ACP
 from graphclust.graph import Graph, IntArray
@@ -114,7 +114,7 @@ class Auto(GraphEstimator):
         if self.model is not None:
             if self.model == "none":
                 raise UsageError(f"model is one of {', '.join(MODELS)}")
-            check_model(self.model)
+            check_model(self.model, self.n_clusters)
         check_count("n_samples", self.n_samples)
         check_known(self.known)
 
@@ -149,7 +149,10 @@ class Auto(GraphEstimator):
                 else:
                     starts[label] = fitted.labels_
                 advance()
-        starts |= self._spectral(plain, seed)
+        try:
+            starts |= self._spectral(plain, seed)
+        except GraphclustError as error:
+            self.notes_.append(f"spectral: {error}")
         k = self.n_clusters
         if k is None:
             starts["one"] = np.zeros(graph.num_nodes, dtype=np.int64)
@@ -157,7 +160,7 @@ class Auto(GraphEstimator):
         elif k == 1 or graph.num_nodes == k:
             starts = {"given": np.arange(graph.num_nodes) % k}
         if k is not None and known is not None:
-            starts = {name: _with_number(labels, known, k) for name, labels in starts.items()}
+            starts = {name: with_number(labels, k, known) for name, labels in starts.items()}
         models = _MODELS if self.model is None else (self.model,)
         found = refine(
             graph,
@@ -209,29 +212,3 @@ class Auto(GraphEstimator):
         numbers = [k for k in _SPECTRAL_K if k <= most and k < n // 4]
         with task("spectral", total=len(numbers)):
             return Spectral.several(graph, numbers, seed)
-
-
-def _with_number(labels: IntArray, known: IntArray, k: int) -> IntArray:
-    """Bring a partition to what known labels ask for and to k communities."""
-    from graphclust.constraints import respecting
-
-    found = respecting(labels, known)
-    while True:
-        number = int(found.max()) + 1
-        sizes = np.bincount(found)
-        if number == k:
-            return found
-        free = np.array([not (known[found == r] > 0).any() for r in range(number)])
-        if number > k:  # the smallest community without a known label joins the largest one
-            least = np.flatnonzero(free)[np.argmin(sizes[free])]
-            sizes[least] = -1
-            found[found == least] = int(sizes.argmax())
-            found = np.unique(found, return_inverse=True)[1].astype(np.int64)
-        else:  # a node without a known label leaves the largest community that has one to spare
-            for r in np.argsort(-sizes):
-                spare = np.flatnonzero((found == r) & (known == 0))
-                if len(spare) and sizes[r] > 1:
-                    found[spare[0]] = number
-                    break
-            else:
-                raise UsageError(f"known labels leave no {k} communities")

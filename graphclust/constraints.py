@@ -21,6 +21,7 @@ __all__ = [
     "known_labels",
     "respecting",
     "strengths",
+    "with_number",
     "within_components",
 ]
 
@@ -82,19 +83,65 @@ def respecting(labels: IntArray, known: IntArray | None) -> IntArray:
     if known is None:
         return found
     free, taken = int(found.max()) + 1, set[int]()
-    numbers = np.arange(1, int(known.max()) + 1)
-    for label in sorted(numbers.tolist(), key=lambda one: -int((known == one).sum())):
-        members = known == label
-        if not members.any():
-            continue
-        counts = np.bincount(found[members], minlength=free)
-        counts[list(taken)] = 0
-        home = int(counts.argmax())
-        if counts[home] == 0:
+    for members in sorted(_by_label(known), key=len, reverse=True):
+        homes, counts = np.unique(found[members], return_counts=True)
+        open_ = [
+            (-count, home) for home, count in zip(homes.tolist(), counts.tolist(), strict=True) if home not in taken
+        ]
+        if open_:
+            home = min(open_)[1]
+        else:
             home, free = free, free + 1
         found[members] = home
         taken.add(home)
     return np.unique(found, return_inverse=True)[1].astype(np.int64)
+
+
+def with_number(labels: IntArray, n_clusters: int, known: IntArray | None) -> IntArray:
+    """Bring a partition to what known labels ask for and to a number of communities.
+
+    The smallest communities without a known label join the largest of the others; or nodes without one leave the
+    largest communities.
+
+    Raises
+    ------
+    UsageError
+        Known labels leave no such partition.
+
+    Examples
+    --------
+    >>> with_number(np.array([0, 0, 0, 1, 2]), 2, np.array([0, 0, 0, 1, 0]))
+    array([0, 0, 0, 1, 0])
+    """
+    found = respecting(labels, known)
+    sizes = np.bincount(found)
+    number = len(sizes)
+    bound = np.zeros(len(labels), dtype=bool) if known is None else known > 0
+    if number > n_clusters:
+        unbound = np.setdiff1d(np.arange(number), found[bound])
+        gone = unbound[np.argsort(sizes[unbound], kind="stable")][: number - n_clusters]
+        if len(gone) == number - n_clusters < number:
+            sizes[gone] = -1
+            found[np.isin(found, gone)] = int(sizes.argmax())
+            return np.unique(found, return_inverse=True)[1].astype(np.int64)
+    elif number < n_clusters:
+        order = np.lexsort((bound, found))  # in each community first those that can leave
+        leave = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes) < np.repeat(sizes, sizes) - 1
+        movable = order[leave & ~bound[order]]
+        movable = movable[np.argsort(-sizes[found[movable]], kind="stable")][: n_clusters - number]
+        if len(movable) == n_clusters - number:
+            found[movable] = np.arange(number, n_clusters)
+            return found
+    else:
+        return found
+    raise UsageError(f"known labels leave no {n_clusters} communities")
+
+
+def _by_label(known: IntArray) -> list[IntArray]:
+    """Return the nodes of each known label."""
+    order = np.argsort(known, kind="stable")
+    order = order[known[order] > 0]
+    return np.split(order, np.flatnonzero(np.diff(known[order])) + 1) if len(order) else []
 
 
 def strengths(weight: FloatArray) -> FloatArray:
@@ -136,10 +183,12 @@ def within_components(samples: IntArray, component: IntArray, known: IntArray | 
         return samples
     cut = samples * number + component
     if known is not None:
+        members = _by_label(known)
         for row in cut:
-            for label in np.unique(known[known > 0]):
-                together = np.unique(row[known == label])
-                row[np.isin(row, together)] = together[0]
+            names, places = np.unique(row, return_inverse=True)
+            for nodes in members:
+                names[places[nodes]] = names[places[nodes]].min()
+            row[:] = names[places]
     return np.asarray(cut)
 
 

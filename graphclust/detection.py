@@ -127,6 +127,8 @@ def prepare(
         if method == "auto":
             if refine == "none":
                 raise UsageError(f"auto refines what it finds: refine is one of {', '.join(MODELS)}")
+            if given.get("model", refine) != refine:
+                raise UsageError(f"refine is {refine!r} and model {given['model']!r}: give one of them")
             given["model"] = refine
         elif refine != "none":
             of_refinement = {"model": refine, "random_state": random_state}

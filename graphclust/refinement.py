@@ -31,6 +31,7 @@ from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.metrics import rank_labels
 from graphclust.posterior import Posterior
 from graphclust.progress import task
+from graphclust.resources import is_cached
 from graphclust.seeds import check_seed
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ _SAMPLED = 5000  # nodes, up to which chains are run
 _MATRIX = 20_000  # nodes, up to which models with a matrix of blocks are tried
 _MOST_BLOCKS = 512  # of such a model
 _ASSORTATIVE = 0.75  # share of the nodes whose communities have to be denser inside than towards any other
+_COMMON = 0.25  # share of the samples of a posterior that have to be such
+_FEWEST_SWEEPS = 16
 _RANDOM_BLOCKS = 12  # of the partition that a chain starts from
 _CONCENTRATION = {"sbm": 0.7, "dc-sbm": 1.0, "planted": 1.0}  # for sbm as in the General SBM of the ACP paper
 
@@ -88,8 +91,8 @@ def check_effort(effort: Any) -> None:
         raise unknown("effort", str(effort), list(EFFORTS))
 
 
-def check_model(model: Any) -> None:
-    """Refuse what is none of `MODELS`, nor "none".
+def check_model(model: Any, n_clusters: int | None = None) -> None:
+    """Refuse what is none of `MODELS`, nor "none"; and more communities than it can have.
 
     Raises
     ------
@@ -97,6 +100,8 @@ def check_model(model: Any) -> None:
     """
     if model not in (*MODELS, "none"):
         raise unknown("model of refine", str(model), [*MODELS, "none"])
+    if n_clusters is not None and n_clusters > _MOST_BLOCKS and model in ("sbm", "dc-sbm"):
+        raise UsageError(f"{model} has at most {_MOST_BLOCKS} communities, not {n_clusters}; planted has no such limit")
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,7 @@ class _Problem:
         number[self.places] = np.arange(len(self.places))
         self.source, self.target = number[plain.source[apart]], number[plain.target[apart]]
         weight = plain.edge_weight[apart]
-        given = graph.edge_weight  # an edge in both directions is one edge, unless weights tell more
+        given = graph.edge_weight[graph.source != graph.target]  # in both directions it is one edge, if weights agree
         self.weighted = bool(len(given)) and bool(given.min() != given.max())
         self.weight = weight if self.weighted else None
         self.known = None if known is None else known[self.places]
@@ -169,7 +174,7 @@ class _Problem:
         from graphclust.models.sbm_posterior import BlockModel, crp_prior
 
         weight = self.weight
-        if weight is not None:
+        if weight is not None and len(weight):
             weight = strengths(weight) if kind == "sbm" else weight / weight.mean()
         return BlockModel(
             self.source,
@@ -202,14 +207,18 @@ class _Problem:
         return cut, added_up(table, cut, log_prob)
 
 
-def _sweeps(problem: _Problem, kind: str, labels: IntArray, effort: Effort) -> int:
+def _sweeps(problem: _Problem, kind: str, labels: IntArray, effort: Effort, n_samples: int) -> int:
     """Return how many sweeps of all chains stay within the effort."""
+    from graphclust.models.sbm_posterior import sweeps_a_survey
+
     n, ends = problem.n_nodes, 2 * len(problem.source)
     number = int(labels.max()) + 1
-    near = min(number, ends / max(n, 1))
-    options = {"sbm": number * (4 * near + 12), "dc-sbm": number * (3 * near + 10), "planted": 12 * number}[kind]
+    near = min(number, 2 + ends / max(n, 1))
+    surveys = 1 / sweeps_a_survey(number, near)
+    each = {"sbm": 4 * near + 12, "dc-sbm": 3 * near + 10, "planted": 12}[kind]
+    options = each * (surveys * number + (1 - surveys) * near)
     cost = (ends + n * (60 + options)) * effort.chains
-    return int(min(effort.sweeps, max(effort.operations / cost, 16)))
+    return int(max(min(max(effort.sweeps, 2 * n_samples), effort.operations / cost), _FEWEST_SWEEPS))
 
 
 def _distinct(rows: Sequence[Scored], number: int) -> list[Scored]:
@@ -230,7 +239,7 @@ class _Search:
     """The best partitions of a graph under one model."""
 
     def __init__(self, problem: _Problem, kind: str, effort: Effort, seed: int, alone: bool) -> None:
-        self.problem, self.kind, self.effort, self.seed = problem, kind, effort, seed
+        self.problem, self.kind, self.effort, self.seed, self.alone = problem, kind, effort, seed, alone
         self.fixed = kind == "sbm" and not alone
         self.model = problem.model(kind)
         self.connected = kind == "planted"
@@ -249,6 +258,13 @@ class _Search:
 
     def rank(self) -> None:
         self.rows.sort(key=lambda row: row.description_length)
+
+    def counts(self, share: float) -> bool:
+        """Whether blocks with this share of communities are an answer: of a model asked for, all are."""
+        return self.alone or share >= _ASSORTATIVE
+
+    def best(self) -> Scored:
+        return min(self.rows, key=lambda row: (not self.counts(row.assortative), row.description_length))
 
     def refit(self) -> None:
         """Infer the hyperparameters from the best partition, and score again."""
@@ -278,7 +294,7 @@ class _Search:
             for turn in range(chains // 2):
                 labels = rng.integers(0, min(n, _RANDOM_BLOCKS), n) if turn % 2 else np.zeros(n, dtype=np.int64)
                 starts.append(respecting(labels, self.problem.known))
-        sweeps = _sweeps(self.problem, self.kind, starts[0], self.effort)
+        sweeps = _sweeps(self.problem, self.kind, starts[0], self.effort, n_samples)
         each = max(min(n_samples, sweeps // 2), 1)
         splits = 0.25 if self.problem.n_nodes <= 1000 else 0.0
         self.chains = self.model.sample(starts, each, sweeps, self.seed, splits=splits, threads=os.cpu_count() or 1)
@@ -287,11 +303,23 @@ class _Search:
         self.rows.append(self.scored("chain~", found))
         self.rank()
 
+    def drawn(self, n_samples: int) -> tuple[IntArray, FloatArray] | None:
+        """Return samples that count, and their log joint; None if they are few among the others."""
+        assert self.chains is not None
+        samples = self.chains.samples[self.chains.kept].reshape(-1, self.problem.n_nodes)
+        log_joint = self.chains.log_joint[self.chains.kept].ravel()
+        taken = np.unique(np.linspace(0, len(samples) - 1, n_samples).round().astype(np.int64))
+        samples, log_joint = samples[taken], log_joint[taken]
+        if self.kind != "sbm" or self.alone:
+            return samples, log_joint
+        good = np.array([self.counts(self.model.assortative_share(sample)) for sample in samples])
+        return (samples[good], log_joint[good]) if good.mean() >= _COMMON else None
+
 
 def _announce(kind: str) -> None:
     from graphclust.models import block_moves
 
-    if not block_moves.is_compiled():
+    if not is_cached(block_moves.run):
         logger.info("%s: compiling its loops, once: about a minute", kind)
 
 
@@ -315,19 +343,19 @@ def refine(
     starts : mapping of str to arrays of int, shape (n_nodes,)
         Partitions, by where they come from.
     models : sequence of {"sbm", "dc-sbm", "planted"}
-        The best one is chosen by description length; for a weighted graph not among those with ``sbm``, which reads
-        weights otherwise. If there are several, one whose communities are not denser inside
-        than towards each other (`BlockModel.assortative_share`), for three quarters of the nodes, does not count: these
-        are roles, such as hubs and
-        periphery, not communities. The communities of ``planted`` are split into
-        their connected parts, in scores and samples.
+        The best one is chosen by description length. If there are several, ``sbm`` is left out for weighted graphs,
+        which it reads otherwise, and above 20,000 nodes only ``planted`` is tried; and partitions whose communities are
+        not denser inside than towards each other (`BlockModel.assortative_share`), for three quarters of the nodes, do
+        not count: these are roles, such as hubs and periphery, not communities. Nor does ``sbm`` if three quarters of
+        its posterior are such; the rest of it is what is returned otherwise. The communities of ``planted`` are split
+        into their connected parts, in scores and samples.
     known : ndarray of int64, shape (n_nodes,), optional
         0 where the label is not known.
     n_clusters : int, optional
         Keep this number, which all starts have to have.
     effort : {"low", "normal", "high"}
     n_samples : int
-        Samples of the posterior.
+        Samples of the posterior: as many as the effort allows, at most.
     seed : int
 
     Returns
@@ -335,8 +363,8 @@ def refine(
     Fit
         In the order of the graph's nodes. Of graphs with more than 5,000 nodes without a posterior; their confidence is
         conditional on all other nodes. `details` holds model, settings, start and description_length of the result;
-        scores, the best partition of each start and model; of the chains their number,
-        how many count, and the effective number of samples.
+        scores, the best partition of each start and model; left_out, models that were not tried, with the reason; of
+        the chains their number, how many count, and the effective number of samples.
 
     Raises
     ------
@@ -351,36 +379,61 @@ def refine(
     for name, labels in begin.items():
         if n_clusters is not None and int(labels.max()) + 1 != n_clusters:
             raise UsageError(f"{name} has {int(labels.max()) + 1} communities, not {n_clusters}")
-    if len(models) > 1 and problem.weighted:
-        models = [kind for kind in models if kind != "sbm"]
-    if len(models) > 1 and problem.n_nodes > _MATRIX:
-        models = ["planted"]
-    small = problem.n_nodes <= _SAMPLED
+    left_out: dict[str, str] = {}
+    several = len(models) > 1
+    for kind in models if several else ():
+        if kind == "sbm" and problem.weighted:
+            left_out[kind] = "it reads weights in another way"
+        elif kind != "planted" and problem.n_nodes > _MATRIX:
+            left_out[kind] = f"more than {_MATRIX:,} nodes"
+    asked, models = models, [kind for kind in models if kind not in left_out]
+    small = graph.num_nodes <= _SAMPLED
     _announce("refinement")
     searches = []
     with task("refining", total=len(models) + 1) as advance:
         for kind in models:
-            search = _Search(problem, kind, effort_, seed, len(models) == 1)
+            search = _Search(problem, kind, effort_, seed, not several)
             search.run(begin)
             if search.rows:
-                if kind == "sbm" and small and len(models) > 1:  # single moves are a poor search there
+                if kind == "sbm" and small and several:  # single moves are a poor search there
                     search.sample(n_samples)
                 searches.append(search)
             advance()
         if not searches:
-            raise UsageError(f"{', '.join(models)}: too many communities for this model, more than {_MOST_BLOCKS}")
-        if len(models) > 1:
-            for search in searches:
-                search.rows.sort(key=lambda row: (row.assortative < _ASSORTATIVE, row.description_length))
-        chosen = min(searches, key=lambda search: search.rows[0].description_length)
-        if small and chosen.chains is None:
-            chosen.sample(n_samples)
+            reason = f"too many communities for this model, more than {_MOST_BLOCKS}"
+            raise UsageError("; ".join(f"{kind}: {left_out.get(kind, reason)}" for kind in asked))
+        chosen, drawn = _chosen(searches, n_samples if small else 0)
         advance()
-    return _finished(problem, searches, chosen, n_samples)
+    return _finished(problem, searches, chosen, drawn, left_out)
 
 
-def _finished(problem: _Problem, searches: Sequence[_Search], chosen: _Search, n_samples: int) -> Fit:
-    best = chosen.rows[0]
+def _chosen(searches: Sequence[_Search], n_samples: int) -> tuple[_Search, tuple[IntArray, FloatArray] | None]:
+    """Return the search whose best partition counts and has the shortest description, with samples if asked for."""
+
+    def place(search: _Search) -> tuple[bool, float]:
+        best = search.best()
+        return not search.counts(best.assortative), best.description_length
+
+    ranked = sorted(searches, key=place)
+    if n_samples == 0:
+        return ranked[0], None
+    for search in ranked:
+        if search.chains is None:
+            search.sample(n_samples)
+        drawn = search.drawn(n_samples)
+        if drawn is not None:
+            return search, drawn
+    return ranked[0], None
+
+
+def _finished(
+    problem: _Problem,
+    searches: Sequence[_Search],
+    chosen: _Search,
+    drawn: tuple[IntArray, FloatArray] | None,
+    left_out: dict[str, str],
+) -> Fit:
+    best = chosen.best()
     rows = sorted((row for search in searches for row in search.rows), key=lambda row: row.description_length)
     first: dict[tuple[str, str], Scored] = {}
     for row in rows:
@@ -397,17 +450,15 @@ def _finished(problem: _Problem, searches: Sequence[_Search], chosen: _Search, n
         "start": best.start,
         "description_length": round(best.description_length, 3),
         "scores": [row.told() for row in first.values()],
+        "left_out": left_out,
     }
     labels = problem.whole(best.labels[None], np.full(1, np.nan))[0][0]
     chains = chosen.chains
-    if chains is None:
+    if chains is None or drawn is None:
         confidence = np.ones(problem.graph.num_nodes)
         confidence[problem.places] = chosen.model.conditional(best.labels)
         return Fit(labels, confidence, None, details)
-    samples = chains.samples[chains.kept].reshape(-1, problem.n_nodes)
-    log_joint = chains.log_joint[chains.kept].ravel()
-    taken = np.unique(np.linspace(0, len(samples) - 1, n_samples).round().astype(np.int64))
-    samples, log_joint = samples[taken], log_joint[taken]
+    samples, log_joint = drawn
     if chosen.connected:
         parts = np.stack([problem.connected(sample) for sample in samples])
         samples, log_joint = parts, added_up(samples, parts, log_joint)
@@ -428,11 +479,17 @@ def explained(details: Mapping[str, Any]) -> list[str]:
     length = details["description_length"]
     said = [f"{details['model']} of {details['start']}: {length:,.1f} nats, the shortest description"]
     rival: dict[str, float] = {}
+    shorter: dict[str, float] = {}
     for row in details["scores"]:
-        rival.setdefault(row["model"], row["description_length"])
+        (shorter if row["description_length"] < length else rival).setdefault(row["model"], row["description_length"])
     others = [f"{model} {value:,.1f}" for model, value in rival.items() if model != details["model"]]
+    if shorter:
+        said[0] += " of communities"
     if others:
         said[0] += f" (best of others: {', '.join(others)})"
+    for model, value in shorter.items():
+        said.append(f"{model} has {value:,.1f} nats with blocks no denser inside than towards others: not communities")
+    said += [f"{model} was not tried: {reason}" for model, reason in details["left_out"].items()]
     chains = details.get("chains")
     if chains and chains["n_kept"] < chains["n_chains"]:
         said.append(f"{chains['n_kept']} of {chains['n_chains']} chains agree; the others got stuck and do not count")
@@ -488,7 +545,7 @@ class Refined(GraphEstimator):
 
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""
-        check_model(self.model)
+        check_model(self.model, self.estimator.n_clusters)
         check_effort(self.effort)
         check_count("n_samples", self.n_samples)
         self.estimator.check_params()
@@ -509,6 +566,8 @@ class Refined(GraphEstimator):
         k = inner.n_clusters
         if k is not None:
             starts = {one: labels for one, labels in starts.items() if int(labels.max()) + 1 == k}
+            if not starts:
+                raise UsageError(f"{name} found {inner.n_clusters_} communities, not {k}: nothing to refine")
         found = refine(
             graph,
             starts,
@@ -526,7 +585,7 @@ class Refined(GraphEstimator):
 def memory_needed(graph: Graph, n_samples: int) -> float:
     """Estimate the peak of memory that `refine` needs beside the graph, in bytes."""
     n, m = graph.num_nodes, graph.num_edges
-    blocks = 24.0 * min(n, _MOST_BLOCKS + 48) ** 2 if n <= _MATRIX else 0.0
+    blocks = 24.0 * min(n, _MOST_BLOCKS + 48) ** 2
     return 8.0 * (20 * m + 40 * n + (6 * n_samples * n if n <= _SAMPLED else 0)) + 2 * blocks
 
 

@@ -1,13 +1,14 @@
-"""How much memory there is, and a refusal with the estimate before work starts that would not fit."""
+"""What the machine has: memory, with a refusal before work starts that would not fit, and loops compiled before."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from graphclust.errors import ResourceError, UsageError
 
-__all__ = ["available_memory", "format_bytes", "require_memory"]
+__all__ = ["available_memory", "format_bytes", "is_cached", "require_memory"]
 
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
@@ -86,3 +87,12 @@ def require_memory(size: float, what: str) -> None:
     limit = available_memory()
     if limit is not None and size > limit:
         raise ResourceError(f"{what} needs about {format_bytes(size)} of memory; {format_bytes(limit)} are available")
+
+
+def is_cached(kernel: Any) -> bool:
+    """Whether a function under `numba.njit(cache=True)` need not be compiled any more, wherever the cache lies."""
+    if not hasattr(kernel, "stats"):  # NUMBA_DISABLE_JIT is set
+        return True
+    changed = Path(kernel.py_func.__code__.co_filename).stat().st_mtime
+    kept = Path(kernel.stats.cache_path).glob(f"*.{kernel.py_func.__name__}-*.nbi")
+    return bool(kernel.signatures) or any(index.stat().st_mtime >= changed for index in kept)

@@ -11,8 +11,7 @@ k_s edges of the node under consideration to block s.
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numba import njit
@@ -27,7 +26,6 @@ __all__ = [
     "Net",
     "conditional",
     "fill",
-    "is_compiled",
     "log_joint",
     "run",
     "settle",
@@ -38,7 +36,7 @@ IntArray: TypeAlias = NDArray[np.int64]
 Rng: TypeAlias = np.random.Generator
 
 SBM, DC_SBM, PLANTED = 0, 1, 2
-
+_ROUNDING = 1e-11  # sums of weights, changed many times, are right to about this share of the whole
 
 DEGREE, OWN, COUNT, FIXED, OWN_CROSS = 0, 1, 2, 3, 4
 KIND, KEEP, TOTAL, ALPHA, ALL_CROSS, BETA = 0, 1, 2, 3, 4, 5
@@ -117,13 +115,6 @@ class Blocks(NamedTuple):
     aloof: FloatArray
 
 
-def is_compiled() -> bool:
-    """Whether the kernels are in numba's cache, wherever that lies."""
-    kernel: Any = run
-    kept = Path(kernel._cache.cache_path).glob(f"{Path(__file__).stem}.run*.nbi")
-    return any(kept) or bool(kernel.signatures)
-
-
 @njit(cache=True, inline="always")
 def _log_gamma(x: float) -> float:
     """Stirling's series with the argument shifted to above 8: relative error below 1e-12."""
@@ -197,7 +188,7 @@ def _load(param: FloatArray, prior: FloatArray, size: float, volume: float, with
     if size == 0:
         return 0.0
     if param[KIND] == PLANTED:
-        return prior[1, int(size)] - (within * math.log(volume) if within > 0 else 0.0)
+        return prior[1, int(size)] - (within * math.log(volume) if within > 0 and volume > 0 else 0.0)
     a = param[ALPHA] * size
     return _log_gamma(a) - _log_gamma(a + volume) + prior[1, int(size)]
 
@@ -205,7 +196,14 @@ def _load(param: FloatArray, prior: FloatArray, size: float, volume: float, with
 @njit(cache=True, inline="always")
 def _thickness(volume: float, cross: float) -> float:
     """Return what a block adds to the sum THICK."""
-    return cross / volume if cross > 0 else 0.0
+    return cross / volume if cross > 0 and volume > 0 else 0.0
+
+
+@njit(cache=True, inline="always")
+def _rest(whole: float, part: float, of: float) -> float:
+    """Return whole - part, without what rounding leaves of nothing; `of` is their scale."""
+    left = whole - part
+    return left if left > _ROUNDING * of else 0.0
 
 
 @njit(cache=True, inline="always")
@@ -216,10 +214,10 @@ def _spread(
     value = prior[0, number]
     total = param[TOTAL]
     if param[KIND] == PLANTED and total > 0:
-        outside = total - inside
+        outside = _rest(total, inside, total)
         value += _log_gamma(inside + 1) - inside * math.log(total) + inside / total * thick / 2
-        if outside > 1e-9:
-            pairs = 2 * total * total - squares / 2
+        pairs = _rest(2 * total * total, squares / 2, total * total)
+        if outside > 0 and pairs > 0:
             value += _log_gamma(outside + 1) - outside * math.log(pairs)
             if param[ALL_CROSS] > 0:
                 value += outside / pairs * (param[ALL_CROSS] - crossed) / 2
@@ -327,10 +325,11 @@ def _score_corrected(
     thick -= _thickness(real[VOLUME, c], real[CROSS, c])
     crossed -= real[REACH, c]
     if not alone:
-        volume = real[VOLUME, c] - d
-        leave += _load(param, prior, real[SIZE, c] - q, volume, real[WITHIN, c] - real[TOUCH, c] - own)
+        volume = _rest(real[VOLUME, c], d, param[TOTAL])
+        within = _rest(real[WITHIN, c], real[TOUCH, c] + own, param[TOTAL])
+        leave += _load(param, prior, real[SIZE, c] - q, volume, within)
         squares += volume * volume
-        thick += _thickness(volume, real[CROSS, c] - real[REACH, c] - own_cross)
+        thick += _thickness(volume, _rest(real[CROSS, c], real[REACH, c] + own_cross, param[ALL_CROSS]))
     full = param[KIND] == DC_SBM
     if full:
         for at in range(found):
@@ -372,9 +371,9 @@ def _score_corrected(
                     e = 0.0 if r < 0 else edges[r, s]
                     value += _log_gamma(e + real[TOUCH, s] + 1) - _log_gamma(e + 1)
             between = 0.0 if r < 0 else edges[r, c]
-            within = 0.0 if r < 0 else edges[r, r]
+            e = 0.0 if r < 0 else edges[r, r]
             value += _log_gamma(between - k_r + real[TOUCH, c] + 1) - (0.0 if k_r > 0 else _log_gamma(between + 1))
-            value += _log_gamma(within + k_r + own + 1) - _log_gamma(within + 1)
+            value += _log_gamma(e + k_r + own + 1) - _log_gamma(e + 1)
         gain[j] = value
 
 
@@ -454,14 +453,14 @@ def _move(law: Law, net: Net, blocks: Blocks, i: int, r: int, found: int) -> int
         real[SUMS, SQUARES] -= real[VOLUME, s] * real[VOLUME, s]
         real[SUMS, THICK] -= _thickness(real[VOLUME, s], real[CROSS, s])
     real[SUMS, CROSSED] += real[REACH, r] - real[REACH, c]
-    real[WITHIN, c] -= real[TOUCH, c] + own
+    real[WITHIN, c] = _rest(real[WITHIN, c], real[TOUCH, c] + own, param[TOTAL])
     real[WITHIN, r] += real[TOUCH, r] + own
-    real[CROSS, c] -= real[REACH, c] + node[OWN_CROSS, i]
+    real[CROSS, c] = _rest(real[CROSS, c], real[REACH, c] + node[OWN_CROSS, i], param[ALL_CROSS])
     real[CROSS, r] += real[REACH, r] + node[OWN_CROSS, i]
     real[SUMS, INSIDE] += real[TOUCH, r] - real[TOUCH, c]
     real[SIZE, c] -= node[COUNT, i]
     real[SIZE, r] += node[COUNT, i]
-    real[VOLUME, c] -= node[DEGREE, i]
+    real[VOLUME, c] = _rest(real[VOLUME, c], node[DEGREE, i], param[TOTAL])
     real[VOLUME, r] += node[DEGREE, i]
     label[i] = r
     if node[FIXED, i] > 0:
@@ -637,7 +636,11 @@ def _sweep(
     gain: FloatArray,
     rng: Rng,
 ) -> float:
-    """Visit the nodes of `order`, each moving by its conditional distribution; return what the log joint gained."""
+    """Visit the nodes of `order`, each moving by its conditional distribution; return what the log joint gained.
+
+    If not `everywhere`, it goes between the blocks of its neighbours and a new one: a Gibbs step given that it is in
+    one of these, which do not depend on where it is. A node elsewhere stays.
+    """
     start, end, weight, cross, node = net
     label, real, whole = blocks.label, blocks.real, blocks.whole
     gained = 0.0
@@ -645,6 +648,9 @@ def _sweep(
         if node[FIXED, i] > 0:
             continue
         found = _tally(start, end, weight, cross, label, real, whole, i)
+        if not everywhere and real[TOUCH, label[i]] == 0 and real[SIZE, label[i]] > node[COUNT, i]:
+            _forget(real, whole, found)
+            continue
         m = _options(label, whole, i, found, everywhere, candidates)
         _score(law, net, blocks, i, found, candidates[:m], gain)
         j = _draw(gain, m, heat, rng)
@@ -818,7 +824,7 @@ def run(
     heats: FloatArray,
     splits: float,
     scans: int,
-    everywhere: bool,
+    wide: NDArray[np.bool_],
     every: int,
     rng: Rng,
     samples: IntArray,
@@ -830,9 +836,11 @@ def run(
     ----------
     heats : ndarray of float64, shape (steps,)
         Temperatures; 0 takes the best move.
+    wide : ndarray of bool, shape (steps,)
+        Whether nodes can go to all blocks, not to their neighbours' alone.
     every : int
         Steps a sample; the samples are taken at the last of their steps.
-    samples : ndarray of int32, shape (n_samples, n)
+    samples : ndarray of int64, shape (n_samples, n)
         Filled with the labels at the ends of the last n_samples * every steps.
     trace : ndarray of float64, shape (steps,)
         Filled with the log joint after each step.
@@ -851,7 +859,7 @@ def run(
         for at in range(n - 1, 0, -1):
             x = int(rng.random() * (at + 1))
             order[at], order[x] = order[x], order[at]
-        value += _sweep(law, net, blocks, order, heats[step], everywhere, candidates, gain, rng)
+        value += _sweep(law, net, blocks, order, heats[step], wide[step], candidates, gain, rng)
         if heats[step] == 1.0 and n > 1 and not param[KEEP] > 0:
             for _ in range(int(splits) + (rng.random() < splits - int(splits))):
                 value += _merge_split(law, net, blocks, members, aim, one, gain, scans, rng)

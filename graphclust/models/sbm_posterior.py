@@ -51,13 +51,23 @@ from graphclust.models import block_moves
 from graphclust.models.block_moves import DC_SBM, PLANTED, SBM, Blocks, FloatArray, IntArray, Law, Net
 from graphclust.progress import task
 
-__all__ = ["KINDS", "BlockModel", "Chains", "Settings", "crp_prior", "effective_sample_size", "sized_prior"]
+__all__ = [
+    "KINDS",
+    "BlockModel",
+    "Chains",
+    "Settings",
+    "crp_prior",
+    "effective_sample_size",
+    "sized_prior",
+    "sweeps_a_survey",
+]
 
 KINDS = {"sbm": SBM, "dc-sbm": DC_SBM, "planted": PLANTED}
 _TABLE = 1 << 17  # values of log-gamma that are kept
 _ROOM = 48  # blocks that a chain can open beyond those it starts with
 _TOLERANCE = 4.0  # nats
 _SWEEPS_AT_ONCE = 16  # during the burn-in, before somebody may interrupt
+_WIDE = 8
 _ALPHAS = 2.0 ** np.arange(-2, 10.5, 0.5)
 _MEANS = 1 / (1 + np.exp(-np.linspace(-7, 4, 23)))  # of edge probabilities
 _STRENGTHS = 2.0 ** np.arange(0, 5)  # pseudo-counts of a Beta prior; more would say that all blocks are alike
@@ -150,9 +160,9 @@ def effective_sample_size(series: FloatArray) -> float:
     """
     chains, length = series.shape
     within = series.var(axis=1, ddof=1).mean() if length > 1 else 0.0
-    if length < 4 or within <= 0:
-        return float(chains) if length < 4 else float(chains * length)
     means = series.mean(axis=1)
+    if length < 4 or within <= 0:
+        return float(chains * length) if length >= 4 and np.ptp(means) == 0 else float(chains)
     total = within * (length - 1) / length + (means.var(ddof=1) if chains > 1 else 0.0)
     centred = series - means[:, None]
     spectrum = np.abs(np.fft.rfft(centred, 2 * length, axis=1)) ** 2
@@ -359,11 +369,11 @@ class BlockModel:
 
     # ---------------------------------------------------------------- search and sampling
 
-    def _blocks(self, labels: ArrayLike, room: int = 0, net: Net | None = None) -> Blocks:
+    def _blocks(self, labels: ArrayLike, room: int = 0, net: Net | None = None, capacity: int = 0) -> Blocks:
         net = net or self._net
         label = np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64)
         number = int(label.max()) + 1
-        capacity = max(min(number + room, len(label)), number, 4)
+        capacity = max(min(max(number + room, capacity), len(label)), number, 4)
         code = KINDS[self.kind]
         square, aloof = (1 if code == PLANTED else capacity), (capacity if code == SBM else 1)
         blocks = Blocks(
@@ -446,8 +456,11 @@ class BlockModel:
         heat: float = 1.0,
         threads: int = 1,
         kept_within: float = _TOLERANCE,
+        wide: int | None = None,
     ) -> Chains:
         """Draw from the posterior by Gibbs sweeps over all nodes and merge-split moves, one chain from each start.
+
+        A chain has at most 48 blocks more than the largest start.
 
         Parameters
         ----------
@@ -467,6 +480,9 @@ class BlockModel:
             Chains run at once; the result does not depend on it.
         kept_within : float
             See `Chains.kept`, in nats.
+        wide : int, optional
+            One in so many sweeps lets nodes go to all blocks, the others to their neighbours' and a new one: by default
+            1, or 8 where neighbours' are far fewer.
         """
         every = max(int(n_sweeps * (1 - burn_in)) // n_samples, 1)
         n_sweeps = max(n_sweeps, every * n_samples)
@@ -477,9 +493,13 @@ class BlockModel:
         burnt = n_sweeps - every * n_samples
         stops = [*range(0, burnt, _SWEEPS_AT_ONCE), *range(burnt, n_sweeps + 1, every)]
         given_up = False
+        most = max(len(np.unique(start)) for start in starts)
+        if wide is None:
+            wide = sweeps_a_survey(most, 2 + len(self._net.end) / self.n_nodes)
+        all_blocks = np.arange(n_sweeps) % wide == 0
 
         def chain(place: int) -> tuple[IntArray, FloatArray]:
-            blocks = self._blocks(starts[place], _ROOM)
+            blocks = self._blocks(starts[place], capacity=most + _ROOM)
             samples = np.zeros((n_samples, self.n_nodes), dtype=np.int64)
             trace = np.zeros(n_sweeps)
             rng = np.random.default_rng(seeds[place])
@@ -488,8 +508,8 @@ class BlockModel:
                     break
                 first = (begin - burnt) // every
                 taken = samples[first : first + 1] if begin >= burnt else samples[:0]
-                now, told = heats[begin:end], trace[begin:end]
-                block_moves.run(self._law, self._net, blocks, now, splits, 1, True, end - begin, rng, taken, told)
+                now, far, told = heats[begin:end], all_blocks[begin:end], trace[begin:end]
+                block_moves.run(self._law, self._net, blocks, now, splits, 1, far, end - begin, rng, taken, told)
                 advance()
             return samples, trace[burnt:][every - 1 :: every] + self._offset
 
@@ -508,6 +528,11 @@ class BlockModel:
         means = traces.mean(axis=1)
         kept = means > means.max() - kept_within
         return Chains(samples, traces, kept, effective_sample_size(traces[kept]))
+
+
+def sweeps_a_survey(blocks: float, near: float) -> int:
+    """Return the default of `wide` for so many blocks, of which nodes have edges to `near`."""
+    return _WIDE if blocks > _WIDE * near else 1
 
 
 def _net(source: IntArray, target: IntArray, weight: FloatArray, known: IntArray, crosses: bool) -> Net:

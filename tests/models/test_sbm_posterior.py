@@ -161,14 +161,14 @@ def distance(one, other):
     return 0.5 * sum(abs(one.get(key, 0.0) - other.get(key, 0.0)) for key in one | other)
 
 
-@pytest.mark.parametrize("splits", [0.0, 3.0])
+@pytest.mark.parametrize(("splits", "wide"), [(0.0, 1), (3.0, 1), (0.5, 4)])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_chains_follow_the_enumerated_posterior(kind, weighted, splits):
+def test_chains_follow_the_enumerated_posterior(kind, weighted, splits, wide):
     weights = np.array([0.9, 0.4, 0.7, 0.2, 1.0, 0.5]) if weighted else None
     built = model(kind, weights=weights)
     exact = posterior(built.log_joint)
-    chains = built.sample([[0] * N, list(range(N))], 30_000, 31_000, splits=splits, burn_in=0.03)
+    chains = built.sample([[0] * N, list(range(N))], 30_000, 31_000, splits=splits, burn_in=0.03, wide=wide)
     assert distance(exact, frequencies(chains)) < 0.03
     assert chains.kept.all()
 
@@ -301,7 +301,8 @@ def test_effective_sample_size_of_an_autoregression():
         x[:, t] = rho * x[:, t - 1] + noise[:, t]
     assert effective_sample_size(x) == pytest.approx(4 * length * (1 - rho) / (1 + rho), rel=0.2)
     assert effective_sample_size(x + 100 * np.arange(4)[:, None]) < 10  # chains that do not mix
-    assert effective_sample_size(np.zeros((2, 10))) == 20
+    assert effective_sample_size(np.zeros((2, 10))) == 20  # the same partition again and again
+    assert effective_sample_size(np.array([[0.0] * 10, [3.0] * 10])) == 2  # two that never moved
 
 
 def test_edge_cases():
