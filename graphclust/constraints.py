@@ -165,7 +165,7 @@ def count_disconnected(graph: Graph, labels: IntArray) -> int:
     inside = labels[graph.source] == labels[graph.target]
     part = Graph.from_edges(graph.source[inside], graph.target[inside], nodes=graph.num_nodes)
     parts = np.unique(np.stack([labels, components(part)]), axis=1)[0]
-    return int((np.bincount(parts) > 1).sum())
+    return int((np.unique(parts, return_counts=True)[1] > 1).sum())
 
 
 def components(graph: Graph) -> IntArray:

@@ -310,7 +310,7 @@ class _Search:
         log_joint = self.chains.log_joint[self.chains.kept].ravel()
         taken = np.unique(np.linspace(0, len(samples) - 1, n_samples).round().astype(np.int64))
         samples, log_joint = samples[taken], log_joint[taken]
-        if self.kind != "sbm" or self.alone:
+        if self.alone:
             return samples, log_joint
         good = np.array([self.counts(self.model.assortative_share(sample)) for sample in samples])
         return (samples[good], log_joint[good]) if good.mean() >= _COMMON else None
@@ -346,8 +346,9 @@ def refine(
         The best one is chosen by description length. If there are several, ``sbm`` is left out for weighted graphs,
         which it reads otherwise, and above 20,000 nodes only ``planted`` is tried; and partitions whose communities are
         not denser inside than towards each other (`BlockModel.assortative_share`), for three quarters of the nodes, do
-        not count: these are roles, such as hubs and periphery, not communities. Nor does ``sbm`` if three quarters of
-        its posterior are such; the rest of it is what is returned otherwise. The communities of ``planted`` are split
+        not count: these are roles, such as hubs and periphery, not communities. Nor does a model if three quarters of
+        its posterior are such, unless all are (the posterior is left out then, and confidence conditional on all other
+        nodes); otherwise the rest of it is returned. The communities of ``planted`` are split
         into their connected parts, in scores and samples.
     known : ndarray of int64, shape (n_nodes,), optional
         0 where the label is not known.

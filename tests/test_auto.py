@@ -225,3 +225,52 @@ def test_same_seed_same_posterior():
 def test_efforts_grow():
     chains = [effort.chains * effort.sweeps for effort in EFFORTS.values()]
     assert chains == sorted(chains)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 5])
+def test_rounding_of_weights_does_not_break_chains(seed):
+    """Blocks whose nodes have no edges left keep nothing of weights that came and went."""
+    rng = np.random.default_rng(seed)
+    source, target = np.triu_indices(10, 1)
+    graph = gc.Graph.from_edges(source, target, rng.random(45) * 2 + 0.01, nodes=14)
+    for params in ({"known": {10: "a", 11: "b"}}, {"n_clusters": 3}, {"n_clusters": 3, "model": "dc-sbm"}):
+        found = gc.detect(graph, effort="low", **params)
+        assert np.isfinite(found.confidence).all()
+        assert found.details["description_length"] < 1e6
+
+
+def test_roles_stay_out_of_labels_and_posterior():
+    """Three hubs and their leaves, complete bipartite: the shortest description is of roles."""
+    source, target = np.array([(hub, leaf) for hub in range(3) for leaf in range(3, 40)]).T
+    graph = gc.Graph.from_edges(source, target, nodes=40)
+    found = gc.detect(graph)
+    assert found.n_clusters == 1
+    assert found.confidence.min() > 0.9
+    assert any("not communities" in note for note in found.notes)
+    asked = gc.detect(graph, refine="sbm")
+    assert asked.n_clusters == 2
+    assert not any("not communities" in note for note in asked.notes)
+
+
+def test_samples_asked_for_are_drawn_where_they_are_cheap():
+    found = gc.detect("data:karate", effort="low", n_samples=300)
+    assert len(found.posterior.samples) == 300
+
+
+def test_isolated_nodes_in_numbers():
+    rng = np.random.default_rng(0)
+    graph = gc.Graph.from_edges(*rng.integers(0, 300, (2, 900)), nodes=30_000)
+    found = gc.detect(graph, effort="low")
+    assert found.posterior is None  # of 30,000 nodes
+    assert (found.confidence[300:] == 1).all()
+
+
+def test_models_that_are_left_out_are_told():
+    graph = gc.Graph.from_edges([0, 1, 2, 3], [1, 2, 3, 0], [1.0, 2.0, 1.0, 3.0], nodes=4)
+    assert any(note.startswith("sbm was not tried") for note in gc.detect(graph).notes)
+    with pytest.raises(UsageError, match="sbm: it reads weights"):
+        refine(graph, {"one": np.zeros(4, dtype=int)}, ["sbm", "sbm"])
+    with pytest.raises(UsageError, match="give one of them"):
+        gc.detect("data:karate", refine="sbm", model="planted")
+    with pytest.raises(UsageError, match="at most 512 communities"):
+        gc.detect(gc.Graph.from_edges([0], [1], nodes=1000), n_clusters=600, refine="sbm")

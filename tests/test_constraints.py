@@ -15,6 +15,7 @@ from graphclust.constraints import (
     edge_counts,
     known_labels,
     respecting,
+    with_number,
     within_components,
 )
 from graphclust.graph import Graph
@@ -75,3 +76,21 @@ def test_cut_partitions_have_the_probability_of_all_that_became_them():
 def test_disconnected_communities_are_counted():
     assert count_disconnected(GRAPH, np.array([0, 1, 0, 2, 2, 3])) == 1
     assert count_disconnected(GRAPH, np.array([0, 0, 0, 2, 2, 3])) == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_numbers_of_communities_beside_known_labels(seed):
+    rng = np.random.default_rng(seed)
+    n = 30
+    known = np.where(rng.random(n) < 0.4, rng.integers(1, 5, n), 0)
+    bound = len(np.unique(known[known > 0]))
+    most = bound + int((known == 0).sum())
+    for k in (bound, bound + 1, most):
+        found = with_number(rng.integers(0, 9, n), k, known)
+        assert sorted(set(found.tolist())) == list(range(k))
+        for label in range(1, 5):
+            assert len(np.unique(found[known == label])) <= 1
+        assert len(np.unique(found[known > 0])) == bound
+    for k in (bound - 1, most + 1):
+        with pytest.raises(UsageError, match="leave no"):
+            with_number(rng.integers(0, 9, n), k, known)
