@@ -18,6 +18,7 @@ from graphclust.constraints import (
     with_number,
     within_components,
 )
+from graphclust.errors import UsageError
 from graphclust.graph import Graph
 
 GRAPH = Graph.from_edges([0, 1, 3, 4], [1, 2, 4, 4], nodes=["a", "b", "c", "d", "e", "f"])
