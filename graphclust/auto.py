@@ -48,7 +48,8 @@ class Auto(GraphEstimator):
     larger graphs a node's confidence is conditional on all others.
 
     Blocks that are not denser inside than towards each other, for three quarters of the nodes, do not count: hubs and
-    their periphery are no communities. Ask for a `model` to see them.
+    their periphery are no communities. Ask for a `model` to see them. Weighted graphs, and those of more than 20,000
+    nodes, are compared under the second model alone.
     Isolated nodes are communities of their own, and a community never spans two components, unless `n_clusters` or
     known labels ask for it.
 
