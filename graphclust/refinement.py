@@ -245,6 +245,7 @@ class _Search:
         self.connected = kind == "planted"
         self.rows: list[Scored] = []
         self.chains: Chains | None = None
+        self.share = 1.0  # of the samples that count
 
     def possible(self, labels: IntArray) -> bool:
         return self.kind == "planted" or int(labels.max()) < _MOST_BLOCKS
@@ -313,7 +314,8 @@ class _Search:
         if self.alone:
             return samples, log_joint
         good = np.array([self.counts(self.model.assortative_share(sample)) for sample in samples])
-        return (samples[good], log_joint[good]) if good.mean() >= _COMMON else None
+        self.share = float(good.mean())
+        return (samples[good], log_joint[good]) if self.share >= _COMMON else None
 
 
 def _announce(kind: str) -> None:
@@ -348,8 +350,8 @@ def refine(
         not denser inside than towards each other (`BlockModel.assortative_share`), for three quarters of the nodes, do
         not count: these are roles, such as hubs and periphery, not communities. Nor does a model if three quarters of
         its posterior are such, unless all are (the posterior is left out then, and confidence conditional on all other
-        nodes); otherwise the rest of it is returned. The communities of ``planted`` are split
-        into their connected parts, in scores and samples.
+        nodes); otherwise the rest of it is returned. The communities of ``planted`` are split into their connected
+        parts, in scores and samples.
     known : ndarray of int64, shape (n_nodes,), optional
         0 where the label is not known.
     n_clusters : int, optional
@@ -468,7 +470,7 @@ def _finished(
     details["chains"] = {
         "n_chains": len(chains.kept),
         "n_kept": int(chains.kept.sum()),
-        "effective_samples": round(chains.effective, 1),
+        "effective_samples": round(chains.effective * chosen.share, 1),
     }
     return Fit(labels, posterior.confidence(labels), posterior, details)
 
@@ -489,7 +491,7 @@ def explained(details: Mapping[str, Any]) -> list[str]:
     if others:
         said[0] += f" (best of others: {', '.join(others)})"
     for model, value in shorter.items():
-        said.append(f"{model} has {value:,.1f} nats with blocks no denser inside than towards others: not communities")
+        said.append(f"{model} has {value:,.1f} nats, but blocks or most samples are no denser inside: not communities")
     said += [f"{model} was not tried: {reason}" for model, reason in details["left_out"].items()]
     chains = details.get("chains")
     if chains and chains["n_kept"] < chains["n_chains"]:
