@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from graphclust.base import Fit, GraphEstimator
-from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral
-from graphclust.constraints import check_known, components, count_disconnected, known_labels, with_number
+from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral, one_conversion
+from graphclust.constraints import check_known, components, count_disconnected, edge_counts, known_labels, with_number
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.estimators import ACP
 from graphclust.graph import Graph, IntArray
@@ -139,21 +139,27 @@ class Auto(GraphEstimator):
                 format_bytes(self.memory(graph)),
                 self.effort,
             )
+        places = np.arange(graph.num_nodes)
+        if self.n_clusters is None:  # nodes without edges are communities of their own, and cost the methods time
+            linked = edge_counts(plain) > 0
+            places = np.flatnonzero(linked if known is None else linked | (known > 0))
+        part = plain if len(places) == graph.num_nodes else _part(plain, places)
         starts: dict[str, IntArray] = {}
-        proposals = list(self._proposals(plain, seed))
-        with task("proposals", total=len(proposals)) as advance:
+        proposals = list(self._proposals(part, seed))
+        with task("proposals", total=len(proposals)) as advance, one_conversion(part):
             for label, method in proposals:
                 try:
-                    fitted = method.fit(plain)
+                    fitted = method.fit(part)
                 except GraphclustError as error:
                     self.notes_.append(f"{label}: {error}")
                 else:
                     starts[label] = fitted.labels_
                 advance()
         try:
-            starts |= self._spectral(plain, seed)
+            starts |= self._spectral(part, seed)
         except GraphclustError as error:
             self.notes_.append(f"spectral: {error}")
+        starts = {label: _extended(found, places, graph.num_nodes) for label, found in starts.items()}
         k = self.n_clusters
         if k is None:
             starts["one"] = np.zeros(graph.num_nodes, dtype=np.int64)
@@ -213,3 +219,21 @@ class Auto(GraphEstimator):
         numbers = [k for k in _SPECTRAL_K if k <= most and k < n // 4]
         with task("spectral", total=len(numbers)):
             return Spectral.several(graph, numbers, seed)
+
+
+def _part(graph: Graph, places: IntArray) -> Graph:
+    """Return the graph of some nodes, in this order."""
+    number = np.full(graph.num_nodes, -1)
+    number[places] = np.arange(len(places))
+    source, target = number[graph.source], number[graph.target]
+    kept = (source >= 0) & (target >= 0)
+    weight = None if graph.weight is None else graph.weight[kept]
+    nodes = [graph.nodes[i] for i in places.tolist()]
+    return Graph.from_edges(source[kept], target[kept], weight, nodes=nodes, is_canonical=True)
+
+
+def _extended(labels: IntArray, places: IntArray, n_nodes: int) -> IntArray:
+    """Return labels of all nodes: those that are not among `places` are alone."""
+    found = len(places) + np.arange(n_nodes)
+    found[places] = labels
+    return found

@@ -10,7 +10,8 @@ import heapq
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -23,15 +24,33 @@ from graphclust.seeds import check_seed, seeded_igraph
 if TYPE_CHECKING:
     import igraph
 
-__all__ = ["Infomap", "LabelPropagation", "Leiden", "Louvain", "Spectral", "connected_parts"]
+__all__ = ["Infomap", "LabelPropagation", "Leiden", "Louvain", "Spectral", "connected_parts", "one_conversion"]
+
+Converted: TypeAlias = "tuple[igraph.Graph, list[float] | None]"
 
 _MAX_SEARCH = 12  # runs of a method in search of a resolution that gives about K communities
 
 
-def _to_igraph(graph: Graph) -> tuple[igraph.Graph, list[float] | None]:
-    """Return the bare igraph graph, and its weights."""
+_shared: ContextVar[tuple[Graph, Converted] | None] = ContextVar("_shared", default=None)
+
+
+@contextmanager
+def one_conversion(graph: Graph) -> Iterator[None]:
+    """Let all methods that are fitted to this very graph inside the context share igraph's copy of it."""
+    token = _shared.set((graph, _to_igraph(graph)))
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def _to_igraph(graph: Graph) -> Converted:
+    """Return the bare igraph graph, which nobody changes, and its weights."""
     import igraph as ig
 
+    kept = _shared.get()
+    if kept is not None and kept[0] is graph:
+        return kept[1]
     edges = np.stack((graph.source, graph.target), axis=1)
     weights = None if graph.weight is None else graph.weight.tolist()
     return ig.Graph(n=graph.num_nodes, edges=edges, directed=graph.directed), weights

@@ -263,6 +263,20 @@ def test_isolated_nodes_in_numbers():
     found = gc.detect(graph, effort="low")
     assert found.posterior is None  # of 30,000 nodes
     assert (found.confidence[300:] == 1).all()
+    few = gc.detect(gc.Graph.from_edges(graph.source, graph.target, nodes=300), effort="low")
+    assert ami(few.labels, found.labels[:300]) == 1  # they change nothing for the others
+
+
+def test_methods_share_a_conversion(monkeypatch):
+    import igraph
+
+    made = []
+    monkeypatch.setattr(
+        igraph, "Graph", lambda *args, real=igraph.Graph, **kwargs: made.append(1) or real(*args, **kwargs)
+    )
+    found = gc.detect("data:karate")
+    assert len(found.details["scores"]) > 5
+    assert len(made) == 1
 
 
 def test_models_that_are_left_out_are_told():

@@ -40,6 +40,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -273,7 +274,7 @@ class BlockModel:
             return other
         other.settings = settings
         other._law = other._make_law()
-        half = np.repeat(np.arange(self.n_nodes), np.diff(self._net.start)) < self._net.end
+        half = self._one < self._net.end
         other._offset = other._constant(self._net.weight[half])
         return other
 
@@ -304,16 +305,21 @@ class BlockModel:
         edges[np.diag_indices(len(edges))] *= 2.0
         degree = self._net.node[block_moves.DEGREE]
         rate = edges / np.maximum(np.outer(*[np.bincount(nodes, degree)] * 2), 1e-300)
-        one = np.repeat(np.arange(self.n_nodes), np.diff(self._net.start))
+        one = self._one
         mean = degree[one] * degree[self._net.end] * rate[nodes[one], nodes[self._net.end]]
         mean = mean[mean > 0]
         return float((mean + np.log(-np.expm1(-mean) / mean)).sum() / 2)
+
+    @cached_property
+    def _one(self) -> IntArray:
+        """The node whose neighbour each entry of `Net.end` is."""
+        return np.repeat(np.arange(self.n_nodes), np.diff(self._net.start))
 
     def _counts(self, labels: ArrayLike) -> tuple[FloatArray, IntArray]:
         """Return e_rs, dense, and labels 0, 1, ..."""
         nodes = np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64)
         number = int(nodes.max()) + 1
-        one = nodes[np.repeat(np.arange(self.n_nodes), np.diff(self._net.start))]
+        one = nodes[self._one]
         key = one * number + nodes[self._net.end]
         edges = np.bincount(key, self._net.weight, minlength=number**2).reshape(number, number).astype(np.float64)
         edges[np.diag_indices(number)] /= 2
