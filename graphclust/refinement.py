@@ -75,7 +75,7 @@ class Effort:
 
 EFFORTS = {
     "low": Effort(1, 2, 60, 1e8),
-    "normal": Effort(3, 4, 200, 1e9),
+    "normal": Effort(3, 4, 160, 1e9),
     "high": Effort(8, 8, 1000, 2e10),
 }
 
@@ -297,7 +297,7 @@ class _Search:
                 starts.append(respecting(labels, self.problem.known))
         sweeps = _sweeps(self.problem, self.kind, starts[0], self.effort, n_samples)
         each = max(min(n_samples, sweeps // 2), 1)
-        splits = 0.25 if self.problem.n_nodes <= 1000 else 0.0
+        splits = 0.1 if self.problem.n_nodes <= 1000 else 0.0  # each costs as much as four sweeps
         self.chains = self.model.sample(starts, each, sweeps, self.seed, splits=splits, threads=os.cpu_count() or 1)
         chain, best = np.unravel_index(int(np.argmax(self.chains.log_joint)), self.chains.log_joint.shape)
         found = self.model.improve(self.chains.samples[chain, best], self.seed)
