@@ -35,9 +35,11 @@ PEERS = ("leiden", "louvain", "infomap", "label-propagation")
 
 
 def mean(values):
+    """The mean and its standard error, which one value has none of."""
     values = np.asarray(values, dtype=float)
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
-    return f"{values.mean():.4f} ± {error:.4f}"
+    if len(values) == 1:
+        return f"{values[0]:.4f}"
+    return f"{values.mean():.4f} ± {values.std(ddof=1) / np.sqrt(len(values)):.4f}"
 
 
 def bar(name, value, met, wanted):
