@@ -10,7 +10,7 @@ import numpy as np
 
 from graphclust.base import Fit, GraphEstimator
 from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral, one_conversion
-from graphclust.constraints import check_known, components, count_disconnected, edge_counts, known_labels, with_number
+from graphclust.constraints import check_known, components, count_disconnected, known_labels, taking_part, with_number
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.estimators import ACP
 from graphclust.graph import Graph, IntArray
@@ -141,8 +141,7 @@ class Auto(GraphEstimator):
             )
         places = np.arange(graph.num_nodes)
         if self.n_clusters is None:  # nodes without edges are communities of their own, and cost the methods time
-            linked = edge_counts(plain) > 0
-            places = np.flatnonzero(linked if known is None else linked | (known > 0))
+            places = np.flatnonzero(taking_part(plain, known))
         part = plain if len(places) == graph.num_nodes else _part(plain, places)
         starts: dict[str, IntArray] = {}
         proposals = list(self._proposals(part, seed))

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from graphclust.communities import is_missing, plain_labels
 from graphclust.errors import UsageError
@@ -21,6 +22,7 @@ __all__ = [
     "known_labels",
     "respecting",
     "strengths",
+    "taking_part",
     "with_number",
     "within_components",
 ]
@@ -158,6 +160,12 @@ def edge_counts(graph: Graph) -> IntArray:
     apart = graph.source != graph.target
     ends = np.concatenate((graph.source[apart], graph.target[apart]))
     return np.bincount(ends, minlength=graph.num_nodes)
+
+
+def taking_part(graph: Graph, known: IntArray | None) -> NDArray[np.bool_]:
+    """Return which nodes have an edge to another one, or a known label: the others are communities of their own."""
+    inside = edge_counts(graph) > 0
+    return inside if known is None else inside | (known > 0)
 
 
 def count_disconnected(graph: Graph, labels: IntArray) -> int:

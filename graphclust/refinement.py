@@ -20,10 +20,10 @@ from graphclust.baselines import connected_parts
 from graphclust.constraints import (
     added_up,
     components,
-    edge_counts,
     known_labels,
     respecting,
     strengths,
+    taking_part,
     within_components,
 )
 from graphclust.errors import UsageError, unknown
@@ -147,9 +147,7 @@ class _Problem:
         apart = plain.source != plain.target
         if plain.is_weighted:
             apart &= plain.edge_weight > 0
-        inside = edge_counts(plain) > 0
-        if known is not None:
-            inside |= known > 0
+        inside = taking_part(plain, known)
         if n_clusters is not None or not inside.any():
             inside[:] = True
         self.places = np.flatnonzero(inside)

@@ -15,6 +15,7 @@ from graphclust.constraints import (
     edge_counts,
     known_labels,
     respecting,
+    taking_part,
     with_number,
     within_components,
 )
@@ -95,3 +96,10 @@ def test_numbers_of_communities_beside_known_labels(seed):
     for k in (bound - 1, most + 1):
         with pytest.raises(UsageError, match="leave no"):
             with_number(rng.integers(0, 9, n), k, known)
+
+
+def test_nodes_that_take_part_have_edges_to_others_or_a_known_label():
+    assert taking_part(GRAPH, None).tolist() == [True, True, True, True, True, False]
+    assert taking_part(GRAPH, np.array([0, 0, 0, 0, 0, 2])).all()
+    loop = Graph.from_edges([0, 1], [0, 2], nodes=3)  # a self-loop leads nowhere
+    assert taking_part(loop, None).tolist() == [False, True, True]
