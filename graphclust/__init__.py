@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from graphclust.estimators import ACP as ACP
     from graphclust.estimators import ACPS as ACPS
     from graphclust.estimators import CCP as CCP
+    from graphclust.estimators import CLAM as CLAM
     from graphclust.graph import Graph as Graph
     from graphclust.graph import as_graph as as_graph
     from graphclust.io import read_graph as read_graph
@@ -42,6 +43,7 @@ _HOME = {
     "ACP": "estimators",
     "ACPS": "estimators",
     "CCP": "estimators",
+    "CLAM": "estimators",
     "Communities": "communities",
     "DataError": "errors",
     "Graph": "graph",

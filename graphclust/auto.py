@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from graphclust.base import Fit, GraphEstimator
+from graphclust.base import Fit, GraphEstimator, check_count
 from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral, one_conversion
 from graphclust.constraints import check_known, components, count_disconnected, known_labels, taking_part, with_number
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.estimators import ACP
 from graphclust.graph import Graph, IntArray
 from graphclust.progress import task
-from graphclust.refinement import MODELS, check_count, check_effort, check_model, explained, memory_needed, refine
+from graphclust.refinement import MODELS, check_effort, check_model, explained, memory_needed, refine
 from graphclust.resources import format_bytes
 from graphclust.seeds import check_seed
 

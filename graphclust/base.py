@@ -24,7 +24,9 @@ from graphclust.metrics import rank_labels
 from graphclust.posterior import Posterior
 from graphclust.resources import require_memory
 
-__all__ = ["Fit", "GraphEstimator"]
+__all__ = ["Fit", "GraphEstimator", "check_count", "check_number"]
+
+_MAX_COUNT = 2**31
 
 
 @dataclass
@@ -88,7 +90,7 @@ class GraphEstimator:
     takes_direction: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
 
-    n_clusters: int | None = None
+    n_clusters: Any = None
     random_state: Any = None
 
     @classmethod
@@ -160,15 +162,22 @@ class GraphEstimator:
             self.notes_.append(f"{self.name} works on undirected graphs: the weights of both directions were added up")
         require_memory(self.memory(work), f"{self.name} on {work.num_nodes:,} nodes and {work.num_edges:,} edges")
         fit = self._fit(work) if work.num_nodes else self._nothing()
+        self.graph_ = graph
+        self._keep(fit, start, order, graph)
+        return self
+
+    def _keep(self, fit: Fit, start: float, order: IntArray | None = None, graph: Graph | None = None) -> None:
+        """Set the attributes of the result, in the caller's order of the nodes."""
         labels = rank_labels(np.asarray(fit.labels, dtype=np.int64))
         self.labels_ = self._restore(labels, order)
         self.confidence_ = None if fit.confidence is None else self._restore(fit.confidence, order)
-        self.posterior_ = None if fit.posterior is None else self._restore_posterior(fit.posterior, order, graph)
+        self.posterior_ = None
+        if fit.posterior is not None:
+            assert graph is not None
+            self.posterior_ = self._restore_posterior(fit.posterior, order, graph)
         self.n_clusters_ = int(labels.max(initial=-1)) + 1
-        self.graph_ = graph
         self.details_ = fit.details
         self.seconds_ = time.perf_counter() - start
-        return self
 
     def fit_predict(self, X: Any, y: Any = None) -> IntArray:
         """Fit, and return `labels_`."""
@@ -197,7 +206,7 @@ class GraphEstimator:
         UsageError
             A parameter out of range.
         """
-        k = self.n_clusters
+        k = self._number()
         if k is None:
             return
         if self.takes_n_clusters == "no":
@@ -205,8 +214,13 @@ class GraphEstimator:
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
             raise UsageError(f"n_clusters (-k) is a positive integer, not {k!r}")
 
+    def _number(self) -> Any:
+        """Return the number of communities asked for; None where the method shall find it."""
+        free = self.takes_n_clusters == "optional" and isinstance(self.n_clusters, str) and self.n_clusters == "auto"
+        return None if free else self.n_clusters
+
     def _check(self, graph: Graph) -> None:
-        k = self.n_clusters
+        k = self._number()
         if k is None:
             if self.takes_n_clusters == "required" and graph.num_nodes:
                 raise UsageError(f"{self.name} needs the number of communities: n_clusters (-k)")
@@ -226,3 +240,26 @@ class GraphEstimator:
     def _fit(self, graph: Graph) -> Fit:
         """Cluster a graph with at least one node, in canonical order."""
         raise NotImplementedError
+
+
+def check_count(name: str, value: Any, low: int = 1) -> None:
+    """Refuse what is no integer of at least `low`, or does not fit into 32 bits.
+
+    Raises
+    ------
+    UsageError
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value < _MAX_COUNT:
+        what = "a positive integer" if low == 1 else f"an integer of at least {low}"
+        raise UsageError(f"{name} is {what}, not {value!r}")
+
+
+def check_number(name: str, value: Any) -> None:
+    """Refuse what is no finite number of at least 0.
+
+    Raises
+    ------
+    UsageError
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
+        raise UsageError(f"{name} is a finite number, not negative; not {value!r}")

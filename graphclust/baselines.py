@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from graphclust.base import Fit, GraphEstimator
+from graphclust.base import Fit, GraphEstimator, check_count, check_number
 from graphclust.errors import UsageError
+from graphclust.features import REGULARIZATION, leading_eigenvectors, rows_of_length_one, spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.progress import task
 from graphclust.seeds import check_seed, seeded_igraph
@@ -291,8 +292,8 @@ class Leiden(_ClassicalEstimator):
         super().check_params()
         if self.objective not in ("modularity", "cpm"):
             raise UsageError(f"objective is modularity or cpm, not {self.objective!r}")
-        _check_number("resolution", self.resolution)
-        _check_number("beta", self.beta)
+        check_number("resolution", self.resolution)
+        check_number("beta", self.beta)
         limit = self.n_iterations
         if isinstance(limit, bool) or not isinstance(limit, int) or (limit < 1 and limit != -1):
             raise UsageError(f"n_iterations is a positive integer, or -1 for no limit; not {limit!r}")
@@ -356,16 +357,6 @@ class Leiden(_ClassicalEstimator):
         return ig_graph, {**problem, **degrees, "scale": 1.0 / max(graph.total_weight, 1e-300)}
 
 
-def _check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value < 2**31:
-        raise UsageError(f"{name} is a positive integer, not {value!r}")
-
-
-def _check_number(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
-        raise UsageError(f"{name} is a finite number, not negative; not {value!r}")
-
-
 class Louvain(_ClassicalEstimator):
     """Louvain algorithm (Blondel et al. 2008) for modularity, by igraph.
 
@@ -395,7 +386,7 @@ class Louvain(_ClassicalEstimator):
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""
         super().check_params()
-        _check_number("resolution", self.resolution)
+        check_number("resolution", self.resolution)
 
     def _fit(self, graph: Graph) -> Fit:
         import igraph as ig
@@ -440,7 +431,7 @@ class Infomap(_ClassicalEstimator):
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""
         super().check_params()
-        _check_count("trials", self.trials)
+        check_count("trials", self.trials)
 
     def _fit(self, graph: Graph) -> Fit:
         import igraph as ig
@@ -508,14 +499,11 @@ class Spectral(GraphEstimator):
     source: ClassVar[str] = "Shi & Malik 2000; Ng, Jordan & Weiss 2002; Joseph & Yu 2016"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "required"
     needs: ClassVar[tuple[str, ...]] = ("scipy.sparse.linalg", "sklearn.cluster")
-
-    _DENSE = 300  # up to here a full decomposition is faster than Lanczos and cannot fail to converge
-
     def __init__(
         self,
         n_clusters: int | None = None,
         *,
-        regularization: float = 0.25,
+        regularization: float = REGULARIZATION,
         n_init: int = 10,
         random_state: Any = None,
     ) -> None:
@@ -532,8 +520,8 @@ class Spectral(GraphEstimator):
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""
         super().check_params()
-        _check_number("regularization", self.regularization)
-        _check_count("n_init", self.n_init)
+        check_number("regularization", self.regularization)
+        check_count("n_init", self.n_init)
 
     def _fit(self, graph: Graph) -> Fit:
         k = int(self.n_clusters or 1)
@@ -541,12 +529,14 @@ class Spectral(GraphEstimator):
             return Fit(np.zeros(graph.num_nodes, dtype=np.int64))
         seed = check_seed(self.random_state)
         with task("eigenvectors"):
-            embedding = self._embedding(graph, k, seed)
+            embedding = spectral_embedding(graph, k, regularization=self.regularization, random_state=seed)
+            if embedding.shape[1] < k:
+                self.notes_.append(f"only {embedding.shape[1]} of {k} eigenvectors converged")
         with task("k-means"):
             return Fit(_kmeans(embedding, k, self.n_init, seed))
 
-    @classmethod
-    def several(cls, graph: Graph, numbers: Sequence[int], seed: int) -> dict[str, IntArray]:
+    @staticmethod
+    def several(graph: Graph, numbers: Sequence[int], seed: int) -> dict[str, IntArray]:
         """Cluster into several numbers of communities, with one decomposition and one start of k-means each.
 
         Parameters
@@ -566,59 +556,14 @@ class Spectral(GraphEstimator):
             return {}
         from scipy.cluster.vq import kmeans2  # a quick start is enough, and scikit-learn takes a second to import
 
-        one = cls(max(numbers))
-        one.notes_ = []
-        vectors = one._vectors(graph, max(numbers), seed)
+        vectors = leading_eigenvectors(graph, max(numbers), random_state=seed)
         found = {}
         for k in numbers:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # a cluster may stay empty
-                labels = kmeans2(_scaled(vectors[:, -k:]), k, 10, minit="++", rng=seed)[1]
+                labels = kmeans2(rows_of_length_one(vectors[:, -k:]), k, 10, minit="++", rng=seed)[1]
             found[f"spectral {k}"] = labels.astype(np.int64)
         return found
-
-    def _embedding(self, graph: Graph, k: int, seed: int) -> FloatArray:
-        """Return the leading k eigenvectors, rows scaled to length one, shape (n_nodes, k)."""
-        return _scaled(self._vectors(graph, k, seed))
-
-    def _vectors(self, graph: Graph, k: int, seed: int) -> FloatArray:
-        """Return the leading k eigenvectors, by increasing eigenvalue, shape (n_nodes, k)."""
-        from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
-
-        n = graph.num_nodes
-        matrix = graph.adjacency()
-        matrix.setdiag(2 * matrix.diagonal())  # a self-loop counts twice in the degree, so twice here
-        tau = self.regularization * float(matrix.sum()) / n
-        degree = matrix.sum(axis=1) + tau
-        scale = np.zeros(n)
-        scale[degree > 0] = degree[degree > 0] ** -0.5
-
-        def multiply(v: FloatArray) -> FloatArray:
-            v = v.ravel() * scale
-            product: FloatArray = scale * (matrix @ v + tau / n * v.sum())
-            return product
-
-        if n <= max(self._DENSE, k + 1):
-            dense = scale[:, None] * (matrix.toarray() + tau / n) * scale
-            vectors = np.linalg.eigh(dense)[1][:, -k:]
-        else:
-            operator = LinearOperator((n, n), matvec=multiply, dtype=np.float64)
-            start = np.random.default_rng(seed).standard_normal(n)
-            try:
-                vectors = eigsh(operator, k=k, which="LA", v0=start, tol=1e-6)[1]
-            except ArpackNoConvergence as error:
-                self.notes_.append(f"only {error.eigenvectors.shape[1]} of {k} eigenvectors converged")
-                vectors = error.eigenvectors
-        found: FloatArray = vectors
-        return found
-
-
-def _scaled(vectors: FloatArray) -> FloatArray:
-    """Scale rows to length one."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    length[length < 1e-12] = 1.0  # without regularisation, the row of an isolated node is zero
-    rows: FloatArray = vectors / length
-    return rows
 
 
 def _kmeans(points: FloatArray, k: int, n_init: int, seed: int) -> IntArray:
@@ -629,7 +574,20 @@ def _kmeans(points: FloatArray, k: int, n_init: int, seed: int) -> IntArray:
     with warnings.catch_warnings(), _one_thread():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than clusters: handled below
         labels = KMeans(k, n_init=n_init, random_state=seed).fit_predict(points).astype(np.int64)
-    labels = np.unique(labels, return_inverse=True)[1]
+    return fill_up(points, labels, k)
+
+
+def fill_up(points: FloatArray, labels: IntArray, k: int) -> IntArray:
+    """Split off the farthest member of the largest cluster until there are k non-empty clusters.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, d)
+        At least k of them, some of which may be equal.
+    labels : ndarray of int64, shape (n,)
+    k : int
+    """
+    labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
     for new in range(int(labels.max()) + 1, k):
         largest = np.flatnonzero(labels == np.bincount(labels).argmax())
         distance = np.linalg.norm(points[largest] - points[largest].mean(axis=0), axis=1)

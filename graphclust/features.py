@@ -1,4 +1,4 @@
-"""Input features of nodes: Laplacian eigenvectors (positional encodings), random vectors."""
+"""Vectors of nodes: Laplacian eigenvectors (positional encodings), spectral embeddings, smoothed features."""
 
 from __future__ import annotations
 
@@ -9,15 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.errors import UsageError
-from graphclust.graph import Graph, IntArray
+from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.resources import require_memory
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-__all__ = ["flip_signs", "input_features", "laplacian_eigenvectors", "laplacian_features"]
+__all__ = [
+    "REGULARIZATION",
+    "flip_signs",
+    "input_features",
+    "laplacian_eigenvectors",
+    "laplacian_features",
+    "leading_eigenvectors",
+    "rows_of_length_one",
+    "smoothed_features",
+    "spectral_embedding",
+]
 
 _DENSE = 600  # nodes; up to here a dense decomposition is faster than Lanczos
+_DENSE_WHOLE = 300  # the same where all eigenvectors are computed; it cannot fail to converge
+REGULARIZATION = 0.25  # of spectral embeddings, see there
 
 
 def _dense_eigenvectors(adjacency: NDArray[Any], k: int) -> NDArray[np.float32]:
@@ -204,3 +216,128 @@ def input_features(
         return np.asarray(vectors, dtype=np.float32)
     scaled = vectors * np.sqrt(n_nodes).astype(np.float32)[:, None, None]
     return flip_signs(scaled, rng) if train else scaled
+
+
+def leading_eigenvectors(
+    graph: Graph, k: int, *, regularization: float = REGULARIZATION, random_state: int = 0
+) -> FloatArray:
+    """Return the leading eigenvectors of the regularised normalised adjacency matrix, by increasing eigenvalue.
+
+    D^-1/2 (A + tau/n) D^-1/2 with tau = `regularization` times the mean degree (Amini et al. 2013; Joseph & Yu 2016):
+    without the constant, isolated nodes and pendant pieces take up the leading eigenvectors of a sparse graph.
+
+    Parameters
+    ----------
+    graph : Graph
+        Undirected.
+    k : int
+    regularization : float
+        0 is the textbook's matrix.
+    random_state : int
+        Start of the iteration on graphs of more than some hundred nodes.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_nodes, k)
+        Fewer columns where the iteration did not converge to all.
+
+    Examples
+    --------
+    >>> leading_eigenvectors(Graph.from_edges([0, 1], [1, 2], nodes=3), 2).shape
+    (3, 2)
+    """
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+    n = graph.num_nodes
+    matrix = graph.adjacency()
+    matrix.setdiag(2 * matrix.diagonal())  # a self-loop counts twice in the degree, so twice here
+    tau = regularization * float(matrix.sum()) / n
+    degree = matrix.sum(axis=1) + tau
+    scale = np.zeros(n)
+    scale[degree > 0] = degree[degree > 0] ** -0.5
+
+    def multiply(v: FloatArray) -> FloatArray:
+        v = v.ravel() * scale
+        product: FloatArray = scale * (matrix @ v + tau / n * v.sum())
+        return product
+
+    if n <= max(_DENSE_WHOLE, k + 1):
+        dense = scale[:, None] * (matrix.toarray() + tau / n) * scale
+        vectors = np.linalg.eigh(dense)[1][:, -k:]
+    else:
+        operator = LinearOperator((n, n), matvec=multiply, dtype=np.float64)
+        start = np.random.default_rng(random_state).standard_normal(n)
+        try:
+            vectors = eigsh(operator, k=k, which="LA", v0=start, tol=1e-6)[1]
+        except ArpackNoConvergence as error:
+            vectors = error.eigenvectors
+    found: FloatArray = vectors
+    return found
+
+
+def spectral_embedding(
+    graph: Graph, k: int, *, regularization: float = REGULARIZATION, random_state: int = 0
+) -> FloatArray:
+    """Return `leading_eigenvectors` with rows scaled to length one (Ng, Jordan & Weiss 2002), shape (n_nodes, k).
+
+    Examples
+    --------
+    >>> x = spectral_embedding(Graph.from_edges([0, 1], [1, 2], nodes=3), 2)
+    >>> (x**2).sum(axis=1).round(6).tolist()
+    [1.0, 1.0, 1.0]
+    """
+    return rows_of_length_one(
+        leading_eigenvectors(graph, k, regularization=regularization, random_state=random_state)
+    )
+
+
+def rows_of_length_one(vectors: FloatArray) -> FloatArray:
+    """Scale rows to length one; rows of zeros stay.
+
+    Examples
+    --------
+    >>> rows_of_length_one(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    length[length < 1e-12] = 1.0  # without regularisation, the row of an isolated node is zero
+    rows: FloatArray = vectors / length
+    return rows
+
+
+def smoothed_features(graph: Graph, x: Any, hops: int = 2) -> FloatArray:
+    """Average features over the graph: (D^-1/2 (A + w I) D^-1/2)^hops x, w the mean edge weight.
+
+    The propagation of graph convolutions without their weights (Wu et al., "Simplifying graph convolutional networks",
+    2019): neighbours become alike. An isolated node keeps its features.
+
+    Parameters
+    ----------
+    graph : Graph
+        Directions of edges are ignored.
+    x : array or sparse array, shape (n_nodes, n_features)
+    hops : int
+
+    Returns
+    -------
+    ndarray of float64, shape (n_nodes, n_features)
+
+    Examples
+    --------
+    >>> smoothed_features(Graph.from_edges([0], [1], nodes=3), np.array([[1.0], [0.0], [5.0]]), 1).ravel()
+    array([0.5, 0.5, 5. ])
+    """
+    from scipy.sparse import diags_array
+
+    work = graph.undirected()
+    matrix = work.adjacency()
+    own = float(work.edge_weight.mean()) if work.num_edges else 1.0
+    matrix = matrix + diags_array(np.full(graph.num_nodes, own))
+    half = diags_array(matrix.sum(axis=1) ** -0.5)
+    spread = half @ matrix @ half
+    found = x.toarray() if hasattr(x, "toarray") else np.asarray(x, dtype=np.float64)
+    for _ in range(hops):
+        found = spread @ found
+    smoothed: FloatArray = found
+    return smoothed

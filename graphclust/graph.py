@@ -37,6 +37,7 @@ __all__ = [
     "as_graph",
     "counted",
     "graph_from_entries",
+    "holds_graph",
     "merge_notes",
 ]
 
@@ -685,6 +686,27 @@ def _is_from(obj: Any, module: str, *names: str) -> bool:
     """Whether `obj` is an instance of a class of a module, without importing the module."""
     loaded = sys.modules.get(module)
     return loaded is not None and any(isinstance(obj, kind) for name in names if (kind := getattr(loaded, name, None)))
+
+
+def holds_graph(obj: Any) -> bool:
+    """Whether an object can be nothing but a graph: an array, a list or a table may as well hold features.
+
+    A square sparse matrix is an adjacency matrix.
+
+    Examples
+    --------
+    >>> holds_graph("graph.edgelist"), holds_graph(np.eye(3))
+    (True, False)
+    """
+    if hasattr(obj, "tocoo") and hasattr(obj, "shape"):
+        return len(obj.shape) == 2 and obj.shape[0] == obj.shape[1]
+    return (
+        isinstance(obj, Graph | str | os.PathLike)
+        or _is_from(obj, "networkx", "Graph")
+        or _is_from(obj, "igraph", "Graph")
+        or hasattr(obj, "edge_index")
+        or _is_from(obj, "torch_geometric.data", "BaseData")
+    )
 
 
 def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None = None) -> Graph:

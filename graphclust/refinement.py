@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphclust.base import Fit, GraphEstimator
+from graphclust.base import Fit, GraphEstimator, check_count
 from graphclust.baselines import connected_parts
 from graphclust.constraints import (
     added_up,
@@ -588,14 +588,3 @@ def memory_needed(graph: Graph, n_samples: int) -> float:
     n, m = graph.num_nodes, graph.num_edges
     blocks = 24.0 * min(n, _MOST_BLOCKS + 48) ** 2
     return 8.0 * (20 * m + 40 * n + (6 * n_samples * n if n <= _SAMPLED else 0)) + 2 * blocks
-
-
-def check_count(name: str, value: Any) -> None:
-    """Refuse what is no positive integer.
-
-    Raises
-    ------
-    UsageError
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise UsageError(f"{name} is a positive integer, not {value!r}")

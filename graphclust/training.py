@@ -1,4 +1,6 @@
-"""The optimiser loop: the only one. Resumes where it stopped, writes its log and its state as it goes.
+"""The optimiser loops: of one model (`Trainer`), and of many small ones side by side (`Fleet`). There are no others.
+
+`Trainer` resumes where it stopped, and writes its log and its state as it goes.
 
 A model comes in as a module and a function that gives the loss of a step; what is learned goes out as the module's
 weights, or as their moving average. Steps are numbered, and data and noise of a step are drawn from its number, so that
@@ -16,7 +18,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,7 +33,7 @@ from graphclust.io.files import replacing
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-__all__ = ["LoopSettings", "Machine", "Trainer", "device_named", "keep_memory", "read_note"]
+__all__ = ["Fleet", "LoopSettings", "Machine", "Trainer", "device_named", "keep_memory", "read_note"]
 
 _PATIENCE = 20  # steps in a row without a finite gradient before a run is given up
 
@@ -420,6 +422,127 @@ class Trainer:
             if state:
                 self.optimizer.state[parameter] = state
         self.step, self.seconds = header["step"], header["seconds"]
+
+
+class Fleet:
+    """Optimise many runs of a small model at once, from different starts and with different settings, by Adam.
+
+    The first axis of every parameter is the run, and the loss is one a run: so their gradients do not mix, and a step
+    of all costs little more than a step of one. Each run has a learning rate of its own, which shrinks when its loss of
+    an epoch has not fallen for some epochs, and the parameters of its best epoch are kept. All runs see the same
+    batches. A gradient that is not finite counts as 0.
+
+    Parameters
+    ----------
+    parameters : sequence of Tensor, shape (runs, ...)
+    rates : Tensor, shape (runs,)
+        Learning rates.
+    together : sequence of Tensor
+        Parameters that all runs share, and whose learning rate is the mean of the runs'.
+    patience : int
+        Epochs without a lower loss after which a learning rate shrinks.
+    shrink : float
+        What it is multiplied by.
+
+    Attributes
+    ----------
+    loss : Tensor, shape (runs,)
+        The lowest mean loss of an epoch, inf before the first.
+    best : list of Tensor
+        The parameters at the end of that epoch.
+
+    Examples
+    --------
+    >>> x, goal = nn.Parameter(torch.zeros(2, 1)), torch.tensor([[1.0], [-2.0]])
+    >>> fleet = Fleet([x], torch.tensor([0.1, 0.2]))
+    >>> for _ in fleet.epochs(100, 4, 2, lambda index, epoch: (x - goal).square().expand(-1, len(index))):
+    ...     pass
+    >>> fleet.best[0].round(decimals=1).flatten().tolist()
+    [1.0, -2.0]
+    """
+
+    _DECAYS = 0.9, 0.999
+
+    def __init__(
+        self,
+        parameters: Sequence[Tensor],
+        rates: Tensor,
+        together: Sequence[Tensor] = (),
+        *,
+        patience: int = 5,
+        shrink: float = 0.8,
+    ) -> None:
+        self.parameters = list(parameters)
+        self.together = list(together)
+        self.rates = rates.clone()
+        self.patience = patience
+        self.shrink = shrink
+        self.loss = torch.full_like(rates, math.inf)
+        self.best = [p.detach().clone() for p in self.parameters]
+        self._moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in (*self.parameters, *self.together)]
+        self._waited = torch.zeros_like(rates, dtype=torch.long)
+        self._steps = 0
+
+    def epochs(
+        self,
+        n_epochs: int,
+        n_points: int,
+        batch_size: int,
+        loss: Callable[[Tensor, int], Tensor],
+        generator: torch.Generator | None = None,
+    ) -> Iterator[int]:
+        """Yield the number of each epoch, from 0, after it.
+
+        Parameters
+        ----------
+        n_epochs, n_points, batch_size : int
+        loss : callable
+            Points of the batch, int64, shape (B,), and number of the epoch -> loss of each point, shape (runs, B).
+        generator : Generator, optional
+            Of the CPU: it draws the order of the points.
+        """
+        device = self.rates.device
+        for epoch in range(n_epochs):
+            order = torch.randperm(n_points, generator=generator).to(device)
+            total = torch.zeros_like(self.rates)
+            for index in order.split(batch_size):
+                values = loss(index, epoch)
+                total += values.detach().sum(1)
+                self._step(values.mean(1).sum())
+            self._remember(total / n_points)
+            yield epoch
+
+    def _step(self, value: Tensor) -> None:
+        """Do a step of Adam."""
+        parameters = [*self.parameters, *self.together]
+        gradients = torch.autograd.grad(value, parameters)
+        self._steps += 1
+        first, second = self._DECAYS
+        grown = 1 - second**self._steps
+        with torch.no_grad():
+            for i, (p, gradient, (mean, spread)) in enumerate(
+                zip(parameters, gradients, self._moments, strict=True)
+            ):
+                finite = gradient.nan_to_num(0.0, 0.0, 0.0)
+                mean.lerp_(finite, 1 - first)
+                spread.mul_(second).addcmul_(finite, finite, value=1 - second)
+                change = mean / (spread / grown).sqrt_().add_(1e-8)
+                rate = self.rates.mean() if i >= len(self.parameters) else self.rates
+                if i < len(self.parameters):
+                    rate = rate.reshape(-1, *[1] * (p.dim() - 1))
+                p.sub_(change.mul_(rate / (1 - first**self._steps)))
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor) -> None:
+        """Keep the parameters of runs whose loss is the lowest so far; shrink the rates of those that wait too long."""
+        better = mean < self.loss
+        self.loss = torch.where(better, mean, self.loss)
+        for kept, parameter in zip(self.best, self.parameters, strict=True):
+            kept[better] = parameter[better]
+        self._waited = torch.where(better, 0, self._waited + 1)
+        late = self._waited >= self.patience
+        self.rates = torch.where(late, self.rates * self.shrink, self.rates)
+        self._waited = torch.where(late, 0, self._waited)
 
 
 def read_note(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from graphclust.base import Fit, GraphEstimator
+from graphclust.base import Fit, GraphEstimator, check_count
 from graphclust.constraints import (
     added_up,
     check_known,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from graphclust.checkpoint import CheckpointInfo
     from graphclust.nn.batch import Batch
 
-__all__ = ["ACP", "ACPS", "CCP"]
+__all__ = ["ACP", "ACPS", "CCP", "one_thread"]
 
 _BYTES_PER_PAIR = 64  # of nodes: the adjacency, similarities and attention weights of an encoder
 _BYTES_FIXED = 1 << 29  # samples are drawn in chunks of this size
@@ -106,9 +106,7 @@ class _Amortized(GraphEstimator):
 
         super().check_params()
         for name, low in (("n_samples", 1), ("n_anchors", 1), ("n_z", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
-                raise UsageError(f"{name} is an integer of at least {low}, not {value!r}")
+            check_count(name, getattr(self, name), low)
         if self.sample not in ("posterior", "map"):
             raise UsageError(f"sample is posterior or map, not {self.sample!r}")
         check_known(self.known)
@@ -191,7 +189,7 @@ class _Amortized(GraphEstimator):
             elif number > info.config.n_labels:
                 self.notes_.append(f"of {number} known labels the model reads {info.config.n_labels}")
         generator = torch.Generator().manual_seed(seed)
-        with task(f"drawing {self.n_samples} partitions"), _one_thread(len(places) <= _SMALL):
+        with task(f"drawing {self.n_samples} partitions"), one_thread(len(places) <= _SMALL):
             found, log_prob, drawn = draw(
                 model, batch.to(device), self.n_samples, self.sample, generator, self.n_anchors, self.n_z
             )
@@ -228,7 +226,7 @@ class _Amortized(GraphEstimator):
 
 
 @contextmanager
-def _one_thread(wanted: bool) -> Iterator[None]:
+def one_thread(wanted: bool) -> Iterator[None]:
     """Keep torch to one thread, where small tensors gain nothing from more.
 
     Threads that wait for each other on a busy machine make a small network take 40 times longer, and a process forked

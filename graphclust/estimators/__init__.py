@@ -1,0 +1,6 @@
+"""The neural methods as estimators: here a model meets its training, and a graph or a table of features."""
+
+from graphclust.estimators.acp import ACP, ACPS, CCP
+from graphclust.estimators.clam import CLAM
+
+__all__ = ["ACP", "ACPS", "CCP", "CLAM"]

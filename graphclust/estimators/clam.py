@@ -1,0 +1,608 @@
+"""CLAM as an estimator: many memories learn at once, and one is chosen without labels."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from graphclust.base import Fit, check_count, check_number
+from graphclust.baselines import fill_up
+from graphclust.errors import DataError, UsageError
+from graphclust.estimators.acp import one_thread
+from graphclust.estimators.space import SIMILARITIES, Space, refuse_unknown
+from graphclust.estimators.vectors import VectorEstimator
+from graphclust.graph import FloatArray, IntArray
+from graphclust.metrics import rank_labels
+from graphclust.progress import task
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from graphclust.models.clam import AssociativeMemory
+    from graphclust.models.silhouette import Silhouette
+
+__all__ = ["CLAM"]
+
+_TEMPERATURES = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # default betas, times the total variance of the points
+_RATES = (0.01, 0.03, 0.1)  # default learning rates, times the root mean square of a coordinate
+_LOOKS = 10  # times in a fit that the silhouettes of all runs are taken
+_INITS = ("k-means++", "data", "normal", "spread")
+_MASKS = ("mixed", "point", "shared", None)
+_VALUES = ("mean", "min", "max", "zero")
+_SEED_POINTS = 20_000  # points that prototypes are chosen from
+_CELLS = 1 << 25  # numbers in the largest tensors of a group of runs
+_SMALL = 1 << 18  # numbers of such a tensor up to which a second thread gains nothing
+
+
+@dataclass
+class _Run:
+    """A configuration and what became of it."""
+
+    beta: float
+    rate: float
+    init: str
+    loss: float = math.inf
+    silhouette: float = -math.inf
+    n_found: int = 0
+    prototypes: Tensor | None = None  # (K, d)
+    snapshots: dict[int, Tensor] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """Return what is told of it."""
+        return {
+            "beta": self.beta,
+            "learning_rate": self.rate,
+            "init": self.init,
+            "loss": self.loss,
+            "silhouette": self.silhouette if math.isfinite(self.silhouette) else None,
+            "n_clusters": self.n_found,
+        }
+
+
+class CLAM(VectorEstimator):
+    """Clustering with associative memories: prototypes that learn to complete points of which a part is masked.
+
+    Many configurations, restarts and temperatures, learn at once; of those with exactly `n_clusters` non-empty
+    clusters the one of the best silhouette is the result. A point belongs to the prototype nearest to where the
+    dynamics takes it (`graphclust.models.clam`). No labels are ever seen.
+
+    Parameters
+    ----------
+    n_clusters : int, or None or "auto"
+        Exact number of clusters; found by itself if it is not given, see `max_clusters`.
+    betas : sequence of float, optional
+        Inverse temperatures to try, in units of 1 / squared distance (of scaled features). By default 2, 4, ... 64
+        divided by the total variance of the points.
+    n_init : int
+        Restarts for each beta and kind of start.
+    init : str or sequence of str, or ndarray of shape (n_clusters, d)
+        "k-means++": points far from each other, at random with their squared distance; "spread": the same with the
+        eighth power, which starts at outliers; "data": points; "normal": N(0.1, 0.1), as published. Or the prototypes.
+    masking : {"mixed", "point", "shared", None}
+        "point": each point has its own mask; "shared": one for all points of an epoch; "mixed": the latter in every
+        third epoch, as published; None: no self-supervision, the loss of eq. (8).
+    mask_rate : float
+        Probability that a coordinate is masked.
+    mask_value : {"mean", "min", "max", "zero"}
+        What of the feature a masked coordinate starts at.
+    n_steps : int
+        T, steps of the dynamics.
+    step_size : float, optional
+        dt / tau; 1 / n_steps by default.
+    max_epochs : int
+    batch_size : int, optional
+        By default 1/32 of the points, between 64 and 1024.
+    learning_rate : float or sequence of float, optional
+        Of Adam; the restarts take turns. 0.01, 0.03 and 0.1 by default.
+    select : {"silhouette", "loss"}
+        What chooses among configurations, and among the epochs of one.
+    min_size : int
+        Smallest cluster a configuration may have. The silhouette likes clusters of a few outliers: raise it to have
+        none.
+    silhouette_sample : int
+        Points on which silhouettes are computed, a random sample fixed by the seed if there are more.
+    similarity : {"euclidean", "cosine", "mahalanobis"}
+        Of scaled features; see `graphclust.estimators.space.Space`.
+    scale : bool
+        Whether features get mean 0 and variance 1 first, as published.
+    latent_dim : int, optional
+        Cluster in a space of so many dimensions that an autoencoder learns together with the prototypes.
+    max_clusters : int
+        With n_clusters="auto": at most so many.
+    vectors : {"auto", "features", "smoothed", "spectral"}
+        Of a graph: its node features; these averaged over two steps in the graph; its spectral embedding. "auto": the
+        features if there are any, else the embedding.
+    n_components : int, optional
+        Dimensions of the spectral embedding; n_clusters by default.
+    snapshots : sequence of int
+        Epochs after which to keep the prototypes, 0 being the start, for `plot_prototypes`.
+    random_state : int, Generator or None
+    device : {"auto", "cpu", "cuda"}
+
+    Attributes
+    ----------
+    labels_ : ndarray of int64, shape (n,)
+        0 is the largest cluster.
+    prototypes_ : ndarray of float64, shape (n_clusters, d)
+        The memories, in the units of the features.
+    beta_, loss_, silhouette_ : float
+        Of the chosen configuration; the loss is that of its best epoch, a point, and the silhouette that of the scaled
+        features.
+    runs_ : list of dict
+        All configurations: beta, learning_rate, init, loss, silhouette (None without n_clusters clusters), n_clusters.
+    snapshots_ : dict
+        Epoch -> prototypes, ndarray of shape (n_clusters, d), in the order of `prototypes_`.
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 0.1], [0.2, 0.0], [0.1, 0.3], [9.0, 9.1], [9.2, 9.0]])
+    >>> clam = CLAM(2, random_state=0, max_epochs=20).fit(x)
+    >>> clam.labels_
+    array([0, 0, 0, 1, 1])
+    >>> clam.predict([[8.0, 8.0]])
+    array([1])
+    """
+
+    name: ClassVar[str] = "clam"
+    summary: ClassVar[str] = "prototypes as an associative memory, on node features or a spectral embedding"
+    source: ClassVar[str] = "Saha, Krotov, Zaki & Ram, End-to-end Differentiable Clustering with AM, ICML 2023"
+    takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
+    needs: ClassVar[tuple[str, ...]] = ("torch", "sklearn.preprocessing", "graphclust.training")
+
+    def __init__(
+        self,
+        n_clusters: Any = None,
+        *,
+        betas: Sequence[float] | None = None,
+        n_init: int = 4,
+        init: Any = "k-means++",
+        masking: str | None = "mixed",
+        mask_rate: float = 0.2,
+        mask_value: str = "mean",
+        n_steps: int = 10,
+        step_size: float | None = None,
+        max_epochs: int = 100,
+        batch_size: int | None = None,
+        learning_rate: Any = None,
+        select: str = "silhouette",
+        min_size: int = 1,
+        silhouette_sample: int = 5000,
+        similarity: str = "euclidean",
+        scale: bool = True,
+        latent_dim: int | None = None,
+        max_clusters: int = 20,
+        vectors: str = "auto",
+        n_components: int | None = None,
+        snapshots: Sequence[int] = (),
+        random_state: Any = None,
+        device: str = "auto",
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.betas = betas
+        self.n_init = n_init
+        self.init = init
+        self.masking = masking
+        self.mask_rate = mask_rate
+        self.mask_value = mask_value
+        self.n_steps = n_steps
+        self.step_size = step_size
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.select = select
+        self.min_size = min_size
+        self.silhouette_sample = silhouette_sample
+        self.similarity = similarity
+        self.scale = scale
+        self.latent_dim = latent_dim
+        self.max_clusters = max_clusters
+        self.vectors = vectors
+        self.n_components = n_components
+        self.snapshots = snapshots
+        self.random_state = random_state
+        self.device = device
+
+    # ---------------------------------------------------------------- parameters
+
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
+        for name in ("n_init", "n_steps", "max_epochs", "min_size"):
+            check_count(name, getattr(self, name))
+        for name in ("batch_size", "latent_dim"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        check_count("silhouette_sample", self.silhouette_sample, 3)
+        check_count("max_clusters", self.max_clusters, 2)
+        refuse_unknown("masking", self.masking, _MASKS)
+        refuse_unknown("mask_value", self.mask_value, _VALUES)
+        refuse_unknown("select", self.select, ("silhouette", "loss"))
+        refuse_unknown("similarity", self.similarity, SIMILARITIES)
+        for name in self._inits() if not isinstance(self.init, np.ndarray) else ():
+            refuse_unknown("init", name, _INITS)
+        for name, values in (("mask_rate", [self.mask_rate]), ("betas", self.betas), ("learning_rate", self._rates())):
+            for value in [] if values is None else values:
+                check_number(name, value)
+                if not value or (name == "mask_rate" and value >= 1):
+                    raise UsageError(f"{name} is above 0{' and below 1' if name == 'mask_rate' else ''}, not {value!r}")
+        if self.step_size is not None:
+            check_number("step_size", self.step_size)
+            if not 0 < self.step_size <= 1:
+                raise UsageError(f"step_size is above 0 and at most 1, not {self.step_size!r}")
+
+    def _inits(self) -> tuple[str, ...]:
+        return (self.init,) if isinstance(self.init, str) else tuple(self.init)
+
+    def _rates(self) -> tuple[float, ...]:
+        if self.learning_rate is None:
+            return _RATES
+        return tuple(np.atleast_1d(np.asarray(self.learning_rate, dtype=object)).tolist())
+
+    def _batch(self, n: int) -> int:
+        return int(self.batch_size or min(max(64, n // 32), 1024))
+
+    def _number_of_runs(self) -> int:
+        kinds = 1 if isinstance(self.init, np.ndarray) else len(self._inits())
+        return (len(_TEMPERATURES) if self.betas is None else len(self.betas)) * self.n_init * kinds
+
+    def _memory(self, n: int, d: int) -> float:
+        """Bytes of the points in double and single precision, distances of a sample, prototypes, groups of runs."""
+        sample = min(n, self.silhouette_sample)
+        k = self._number() or self.max_clusters
+        runs = self._number_of_runs()
+        return 24.0 * n * d + 8.0 * sample**2 + 4.0 * sample * runs * k + 32.0 * runs * k * d + 16.0 * _CELLS
+
+    # ---------------------------------------------------------------- fitting
+
+    def _fit_vectors(self, x: FloatArray, seed: int, *, exact: bool = False) -> Fit:
+        import torch
+
+        from graphclust.training import device_named
+
+        device = device_named(self.device)
+        self._space = Space.fitted(x, self.similarity, scale=self.scale)
+        inside = self._space.of(x)
+        z = torch.as_tensor(inside, dtype=torch.float32, device=device)
+        distinct = len(np.unique(inside.astype(np.float32), axis=0))
+        k = self._number()
+        details: dict[str, Any] = {}
+        if k is None:
+            k, details["numbers"] = self._choose_number(z, distinct, seed)
+        if k > distinct and not exact:
+            raise DataError(f"{k} clusters of {distinct} distinct rows")
+        if k == 1 or k >= distinct:
+            labels = np.zeros(len(x), dtype=np.int64) if k == 1 else _equal_rows(inside)
+            run = _Run(1.0 / max(float(z.var(0, correction=0).sum()), 1e-12), 0.0, "data", n_found=k)
+            run.beta *= 1e6 if k > 1 else 1.0
+            run.prototypes = torch.stack([z[torch.as_tensor(labels == i)].mean(0) for i in range(labels.max() + 1)])
+            runs = [run]
+        else:
+            runs = self._search(z, k, seed)
+            run, labels = self._best(runs, z, k)
+        ranks = rank_labels(labels)
+        order = np.empty(int(ranks.max()) + 1, dtype=np.int64)
+        order[ranks] = labels
+        assert run.prototypes is not None
+        self._prototypes = run.prototypes.double().cpu().numpy()[order]
+        self.prototypes_ = self._space.back(self._prototypes)
+        self.snapshots_ = {
+            epoch: self._space.back(one.double().cpu().numpy()[order]) for epoch, one in run.snapshots.items()
+        }
+        self.beta_, self.loss_, self.silhouette_ = run.beta, run.loss, run.silhouette
+        self.runs_ = [one.row() for one in runs]
+        details |= {"beta": run.beta, "silhouette": run.row()["silhouette"], "n_runs": len(runs)}
+        details["n_runs_of_n_clusters"] = sum(one.n_found == k for one in runs)
+        if k > distinct:
+            ranks = fill_up(inside, ranks, k)
+            self.notes_.append(f"{distinct} distinct vectors for {k} clusters: equal ones were told apart")
+        return Fit(ranks, details=details)
+
+    def _configurations(self, z: Tensor) -> list[_Run]:
+        """List what is tried: every beta with every kind of start, `n_init` times; learning rates in turn."""
+        variance = max(float(z.var(0, correction=0).sum()), 1e-12)
+        betas = [b / variance for b in _TEMPERATURES] if self.betas is None else [float(b) for b in self.betas]
+        size = math.sqrt(variance / z.shape[1]) if self.learning_rate is None else 1.0
+        rates = itertools.cycle(self._rates())
+        kinds = ("given",) if isinstance(self.init, np.ndarray) else self._inits()
+        return [
+            _Run(beta, float(next(rates)) * size, kind)
+            for _ in range(self.n_init)
+            for kind in kinds
+            for beta in betas
+        ]  # fmt: skip
+
+    def _search(self, z: Tensor, k: int, seed: int) -> list[_Run]:
+        """Train all configurations, in groups that fit into memory."""
+        import torch
+
+        runs = self._configurations(z)
+        n, d = z.shape
+        batch = self._batch(n)
+        group = max(1, _CELLS // (k * k * (batch + d)))
+        groups = [runs[i : i + group] for i in range(0, len(runs), group)]
+        rng = np.random.default_rng(seed)
+        sample = np.arange(n)
+        if n > self.silhouette_sample:
+            sample = np.sort(rng.permutation(n)[: self.silhouette_sample])
+            self.notes_.append(f"silhouettes are those of {len(sample):,} of {n:,} points")
+        from graphclust.models.silhouette import Silhouette
+
+        seen = z[torch.as_tensor(sample, device=z.device)]
+        silhouette = Silhouette(seen)
+        small = k * k * batch * min(group, len(runs)) <= _SMALL
+        with task("training", len(groups) * self.max_epochs) as advance, one_thread(small):
+            for part in groups:
+                start = self._start(z, k, part, rng)
+                generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+                for _ in self._train(z, seen, silhouette, part, start, generator):
+                    advance()
+        return runs
+
+    def _start(self, z: Tensor, k: int, runs: list[_Run], rng: np.random.Generator) -> Tensor:
+        """Return the prototypes that runs start at, shape (R, K, d)."""
+        import torch
+
+        if isinstance(self.init, np.ndarray):
+            if self.init.shape != (k, z.shape[1]):
+                raise UsageError(f"init has the shape {self.init.shape}, not ({k}, {z.shape[1]})")
+            given = torch.as_tensor(self._space.of(np.asarray(self.init, dtype=np.float64))).to(z)
+            return given.expand(len(runs), -1, -1).clone()
+        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        some = z
+        if len(z) > _SEED_POINTS:
+            some = z[torch.randperm(len(z), generator=generator)[:_SEED_POINTS].to(z.device)]
+        found = torch.empty(len(runs), k, z.shape[1], dtype=z.dtype, device=z.device)
+        powers = {"data": 0.0, "k-means++": 1.0, "spread": 4.0}
+        for kind in dict.fromkeys(run.init for run in runs):
+            rows = torch.as_tensor([i for i, run in enumerate(runs) if run.init == kind], device=z.device)
+            if kind == "normal":
+                size = (len(rows), k, z.shape[1])
+                found[rows] = (0.1 + 0.1 * torch.randn(size, generator=generator)).to(z)
+            else:
+                found[rows] = some[_seeds(some, k, len(rows), powers[kind], generator)]
+        return found
+
+    def _train(
+        self,
+        z: Tensor,
+        seen: Tensor,
+        silhouette: Silhouette,
+        runs: list[_Run],
+        start: Tensor,
+        generator: torch.Generator,
+    ) -> Iterator[int]:
+        """Train a group of runs, yielding after each epoch; the runs keep the best that they were."""
+        import torch
+
+        from graphclust.models.clam import AssociativeMemory
+        from graphclust.training import Fleet
+
+        k = start.shape[1]
+        memory = AssociativeMemory(
+            start,
+            torch.tensor([run.beta for run in runs], dtype=z.dtype, device=z.device),
+            self.n_steps,
+            self.step_size or 1 / self.n_steps,
+            on_sphere=self._space.on_sphere,
+        ).to(z.device)
+        fleet = Fleet([memory.raw], torch.tensor([run.rate for run in runs], dtype=z.dtype, device=z.device))
+        value = self._mask_value(z)
+        d = z.shape[1]
+        masks: dict[int, Tensor] = {}
+
+        def loss(index: Tensor, epoch: int) -> Tensor:
+            if self.masking is None:
+                return memory.loss(z[index])
+            if self.masking == "shared" or (self.masking == "mixed" and epoch % 3 == 2):
+                if epoch not in masks:
+                    masks.clear()
+                    masks[epoch] = _mask(1, d, self.mask_rate, generator).to(z)
+                moving = masks[epoch]
+            else:
+                moving = _mask(len(index), d, self.mask_rate, generator).to(z)
+            return memory.loss(z[index], moving, value)
+
+        self._snap(runs, memory, 0)
+        every = max(1, self.max_epochs // _LOOKS)
+        for epoch in fleet.epochs(self.max_epochs, len(z), self._batch(len(z)), loss, generator):
+            self._snap(runs, memory, epoch + 1)
+            if self.select == "silhouette" and (epoch + 1) % every == 0 and epoch + 1 < self.max_epochs:
+                self._look(runs, memory, seen, silhouette, k)
+            yield epoch
+        for run, value_ in zip(runs, fleet.loss.tolist(), strict=True):
+            run.loss = value_
+        if self.select == "silhouette":
+            self._look(runs, memory, seen, silhouette, k)
+        with torch.no_grad():
+            memory.raw.copy_(fleet.best[0])
+        self._look(runs, memory, seen, silhouette, k)
+
+    def _mask_value(self, z: Tensor) -> Tensor | None:
+        """Return what masked coordinates start at, shape (d,); None for the origin."""
+        import torch
+
+        if self.mask_value == "mean":
+            mean = z.mean(0)
+            return None if float(mean.abs().max()) < 1e-5 else mean
+        if self.mask_value == "zero":
+            return torch.as_tensor(self._space.of(np.zeros((1, z.shape[1])))[0]).to(z)
+        return z.amin(0) if self.mask_value == "min" else z.amax(0)
+
+    def _snap(self, runs: list[_Run], memory: AssociativeMemory, epoch: int) -> None:
+        if epoch in self.snapshots:
+            for run, one in zip(runs, memory.prototypes.detach().cpu(), strict=True):
+                run.snapshots[epoch] = one.clone()
+
+    def _look(self, runs: list[_Run], memory: AssociativeMemory, x: Tensor, silhouette: Silhouette, k: int) -> None:
+        """Take the silhouettes of all runs as they are; those that never were better keep what they are."""
+        labels = _assign(memory, x)
+        values = silhouette(labels, k).tolist()
+        sizes = _sizes(labels, k)
+        found = (sizes >= self.min_size).sum(1).tolist()
+        prototypes = memory.prototypes.detach()
+        for i, run in enumerate(runs):
+            value = values[i] if found[i] == k else -math.inf
+            if self.select == "loss" or value > run.silhouette or run.prototypes is None or found[i] > run.n_found:
+                run.silhouette, run.n_found = value, found[i]
+                run.prototypes = prototypes[i].clone()
+
+    def _best(self, runs: list[_Run], z: Tensor, k: int) -> tuple[_Run, IntArray]:
+        """Return the best run of k clusters, and its labels; if there is none, the best of the others made to be one."""
+        import torch
+
+        if self.select == "loss":
+            order = sorted(runs, key=lambda run: run.loss)
+        else:
+            order = sorted(runs, key=lambda run: -run.silhouette)
+        for run in order:
+            if run.n_found == k:
+                labels = _assign(self._memory_of(run, z), z)
+                if int(_sizes(labels, k).min()) >= self.min_size:
+                    return run, labels[0].cpu().numpy()
+                run.n_found = 0  # in the sample, and not in all points
+        run = max(order, key=lambda run: run.n_found)
+        assert run.prototypes is not None
+        why = "clusters" if self.min_size == 1 else f"clusters of at least {self.min_size} points"
+        self.notes_.append(f"no configuration has {k} {why}: empty prototypes were moved to points far from all others")
+        beta = run.beta
+        for _ in range(4 * k):
+            labels = _assign(self._memory_of(run, z), z)[0]
+            sizes = _sizes(labels[None], k)[0]
+            if int(sizes.min()) > 0:
+                return run, labels.cpu().numpy()
+            run.beta = max(run.beta, 1e4 * beta)  # prototypes that merge have basins of their own again
+            labels = _assign(self._memory_of(run, z), z)[0]
+            distance = (z - run.prototypes[labels]).square().sum(1)
+            empty = int((_sizes(labels[None], k)[0] == 0).int().argmax())
+            if int(_sizes(labels[None], k)[0].min()) == 0:
+                run.prototypes[empty] = z[int(distance.argmax())]
+        labels = _assign(self._memory_of(run, z), z)[0].cpu().numpy()
+        labels = fill_up(z.cpu().numpy(), labels, k)
+        run.prototypes = torch.stack([z[torch.as_tensor(labels == i)].mean(0) for i in range(k)])
+        return run, labels
+
+    def _memory_of(self, run: _Run, z: Tensor) -> AssociativeMemory:
+        """Return the memory that a run has learned."""
+        import torch
+
+        from graphclust.models.clam import AssociativeMemory
+
+        assert run.prototypes is not None
+        beta = torch.tensor([run.beta], dtype=z.dtype, device=z.device)
+        step = self.step_size or 1 / self.n_steps
+        return AssociativeMemory(run.prototypes[None].to(z), beta, self.n_steps, step)
+
+    def _choose_number(self, z: Tensor, distinct: int, seed: int) -> tuple[int, list[dict[str, Any]]]:
+        raise NotImplementedError
+
+    # ---------------------------------------------------------------- the fitted memory
+
+    def _fitted(self, X: Any) -> tuple[AssociativeMemory, Tensor]:
+        """Return the memory in double precision, and points in its space."""
+        import torch
+
+        z = torch.as_tensor(self._space.of(self._points(X)))
+        run = _Run(self.beta_, 0.0, "given", prototypes=torch.as_tensor(self._prototypes))
+        return self._memory_of(run, z), z
+
+    def predict(self, X: Any) -> IntArray:
+        """Return the cluster of each point: the prototype nearest to where the dynamics takes it.
+
+        Parameters
+        ----------
+        X : feature matrix of shape (n, d), or a graph with node features
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+
+        Raises
+        ------
+        NotFittedError
+        UsageError
+            The method was fitted to a spectral embedding, or to another number of features.
+        """
+        memory, z = self._fitted(X)
+        found: IntArray = _assign(memory, z)[0].numpy()
+        return found
+
+    def energy(self, X: Any) -> FloatArray:
+        """Return the energy of points, eq. (1), in the space of scaled features, shape (n,)."""
+        from graphclust.models.clam import energy
+
+        memory, z = self._fitted(X)
+        parts = [energy(part, memory.prototypes.detach()[0], self.beta_) for part in z.split(_rows(memory))]
+        found: FloatArray = np.concatenate([part.numpy() for part in parts])
+        return found
+
+    def trajectory(self, X: Any) -> FloatArray:
+        """Return where the dynamics takes points, in the units of the features, shape (T + 1, n, d).
+
+        Their energy never rises. With the cosine the states are those on and inside the unit sphere, mapped back.
+        """
+        memory, z = self._fitted(X)
+        return self._space.back(memory.trajectory(z)[:, 0].numpy())
+
+
+def _mask(rows: int, d: int, rate: float, generator: torch.Generator) -> Tensor:
+    import torch
+
+    return (torch.rand(rows, d, generator=generator) < rate).float()
+
+
+def _sizes(labels: Tensor, k: int) -> Tensor:
+    """Sizes of the clusters of each labelling, shape (R, K)."""
+    import torch
+
+    sizes = torch.zeros(len(labels), k, dtype=torch.long, device=labels.device)
+    return sizes.scatter_add_(1, labels, torch.ones_like(labels))
+
+
+def _rows(memory: AssociativeMemory) -> int:
+    """Number of points to assign at once."""
+    runs, k, d = memory.raw.shape
+    return max(1, _CELLS // (runs * k * max(4 * memory.n_steps, d)))
+
+
+def _assign(memory: AssociativeMemory, x: Tensor) -> Tensor:
+    """Assign points in pieces, shape (R, n)."""
+    import torch
+
+    return torch.cat([memory.assign(part) for part in x.split(_rows(memory))], dim=1)
+
+
+def _equal_rows(x: FloatArray) -> IntArray:
+    found: IntArray = np.unique(x.astype(np.float32), axis=0, return_inverse=True)[1].ravel().astype(np.int64)
+    return found
+
+
+def _seeds(z: Tensor, k: int, n_runs: int, power: float, generator: torch.Generator) -> Tensor:
+    """Choose k points for each run one after the other, with their squared distance to the chosen to a power.
+
+    Power 1 is k-means++ (Arthur & Vassilvitskii 2007), 0 takes points uniformly.
+
+    Returns
+    -------
+    Tensor of int64, shape (n_runs, k)
+    """
+    import torch
+
+    square = z.square().sum(1)
+    chosen = torch.randint(len(z), (n_runs, 1), generator=generator)
+    nearest = torch.full((n_runs, len(z)), math.inf)
+    for _ in range(k - 1):
+        last = z[chosen[:, -1].to(z.device)]
+        distance = (square - 2 * last @ z.T + last.square().sum(1, keepdim=True)).clamp_min(0).cpu()
+        nearest = torch.minimum(nearest, distance)
+        nearest.scatter_(1, chosen, 0.0)
+        weight = (nearest / nearest.amax(1, keepdim=True).clamp_min(1e-30)).pow(power)
+        weight = torch.where(nearest > 0, weight, 0.0)
+        weight[weight.sum(1) == 0] = 1.0
+        chosen = torch.cat((chosen, torch.multinomial(weight, 1, generator=generator)), dim=1)
+    return chosen

@@ -1,0 +1,108 @@
+"""The space in which points are compared: features scaled, on the sphere or whitened; there and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphclust.errors import UsageError, unknown
+from graphclust.features import rows_of_length_one
+from graphclust.graph import FloatArray
+
+__all__ = ["SIMILARITIES", "Space"]
+
+SIMILARITIES = ("euclidean", "cosine", "mahalanobis")
+
+
+@dataclass(frozen=True)
+class Space:
+    """An affine map z = (x - mean) W, for the cosine followed by scaling to length 1.
+
+    Attributes
+    ----------
+    mean : ndarray of float64, shape (d,)
+    scale : ndarray of float64, shape (d,)
+        What coordinates are divided by.
+    whiten : ndarray of float64, shape (d, d), or None
+        What they are multiplied by after that.
+    on_sphere : bool
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 1.0], [2.0, 1.0]])
+    >>> space = Space.fitted(x)
+    >>> space.of(x)
+    array([[-1.,  0.],
+           [ 1.,  0.]])
+    >>> bool((space.back(space.of(x)) == x).all())
+    True
+    """
+
+    mean: FloatArray
+    scale: FloatArray
+    whiten: FloatArray | None = None
+    on_sphere: bool = False
+
+    @classmethod
+    def fitted(cls, x: FloatArray, similarity: str = "euclidean", *, scale: bool = True) -> Space:
+        """Learn the map from points.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n, d)
+        similarity : {"euclidean", "cosine", "mahalanobis"}
+            "mahalanobis": distances with the inverse of the covariance, shrunk as Ledoit & Wolf (2004) have it;
+            coordinates stay as close to the features as they can (ZCA).
+        scale : bool
+            Whether features get mean 0 and variance 1. A constant one is only centred.
+
+        Raises
+        ------
+        UsageError
+            No such similarity; the cosine with a point at the origin.
+        """
+        if similarity not in SIMILARITIES:
+            raise unknown("similarity", similarity, SIMILARITIES)
+        d = x.shape[1]
+        mean, spread = np.zeros(d), np.ones(d)
+        if scale:
+            from sklearn.preprocessing import StandardScaler
+
+            scaler = StandardScaler().fit(x)
+            mean, spread = scaler.mean_, scaler.scale_
+        whiten = None
+        if similarity == "mahalanobis":
+            from sklearn.covariance import ledoit_wolf
+
+            values, vectors = np.linalg.eigh(ledoit_wolf((x - mean) / spread)[0])
+            floor = max(float(values.max()) * 1e-9, 1e-300)
+            whiten = (vectors / np.sqrt(np.maximum(values, floor))) @ vectors.T
+        return cls(mean, spread, whiten, similarity == "cosine")
+
+    def of(self, x: FloatArray) -> FloatArray:
+        """Map points of shape (n, d) into the space."""
+        z = (x - self.mean) / self.scale
+        if self.whiten is not None:
+            z = z @ self.whiten
+        return rows_of_length_one(z) if self.on_sphere else z
+
+    def back(self, z: FloatArray) -> FloatArray:
+        """Map points of shape (..., d) back; from the sphere, to a point that `of` takes there."""
+        if self.whiten is not None:
+            z = np.linalg.solve(self.whiten, z.reshape(-1, z.shape[-1]).T).T.reshape(z.shape)
+        x: FloatArray = z * self.scale + self.mean
+        return x
+
+
+def refuse_unknown(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    """Refuse a parameter that is none of its choices.
+
+    Raises
+    ------
+    UsageError
+    """
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
+        shown = ", ".join("None" if choice is None else str(choice) for choice in choices)
+        raise UsageError(f"{name} is one of {shown}; not {value!r}")

@@ -1,0 +1,202 @@
+"""Methods that cluster vectors: rows of a table, or the nodes of a graph by their features or a spectral embedding."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from graphclust.base import Fit, GraphEstimator, check_count
+from graphclust.errors import DataError, UsageError
+from graphclust.estimators.space import refuse_unknown
+from graphclust.features import leading_eigenvectors, rows_of_length_one, smoothed_features, spectral_embedding
+from graphclust.graph import FloatArray, Graph, IntArray, as_graph, holds_graph
+from graphclust.resources import require_memory
+from graphclust.seeds import check_seed
+
+__all__ = ["VectorEstimator"]
+
+_VECTORS = ("auto", "features", "smoothed", "spectral")
+_MAX_DIMENSIONS = 16  # of a spectral embedding whose number of communities is not known
+
+
+class VectorEstimator(GraphEstimator):
+    """Base class of methods that take a feature matrix, shape (n, d), or a graph.
+
+    What can be nothing but a graph is one (`graphclust.graph.holds_graph`); arrays, lists and data frames are features.
+    A graph's vectors are its node features where it has any, as they are or averaged over the graph, or its spectral
+    embedding.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+    feature_names_in_ : ndarray of object
+        Where `fit` was given a data frame with names.
+    """
+
+    takes_features: ClassVar[bool] = True
+    vectors: str
+    n_components: int | None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Cluster the rows of a table, or the nodes of a graph.
+
+        Parameters
+        ----------
+        X : array, sparse array or data frame of shape (n, d), or a graph as of `graphclust.detect`
+        y : ignored
+
+        Raises
+        ------
+        UsageError
+            Parameters out of range; more clusters than points.
+        DataError
+            `X` is neither a table of finite numbers nor a graph; fewer distinct rows than clusters.
+        ResourceError
+            The estimate of the memory needed is above what there is.
+        """
+        if holds_graph(X):
+            self.__dict__.pop("n_features_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
+            return super().fit(X)
+        start = time.perf_counter()
+        x = self._table(X, reset=True)
+        self.notes_: list[str] = []
+        self.__dict__.pop("graph_", None)
+        self.check_params()
+        self._check_number(len(x))
+        require_memory(self._memory(*x.shape), f"{self.name} on {x.shape[0]:,} points of {x.shape[1]:,} features")
+        self._keep(self._fit_vectors(x, check_seed(self.random_state)), start)
+        return self
+
+    def _table(self, X: Any, *, reset: bool) -> FloatArray:
+        """Return a feature matrix that scikit-learn finds in order, dense."""
+        from sklearn.utils.validation import validate_data
+
+        checked = validate_data(self, X, reset=reset, dtype=np.float64, accept_sparse=["csr", "csc", "coo"])
+        if hasattr(checked, "toarray"):
+            require_memory(8.0 * checked.shape[0] * checked.shape[1], "a dense copy of the features")
+            checked = checked.toarray()
+        table: FloatArray = checked
+        return table
+
+    def _check_number(self, n: int) -> None:
+        k = self._number()
+        if k is not None and k > n:
+            raise UsageError(f"{k} clusters of n_samples = {n}: n_clusters is at most the number of points")
+
+    # ---------------------------------------------------------------- graphs
+
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
+        refuse_unknown("vectors", self.vectors, _VECTORS)
+        if self.n_components is not None:
+            check_count("n_components", self.n_components)
+
+    def _kind(self, graph: Graph) -> str:
+        """Return which vectors of a graph are taken."""
+        if self.vectors == "auto":
+            return "spectral" if graph.x is None else "features"
+        if self.vectors != "spectral" and graph.x is None:
+            raise DataError(f"the graph has no node features: vectors={self.vectors!r} needs some (--features)")
+        return self.vectors
+
+    def memory(self, graph: Graph) -> float:
+        """Estimate the peak of memory: the vectors, and what the method needs for them."""
+        if self._kind(graph) == "spectral":
+            d = min(self.n_components or self._number() or _MAX_DIMENSIONS, graph.num_nodes)
+            lanczos = 8.0 * (3 * graph.num_nodes * max(2 * d + 1, 20) + 6 * graph.num_edges)
+            return lanczos + self._memory(graph.num_nodes, d)
+        return self._memory(graph.num_nodes, graph.x.shape[1])
+
+    def _vectors_of(self, graph: Graph, seed: int) -> FloatArray:
+        """Return the vectors of a graph's nodes, shape (n_nodes, d)."""
+        kind = self._kind(graph)
+        if kind == "spectral":
+            return self._spectral(graph, seed)
+        x = smoothed_features(graph, graph.x) if kind == "smoothed" else graph.x
+        if hasattr(x, "toarray"):
+            x = x.toarray()
+        found: FloatArray = np.asarray(x, dtype=np.float64)
+        if found.ndim == 1:
+            found = found[:, None]
+        if not np.isfinite(found).all():
+            raise DataError("the node features have missing or infinite values")
+        return found
+
+    def _spectral(self, graph: Graph, seed: int) -> FloatArray:
+        """Return as many eigenvectors as clusters are wanted, or as stand before the largest gap of eigenvalues."""
+        n = graph.num_nodes
+        wanted = self.n_components or self._number()
+        if wanted is not None:
+            return spectral_embedding(graph, min(max(wanted, 2), n), random_state=seed)
+        vectors = leading_eigenvectors(graph, min(_MAX_DIMENSIONS + 1, n), random_state=seed)
+        scale = graph.degree()
+        matrix = graph.adjacency()
+        half = np.where(scale > 0, np.maximum(scale, 1e-300) ** -0.5, 0.0)
+        values = np.einsum("nk,nk->k", vectors, half[:, None] * (matrix @ (half[:, None] * vectors)))[::-1]
+        gaps = values[:-1] - values[1:]
+        keep = 2 if len(gaps) < 2 else int(gaps[1:].argmax()) + 2
+        self.notes_.append(f"spectral embedding of {keep} dimensions: the largest gap of eigenvalues is after them")
+        return rows_of_length_one(vectors[:, -keep:])
+
+    def _fit(self, graph: Graph) -> Fit:
+        seed = check_seed(self.random_state)
+        x = self._vectors_of(graph, seed)
+        if self._kind(graph) != "spectral":
+            self.n_features_in_ = x.shape[1]
+            return self._fit_vectors(x, seed)
+        alone = np.flatnonzero(graph.degree(weighted=False) == 0)
+        if self._number() is not None or not len(alone):
+            return self._fit_vectors(x, seed, exact=True)
+        linked = np.flatnonzero(graph.degree(weighted=False) > 0)  # nothing is known of the others
+        labels = np.empty(graph.num_nodes, dtype=np.int64)
+        fit = self._fit_vectors(x[linked], seed) if len(linked) else Fit(np.empty(0, dtype=np.int64))
+        labels[linked] = fit.labels
+        labels[alone] = int(fit.labels.max(initial=-1)) + 1 + np.arange(len(alone))
+        return Fit(labels, details=fit.details)
+
+    def _points(self, X: Any) -> FloatArray:
+        """Return the vectors of what is to be predicted.
+
+        Raises
+        ------
+        NotFittedError
+        UsageError
+            A graph whose vectors would be another spectral embedding; features of another number.
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self)
+        if not holds_graph(X):
+            if not hasattr(self, "n_features_in_"):
+                raise UsageError(f"{self.name} was fitted to a spectral embedding, which other points are not part of")
+            return self._table(X, reset=False)
+        graph = as_graph(X)
+        if self._kind(graph) == "spectral" or not hasattr(self, "n_features_in_"):
+            raise UsageError("a spectral embedding has no place for another graph's nodes: predict needs node features")
+        x = self._vectors_of(graph, 0)
+        if x.shape[1] != self.n_features_in_:
+            raise UsageError(f"{x.shape[1]} node features; {self.name} was fitted to {self.n_features_in_}")
+        return x
+
+    # ---------------------------------------------------------------- the method's own
+
+    def _memory(self, n: int, d: int) -> float:
+        """Estimate the peak of memory for n points of d features, in bytes."""
+        raise NotImplementedError
+
+    def _fit_vectors(self, x: FloatArray, seed: int, *, exact: bool = False) -> Fit:
+        """Cluster points, float64, shape (n, d), n > 0; `exact`: split equal points rather than refuse."""
+        raise NotImplementedError
+
+    def predict(self, X: Any) -> IntArray:
+        """Return the cluster of new points."""
+        raise NotImplementedError
