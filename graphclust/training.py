@@ -504,13 +504,26 @@ class Fleet:
         device = self.rates.device
         for epoch in range(n_epochs):
             order = torch.randperm(n_points, generator=generator).to(device)
-            total = torch.zeros_like(self.rates)
+            total = torch.zeros_like(self.rates)  # runs may have been dropped since the last epoch
             for index in order.split(batch_size):
                 values = loss(index, epoch)
                 total += values.detach().sum(1)
                 self._step(values.mean(1).sum())
             self._remember(total / n_points)
             yield epoch
+
+    @torch.no_grad()
+    def keep(self, runs: Tensor) -> None:
+        """Go on with some of the runs only, by their numbers, int64, shape (fewer,); may be called after an epoch.
+
+        `parameters` are new tensors then, which the caller's model has to take over.
+        """
+        for i, parameter in enumerate(self.parameters):
+            self.parameters[i] = nn.Parameter(parameter[runs])
+            mean, spread = self._moments[i]
+            self._moments[i] = mean[runs], spread[runs]
+        self.best = [kept[runs] for kept in self.best]
+        self.rates, self.loss, self._waited = self.rates[runs], self.loss[runs], self._waited[runs]
 
     def _step(self, value: Tensor) -> None:
         """Do a step of Adam."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,12 +25,14 @@ if TYPE_CHECKING:
 
     from graphclust.models.clam import AssociativeMemory
     from graphclust.models.silhouette import Silhouette
+    from graphclust.training import Fleet
 
 __all__ = ["CLAM"]
 
 _TEMPERATURES = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # default betas, times the total variance of the points
 _RATES = (0.01, 0.03, 0.1)  # default learning rates, times the root mean square of a coordinate
 _LOOKS = 10  # times in a fit that the silhouettes of all runs are taken
+_RUNGS = (2, 5)  # looks after which the worst runs stop
 _INITS = ("k-means++", "data", "normal", "spread")
 _MASKS = ("mixed", "point", "shared", None)
 _VALUES = ("mean", "min", "max", "zero")
@@ -83,7 +84,7 @@ class CLAM(VectorEstimator):
         Restarts for each beta and kind of start.
     init : str or sequence of str, or ndarray of shape (n_clusters, d)
         "k-means++": points far from each other, at random with their squared distance; "spread": the same with the
-        eighth power, which starts at outliers; "data": points; "normal": N(0.1, 0.1), as published. Or the prototypes.
+        64th power, which starts at outliers; "data": points; "normal": N(0.1, 0.1), as published. Or the prototypes.
     masking : {"mixed", "point", "shared", None}
         "point": each point has its own mask; "shared": one for all points of an epoch; "mixed": the latter in every
         third epoch, as published; None: no self-supervision, the loss of eq. (8).
@@ -100,6 +101,9 @@ class CLAM(VectorEstimator):
         By default 1/32 of the points, between 64 and 1024.
     learning_rate : float or sequence of float, optional
         Of Adam; the restarts take turns. 0.01, 0.03 and 0.1 by default.
+    keep : float
+        Share of the configurations that go on after a fifth of the epochs, and of these after half (successive halving,
+        Jamieson & Talwalkar 2016); 1 lets all go on.
     select : {"silhouette", "loss"}
         What chooses among configurations, and among the epochs of one.
     min_size : int
@@ -170,6 +174,7 @@ class CLAM(VectorEstimator):
         max_epochs: int = 100,
         batch_size: int | None = None,
         learning_rate: Any = None,
+        keep: float = 1 / 3,
         select: str = "silhouette",
         min_size: int = 1,
         silhouette_sample: int = 5000,
@@ -195,6 +200,7 @@ class CLAM(VectorEstimator):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.keep = keep
         self.select = select
         self.min_size = min_size
         self.silhouette_sample = silhouette_sample
@@ -222,6 +228,9 @@ class CLAM(VectorEstimator):
         check_count("max_clusters", self.max_clusters, 2)
         refuse_unknown("masking", self.masking, _MASKS)
         refuse_unknown("mask_value", self.mask_value, _VALUES)
+        check_number("keep", self.keep)
+        if not 0 < self.keep <= 1:
+            raise UsageError(f"keep is above 0 and at most 1, not {self.keep!r}")
         refuse_unknown("select", self.select, ("silhouette", "loss"))
         refuse_unknown("similarity", self.similarity, SIMILARITIES)
         for name in self._inits() if not isinstance(self.init, np.ndarray) else ():
@@ -308,14 +317,14 @@ class CLAM(VectorEstimator):
         variance = max(float(z.var(0, correction=0).sum()), 1e-12)
         betas = [b / variance for b in _TEMPERATURES] if self.betas is None else [float(b) for b in self.betas]
         size = math.sqrt(variance / z.shape[1]) if self.learning_rate is None else 1.0
-        rates = itertools.cycle(self._rates())
         kinds = ("given",) if isinstance(self.init, np.ndarray) else self._inits()
+        rates = [size * float(rate) for rate in self._rates()]
         return [
-            _Run(beta, float(next(rates)) * size, kind)
-            for _ in range(self.n_init)
+            _Run(beta, rates[restart % len(rates)], kind)
+            for restart in range(self.n_init)
             for kind in kinds
             for beta in betas
-        ]  # fmt: skip
+        ]
 
     def _search(self, z: Tensor, k: int, seed: int) -> list[_Run]:
         """Train all configurations, in groups that fit into memory."""
@@ -358,7 +367,7 @@ class CLAM(VectorEstimator):
         if len(z) > _SEED_POINTS:
             some = z[torch.randperm(len(z), generator=generator)[:_SEED_POINTS].to(z.device)]
         found = torch.empty(len(runs), k, z.shape[1], dtype=z.dtype, device=z.device)
-        powers = {"data": 0.0, "k-means++": 1.0, "spread": 4.0}
+        powers = {"data": 0.0, "k-means++": 1.0, "spread": 32.0}
         for kind in dict.fromkeys(run.init for run in runs):
             rows = torch.as_tensor([i for i, run in enumerate(runs) if run.init == kind], device=z.device)
             if kind == "normal":
@@ -412,16 +421,36 @@ class CLAM(VectorEstimator):
         every = max(1, self.max_epochs // _LOOKS)
         for epoch in fleet.epochs(self.max_epochs, len(z), self._batch(len(z)), loss, generator):
             self._snap(runs, memory, epoch + 1)
-            if self.select == "silhouette" and (epoch + 1) % every == 0 and epoch + 1 < self.max_epochs:
+            for run, lowest in zip(runs, fleet.loss.tolist(), strict=True):
+                run.loss = lowest
+            looks, rest = divmod(epoch + 1, every)
+            rung = rest == 0 and looks in _RUNGS and self.keep < 1
+            if epoch + 1 < self.max_epochs and rest == 0 and (rung or self.select == "silhouette"):
                 self._look(runs, memory, seen, silhouette, k)
+                if rung:
+                    runs = self._go_on(runs, memory, fleet)
             yield epoch
-        for run, value_ in zip(runs, fleet.loss.tolist(), strict=True):
-            run.loss = value_
         if self.select == "silhouette":
             self._look(runs, memory, seen, silhouette, k)
         with torch.no_grad():
             memory.raw.copy_(fleet.best[0])
         self._look(runs, memory, seen, silhouette, k)
+
+    def _go_on(self, runs: list[_Run], memory: AssociativeMemory, fleet: Fleet) -> list[_Run]:
+        """Stop the worst runs; return those that go on."""
+        import torch
+
+        best = sorted(range(len(runs)), key=lambda i: self._merit(runs[i]), reverse=True)
+        best = sorted(best[: max(1, math.ceil(self.keep * len(runs)))])
+        kept = torch.tensor(best, device=memory.beta.device)
+        fleet.keep(kept)
+        memory.raw = fleet.parameters[0]
+        memory.beta = memory.beta[kept]
+        return [runs[i] for i in best]
+
+    def _merit(self, run: _Run) -> tuple[float, ...]:
+        """Return what runs are sorted by."""
+        return (run.n_found, -run.loss) if self.select == "loss" else (run.silhouette, run.n_found, -run.loss)
 
     def _mask_value(self, z: Tensor) -> Tensor | None:
         """Return what masked coordinates start at, shape (d,); None for the origin."""
@@ -456,10 +485,7 @@ class CLAM(VectorEstimator):
         """Return the best run of k clusters, and its labels; if there is none, the best of the others made to be one."""
         import torch
 
-        if self.select == "loss":
-            order = sorted(runs, key=lambda run: run.loss)
-        else:
-            order = sorted(runs, key=lambda run: -run.silhouette)
+        order = sorted(runs, key=self._merit, reverse=True)
         for run in order:
             if run.n_found == k:
                 labels = _assign(self._memory_of(run, z), z)
