@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CLAM"]
 
-_TEMPERATURES = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # default betas, times the total variance of the points
-_RATES = (0.01, 0.03, 0.1)  # default learning rates, times the root mean square of a coordinate
+_TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # default betas, times the squared error of prototypes to start at
+_RATES = (0.01, 0.03, 0.1)  # default learning rates, times that error a coordinate, its root
 _LOOKS = 10  # times in a fit that the silhouettes of all runs are taken
 _RUNGS = (2, 5)  # looks after which the worst runs stop
 _INITS = ("k-means++", "data", "normal", "spread")
@@ -38,6 +38,7 @@ _MASKS = ("mixed", "point", "shared", None)
 _VALUES = ("mean", "min", "max", "zero")
 _SEED_POINTS = 20_000  # points that prototypes are chosen from
 _CELLS = 1 << 25  # numbers in the largest tensors of a group of runs
+_NULLS = 3  # sets of points from one Gaussian that a number of clusters is tested against
 _SMALL = 1 << 18  # numbers of such a tensor up to which a second thread gains nothing
 
 
@@ -78,8 +79,8 @@ class CLAM(VectorEstimator):
     n_clusters : int, or None or "auto"
         Exact number of clusters; found by itself if it is not given, see `max_clusters`.
     betas : sequence of float, optional
-        Inverse temperatures to try, in units of 1 / squared distance (of scaled features). By default 2, 4, ... 64
-        divided by the total variance of the points.
+        Inverse temperatures to try, in units of 1 / squared distance (of scaled features). By default 1, 2, ... 32
+        divided by the mean squared distance of points to the nearest of `n_clusters` points that k-means++ chooses.
     n_init : int
         Restarts for each beta and kind of start.
     init : str or sequence of str, or ndarray of shape (n_clusters, d)
@@ -94,13 +95,14 @@ class CLAM(VectorEstimator):
         What of the feature a masked coordinate starts at.
     n_steps : int
         T, steps of the dynamics.
-    step_size : float, optional
-        dt / tau; 1 / n_steps by default.
+    step_size : float
+        dt / tau. As published 1 / n_steps, after which points are but 2/3 on their way to a prototype; with the default
+        they arrive, which finds better clusters in the same time.
     max_epochs : int
     batch_size : int, optional
         By default 1/32 of the points, between 64 and 1024.
     learning_rate : float or sequence of float, optional
-        Of Adam; the restarts take turns. 0.01, 0.03 and 0.1 by default.
+        Of Adam; the restarts take turns. By default 0.01, 0.03 and 0.1 times the root of that distance a coordinate.
     keep : float
         Share of the configurations that go on after a fifth of the epochs, and of these after half (successive halving,
         Jamieson & Talwalkar 2016); 1 lets all go on.
@@ -170,7 +172,7 @@ class CLAM(VectorEstimator):
         mask_rate: float = 0.2,
         mask_value: str = "mean",
         n_steps: int = 10,
-        step_size: float | None = None,
+        step_size: float = 0.5,
         max_epochs: int = 100,
         batch_size: int | None = None,
         learning_rate: Any = None,
@@ -240,10 +242,9 @@ class CLAM(VectorEstimator):
                 check_number(name, value)
                 if not value or (name == "mask_rate" and value >= 1):
                     raise UsageError(f"{name} is above 0{' and below 1' if name == 'mask_rate' else ''}, not {value!r}")
-        if self.step_size is not None:
-            check_number("step_size", self.step_size)
-            if not 0 < self.step_size <= 1:
-                raise UsageError(f"step_size is above 0 and at most 1, not {self.step_size!r}")
+        check_number("step_size", self.step_size)
+        if not 0 < self.step_size <= 1:
+            raise UsageError(f"step_size is above 0 and at most 1, not {self.step_size!r}")
 
     def _inits(self) -> tuple[str, ...]:
         return (self.init,) if isinstance(self.init, str) else tuple(self.init)
@@ -281,18 +282,19 @@ class CLAM(VectorEstimator):
         distinct = len(np.unique(inside.astype(np.float32), axis=0))
         k = self._number()
         details: dict[str, Any] = {}
+        centers = None
         if k is None:
-            k, details["numbers"] = self._choose_number(z, distinct, seed)
+            k, centers, details["numbers"] = self._choose_number(z, distinct, seed)
         if k > distinct and not exact:
             raise DataError(f"{k} clusters of {distinct} distinct rows")
         if k == 1 or k >= distinct:
             labels = np.zeros(len(x), dtype=np.int64) if k == 1 else _equal_rows(inside)
             run = _Run(1.0 / max(float(z.var(0, correction=0).sum()), 1e-12), 0.0, "data", n_found=k)
             run.beta *= 1e6 if k > 1 else 1.0
-            run.prototypes = torch.stack([z[torch.as_tensor(labels == i)].mean(0) for i in range(labels.max() + 1)])
+            run.prototypes = _means(z, torch.as_tensor(labels, device=z.device), int(labels.max()) + 1)
             runs = [run]
         else:
-            runs = self._search(z, k, seed)
+            runs = self._search(z, k, seed, centers)
             run, labels = self._best(runs, z, k)
         ranks = rank_labels(labels)
         order = np.empty(int(ranks.max()) + 1, dtype=np.int64)
@@ -312,11 +314,11 @@ class CLAM(VectorEstimator):
             self.notes_.append(f"{distinct} distinct vectors for {k} clusters: equal ones were told apart")
         return Fit(ranks, details=details)
 
-    def _configurations(self, z: Tensor) -> list[_Run]:
+    def _configurations(self, z: Tensor, k: int, seed: int) -> list[_Run]:
         """List what is tried: every beta with every kind of start, `n_init` times; learning rates in turn."""
-        variance = max(float(z.var(0, correction=0).sum()), 1e-12)
-        betas = [b / variance for b in _TEMPERATURES] if self.betas is None else [float(b) for b in self.betas]
-        size = math.sqrt(variance / z.shape[1]) if self.learning_rate is None else 1.0
+        error = _seed_error(z, k, seed)
+        betas = [b / error for b in _TEMPERATURES] if self.betas is None else [float(b) for b in self.betas]
+        size = math.sqrt(error / z.shape[1]) if self.learning_rate is None else 1.0
         kinds = ("given",) if isinstance(self.init, np.ndarray) else self._inits()
         rates = [size * float(rate) for rate in self._rates()]
         return [
@@ -326,11 +328,13 @@ class CLAM(VectorEstimator):
             for beta in betas
         ]
 
-    def _search(self, z: Tensor, k: int, seed: int) -> list[_Run]:
-        """Train all configurations, in groups that fit into memory."""
+    def _search(self, z: Tensor, k: int, seed: int, centers: Tensor | None = None) -> list[_Run]:
+        """Train all configurations, in groups that fit into memory; one more a beta from `centers`, if there are."""
         import torch
 
-        runs = self._configurations(z)
+        runs = self._configurations(z, k, seed)
+        if centers is not None:
+            runs += [_Run(beta, runs[0].rate, "merged") for beta in dict.fromkeys(run.beta for run in runs)]
         n, d = z.shape
         batch = self._batch(n)
         group = max(1, _CELLS // (k * k * (batch + d)))
@@ -347,13 +351,15 @@ class CLAM(VectorEstimator):
         small = k * k * batch * min(group, len(runs)) <= _SMALL
         with task("training", len(groups) * self.max_epochs) as advance, one_thread(small):
             for part in groups:
-                start = self._start(z, k, part, rng)
+                start = self._start(z, k, part, rng, centers)
                 generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
                 for _ in self._train(z, seen, silhouette, part, start, generator):
                     advance()
         return runs
 
-    def _start(self, z: Tensor, k: int, runs: list[_Run], rng: np.random.Generator) -> Tensor:
+    def _start(
+        self, z: Tensor, k: int, runs: list[_Run], rng: np.random.Generator, centers: Tensor | None
+    ) -> Tensor:
         """Return the prototypes that runs start at, shape (R, K, d)."""
         import torch
 
@@ -370,7 +376,9 @@ class CLAM(VectorEstimator):
         powers = {"data": 0.0, "k-means++": 1.0, "spread": 32.0}
         for kind in dict.fromkeys(run.init for run in runs):
             rows = torch.as_tensor([i for i, run in enumerate(runs) if run.init == kind], device=z.device)
-            if kind == "normal":
+            if kind == "merged":
+                found[rows] = centers
+            elif kind == "normal":
                 size = (len(rows), k, z.shape[1])
                 found[rows] = (0.1 + 0.1 * torch.randn(size, generator=generator)).to(z)
             else:
@@ -397,7 +405,7 @@ class CLAM(VectorEstimator):
             start,
             torch.tensor([run.beta for run in runs], dtype=z.dtype, device=z.device),
             self.n_steps,
-            self.step_size or 1 / self.n_steps,
+            self.step_size,
             on_sphere=self._space.on_sphere,
         ).to(z.device)
         fleet = Fleet([memory.raw], torch.tensor([run.rate for run in runs], dtype=z.dtype, device=z.device))
@@ -510,7 +518,7 @@ class CLAM(VectorEstimator):
                 run.prototypes[empty] = z[int(distance.argmax())]
         labels = _assign(self._memory_of(run, z), z)[0].cpu().numpy()
         labels = fill_up(z.cpu().numpy(), labels, k)
-        run.prototypes = torch.stack([z[torch.as_tensor(labels == i)].mean(0) for i in range(k)])
+        run.prototypes = _means(z, torch.as_tensor(labels, device=z.device), k)
         return run, labels
 
     def _memory_of(self, run: _Run, z: Tensor) -> AssociativeMemory:
@@ -521,11 +529,87 @@ class CLAM(VectorEstimator):
 
         assert run.prototypes is not None
         beta = torch.tensor([run.beta], dtype=z.dtype, device=z.device)
-        step = self.step_size or 1 / self.n_steps
+        step = self.step_size
         return AssociativeMemory(run.prototypes[None].to(z), beta, self.n_steps, step)
 
-    def _choose_number(self, z: Tensor, distinct: int, seed: int) -> tuple[int, list[dict[str, Any]]]:
-        raise NotImplementedError
+    # ---------------------------------------------------------------- how many
+
+    def _choose_number(self, z: Tensor, distinct: int, seed: int) -> tuple[int, Tensor | None, list[dict[str, Any]]]:
+        """Choose the number of clusters by the silhouette, the criterion that chooses everything else.
+
+        One memory of `max_clusters` prototypes is learned, which is more than there are clusters, so that none is
+        missed; its clusters are merged two by two, those first whose merging adds least to the squared error (Ward), and
+        the silhouette is taken at every number. There is one cluster if the best silhouette is no higher than that of
+        points drawn from one Gaussian of the same covariance, as the gap statistic compares (Tibshirani, Walther &
+        Hastie 2001).
+
+        Returns
+        -------
+        number : int
+        centers : Tensor, shape (number, d), or None
+            Means of the clusters as merged, a start for the memories of that number.
+        table : list of dict
+            n_clusters and silhouette of each number that was compared.
+        """
+        import torch
+
+        if distinct <= 2:
+            return distinct, None, []
+        rng = np.random.default_rng(seed)
+        points = z
+        if len(z) > self.silhouette_sample:
+            points = z[torch.as_tensor(np.sort(rng.permutation(len(z))[: self.silhouette_sample]), device=z.device)]
+        most = min(self.max_clusters, distinct - 1)
+        with task("choosing the number of clusters", 1 + _NULLS) as advance:
+            values, centers = self._merged(points, most, seed)
+            advance()
+            best = max(values, key=lambda k: values[k])
+            null = -math.inf
+            spread = torch.linalg.svd(points - points.mean(0), full_matrices=False)
+            scale = spread.S / math.sqrt(max(len(points) - 1, 1))
+            for number in range(_NULLS):
+                normal = torch.as_tensor(rng.standard_normal((len(points), len(scale)))).to(z)
+                drawn = self._merged(normal * scale @ spread.Vh, most, seed + 1 + number)[0]
+                null = max(null, *drawn.values())
+                advance()
+        table = [{"n_clusters": k, "silhouette": value} for k, value in sorted(values.items())]
+        if values[best] <= null:
+            self.notes_.append(
+                f"one cluster: the best silhouette, {values[best]:.3f} at {best} clusters, is no higher than that of points "
+                f"from one Gaussian, {null:.3f}"
+            )
+            return 1, None, table
+        return best, centers[best], table
+
+    def _merged(self, z: Tensor, most: int, seed: int) -> tuple[dict[int, float], dict[int, Tensor]]:
+        """Return the silhouette, and the means of the clusters, at each number of clusters from 2 to `most`."""
+        import torch
+
+        from graphclust.models.silhouette import Silhouette
+
+        quick = CLAM(
+            most,
+            n_init=2,
+            max_epochs=20,
+            keep=1.0,
+            select="loss",
+            step_size=self.step_size,
+            n_steps=self.n_steps,
+            masking=self.masking,
+            mask_rate=self.mask_rate,
+            silhouette_sample=self.silhouette_sample,
+        )
+        quick._space, quick.notes_ = self._space, []
+        run, labels = quick._best(quick._search(z, most, seed), z, most)
+        paths = [torch.as_tensor(rank_labels(labels), device=z.device)]
+        for _ in range(most - 2):
+            paths.append(_merge_two(z, paths[-1]))
+        values = Silhouette(z)(torch.stack(paths), most).tolist()
+        found, centers = {}, {}
+        for path, value in zip(paths, values, strict=True):
+            k = int(path.max()) + 1
+            found[k], centers[k] = value, _means(z, path, k)
+        return found, centers
 
     # ---------------------------------------------------------------- the fitted memory
 
@@ -603,6 +687,36 @@ def _assign(memory: AssociativeMemory, x: Tensor) -> Tensor:
     return torch.cat([memory.assign(part) for part in x.split(_rows(memory))], dim=1)
 
 
+def _seed_error(z: Tensor, k: int, seed: int) -> float:
+    """Mean squared distance of points to the nearest of k that k-means++ chooses, the least of some tries."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    some = z[torch.randperm(len(z), generator=generator)[:_SEED_POINTS].to(z.device)]
+    centers = some[_seeds(some, k, 4, 1.0, generator)]
+    errors = [torch.cdist(some, one).amin(1).square().mean() for one in centers]
+    return max(float(torch.stack(errors).min()), 1e-12)
+
+
+def _means(z: Tensor, labels: Tensor, k: int) -> Tensor:
+    """Means of clusters that are not empty, shape (k, d)."""
+    total = z.new_zeros(k, z.shape[1]).index_add_(0, labels, z)
+    return total / _sizes(labels[None], k)[0][:, None]
+
+
+def _merge_two(z: Tensor, labels: Tensor) -> Tensor:
+    """Merge the two clusters whose merging adds least to the squared error (Ward 1963)."""
+    k = int(labels.max()) + 1
+    means, sizes = _means(z, labels, k), _sizes(labels[None], k)[0]
+    cost = (means[:, None] - means).square().sum(2) * (sizes[:, None] * sizes) / (sizes[:, None] + sizes)
+    cost.fill_diagonal_(math.inf)
+    i, j = sorted(divmod(int(cost.argmin()), k))
+    merged = labels.clone()
+    merged[labels == j] = i
+    merged[labels > j] -= 1
+    return merged
+
+
 def _equal_rows(x: FloatArray) -> IntArray:
     found: IntArray = np.unique(x.astype(np.float32), axis=0, return_inverse=True)[1].ravel().astype(np.int64)
     return found
@@ -611,7 +725,8 @@ def _equal_rows(x: FloatArray) -> IntArray:
 def _seeds(z: Tensor, k: int, n_runs: int, power: float, generator: torch.Generator) -> Tensor:
     """Choose k points for each run one after the other, with their squared distance to the chosen to a power.
 
-    Power 1 is k-means++ (Arthur & Vassilvitskii 2007), 0 takes points uniformly.
+    Power 1 is k-means++ (Arthur & Vassilvitskii 2007), which takes the best of some candidates each time; 0 takes points
+    uniformly.
 
     Returns
     -------
@@ -622,13 +737,21 @@ def _seeds(z: Tensor, k: int, n_runs: int, power: float, generator: torch.Genera
     square = z.square().sum(1)
     chosen = torch.randint(len(z), (n_runs, 1), generator=generator)
     nearest = torch.full((n_runs, len(z)), math.inf)
-    for _ in range(k - 1):
-        last = z[chosen[:, -1].to(z.device)]
-        distance = (square - 2 * last @ z.T + last.square().sum(1, keepdim=True)).clamp_min(0).cpu()
-        nearest = torch.minimum(nearest, distance)
-        nearest.scatter_(1, chosen, 0.0)
-        weight = (nearest / nearest.amax(1, keepdim=True).clamp_min(1e-30)).pow(power)
-        weight = torch.where(nearest > 0, weight, 0.0)
-        weight[weight.sum(1) == 0] = 1.0
-        chosen = torch.cat((chosen, torch.multinomial(weight, 1, generator=generator)), dim=1)
+    trials = 2 + int(math.log(k)) if power == 1 else 1
+    for number in range(k):
+        if number:
+            weight = (nearest / nearest.amax(1, keepdim=True).clamp_min(1e-30)).pow(power)
+            weight = torch.where(nearest > 0, weight, 0.0)
+            weight[weight.sum(1) == 0] = 1.0
+            candidates = torch.multinomial(weight, trials, replacement=True, generator=generator)
+        else:
+            candidates = chosen
+        own = z[candidates.reshape(-1).to(z.device)]
+        distance = (square - 2 * own @ z.T + own.square().sum(1, keepdim=True)).clamp_min(0).cpu()
+        left = torch.minimum(nearest[:, None], distance.reshape(n_runs, -1, len(z)))
+        left.scatter_(2, candidates[..., None], 0.0)
+        best = left.sum(2).argmin(1)
+        nearest = left[torch.arange(n_runs), best]
+        if number:
+            chosen = torch.cat((chosen, candidates.gather(1, best[:, None])), dim=1)
     return chosen
