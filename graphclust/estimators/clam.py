@@ -116,7 +116,7 @@ class CLAM(VectorEstimator):
     similarity : {"euclidean", "cosine", "mahalanobis"}
         Of scaled features; see `graphclust.estimators.space.Space`.
     scale : bool
-        Whether features get mean 0 and variance 1 first, as published.
+        Whether features get mean 0 and variance 1 first, as published; a spectral embedding stays as it is.
     latent_dim : int, optional
         Cluster in a space of so many dimensions that an autoencoder learns together with the prototypes.
     max_clusters : int
@@ -270,13 +270,13 @@ class CLAM(VectorEstimator):
 
     # ---------------------------------------------------------------- fitting
 
-    def _fit_vectors(self, x: FloatArray, seed: int, *, exact: bool = False) -> Fit:
+    def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
         import torch
 
         from graphclust.training import device_named
 
         device = device_named(self.device)
-        self._space = Space.fitted(x, self.similarity, scale=self.scale)
+        self._space = Space.fitted(x, self.similarity, scale=self.scale and not embedded)
         inside = self._space.of(x)
         z = torch.as_tensor(inside, dtype=torch.float32, device=device)
         distinct = len(np.unique(inside.astype(np.float32), axis=0))
@@ -285,7 +285,7 @@ class CLAM(VectorEstimator):
         centers = None
         if k is None:
             k, centers, details["numbers"] = self._choose_number(z, distinct, seed)
-        if k > distinct and not exact:
+        if k > distinct and not embedded:
             raise DataError(f"{k} clusters of {distinct} distinct rows")
         if k == 1 or k >= distinct:
             labels = np.zeros(len(x), dtype=np.int64) if k == 1 else _equal_rows(inside)
@@ -617,7 +617,8 @@ class CLAM(VectorEstimator):
         """Return the memory in double precision, and points in its space."""
         import torch
 
-        z = torch.as_tensor(self._space.of(self._points(X)))
+        points = self._points(X)  # refuses what is not fitted
+        z = torch.as_tensor(self._space.of(points))
         run = _Run(self.beta_, 0.0, "given", prototypes=torch.as_tensor(self._prototypes))
         return self._memory_of(run, z), z
 

@@ -155,10 +155,10 @@ class VectorEstimator(GraphEstimator):
             return self._fit_vectors(x, seed)
         alone = np.flatnonzero(graph.degree(weighted=False) == 0)
         if self._number() is not None or not len(alone):
-            return self._fit_vectors(x, seed, exact=True)
+            return self._fit_vectors(x, seed, embedded=True)
         linked = np.flatnonzero(graph.degree(weighted=False) > 0)  # nothing is known of the others
         labels = np.empty(graph.num_nodes, dtype=np.int64)
-        fit = self._fit_vectors(x[linked], seed) if len(linked) else Fit(np.empty(0, dtype=np.int64))
+        fit = self._fit_vectors(x[linked], seed, embedded=True) if len(linked) else Fit(np.empty(0, dtype=np.int64))
         labels[linked] = fit.labels
         labels[alone] = int(fit.labels.max(initial=-1)) + 1 + np.arange(len(alone))
         return Fit(labels, details=fit.details)
@@ -193,8 +193,11 @@ class VectorEstimator(GraphEstimator):
         """Estimate the peak of memory for n points of d features, in bytes."""
         raise NotImplementedError
 
-    def _fit_vectors(self, x: FloatArray, seed: int, *, exact: bool = False) -> Fit:
-        """Cluster points, float64, shape (n, d), n > 0; `exact`: split equal points rather than refuse."""
+    def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
+        """Cluster points, float64, shape (n, d), n > 0.
+
+        `embedded`: they are a spectral embedding, whose scale is right, and equal ones are split rather than refused.
+        """
         raise NotImplementedError
 
     def predict(self, X: Any) -> IntArray:
