@@ -25,7 +25,17 @@ from graphclust.seeds import check_seed, seeded_igraph
 if TYPE_CHECKING:
     import igraph
 
-__all__ = ["Infomap", "LabelPropagation", "Leiden", "Louvain", "Spectral", "connected_parts", "one_conversion"]
+__all__ = [
+    "Infomap",
+    "LabelPropagation",
+    "Leiden",
+    "Louvain",
+    "Spectral",
+    "connected_parts",
+    "fill_up",
+    "kmeans",
+    "one_conversion",
+]
 
 Converted: TypeAlias = "tuple[igraph.Graph, list[float] | None]"
 
@@ -533,7 +543,7 @@ class Spectral(GraphEstimator):
             if embedding.shape[1] < k:
                 self.notes_.append(f"only {embedding.shape[1]} of {k} eigenvectors converged")
         with task("k-means"):
-            return Fit(_kmeans(embedding, k, self.n_init, seed))
+            return Fit(kmeans(embedding, k, self.n_init, seed))
 
     @staticmethod
     def several(graph: Graph, numbers: Sequence[int], seed: int) -> dict[str, IntArray]:
@@ -566,8 +576,19 @@ class Spectral(GraphEstimator):
         return found
 
 
-def _kmeans(points: FloatArray, k: int, n_init: int, seed: int) -> IntArray:
-    """Cluster points into exactly k non-empty clusters."""
+def kmeans(points: FloatArray, k: int, n_init: int, seed: int) -> IntArray:
+    """Cluster points into exactly k non-empty clusters by scikit-learn's k-means.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, d)
+        At least k of them.
+    k, n_init, seed : int
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 

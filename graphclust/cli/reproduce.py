@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,15 +16,32 @@ __all__ = ["reproduce"]
 
 
 def reproduce(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="acp-table2", show_default=False)],
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", help="acp-table2, clam-table1 or clam-graphs", show_default=False)
+    ],
     *,
-    graphs: Annotated[int | None, typer.Option(min=2, help="Test graphs; 500 by default.")] = None,
-    samples: Annotated[int, typer.Option(min=1, help="Partitions drawn a graph for its point estimate.")] = 10,
-    quick: Annotated[bool, typer.Option("--quick", help="50 graphs: a minute instead of several.")] = False,
+    graphs: Annotated[
+        int | None, typer.Option(min=2, help="acp-table2: test graphs; 500 by default.", show_default=False)
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(min=1, help="acp-table2: partitions drawn a graph; 10 by default.", show_default=False),
+    ] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="clam-*: a data set of the table; repeatable.")
+    ] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="clam-table1: a method of the table; repeatable.")
+    ] = None,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="clam-*: seeds to take the mean over.", show_default=False)
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Less of it: a minute instead of many.")] = False,
     seed: Seed = 0,
     out: Output = None,
     figure: Annotated[
-        str | None, typer.Option(metavar="FILE.png", help="Draw the reliability of the co-membership probabilities.")
+        str | None,
+        typer.Option(metavar="FILE.png", help="acp-table2: draw the reliability of co-membership probabilities."),
     ] = None,
     format: Annotated[str, typer.Option(metavar="table|json")] = "table",
     quiet: Quiet = False,
@@ -32,35 +50,36 @@ def reproduce(
     from graphclust.reproduce import table_named
 
     check_format(format, "table", "json")
-    make = table_named(table)
+    make, columns = table_named(table)
     check_files("-", {"--out": out, "--figure": figure})
     if figure is not None and Path(figure).suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"a figure is a file of png, pdf or svg: --figure {Path(figure).stem}.png")
-    if quick and graphs is not None:
-        raise UsageError("--quick is for few graphs: leave out one of --quick and --graphs")
-    found = make(n_graphs=graphs or (50 if quick else 500), n_samples=samples, seed=seed)
+    given = {
+        "n_graphs": ("--graphs", graphs),
+        "n_samples": ("--samples", samples),
+        "data": ("--data", data and tuple(data)),
+        "methods": ("--method", method and tuple(method)),
+        "repeats": ("--repeats", repeats),
+    }
+    takes = inspect.signature(make).parameters
+    options = {name: value for name, (_, value) in given.items() if value is not None}
+    for name in options:
+        if name not in takes:
+            raise UsageError(f"{table} takes no {given[name][0]}")
+    if figure is not None and "n_graphs" not in takes:
+        raise UsageError(f"{table} takes no --figure")
+    found = make(**options, seed=seed, quick=quick)
     with output(out) as stream:
         if format == "json":
             stream.write(json.dumps(found, indent=1).encode() + b"\n")
         else:
-            columns: tuple[str, ...] = (
-                "row",
-                "paper_ami",
-                "ami",
-                "ami_se",
-                "paper_elbo",
-                "elbo",
-                "k_right",
-                "ms_per_graph",
-            )
-            columns += ("calibration_error", "order_spread", "n_failed", "graphs_trained", "full_size")
             rows = [*found["rows"], *found["peers"]]
             print_table([{name: _shown(row.get(name)) for name in columns} for row in rows], stream)
     if figure is not None:
         _draw(found, figure)
     if not quiet:
         for row in found["rows"]:
-            if "ami" not in row:
+            if "command" in row and "ami" not in row:
                 say(f"{row['row']}: no checkpoint is shipped; train it: {row['command']}")
 
 

@@ -12,11 +12,13 @@ __all__ = ["TABLES", "table_named"]
 
 TABLES: dict[str, str] = {
     "acp-table2": "graphclust.reproduce.acp_table2",
+    "clam-table1": "graphclust.reproduce.clam_tables",
+    "clam-graphs": "graphclust.reproduce.clam_graphs",
 }
 
 
-def table_named(name: str) -> Callable[..., dict[str, Any]]:
-    """Return the function that makes a table.
+def table_named(name: str) -> tuple[Callable[..., dict[str, Any]], tuple[str, ...]]:
+    """Return the function that makes a table, and the columns to show of its rows.
 
     Raises
     ------
@@ -25,10 +27,10 @@ def table_named(name: str) -> Callable[..., dict[str, Any]]:
 
     Examples
     --------
-    >>> table_named("acp-table2").__name__
-    'reproduce'
+    >>> table_named("acp-table2")[1][:3]
+    ('row', 'paper_ami', 'ami')
     """
     if name not in TABLES:
         raise unknown("table", name, TABLES)
-    found: Callable[..., dict[str, Any]] = importlib.import_module(TABLES[name]).reproduce
-    return found
+    module = importlib.import_module(TABLES[name])
+    return module.reproduce, module.COLUMNS

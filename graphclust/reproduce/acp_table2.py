@@ -22,7 +22,7 @@ from torch import Tensor
 from graphclust.calibration import Reliability
 from graphclust.checkpoint import CheckpointInfo, load_checkpoint, shipped
 from graphclust.detection import detect
-from graphclust.errors import GraphclustError
+from graphclust.errors import GraphclustError, UsageError
 from graphclust.evaluation import evaluate
 from graphclust.graph import Graph
 from graphclust.metrics import ami
@@ -33,8 +33,12 @@ from graphclust.posterior import Posterior
 from graphclust.progress import task
 from graphclust.synthetic import TEST, DataConfig, held_out_batches
 
-__all__ = ["PEERS", "ROWS", "Row", "calibrate", "order_spread", "reproduce"]
+__all__ = ["COLUMNS", "PEERS", "ROWS", "Row", "calibrate", "order_spread", "reproduce"]
 
+COLUMNS = (
+    "row", "paper_ami", "ami", "ami_se", "paper_elbo", "elbo", "k_right", "ms_per_graph", "calibration_error",
+    "order_spread", "n_failed", "graphs_trained", "full_size",
+)  # fmt: skip
 PUBLISHED_GRAPHS = 20_000 * 32  # section B.3: steps x batch
 _BATCH = 25
 
@@ -168,23 +172,34 @@ def _hundred(values: Any) -> dict[str, float]:
     return {"ami": 100 * float(values.mean()), "ami_se": 100 * spread}
 
 
-def reproduce(n_graphs: int = 500, n_samples: int = 10, seed: int = 0) -> dict[str, Any]:
+def reproduce(
+    n_graphs: int | None = None, n_samples: int = 10, seed: int = 0, quick: bool = False
+) -> dict[str, Any]:
     """Make the table.
 
     Parameters
     ----------
-    n_graphs : int
-        Test graphs, the same for all rows.
+    n_graphs : int, optional
+        Test graphs, the same for all rows; 500 by default, 50 if `quick`.
     n_samples : int
         Partitions drawn a graph, of which the most probable is scored; calibration draws its own, more of them.
     seed : int
         Of the samplers; the graphs have fixed seeds.
+    quick : bool
 
     Returns
     -------
     dict
         rows (paper's and ours), peers, calibration (expected error and table a shipped model of ours), settings.
+
+    Raises
+    ------
+    UsageError
+        Both `quick` and a number of graphs.
     """
+    if quick and n_graphs is not None:
+        raise UsageError("--quick is for few graphs: leave out one of --quick and --graphs")
+    n_graphs = n_graphs or (50 if quick else 500)
     known = shipped()
     rows: list[dict[str, Any]] = []
     calibration: dict[str, Any] = {}

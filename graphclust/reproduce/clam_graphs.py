@@ -1,0 +1,108 @@
+"""CLAM on node embeddings of attributed graphs, beside k-means on the same vectors.
+
+Two embeddings: the features averaged over two steps in the graph, rows scaled to length one and reduced to their
+leading components; and the spectral embedding of the graph alone. Classes give the number of clusters and the scores.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from typing import Any
+
+import numpy as np
+
+from graphclust import datasets
+from graphclust.baselines import kmeans
+from graphclust.errors import unknown
+from graphclust.estimators.clam import CLAM
+from graphclust.features import rows_of_length_one, smoothed_features, spectral_embedding
+from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.metrics import compare_labels
+from graphclust.progress import task
+
+__all__ = ["COLUMNS", "GRAPHS", "reproduce"]
+
+GRAPHS = ("cora", "citeseer", "acm", "dblp")
+COLUMNS = (
+    "data", "vectors", "d", "k", "method", "accuracy", "accuracy_sd", "nmi", "nmi_sd", "ari", "ari_sd", "silhouette",
+    "seconds",
+)  # fmt: skip
+_COMPONENTS = 32
+
+
+def _vectors(graph: Graph, kind: str, k: int, seed: int) -> FloatArray:
+    if kind == "spectral":
+        return spectral_embedding(graph.undirected(), k, random_state=seed)
+    from sklearn.decomposition import TruncatedSVD
+
+    rows = rows_of_length_one(smoothed_features(graph, graph.x))
+    found: FloatArray = TruncatedSVD(_COMPONENTS, random_state=seed).fit_transform(rows)
+    return found
+
+
+def _clusters(method: str, x: FloatArray, k: int, seed: int) -> IntArray:
+    if method == "k-means":
+        return kmeans(x, k, 20, seed)
+    labels: IntArray = CLAM(k, scale=False, n_init=6, random_state=seed).fit(x).labels_
+    return labels
+
+
+def reproduce(seed: int = 0, quick: bool = False, repeats: int = 5, data: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Make the table.
+
+    Parameters
+    ----------
+    seed : int
+    quick : bool
+        One seed.
+    repeats : int
+        Seeds, from `seed` on; means and standard deviations are over them.
+    data : tuple of str
+        Of `GRAPHS`; all by default.
+
+    Returns
+    -------
+    dict
+        table, rows (see `COLUMNS`), peers (none), settings.
+
+    Raises
+    ------
+    UsageError
+        No such graph.
+    DataError
+        A graph is not here.
+    """
+    import torch
+
+    from graphclust.models.silhouette import Silhouette
+
+    for name in data:
+        if name not in GRAPHS:
+            raise unknown("graph of the table", name, list(GRAPHS))
+    repeats = 1 if quick else repeats
+    rows: list[dict[str, Any]] = []
+    with task("measuring", len(data or GRAPHS) * 4) as advance:
+        for name in data or GRAPHS:
+            graph: Graph = datasets.load(name)
+            assert graph.y is not None
+            k = len(np.unique(graph.y))
+            for kind in ("smoothed", "spectral"):
+                x = _vectors(graph, kind, k, seed)
+                measure = Silhouette(torch.as_tensor(x, dtype=torch.float32))
+                for method in ("k-means", "clam"):
+                    start = time.perf_counter()
+                    found = [_clusters(method, x, k, seed + i) for i in range(repeats)]
+                    line: dict[str, Any] = {"data": name, "vectors": kind, "d": x.shape[1], "k": k, "method": method}
+                    line["seconds"] = (time.perf_counter() - start) / repeats
+                    scores = [compare_labels(graph.y, labels) for labels in found]
+                    for key in ("accuracy", "nmi", "ari"):
+                        values = np.array([one[key] for one in scores])
+                        line[key] = float(values.mean())
+                        line[f"{key}_sd"] = float(values.std(ddof=1)) if repeats > 1 else None
+                    line["silhouette"] = float(measure(torch.as_tensor(np.stack(found)), k).mean())
+                    rows.append(line)
+                    advance()
+    settings = {"seed": seed, "repeats": repeats, "components": _COMPONENTS}
+    settings["hardware"] = f"{platform.machine()}, {torch.get_num_threads()} threads"
+    return {"table": "clam-graphs", "rows": rows, "peers": [], "settings": settings}
