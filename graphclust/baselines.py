@@ -509,6 +509,7 @@ class Spectral(GraphEstimator):
     source: ClassVar[str] = "Shi & Malik 2000; Ng, Jordan & Weiss 2002; Joseph & Yu 2016"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "required"
     needs: ClassVar[tuple[str, ...]] = ("scipy.sparse.linalg", "sklearn.cluster")
+
     def __init__(
         self,
         n_clusters: int | None = None,

@@ -286,9 +286,7 @@ def spectral_embedding(
     >>> (x**2).sum(axis=1).round(6).tolist()
     [1.0, 1.0, 1.0]
     """
-    return rows_of_length_one(
-        leading_eigenvectors(graph, k, regularization=regularization, random_state=random_state)
-    )
+    return rows_of_length_one(leading_eigenvectors(graph, k, regularization=regularization, random_state=random_state))
 
 
 def rows_of_length_one(vectors: FloatArray) -> FloatArray:

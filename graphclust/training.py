@@ -533,9 +533,7 @@ class Fleet:
         first, second = self._DECAYS
         grown = 1 - second**self._steps
         with torch.no_grad():
-            for i, (p, gradient, (mean, spread)) in enumerate(
-                zip(parameters, gradients, self._moments, strict=True)
-            ):
+            for i, (p, gradient, (mean, spread)) in enumerate(zip(parameters, gradients, self._moments, strict=True)):
                 finite = gradient.nan_to_num(0.0, 0.0, 0.0)
                 mean.lerp_(finite, 1 - first)
                 spread.mul_(second).addcmul_(finite, finite, value=1 - second)

@@ -357,9 +357,7 @@ class CLAM(VectorEstimator):
                     advance()
         return runs
 
-    def _start(
-        self, z: Tensor, k: int, runs: list[_Run], rng: np.random.Generator, centers: Tensor | None
-    ) -> Tensor:
+    def _start(self, z: Tensor, k: int, runs: list[_Run], rng: np.random.Generator, centers: Tensor | None) -> Tensor:
         """Return the prototypes that runs start at, shape (R, K, d)."""
         import torch
 
@@ -376,7 +374,7 @@ class CLAM(VectorEstimator):
         powers = {"data": 0.0, "k-means++": 1.0, "spread": 32.0}
         for kind in dict.fromkeys(run.init for run in runs):
             rows = torch.as_tensor([i for i, run in enumerate(runs) if run.init == kind], device=z.device)
-            if kind == "merged":
+            if centers is not None and kind == "merged":
                 found[rows] = centers
             elif kind == "normal":
                 size = (len(rows), k, z.shape[1])
@@ -452,7 +450,8 @@ class CLAM(VectorEstimator):
         best = sorted(best[: max(1, math.ceil(self.keep * len(runs)))])
         kept = torch.tensor(best, device=memory.beta.device)
         fleet.keep(kept)
-        memory.raw = fleet.parameters[0]
+        memory.raw = torch.nn.Parameter(fleet.parameters[0])
+        fleet.parameters[0] = memory.raw
         memory.beta = memory.beta[kept]
         return [runs[i] for i in best]
 
@@ -490,7 +489,7 @@ class CLAM(VectorEstimator):
                 run.prototypes = prototypes[i].clone()
 
     def _best(self, runs: list[_Run], z: Tensor, k: int) -> tuple[_Run, IntArray]:
-        """Return the best run of k clusters, and its labels; if there is none, the best of the others made to be one."""
+        """Return the best run of k clusters and its labels; if there is none, another is made to be one."""
         import torch
 
         order = sorted(runs, key=self._merit, reverse=True)
@@ -516,10 +515,9 @@ class CLAM(VectorEstimator):
             empty = int((_sizes(labels[None], k)[0] == 0).int().argmax())
             if int(_sizes(labels[None], k)[0].min()) == 0:
                 run.prototypes[empty] = z[int(distance.argmax())]
-        labels = _assign(self._memory_of(run, z), z)[0].cpu().numpy()
-        labels = fill_up(z.cpu().numpy(), labels, k)
-        run.prototypes = _means(z, torch.as_tensor(labels, device=z.device), k)
-        return run, labels
+        filled = fill_up(z.cpu().numpy(), _assign(self._memory_of(run, z), z)[0].cpu().numpy(), k)
+        run.prototypes = _means(z, torch.as_tensor(filled, device=z.device), k)
+        return run, filled
 
     def _memory_of(self, run: _Run, z: Tensor) -> AssociativeMemory:
         """Return the memory that a run has learned."""
@@ -538,9 +536,9 @@ class CLAM(VectorEstimator):
         """Choose the number of clusters by the silhouette, the criterion that chooses everything else.
 
         One memory of `max_clusters` prototypes is learned, which is more than there are clusters, so that none is
-        missed; its clusters are merged two by two, those first whose merging adds least to the squared error (Ward), and
-        the silhouette is taken at every number. There is one cluster if the best silhouette is no higher than that of
-        points drawn from one Gaussian of the same covariance, as the gap statistic compares (Tibshirani, Walther &
+        missed; its clusters are merged two by two, those first whose merging adds least to the squared error (Ward),
+        and the silhouette is taken at every number. There is one cluster if the best silhouette is no higher than that
+        of points drawn from one Gaussian of the same covariance, as the gap statistic compares (Tibshirani, Walther &
         Hastie 2001).
 
         Returns
@@ -575,8 +573,8 @@ class CLAM(VectorEstimator):
         table = [{"n_clusters": k, "silhouette": value} for k, value in sorted(values.items())]
         if values[best] <= null:
             self.notes_.append(
-                f"one cluster: the best silhouette, {values[best]:.3f} at {best} clusters, is no higher than that of points "
-                f"from one Gaussian, {null:.3f}"
+                f"one cluster: the best silhouette, {values[best]:.3f} at {best} clusters, is no higher than that of "
+                f"points from one Gaussian, {null:.3f}"
             )
             return 1, None, table
         return best, centers[best], table
@@ -600,7 +598,7 @@ class CLAM(VectorEstimator):
             silhouette_sample=self.silhouette_sample,
         )
         quick._space, quick.notes_ = self._space, []
-        run, labels = quick._best(quick._search(z, most, seed), z, most)
+        labels = quick._best(quick._search(z, most, seed), z, most)[1]
         paths = [torch.as_tensor(rank_labels(labels), device=z.device)]
         for _ in range(most - 2):
             paths.append(_merge_two(z, paths[-1]))
@@ -668,7 +666,7 @@ def _mask(rows: int, d: int, rate: float, generator: torch.Generator) -> Tensor:
 
 
 def _sizes(labels: Tensor, k: int) -> Tensor:
-    """Sizes of the clusters of each labelling, shape (R, K)."""
+    """Count the members of the clusters of each labelling, shape (R, K)."""
     import torch
 
     sizes = torch.zeros(len(labels), k, dtype=torch.long, device=labels.device)
@@ -676,7 +674,7 @@ def _sizes(labels: Tensor, k: int) -> Tensor:
 
 
 def _rows(memory: AssociativeMemory) -> int:
-    """Number of points to assign at once."""
+    """Return the number of points to assign at once."""
     runs, k, d = memory.raw.shape
     return max(1, _CELLS // (runs * k * max(4 * memory.n_steps, d)))
 
@@ -689,7 +687,7 @@ def _assign(memory: AssociativeMemory, x: Tensor) -> Tensor:
 
 
 def _seed_error(z: Tensor, k: int, seed: int) -> float:
-    """Mean squared distance of points to the nearest of k that k-means++ chooses, the least of some tries."""
+    """Return the mean squared distance of points to the nearest of k that k-means++ chooses, the best of 4 tries."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -700,7 +698,7 @@ def _seed_error(z: Tensor, k: int, seed: int) -> float:
 
 
 def _means(z: Tensor, labels: Tensor, k: int) -> Tensor:
-    """Means of clusters that are not empty, shape (k, d)."""
+    """Return the means of clusters that are not empty, shape (k, d)."""
     total = z.new_zeros(k, z.shape[1]).index_add_(0, labels, z)
     return total / _sizes(labels[None], k)[0][:, None]
 
@@ -726,8 +724,8 @@ def _equal_rows(x: FloatArray) -> IntArray:
 def _seeds(z: Tensor, k: int, n_runs: int, power: float, generator: torch.Generator) -> Tensor:
     """Choose k points for each run one after the other, with their squared distance to the chosen to a power.
 
-    Power 1 is k-means++ (Arthur & Vassilvitskii 2007), which takes the best of some candidates each time; 0 takes points
-    uniformly.
+    Power 1 is k-means++ (Arthur & Vassilvitskii 2007), which takes the best of some candidates each time; 0 takes
+    points uniformly.
 
     Returns
     -------

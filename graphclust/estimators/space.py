@@ -66,19 +66,21 @@ class Space:
         if similarity not in SIMILARITIES:
             raise unknown("similarity", similarity, SIMILARITIES)
         d = x.shape[1]
-        mean, spread = np.zeros(d), np.ones(d)
+        mean: FloatArray = np.zeros(d)
+        spread: FloatArray = np.ones(d)
+        whiten: FloatArray | None = None
         if scale:
             from sklearn.preprocessing import StandardScaler
 
             scaler = StandardScaler().fit(x)
             mean, spread = scaler.mean_, scaler.scale_
-        whiten = None
         if similarity == "mahalanobis":
             from sklearn.covariance import ledoit_wolf
 
-            values, vectors = np.linalg.eigh(ledoit_wolf((x - mean) / spread)[0])
+            covariance: FloatArray = ledoit_wolf((x - mean) / spread)[0]
+            values, vectors = np.linalg.eigh(covariance)
             floor = max(float(values.max()) * 1e-9, 1e-300)
-            whiten = (vectors / np.sqrt(np.maximum(values, floor))) @ vectors.T
+            whiten = (vectors * np.maximum(values, floor) ** -0.5) @ vectors.T
         return cls(mean, spread, whiten, similarity == "cosine")
 
     def of(self, x: FloatArray) -> FloatArray:

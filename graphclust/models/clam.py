@@ -183,6 +183,8 @@ class AssociativeMemory(nn.Module):
     """
 
     beta: Tensor
+    _upper: Tensor
+    _place: Tensor
 
     def __init__(
         self, prototypes: Tensor, beta: Tensor, n_steps: int = 10, step_size: float = 0.1, *, on_sphere: bool = False
@@ -241,7 +243,9 @@ class AssociativeMemory(nn.Module):
         wanted = _dots(flat, error, K, R)
         square = flat.square().sum(1).reshape(K, R, 1)
         fixed = fixed.expand_as(wanted)
-        rest: Tensor = _Completion.apply(gram, fixed, moved, wanted, square, self.beta, self.n_steps, self.step_size)
+        rest: Tensor = _Completion.apply(  # type: ignore[no-untyped-call]
+            gram, fixed, moved, wanted, square, self.beta, self.n_steps, self.step_size
+        )
         return error.square().sum(1) + rest
 
     def _free(self, x: Tensor) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:

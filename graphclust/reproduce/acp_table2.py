@@ -172,9 +172,7 @@ def _hundred(values: Any) -> dict[str, float]:
     return {"ami": 100 * float(values.mean()), "ami_se": 100 * spread}
 
 
-def reproduce(
-    n_graphs: int | None = None, n_samples: int = 10, seed: int = 0, quick: bool = False
-) -> dict[str, Any]:
+def reproduce(n_graphs: int | None = None, n_samples: int = 10, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     """Make the table.
 
     Parameters

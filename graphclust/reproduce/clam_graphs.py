@@ -103,6 +103,6 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 5, data: tuple[
                     line["silhouette"] = float(measure(torch.as_tensor(np.stack(found)), k).mean())
                     rows.append(line)
                     advance()
-    settings = {"seed": seed, "repeats": repeats, "components": _COMPONENTS}
+    settings: dict[str, Any] = {"seed": seed, "repeats": repeats, "components": _COMPONENTS}
     settings["hardware"] = f"{platform.machine()}, {torch.get_num_threads()} threads"
     return {"table": "clam-graphs", "rows": rows, "peers": [], "settings": settings}
