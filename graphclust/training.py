@@ -490,6 +490,7 @@ class Fleet:
         batch_size: int,
         loss: Callable[[Tensor, int], Tensor],
         generator: torch.Generator | None = None,
+        counts: Callable[[int], bool] | None = None,
     ) -> Iterator[int]:
         """Yield the number of each epoch, from 0, after it.
 
@@ -500,6 +501,8 @@ class Fleet:
             Points of the batch, int64, shape (B,), and number of the epoch -> loss of each point, shape (runs, B).
         generator : Generator, optional
             Of the CPU: it draws the order of the points.
+        counts : callable, optional
+            Whether the loss of an epoch can be compared with the others'; else it is not looked at.
         """
         device = self.rates.device
         for epoch in range(n_epochs):
@@ -509,7 +512,8 @@ class Fleet:
                 values = loss(index, epoch)
                 total += values.detach().sum(1)
                 self._step(values.mean(1).sum())
-            self._remember(total / n_points)
+            if counts is None or counts(epoch):
+                self._remember(total / n_points)
             yield epoch
 
     @torch.no_grad()

@@ -411,10 +411,13 @@ class CLAM(VectorEstimator):
         d = z.shape[1]
         masks: dict[int, Tensor] = {}
 
+        def alike(epoch: int) -> bool:
+            return self.masking == "shared" or (self.masking == "mixed" and epoch % 3 == 2)
+
         def loss(index: Tensor, epoch: int) -> Tensor:
             if self.masking is None:
                 return memory.loss(z[index])
-            if self.masking == "shared" or (self.masking == "mixed" and epoch % 3 == 2):
+            if alike(epoch):
                 if epoch not in masks:
                     masks.clear()
                     masks[epoch] = _mask(1, d, self.mask_rate, generator).to(z)
@@ -423,9 +426,12 @@ class CLAM(VectorEstimator):
                 moving = _mask(len(index), d, self.mask_rate, generator).to(z)
             return memory.loss(z[index], moving, value)
 
+        def counts(epoch: int) -> bool:  # losses of epochs that hide other features tell nothing about the memories
+            return self.masking != "mixed" or not alike(epoch)
+
         self._snap(runs, memory, 0)
         every = max(1, self.max_epochs // _LOOKS)
-        for epoch in fleet.epochs(self.max_epochs, len(z), self._batch(len(z)), loss, generator):
+        for epoch in fleet.epochs(self.max_epochs, len(z), self._batch(len(z)), loss, generator, counts):
             self._snap(runs, memory, epoch + 1)
             for run, lowest in zip(runs, fleet.loss.tolist(), strict=True):
                 run.loss = lowest
@@ -660,9 +666,11 @@ class CLAM(VectorEstimator):
 
 
 def _mask(rows: int, d: int, rate: float, generator: torch.Generator) -> Tensor:
+    """Draw masks, 1 for masked, shape (rows, d); each hides something."""
     import torch
 
-    return (torch.rand(rows, d, generator=generator) < rate).float()
+    drawn = torch.rand(rows, d, generator=generator)
+    return ((drawn < rate) | (drawn == drawn.amin(1, keepdim=True))).float()
 
 
 def _sizes(labels: Tensor, k: int) -> Tensor:

@@ -93,7 +93,7 @@ class Space:
     def back(self, z: FloatArray) -> FloatArray:
         """Map points of shape (..., d) back; from the sphere, to a point that `of` takes there."""
         if self.whiten is not None:
-            z = np.linalg.solve(self.whiten, z.reshape(-1, z.shape[-1]).T).T.reshape(z.shape)
+            z = z @ np.linalg.inv(self.whiten)
         x: FloatArray = z * self.scale + self.mean
         return x
 

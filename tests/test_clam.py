@@ -1,0 +1,212 @@
+"""CLAM as an estimator: scikit-learn's contract, choice without labels, graphs and tables, how many clusters."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import silhouette_score
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+import graphclust as gc
+from graphclust.metrics import ami, nmi
+from graphclust.training import Fleet
+
+QUICK = {"max_epochs": 20, "n_init": 1, "random_state": 0}
+
+
+def mixture(k, d, rng, separation=6.0, size=100):
+    """Draw points of Gaussians of uneven sizes and shapes, the nearest two `separation` standard deviations apart."""
+    centers = rng.normal(size=(k, d))
+    apart = np.linalg.norm(centers[:, None] - centers, axis=2) + 1e9 * np.eye(k)
+    centers *= separation / apart.min()
+    sizes = np.maximum((rng.dirichlet(np.full(k, 5.0)) * size * k).astype(int), 20)
+    parts = [c + rng.normal(size=(n, d)) * rng.uniform(0.6, 1.2, size=d) for c, n in zip(centers, sizes, strict=True)]
+    return np.concatenate(parts), np.repeat(np.arange(k), sizes)
+
+
+@pytest.fixture
+def three(rng):
+    return mixture(3, 5, rng)
+
+
+def test_scikit_learns_checks():
+    """All but one, which needs SCIPY_ARRAY_API set before SciPy is first imported."""
+    state = np.random.get_state()  # noqa: NPY002  the checks seed the global generator
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = check_estimator(gc.CLAM(3, max_epochs=10, n_init=1), on_fail=None, on_skip=None)
+    np.random.set_state(state)  # noqa: NPY002
+    bad = {one["check_name"]: str(one["exception"]) for one in results if one["status"] != "passed"}
+    assert set(bad) <= {"check_array_api_input"}, bad
+    assert len(results) > 35
+
+
+def test_result_is_consistent(three):
+    x, y = three
+    found = gc.CLAM(3, **QUICK).fit(x)
+    assert ami(y, found.labels_) > 0.99
+    np.testing.assert_array_equal(found.predict(x), found.labels_)
+    assert found.prototypes_.shape == (3, 5)
+    np.testing.assert_array_equal(found.predict(found.prototypes_), [0, 1, 2])
+    scaled = StandardScaler().fit_transform(x)
+    assert found.silhouette_ == pytest.approx(silhouette_score(scaled, found.labels_), abs=1e-4)
+    assert found.silhouette_ == max(run["silhouette"] for run in found.runs_ if run["silhouette"] is not None)
+    assert len(found.runs_) == 6
+    states = found.trajectory(x[:50])
+    assert states.shape == (11, 50, 5)
+    np.testing.assert_allclose(states[0], x[:50], atol=1e-9)
+    energies = np.stack([found.energy(one) for one in states])
+    assert np.diff(energies, axis=0).max() <= 1e-9
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"masking": None}, {"masking": "point"}, {"masking": "shared"}, {"mask_value": "min"}, {"mask_value": "max"},
+        {"mask_value": "zero"}, {"similarity": "cosine"}, {"similarity": "mahalanobis", "n_init": 8}, {"scale": False},
+        {"select": "loss", "n_init": 8}, {"init": ("data", "normal"), "n_init": 3}, {"init": "spread", "n_init": 8}, {"keep": 1.0},
+        {"betas": [1.0, 5.0], "learning_rate": 0.05}, {"step_size": 0.1, "n_steps": 20}, {"batch_size": 7},
+        {"silhouette_sample": 50}, {"min_size": 5},
+    ],
+)  # fmt: skip
+def test_every_option_finds_easy_clusters(three, params):
+    x, y = three
+    found = gc.CLAM(3, **(QUICK | params)).fit(x)
+    assert ami(y, found.labels_) > 0.9
+    np.testing.assert_array_equal(found.predict(x), found.labels_)
+    np.testing.assert_array_equal(found.labels_, clone(found).fit(x).labels_)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_clusters": 0}, "positive integer"), ({"n_clusters": "many"}, "positive integer"),
+        ({"masking": "some"}, "masking is one of"), ({"mask_rate": 1.0}, "below 1"), ({"betas": [0.0]}, "betas is above"),
+        ({"init": "best"}, "init is one of"), ({"step_size": 1.5}, "at most 1"), ({"keep": 0}, "above 0"),
+        ({"similarity": "l1"}, "similarity is one of"), ({"n_init": 0}, "n_init"), ({"max_clusters": 1}, "at least 2"),
+        ({"vectors": "words"}, "vectors is one of"), ({"init": np.zeros((2, 5))}, "shape"), ({"n_clusters": 999}, "999"),
+    ],
+)  # fmt: skip
+def test_parameters_out_of_range(three, params, message):
+    with pytest.raises(gc.UsageError, match=message):
+        gc.CLAM(**({"n_clusters": 3, "random_state": 0} | params)).fit(three[0])
+
+
+def test_tables_that_do_not_do(three):
+    with pytest.raises(gc.DataError, match="4 clusters of 2 distinct rows"):
+        gc.CLAM(4, **QUICK).fit(np.repeat([[0.0], [1.0]], 5, axis=0))
+    with pytest.raises(NotFittedError):
+        gc.CLAM(3).predict(three[0])
+
+
+def test_exactly_so_many_clusters_of_scattered_points(rng):
+    x = rng.normal(size=(60, 2))
+    for k in (1, 2, 17, 40, 59, 60):
+        found = gc.CLAM(k, **QUICK).fit(x)
+        assert len(np.unique(found.labels_)) == k
+
+
+def test_small_clusters_can_be_refused(rng):
+    x = np.concatenate([mixture(2, 3, rng)[0], [[60.0, 0, 0]]])
+    assert np.bincount(gc.CLAM(2, init="spread", **QUICK).fit(x).labels_).min() == 1
+    found = gc.CLAM(2, min_size=10, init=("spread", "k-means++"), n_init=4, max_epochs=20, random_state=0).fit(x)
+    assert np.bincount(found.labels_).min() >= 10
+
+
+def test_snapshots(three):
+    found = gc.CLAM(3, snapshots=(0, 5, 20), keep=1.0, **QUICK).fit(three[0])
+    assert sorted(found.snapshots_) == [0, 5, 20]
+    assert all(one.shape == (3, 5) for one in found.snapshots_.values())
+    assert np.abs(found.snapshots_[0] - found.snapshots_[20]).max() > 0
+
+
+# ---------------------------------------------------------------- how many
+
+
+@pytest.mark.parametrize(("k", "d"), [(2, 2), (3, 50), (5, 2), (8, 10)])
+def test_number_of_clusters_is_found(k, d):
+    x, y = mixture(k, d, np.random.default_rng(100 * k + d))
+    found = gc.CLAM(n_clusters="auto", max_epochs=50, random_state=0).fit(x)
+    assert found.n_clusters_ == k
+    assert ami(y, found.labels_) > 0.95
+    table = {row["n_clusters"]: row["silhouette"] for row in found.details_["numbers"]}
+    assert max(table, key=table.get) == k
+
+
+def test_one_gaussian_is_one_cluster(rng):
+    found = gc.CLAM(random_state=0).fit(rng.normal(size=(300, 4)) * [1, 2, 3, 4])
+    assert found.n_clusters_ == 1
+    assert any("one cluster" in note for note in found.notes_)
+
+
+# ---------------------------------------------------------------- graphs
+
+
+def test_graph_without_features(rng):
+    graph = gc.generators.planted_partition(120, 4, p_in=0.4, p_out=0.02, random_state=0)
+    found = gc.detect(graph, "clam", n_clusters=4)
+    assert ami(graph.y, found.labels) > 0.95
+    assert gc.detect(graph.adjacency(), "clam", n_clusters=4).labels.tolist() == found.labels.tolist()
+    estimator = gc.CLAM(4, **QUICK).fit(graph)
+    with pytest.raises(gc.UsageError, match="spectral embedding"):
+        estimator.predict(graph)
+
+
+def test_graph_with_features(three):
+    x, y = three
+    graph = gc.Graph.from_edges([], [], nodes=len(x), x=x)
+    estimator = gc.CLAM(3, **QUICK).fit(graph)
+    np.testing.assert_array_equal(estimator.labels_, gc.CLAM(3, **QUICK).fit(x).labels_)
+    np.testing.assert_array_equal(estimator.predict(x), estimator.predict(graph))
+    sparse = gc.Graph.from_edges([], [], nodes=len(x), x=sp.csr_array(x))
+    np.testing.assert_array_equal(gc.CLAM(3, **QUICK).fit(sparse).labels_, estimator.labels_)
+    ends = np.flatnonzero(y == 0)
+    linked = gc.Graph.from_edges(ends[:-1], ends[1:], nodes=len(x), x=x)
+    assert nmi(y, gc.CLAM(3, vectors="smoothed", **QUICK).fit(linked).labels_) > 0.9
+    with pytest.raises(gc.DataError, match="no node features"):
+        gc.CLAM(3, vectors="features").fit(gc.Graph.from_edges([0], [1], nodes=4))
+
+
+# ---------------------------------------------------------------- many runs at once
+
+
+def test_fleet_is_adam_for_each_run():
+    goal = torch.tensor([[1.0, 2.0], [-3.0, 0.5]])
+    start = torch.zeros(2, 2, requires_grad=True)
+    fleet = Fleet([start], torch.tensor([0.1, 0.02]), patience=1000)
+    for _ in fleet.epochs(30, 4, 4, lambda index, _: (start - goal).square().sum(1, keepdim=True).expand(-1, len(index))):
+        pass
+    for run, rate in enumerate((0.1, 0.02)):
+        alone = torch.zeros(2, requires_grad=True)
+        adam = torch.optim.Adam([alone], lr=rate)
+        for _ in range(30):
+            adam.zero_grad()
+            (alone - goal[run]).square().sum().backward()
+            adam.step()
+        torch.testing.assert_close(fleet.parameters[0][run].detach(), alone.detach(), atol=1e-5, rtol=1e-5)
+
+
+def test_fleet_keeps_the_best_epoch_and_survives_a_run_that_is_not_finite():
+    start = torch.zeros(2, 1, requires_grad=True)
+    losses = torch.tensor([[3.0, 1.0, 2.0], [5.0, 6.0, 7.0]])
+    seen = []
+
+    def loss(index, epoch):
+        seen.append(start.detach().clone())
+        bad = torch.tensor([[1.0], [float("nan")]])
+        return losses[:, epoch, None] + ((start - 9) * bad - ((start - 9) * bad).detach()).nan_to_num(0)
+
+    fleet = Fleet([start], torch.tensor([0.5, 0.5]), patience=1, shrink=0.5)
+    for _ in fleet.epochs(3, 1, 1, loss):
+        pass
+    assert fleet.loss.tolist() == [1.0, 5.0]
+    assert torch.equal(fleet.best[0][0], seen[2][0])
+    assert fleet.rates.tolist() == [0.25, 0.125]
+    assert bool(fleet.parameters[0].isfinite().all())
