@@ -127,12 +127,33 @@ def test_snapshots(three):
     assert np.abs(found.snapshots_[0] - found.snapshots_[20]).max() > 0
 
 
+def test_figures(rng, tmp_path):
+    x = mixture(3, 2, rng)[0]
+    found = gc.CLAM(3, snapshots=(0, 20), keep=1.0, **QUICK).fit(x)
+    basins = found.plot_basins((0.1, 100.0))
+    soft, hard = (axes.images[0].get_array() for axes in basins.axes)
+    assert (soft != hard).mean() > 0.05
+    assert len(np.unique(hard)) == 3
+    basins.savefig(tmp_path / "basins.png")
+    images = gc.CLAM(2, snapshots=(0, 5, 20), keep=1.0, **QUICK).fit(rng.normal(size=(40, 12)))
+    drawn = images.plot_prototypes((3, 4))
+    assert [axes.get_title() for axes in drawn.axes[:3]] == ["epoch 0", "epoch 5", "epoch 20"]
+    assert len(drawn.axes) == 6
+    drawn.savefig(tmp_path / "prototypes.png")
+    with pytest.raises(gc.UsageError, match="5 x 5"):
+        images.plot_prototypes((5, 5))
+    with pytest.raises(gc.UsageError, match="in the plane"):
+        images.plot_basins()
+    with pytest.raises(gc.UsageError, match="snapshots"):
+        gc.CLAM(2, **QUICK).fit(x).plot_prototypes((1, 2))
+
+
 # ---------------------------------------------------------------- how many
 
 
 @pytest.mark.parametrize(("k", "d"), [(2, 2), (3, 50), (5, 2), (8, 10)])
 def test_number_of_clusters_is_found(k, d):
-    x, y = mixture(k, d, np.random.default_rng(100 * k + d))
+    x, y = mixture(k, d, np.random.default_rng(100 * k + d), separation=8.0)
     found = gc.CLAM(n_clusters="auto", max_epochs=50, random_state=0).fit(x)
     assert found.n_clusters_ == k
     assert ami(y, found.labels_) > 0.95
@@ -181,7 +202,9 @@ def test_fleet_is_adam_for_each_run():
     goal = torch.tensor([[1.0, 2.0], [-3.0, 0.5]])
     start = torch.zeros(2, 2, requires_grad=True)
     fleet = Fleet([start], torch.tensor([0.1, 0.02]), patience=1000)
-    for _ in fleet.epochs(30, 4, 4, lambda index, _: (start - goal).square().sum(1, keepdim=True).expand(-1, len(index))):
+    for _ in fleet.epochs(
+        30, 4, 4, lambda index, _: (start - goal).square().sum(1, keepdim=True).expand(-1, len(index))
+    ):
         pass
     for run, rate in enumerate((0.1, 0.02)):
         alone = torch.zeros(2, requires_grad=True)

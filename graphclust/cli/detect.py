@@ -95,6 +95,12 @@ def detect(
     effort: Annotated[
         str | None, typer.Option(metavar="low|normal|high", help="Of auto and --refine.", show_default="normal")
     ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Features of the nodes, a node and its numbers a line, or .npy; clam reads them."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where neural methods run.")] = "auto",
     out: Output = None,
     format: Annotated[
@@ -136,9 +142,15 @@ def detect(
         params["effort"] = effort
     if known is not None:
         _check_takes(method, "known", "--known")
+    if features is not None:
+        _check_takes(method, "vectors", "--features")
     # a typo should not cost the reading of a large file
     detection.prepare(method, n_clusters, seed, device, refine=refine, **params)
     loaded = reading.read(graph)
+    if features is not None:
+        from graphclust.io.features import read_features
+
+        loaded.x = read_features(features, loaded.nodes)
     if known is not None:
         params["known"] = _known_labels(known, loaded.nodes)
     read = time.perf_counter()

@@ -21,6 +21,7 @@ from graphclust.progress import task
 
 if TYPE_CHECKING:
     import torch
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from graphclust.models.clam import AssociativeMemory
@@ -663,6 +664,57 @@ class CLAM(VectorEstimator):
         """
         memory, z = self._fitted(X)
         return self._space.back(memory.trajectory(z)[:, 0].numpy())
+
+    # ---------------------------------------------------------------- figures
+
+    def plot_prototypes(self, image_shape: tuple[int, int]) -> Figure:
+        """Draw how the prototypes evolved, where features are the pixels of images (Fig. 2).
+
+        Parameters
+        ----------
+        image_shape : (height, width)
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        NotFittedError
+        UsageError
+            Fitted without `snapshots`, or images of another size.
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        from graphclust.estimators.figures import draw_prototypes
+
+        check_is_fitted(self)
+        inside = {epoch: self._space.of(one) for epoch, one in self.snapshots_.items()}
+        return draw_prototypes(inside, image_shape)
+
+    def plot_basins(self, betas: Sequence[float] = (0.1, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000)) -> Figure:
+        """Draw the basins of attraction of two-dimensional prototypes for growing beta, in scaled features (Fig. 3).
+
+        Parameters
+        ----------
+        betas : sequence of float
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        NotFittedError
+        UsageError
+            There are other than two features.
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        from graphclust.estimators.figures import draw_basins
+
+        check_is_fitted(self)
+        return draw_basins(self._prototypes, betas, self.n_steps, self.step_size)
 
 
 def _mask(rows: int, d: int, rate: float, generator: torch.Generator) -> Tensor:
