@@ -297,7 +297,10 @@ def ordered_partitions(n):
 
 def clam_energy(v, prototypes, beta):
     """Eq. (1)."""
-    return -math.log(sum(math.exp(-beta * sum((r - c) ** 2 for r, c in zip(rho, v))) for rho in prototypes)) / beta
+    return (
+        -math.log(sum(math.exp(-beta * sum((r - c) ** 2 for r, c in zip(rho, v, strict=True))) for rho in prototypes))
+        / beta
+    )
 
 
 def clam_states(v, prototypes, beta, moving, n_steps, step_size):
@@ -305,8 +308,8 @@ def clam_states(v, prototypes, beta, moving, n_steps, step_size):
     v = np.array(v, dtype=float)
     states = [v.copy()]
     for _ in range(n_steps):
-        attraction = [math.exp(-beta * sum((r - c) ** 2 for r, c in zip(rho, v))) for rho in prototypes]
-        step = sum(a / sum(attraction) * (rho - v) for a, rho in zip(attraction, prototypes))
+        attraction = [math.exp(-beta * sum((r - c) ** 2 for r, c in zip(rho, v, strict=True))) for rho in prototypes]
+        step = sum(a / sum(attraction) * (rho - v) for a, rho in zip(attraction, prototypes, strict=True))
         v = v + step_size * moving * step
         states.append(v.copy())
     return np.array(states)
@@ -316,4 +319,4 @@ def clam_loss(x, prototypes, beta, moving, start, n_steps, step_size):
     """Eq. (9) of one point and mask; eq. (8) where everything moves from x."""
     v = np.where(moving > 0, start, x)
     last = clam_states(v, prototypes, beta, moving, n_steps, step_size)[-1]
-    return sum(m * (a - b) ** 2 for m, a, b in zip(moving, x, last))
+    return sum(m * (a - b) ** 2 for m, a, b in zip(moving, x, last, strict=True))

@@ -69,9 +69,11 @@ def test_result_is_consistent(three):
 @pytest.mark.parametrize(
     "params",
     [
-        {"masking": None}, {"masking": "point"}, {"masking": "shared"}, {"mask_value": "min"}, {"mask_value": "max"},
-        {"mask_value": "zero"}, {"similarity": "cosine"}, {"similarity": "mahalanobis", "n_init": 8}, {"scale": False},
-        {"select": "loss", "n_init": 8}, {"init": ("data", "normal"), "n_init": 3}, {"init": "spread", "n_init": 8}, {"keep": 1.0},
+        {"masking": None}, {"masking": "point"}, {"masking": "shared"}, {"mask_value": "min"},
+        {"mask_value": "max"}, {"mask_value": "zero"}, {"similarity": "cosine"}, {"scale": False},
+        {"similarity": "mahalanobis", "n_init": 8},
+        {"select": "loss", "n_init": 8}, {"init": ("data", "normal"), "n_init": 3}, {"init": "spread", "n_init": 8},
+        {"keep": 1.0},
         {"betas": [1.0, 5.0], "learning_rate": 0.05}, {"step_size": 0.1, "n_steps": 20}, {"batch_size": 7},
         {"silhouette_sample": 50}, {"min_size": 5},
     ],
@@ -88,10 +90,13 @@ def test_every_option_finds_easy_clusters(three, params):
     ("params", "message"),
     [
         ({"n_clusters": 0}, "positive integer"), ({"n_clusters": "many"}, "positive integer"),
-        ({"masking": "some"}, "masking is one of"), ({"mask_rate": 1.0}, "below 1"), ({"betas": [0.0]}, "betas is above"),
+        ({"masking": "some"}, "masking is one of"), ({"mask_rate": 1.0}, "below 1"),
+        ({"betas": [0.0]}, "betas is above"),
         ({"init": "best"}, "init is one of"), ({"step_size": 1.5}, "at most 1"), ({"keep": 0}, "above 0"),
-        ({"similarity": "l1"}, "similarity is one of"), ({"n_init": 0}, "n_init"), ({"max_clusters": 1}, "at least 2"),
-        ({"vectors": "words"}, "vectors is one of"), ({"init": np.zeros((2, 5))}, "shape"), ({"n_clusters": 999}, "999"),
+        ({"similarity": "l1"}, "similarity is one of"), ({"n_init": 0}, "n_init"),
+        ({"max_clusters": 1}, "at least 2"),
+        ({"vectors": "words"}, "vectors is one of"), ({"init": np.zeros((2, 5))}, "shape"),
+        ({"n_clusters": 999}, "999"),
     ],
 )  # fmt: skip
 def test_parameters_out_of_range(three, params, message):

@@ -96,7 +96,7 @@ def draw_basins(prototypes: FloatArray, betas: Sequence[float], n_steps: int, st
     columns = min(_COLUMNS, len(betas))
     rows = -(-len(betas) // columns)
     figure = Figure(figsize=(2.4 * columns, 2.5 * rows), layout="constrained")
-    colors = ListedColormap(community_colors(len(prototypes)))
+    colors = ListedColormap(community_colors([2] * len(prototypes)))
     shared: dict[str, Any] = {"extent": (left, right, bottom, top), "origin": "lower", "aspect": "auto"}
     for place, axes in enumerate(figure.subplots(rows, columns, squeeze=False).ravel()):
         if place >= len(betas):

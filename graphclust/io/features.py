@@ -23,8 +23,8 @@ def read_features(path: str | os.PathLike[str], nodes: Sequence[Any]) -> FloatAr
     ----------
     path : str or PathLike
         Text: numbers separated by tabs, commas, semicolons or spaces, a node a line, with or without a header, perhaps
-        compressed. Where the first column holds the nodes' ids, lines may come in any order; else nodes are 0, 1, ... or
-        1, 2, ... and line i is the i-th of them. Or .npy or .npz, rows being nodes in that order.
+        compressed. Where the first column holds the nodes' ids, lines may come in any order; else nodes are 0, 1, ...
+        or 1, 2, ... and line i is the i-th of them. Or .npy or .npz, rows being nodes in that order.
     nodes : sequence
         Ids, in the order of the result.
 
