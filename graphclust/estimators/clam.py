@@ -118,8 +118,6 @@ class CLAM(VectorEstimator):
         Of scaled features; see `graphclust.estimators.space.Space`.
     scale : bool
         Whether features get mean 0 and variance 1 first, as published; a spectral embedding stays as it is.
-    latent_dim : int, optional
-        Cluster in a space of so many dimensions that an autoencoder learns together with the prototypes.
     max_clusters : int
         With n_clusters="auto": at most so many.
     vectors : {"auto", "features", "smoothed", "spectral"}
@@ -183,7 +181,6 @@ class CLAM(VectorEstimator):
         silhouette_sample: int = 5000,
         similarity: str = "euclidean",
         scale: bool = True,
-        latent_dim: int | None = None,
         max_clusters: int = 20,
         vectors: str = "auto",
         n_components: int | None = None,
@@ -209,7 +206,6 @@ class CLAM(VectorEstimator):
         self.silhouette_sample = silhouette_sample
         self.similarity = similarity
         self.scale = scale
-        self.latent_dim = latent_dim
         self.max_clusters = max_clusters
         self.vectors = vectors
         self.n_components = n_components
@@ -224,9 +220,8 @@ class CLAM(VectorEstimator):
         super().check_params()
         for name in ("n_init", "n_steps", "max_epochs", "min_size"):
             check_count(name, getattr(self, name))
-        for name in ("batch_size", "latent_dim"):
-            if getattr(self, name) is not None:
-                check_count(name, getattr(self, name))
+        if self.batch_size is not None:
+            check_count("batch_size", self.batch_size)
         check_count("silhouette_sample", self.silhouette_sample, 3)
         check_count("max_clusters", self.max_clusters, 2)
         refuse_unknown("masking", self.masking, _MASKS)
