@@ -140,7 +140,7 @@ def _candidates(method: str, x: FloatArray, k: int, seed: int, quick: bool) -> I
 
     if method == "k-means":
         for start in range(5):  # the least sum of squares of many restarts, whose silhouette still depends on the seed
-            yield kmeans(x, k, 3 if len(x) > _LARGE else 20 if quick else 200, seed + start)
+            yield kmeans(x, k, 3 if len(x) > _LARGE else 200, seed + start)
     elif method == "spectral":
         for neighbors in (10, 30) if quick else (5, 10, 20, 50, 100):
             graph = SpectralClustering(

@@ -61,3 +61,38 @@ def test_test_graphs_are_no_training_graphs():
     sizes = [batch.mask.sum(dim=1).tolist() for batch in first]
     assert len({tuple(size) for size in sizes}) == 4
     assert not np.array_equal(sizes[0], sizes[-1])
+
+
+def test_tables_of_clam(shared_data, monkeypatch, capsysbinary):
+    monkeypatch.setenv("GRAPHCLUST_DATA", str(shared_data))
+    command = ["reproduce", "clam-table1", "--quick", "--data", "zoo", "--format", "json", "--quiet"]
+    assert run([*command, "--method", "k-means", "--method", "clam", "--method", "agglomerative"]) == 0
+    rows = {row["method"]: row for row in json.loads(capsysbinary.readouterr().out)["rows"]}
+    assert rows["k-means"]["silhouette"] == pytest.approx(0.374, abs=0.01)
+    assert rows["clam"]["silhouette"] > rows["k-means"]["silhouette"]
+    assert rows["agglomerative"]["silhouette"] == pytest.approx(rows["agglomerative"]["paper"], abs=0.01)
+    assert (rows["clam"]["n"], rows["clam"]["d"], rows["clam"]["k"], rows["clam"]["paper"]) == (101, 16, 7, 0.412)
+    assert 0.5 < rows["clam"]["nmi"] <= 1
+
+
+def test_node_embeddings_of_clam(shared_data, monkeypatch, capsysbinary):
+    monkeypatch.setenv("GRAPHCLUST_DATA", str(shared_data))
+    assert run(["reproduce", "clam-graphs", "--quick", "--data", "acm", "--format", "json", "--quiet"]) == 0
+    rows = json.loads(capsysbinary.readouterr().out)["rows"]
+    assert [(row["vectors"], row["method"]) for row in rows] == [
+        (kind, method) for kind in ("smoothed", "spectral") for method in ("k-means", "clam")
+    ]
+    assert all(0 < row["accuracy"] <= 1 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["acp-table2", "--data", "zoo"], "takes no --data"), (["clam-table1", "--graphs", "5"], "takes no --graphs"),
+        (["clam-table1", "--data", "zooo"], "did you mean zoo"), (["clam-graphs", "--figure", "x.png"], "no --figure"),
+        (["clam-table1", "--method", "kmeans"], "k-means"),
+    ],
+)  # fmt: skip
+def test_options_of_other_tables(options, message, capsysbinary):
+    assert run(["reproduce", *options]) == 2
+    assert message in capsysbinary.readouterr().err.decode()
