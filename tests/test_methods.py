@@ -358,7 +358,7 @@ def test_merging_takes_the_best_gain_each_time():
 def test_spectral_dense_and_iterative_agree(regularization, monkeypatch):
     graph = blocks(n=120)
     one = gc.Spectral(K, regularization=regularization, random_state=0).fit(graph).labels_
-    monkeypatch.setattr(gc.Spectral, "_DENSE", 0)
+    monkeypatch.setattr("graphclust.features._DENSE_WHOLE", 0)
     two = gc.Spectral(K, regularization=regularization, random_state=0).fit(graph).labels_
     assert partition(graph.nodes, one) == partition(graph.nodes, two)
 
