@@ -437,8 +437,8 @@ class Fleet:
     parameters : sequence of Tensor, shape (runs, ...)
     rates : Tensor, shape (runs,)
         Learning rates.
-    together : sequence of Tensor
-        Parameters that all runs share, and whose learning rate is the mean of the runs'.
+    factors : sequence of float
+        What the learning rates are multiplied by for each of the parameters; 1 for those that it does not name.
     patience : int
         Epochs without a lower loss after which a learning rate shrinks.
     shrink : float
@@ -467,19 +467,19 @@ class Fleet:
         self,
         parameters: Sequence[Tensor],
         rates: Tensor,
-        together: Sequence[Tensor] = (),
+        factors: Sequence[float] = (),
         *,
         patience: int = 5,
         shrink: float = 0.8,
     ) -> None:
         self.parameters = list(parameters)
-        self.together = list(together)
+        self.factors = [*factors, *[1.0] * (len(self.parameters) - len(factors))]
         self.rates = rates.clone()
         self.patience = patience
         self.shrink = shrink
         self.loss = torch.full_like(rates, math.inf)
         self.best = [p.detach().clone() for p in self.parameters]
-        self._moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in (*self.parameters, *self.together)]
+        self._moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in self.parameters]
         self._waited = torch.zeros_like(rates, dtype=torch.long)
         self._steps = 0
 
@@ -531,20 +531,18 @@ class Fleet:
 
     def _step(self, value: Tensor) -> None:
         """Do a step of Adam."""
-        parameters = [*self.parameters, *self.together]
-        gradients = torch.autograd.grad(value, parameters)
+        gradients = torch.autograd.grad(value, self.parameters)
         self._steps += 1
         first, second = self._DECAYS
         grown = 1 - second**self._steps
         with torch.no_grad():
-            for i, (p, gradient, (mean, spread)) in enumerate(zip(parameters, gradients, self._moments, strict=True)):
+            columns = zip(self.parameters, gradients, self._moments, self.factors, strict=True)
+            for p, gradient, (mean, spread), factor in columns:
                 finite = gradient.nan_to_num(0.0, 0.0, 0.0)
                 mean.lerp_(finite, 1 - first)
                 spread.mul_(second).addcmul_(finite, finite, value=1 - second)
                 change = mean / (spread / grown).sqrt_().add_(1e-8)
-                rate = self.rates.mean() if i >= len(self.parameters) else self.rates
-                if i < len(self.parameters):
-                    rate = rate.reshape(-1, *[1] * (p.dim() - 1))
+                rate = factor * self.rates.reshape(-1, *[1] * (p.dim() - 1))
                 p.sub_(change.mul_(rate / (1 - first**self._steps)))
 
     @torch.no_grad()

@@ -75,7 +75,7 @@ def test_result_is_consistent(three):
         {"select": "loss", "n_init": 8}, {"init": ("data", "normal"), "n_init": 3}, {"init": "spread", "n_init": 8},
         {"keep": 1.0},
         {"betas": [1.0, 5.0], "learning_rate": 0.05}, {"step_size": 0.1, "n_steps": 20}, {"batch_size": 7},
-        {"silhouette_sample": 50}, {"min_size": 5},
+        {"silhouette_sample": 50}, {"min_size": 5}, {"latent_dim": 2}, {"latent_dim": 3, "masking": None, "keep": 1.0},
     ],
 )  # fmt: skip
 def test_every_option_finds_easy_clusters(three, params):
@@ -96,7 +96,8 @@ def test_every_option_finds_easy_clusters(three, params):
         ({"similarity": "l1"}, "similarity is one of"), ({"n_init": 0}, "n_init"),
         ({"max_clusters": 1}, "at least 2"),
         ({"vectors": "words"}, "vectors is one of"), ({"init": np.zeros((2, 5))}, "shape"),
-        ({"n_clusters": 999}, "999"),
+        ({"n_clusters": 999}, "999"), ({"latent_dim": 0}, "latent_dim"), ({"latent_dim": 6}, "5 features span"),
+        ({"latent_dim": 2, "similarity": "cosine"}, "no latent_dim"),
     ],
 )  # fmt: skip
 def test_parameters_out_of_range(three, params, message):
@@ -116,6 +117,27 @@ def test_exactly_so_many_clusters_of_scattered_points(rng):
     for k in (1, 2, 17, 40, 59, 60):
         found = gc.CLAM(k, **QUICK).fit(x)
         assert len(np.unique(found.labels_)) == k
+
+
+def test_latents_learn_with_the_memories(rng):
+    """Encoders and memories learn together: prototypes and trajectories come back as points near the data."""
+    x, y = mixture(4, 12, rng)
+    found = gc.CLAM(4, latent_dim=3, **QUICK).fit(x)
+    assert ami(y, found.labels_) > 0.95
+    assert found.silhouette_ == pytest.approx(
+        silhouette_score(StandardScaler().fit_transform(x), found.labels_), abs=1e-4
+    )
+    assert found.prototypes_.shape == (4, 12)
+    means = np.stack([x[found.labels_ == j].mean(0) for j in range(4)])
+    between = np.linalg.norm(found.prototypes_[:, None] - means, axis=2)
+    np.testing.assert_array_equal(between.argmin(1), range(4))
+    states = found.trajectory(x[:20])
+    assert states.shape == (11, 20, 12)
+    assert (
+        np.linalg.norm(states[-1] - found.prototypes_[found.labels_[:20]], axis=1).mean()
+        < np.linalg.norm(states[0] - found.prototypes_[found.labels_[:20]], axis=1).mean()
+    )
+    assert any(np.abs(one).max() > 0 for one in map(np.asarray, found._weights[2:3]))  # the hidden layer has learned
 
 
 def test_small_clusters_can_be_refused(rng):

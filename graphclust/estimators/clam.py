@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from graphclust.models.silhouette import Silhouette
     from graphclust.training import Fleet
 
+    Weights = tuple[Tensor, ...]  # of an autoencoder of one run
+
 __all__ = ["CLAM"]
 
 _TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # default betas, times the squared error of prototypes to start at
@@ -40,6 +42,8 @@ _VALUES = ("mean", "min", "max", "zero")
 _SEED_POINTS = 20_000  # points that prototypes are chosen from
 _CELLS = 1 << 25  # numbers in the largest tensors of a group of runs
 _NULLS = 3  # sets of points from one Gaussian that a number of clusters is tested against
+_HIDDEN = 64  # units of the layers of an autoencoder
+_CODER_RATE = 0.03  # its learning rate, of the one that prototypes have in units of the mean error a coordinate
 _SMALL = 1 << 18  # numbers of such a tensor up to which a second thread gains nothing
 
 
@@ -54,6 +58,7 @@ class _Run:
     silhouette: float = -math.inf
     n_found: int = 0
     prototypes: Tensor | None = None  # (K, d)
+    weights: Weights = ()
     snapshots: dict[int, Tensor] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
@@ -118,6 +123,10 @@ class CLAM(VectorEstimator):
         Of scaled features; see `graphclust.estimators.space.Space`.
     scale : bool
         Whether features get mean 0 and variance 1 first, as published; a spectral embedding stays as it is.
+    latent_dim : int, optional
+        Cluster the latents of so many dimensions, of an autoencoder that learns together with the memories and starts
+        as principal component analysis (`graphclust.models.clam.Autoencoder`); silhouettes are still of the features.
+        By default the features themselves are clustered, as published.
     max_clusters : int
         With n_clusters="auto": at most so many.
     vectors : {"auto", "features", "smoothed", "spectral"}
@@ -181,6 +190,7 @@ class CLAM(VectorEstimator):
         silhouette_sample: int = 5000,
         similarity: str = "euclidean",
         scale: bool = True,
+        latent_dim: int | None = None,
         max_clusters: int = 20,
         vectors: str = "auto",
         n_components: int | None = None,
@@ -206,6 +216,7 @@ class CLAM(VectorEstimator):
         self.silhouette_sample = silhouette_sample
         self.similarity = similarity
         self.scale = scale
+        self.latent_dim = latent_dim
         self.max_clusters = max_clusters
         self.vectors = vectors
         self.n_components = n_components
@@ -222,6 +233,10 @@ class CLAM(VectorEstimator):
             check_count(name, getattr(self, name))
         if self.batch_size is not None:
             check_count("batch_size", self.batch_size)
+        if self.latent_dim is not None:
+            check_count("latent_dim", self.latent_dim)
+            if self.similarity == "cosine":
+                raise UsageError("latents have lengths that mean something: no latent_dim with similarity='cosine'")
         check_count("silhouette_sample", self.silhouette_sample, 3)
         check_count("max_clusters", self.max_clusters, 2)
         refuse_unknown("masking", self.masking, _MASKS)
@@ -262,7 +277,8 @@ class CLAM(VectorEstimator):
         sample = min(n, self.silhouette_sample)
         k = self._number() or self.max_clusters
         runs = self._number_of_runs()
-        return 24.0 * n * d + 8.0 * sample**2 + 4.0 * sample * runs * k + 32.0 * runs * k * d + 16.0 * _CELLS
+        coders = 0.0 if self.latent_dim is None else 60.0 * runs * d * _HIDDEN
+        return 24.0 * n * d + 8.0 * sample**2 + 4.0 * sample * runs * k + 32.0 * runs * k * d + 16.0 * _CELLS + coders
 
     # ---------------------------------------------------------------- fitting
 
@@ -274,6 +290,7 @@ class CLAM(VectorEstimator):
         device = device_named(self.device)
         self._space = Space.fitted(x, self.similarity, scale=self.scale and not embedded)
         inside = self._space.of(x)
+        self._basis = self._axes(inside, seed)
         z = torch.as_tensor(inside, dtype=torch.float32, device=device)
         distinct = len(np.unique(inside.astype(np.float32), axis=0))
         k = self._number()
@@ -287,9 +304,11 @@ class CLAM(VectorEstimator):
             labels = np.zeros(len(x), dtype=np.int64) if k == 1 else _equal_rows(inside)
             run = _Run(1.0 / max(float(z.var(0, correction=0).sum()), 1e-12), 0.0, "data", n_found=k)
             run.beta *= 1e6 if k > 1 else 1.0
-            run.prototypes = _means(z, torch.as_tensor(labels, device=z.device), int(labels.max()) + 1)
+            run.prototypes = _means(self._latents(z), torch.as_tensor(labels, device=z.device), int(labels.max()) + 1)
             runs = [run]
         else:
+            if centers is not None:
+                centers = self._latents(centers)
             runs = self._search(z, k, seed, centers)
             run, labels = self._best(runs, z, k)
         ranks = rank_labels(labels)
@@ -297,7 +316,9 @@ class CLAM(VectorEstimator):
         order[ranks] = labels
         assert run.prototypes is not None
         self._prototypes = run.prototypes.double().cpu().numpy()[order]
-        self.prototypes_ = self._space.back(self._prototypes)
+        self._weights = tuple(one.double().cpu() for one in run.weights)
+        decoded = self._memory_of(run, z).decode(run.prototypes[None]).detach()[0]
+        self.prototypes_ = self._space.back(decoded.double().cpu().numpy()[order])
         self.snapshots_ = {
             epoch: self._space.back(one.double().cpu().numpy()[order]) for epoch, one in run.snapshots.items()
         }
@@ -310,11 +331,31 @@ class CLAM(VectorEstimator):
             self.notes_.append(f"{distinct} distinct vectors for {k} clusters: equal ones were told apart")
         return Fit(ranks, details=details)
 
+    def _axes(self, x: FloatArray, seed: int) -> FloatArray | None:
+        """Return the axes of the latents to start with, shape (d, l); None without latents."""
+        if self.latent_dim is None:
+            return None
+        if self.latent_dim > min(x.shape):
+            raise UsageError(
+                f"latent_dim={self.latent_dim} is above what {x.shape[0]} points of {x.shape[1]} features span"
+            )
+        from sklearn.decomposition import PCA
+
+        axes: FloatArray = PCA(self.latent_dim, random_state=seed).fit(x).components_.T
+        return axes
+
+    def _latents(self, z: Tensor) -> Tensor:
+        """Return the latents to start with of points in the space, or the points."""
+        import torch
+
+        return z if self._basis is None else z @ torch.as_tensor(self._basis).to(z)
+
     def _configurations(self, z: Tensor, k: int, seed: int) -> list[_Run]:
         """List what is tried: every beta with every kind of start, `n_init` times; learning rates in turn."""
         error = _seed_error(z, k, seed)
         betas = [b / error for b in _TEMPERATURES] if self.betas is None else [float(b) for b in self.betas]
-        size = math.sqrt(error / z.shape[1]) if self.learning_rate is None else 1.0
+        self._size = math.sqrt(error / z.shape[1])
+        size = self._size if self.learning_rate is None else 1.0
         kinds = ("given",) if isinstance(self.init, np.ndarray) else self._inits()
         rates = [size * float(rate) for rate in self._rates()]
         return [
@@ -328,12 +369,13 @@ class CLAM(VectorEstimator):
         """Train all configurations, in groups that fit into memory; one more a beta from `centers`, if there are."""
         import torch
 
-        runs = self._configurations(z, k, seed)
+        runs = self._configurations(self._latents(z), k, seed)
         if centers is not None:
             runs += [_Run(beta, runs[0].rate, "merged") for beta in dict.fromkeys(run.beta for run in runs)]
-        n, d = z.shape
+        n, d = self._latents(z[:1]).expand(len(z), -1).shape
         batch = self._batch(n)
-        group = max(1, _CELLS // (k * k * (batch + d)))
+        coder = 0 if self.latent_dim is None else (batch + 4 * _HIDDEN) * (z.shape[1] + _HIDDEN)
+        group = max(1, _CELLS // (k * k * (batch + d) + coder))
         groups = [runs[i : i + group] for i in range(0, len(runs), group)]
         rng = np.random.default_rng(seed)
         sample = np.arange(n)
@@ -344,10 +386,10 @@ class CLAM(VectorEstimator):
 
         seen = z[torch.as_tensor(sample, device=z.device)]
         silhouette = Silhouette(seen)
-        small = k * k * batch * min(group, len(runs)) <= _SMALL
+        small = (k * k * batch + coder) * min(group, len(runs)) <= _SMALL
         with task("training", len(groups) * self.max_epochs) as advance, one_thread(small):
             for part in groups:
-                start = self._start(z, k, part, rng, centers)
+                start = self._start(self._latents(z), k, part, rng, centers)
                 generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
                 for _ in self._train(z, seen, silhouette, part, start, generator):
                     advance()
@@ -358,9 +400,9 @@ class CLAM(VectorEstimator):
         import torch
 
         if isinstance(self.init, np.ndarray):
-            if self.init.shape != (k, z.shape[1]):
-                raise UsageError(f"init has the shape {self.init.shape}, not ({k}, {z.shape[1]})")
-            given = torch.as_tensor(self._space.of(np.asarray(self.init, dtype=np.float64))).to(z)
+            if self.init.shape != (k, len(self._space.mean)):
+                raise UsageError(f"init has the shape {self.init.shape}, not ({k}, {len(self._space.mean)})")
+            given = self._latents(torch.as_tensor(self._space.of(np.asarray(self.init, dtype=np.float64))).to(z))
             return given.expand(len(runs), -1, -1).clone()
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         some = z
@@ -391,20 +433,25 @@ class CLAM(VectorEstimator):
         """Train a group of runs, yielding after each epoch; the runs keep the best that they were."""
         import torch
 
-        from graphclust.models.clam import AssociativeMemory
+        from graphclust.models.clam import AssociativeMemory, Autoencoder
         from graphclust.training import Fleet
 
-        k = start.shape[1]
+        k, d = start.shape[1:]
+        coder = None
+        if self._basis is not None:
+            coder = Autoencoder(torch.as_tensor(self._basis).to(z), len(runs), _HIDDEN, generator)
         memory = AssociativeMemory(
             start,
             torch.tensor([run.beta for run in runs], dtype=z.dtype, device=z.device),
             self.n_steps,
             self.step_size,
             on_sphere=self._space.on_sphere,
+            coder=coder,
         ).to(z.device)
-        fleet = Fleet([memory.raw], torch.tensor([run.rate for run in runs], dtype=z.dtype, device=z.device))
-        value = self._mask_value(z)
-        d = z.shape[1]
+        rates = torch.tensor([run.rate for run in runs], dtype=z.dtype, device=z.device)
+        slower = _CODER_RATE / self._size
+        fleet = Fleet(list(memory.parameters()), rates, [1.0] + [slower] * (len(list(memory.parameters())) - 1))
+        value = self._mask_value(self._latents(z))
         masks: dict[int, Tensor] = {}
 
         def alike(epoch: int) -> bool:
@@ -441,7 +488,8 @@ class CLAM(VectorEstimator):
         if self.select == "silhouette":
             self._look(runs, memory, seen, silhouette, k)
         with torch.no_grad():
-            memory.raw.copy_(fleet.best[0])
+            for parameter, best in zip(memory.parameters(), fleet.best, strict=True):
+                parameter.copy_(best)
         self._look(runs, memory, seen, silhouette, k)
 
     def _go_on(self, runs: list[_Run], memory: AssociativeMemory, fleet: Fleet) -> list[_Run]:
@@ -452,8 +500,9 @@ class CLAM(VectorEstimator):
         best = sorted(best[: max(1, math.ceil(self.keep * len(runs)))])
         kept = torch.tensor(best, device=memory.beta.device)
         fleet.keep(kept)
-        memory.raw = torch.nn.Parameter(fleet.parameters[0])
-        fleet.parameters[0] = memory.raw
+        for name, parameter in zip([name for name, _ in memory.named_parameters()], fleet.parameters, strict=True):
+            owner, _, own = name.rpartition(".")
+            setattr(memory.get_submodule(owner), own, parameter)
         memory.beta = memory.beta[kept]
         return [runs[i] for i in best]
 
@@ -469,12 +518,12 @@ class CLAM(VectorEstimator):
             mean = z.mean(0)
             return None if float(mean.abs().max()) < 1e-5 else mean
         if self.mask_value == "zero":
-            return torch.as_tensor(self._space.of(np.zeros((1, z.shape[1])))[0]).to(z)
+            return self._latents(torch.as_tensor(self._space.of(np.zeros((1, len(self._space.mean))))).to(z))[0]
         return z.amin(0) if self.mask_value == "min" else z.amax(0)
 
     def _snap(self, runs: list[_Run], memory: AssociativeMemory, epoch: int) -> None:
         if epoch in self.snapshots:
-            for run, one in zip(runs, memory.prototypes.detach().cpu(), strict=True):
+            for run, one in zip(runs, memory.decode(memory.prototypes).detach().cpu(), strict=True):
                 run.snapshots[epoch] = one.clone()
 
     def _look(self, runs: list[_Run], memory: AssociativeMemory, x: Tensor, silhouette: Silhouette, k: int) -> None:
@@ -489,6 +538,8 @@ class CLAM(VectorEstimator):
             if self.select == "loss" or value > run.silhouette or run.prototypes is None or found[i] > run.n_found:
                 run.silhouette, run.n_found = value, found[i]
                 run.prototypes = prototypes[i].clone()
+                if memory.coder is not None:
+                    run.weights = tuple(one.detach()[i].clone() for one in memory.coder.parameters())
 
     def _best(self, runs: list[_Run], z: Tensor, k: int) -> tuple[_Run, IntArray]:
         """Return the best run of k clusters and its labels; if there is none, another is made to be one."""
@@ -513,24 +564,31 @@ class CLAM(VectorEstimator):
                 return run, labels.cpu().numpy()
             run.beta = max(run.beta, 1e4 * beta)  # prototypes that merge have basins of their own again
             labels = _assign(self._memory_of(run, z), z)[0]
-            distance = (z - run.prototypes[labels]).square().sum(1)
+            latents = self._memory_of(run, z).encode(z).detach().reshape(len(z), -1)
+            distance = (latents - run.prototypes[labels]).square().sum(1)
             empty = int((_sizes(labels[None], k)[0] == 0).int().argmax())
             if int(_sizes(labels[None], k)[0].min()) == 0:
-                run.prototypes[empty] = z[int(distance.argmax())]
+                run.prototypes[empty] = latents[int(distance.argmax())]
         filled = fill_up(z.cpu().numpy(), _assign(self._memory_of(run, z), z)[0].cpu().numpy(), k)
-        run.prototypes = _means(z, torch.as_tensor(filled, device=z.device), k)
+        latents = self._memory_of(run, z).encode(z).detach().reshape(len(z), -1)
+        run.prototypes = _means(latents, torch.as_tensor(filled, device=z.device), k)
         return run, filled
 
     def _memory_of(self, run: _Run, z: Tensor) -> AssociativeMemory:
         """Return the memory that a run has learned."""
         import torch
 
-        from graphclust.models.clam import AssociativeMemory
+        from graphclust.models.clam import AssociativeMemory, Autoencoder
 
         assert run.prototypes is not None
+        coder = None
+        if self._basis is not None:
+            coder = Autoencoder(torch.as_tensor(self._basis).to(z), 1, _HIDDEN)
+            if run.weights:
+                for parameter, learned in zip(coder.parameters(), run.weights, strict=True):
+                    parameter.data = learned[None].to(z)
         beta = torch.tensor([run.beta], dtype=z.dtype, device=z.device)
-        step = self.step_size
-        return AssociativeMemory(run.prototypes[None].to(z), beta, self.n_steps, step)
+        return AssociativeMemory(run.prototypes[None].to(z), beta, self.n_steps, self.step_size, coder=coder)
 
     # ---------------------------------------------------------------- how many
 
@@ -599,7 +657,7 @@ class CLAM(VectorEstimator):
             mask_rate=self.mask_rate,
             silhouette_sample=self.silhouette_sample,
         )
-        quick._space, quick.notes_ = self._space, []
+        quick._space, quick._basis, quick.notes_ = self._space, None, []
         labels = quick._best(quick._search(z, most, seed), z, most)[1]
         paths = [torch.as_tensor(rank_labels(labels), device=z.device)]
         for _ in range(most - 2):
@@ -619,7 +677,7 @@ class CLAM(VectorEstimator):
 
         points = self._points(X)  # refuses what is not fitted
         z = torch.as_tensor(self._space.of(points))
-        run = _Run(self.beta_, 0.0, "given", prototypes=torch.as_tensor(self._prototypes))
+        run = _Run(self.beta_, 0.0, "given", prototypes=torch.as_tensor(self._prototypes), weights=self._weights)
         return self._memory_of(run, z), z
 
     def predict(self, X: Any) -> IntArray:
@@ -644,21 +702,29 @@ class CLAM(VectorEstimator):
         return found
 
     def energy(self, X: Any) -> FloatArray:
-        """Return the energy of points, eq. (1), in the space of scaled features, shape (n,)."""
+        """Return the energy of points, eq. (1), in the space of scaled features or of latents, shape (n,)."""
         from graphclust.models.clam import energy
 
         memory, z = self._fitted(X)
-        parts = [energy(part, memory.prototypes.detach()[0], self.beta_) for part in z.split(_rows(memory))]
+        parts = [
+            energy(memory.encode(part).detach().reshape(len(part), -1), memory.prototypes.detach()[0], self.beta_)
+            for part in z.split(_rows(memory))
+        ]
         found: FloatArray = np.concatenate([part.numpy() for part in parts])
         return found
 
     def trajectory(self, X: Any) -> FloatArray:
         """Return where the dynamics takes points, in the units of the features, shape (T + 1, n, d).
 
-        Their energy never rises. With the cosine the states are those on and inside the unit sphere, mapped back.
+        Their energy never rises. With the cosine the states are those on and inside the unit sphere, mapped back; those
+        of latents are decoded.
         """
+        import torch
+
         memory, z = self._fitted(X)
-        return self._space.back(memory.trajectory(z)[:, 0].numpy())
+        states = memory.trajectory(z)
+        decoded = torch.stack([memory.decode(one).detach()[0] for one in states])
+        return self._space.back(decoded.numpy())
 
     # ---------------------------------------------------------------- figures
 

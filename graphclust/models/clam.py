@@ -23,9 +23,10 @@ gives the scalar products of the prototypes over the moved coordinates of each p
 and no exp(-beta |rho - v|^2) underflows.
 
 Saha, Krotov, Zaki & Ram, "End-to-end Differentiable Clustering with Associative Memories", ICML 2023. Beyond the paper:
-the exact form above, and a leading axis of `runs`, independent memories with a beta each, which learn at once.
+the exact form above; a leading axis of `runs`, independent memories with a beta each, which learn at once; and points
+that are latents of an autoencoder, which learns with the memories and whose squared error joins the loss.
 
-Symbols: runs R, prototypes K, points B, features d, steps T.
+Symbols: runs R, prototypes K, points B, features d (of latents l), steps T, hidden units H.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["AssociativeMemory", "energy"]
+__all__ = ["AssociativeMemory", "Autoencoder", "energy"]
 
 
 def energy(points: Tensor, prototypes: Tensor, beta: Tensor | float) -> Tensor:
@@ -158,6 +159,59 @@ def _unroll(
     return states, weights, product
 
 
+class Autoencoder(nn.Module):
+    """Autoencoders side by side: a linear map that all share, and what a hidden layer of each adds to it.
+
+    Latents are x basis + relu(x W + b) V, points x' = z basis^T + relu(z W' + b') V'. V and V' are 0 at first, so that
+    with principal axes as the basis it starts as principal component analysis, and needs no training of its own.
+
+    Parameters
+    ----------
+    basis : Tensor, shape (d, l)
+        Orthonormal columns.
+    n_runs : int
+        R.
+    n_hidden : int
+        H.
+    generator : Generator, optional
+        Of the CPU: it draws W and W'.
+
+    Examples
+    --------
+    >>> coder = Autoencoder(torch.eye(3)[:, :2], n_runs=1)
+    >>> coder.encode(torch.tensor([[1.0, 2.0, 3.0]]))
+    tensor([[[1., 2.]]], grad_fn=<AddBackward0>)
+    """
+
+    basis: Tensor
+
+    def __init__(
+        self, basis: Tensor, n_runs: int, n_hidden: int = 64, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        d, n_latent = basis.shape
+        self.register_buffer("basis", basis)
+
+        def layer(rows: int, columns: int, size: float) -> nn.Parameter:
+            drawn = size * torch.randn(n_runs, rows, columns, generator=generator)
+            return nn.Parameter(drawn.to(basis))
+
+        self.into = layer(d, n_hidden, d**-0.5)
+        self.into_bias = layer(1, n_hidden, 0.0)
+        self.latent = layer(n_hidden, n_latent, 0.0)
+        self.back = layer(n_latent, n_hidden, n_latent**-0.5)
+        self.back_bias = layer(1, n_hidden, 0.0)
+        self.out = layer(n_hidden, d, 0.0)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the latents of points, shape (B, d), under each run, shape (R, B, l)."""
+        return x @ self.basis + torch.relu(x @ self.into + self.into_bias) @ self.latent
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the points of latents of shape (R, B, l), shape (R, B, d)."""
+        return z @ self.basis.T + torch.relu(z @ self.back + self.back_bias) @ self.out
+
+
 class AssociativeMemory(nn.Module):
     """Associative memories side by side, with a beta each.
 
@@ -174,6 +228,8 @@ class AssociativeMemory(nn.Module):
     on_sphere : bool
         Whether prototypes are scaled to length 1 wherever they are used: with points of length 1, the squared distance
         is 2 less twice the cosine.
+    coder : Autoencoder, optional
+        Of as many runs: points are encoded before anything else, and the prototypes are among their latents.
 
     Examples
     --------
@@ -187,7 +243,14 @@ class AssociativeMemory(nn.Module):
     _place: Tensor
 
     def __init__(
-        self, prototypes: Tensor, beta: Tensor, n_steps: int = 10, step_size: float = 0.1, *, on_sphere: bool = False
+        self,
+        prototypes: Tensor,
+        beta: Tensor,
+        n_steps: int = 10,
+        step_size: float = 0.1,
+        *,
+        on_sphere: bool = False,
+        coder: Autoencoder | None = None,
     ) -> None:
         super().__init__()
         self.raw = nn.Parameter(prototypes.clone())
@@ -195,6 +258,7 @@ class AssociativeMemory(nn.Module):
         self.n_steps = n_steps
         self.step_size = step_size
         self.on_sphere = on_sphere
+        self.coder = coder
         upper = torch.triu_indices(prototypes.shape[1], prototypes.shape[1])
         place = torch.zeros(prototypes.shape[1], prototypes.shape[1], dtype=torch.long)
         place[upper[0], upper[1]] = place[upper[1], upper[0]] = torch.arange(upper.shape[1])
@@ -206,6 +270,14 @@ class AssociativeMemory(nn.Module):
         """The memories, shape (R, K, d)."""
         return nn.functional.normalize(self.raw, dim=-1) if self.on_sphere else self.raw
 
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the latents of points, shape (R, B, l), or the points themselves, shape (B, d), without a coder."""
+        return x if self.coder is None else self.coder.encode(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the points of latents of shape (R, B, l), shape (R, B, d); without a coder, the latents themselves."""
+        return z if self.coder is None else self.coder.decode(z)
+
     def _products(self, moving: Tensor) -> tuple[Tensor, Tensor]:
         """Return scalar products of the prototypes over moving coordinates, (K, K, R, B or 1), and them, (K R, d)."""
         by_prototype = self.prototypes.transpose(0, 1)  # (K, R, d)
@@ -215,13 +287,14 @@ class AssociativeMemory(nn.Module):
         return half[self._place].reshape(K, K, R, len(moving)), by_prototype.reshape(-1, d)
 
     def loss(self, x: Tensor, moving: Tensor | None = None, value: Tensor | None = None) -> Tensor:
-        """Squared error of what the memories complete, eq. (9), or eq. (8) without a mask.
+        """Squared error of what the memories complete, eq. (9), or eq. (8) without a mask; and of the coder.
 
         Parameters
         ----------
         x : Tensor, shape (B, d)
         moving : Tensor of x's dtype, shape (B, d) or (1, d), optional
-            1 where a coordinate is masked and moves, 0 where it stays. All move, from x itself, by default.
+            1 where a coordinate (of the latents, if there is a coder: l in place of d) is masked and moves, 0 where it
+            stays. All move, from x itself, by default.
         value : Tensor, shape (d,), optional
             What masked coordinates start at; 0 by default.
 
@@ -229,10 +302,11 @@ class AssociativeMemory(nn.Module):
         -------
         Tensor, shape (R, B)
         """
-        R, K, _ = self.raw.shape
+        R, K, d = self.raw.shape
         remains = (1 - self.step_size) ** self.n_steps
         whole = moving is None
-        mask = torch.ones_like(x[:1]) if moving is None else moving
+        points, x = x, self.encode(x)
+        mask = x.new_ones(1, d) if moving is None else moving
         gram, flat = self._products(mask)
         hidden = x if whole else mask * x
         fixed = torch.zeros((), dtype=x.dtype, device=x.device) if whole else _dots(flat, x - hidden, K, R)
@@ -246,12 +320,13 @@ class AssociativeMemory(nn.Module):
         rest: Tensor = _Completion.apply(  # type: ignore[no-untyped-call]
             gram, fixed, moved, wanted, square, self.beta, self.n_steps, self.step_size
         )
-        return error.square().sum(1) + rest
+        loss = error.square().sum(-1) + rest
+        return loss if self.coder is None else loss + (points - self.coder.decode(x)).square().sum(-1)
 
     def _free(self, x: Tensor) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
-        """Run the unmasked dynamics: its coefficients, scalar products with the points, and the squared lengths."""
-        R, K, _ = self.raw.shape
-        gram, flat = self._products(torch.ones_like(x[:1]))
+        """Run the unmasked dynamics of latents: its coefficients, products with the points, and squared lengths."""
+        R, K, d = self.raw.shape
+        gram, flat = self._products(x.new_ones(1, d))
         moved = _dots(flat, x, K, R)
         square = flat.square().sum(1).reshape(K, R, 1)
         states, _, product = _unroll(
@@ -262,13 +337,14 @@ class AssociativeMemory(nn.Module):
     @torch.no_grad()
     def assign(self, x: Tensor) -> Tensor:
         """Return the nearest prototype of where the dynamics takes each point, int64, shape (R, B)."""
-        _, product, moved, square = self._free(x)
+        _, product, moved, square = self._free(self.encode(x))
         remains = (1 - self.step_size) ** self.n_steps
         return (2 * (remains * moved + product) - square).argmax(0)
 
     @torch.no_grad()
     def trajectory(self, x: Tensor) -> Tensor:
-        """Return the states v^0 to v^T of points under the dynamics, shape (T + 1, R, B, d)."""
+        """Return the states v^0 to v^T of points, or of their latents, under the dynamics, shape (T + 1, R, B, d)."""
+        x = self.encode(x)
         states, _, _, _ = self._free(x)
         coefficients = torch.stack(states)  # (T + 1, K, R, B)
         remains = torch.tensor(1 - self.step_size, dtype=x.dtype) ** torch.arange(self.n_steps + 1)
@@ -277,5 +353,7 @@ class AssociativeMemory(nn.Module):
 
 
 def _dots(flat: Tensor, x: Tensor, n_prototypes: int, n_runs: int) -> Tensor:
-    """Scalar products of prototypes, (K R, d), with points, (B, d): shape (K, R, B)."""
+    """Scalar products of prototypes, (K R, d), with points, (B, d) or (R, B, d): shape (K, R, B)."""
+    if x.dim() == 3:
+        return (flat.reshape(n_prototypes, n_runs, -1).transpose(0, 1) @ x.mT).transpose(0, 1)
     return (flat @ x.T).reshape(n_prototypes, n_runs, len(x))

@@ -86,7 +86,13 @@ TABLES = {
         Table("ctg", 0.161, 0.449, 0.387, 0.246, 0.147, 0.3154, 0.1736),
     )
 }
-METHODS = ("k-means", "spectral", "agglomerative", "clam", "clam unmasked", "clam, no cluster below 1 %")
+_SIZED = "clam, no cluster below 1 %"
+_BEYOND: dict[str, dict[str, Any]] = {  # what is not in the paper, beside _SIZED, at default temperatures and rates
+    f"{_SIZED}, latents": {"latent_dim": 10},
+    f"{_SIZED}, cosine": {"similarity": "cosine"},
+    f"{_SIZED}, mahalanobis": {"similarity": "mahalanobis"},
+}
+METHODS = ("k-means", "spectral", "agglomerative", "clam", "clam unmasked", _SIZED, *_BEYOND)
 COLUMNS = (
     "data", "n", "d", "k", "method", "paper", "silhouette", "silhouette_sd", "largest", "nmi", "paper_nmi", "ari",
     "paper_ari", "seconds",
@@ -155,7 +161,11 @@ def _candidates(method: str, x: FloatArray, k: int, seed: int, quick: bool) -> I
             yield AgglomerativeClustering(k, linkage=linkage).fit_predict(x).astype(np.int64)
     else:
         settings: dict[str, Any] = {"masking": None} if method == "clam unmasked" else {}
-        least = max(2, math.ceil(0.01 * len(x))) if method.endswith("%") else 1
+        least = max(2, math.ceil(0.01 * len(x))) if method.startswith(_SIZED) else 1
+        if method in _BEYOND:
+            settings = {"betas": None, "learning_rate": None, "init": "k-means++"} | _BEYOND[method]
+            if "latent_dim" in settings:
+                settings["latent_dim"] = min(settings["latent_dim"], *x.shape)
         for one in searched(x, k, seed, quick=quick, min_size=least, **settings):
             if one.runs_ and any(run["n_clusters"] == k for run in one.runs_):
                 yield one.labels_

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphclust.models.clam import AssociativeMemory, energy
+from graphclust.models.clam import AssociativeMemory, Autoencoder, energy
 from tests import oracles
 
 BETAS = torch.tensor([0.3, 1.0, 5.0], dtype=torch.float64)
@@ -73,6 +73,23 @@ def test_gradient_by_finite_differences(prototypes, points, rng):
         return own.loss(points, moving)
 
     assert torch.autograd.gradcheck(loss, (memory.raw.detach().clone().requires_grad_(),))
+
+
+def test_autoencoders_are_principal_components_at_first_and_learn_alone(points, rng):
+    basis = torch.linalg.qr(torch.as_tensor(rng.normal(size=(5, 2))))[0]
+    coder = Autoencoder(basis, 3, 4, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(coder.encode(points), (points @ basis).expand(3, -1, -1))
+    torch.testing.assert_close(coder.decode(coder.encode(points)), (points @ basis @ basis.T).expand(3, -1, -1))
+    memory = AssociativeMemory(torch.as_tensor(rng.normal(size=(3, 4, 2))), BETAS, coder=coder)
+    alone = AssociativeMemory(memory.raw.detach(), BETAS)
+    moving = torch.as_tensor(rng.random((6, 2)) < 0.5).double()
+    rest = (points - points @ basis @ basis.T).square().sum(1)
+    torch.testing.assert_close(memory.loss(points, moving), alone.loss(points @ basis, moving) + rest)
+    gradients = torch.autograd.grad(memory.loss(points, moving)[1].sum(), list(memory.parameters()), allow_unused=True)
+    for one in gradients:
+        assert one is None or (float(one[0].abs().max()) == 0 and float(one[2].abs().max()) == 0)
+    assert float(gradients[0][1].abs().max()) > 0
+    assert float(gradients[3][1].abs().max()) > 0  # of the hidden layer's way into the latents
 
 
 def test_trajectory_is_that_of_the_paper(prototypes, points):
