@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: help setup demo test slow lint type bench build check clean
+.PHONY: help setup demo test slow lint type notebooks bench build check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -39,6 +39,9 @@ lint: setup  ## ruff: rules and format
 
 type: setup  ## mypy --strict
 	$(BIN)/mypy
+
+notebooks: setup  ## execute the notebooks in place
+	$(BIN)/jupyter execute --inplace --timeout=120 notebooks/*.ipynb
 
 bench: setup  ## measure the bars: times as ratios against the plain way, in one run
 	$(BIN)/python tests/bench/foundation.py

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from graphclust.base import Fit, check_count, check_number
-from graphclust.baselines import fill_up
+from graphclust.baselines import fill_up, kmeans
 from graphclust.errors import DataError, UsageError
 from graphclust.estimators.acp import one_thread
 from graphclust.estimators.space import SIMILARITIES, Space, refuse_unknown
@@ -36,7 +36,10 @@ _TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # default betas, times the squ
 _RATES = (0.01, 0.03, 0.1)  # default learning rates, times that error a coordinate, its root
 _LOOKS = 10  # times in a fit that the silhouettes of all runs are taken
 _RUNGS = (2, 5)  # looks after which the worst runs stop
-_INITS = ("k-means++", "data", "normal", "spread")
+_INITS = ("k-means++", "k-means", "linkage", "data", "normal", "spread")
+_LINKAGES = ("ward", "single", "average", "complete")
+_LINKED_POINTS = 5000  # whose hierarchical clusters prototypes start at
+_SMALLEST = 20  # by default, clusters have at least the mean size divided by this
 _MASKS = ("mixed", "point", "shared", None)
 _VALUES = ("mean", "min", "max", "zero")
 _SEED_POINTS = 20_000  # points that prototypes are chosen from
@@ -90,8 +93,10 @@ class CLAM(VectorEstimator):
     n_init : int
         Restarts for each beta and kind of start.
     init : str or sequence of str, or ndarray of shape (n_clusters, d)
-        "k-means++": points far from each other, at random with their squared distance; "spread": the same with the
-        64th power, which starts at outliers; "data": points; "normal": N(0.1, 0.1), as published. Or the prototypes.
+        "k-means++": points far from each other, at random with their squared distance; "k-means": where Lloyd's
+        algorithm takes such points; "linkage": means of hierarchical clusters, with Ward's, single, average and
+        complete linkage in turn (of a sample of 5000 points); "spread": points at random with the 64th power of their
+        distance, which starts at outliers; "data": points; "normal": N(0.1, 0.1), as published. Or the prototypes.
     masking : {"mixed", "point", "shared", None}
         "point": each point has its own mask; "shared": one for all points of an epoch; "mixed": the latter in every
         third epoch, as published; None: no self-supervision, the loss of eq. (8).
@@ -114,9 +119,10 @@ class CLAM(VectorEstimator):
         Jamieson & Talwalkar 2016); 1 lets all go on.
     select : {"silhouette", "loss"}
         What chooses among configurations, and among the epochs of one.
-    min_size : int
-        Smallest cluster a configuration may have. The silhouette likes clusters of a few outliers: raise it to have
-        none.
+    min_size : int, optional
+        Smallest cluster a configuration may have, by default a twentieth of the mean size. The silhouette likes
+        clusters of a few outliers: raise it to have none, or set 1 to take whatever has the best silhouette, as
+        published. Smaller clusters are allowed, with a note, where no configuration has none.
     silhouette_sample : int
         Points on which silhouettes are computed, a random sample fixed by the seed if there are more.
     similarity : {"euclidean", "cosine", "mahalanobis"}
@@ -174,8 +180,8 @@ class CLAM(VectorEstimator):
         n_clusters: Any = None,
         *,
         betas: Sequence[float] | None = None,
-        n_init: int = 4,
-        init: Any = "k-means++",
+        n_init: int = 2,
+        init: Any = ("k-means++", "k-means"),
         masking: str | None = "mixed",
         mask_rate: float = 0.2,
         mask_value: str = "mean",
@@ -186,7 +192,7 @@ class CLAM(VectorEstimator):
         learning_rate: Any = None,
         keep: float = 1 / 3,
         select: str = "silhouette",
-        min_size: int = 1,
+        min_size: int | None = None,
         silhouette_sample: int = 5000,
         similarity: str = "euclidean",
         scale: bool = True,
@@ -229,10 +235,11 @@ class CLAM(VectorEstimator):
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""
         super().check_params()
-        for name in ("n_init", "n_steps", "max_epochs", "min_size"):
+        for name in ("n_init", "n_steps", "max_epochs"):
             check_count(name, getattr(self, name))
-        if self.batch_size is not None:
-            check_count("batch_size", self.batch_size)
+        for name in ("batch_size", "min_size"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
         if self.latent_dim is not None:
             check_count("latent_dim", self.latent_dim)
             if self.similarity == "cosine":
@@ -267,6 +274,11 @@ class CLAM(VectorEstimator):
 
     def _batch(self, n: int) -> int:
         return int(self.batch_size or min(max(64, n // 32), 1024))
+
+    def _least(self, n: int, k: int, n_seen: int | None = None) -> int:
+        """Return the size of the smallest cluster allowed, or what is left of it in a sample of `n_seen` points."""
+        size = max(1, n // (_SMALLEST * k)) if self.min_size is None else self.min_size
+        return size if n_seen is None else max(1, size * n_seen // n)
 
     def _number_of_runs(self) -> int:
         kinds = 1 if isinstance(self.init, np.ndarray) else len(self._inits())
@@ -351,7 +363,7 @@ class CLAM(VectorEstimator):
         return z if self._basis is None else z @ torch.as_tensor(self._basis).to(z)
 
     def _configurations(self, z: Tensor, k: int, seed: int) -> list[_Run]:
-        """List what is tried: every beta with every kind of start, `n_init` times; learning rates in turn."""
+        """List what is tried: every beta with every kind of start, `n_init` times; learning rates take turns."""
         error = _seed_error(z, k, seed)
         betas = [b / error for b in _TEMPERATURES] if self.betas is None else [float(b) for b in self.betas]
         self._size = math.sqrt(error / z.shape[1])
@@ -359,9 +371,9 @@ class CLAM(VectorEstimator):
         kinds = ("given",) if isinstance(self.init, np.ndarray) else self._inits()
         rates = [size * float(rate) for rate in self._rates()]
         return [
-            _Run(beta, rates[restart % len(rates)], kind)
+            _Run(beta, rates[(restart + i) % len(rates)], kind)
             for restart in range(self.n_init)
-            for kind in kinds
+            for i, kind in enumerate(kinds)
             for beta in betas
         ]
 
@@ -385,6 +397,7 @@ class CLAM(VectorEstimator):
         from graphclust.models.silhouette import Silhouette
 
         seen = z[torch.as_tensor(sample, device=z.device)]
+        self._seen_least = self._least(n, k, len(sample))
         silhouette = Silhouette(seen)
         small = (k * k * batch + coder) * min(group, len(runs)) <= _SMALL
         with task("training", len(groups) * self.max_epochs) as advance, one_thread(small):
@@ -417,6 +430,16 @@ class CLAM(VectorEstimator):
             elif kind == "normal":
                 size = (len(rows), k, z.shape[1])
                 found[rows] = (0.1 + 0.1 * torch.randn(size, generator=generator)).to(z)
+            elif kind == "k-means":
+                table = some.double().cpu().numpy()
+                for row in rows:
+                    labels = torch.as_tensor(kmeans(table, k, 1, int(rng.integers(2**31))), device=z.device)
+                    found[row] = _means(some, labels, k)
+            elif kind == "linkage":
+                few = some[: None if len(some) <= _LINKED_POINTS else _LINKED_POINTS]
+                means = [_linked(few, k, linkage) for linkage in _LINKAGES[: len(rows)]]
+                for i, row in enumerate(rows):
+                    found[row] = means[i % len(means)]
             else:
                 found[rows] = some[_seeds(some, k, len(rows), powers[kind], generator)]
         return found
@@ -531,7 +554,7 @@ class CLAM(VectorEstimator):
         labels = _assign(memory, x)
         values = silhouette(labels, k).tolist()
         sizes = _sizes(labels, k)
-        found = (sizes >= self.min_size).sum(1).tolist()
+        found = (sizes >= self._seen_least).sum(1).tolist()
         prototypes = memory.prototypes.detach()
         for i, run in enumerate(runs):
             value = values[i] if found[i] == k else -math.inf
@@ -546,15 +569,20 @@ class CLAM(VectorEstimator):
         import torch
 
         order = sorted(runs, key=self._merit, reverse=True)
-        for run in order:
-            if run.n_found == k:
-                labels = _assign(self._memory_of(run, z), z)
-                if int(_sizes(labels, k).min()) >= self.min_size:
-                    return run, labels[0].cpu().numpy()
-                run.n_found = 0  # in the sample, and not in all points
+        least = self._least(len(z), k)
+        why = "clusters" if least == 1 else f"clusters of at least {least} points"
+        for allowed in dict.fromkeys((least, 1)):
+            for run in order:
+                if allowed < least or run.n_found == k:
+                    labels = _assign(self._memory_of(run, z), z)
+                    if int(_sizes(labels, k).min()) >= allowed:
+                        if allowed < least:
+                            self.notes_.append(f"no configuration has {k} {why}: smaller ones were allowed")
+                            run.n_found = k
+                        return run, labels[0].cpu().numpy()
+                    run.n_found = min(run.n_found, k - 1)  # in the sample, and not in all points
         run = max(order, key=lambda run: run.n_found)
         assert run.prototypes is not None
-        why = "clusters" if self.min_size == 1 else f"clusters of at least {self.min_size} points"
         self.notes_.append(f"no configuration has {k} {why}: empty prototypes were moved to points far from all others")
         beta = run.beta
         for _ in range(4 * k):
@@ -647,7 +675,7 @@ class CLAM(VectorEstimator):
 
         quick = CLAM(
             most,
-            n_init=2,
+            init="k-means++",
             max_epochs=20,
             keep=1.0,
             select="loss",
@@ -816,6 +844,15 @@ def _seed_error(z: Tensor, k: int, seed: int) -> float:
     centers = some[_seeds(some, k, 4, 1.0, generator)]
     errors = [torch.cdist(some, one).amin(1).square().mean() for one in centers]
     return max(float(torch.stack(errors).min()), 1e-12)
+
+
+def _linked(z: Tensor, k: int, linkage: str) -> Tensor:
+    """Return the means of k hierarchical clusters, shape (k, d)."""
+    import torch
+    from sklearn.cluster import AgglomerativeClustering
+
+    labels = AgglomerativeClustering(k, linkage=linkage).fit_predict(z.double().cpu().numpy())
+    return _means(z, torch.as_tensor(labels, device=z.device), k)
 
 
 def _means(z: Tensor, labels: Tensor, k: int) -> Tensor:

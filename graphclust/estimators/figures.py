@@ -93,8 +93,8 @@ def draw_basins(prototypes: FloatArray, betas: Sequence[float], n_steps: int, st
     )
     found = memory.assign(grid).numpy().reshape(-1, _GRID, _GRID)
     nearest = torch.cdist(grid, places).argmin(1).numpy().reshape(_GRID, _GRID)
-    columns = min(_COLUMNS, len(betas))
-    rows = -(-len(betas) // columns)
+    rows = -(-len(betas) // _COLUMNS)
+    columns = -(-len(betas) // rows)
     figure = Figure(figsize=(2.4 * columns, 2.5 * rows), layout="constrained")
     colors = ListedColormap(community_colors([2] * len(prototypes)))
     shared: dict[str, Any] = {"extent": (left, right, bottom, top), "origin": "lower", "aspect": "auto"}

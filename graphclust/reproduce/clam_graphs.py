@@ -44,7 +44,7 @@ def _vectors(graph: Graph, kind: str, k: int, seed: int) -> FloatArray:
 def _clusters(method: str, x: FloatArray, k: int, seed: int) -> IntArray:
     if method == "k-means":
         return kmeans(x, k, 20, seed)
-    labels: IntArray = CLAM(k, scale=False, n_init=6, random_state=seed).fit(x).labels_
+    labels: IntArray = CLAM(k, scale=False, random_state=seed).fit(x).labels_
     return labels
 
 
