@@ -142,7 +142,7 @@ def searched(
         "betas": np.array([0.5, 2, 8, 16, 32, 64, 256]) / unit,
     }
     if n >= _LARGE:
-        wide |= {"max_epochs": 20, "init": ("k-means++", "k-means", "normal"), "betas": np.array([8, 32, 128]) / unit}
+        wide |= {"max_epochs": 20, "init": ("data", "k-means++"), "betas": np.array([4, 8, 16, 32, 64, 128]) / unit}
     chosen = [wide] if n >= _LARGE else [wide, near] if min_size > 1 else [wide, near, far]
     return [CLAM(k, scale=False, random_state=seed, min_size=min_size, **one | settings).fit(x) for one in chosen]
 
