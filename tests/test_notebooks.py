@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SHARED
+
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
@@ -21,6 +23,8 @@ def test_notebook_runs(path, tmp_path, monkeypatch):
 
     monkeypatch.setenv("PYTHONWARNINGS", "default")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    if SHARED.is_dir():
+        monkeypatch.setenv("GRAPHCLUST_DATA", str(SHARED))
     notebook = nbformat.read(path, as_version=4)
     committed = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
     assert any(committed), "run `make notebooks` before committing"
