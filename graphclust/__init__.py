@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from graphclust.estimators import ACPS as ACPS
     from graphclust.estimators import CCP as CCP
     from graphclust.estimators import CLAM as CLAM
+    from graphclust.estimators import CNC as CNC
     from graphclust.graph import Graph as Graph
     from graphclust.graph import as_graph as as_graph
     from graphclust.io import read_graph as read_graph
@@ -44,6 +45,7 @@ _HOME = {
     "ACPS": "estimators",
     "CCP": "estimators",
     "CLAM": "estimators",
+    "CNC": "estimators",
     "Communities": "communities",
     "DataError": "errors",
     "Graph": "graph",

@@ -34,6 +34,7 @@ __all__ = [
     "connected_parts",
     "fill_up",
     "kmeans",
+    "merge_to",
     "one_conversion",
 ]
 
@@ -115,7 +116,7 @@ class _ClassicalEstimator(GraphEstimator):
         return labels
 
 
-def _merge_to(graph: Graph, labels: IntArray, k: int) -> IntArray:
+def merge_to(graph: Graph, labels: IntArray, k: int) -> IntArray:
     """Merge communities until k are left, each time the pair whose merging gains most, or costs least, modularity.
 
     Pairs have an edge between them; a community that no edge leaves, a whole component, may also join the smallest
@@ -236,7 +237,7 @@ def _exactly(graph: Graph, k: int, resolution: float, run: Callable[[float], Int
         + (f", merged to {k:,} by modularity" if best_count > k else "")
     )
     if best_count > k:
-        best = _merge_to(graph, best, k)
+        best = merge_to(graph, best, k)
         apart = int(connected_parts(graph, best).max()) + 1 - k
         if apart and k >= components:
             notes.append(f"{apart} small components were joined to others: those communities are not connected")

@@ -362,23 +362,37 @@ class Graph:
         self._is_canonical = bool((order[1:] > order[:-1]).all())
         return None if self._is_canonical else order
 
-    def permuted(self, order: IntArray) -> Graph:
-        """Return the graph whose i-th node is this one's `order[i]`-th."""
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order))
-        source, target, weight = _merge_edges(
-            place[self.source], place[self.target], self.weight, self.num_nodes, self.directed
-        )
-        ids: list[Any] = [self._ids[i] for i in order.tolist()]
+    def subgraph(self, nodes: IntArray) -> Graph:
+        """Return the graph of some nodes and the edges among them.
+
+        Parameters
+        ----------
+        nodes : ndarray of int64
+            Positions in `self.nodes`, each at most once; their order is that of the new graph's nodes. `meta` is kept
+            where they are all.
+
+        Examples
+        --------
+        >>> Graph.from_edges([0, 1, 2], [1, 2, 3], nodes=4).subgraph(np.array([2, 3, 0])).nodes
+        [2, 3, 0]
+        """
+        place = np.full(self.num_nodes, -1, dtype=np.int64)
+        place[nodes] = np.arange(len(nodes))
+        source, target, weight = place[self.source], place[self.target], self.weight
+        if len(nodes) < self.num_nodes:
+            kept = (source >= 0) & (target >= 0)
+            source, target, weight = source[kept], target[kept], None if weight is None else weight[kept]
+        source, target, weight = _merge_edges(source, target, weight, len(nodes), self.directed)
+        ids: list[Any] = [self._ids[i] for i in nodes.tolist()]
         return Graph(
             ids,
             source,
             target,
             weight,
             directed=self.directed,
-            x=None if self.x is None else self.x[order],
-            y=None if self.y is None else self.y[order],
-            meta=self.meta,
+            x=None if self.x is None else self.x[nodes],
+            y=None if self.y is None else self.y[nodes],
+            meta=self.meta if len(nodes) == self.num_nodes else None,
         )
 
     def canonical(self) -> Graph:
@@ -386,7 +400,7 @@ class Graph:
         order = self.canonical_order()
         if order is None:
             return self
-        graph = self.permuted(order)
+        graph = self.subgraph(order)
         graph._is_canonical = True
         return graph
 

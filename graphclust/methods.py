@@ -6,7 +6,7 @@ from graphclust.auto import Auto
 from graphclust.base import GraphEstimator
 from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral
 from graphclust.errors import UsageError, unknown
-from graphclust.estimators import ACP, ACPS, CCP, CLAM
+from graphclust.estimators import ACP, ACPS, CCP, CLAM, CNC
 
 __all__ = ["METHODS", "method_named"]
 
@@ -16,6 +16,7 @@ METHODS: dict[str, type[GraphEstimator]] = {
     "acp-s": ACPS,
     "ccp": CCP,
     "clam": CLAM,
+    "cnc": CNC,
     "leiden": Leiden,
     "louvain": Louvain,
     "infomap": Infomap,

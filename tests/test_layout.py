@@ -20,7 +20,7 @@ def shuffled(graph, labels, seed=0):
     """The same graph, its nodes in another order; string ids, so that there is an order to restore."""
     named = Graph.from_edges(graph.source, graph.target, graph.weight, nodes=[f"v{i}" for i in range(graph.num_nodes)])
     order = np.random.default_rng(seed).permutation(graph.num_nodes)
-    return named, named.permuted(order), order, labels[order]
+    return named, named.subgraph(order), order, labels[order]
 
 
 ODD_GRAPHS = {

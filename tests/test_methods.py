@@ -104,7 +104,9 @@ def test_input_is_unchanged(name):
 
 def test_isolated_nodes_and_several_components(name):
     graph = Graph.from_edges([0, 1, 0, 4, 5, 4], [1, 2, 2, 5, 6, 6], nodes=9)
-    labels = make(name, **({"n_clusters": 4} if name == "spectral" else {})).fit(graph).labels_
+    labels = (
+        make(name, **({"n_clusters": 4} if gc.METHODS[name].takes_n_clusters == "required" else {})).fit(graph).labels_
+    )
     assert len(labels) == 9
     assert len({labels[0], labels[4]}) == 2
     assert labels[0] == labels[1] == labels[2]
@@ -113,13 +115,13 @@ def test_isolated_nodes_and_several_components(name):
 
 @pytest.mark.parametrize("n_nodes", [0, 1, 5])
 def test_no_edges(name, n_nodes):
-    params = {"n_clusters": max(n_nodes, 1)} if name == "spectral" else {}
+    params = {"n_clusters": max(n_nodes, 1)} if gc.METHODS[name].takes_n_clusters == "required" else {}
     labels = make(name, **params).fit(Graph.from_edges([], [], nodes=n_nodes)).labels_
     assert sorted(labels.tolist()) == list(range(n_nodes))
 
 
 def test_one_node_with_a_self_loop(name):
-    params = {"n_clusters": 1} if name == "spectral" else {}
+    params = {"n_clusters": 1} if gc.METHODS[name].takes_n_clusters == "required" else {}
     assert make(name, **params).fit(Graph.from_edges([0], [0], nodes=1)).labels_.tolist() == [0]
 
 
@@ -339,11 +341,11 @@ def test_child_processes_forked_after_a_run_do_not_hang():
 
 def test_merging_takes_the_best_gain_each_time():
     """Against a search over all pairs that computes modularity from the definition."""
-    from graphclust.baselines import _merge_to
+    from graphclust.baselines import merge_to
 
     for graph in list(random_graphs())[3:]:
         labels = rank_labels(np.asarray(graph.nodes) // 6)
-        merged = _merge_to(graph, labels, 4)
+        merged = merge_to(graph, labels, 4)
         current = labels.copy()
         while len(set(current.tolist())) > 4:
             values = sorted(set(current.tolist()))

@@ -34,7 +34,7 @@ LAYERS = [
     {"base", "layout", "palette", "generators"},
     {"checkpoint", "training"},
     {"posterior"},
-    {"metrics", "features"},
+    {"metrics", "features", "neighbors"},
     {"io"},
     {"graph"},
     {"models"},  # tensors in, tensors out: no files, no optimiser

@@ -2,5 +2,6 @@
 
 from graphclust.estimators.acp import ACP, ACPS, CCP
 from graphclust.estimators.clam import CLAM
+from graphclust.estimators.cnc import CNC
 
-__all__ = ["ACP", "ACPS", "CCP", "CLAM"]
+__all__ = ["ACP", "ACPS", "CCP", "CLAM", "CNC"]

@@ -1,0 +1,588 @@
+"""CNC as an estimator: networks side by side learn the clusters of an affinity graph; the least normalized cut wins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+
+from graphclust.base import Fit, check_count, check_number
+from graphclust.baselines import fill_up, kmeans
+from graphclust.errors import UsageError
+from graphclust.estimators.cuts import Cutter
+from graphclust.estimators.embedding import CodeSpace, Embedding
+from graphclust.estimators.space import Space, refuse_unknown
+from graphclust.estimators.vectors import VectorEstimator
+from graphclust.features import spectral_embedding
+from graphclust.graph import FloatArray, Graph, IntArray, as_graph, holds_graph
+from graphclust.metrics import rank_labels
+from graphclust.neighbors import gaussian_affinities, nearest_neighbors
+from graphclust.progress import task
+from graphclust.seeds import check_seed
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from graphclust.models.cnc import Affinity, FreeHead, Head
+
+__all__ = ["CNC"]
+
+Start: TypeAlias = "tuple[str, IntArray | None]"
+
+_HEADS = ("auto", "mlp", "gnn", "logits")
+_STARTS = ("spectral", "pieces", "k-means", "random")
+_CELLS = 1 << 26  # numbers in the assignments, or hidden layers, of all networks that learn at once
+_LOOKS = 20  # times in a fit that assignments are looked at
+_WORK = 1e10  # multiplications in a step up to which all points are one batch
+_BATCH = 1024
+_RATES = {"logits": 0.2, "mlp": 0.003, "gnn": 0.003}
+
+
+@dataclass
+class _Run:
+    """A network, and the best that it was."""
+
+    start: str
+    value: float = math.inf
+    expected: float = math.inf
+    labels: IntArray | None = None
+    weights: tuple[Tensor, ...] = ()
+
+
+class CNC(VectorEstimator):
+    """Clustering by the expected normalized cut: a network learns to assign points of an affinity graph to clusters.
+
+    On a graph, its edges are the affinities; on a table of features, a Siamese network learns which points are close,
+    and the graph of nearest neighbours in its space holds the affinities. Several networks learn at once from different
+    starts; the one whose clusters have the least normalized cut is the result.
+
+    Parameters
+    ----------
+    n_clusters : int
+        Exact number of clusters.
+    head : {"auto", "mlp", "gnn", "logits"}
+        What assigns points to clusters: "mlp", layers on the points' vectors, as published; "gnn", the same with the
+        means of neighbours beside each point; "logits", numbers of each node's own, which can only assign the nodes of
+        the graph that they learned from. "auto": "mlp" where there are features, "logits" on graphs without.
+    hidden : sequence of int
+        Sizes of the layers.
+    activation : {"relu", "tanh"}
+    starts : sequence of {"spectral", "pieces", "random"}
+        "spectral": k-means on the spectral embedding; "pieces": communities of a finer partition, merged as costs the
+        normalized cut least (graphs); "random": the network as it is drawn.
+    n_init : int
+        Networks for each kind of start.
+    temperature : pair of float
+        Of the Gumbel-softmax: at first, and at the end.
+    max_epochs : int, optional
+        Steps, where all points are one batch. By default 200 of these, 30 passes through the points else.
+    batch_size : int, optional
+        Points of a batch: of a graph, those of whole communities of a finer partition, with the edges among them. By
+        default all points are one batch.
+    learning_rate : float, optional
+        Of Adam. By default 0.003, for logits 0.2.
+    patience : int
+        Looks, of which there are 20 in a fit, without a lower normalized cut of any network after which it stops.
+    polish : bool, optional
+        Whether single nodes, and pieces, are moved after training while that lowers the normalized cut. By default on
+        graphs, and not on tables.
+    regularization : float
+        Affinity of all pairs of nodes, as a multiple of the mean degree spread over a node's pairs. With 0, as
+        published, the least normalized cut of many real graphs cuts off small pieces.
+    vectors, n_components
+        See `graphclust.CLAM`.
+    random_state : int, Generator or None
+    device : {"auto", "cpu", "cuda"}
+
+    Examples
+    --------
+    >>> CNC(2, random_state=0).fit([(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (4, 5), (3, 5)]).labels_
+    array([0, 0, 0, 1, 1, 1])
+    """
+
+    name: ClassVar[str] = "cnc"
+    summary: ClassVar[str] = "a network that minimises the expected normalized cut"
+    source: ClassVar[str] = "Nazi et al., Generalized Clustering by Learning to Optimize Expected Normalized Cuts, 2019"
+    takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "required"
+    needs: ClassVar[tuple[str, ...]] = ("torch", "sklearn.cluster", "graphclust.training")
+    _head: Head | FreeHead | None
+    _points_kept: FloatArray | None
+    _inner: Space | None
+
+    def __init__(
+        self,
+        n_clusters: Any = None,
+        *,
+        head: str = "auto",
+        hidden: Sequence[int] = (512, 512),
+        activation: str = "relu",
+        starts: Sequence[str] = ("spectral", "pieces"),
+        n_init: int = 2,
+        temperature: Sequence[float] = (1.5, 0.5),
+        max_epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        patience: int = 5,
+        polish: bool | None = None,
+        regularization: float = 0.0,
+        scale: bool = True,
+        code_dim: int | None = None,
+        code_hidden: Sequence[int] = (500, 500, 2000),
+        code_epochs: int = 40,
+        siamese: Sequence[int] | None = (512, 512, 10),
+        siamese_epochs: int = 20,
+        n_neighbors: int = 10,
+        vectors: str = "auto",
+        n_components: int | None = None,
+        random_state: Any = None,
+        device: str = "auto",
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.head = head
+        self.hidden = hidden
+        self.activation = activation
+        self.starts = starts
+        self.n_init = n_init
+        self.temperature = temperature
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.patience = patience
+        self.polish = polish
+        self.regularization = regularization
+        self.scale = scale
+        self.code_dim = code_dim
+        self.code_hidden = code_hidden
+        self.code_epochs = code_epochs
+        self.siamese = siamese
+        self.siamese_epochs = siamese_epochs
+        self.n_neighbors = n_neighbors
+        self.vectors = vectors
+        self.n_components = n_components
+        self.random_state = random_state
+        self.device = device
+
+    # ---------------------------------------------------------------- parameters
+
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
+        refuse_unknown("head", self.head, _HEADS)
+        refuse_unknown("activation", self.activation, ("relu", "tanh"))
+        if not len(self.starts):
+            raise UsageError(f"starts names at least one of {', '.join(_STARTS)}")
+        for start in self.starts:
+            refuse_unknown("starts", start, _STARTS)
+        for name in ("n_init", "patience", "n_neighbors", "code_epochs", "siamese_epochs"):
+            check_count(name, getattr(self, name))
+        for name in ("batch_size", "code_dim", "max_epochs"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        for name in ("hidden", "siamese", "code_hidden"):
+            for size in getattr(self, name) or ():
+                check_count(name, size)
+        check_number("regularization", self.regularization)
+        for value in (*self.temperature, *([] if self.learning_rate is None else [self.learning_rate])):
+            check_number("temperature and learning_rate", value)
+            if not value:
+                raise UsageError("temperature and learning_rate are above 0")
+        if len(self.temperature) != 2:
+            raise UsageError("temperature has two values: at first, and at the end")
+
+    def _memory(self, n: int, d: int) -> float:
+        """Bytes of points and their neighbours, and of assignments with their gradients for the networks of a group."""
+        k = int(self.n_clusters or 1)
+        runs = min(self._number_of_runs(), max(1, _CELLS // max(1, n * k)))
+        return 16.0 * n * d + 40.0 * n * self.n_neighbors + 4.0 * 10 * n * k * runs + 24.0 * _CELLS / 16
+
+    def _number_of_runs(self) -> int:
+        return self.n_init * len(self.starts)
+
+    def _head_kind(self, graph: Graph) -> str:
+        if self.head != "auto":
+            return self.head
+        return "logits" if self._kind(graph) == "spectral" else "mlp"
+
+    # ---------------------------------------------------------------- graphs
+
+    def _fit(self, graph: Graph) -> Fit:
+        import torch
+
+        from graphclust.training import device_named
+
+        seed = check_seed(self.random_state)
+        k, n = int(self.n_clusters), graph.num_nodes
+        self._kind_of_head = self._head_kind(graph)
+        self._head, self._points_kept, self._inner = None, None, None
+        if k == 1 or k == n or not graph.num_edges:
+            return Fit(np.arange(n, dtype=np.int64) % k)
+        cutter = Cutter(graph, k, self.regularization)
+        polish = self.polish is None or self.polish
+        pieces = cutter.pieces(seed) if polish or "pieces" in self.starts else []
+        device = device_named(self.device)
+        x = None
+        if self._kind_of_head != "logits":
+            vectors = self._vectors_of(graph, seed)
+            self.n_features_in_ = vectors.shape[1]
+            self._space = Space.fitted(vectors)
+            x = torch.as_tensor(self._space.of(vectors), dtype=torch.float32, device=device)
+        starts = list(self._starts_on(graph, cutter, pieces, seed))
+        runs = self._learn(x, cutter, starts, seed, device, blocks=pieces[0] if pieces else None)
+        best = min(runs, key=lambda run: run.value)
+        assert best.labels is not None
+        labels = best.labels
+        details = {
+            "head": self._kind_of_head,
+            "start": best.start,
+            "normalized_cut_at_start": min((cutter.value(one) for _, one in starts if one is not None), default=None),
+            "normalized_cut_learned": best.value,
+            "expected_normalized_cut": best.expected,
+        }
+        if polish:
+            inside = pieces[0] if pieces else None
+            found = {one.tobytes(): one for one in (run.labels for run in runs) if one is not None}
+            polished = [cutter.polished(self._filled(one, cutter), seed, inside) for one in found.values()]
+            labels = min(polished, key=cutter.value)
+            details["normalized_cut_polished"] = cutter.value(labels)
+        labels = self._filled(labels, cutter)
+        self._rank = _ranks(best.labels, labels, k)
+        share = float(np.bincount(labels, cutter.degree).max() / cutter.degree.sum())
+        if k > 1 and share > 0.9 and not self.regularization:
+            self.notes_.append(
+                f"the largest cluster has {share:.0%} of the volume: the least normalized cut cuts off small pieces; "
+                "regularization=1 asks for larger ones"
+            )
+        return Fit(labels, details=details)
+
+    def _filled(self, labels: IntArray, cutter: Cutter, points: FloatArray | None = None) -> IntArray:
+        """Return labels of exactly k clusters: where some are empty, nodes of the largest stand alone."""
+        if len(np.unique(labels)) == cutter.k:
+            return labels
+        self.notes_.append(
+            f"{len(np.unique(labels))} of {cutter.k} clusters were found: points were split off the largest"
+        )
+        return fill_up(cutter.degree[:, None] if points is None else points, labels, cutter.k)
+
+    def _starts_on(self, graph: Graph, cutter: Cutter, pieces: Sequence[IntArray], seed: int) -> list[Start]:
+        """Return what networks start at: labels of each, or None for a network as it is drawn."""
+        k = cutter.k
+        found: list[Start] = []
+        for kind in self.starts:
+            if kind in ("spectral", "k-means"):
+                embedding = spectral_embedding(graph, k, random_state=seed)
+                found += [(kind, kmeans(embedding, k, 1, seed + i)) for i in range(self.n_init)]
+            elif kind == "pieces":
+                found += [(kind, cutter.merged(one)) for one in pieces[: self.n_init]]
+            else:
+                found += [(kind, None)] * self.n_init
+        return found or [("random", None)]
+
+    # ---------------------------------------------------------------- tables
+
+    def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
+        import torch
+
+        from graphclust.training import device_named
+
+        if self.head in ("logits", "gnn"):
+            raise UsageError(f"head={self.head!r} is for graphs: the points of a table have no neighbours of their own")
+        device = device_named(self.device)
+        k, n = int(self.n_clusters), len(x)
+        self._kind_of_head = "mlp"
+        self._head, self._points_kept, self._inner = None, None, None
+        self._space = Space.fitted(x, scale=self.scale)
+        inside = self._space.of(x)
+        self._unit = max(float(np.sqrt(np.square(inside).mean())), 1e-12)
+        if k == 1 or k == n:
+            self._points_kept = inside[:k]
+            return Fit(np.arange(n, dtype=np.int64) % k)
+        details: dict[str, Any] = {}
+        z = torch.as_tensor(inside / self._unit, dtype=torch.float32, device=device)
+        neighbors = min(self.n_neighbors, n - 1)
+        self._code = self._embedding = None
+        if self.code_dim is not None:
+            self._code = CodeSpace.learned(z, self.code_dim, self.code_hidden, max_epochs=self.code_epochs, seed=seed)
+            details["autoencoder_loss"] = self._code.loss
+            z = self._code.of(z)
+        if self.siamese is not None:
+            self._embedding = Embedding.learned(z, self.siamese, neighbors, max_epochs=self.siamese_epochs, seed=seed)
+            details["siamese_loss"] = self._embedding.loss
+            z = self._embedding.of(z)
+        v = z.double().cpu().numpy()
+        self._inner = Space.fitted(v)
+        weight = gaussian_affinities(*nearest_neighbors(v, neighbors, device=str(device)))
+        graph = as_graph(weight, directed=False)
+        cutter = Cutter(graph, k, self.regularization)
+        starts = self._starts_at(v, graph, k, seed)
+        points = torch.as_tensor(self._inner.of(v), dtype=torch.float32, device=device)
+        runs = self._learn(points, cutter, starts, seed, device)
+        best = min(runs, key=lambda run: run.value)
+        assert best.labels is not None
+        labels = best.labels
+        details |= {"head": "mlp", "start": best.start, "expected_normalized_cut": best.expected}
+        details |= {"normalized_cut_learned": best.value}
+        if self.polish:
+            labels = cutter.polished(self._filled(labels, cutter, v), seed)
+            details["normalized_cut_polished"] = cutter.value(labels)
+        labels = self._filled(labels, cutter, v)
+        self._rank = _ranks(best.labels, labels, k)
+        return Fit(labels, details=details)
+
+    def _starts_at(self, v: FloatArray, graph: Graph, k: int, seed: int) -> list[Start]:
+        found: list[Start] = []
+        for kind in self.starts:
+            if kind == "spectral":
+                embedding = spectral_embedding(graph, k, random_state=seed)
+                found += [(kind, kmeans(embedding, k, 1, seed + i)) for i in range(self.n_init)]
+            elif kind in ("k-means", "pieces"):  # a table has no communities to make pieces of
+                found += [("k-means", kmeans(v, k, 1, seed + i)) for i in range(self.n_init)]
+            else:
+                found += [(kind, None)] * self.n_init
+        return found
+
+    # ---------------------------------------------------------------- learning
+
+    def _new_head(self, x: Tensor | None, n: int, runs: int, generator: torch.Generator | None) -> Head | FreeHead:
+        from graphclust.models.cnc import FreeHead, GraphHead, Head
+
+        k = int(self.n_clusters)
+        if x is None:
+            return FreeHead(n, k, runs, generator)
+        kind = GraphHead if self._kind_of_head == "gnn" else Head
+        return kind((x.shape[1], *self.hidden, k), runs, self.activation, generator)
+
+    def _learn(
+        self,
+        x: Tensor | None,
+        cutter: Cutter,
+        starts: Sequence[Start],
+        seed: int,
+        device: torch.device,
+        blocks: IntArray | None = None,
+    ) -> list[_Run]:
+        """Train networks from all starts, in groups that fit into memory.
+
+        Parameters
+        ----------
+        x : Tensor, shape (n, d), or None
+            What the networks see; None for logits.
+        cutter : Cutter
+            Of the affinity graph.
+        starts : sequence of (str, labels or None)
+        seed : int
+        device : torch.device
+        blocks : ndarray of int64, shape (n,), optional
+            Pieces of a given graph, some of which make a batch. Without them, a batch is any points, and the graph of
+            nearest neighbours among them.
+        """
+        n, k = len(cutter.degree), cutter.k
+        widest = max((k, *self.hidden) if x is not None else (k,))
+        group = max(1, _CELLS // (n * widest))
+        runs: list[_Run] = []
+        for i in range(0, len(starts), group):
+            runs += self._learn_group(x, cutter, starts[i : i + group], seed + i, device, blocks)
+        winner = min(runs, key=lambda run: run.value)
+        if x is not None:
+            self._head = self._new_head(x, n, 1, None)
+            for parameter, learned in zip(self._head.parameters(), winner.weights, strict=True):
+                parameter.data = learned[None].cpu()
+        for run in runs:
+            run.weights = ()
+        return runs
+
+    def _learn_group(
+        self,
+        x: Tensor | None,
+        cutter: Cutter,
+        starts: Sequence[Start],
+        seed: int,
+        device: torch.device,
+        blocks: IntArray | None,
+    ) -> list[_Run]:
+        import torch
+
+        from graphclust.models.cnc import expected_normalized_cut, gumbel_softmax
+        from graphclust.training import Fleet
+
+        n, k = len(cutter.degree), cutter.k
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.Generator(device=device).manual_seed(seed)
+        head = self._new_head(x, n, len(starts), generator).to(device)
+        whole = cutter.affinity(device)
+        near = whole.mean() if self._kind_of_head == "gnn" and x is not None else None
+        head.start_at([one for _, one in starts], x, near)  # type: ignore[arg-type]
+        work = len(starts) * n * (k if x is None else sum(a * b for a, b in pairwise((x.shape[1], *self.hidden, k))))
+        size = self.batch_size or (n if work <= _WORK or x is None else _BATCH)
+        plan = _Batches(n, min(size, n), blocks, cutter, x, min(self.n_neighbors, size - 1), self.regularization)
+        epochs = self.max_epochs or (200 if plan.whole else 30)
+        rate = self.learning_rate or _RATES[self._kind_of_head]
+        fleet = Fleet(list(head.parameters()), torch.full((len(starts),), rate, device=device), patience=5, shrink=0.5)
+        first, last = self.temperature
+        runs = [_Run(name) for name, _ in starts]
+
+        def loss(index: Tensor, epoch: int) -> Tensor:
+            temperature = first * (last / first) ** (epoch / max(1, epochs - 1))
+            points, affinity, mean = (None, whole, near) if plan.whole else plan.batch(index, device, near is not None)
+            some = x if points is None or x is None else x[points]
+            logits = head(some, mean) if x is not None or points is None else head(None, None)[:, points]
+            y = gumbel_softmax(logits.transpose(0, 1), temperature, noise)
+            return expected_normalized_cut(y, affinity)[:, None].expand(-1, len(index))
+
+        waited = 0
+        every = max(1, epochs // _LOOKS)
+        self._look(runs, head, x, near, whole, cutter)
+        with task("training", epochs) as advance:
+            for epoch in fleet.epochs(epochs, plan.units, plan.per_batch, loss, generator):
+                advance()
+                if (epoch + 1) % every == 0 or epoch + 1 == epochs:
+                    waited = 0 if self._look(runs, head, x, near, whole, cutter) else waited + 1
+                    if waited >= self.patience:
+                        break
+        return runs
+
+    @staticmethod
+    def _look(
+        runs: Sequence[_Run],
+        head: Head | FreeHead,
+        x: Tensor | None,
+        near: Tensor | None,
+        whole: Affinity,
+        cutter: Cutter,
+    ) -> bool:
+        """Assign all points; networks that never had so low a cut keep what they are. Return whether any does."""
+        import torch
+
+        from graphclust.models.cnc import expected_normalized_cut
+
+        with torch.no_grad():
+            logits = _logits(head, x, near)
+            labels = logits.argmax(2).cpu().numpy()
+            soft = expected_normalized_cut(torch.softmax(logits, 2).transpose(0, 1), whole).tolist()
+        better = False
+        for i, run in enumerate(runs):
+            empty = cutter.k - len(np.unique(labels[i]))
+            value = cutter.value(labels[i]) + empty
+            if value < run.value or (value == run.value and soft[i] < run.expected):
+                better = better or value < run.value - 1e-6
+                run.value, run.expected, run.labels = value, soft[i], labels[i]
+                run.weights = tuple(one.detach()[i].clone() for one in head.parameters())
+        return better
+
+    # ---------------------------------------------------------------- the fitted network
+
+    def predict(self, X: Any) -> IntArray:
+        """Return the cluster of new points, or of the nodes of another graph.
+
+        Parameters
+        ----------
+        X : feature matrix of shape (n, d), or a graph with node features
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+
+        Raises
+        ------
+        NotFittedError
+        UsageError
+            The network has learned from a graph without node features, or from other features.
+        """
+        import torch
+
+        points = self._points(X)
+        found: IntArray
+        if self._head is None:
+            kept = self._points_kept
+            if kept is None or len(kept) == 1:
+                return np.zeros(len(points), dtype=np.int64)
+            distance = np.square(self._space.of(points)[:, None] - kept).sum(axis=2)
+            found = distance.argmin(axis=1)
+            return found
+        z = self._space.of(points)
+        near = None
+        if self._kind_of_head == "gnn":
+            if not holds_graph(X):
+                raise UsageError("head='gnn' has learned from neighbours: predict needs a graph")
+            near = Cutter(as_graph(X).undirected(), 1).affinity(torch.device("cpu")).mean()
+        v = torch.as_tensor(z, dtype=torch.float32)
+        if self._inner is not None:
+            v = v / self._unit
+            for step in (self._code, self._embedding):
+                v = v if step is None else step.of(v)
+            v = torch.as_tensor(self._inner.of(v.double().numpy()), dtype=torch.float32)
+        with torch.no_grad():
+            raw = _logits(self._head, v, near)[0].argmax(1).numpy()
+        found = self._rank[raw]
+        return found
+
+
+class _Batches:
+    """What a step sees: all points, some of a table with their own nearest neighbours, or pieces of a graph."""
+
+    def __init__(
+        self,
+        n: int,
+        size: int,
+        blocks: IntArray | None,
+        cutter: Cutter,
+        x: Tensor | None,
+        neighbors: int,
+        regularization: float,
+    ) -> None:
+        self.whole = size >= n
+        self.units, self.per_batch = (1, 1) if self.whole else (n, size)
+        self._cutter, self._x, self._neighbors, self._regularization = cutter, x, neighbors, regularization
+        self._members: list[IntArray] | None = None
+        if not self.whole and blocks is not None:
+            order = np.argsort(blocks, kind="stable")
+            pieces = np.split(order, np.cumsum(np.bincount(blocks))[:-1])
+            self._members = [part for piece in pieces for part in np.array_split(piece, -(-len(piece) // size))]
+            self.units = len(self._members)
+            self.per_batch = max(1, round(size * self.units / n))
+
+    def batch(self, index: Tensor, device: torch.device, mean: bool) -> tuple[Tensor, Affinity, Tensor | None]:
+        """Return the points of a batch, their affinities, and the mean over neighbours if it is wanted."""
+        import torch
+
+        from graphclust.models.cnc import Affinity
+
+        if self._members is not None:
+            nodes = np.concatenate([self._members[i] for i in index.tolist()])
+            affinity = self._cutter.affinity(device, nodes)
+            return torch.as_tensor(nodes, device=device), affinity, affinity.mean() if mean else None
+        assert self._x is not None
+        v = self._x[index]
+        distance = torch.cdist(v, v).square()
+        distance.fill_diagonal_(math.inf)
+        k = max(1, min(self._neighbors, len(v) - 1))
+        near = distance.topk(k, largest=False)
+        scale = near.values[:, -1].clamp_min(1e-12).sqrt()
+        weight = torch.exp(-near.values / (scale[:, None] * scale[near.indices]))
+        one = torch.zeros_like(distance).scatter_(1, near.indices, weight)
+        return index, Affinity((one + one.T) / 2, self._regularization), None
+
+
+def _logits(head: Head | FreeHead, x: Tensor | None, near: Tensor | None) -> Tensor:
+    """Return logits of all points, shape (R, n, K); in pieces where points do not see each other."""
+    import torch
+
+    if x is None or near is not None:
+        whole: Tensor = head(x, near)
+        return whole
+    return torch.cat([head(part, None) for part in x.split(_BATCH * 8)], dim=1)
+
+
+def _ranks(raw: IntArray, labels: IntArray, k: int) -> IntArray:
+    """Return the rank by size of the cluster that each of the network's outputs stands for, shape (k,)."""
+    from scipy.optimize import linear_sum_assignment
+
+    ranks = rank_labels(labels)
+    table = np.zeros((k, k))
+    np.add.at(table, (raw, ranks), 1)
+    found: IntArray = linear_sum_assignment(-table)[1].astype(np.int64)
+    return found

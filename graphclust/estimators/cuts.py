@@ -1,0 +1,153 @@
+"""Partitions of a graph into exactly k clusters whose normalized cut is low: agglomeration, and polish by moves.
+
+Both work on labels alone and know nothing of networks. Pieces, the communities of Leiden at a resolution that gives
+more than k of them, are merged two by two as costs the normalized cut least; single nodes move while that lowers it;
+and the pieces within clusters are merged anew, which splits what should not be together. In a graph of at least k
+components the least normalized cut is 0, and is found.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphclust.baselines import Leiden, merge_to
+from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.models.cut_moves import lower_cut, merge_cut
+from graphclust.progress import task
+
+if TYPE_CHECKING:
+    import torch
+
+    from graphclust.models.cnc import Affinity
+
+__all__ = ["Cutter"]
+
+_PIECES = 2500  # at most so many are merged: the time grows with their square, and memory too
+_ROUNDS = 10
+_SWEEPS = 50
+
+
+class Cutter:
+    """What agglomeration and polish need of a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+        Undirected.
+    k : int
+    regularization : float
+        See `graphclust.models.cnc`.
+
+    Attributes
+    ----------
+    weight : scipy.sparse.csr_array of float64, shape (n, n)
+        Self-loops stand twice, as in the degree.
+    degree : ndarray of float64, shape (n,)
+        With what regularisation adds.
+    extra : float
+        Affinity that regularisation gives to each pair.
+
+    Examples
+    --------
+    >>> cutter = Cutter(Graph.from_edges([0, 0, 1, 2, 3, 3, 4], [1, 2, 2, 3, 4, 5, 5], nodes=6), 2)
+    >>> round(cutter.value(cutter.polished(np.array([0, 1, 0, 1, 0, 1]), seed=0)), 4)
+    0.2857
+    """
+
+    def __init__(self, graph: Graph, k: int, regularization: float = 0.0) -> None:
+        self.graph, self.k, self.regularization = graph, k, regularization
+        weight = graph.adjacency()
+        loops = weight.diagonal()
+        if loops.any():
+            weight.setdiag(2 * loops)
+        self.weight = weight
+        degree: FloatArray = np.asarray(weight.sum(axis=1), dtype=np.float64)
+        self.extra = regularization * float(degree.mean()) / len(degree) if len(degree) else 0.0
+        self.degree = degree + len(degree) * self.extra
+
+    def affinity(self, device: torch.device, nodes: IntArray | None = None) -> Affinity:
+        """Return the affinities, or those among some nodes, as tensors in single precision."""
+        import torch
+
+        from graphclust.models.cnc import Affinity
+
+        part = self.weight if nodes is None else self.weight[nodes][:, nodes]
+        start, end = torch.as_tensor(part.indptr.astype(np.int64)), torch.as_tensor(part.indices.astype(np.int64))
+        weight = torch.as_tensor(part.data, dtype=torch.float32)
+        return Affinity.from_csr(start.to(device), end.to(device), weight.to(device), self.regularization)
+
+    def value(self, labels: IntArray) -> float:
+        """Return the normalized cut of k clusters, with what regularisation adds; clusters without volume add 0."""
+        k = int(labels.max()) + 1
+        same = np.repeat(labels, np.diff(self.weight.indptr)) == labels[self.weight.indices]
+        rows = np.repeat(labels, np.diff(self.weight.indptr))
+        inside: FloatArray = np.bincount(rows[same], self.weight.data[same], k).astype(np.float64)
+        inside = inside + self.extra * np.bincount(labels, minlength=k).astype(np.float64) ** 2
+        volume = np.bincount(labels, self.degree, k)
+        held = volume > 0
+        return float((1 - inside[held] / volume[held]).sum())
+
+    def moved(self, labels: IntArray, seed: int) -> IntArray:
+        """Move single nodes while that lowers the normalized cut."""
+        moved = labels.astype(np.int64)
+        order = np.random.default_rng(seed).permutation(len(labels))
+        start, end = self.weight.indptr.astype(np.int64), self.weight.indices.astype(np.int64)
+        lower_cut(start, end, self.weight.data, self.degree, self.extra, moved, self.k, order, _SWEEPS)
+        return moved
+
+    def merged(self, pieces: IntArray) -> IntArray:
+        """Merge pieces, at least k of them, to k clusters."""
+        from scipy.sparse import csr_array
+
+        pieces = np.unique(pieces, return_inverse=True)[1].astype(np.int64)
+        m, n = int(pieces.max()) + 1, len(pieces)
+        if m == self.k:
+            return pieces
+        member = csr_array((np.ones(n), (np.arange(n), pieces)), shape=(n, m))
+        size = np.bincount(pieces, minlength=m).astype(np.float64)
+        link = (member.T @ self.weight @ member).toarray() + self.extra * np.outer(size, size)
+        found: IntArray = merge_cut(link, link.sum(axis=1), self.k)[pieces]
+        return found
+
+    def pieces(self, seed: int) -> list[IntArray]:
+        """Return partitions into more than k pieces, at growing resolutions."""
+        found: list[IntArray] = []
+        resolution = 1.0
+        with task("pieces"):
+            for _ in range(6):
+                labels = Leiden(resolution=resolution, random_state=seed).fit(self.graph).labels_
+                resolution *= 4
+                if int(labels.max()) >= _PIECES:
+                    labels = merge_to(self.graph, labels, _PIECES)
+                if int(labels.max()) + 1 > self.k:
+                    found.append(labels)
+                if len(found) == 2 or int(labels.max()) + 1 >= min(_PIECES, len(labels)):
+                    break
+        return found
+
+    def polished(self, labels: IntArray, seed: int, pieces: IntArray | None = None) -> IntArray:
+        """Move nodes, and merge pieces within clusters anew, while that lowers the normalized cut.
+
+        Parameters
+        ----------
+        labels : ndarray of int64, shape (n,)
+            Below k, each in use.
+        seed : int
+            Of the order in which nodes are visited.
+        pieces : ndarray of int64, shape (n,), optional
+            Without it, nodes move and that is all.
+        """
+        best = self.moved(labels, seed)
+        value = self.value(best)
+        for turn in range(0 if pieces is None else _ROUNDS):
+            assert pieces is not None
+            cut = np.unique(pieces * self.k + best, return_inverse=True)[1].astype(np.int64)
+            if int(cut.max()) + 1 <= self.k or int(cut.max()) >= 2 * _PIECES:
+                break
+            other = self.moved(self.merged(cut), seed + turn)
+            if self.value(other) >= value - 1e-9:
+                break
+            best, value = other, self.value(other)
+        return best

@@ -1,0 +1,255 @@
+r"""CNC: a network that assigns points to clusters so that the expected normalized cut of their affinity graph is least.
+
+W, shape (n, n), is symmetric; D = W 1; Y, shape (n, K), holds the probabilities of the clusters. The expected
+normalized cut (eq. 6) is
+
+    E = sum_k [ (D - W Y_k)^T Y_k ] / Gamma_k = K - sum_k (Y_k^T W Y_k) / Gamma_k,        Gamma = Y^T D   (eq. 5),
+
+one sparse product W Y in the place of the n x n matrix (Y / Gamma)(1 - Y)^T * W. Since W is symmetric, the gradient
+
+    dE/dY_ik = - [ 2 (W Y)_ik / Gamma_k  -  D_i (Y_k^T W Y_k) / Gamma_k^2 ]
+
+needs no second product. At one-hot Y, E is the normalized cut (eq. 1), if no cluster is empty; the uniform Y gives
+K - 1. A cluster that vanishes adds 1, which is the limit of its term as its probabilities go to 0 together: so it never
+pays to empty one, and clusters that are not empty are not touched by it.
+
+Regularisation, beyond the paper, adds the same small affinity to all pairs, W + (tau / n) 1 1^T with tau a multiple of
+the mean degree (Amini et al. 2013; Zhang & Rohe 2018): the cost of cutting off a few nodes that hang by a thread. Its
+terms are sums over columns of Y, so nothing dense is made.
+
+Nazi et al., "Generalized Clustering by Learning to Optimize Expected Normalized Cuts", 2019. Beyond the paper: the
+sparse form with its gradient, and a leading axis of `runs`, independent networks that learn at once.
+
+Symbols: runs R, points n, features d, clusters K.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphclust.nn.parallel import ParallelMLP
+
+__all__ = ["Affinity", "FreeHead", "GraphHead", "Head", "expected_normalized_cut", "gumbel_softmax"]
+
+_TINY = 1e-12
+
+
+class Affinity:
+    """A symmetric affinity matrix, ready for products.
+
+    Parameters
+    ----------
+    weight : Tensor, sparse CSR or dense, shape (n, n)
+        Not negative. A self-loop stands once, with the weight that it has in the degree.
+    regularization : float
+        tau as a multiple of the mean degree.
+
+    Attributes
+    ----------
+    weight : Tensor, sparse CSR or dense, shape (n, n)
+    degree : Tensor, shape (n,)
+        With what regularisation adds.
+    extra : float
+        tau / n.
+
+    Examples
+    --------
+    >>> Affinity(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).product(torch.eye(2))
+    tensor([[0., 1.],
+            [1., 0.]])
+    """
+
+    def __init__(self, weight: Tensor, regularization: float = 0.0) -> None:
+        n = weight.shape[0]
+        self.weight = weight
+        self.degree = (weight @ torch.ones(n, 1, dtype=weight.dtype, device=weight.device))[:, 0]
+        self.extra = 0.0
+        if regularization and n:
+            self.extra = regularization * float(self.degree.mean()) / n
+            self.degree = self.degree + n * self.extra
+
+    @classmethod
+    def from_csr(cls, start: Tensor, end: Tensor, weight: Tensor, regularization: float = 0.0) -> Affinity:
+        """Make it of rows in compressed form: int64 of shapes (n + 1,) and (m,), and float of shape (m,)."""
+        n = len(start) - 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch calls its CSR format a beta
+            return cls(torch.sparse_csr_tensor(start, end, weight, size=(n, n)), regularization)
+
+    def mean(self) -> Tensor:
+        """Return the operator that averages over neighbours, sparse CSR: rows add up to 1, or 0 without neighbours."""
+        start, end, weight = self.weight.crow_indices(), self.weight.col_indices(), self.weight.values()
+        degree = (self.weight @ torch.ones(len(start) - 1, 1, dtype=weight.dtype, device=weight.device))[:, 0]
+        rows = torch.repeat_interleave(degree.clamp_min(_TINY).reciprocal(), start.diff())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.sparse_csr_tensor(start, end, weight * rows, size=self.weight.shape)
+
+    def product(self, y: Tensor) -> Tensor:
+        """Return W Y, shape (n, columns)."""
+        found: Tensor = self.weight @ y
+        return found + self.extra * y.sum(0) if self.extra else found
+
+
+class _Kept(torch.autograd.Function):
+    """sum_k (Y_k^T W Y_k) / Gamma_k of each run, with the gradient above."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, affinity: Affinity) -> Tensor:
+        n, runs, k = y.shape
+        product = affinity.product(y.reshape(n, -1)).reshape(y.shape)
+        volume = (affinity.degree @ y.reshape(n, -1)).reshape(runs, k).clamp_min(_TINY)
+        inside = torch.einsum("nrk,nrk->rk", y, product)
+        ctx.save_for_backward(product, volume, inside, affinity.degree)
+        return (inside / volume).sum(1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        product, volume, inside, degree = ctx.saved_tensors
+        slope = grads[0][:, None]
+        first = 2 * slope / volume
+        second = slope * inside / volume.square()
+        gradient = product * first
+        return gradient.sub_(degree[:, None, None] * second), None
+
+
+def expected_normalized_cut(y: Tensor, affinity: Affinity) -> Tensor:
+    """Return the expected normalized cut of assignments, eq. (6).
+
+    Parameters
+    ----------
+    y : Tensor, shape (n, R, K)
+        Probabilities, a point's in each run adding up to 1.
+    affinity : Affinity
+        Of the n points.
+
+    Returns
+    -------
+    Tensor, shape (R,)
+        In [0, K]; an empty cluster adds 1.
+
+    Examples
+    --------
+    >>> path = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+    >>> y = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> expected_normalized_cut(y[:, None], Affinity(path)).round(decimals=4)
+    tensor([1.3333])
+    """
+    kept: Tensor = _Kept.apply(y, affinity)  # type: ignore[no-untyped-call]
+    return y.shape[2] - kept
+
+
+def gumbel_softmax(logits: Tensor, temperature: float, generator: torch.Generator | None = None) -> Tensor:
+    """Softmax of logits with Gumbel noise, which becomes a sample of the clusters as the temperature falls.
+
+    Jang, Gu & Poole 2017; Maddison, Mnih & Teh 2017.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (..., K)
+    temperature : float
+        Above 0.
+    generator : Generator, optional
+        Of the logits' device.
+
+    Returns
+    -------
+    Tensor, shape (..., K)
+
+    Examples
+    --------
+    >>> y = gumbel_softmax(torch.zeros(2, 3), 0.5)
+    >>> y.sum(1).round(decimals=4)
+    tensor([1., 1.])
+    """
+    noise = torch.empty_like(logits).exponential_(generator=generator).clamp_min_(1e-20).log_()
+    return torch.softmax((logits - noise) / temperature, -1)
+
+
+class Head(ParallelMLP):
+    """Networks from the vectors of points to logits of the clusters: F of the paper.
+
+    Examples
+    --------
+    >>> Head((4, 8, 3), n_runs=2)(torch.ones(5, 4)).shape
+    torch.Size([2, 5, 3])
+    """
+
+    @torch.no_grad()
+    def start_at(self, labels: Sequence[Any], x: Tensor, graph: Tensor | None = None) -> None:
+        """Set the last layer of runs to tell points by the nearest mean of their cluster, so that all have points.
+
+        Logits are -|h - mean|^2 up to what clusters share, h being what the layer sees, times 4 / (mean squared
+        distance within clusters + a tenth of that between them).
+
+        Parameters
+        ----------
+        labels : sequence of arrays of int64, shape (n,), or None
+            A run each: where it starts; None leaves the network as it was drawn. Every cluster has a point.
+        x : Tensor, shape (n, d)
+        graph : Tensor, optional
+            See `forward`.
+        """
+        k = self.weights[-1].shape[2]
+        hidden = self.hidden(x, graph)
+        for run, given in enumerate(labels):
+            if given is None:
+                continue
+            label = torch.as_tensor(given, device=x.device)
+            h = hidden[run]
+            means = h.new_zeros(k, h.shape[1]).index_add_(0, label, h)
+            means /= torch.bincount(label, minlength=k)[:, None].clamp_min(1)
+            within = (h - means[label]).square().sum(1).mean()
+            scale = 4.0 / (within + 0.1 * means.var(0, correction=0).sum()).clamp_min(_TINY)
+            self.weights[-1][run] = scale * means.T
+            self.biases[-1][run] = -0.5 * scale * means.square().sum(1)
+
+
+class GraphHead(Head):
+    """The same, whose layers see the mean of a point's neighbours beside it (GraphSAGE, Hamilton et al. 2017)."""
+
+    @staticmethod
+    def width(size: int) -> int:
+        """See `ParallelMLP.width`."""
+        return 2 * size
+
+    def seen(self, h: Tensor, graph: Tensor | None) -> Tensor:
+        """See `ParallelMLP.seen`; rows of `graph` add up to 1, or to 0 for a point without neighbours."""
+        assert graph is not None
+        runs, n, d = h.shape
+        averaged = (graph @ h.transpose(0, 1).reshape(n, -1)).reshape(n, runs, d).transpose(0, 1)
+        return torch.cat((h, averaged), dim=2)
+
+
+class FreeHead(nn.Module):
+    """Logits of each point's own: no network, and no way to assign other points.
+
+    Parameters
+    ----------
+    n : int
+    n_clusters : int
+    n_runs : int
+    generator : Generator, optional
+        Of the CPU.
+    """
+
+    def __init__(self, n: int, n_clusters: int, n_runs: int = 1, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(0.1 * torch.randn(n_runs, n, n_clusters, generator=generator))
+
+    def forward(self, x: Tensor | None = None, graph: Tensor | None = None) -> Tensor:
+        """Return logits, shape (R, n, K)."""
+        return self.logits
+
+    @torch.no_grad()
+    def start_at(self, labels: Sequence[Any], x: Tensor | None = None, graph: Tensor | None = None) -> None:
+        """Add 4 to the logits of given labels; see `Head.start_at`."""
+        for run, given in enumerate(labels):
+            if given is not None:
+                label = torch.as_tensor(given, device=self.logits.device)
+                self.logits[run].scatter_add_(1, label[:, None], torch.full_like(self.logits[run, :, :1], 4.0))

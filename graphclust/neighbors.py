@@ -1,0 +1,140 @@
+"""Nearest neighbours, and the graphs of affinities that are made of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphclust.errors import UsageError
+from graphclust.graph import IntArray
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+__all__ = ["EXACT", "gaussian_affinities", "nearest_neighbors"]
+
+EXACT = 2e12  # multiplications up to which neighbours are searched exactly on the CPU: half a minute on two cores
+_CHUNK = 1 << 26  # distances on a GPU at once
+_LINKS, _WIDTH, _BUILD = 32, 128, 80  # of the graph by which neighbours are searched beyond that
+
+
+def nearest_neighbors(
+    x: NDArray[Any], k: int, *, device: str = "cpu", exact: bool | None = None
+) -> tuple[IntArray, NDArray[np.float32]]:
+    """Find the nearest neighbours of each point among the others, nearest first.
+
+    On the CPU by faiss; on a GPU by distances in pieces. Of two points at the same place each is the other's neighbour.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, d)
+        Finite.
+    k : int
+        Below n.
+    device : str
+    exact : bool, optional
+        On the CPU, False searches a hierarchical navigable small world (Malkov & Yashunin 2020), which finds nearly
+        all; by default where n^2 d is above `EXACT`.
+
+    Returns
+    -------
+    index : ndarray of int64, shape (n, k)
+    distance : ndarray of float32, shape (n, k)
+        Squared.
+
+    Raises
+    ------
+    UsageError
+        k is not between 1 and n - 1.
+
+    Examples
+    --------
+    >>> index, distance = nearest_neighbors(np.array([[0.0], [1.0], [3.0]]), 1)
+    >>> index.ravel().tolist(), distance.ravel().tolist()
+    ([1, 0, 1], [1.0, 1.0, 4.0])
+    """
+    n, d = x.shape
+    if not 1 <= k < n:
+        raise UsageError(f"{k} neighbours of {n} points: at least 1, and fewer than points")
+    points = np.ascontiguousarray(x, dtype=np.float32)
+    if device != "cpu":
+        found, square = _in_pieces(points, k, device)
+    else:
+        import faiss
+
+        exact = float(n) * n * d <= EXACT if exact is None else exact
+        centered = points - points.mean(axis=0)  # distances are sums and differences of products: keep those small
+        index: Any = faiss.IndexFlatL2(d) if exact else faiss.IndexHNSWFlat(d, _LINKS)
+        if not exact:
+            index.hnsw.efConstruction, index.hnsw.efSearch = _BUILD, max(_WIDTH, 2 * k)
+        index.add(centered)
+        square, found = index.search(centered, k + 1)
+    return _without_self(found, square, k)
+
+
+def _without_self(found: Any, square: Any, k: int) -> tuple[IntArray, NDArray[np.float32]]:
+    """Leave out each point itself, or the farthest where points at the same place have hidden it."""
+    n = len(found)
+    own = found == np.arange(n)[:, None]
+    own[~own.any(axis=1), -1] = True
+    keep = ~own
+    index = found[keep].reshape(n, k).astype(np.int64)
+    distance = np.maximum(square[keep].reshape(n, k), 0).astype(np.float32)
+    return index, distance
+
+
+def _in_pieces(points: NDArray[np.float32], k: int, device: str) -> tuple[Any, Any]:
+    import torch
+
+    x = torch.as_tensor(points, device=device)
+    x = x - x.mean(0)
+    square = x.square().sum(1)
+    rows = max(1, _CHUNK // len(x))
+    found, distances = [], []
+    for start in range(0, len(x), rows):
+        part = x[start : start + rows]
+        distance = square[start : start + rows, None] + square - 2 * part @ x.T
+        best = distance.topk(k + 1, largest=False)
+        found.append(best.indices.cpu())
+        distances.append(best.values.cpu())
+    return torch.cat(found).numpy(), torch.cat(distances).numpy()
+
+
+def gaussian_affinities(index: IntArray, distance: NDArray[np.float32], scale: int = 0) -> scipy.sparse.csr_array[Any]:
+    """Affinities exp(-d_ij^2 / (s_i s_j)) of neighbours with a scale of each point's own (Zelnik-Manor & Perona 2004).
+
+    Parameters
+    ----------
+    index : ndarray of int64, shape (n, k)
+    distance : ndarray of float32, shape (n, k)
+        Squared, ascending.
+    scale : int
+        s_i is the distance to this neighbour, counted from 1; 0: to the last.
+
+    Returns
+    -------
+    scipy.sparse.csr_array of float64, shape (n, n)
+        Symmetric: the mean of both directions, of which one that is no neighbour counts as 0.
+
+    Examples
+    --------
+    >>> w = gaussian_affinities(*nearest_neighbors(np.array([[0.0], [1.0], [3.0]]), 1))
+    >>> w.toarray().round(3)
+    array([[0.   , 0.368, 0.   ],
+           [0.368, 0.   , 0.068],
+           [0.   , 0.068, 0.   ]])
+    """
+    import scipy.sparse as sp
+
+    n, k = index.shape
+    local = np.sqrt(distance[:, scale - 1].astype(np.float64))
+    local[local == 0] = max(float(local.mean()), 1e-12)  # as many coincident points as neighbours
+    square = distance.astype(np.float64) / (local[:, None] * local[index])
+    weight = np.exp(-square)
+    rows = np.repeat(np.arange(n), k)
+    one = sp.csr_array((weight.ravel(), (rows, index.ravel())), shape=(n, n))
+    both = (one + one.T) / 2
+    both.sort_indices()
+    return sp.csr_array(both)

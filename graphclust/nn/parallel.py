@@ -1,0 +1,78 @@
+"""Multilayer perceptrons side by side: independent networks of one shape that learn at once, as batches of matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["ParallelMLP"]
+
+
+class ParallelMLP(nn.Module):
+    """Linear layers with an activation between two of them, for each of several runs; initialised as He et al. (2015).
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Features of the input, of each hidden layer, of the output.
+    n_runs : int
+    activation : {"relu", "tanh"}
+    generator : Generator, optional
+        Of the CPU.
+
+    Examples
+    --------
+    >>> ParallelMLP((4, 8, 3), n_runs=2)(torch.ones(5, 4)).shape
+    torch.Size([2, 5, 3])
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        n_runs: int = 1,
+        activation: str = "relu",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.weights = nn.ParameterList()
+        self.biases = nn.ParameterList()
+        for rows, columns in pairwise(sizes):
+            width = self.width(rows)
+            drawn = torch.randn(n_runs, width, columns, generator=generator) * (2.0 / width) ** 0.5
+            self.weights.append(nn.Parameter(drawn))
+            self.biases.append(nn.Parameter(torch.zeros(n_runs, 1, columns)))
+        self.activation = torch.relu if activation == "relu" else torch.tanh
+
+    @staticmethod
+    def width(size: int) -> int:
+        """Return how many numbers a layer sees where its input has `size`."""
+        return size
+
+    def seen(self, h: Tensor, graph: Tensor | None) -> Tensor:
+        """Return what a layer sees of its input h, shape (R, n, size), as shape (R, n, width)."""
+        return h
+
+    def hidden(self, x: Tensor, graph: Tensor | None = None) -> Tensor:
+        """Return what the last layer sees, shape (R, n, width)."""
+        h = self.seen(x.expand(len(self.weights[0]), *x.shape[-2:]), graph)
+        for weight, bias in zip(list(self.weights)[:-1], list(self.biases)[:-1], strict=True):
+            h = self.seen(self.activation(torch.baddbmm(bias, h, weight)), graph)
+        return h
+
+    def forward(self, x: Tensor, graph: Tensor | None = None) -> Tensor:
+        """Map points.
+
+        Parameters
+        ----------
+        x : Tensor, shape (n, sizes[0]) or (R, n, sizes[0])
+        graph : Tensor, sparse CSR, shape (n, n), optional
+            For subclasses whose layers see neighbours.
+
+        Returns
+        -------
+        Tensor, shape (R, n, sizes[-1])
+        """
+        return torch.baddbmm(self.biases[-1], self.hidden(x, graph), self.weights[-1])

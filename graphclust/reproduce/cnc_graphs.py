@@ -1,0 +1,140 @@
+"""CNC on graphs: the normalized cut of exactly K clusters beside that of its peers.
+
+The peers are scikit-learn's spectral clustering, Leiden and Louvain brought to K communities, and our own spectral
+clustering. CNC has rows before and after its moves of single nodes; "cnc, mlp" is the paper's head on a spectral
+embedding. Classes, where there are any, give K and nothing else.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphclust import datasets
+from graphclust.baselines import Leiden, Louvain, Spectral
+from graphclust.constraints import components
+from graphclust.errors import unknown
+from graphclust.estimators.cnc import CNC
+from graphclust.graph import Graph, IntArray
+from graphclust.metrics import normalized_cut, quality, rank_labels
+from graphclust.progress import task
+
+__all__ = ["COLUMNS", "GRAPHS", "largest_component", "reproduce"]
+
+GRAPHS: dict[str, tuple[int, bool]] = {  # clusters, and whether the largest component is all that is clustered
+    "football": (12, False),
+    "polbooks": (3, False),
+    "polblogs": (2, True),
+    "email-Eu-core": (42, False),
+    "cora": (7, False),
+    "citeseer": (6, False),
+    "acm": (3, False),
+    "graphchallenge-500": (8, False),
+    "graphchallenge-1000": (11, False),
+    "com-amazon": (10, True),
+}
+COLUMNS = ("data", "n", "edges", "k", "method", "normalized_cut", "found", "max_conductance", "largest", "seconds")
+_Peer = Callable[[Graph, int, int], IntArray]
+
+
+def largest_component(graph: Graph) -> Graph:
+    """Return the largest connected component."""
+    component = components(graph)
+    return graph.subgraph(np.flatnonzero(component == np.bincount(component).argmax()))
+
+
+def _sklearn_spectral(graph: Graph, k: int, seed: int) -> IntArray:
+    from sklearn.cluster import SpectralClustering
+
+    weight = graph.adjacency()
+    weight.indices, weight.indptr = weight.indices.astype(np.int32), weight.indptr.astype(np.int32)  # all that it takes
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the graph is not connected
+        model = SpectralClustering(k, affinity="precomputed", random_state=seed)
+        labels: IntArray = model.fit_predict(weight).astype(np.int64)
+    return labels
+
+
+PEERS: dict[str, _Peer] = {
+    "scikit-learn's spectral": _sklearn_spectral,
+    "spectral": lambda graph, k, seed: Spectral(k, random_state=seed).fit(graph).labels_,
+    "leiden": lambda graph, k, seed: Leiden(k, random_state=seed).fit(graph).labels_,
+    "louvain": lambda graph, k, seed: Louvain(k, random_state=seed).fit(graph).labels_,
+}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "cnc": {},
+    "cnc, no moves": {"polish": False},
+    "cnc, mlp, no moves": {"polish": False, "head": "mlp", "vectors": "spectral"},
+}
+
+
+def reproduce(seed: int = 0, quick: bool = False, repeats: int = 3, data: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Make the table.
+
+    Parameters
+    ----------
+    seed : int
+    quick : bool
+        One seed.
+    repeats : int
+        Seeds, from `seed` on; values are means over them, `worst` is the highest cut.
+    data : tuple of str
+        Of `GRAPHS`; all by default.
+
+    Returns
+    -------
+    dict
+        table, rows (see `COLUMNS`), peers, settings; a row that failed has an `error`.
+
+    Raises
+    ------
+    UsageError
+        No such graph.
+    DataError
+        A graph is not here.
+    """
+    import torch
+
+    for name in data:
+        if name not in GRAPHS:
+            raise unknown("graph of the table", name, list(GRAPHS))
+    repeats = 1 if quick else repeats
+    own: dict[str, _Peer] = {
+        name: lambda graph, k, seed, params=params: CNC(k, random_state=seed, **params).fit(graph).labels_  # type: ignore[misc]
+        for name, params in VARIANTS.items()
+    }
+    tables: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    with task("measuring", len(data or GRAPHS) * (len(own) + len(PEERS))) as advance:
+        for name in data or GRAPHS:
+            k, only_largest = GRAPHS[name]
+            graph = datasets.load(name).undirected()
+            graph = largest_component(graph) if only_largest else graph
+            for method, run in (own | PEERS).items():
+                line: dict[str, Any] = {"data": name, "n": graph.num_nodes, "edges": graph.num_edges, "k": k}
+                tables[method in own].append(line | {"method": method} | _measured(graph, k, run, seed, repeats))
+                advance()
+    settings: dict[str, Any] = {"seed": seed, "repeats": repeats}
+    settings["hardware"] = f"{platform.machine()}, {torch.get_num_threads()} threads"
+    return {"table": "cnc-graphs", "rows": tables[True], "peers": tables[False], "settings": settings}
+
+
+def _measured(graph: Graph, k: int, run: _Peer, seed: int, repeats: int) -> dict[str, Any]:
+    start = time.perf_counter()
+    found = [rank_labels(run(graph, k, seed + i)) for i in range(repeats)]
+    seconds = (time.perf_counter() - start) / repeats
+    cuts = [normalized_cut(graph, labels) for labels in found]
+    best = quality(graph, found[int(np.argmin(cuts))])
+    return {
+        "normalized_cut": float(np.mean(cuts)),
+        "sd": float(np.std(cuts, ddof=1)) if repeats > 1 else None,
+        "worst": max(cuts),
+        "found": sorted({int(labels.max()) + 1 for labels in found}),
+        "max_conductance": best["max_conductance"],
+        "largest": best["sizes"][0] / graph.num_nodes,
+        "seconds": seconds,
+    }
