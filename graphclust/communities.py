@@ -114,10 +114,11 @@ class Communities:
         Returns
         -------
         dict
-            modularity, coverage, mean_conductance, max_conductance, normalized_cut, n_clusters, sizes (a list); see
-            `graphclust.metrics.quality`.
+            modularity, coverage, mean_conductance, max_conductance, normalized_cut, balance, n_clusters, sizes (a
+            list); see `graphclust.metrics.quality`. With CNC also expected_normalized_cut, of its probabilities.
         """
-        return {**self._quality, "sizes": list(self._quality["sizes"])}
+        expected = {name: self.details[name] for name in ("expected_normalized_cut",) if name in self.details}
+        return {**self._quality, **expected, "sizes": list(self._quality["sizes"])}
 
     def score(self, truth: Any) -> dict[str, float]:
         """Compare with a ground truth, on the nodes that it covers.

@@ -24,6 +24,7 @@ Logarithms are natural. NumPy alone is imported; SciPy is, when a function needs
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -277,8 +278,9 @@ def quality(graph: Graph, labels: ArrayLike) -> dict[str, Any]:
     -------
     dict
         `modularity`, `coverage`, `mean_conductance` (over communities, unweighted), `max_conductance`,
-        `normalized_cut`, `n_clusters`, `sizes` (nodes of each community, in label order): Python numbers, ready for
-        JSON.
+        `normalized_cut`, `balance` (entropy of the communities' shares of the nodes, divided by that of equal shares:
+        1 is all of one size), `n_clusters`, `sizes` (nodes of each community, in label order): Python numbers, ready
+        for JSON.
 
     Raises
     ------
@@ -299,6 +301,7 @@ def quality(graph: Graph, labels: ArrayLike) -> dict[str, Any]:
         "mean_conductance": float(conductances.sum() / max(len(conductances), 1)),
         "max_conductance": float(conductances.max(initial=0.0)),
         "normalized_cut": sums.normalized_cut(),
+        "balance": _entropy(sums.sizes) / math.log(len(sums.sizes)) if len(sums.sizes) > 1 else 1.0,
         "n_clusters": len(sums.sizes),
         "sizes": sums.sizes.tolist(),
     }

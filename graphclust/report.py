@@ -37,6 +37,8 @@ _QUALITY = {
     "mean_conductance": "Share of a community's edge ends that lead out of it, averaged over communities. 0: none do.",
     "max_conductance": "The same for the community that is worst separated.",
     "normalized_cut": "Sum over communities of the weight that leaves, divided by the weight of all their edge ends.",
+    "expected_normalized_cut": "The same in expectation, of the network's probabilities.",
+    "balance": "Entropy of the communities' sizes, as a share of that of equal sizes.",
 }
 
 

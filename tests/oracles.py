@@ -295,6 +295,24 @@ def ordered_partitions(n):
 # ---------------------------------------------------------------- CLAM
 
 
+def expected_normalized_cut(y, w):
+    """Eq. 6 of Nazi et al. 2019, term by term: sums over clusters and ordered pairs of points."""
+    n, k = y.shape
+    degree = [sum(w[i][j] for j in range(n)) for i in range(n)]
+    total = 0.0
+    for c in range(k):
+        volume = sum(y[i][c] * degree[i] for i in range(n))
+        cut = sum(w[i][j] * y[i][c] * (1 - y[j][c]) for i in range(n) for j in range(n))
+        total += cut / volume
+    return total
+
+
+def contrastive_loss(v, w, positive):
+    """Section 4.2 of Nazi et al. 2019, for a pair."""
+    distance = sum((a - b) ** 2 for a, b in zip(v, w, strict=True))
+    return distance if positive else max(1 - distance, 0.0) ** 2
+
+
 def clam_energy(v, prototypes, beta):
     """Eq. (1)."""
     return (

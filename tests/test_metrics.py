@@ -71,6 +71,7 @@ def test_quality_equals_networkx(seed):
         "mean_conductance": np.mean(conductances),
         "max_conductance": max(conductances),
         "normalized_cut": sum(cut / volume for cut, volume in zip(cuts, volumes, strict=True) if volume),
+        "balance": oracles.entropy(labels) / np.log(len(groups)) if len(groups) > 1 else 1.0,
         "n_clusters": len(groups),
         "sizes": [len(c) for c in groups],
     }
@@ -109,10 +110,16 @@ def test_graphs_without_edges_or_nodes_have_defined_answers():
     expected = {"modularity": 0, "coverage": 1, "mean_conductance": 0, "max_conductance": 0, "normalized_cut": 0}
     assert metrics.quality(Graph.from_edges([], [], nodes=3), [0, 1, 0]) == {
         **expected,
+        "balance": pytest.approx(0.9183, abs=1e-4),
         "n_clusters": 2,
         "sizes": [2, 1],
     }
-    assert metrics.quality(Graph.from_edges([], [], nodes=0), []) == {**expected, "n_clusters": 0, "sizes": []}
+    assert metrics.quality(Graph.from_edges([], [], nodes=0), []) == {
+        **expected,
+        "balance": 1,
+        "n_clusters": 0,
+        "sizes": [],
+    }
 
 
 def test_conductance_never_exceeds_one_for_weights_of_any_scale():

@@ -37,6 +37,9 @@ Start: TypeAlias = "tuple[str, IntArray | None]"
 _HEADS = ("auto", "mlp", "gnn", "logits")
 _STARTS = ("spectral", "pieces", "k-means", "random")
 _CELLS = 1 << 26  # numbers in the assignments, or hidden layers, of all networks that learn at once
+_LOSSES = ("contrastive", "cross-entropy")
+_PAIRS = {"contrastive": (256, 1), "cross-entropy": (1024, 5)}  # points of a batch, negative pairs of each
+_EVENNESS = 0.01  # graphs of neighbours fall apart, and then many partitions have the cut 0
 _LOOKS = 20  # times in a fit that assignments are looked at
 _WORK = 1e10  # multiplications in a step up to which all points are one batch
 _BATCH = 1024
@@ -48,6 +51,7 @@ class _Run:
     """A network, and the best that it was."""
 
     start: str
+    score: float = math.inf
     value: float = math.inf
     expected: float = math.inf
     labels: IntArray | None = None
@@ -94,6 +98,22 @@ class CNC(VectorEstimator):
     regularization : float
         Affinity of all pairs of nodes, as a multiple of the mean degree spread over a node's pairs. With 0, as
         published, the least normalized cut of many real graphs cuts off small pieces.
+    scale : bool
+        Whether the features of a table get mean 0 and variance 1 first.
+    code_dim : int, optional
+        Numbers in the code of an autoencoder that a table goes through before all else; by default there is none.
+    code_hidden : sequence of int
+        Sizes of the autoencoder's layers down to the code.
+    code_epochs : int
+    siamese : sequence of int, optional
+        Sizes of the layers of the Siamese network, the last being its space. None leaves it out.
+    siamese_loss : {"cross-entropy", "contrastive"}
+        "contrastive" is the paper's; see `graphclust.models.siamese` for what the other does to cuts.
+    siamese_epochs : int
+    siamese_neighbors : int
+        Neighbours of a point that make positive pairs.
+    n_neighbors : int
+        In the graph of affinities of a table.
     vectors, n_components
         See `graphclust.CLAM`.
     random_state : int, Generator or None
@@ -135,8 +155,10 @@ class CNC(VectorEstimator):
         code_hidden: Sequence[int] = (500, 500, 2000),
         code_epochs: int = 40,
         siamese: Sequence[int] | None = (512, 512, 10),
-        siamese_epochs: int = 20,
-        n_neighbors: int = 10,
+        siamese_loss: str = "cross-entropy",
+        siamese_epochs: int = 100,
+        siamese_neighbors: int = 10,
+        n_neighbors: int = 20,
         vectors: str = "auto",
         n_components: int | None = None,
         random_state: Any = None,
@@ -160,7 +182,9 @@ class CNC(VectorEstimator):
         self.code_hidden = code_hidden
         self.code_epochs = code_epochs
         self.siamese = siamese
+        self.siamese_loss = siamese_loss
         self.siamese_epochs = siamese_epochs
+        self.siamese_neighbors = siamese_neighbors
         self.n_neighbors = n_neighbors
         self.vectors = vectors
         self.n_components = n_components
@@ -178,7 +202,8 @@ class CNC(VectorEstimator):
             raise UsageError(f"starts names at least one of {', '.join(_STARTS)}")
         for start in self.starts:
             refuse_unknown("starts", start, _STARTS)
-        for name in ("n_init", "patience", "n_neighbors", "code_epochs", "siamese_epochs"):
+        refuse_unknown("siamese_loss", self.siamese_loss, _LOSSES)
+        for name in ("n_init", "patience", "n_neighbors", "siamese_neighbors", "code_epochs", "siamese_epochs"):
             check_count(name, getattr(self, name))
         for name in ("batch_size", "code_dim", "max_epochs"):
             if getattr(self, name) is not None:
@@ -233,7 +258,7 @@ class CNC(VectorEstimator):
             x = torch.as_tensor(self._space.of(vectors), dtype=torch.float32, device=device)
         starts = list(self._starts_on(graph, cutter, pieces, seed))
         runs = self._learn(x, cutter, starts, seed, device, blocks=pieces[0] if pieces else None)
-        best = min(runs, key=lambda run: run.value)
+        best = min(runs, key=lambda run: run.score)
         assert best.labels is not None
         labels = best.labels
         details = {
@@ -310,18 +335,28 @@ class CNC(VectorEstimator):
             details["autoencoder_loss"] = self._code.loss
             z = self._code.of(z)
         if self.siamese is not None:
-            self._embedding = Embedding.learned(z, self.siamese, neighbors, max_epochs=self.siamese_epochs, seed=seed)
+            size, negative = _PAIRS[self.siamese_loss]
+            self._embedding = Embedding.learned(
+                z,
+                self.siamese,
+                min(self.siamese_neighbors, n - 1),
+                max_epochs=self.siamese_epochs,
+                loss=self.siamese_loss,
+                n_negative=negative,
+                batch_size=size,
+                seed=seed,
+            )
             details["siamese_loss"] = self._embedding.loss
             z = self._embedding.of(z)
         v = z.double().cpu().numpy()
         self._inner = Space.fitted(v)
         weight = gaussian_affinities(*nearest_neighbors(v, neighbors, device=str(device)))
         graph = as_graph(weight, directed=False)
-        cutter = Cutter(graph, k, self.regularization)
+        cutter = Cutter(graph, k, self.regularization, evenness=_EVENNESS)
         starts = self._starts_at(v, graph, k, seed)
         points = torch.as_tensor(self._inner.of(v), dtype=torch.float32, device=device)
         runs = self._learn(points, cutter, starts, seed, device)
-        best = min(runs, key=lambda run: run.value)
+        best = min(runs, key=lambda run: run.score)
         assert best.labels is not None
         labels = best.labels
         details |= {"head": "mlp", "start": best.start, "expected_normalized_cut": best.expected}
@@ -386,7 +421,7 @@ class CNC(VectorEstimator):
         runs: list[_Run] = []
         for i in range(0, len(starts), group):
             runs += self._learn_group(x, cutter, starts[i : i + group], seed + i, device, blocks)
-        winner = min(runs, key=lambda run: run.value)
+        winner = min(runs, key=lambda run: run.score)
         if x is not None:
             self._head = self._new_head(x, n, 1, None)
             for parameter, learned in zip(self._head.parameters(), winner.weights, strict=True):
@@ -465,11 +500,11 @@ class CNC(VectorEstimator):
             soft = expected_normalized_cut(torch.softmax(logits, 2).transpose(0, 1), whole).tolist()
         better = False
         for i, run in enumerate(runs):
-            empty = cutter.k - len(np.unique(labels[i]))
-            value = cutter.value(labels[i]) + empty
-            if value < run.value or (value == run.value and soft[i] < run.expected):
-                better = better or value < run.value - 1e-6
-                run.value, run.expected, run.labels = value, soft[i], labels[i]
+            score = cutter.score(labels[i])
+            if score < run.score or (score == run.score and soft[i] < run.expected):
+                better = better or score < run.score - 1e-6
+                run.score, run.value = score, cutter.value(labels[i])
+                run.expected, run.labels = soft[i], labels[i]
                 run.weights = tuple(one.detach()[i].clone() for one in head.parameters())
         return better
 

@@ -39,6 +39,8 @@ class Cutter:
     k : int
     regularization : float
         See `graphclust.models.cnc`.
+    evenness : float
+        How much normalized cut a partition into equal volumes is worth, against one cluster with all of it.
 
     Attributes
     ----------
@@ -56,8 +58,8 @@ class Cutter:
     0.2857
     """
 
-    def __init__(self, graph: Graph, k: int, regularization: float = 0.0) -> None:
-        self.graph, self.k, self.regularization = graph, k, regularization
+    def __init__(self, graph: Graph, k: int, regularization: float = 0.0, evenness: float = 0.0) -> None:
+        self.graph, self.k, self.regularization, self.evenness = graph, k, regularization, evenness
         weight = graph.adjacency()
         loops = weight.diagonal()
         if loops.any():
@@ -88,6 +90,15 @@ class Cutter:
         volume = np.bincount(labels, self.degree, k)
         held = volume > 0
         return float((1 - inside[held] / volume[held]).sum())
+
+    def score(self, labels: IntArray) -> float:
+        """Return what partitions are chosen by: the normalized cut, 1 for each empty cluster, and what is uneven."""
+        found = self.value(labels) + self.k - len(np.unique(labels))
+        if not self.evenness or self.k == 1:
+            return found
+        share = np.bincount(labels, self.degree) / self.degree.sum()
+        entropy = -float((share * np.log(np.maximum(share, 1e-300))).sum())
+        return float(found + self.evenness * (1 - entropy / np.log(self.k)))
 
     def moved(self, labels: IntArray, seed: int) -> IntArray:
         """Move single nodes while that lowers the normalized cut."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,40 @@ def _through(network: torch.nn.Module, x: Tensor) -> Tensor:
 
     with torch.no_grad():
         return torch.cat([network(part)[0] for part in x.split(_ROWS)])
+
+
+def _train(
+    network: torch.nn.Module,
+    loss: Callable[[Tensor], Tensor],
+    n: int,
+    *,
+    name: str,
+    max_epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    generator: torch.Generator,
+) -> float:
+    """Train a network whose loss takes points, int64, shape (B,), and gives shape (1, B); keep its best epoch.
+
+    An epoch has 20 steps at least. The learning rate falls to 0 in a straight line. Return the mean loss of that epoch.
+    """
+    import torch
+
+    from graphclust.training import Fleet
+
+    parameters = list(network.parameters())
+    rate = torch.tensor([learning_rate], device=parameters[0].device)
+    fleet = Fleet(parameters, rate, patience=max_epochs)
+    with task(name, max_epochs) as advance:
+        for epoch in fleet.epochs(
+            max_epochs, max(n, 20 * batch_size), batch_size, lambda drawn, _: loss(drawn % n), generator
+        ):
+            fleet.rates = rate * (1 - (epoch + 1) / max_epochs)
+            advance()
+    with torch.no_grad():
+        for parameter, best in zip(parameters, fleet.best, strict=True):
+            parameter.copy_(best)
+    return float(fleet.loss)
 
 
 @dataclass(frozen=True)
@@ -61,21 +95,21 @@ class CodeSpace:
         import torch
 
         from graphclust.models.siamese import DeepAutoencoder
-        from graphclust.training import Fleet
 
         generator = torch.Generator().manual_seed(seed)
         coder = DeepAutoencoder(x.shape[1], hidden, n_code, generator).to(x.device)
         drops = torch.Generator(device=x.device).manual_seed(seed)
-        fleet = Fleet(list(coder.parameters()), torch.tensor([learning_rate], device=x.device), patience=3, shrink=0.5)
-        with task("autoencoder", max_epochs) as advance:
-            for _ in fleet.epochs(
-                max_epochs, len(x), batch_size, lambda index, _: coder.loss(x[index], hidden_share, drops), generator
-            ):
-                advance()
-        with torch.no_grad():
-            for parameter, best in zip(coder.parameters(), fleet.best, strict=True):
-                parameter.copy_(best)
-        return cls(coder, float(fleet.loss))
+        found = _train(
+            coder,
+            lambda points: coder.loss(x[points], hidden_share, drops),
+            len(x),
+            name="autoencoder",
+            max_epochs=max_epochs,
+            batch_size=min(batch_size, len(x)),
+            learning_rate=learning_rate,
+            generator=generator,
+        )
+        return cls(coder, found)
 
     def of(self, x: Tensor) -> Tensor:
         """Return the code of points, shape (n, n_code)."""
@@ -90,7 +124,7 @@ class Embedding:
     ----------
     network : ParallelMLP
     loss : float
-        Contrastive loss a pair, of the best epoch.
+        Of a positive pair and its negative ones, of the best epoch.
     scale : float
         What points are divided by before they go in.
     """
@@ -107,6 +141,8 @@ class Embedding:
         n_neighbors: int,
         *,
         max_epochs: int,
+        loss: str = "contrastive",
+        n_negative: int = 1,
         batch_size: int = 256,
         learning_rate: float = 1e-3,
         seed: int = 0,
@@ -114,7 +150,21 @@ class Embedding:
         """Train a Siamese network on points, shape (n, d): neighbours are positive pairs, any others negative ones.
 
         A batch is points and a neighbour of each, every distinct one of which goes through the network once; each point
-        makes a positive pair with its neighbour and a negative one with another point of the batch.
+        makes a positive pair with its neighbour and negative ones with other points of the batch.
+
+        Parameters
+        ----------
+        x : Tensor, shape (n, d)
+        sizes : sequence of int
+            Of the layers.
+        n_neighbors : int
+        max_epochs : int
+        loss : {"contrastive", "cross-entropy"}
+        n_negative : int
+            Negative pairs for each positive one.
+        batch_size : int
+        learning_rate : float
+        seed : int
 
         Raises
         ------
@@ -123,41 +173,45 @@ class Embedding:
         """
         import torch
 
-        from graphclust.models.siamese import contrastive_loss
+        from graphclust.models.siamese import contrastive_loss, cross_entropy_loss
         from graphclust.nn.parallel import ParallelMLP
-        from graphclust.training import Fleet
 
         if len(x) <= n_neighbors:
             raise UsageError(f"n_neighbors={n_neighbors} of {len(x)} points")
+        of_pair = {"contrastive": contrastive_loss, "cross-entropy": cross_entropy_loss}[loss]
         index, _ = nearest_neighbors(x.cpu().numpy(), n_neighbors, device=str(x.device))
         near = torch.as_tensor(index, device=x.device)
         scale = float((x - x.mean(0)).square().sum(1).mean().sqrt().clamp_min(1e-12)) / x.shape[1] ** 0.5
         z = x / scale
         generator = torch.Generator().manual_seed(seed)
         network = ParallelMLP((x.shape[1], *sizes), generator=generator).to(x.device)
-        fleet = Fleet(
-            list(network.parameters()), torch.tensor([learning_rate], device=x.device), patience=3, shrink=0.5
-        )
+        batch_size = min(batch_size, len(x))
+        shifts = range(1, 1 + min(n_negative, batch_size - 1))
 
-        def loss(points: Tensor, _: int) -> Tensor:
+        def of_batch(points: Tensor) -> Tensor:
             column = torch.randint(near.shape[1], (len(points),), generator=generator).to(points.device)
-            friend = near[points, column]
-            other = points.roll(1)
-            distinct, place = torch.unique(torch.cat((points, friend)), return_inverse=True)
+            distinct, place = torch.unique(torch.cat((points, near[points, column])), return_inverse=True)
             v = network(z[distinct])[:, place]
             own, close = v[:, : len(points)], v[:, len(points) :]
-            same = contrastive_loss(own, close, torch.ones_like(points, dtype=torch.bool))
-            apart = contrastive_loss(own, own.roll(1, 1), torch.zeros_like(points, dtype=torch.bool))
-            wrong = (near[points] == other[:, None]).any(1)  # drawn, and yet a neighbour
-            return same + torch.where(wrong, 0.0, apart)
+            yes = torch.ones_like(points, dtype=torch.bool)
+            total = of_pair(own, close, yes)
+            for shift in shifts:
+                other = points.roll(shift)
+                wrong = (near[points] == other[:, None]).any(1) | (points == other)  # drawn, and yet near
+                total = total + torch.where(wrong, 0.0, of_pair(own, own.roll(shift, 1), ~yes))
+            return total
 
-        with task("Siamese network", max_epochs) as advance:
-            for _ in fleet.epochs(max_epochs, len(x), batch_size, loss, generator):
-                advance()
-        with torch.no_grad():
-            for parameter, best in zip(network.parameters(), fleet.best, strict=True):
-                parameter.copy_(best)
-        return cls(network, float(fleet.loss), scale)
+        found = _train(
+            network,
+            of_batch,
+            len(x),
+            name="Siamese network",
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            generator=generator,
+        )
+        return cls(network, found, scale)
 
     def of(self, x: Tensor) -> Tensor:
         """Return where points are, shape (n, sizes[-1])."""

@@ -47,7 +47,8 @@ def lower_cut(
         Below k. Changed in place.
     k : int
     order : ndarray of int64, shape (n,)
-        In which nodes are visited first; later, those with a neighbour that has moved.
+        In which nodes are visited; then those with a neighbour that has moved, and all again when these have settled,
+        since each move changes the volumes for all.
     max_sweeps : int
         Visits, as a multiple of n.
 
@@ -70,9 +71,16 @@ def lower_cut(
     first, waits = 0, n
     link = np.zeros(k)
     touched = np.empty(k, dtype=np.int64)
-    moves = 0
+    moves, moves_before = 0, 0
     visits = max_sweeps * n
-    while waits and visits:
+    while visits:
+        if not waits:
+            if moves == moves_before:
+                break
+            moves_before = moves
+            queue[:] = order
+            waiting[:] = True
+            first, waits = 0, n
         visits -= 1
         i = queue[first]
         first = (first + 1) % n

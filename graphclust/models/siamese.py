@@ -7,6 +7,17 @@ pair is (section 4.2)
     |v_i - v_j|^2                           for a positive pair,
     max(1 - |v_i - v_j|^2, 0)^2             for a negative one.
 
+Beyond the paper, the cross-entropy of the pairs under q = 1 / (1 + |v_i - v_j|^2), the probability that two points are
+neighbours (t-SNE's kernel; UMAP's loss, McInnes et al. 2018; by a network, Sainburg et al. 2021):
+
+    - log q                                   for a positive pair,
+    - log (1 - q)                             for a negative one.
+
+It has no margin beyond which points do not see each other, so it leaves gaps between dense regions and spreads points
+evenly within them. In a graph of nearest neighbours in its space a cut through such a region costs much, and one
+between two of them little, which is what a normalized cut needs; in the contrastive space it may be the other way
+round.
+
 Images are first brought into the code space of an autoencoder, whose loss is the squared error of what comes out. Both
 networks keep the leading axis of `ParallelMLP`.
 
@@ -22,7 +33,9 @@ from torch import Tensor, nn
 
 from graphclust.nn.parallel import ParallelMLP
 
-__all__ = ["DeepAutoencoder", "contrastive_loss"]
+__all__ = ["DeepAutoencoder", "contrastive_loss", "cross_entropy_loss"]
+
+_NEAR = 1e-3  # squared distance added to negative pairs: at 0 their loss is infinite
 
 
 def contrastive_loss(v: Tensor, w: Tensor, positive: Tensor) -> Tensor:
@@ -45,6 +58,28 @@ def contrastive_loss(v: Tensor, w: Tensor, positive: Tensor) -> Tensor:
     """
     distance = (v - w).square().sum(-1)
     return torch.where(positive, distance, (1 - distance).clamp_min(0).square())
+
+
+def cross_entropy_loss(v: Tensor, w: Tensor, positive: Tensor) -> Tensor:
+    """Cross-entropy of pairs, of which a share 1 / (1 + squared distance) is expected to be positive.
+
+    Parameters
+    ----------
+    v, w : Tensor, shape (..., d)
+    positive : Tensor of bool, shape (...)
+
+    Returns
+    -------
+    Tensor, shape (...)
+
+    Examples
+    --------
+    >>> v, w = torch.zeros(2, 2), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    >>> cross_entropy_loss(v, w, torch.tensor([True, False])).round(decimals=3)
+    tensor([0.6930, 0.6930])
+    """
+    distance = (v - w).square().sum(-1)
+    return torch.where(positive, distance, (distance + _NEAR).reciprocal()).log1p()
 
 
 class DeepAutoencoder(nn.Module):

@@ -1,0 +1,93 @@
+"""Moves and mergers against the definition of the normalized cut: what they promise, and that no better one is left."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from graphclust.models.cut_moves import lower_cut, merge_cut
+
+
+def cut(w, labels, k):
+    """Eq. 1, from the definition; a cluster without volume is whole."""
+    total = 0.0
+    for c in range(k):
+        inside = labels == c
+        volume = w[inside].sum()
+        total += w[inside][:, ~inside].sum() / volume if volume > 0 else 0.0
+    return total
+
+
+def matrix(n, seed, regularization=0.0):
+    rng = np.random.default_rng(seed)
+    w = np.triu(rng.random((n, n)) * (rng.random((n, n)) < 0.15), 1)
+    w[np.arange(n - 1), np.arange(1, n)] = rng.random(n - 1) + 0.1
+    w += w.T
+    w += np.diag(rng.random(n) * (rng.random(n) < 0.3))
+    return w, regularization * w.sum() / n**2
+
+
+def moved(w, extra, labels, k, order):
+    rows = sp.csr_array(w)
+    degree = w.sum(1) + extra * len(w)
+    found = labels.copy()
+    start, end = rows.indptr.astype(np.int64), rows.indices.astype(np.int64)
+    return found, lower_cut(start, end, rows.data, degree, extra, found, k, order, 100)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("regularization", [0.0, 1.0])
+def test_after_moves_no_single_move_to_a_neighbour_lowers_the_cut(seed, regularization):
+    w, extra = matrix(24, seed, regularization)
+    rng = np.random.default_rng(seed)
+    k = 4
+    labels = np.concatenate((np.arange(k), rng.integers(k, size=20)))
+    found, moves = moved(w, extra, labels, k, rng.permutation(24))
+    whole = w + extra
+    value = cut(whole, found, k)
+    assert moves > 0
+    assert value < cut(whole, labels, k)
+    assert set(found.tolist()) == set(range(k))
+    for i in range(24):
+        if (found == found[i]).sum() == 1:
+            continue
+        for c in set(found[w[i] > 0].tolist()) - {found[i]}:
+            other = found.copy()
+            other[i] = c
+            assert cut(whole, other, k) >= value - 1e-9
+
+
+def test_a_partition_that_is_best_stays():
+    w = np.kron(np.eye(3), np.ones((4, 4)) - np.eye(4))
+    w[3, 4] = w[4, 3] = w[7, 8] = w[8, 7] = 0.1
+    labels = np.repeat([0, 1, 2], 4)
+    found, moves = moved(w, 0.0, labels, 3, np.arange(12))
+    assert moves == 0
+    np.testing.assert_array_equal(found, labels)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_each_merger_is_the_cheapest_of_all(seed):
+    w, extra = matrix(9, seed, 0.5)
+    whole = w + extra
+    found = merge_cut(whole.copy(), whole.sum(1), 3)
+    labels = np.arange(9)
+    for k in range(8, 2, -1):
+        names = np.unique(labels)
+        options = []
+        for i, a in enumerate(names):
+            for b in names[:i]:
+                other = np.unique(np.where(labels == a, b, labels), return_inverse=True)[1]
+                options.append((cut(whole, other, k), other))
+        labels = min(options, key=lambda one: one[0])[1]
+    assert cut(whole, found, 3) == pytest.approx(cut(whole, labels, 3), abs=1e-12)
+    np.testing.assert_array_equal(found[:, None] == found, labels[:, None] == labels)
+
+
+def test_pieces_without_volume_cost_nothing_alone():
+    link = np.zeros((4, 4))
+    link[:2, :2] = [[4.0, 1.0], [1.0, 4.0]]
+    found = merge_cut(link.copy(), link.sum(1), 3)
+    assert found[0] == found[1]
+    assert len(set(found.tolist())) == 3

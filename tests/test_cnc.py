@@ -1,0 +1,167 @@
+"""CNC as an estimator: the optimum of figure 1, graphs with and without features, tables, new points and new graphs."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import check_estimator
+
+import graphclust as gc
+from graphclust.estimators.cuts import Cutter
+from graphclust.graph import Graph
+from graphclust.metrics import accuracy, ami, normalized_cut
+
+FIGURE_1 = Graph.from_edges([0, 1, 0, 2, 3, 4, 3], [1, 2, 2, 3, 4, 5, 5], nodes=6)
+QUICK = {"hidden": (32,), "max_epochs": 20, "siamese": (32, 4), "siamese_epochs": 20, "n_init": 1, "random_state": 0}
+
+
+def blobs(rng, k=3, d=6, size=60):
+    centers = 8 * np.eye(max(k, d))[:k, :d]
+    return np.concatenate([c + rng.normal(size=(size, d)) for c in centers]), np.repeat(np.arange(k), size)
+
+
+def featured(seed, n=120, k=3):
+    """Draw a graph of planted blocks whose nodes have features that tell the blocks badly."""
+    graph = gc.generators.planted_partition(n, k, p_in=0.3, p_out=0.03, random_state=seed)
+    x = np.eye(k)[graph.y] + np.random.default_rng(seed).normal(size=(n, k))
+    return Graph.from_edges(graph.source, graph.target, nodes=n, x=x, y=graph.y)
+
+
+def test_scikit_learns_checks():
+    """All but one, which needs SCIPY_ARRAY_API set before SciPy is first imported."""
+    state = np.random.get_state()  # noqa: NPY002  the checks seed the global generator
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = check_estimator(
+            gc.CNC(3, **(QUICK | {"max_epochs": 5, "siamese_epochs": 5})), on_fail=None, on_skip=None
+        )
+    np.random.set_state(state)  # noqa: NPY002
+    bad = {one["check_name"]: str(one["exception"]) for one in results if one["status"] != "passed"}
+    assert set(bad) <= {"check_array_api_input"}, bad
+    assert len(results) > 35
+
+
+@pytest.mark.parametrize("head", ["logits", "mlp", "gnn"])
+@pytest.mark.parametrize("starts", [("random",), ("spectral",)])
+def test_the_optimum_of_figure_1_from_any_seed(head, starts):
+    params = {"head": head, "starts": starts, "hidden": (16,), "polish": False, "n_init": 8}
+    for seed in range(8):
+        found = gc.CNC(2, **params, random_state=seed).fit(FIGURE_1)
+        np.testing.assert_array_equal(found.labels_, [0, 0, 0, 1, 1, 1])
+        assert found.details_["normalized_cut_learned"] == pytest.approx(2 / 7)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {}, {"head": "gnn"}, {"head": "logits"}, {"activation": "tanh"}, {"starts": ("random", "pieces")},
+        {"regularization": 1.0}, {"batch_size": 40}, {"batch_size": 40, "head": "gnn"}, {"polish": False, "n_init": 3},
+        {"batch_size": 40, "head": "logits"}, {"temperature": (2.0, 1.0), "learning_rate": 0.01},
+        {"vectors": "spectral"}, {"vectors": "smoothed"},
+    ],
+)  # fmt: skip
+def test_every_option_finds_planted_blocks(params):
+    graph = featured(0)
+    found = gc.CNC(3, **({"hidden": (32,), "max_epochs": 60, "random_state": 0} | params)).fit(graph)
+    if params.get("head") != "logits" and params.get("polish", True) is False:  # what features alone can tell
+        assert accuracy(graph.y, found.labels_) > 0.5
+    else:
+        assert accuracy(graph.y, found.labels_) > 0.95
+    np.testing.assert_array_equal(found.labels_, clone(found).fit(graph).labels_)
+    details = found.details_
+    if "normalized_cut_polished" in details:
+        assert details["normalized_cut_polished"] <= details["normalized_cut_learned"] + 1e-9
+    assert 0 <= details["expected_normalized_cut"] <= 3
+
+
+def test_quality_tells_the_expected_and_the_realised_cut():
+    graph = featured(1)
+    found = gc.detect(graph, "cnc", n_clusters=3, hidden=(32,), max_epochs=60)
+    quality = found.quality()
+    assert quality["normalized_cut"] == pytest.approx(found.details["normalized_cut_polished"])
+    assert quality["expected_normalized_cut"] == found.details["expected_normalized_cut"]
+    assert 0.9 < quality["balance"] <= 1
+    assert "expected_normalized_cut" not in gc.detect(graph, "leiden").quality()
+
+
+def test_the_network_and_the_moves_lower_the_cut():
+    graph = gc.generators.planted_partition(150, 5, p_in=0.25, p_out=0.06, random_state=4)
+    found = gc.CNC(5, random_state=0, max_epochs=100).fit(graph)
+    details = found.details_
+    assert details["normalized_cut_learned"] <= details["normalized_cut_at_start"]
+    assert details["normalized_cut_polished"] == pytest.approx(normalized_cut(graph, found.labels_))
+    for peer in (gc.Spectral(5, random_state=0), gc.Leiden(5, random_state=0)):
+        assert normalized_cut(graph, found.labels_) <= normalized_cut(graph, peer.fit(graph).labels_) + 1e-9
+
+
+def test_a_network_of_features_works_on_another_graph():
+    there, other = featured(2, n=300), featured(3, n=240)
+    for head in ("gnn", "mlp"):
+        found = gc.CNC(3, head=head, hidden=(32,), polish=False, max_epochs=150, random_state=0).fit(there)
+        assert accuracy(there.y, found.predict(there)) == pytest.approx(accuracy(there.y, found.labels_))
+        labels = found.predict(other)
+        assert labels.shape == (240,)
+        assert accuracy(other.y, labels) > (0.9 if head == "gnn" else 0.55)
+    with pytest.raises(gc.UsageError, match="predict needs a graph"):
+        gc.CNC(3, head="gnn", hidden=(8,), max_epochs=5, random_state=0).fit(there).predict(there.x)
+    with pytest.raises(gc.UsageError, match="no place for another graph"):
+        gc.CNC(3, random_state=0, max_epochs=5).fit(gc.generators.planted_partition(60, 3, random_state=0)).predict(
+            other
+        )
+
+
+def test_tables(rng):
+    x, y = blobs(rng)
+    new, truth = blobs(rng)
+    for params in ({}, {"siamese": None}, {"code_dim": 4, "code_hidden": (64,), "code_epochs": 60}, {"batch_size": 64}):
+        found = gc.CNC(3, **(QUICK | params)).fit(x)
+        assert ami(y, found.labels_) > 0.9
+        np.testing.assert_array_equal(found.predict(x), found.labels_)
+        assert accuracy(truth, found.predict(new)) > 0.95
+        np.testing.assert_array_equal(found.labels_, clone(found).fit(x).labels_)
+
+
+def test_points_that_are_equal_and_few():
+    found = gc.CNC(2, **QUICK).fit([[0.0], [0.0], [0.0], [5.0], [5.0]])
+    np.testing.assert_array_equal(found.labels_, [0, 0, 0, 1, 1])
+    for k in (1, 2, 3):
+        assert gc.CNC(k, **QUICK).fit([[0.0], [1.0], [4.0]]).n_clusters_ == k
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_clusters": 0}, "positive integer"), ({"head": "cnn"}, "head is one of"), ({"starts": ()}, "at least one"),
+        ({"starts": ("best",)}, "starts is one of"), ({"activation": "gelu"}, "activation"), ({"n_init": 0}, "n_init"),
+        ({"temperature": (1.0,)}, "two values"), ({"temperature": (1.0, 0.0)}, "above 0"),
+        ({"regularization": -1}, "regularization"), ({"batch_size": 0}, "batch_size"), ({"hidden": (0,)}, "hidden"),
+        ({"n_clusters": 999}, "999"), ({"head": "gnn"}, "is for graphs"), ({"head": "logits"}, "is for graphs"),
+    ],
+)  # fmt: skip
+def test_parameters_out_of_range(rng, params, message):
+    with pytest.raises(gc.UsageError, match=message):
+        gc.CNC(**({"n_clusters": 3, "random_state": 0} | params)).fit(blobs(rng)[0])
+
+
+def test_not_fitted():
+    with pytest.raises(NotFittedError):
+        gc.CNC(2).predict([[0.0]])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_cutter_values_are_those_of_the_metric(seed):
+    rng = np.random.default_rng(seed)
+    source, target = rng.integers(20, size=(2, 60))
+    graph = Graph.from_edges(source, target, rng.random(60), nodes=22)  # loops, and nodes without edges
+    labels = np.concatenate((np.arange(4), rng.integers(4, size=18)))
+    cutter = Cutter(graph, 4)
+    assert cutter.value(labels) == pytest.approx(normalized_cut(graph, labels))
+    assert cutter.value(cutter.polished(labels, 0)) <= cutter.value(labels) + 1e-12
+    pieces = cutter.pieces(0)
+    assert all(int(one.max()) + 1 > 4 for one in pieces)
+    for one in pieces:
+        assert set(cutter.merged(one).tolist()) == set(range(4))

@@ -1,0 +1,76 @@
+"""Nearest neighbours against a sort of all distances, and affinities against their formula."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import graphclust as gc
+from graphclust.neighbors import gaussian_affinities, nearest_neighbors
+
+
+def brute(x, k):
+    square = ((x[:, None].astype(np.float64) - x) ** 2).sum(2)
+    np.fill_diagonal(square, np.inf)
+    return np.sort(square, axis=1)[:, :k]
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e4])
+def test_neighbours_are_the_nearest(rng, shift):
+    x = rng.normal(size=(300, 7))
+    index, distance = nearest_neighbors(x + shift, 6)
+    assert index.shape == distance.shape == (300, 6)
+    assert (index != np.arange(300)[:, None]).all()
+    assert all(len(set(row)) == 6 for row in index.tolist())
+    np.testing.assert_allclose(distance, brute(x, 6), atol=2e-2 if shift else 1e-4)
+    own = ((x[:, None] - x[index]) ** 2).sum(2)
+    np.testing.assert_allclose(own, brute(x, 6), rtol=1e-2 if shift else 1e-4)
+
+
+def test_the_small_world_finds_nearly_all(rng):
+    x = rng.normal(size=(2000, 16))
+    exact, found = nearest_neighbors(x, 10), nearest_neighbors(x, 10, exact=False)
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact[0].tolist(), found[0].tolist(), strict=True)])
+    assert recall > 0.98
+
+
+def test_pieces_on_another_device_find_the_same(rng, monkeypatch):
+    import graphclust.neighbors as module
+
+    monkeypatch.setattr(module, "_CHUNK", 1000)
+    x = rng.normal(size=(150, 4)).astype(np.float32)
+    found, square = module._in_pieces(x, 5, "cpu")
+    index, distance = module._without_self(found, square, 5)
+    exact = nearest_neighbors(x, 5)
+    np.testing.assert_array_equal(index, exact[0])
+    np.testing.assert_allclose(distance, exact[1], atol=1e-4)
+
+
+def test_points_at_one_place(rng):
+    x = np.concatenate((np.zeros((30, 3)), rng.normal(size=(20, 3))))
+    index, distance = nearest_neighbors(x, 4)
+    assert (index != np.arange(50)[:, None]).all()
+    assert (distance[:30] == 0).all()
+    weight = gaussian_affinities(index, distance)
+    assert np.isfinite(weight.data).all()
+    assert (weight.data > 0).all()
+
+
+@pytest.mark.parametrize("scale", [0, 2])
+def test_affinities_are_those_of_local_scales(rng, scale):
+    x = rng.normal(size=(40, 3))
+    index, distance = nearest_neighbors(x, 5)
+    found = gaussian_affinities(index, distance, scale).toarray()
+    reach = np.sqrt(brute(x, 5)[:, scale - 1])
+    wanted = np.zeros((40, 40))
+    for i in range(40):
+        for j in index[i]:
+            wanted[i, j] = np.exp(-((x[i] - x[j]) ** 2).sum() / (reach[i] * reach[j]))
+    np.testing.assert_allclose(found, (wanted + wanted.T) / 2, atol=1e-5)
+    np.testing.assert_array_equal(found, found.T)
+
+
+@pytest.mark.parametrize("k", [0, 5, 6])
+def test_too_many_neighbours(k):
+    with pytest.raises(gc.UsageError, match="of 5 points"):
+        nearest_neighbors(np.zeros((5, 2)), k)
