@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from graphclust.errors import ResourceError, UsageError
 
-__all__ = ["available_memory", "format_bytes", "is_cached", "require_memory"]
+__all__ = ["available_memory", "format_bytes", "is_cached", "one_thread", "require_memory"]
 
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
@@ -96,3 +98,21 @@ def is_cached(kernel: Any) -> bool:
     changed = Path(kernel.py_func.__code__.co_filename).stat().st_mtime
     kept = Path(kernel.stats.cache_path).glob(f"*.{kernel.py_func.__name__}-*.nbi")
     return bool(kernel.signatures) or any(index.stat().st_mtime >= changed for index in kept)
+
+
+@contextmanager
+def one_thread(wanted: bool) -> Iterator[None]:
+    """Keep torch to one thread, where small tensors gain nothing from more.
+
+    Threads that wait for each other on a busy machine make a small network take 40 times longer, and a process forked
+    after they were started would wait for them for ever.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if wanted:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,13 +23,14 @@ from graphclust.errors import UsageError
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.posterior import Posterior
 from graphclust.progress import task
+from graphclust.resources import one_thread
 from graphclust.seeds import check_seed
 
 if TYPE_CHECKING:
     from graphclust.checkpoint import CheckpointInfo
     from graphclust.nn.batch import Batch
 
-__all__ = ["ACP", "ACPS", "CCP", "one_thread"]
+__all__ = ["ACP", "ACPS", "CCP"]
 
 _BYTES_PER_PAIR = 64  # of nodes: the adjacency, similarities and attention weights of an encoder
 _BYTES_FIXED = 1 << 29  # samples are drawn in chunks of this size
@@ -223,24 +223,6 @@ class _Amortized(GraphEstimator):
         adjacency = torch.zeros(1, n, n)
         adjacency[0, source, target] = adjacency[0, target, source] = torch.as_tensor(strength, dtype=torch.float32)
         return Batch(torch.as_tensor(features), inside, adjacency)
-
-
-@contextmanager
-def one_thread(wanted: bool) -> Iterator[None]:
-    """Keep torch to one thread, where small tensors gain nothing from more.
-
-    Threads that wait for each other on a busy machine make a small network take 40 times longer, and a process forked
-    after they were started would wait for them for ever.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    if wanted:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class ACP(_Amortized):

@@ -12,12 +12,12 @@ import numpy as np
 from graphclust.base import Fit, check_count, check_number
 from graphclust.baselines import fill_up, kmeans
 from graphclust.errors import DataError, UsageError
-from graphclust.estimators.acp import one_thread
 from graphclust.estimators.space import SIMILARITIES, Space, refuse_unknown
 from graphclust.estimators.vectors import VectorEstimator
 from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import rank_labels
 from graphclust.progress import task
+from graphclust.resources import one_thread
 
 if TYPE_CHECKING:
     import torch

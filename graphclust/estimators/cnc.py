@@ -22,6 +22,7 @@ from graphclust.graph import FloatArray, Graph, IntArray, as_graph, holds_graph
 from graphclust.metrics import rank_labels
 from graphclust.neighbors import gaussian_affinities, nearest_neighbors
 from graphclust.progress import task
+from graphclust.resources import one_thread
 from graphclust.seeds import check_seed
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _STARTS = ("spectral", "pieces", "k-means", "random")
 _CELLS = 1 << 26  # numbers in the assignments, or hidden layers, of all networks that learn at once
 _LOSSES = ("contrastive", "cross-entropy")
 _PAIRS = {"contrastive": (256, 1), "cross-entropy": (1024, 5)}  # points of a batch, negative pairs of each
+_SMALL = 1 << 20  # numbers in a layer up to which one thread is best
 _EVENNESS = 0.01  # graphs of neighbours fall apart, and then many partitions have the cut 0
 _LOOKS = 20  # times in a fit that assignments are looked at
 _WORK = 1e10  # multiplications in a step up to which all points are one batch
@@ -471,7 +473,8 @@ class CNC(VectorEstimator):
         waited = 0
         every = max(1, epochs // _LOOKS)
         self._look(runs, head, x, near, whole, cutter)
-        with task("training", epochs) as advance:
+        small = len(starts) * n * (k if x is None else max((k, *self.hidden))) <= _SMALL
+        with task("training", epochs) as advance, one_thread(small):
             for epoch in fleet.epochs(epochs, plan.units, plan.per_batch, loss, generator):
                 advance()
                 if (epoch + 1) % every == 0 or epoch + 1 == epochs:
@@ -527,9 +530,13 @@ class CNC(VectorEstimator):
         UsageError
             The network has learned from a graph without node features, or from other features.
         """
+        points = self._points(X)
+        with one_thread(len(points) * max((*self.hidden, 1)) <= _SMALL):
+            return self._assigned(points, X)
+
+    def _assigned(self, points: FloatArray, X: Any) -> IntArray:
         import torch
 
-        points = self._points(X)
         found: IntArray
         if self._head is None:
             kept = self._points_kept

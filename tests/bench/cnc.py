@@ -1,0 +1,120 @@
+"""Bars of CNC that `graphclust reproduce` does not hold: `python tests/bench/cnc.py [step] [fit] [unseen]`.
+
+`step`: com-dblp's largest network (317,080 nodes, 1,049,866 edges), 64 clusters: a training step against the bare
+product W Y of that size, forward and backward, in turns. `fit`: a whole fit of it, time and peak memory. Both need the
+real data (GRAPHCLUST_DATA). `unseen`: a network that learned on one General-SBM graph with node features is used on
+others of its family, against spectral clustering from one start: time, and the normalized cut.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+import torch
+
+import graphclust as gc
+from graphclust.estimators.cuts import Cutter
+from graphclust.graph import Graph
+from graphclust.metrics import normalized_cut
+from graphclust.models.cnc import FreeHead, expected_normalized_cut, gumbel_softmax
+from graphclust.training import Fleet
+
+CLUSTERS = 64
+
+
+def step(repeats: int = 7) -> None:
+    """Print the time of a training step over that of the bare product."""
+    graph = gc.datasets.load("com-dblp")
+    cutter = Cutter(graph, CLUSTERS)
+    affinity = cutter.affinity(torch.device("cpu"))
+    n = graph.num_nodes
+    head = FreeHead(n, CLUSTERS, 1, torch.Generator().manual_seed(0))
+    noise = torch.Generator().manual_seed(0)
+
+    def loss(index: torch.Tensor, _: int) -> torch.Tensor:
+        y = gumbel_softmax(head().transpose(0, 1), 1.0, noise)
+        return expected_normalized_cut(y, affinity)[:, None].expand(-1, len(index))
+
+    fleet = Fleet(list(head.parameters()), torch.tensor([0.2]))
+    y = torch.softmax(torch.randn(n, CLUSTERS), 1).requires_grad_()
+    ratios = []
+    for i in range(repeats + 1):
+        start = time.perf_counter()
+        for _ in fleet.epochs(1, 1, 1, loss):
+            pass
+        ours = time.perf_counter() - start
+        start = time.perf_counter()
+        (affinity.weight @ y).sum().backward()
+        bare = time.perf_counter() - start
+        if i:
+            ratios.append(ours / bare)
+            print(f"step: {ours:.3f} s, bare product {bare:.3f} s, ratio {ratios[-1]:.2f}", flush=True)
+    print(f"step: median ratio {np.median(ratios):.2f} (bar 3)")
+
+
+def fit() -> None:
+    """Print time and peak memory of a whole fit, and its cut beside Leiden's brought to as many clusters."""
+    graph = gc.datasets.load("com-dblp")
+    start = time.perf_counter()
+    found = gc.CNC(CLUSTERS, random_state=0).fit(graph)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"fit: {seconds:.0f} s (bar 600), peak {peak:.2f} GiB (bar 3), {found.n_clusters_} clusters, normalized cut "
+        f"{normalized_cut(graph, found.labels_):.4f}, {found.details_}",
+        flush=True,
+    )
+    peer = gc.Leiden(CLUSTERS, random_state=0).fit(graph).labels_
+    print(f"fit: Leiden brought to {CLUSTERS} clusters: normalized cut {normalized_cut(graph, peer):.4f}")
+
+
+def family(seed: int, n: int = 10_000, k: int = 10) -> Graph:
+    """Draw a graph of blocks with features that tell them badly; the features' means are those of the family."""
+    p = np.full((k, k), 0.0005) + np.diag(np.linspace(0.015, 0.025, k))
+    graph = gc.generators.sbm([n // k] * k, p, random_state=seed)
+    means = np.random.default_rng(7).normal(size=(k, 16))
+    x = means[graph.y] + 1.5 * np.random.default_rng(seed).normal(size=(n, 16))
+    return Graph.from_edges(graph.source, graph.target, nodes=n, x=x, y=graph.y)
+
+
+def unseen(graphs: int = 10) -> None:
+    """Print time and cut of `predict` on graphs not trained on, beside spectral clustering from one start."""
+    model = gc.CNC(10, head="gnn", hidden=(64,), polish=False, random_state=0).fit(family(0))
+    ours, theirs, cuts, peers = [], [], [], []
+    for seed in range(1, graphs + 1):
+        graph = family(seed)
+        start = time.perf_counter()
+        labels = model.predict(graph)
+        ours.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        peer = gc.Spectral(10, n_init=1, random_state=seed).fit(graph).labels_
+        theirs.append(time.perf_counter() - start)
+        cuts.append(normalized_cut(graph, labels))
+        peers.append(normalized_cut(graph, peer))
+    faster = np.array(theirs) / np.array(ours)
+    worse = np.array(cuts) / np.array(peers) - 1
+    print(
+        f"unseen: {graphs} graphs of 10,000 nodes, predict {np.median(ours) * 1e3:.1f} ms, spectral "
+        f"{np.median(theirs) * 1e3:.1f} ms, {np.median(faster):.1f} times faster (bar 10), cut {np.mean(cuts):.4f} "
+        f"against {np.mean(peers):.4f}: {100 * worse.mean():+.2f} %, at most {100 * worse.max():+.2f} % (bar 5 %)"
+    )
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parts = {"step": step, "fit": fit, "unseen": unseen}
+    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=[])
+    for name in parser.parse_args().parts or parts:
+        parts[name]()
+
+
+if __name__ == "__main__":
+    main()
