@@ -350,6 +350,9 @@ class CNC(VectorEstimator):
             )
             details["siamese_loss"] = self._embedding.loss
             z = self._embedding.of(z)
+        for step in (self._code, self._embedding):
+            if step is not None:
+                step.network.cpu()
         v = z.double().cpu().numpy()
         self._inner = Space.fitted(v)
         weight = gaussian_affinities(*nearest_neighbors(v, neighbors, device=str(device)))
@@ -534,6 +537,38 @@ class CNC(VectorEstimator):
         with one_thread(len(points) * max((*self.hidden, 1)) <= _SMALL):
             return self._assigned(points, X)
 
+    def transform(self, X: Any) -> FloatArray:
+        """Return where the Siamese network, after the autoencoder if there is one, puts points.
+
+        Parameters
+        ----------
+        X : feature matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of float64, shape (n, siamese[-1])
+            The space in which nearest neighbours have affinities.
+
+        Raises
+        ------
+        NotFittedError
+        UsageError
+            `fit` was given a graph, or as many clusters as points, and learned no space.
+        """
+        points = self._points(X)
+        if self._inner is None:
+            raise UsageError("cnc has learned no space: it was fitted to a graph, or had nothing to learn")
+        return self._embedded(self._space.of(points))
+
+    def _embedded(self, z: FloatArray) -> FloatArray:
+        import torch
+
+        v = torch.as_tensor(z / self._unit, dtype=torch.float32)
+        for step in (self._code, self._embedding):
+            v = v if step is None else step.of(v)
+        found: FloatArray = v.double().numpy()
+        return found
+
     def _assigned(self, points: FloatArray, X: Any) -> IntArray:
         import torch
 
@@ -551,14 +586,9 @@ class CNC(VectorEstimator):
             if not holds_graph(X):
                 raise UsageError("head='gnn' has learned from neighbours: predict needs a graph")
             near = Cutter(as_graph(X).undirected(), 1).affinity(torch.device("cpu")).mean()
-        v = torch.as_tensor(z, dtype=torch.float32)
-        if self._inner is not None:
-            v = v / self._unit
-            for step in (self._code, self._embedding):
-                v = v if step is None else step.of(v)
-            v = torch.as_tensor(self._inner.of(v.double().numpy()), dtype=torch.float32)
+        v = z if self._inner is None else self._inner.of(self._embedded(z))
         with torch.no_grad():
-            raw = _logits(self._head, v, near)[0].argmax(1).numpy()
+            raw = _logits(self._head, torch.as_tensor(v, dtype=torch.float32), near)[0].argmax(1).numpy()
         found = self._rank[raw]
         return found
 

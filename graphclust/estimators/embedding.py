@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from graphclust.models.siamese import DeepAutoencoder
     from graphclust.nn.parallel import ParallelMLP
 
 __all__ = ["CodeSpace", "Embedding"]
@@ -66,16 +65,17 @@ def _train(
 
 @dataclass(frozen=True)
 class CodeSpace:
-    """The code of an autoencoder (`graphclust.models.siamese.DeepAutoencoder`).
+    """The code of an autoencoder (`graphclust.models.siamese.DeepAutoencoder`), whose decoder is not kept.
 
     Attributes
     ----------
-    coder : DeepAutoencoder
+    network : ParallelMLP
+        The encoder.
     loss : float
         Mean squared error a feature, of the best epoch.
     """
 
-    coder: DeepAutoencoder
+    network: ParallelMLP
     loss: float
 
     @classmethod
@@ -109,11 +109,11 @@ class CodeSpace:
             learning_rate=learning_rate,
             generator=generator,
         )
-        return cls(coder, found)
+        return cls(coder.encoder, found)
 
     def of(self, x: Tensor) -> Tensor:
         """Return the code of points, shape (n, n_code)."""
-        return _through(self.coder.encoder, x)
+        return _through(self.network, x)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ TABLES: dict[str, str] = {
     "acp-table2": "graphclust.reproduce.acp_table2",
     "clam-table1": "graphclust.reproduce.clam_tables",
     "clam-graphs": "graphclust.reproduce.clam_graphs",
+    "cnc-table1": "graphclust.reproduce.cnc_tables",
+    "cnc-graphs": "graphclust.reproduce.cnc_graphs",
 }
 
 

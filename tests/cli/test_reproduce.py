@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -85,12 +86,45 @@ def test_node_embeddings_of_clam(shared_data, monkeypatch, capsysbinary):
     assert all(0 < row["accuracy"] <= 1 for row in rows)
 
 
+def test_cuts_of_graphs(shared_data, monkeypatch, capsysbinary):
+    monkeypatch.setenv("GRAPHCLUST_DATA", str(shared_data))
+    command = ["reproduce", "cnc-graphs", "--quick", "--data", "polbooks", "--data", "football", "--format", "json"]
+    assert run([*command, "--quiet"]) == 0
+    table = json.loads(capsysbinary.readouterr().out)
+    peers = {(row["data"], row["method"]): row for row in table["peers"]}
+    for row in table["rows"]:
+        assert row["found"] == [row["k"]]
+        if row["method"] == "cnc":
+            peer = peers[row["data"], "scikit-learn's spectral"]
+            assert row["normalized_cut"] <= peer["normalized_cut"] + 1e-9
+
+
+def test_tables_of_cnc(monkeypatch, capsysbinary):
+    """The whole way on the small digits of scikit-learn."""
+    from sklearn.datasets import load_digits
+
+    from graphclust.reproduce import cnc_tables
+
+    monkeypatch.setattr(cnc_tables, "_load", lambda _: load_digits(return_X_y=True))
+    monkeypatch.setattr(cnc_tables, "CNC", partial(cnc_tables.CNC, siamese_epochs=20, max_epochs=5, hidden=(64,)))
+    small = {"code_dim": 5, "code_hidden": (32,), "code_epochs": 5, "siamese": (64, 5), "siamese_loss": "contrastive"}
+    monkeypatch.setattr(cnc_tables, "PUBLISHED", small)
+    assert run(["reproduce", "cnc-table1", "--quick", "--format", "json", "--quiet"]) == 0
+    rows = {row["method"]: row for row in json.loads(capsysbinary.readouterr().out)["rows"]}
+    assert list(rows) == list(cnc_tables.METHODS)
+    assert rows["cnc"]["accuracy"] > rows["k-means"]["accuracy"]
+    split = rows["cnc 90/10"]
+    assert split["accuracy"] == pytest.approx(split["train_accuracy"], abs=0.1)
+    assert all(0 < split[name] < 10 for name in ("normalized_cut", "spectral_cut", "embedded_cut"))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["acp-table2", "--data", "zoo"], "takes no --data"), (["clam-table1", "--graphs", "5"], "takes no --graphs"),
         (["clam-table1", "--data", "zooo"], "did you mean zoo"), (["clam-graphs", "--figure", "x.png"], "no --figure"),
-        (["clam-table1", "--method", "kmeans"], "k-means"),
+        (["clam-table1", "--method", "kmeans"], "k-means"), (["cnc-table1", "--data", "uspss"], "did you mean usps"),
+        (["cnc-graphs", "--data", "footbal"], "did you mean football"), (["cnc-table1", "--method", "cn"], "cnc"),
     ],
 )  # fmt: skip
 def test_options_of_other_tables(options, message, capsysbinary):
