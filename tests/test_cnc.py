@@ -122,11 +122,11 @@ def test_tables(rng):
         assert ami(y, found.labels_) > 0.9
         np.testing.assert_array_equal(found.predict(x), found.labels_)
         assert accuracy(truth, found.predict(new)) > 0.9
-        assert found.transform(new).shape == (180, 6 if params.get("siamese", 1) is None else 4)
+        assert found.embed(new).shape == (180, 6 if params.get("siamese", 1) is None else 4)
         np.testing.assert_array_equal(found.labels_, clone(found).fit(x).labels_)
     of_a_graph = gc.CNC(3, random_state=0, max_epochs=5).fit(featured(0))
     with pytest.raises(gc.UsageError, match="learned no space"):
-        of_a_graph.transform(x[:, :3])
+        of_a_graph.embed(x[:, :3])
 
 
 def test_points_that_are_equal_and_few():

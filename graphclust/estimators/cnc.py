@@ -39,8 +39,11 @@ _HEADS = ("auto", "mlp", "gnn", "logits")
 _STARTS = ("spectral", "pieces", "k-means", "random")
 _CELLS = 1 << 26  # numbers in the assignments, or hidden layers, of all networks that learn at once
 _LOSSES = ("contrastive", "cross-entropy")
+_STEPS = 3000  # of the Siamese network
 _PAIRS = {"contrastive": (256, 1), "cross-entropy": (1024, 5)}  # points of a batch, negative pairs of each
 _SMALL = 1 << 20  # numbers in a layer up to which one thread is best
+_SHARE = 1 / 500  # neighbours, as a share of the points
+_NEIGHBORS = (10, 100)
 _EVENNESS = 0.01  # graphs of neighbours fall apart, and then many partitions have the cut 0
 _LOOKS = 20  # times in a fit that assignments are looked at
 _WORK = 1e10  # multiplications in a step up to which all points are one batch
@@ -78,20 +81,21 @@ class CNC(VectorEstimator):
     hidden : sequence of int
         Sizes of the layers.
     activation : {"relu", "tanh"}
-    starts : sequence of {"spectral", "pieces", "random"}
-        "spectral": k-means on the spectral embedding; "pieces": communities of a finer partition, merged as costs the
-        normalized cut least (graphs); "random": the network as it is drawn.
+    starts : sequence of {"spectral", "pieces", "k-means", "random"}
+        "spectral": k-means on the spectral embedding of the affinities; "pieces": communities of a finer partition,
+        merged as costs the normalized cut least; "k-means": on the vectors that the network sees, where it sees any but
+        a spectral embedding; "random": the network as it is drawn.
     n_init : int
         Networks for each kind of start.
     temperature : pair of float
         Of the Gumbel-softmax: at first, and at the end.
     max_epochs : int, optional
-        Steps, where all points are one batch. By default 200 of these, 30 passes through the points else.
+        Steps, where all points are one batch. By default 200 of these, 20 passes through the points else.
     batch_size : int, optional
         Points of a batch: of a graph, those of whole communities of a finer partition, with the edges among them. By
         default all points are one batch.
     learning_rate : float, optional
-        Of Adam. By default 0.003, for logits 0.2.
+        Of Adam, at first; it falls to 0 in a straight line. By default 0.003, for logits 0.2.
     patience : int
         Looks, of which there are 20 in a fit, without a lower normalized cut of any network after which it stops.
     polish : bool, optional
@@ -111,11 +115,13 @@ class CNC(VectorEstimator):
         Sizes of the layers of the Siamese network, the last being its space. None leaves it out.
     siamese_loss : {"cross-entropy", "contrastive"}
         "contrastive" is the paper's; see `graphclust.models.siamese` for what the other does to cuts.
-    siamese_epochs : int
+    siamese_epochs : int, optional
+        Of 20 steps or more; by default as many as make 3,000 steps.
     siamese_neighbors : int
         Neighbours of a point that make positive pairs.
-    n_neighbors : int
-        In the graph of affinities of a table.
+    n_neighbors : int, optional
+        In the graph of affinities of a table; in a batch of its points, as many fewer as there are points, and 3 at
+        least. By default a 500th of the points, at least 10 and at most 100: with fewer, thin classes fall apart.
     vectors, n_components
         See `graphclust.CLAM`.
     random_state : int, Generator or None
@@ -143,7 +149,7 @@ class CNC(VectorEstimator):
         head: str = "auto",
         hidden: Sequence[int] = (512, 512),
         activation: str = "relu",
-        starts: Sequence[str] = ("spectral", "pieces"),
+        starts: Sequence[str] = ("spectral", "pieces", "k-means"),
         n_init: int = 2,
         temperature: Sequence[float] = (1.5, 0.5),
         max_epochs: int | None = None,
@@ -158,9 +164,9 @@ class CNC(VectorEstimator):
         code_epochs: int = 40,
         siamese: Sequence[int] | None = (512, 512, 10),
         siamese_loss: str = "cross-entropy",
-        siamese_epochs: int = 100,
+        siamese_epochs: int | None = None,
         siamese_neighbors: int = 10,
-        n_neighbors: int = 20,
+        n_neighbors: int | None = None,
         vectors: str = "auto",
         n_components: int | None = None,
         random_state: Any = None,
@@ -205,9 +211,9 @@ class CNC(VectorEstimator):
         for start in self.starts:
             refuse_unknown("starts", start, _STARTS)
         refuse_unknown("siamese_loss", self.siamese_loss, _LOSSES)
-        for name in ("n_init", "patience", "n_neighbors", "siamese_neighbors", "code_epochs", "siamese_epochs"):
+        for name in ("n_init", "patience", "siamese_neighbors", "code_epochs"):
             check_count(name, getattr(self, name))
-        for name in ("batch_size", "code_dim", "max_epochs"):
+        for name in ("batch_size", "code_dim", "max_epochs", "n_neighbors", "siamese_epochs"):
             if getattr(self, name) is not None:
                 check_count(name, getattr(self, name))
         for name in ("hidden", "siamese", "code_hidden"):
@@ -225,7 +231,11 @@ class CNC(VectorEstimator):
         """Bytes of points and their neighbours, and of assignments with their gradients for the networks of a group."""
         k = int(self.n_clusters or 1)
         runs = min(self._number_of_runs(), max(1, _CELLS // max(1, n * k)))
-        return 16.0 * n * d + 40.0 * n * self.n_neighbors + 4.0 * 10 * n * k * runs + 24.0 * _CELLS / 16
+        return 16.0 * n * d + 100.0 * n * self._number_of_neighbors(n) + 4.0 * 10 * n * k * runs + 24.0 * _CELLS / 16
+
+    def _number_of_neighbors(self, n: int) -> int:
+        wanted = self.n_neighbors or min(max(round(n * _SHARE), _NEIGHBORS[0]), _NEIGHBORS[1])
+        return max(1, min(wanted, n - 1))
 
     def _number_of_runs(self) -> int:
         return self.n_init * len(self.starts)
@@ -258,7 +268,8 @@ class CNC(VectorEstimator):
             self.n_features_in_ = vectors.shape[1]
             self._space = Space.fitted(vectors)
             x = torch.as_tensor(self._space.of(vectors), dtype=torch.float32, device=device)
-        starts = list(self._starts_on(graph, cutter, pieces, seed))
+        own = None if x is None or self._kind(graph) == "spectral" else x.double().cpu().numpy()
+        starts = self._starts_on(graph, cutter, pieces, own, seed)
         runs = self._learn(x, cutter, starts, seed, device, blocks=pieces[0] if pieces else None)
         best = min(runs, key=lambda run: run.score)
         assert best.labels is not None
@@ -295,18 +306,22 @@ class CNC(VectorEstimator):
         )
         return fill_up(cutter.degree[:, None] if points is None else points, labels, cutter.k)
 
-    def _starts_on(self, graph: Graph, cutter: Cutter, pieces: Sequence[IntArray], seed: int) -> list[Start]:
+    def _starts_on(
+        self, graph: Graph, cutter: Cutter, pieces: Sequence[IntArray], vectors: FloatArray | None, seed: int
+    ) -> list[Start]:
         """Return what networks start at: labels of each, or None for a network as it is drawn."""
         k = cutter.k
         found: list[Start] = []
         for kind in self.starts:
-            if kind in ("spectral", "k-means"):
+            if kind == "spectral":
                 embedding = spectral_embedding(graph, k, random_state=seed)
                 found += [(kind, kmeans(embedding, k, 1, seed + i)) for i in range(self.n_init)]
             elif kind == "pieces":
                 found += [(kind, cutter.merged(one)) for one in pieces[: self.n_init]]
-            else:
+            elif kind == "random":
                 found += [(kind, None)] * self.n_init
+            elif vectors is not None:
+                found += [(kind, kmeans(vectors, k, 1, seed + i)) for i in range(self.n_init)]
         return found or [("random", None)]
 
     # ---------------------------------------------------------------- tables
@@ -330,7 +345,7 @@ class CNC(VectorEstimator):
             return Fit(np.arange(n, dtype=np.int64) % k)
         details: dict[str, Any] = {}
         z = torch.as_tensor(inside / self._unit, dtype=torch.float32, device=device)
-        neighbors = min(self.n_neighbors, n - 1)
+        neighbors = self._number_of_neighbors(n)
         self._code = self._embedding = None
         if self.code_dim is not None:
             self._code = CodeSpace.learned(z, self.code_dim, self.code_hidden, max_epochs=self.code_epochs, seed=seed)
@@ -338,11 +353,12 @@ class CNC(VectorEstimator):
             z = self._code.of(z)
         if self.siamese is not None:
             size, negative = _PAIRS[self.siamese_loss]
+            steps = max(20, n // size)
             self._embedding = Embedding.learned(
                 z,
                 self.siamese,
                 min(self.siamese_neighbors, n - 1),
-                max_epochs=self.siamese_epochs,
+                max_epochs=self.siamese_epochs or -(-_STEPS // steps),
                 loss=self.siamese_loss,
                 n_negative=negative,
                 batch_size=size,
@@ -358,13 +374,16 @@ class CNC(VectorEstimator):
         weight = gaussian_affinities(*nearest_neighbors(v, neighbors, device=str(device)))
         graph = as_graph(weight, directed=False)
         cutter = Cutter(graph, k, self.regularization, evenness=_EVENNESS)
-        starts = self._starts_at(v, graph, k, seed)
+        pieces = cutter.pieces(seed) if "pieces" in self.starts else []
+        starts = self._starts_on(graph, cutter, pieces, v, seed)
         points = torch.as_tensor(self._inner.of(v), dtype=torch.float32, device=device)
         runs = self._learn(points, cutter, starts, seed, device)
         best = min(runs, key=lambda run: run.score)
         assert best.labels is not None
         labels = best.labels
-        details |= {"head": "mlp", "start": best.start, "expected_normalized_cut": best.expected}
+        at_start = min((cutter.value(one) for _, one in starts if one is not None), default=None)
+        details |= {"head": "mlp", "start": best.start, "normalized_cut_at_start": at_start}
+        details["expected_normalized_cut"] = best.expected
         details |= {"normalized_cut_learned": best.value}
         if self.polish:
             labels = cutter.polished(self._filled(labels, cutter, v), seed)
@@ -372,18 +391,6 @@ class CNC(VectorEstimator):
         labels = self._filled(labels, cutter, v)
         self._rank = _ranks(best.labels, labels, k)
         return Fit(labels, details=details)
-
-    def _starts_at(self, v: FloatArray, graph: Graph, k: int, seed: int) -> list[Start]:
-        found: list[Start] = []
-        for kind in self.starts:
-            if kind == "spectral":
-                embedding = spectral_embedding(graph, k, random_state=seed)
-                found += [(kind, kmeans(embedding, k, 1, seed + i)) for i in range(self.n_init)]
-            elif kind in ("k-means", "pieces"):  # a table has no communities to make pieces of
-                found += [("k-means", kmeans(v, k, 1, seed + i)) for i in range(self.n_init)]
-            else:
-                found += [(kind, None)] * self.n_init
-        return found
 
     # ---------------------------------------------------------------- learning
 
@@ -458,10 +465,12 @@ class CNC(VectorEstimator):
         head.start_at([one for _, one in starts], x, near)  # type: ignore[arg-type]
         work = len(starts) * n * (k if x is None else sum(a * b for a, b in pairwise((x.shape[1], *self.hidden, k))))
         size = self.batch_size or (n if work <= _WORK or x is None else _BATCH)
-        plan = _Batches(n, min(size, n), blocks, cutter, x, min(self.n_neighbors, size - 1), self.regularization)
-        epochs = self.max_epochs or (200 if plan.whole else 30)
+        near_in_batch = max(3, round(self._number_of_neighbors(n) * size / n))
+        plan = _Batches(n, min(size, n), blocks, cutter, x, near_in_batch, self.regularization)
+        epochs = self.max_epochs or (200 if plan.whole else 20)
         rate = self.learning_rate or _RATES[self._kind_of_head]
-        fleet = Fleet(list(head.parameters()), torch.full((len(starts),), rate, device=device), patience=5, shrink=0.5)
+        rates = torch.full((len(starts),), rate, device=device)
+        fleet = Fleet(list(head.parameters()), rates, patience=epochs)
         first, last = self.temperature
         runs = [_Run(name) for name, _ in starts]
 
@@ -479,6 +488,7 @@ class CNC(VectorEstimator):
         small = len(starts) * n * (k if x is None else max((k, *self.hidden))) <= _SMALL
         with task("training", epochs) as advance, one_thread(small):
             for epoch in fleet.epochs(epochs, plan.units, plan.per_batch, loss, generator):
+                fleet.rates = rates * (1 - (epoch + 1) / epochs)
                 advance()
                 if (epoch + 1) % every == 0 or epoch + 1 == epochs:
                     waited = 0 if self._look(runs, head, x, near, whole, cutter) else waited + 1
@@ -537,7 +547,7 @@ class CNC(VectorEstimator):
         with one_thread(len(points) * max((*self.hidden, 1)) <= _SMALL):
             return self._assigned(points, X)
 
-    def transform(self, X: Any) -> FloatArray:
+    def embed(self, X: Any) -> FloatArray:
         """Return where the Siamese network, after the autoencoder if there is one, puts points.
 
         Parameters

@@ -79,7 +79,7 @@ def _split(x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
     train, test = order[: len(x) * 9 // 10], order[len(x) * 9 // 10 :]
     model = CNC(k, scale=False, random_state=seed).fit(x[train])
     labels = model.predict(x[test])
-    v, space = model.transform(x[test]), model.transform(x[train])
+    v, space = model.embed(x[test]), model.embed(x[train])
     there = _graph(v)
     spectral = Spectral(k, random_state=seed).fit(there).labels_
     embedding = spectral_embedding(_graph(space), k, random_state=seed)
