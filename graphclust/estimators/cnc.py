@@ -247,7 +247,7 @@ class CNC(VectorEstimator):
 
     # ---------------------------------------------------------------- graphs
 
-    def _fit(self, graph: Graph) -> Fit:
+    def _fit_graph(self, graph: Graph) -> Fit:
         import torch
 
         from graphclust.training import device_named

@@ -14,7 +14,6 @@ import numpy as np
 
 from graphclust.baselines import Leiden, merge_to
 from graphclust.graph import FloatArray, Graph, IntArray
-from graphclust.models.cut_moves import lower_cut, merge_cut
 from graphclust.progress import task
 
 if TYPE_CHECKING:
@@ -102,6 +101,8 @@ class Cutter:
 
     def moved(self, labels: IntArray, seed: int) -> IntArray:
         """Move single nodes while that lowers the normalized cut."""
+        from graphclust.models.cut_moves import lower_cut
+
         moved = labels.astype(np.int64)
         order = np.random.default_rng(seed).permutation(len(labels))
         start, end = self.weight.indptr.astype(np.int64), self.weight.indices.astype(np.int64)
@@ -111,6 +112,8 @@ class Cutter:
     def merged(self, pieces: IntArray) -> IntArray:
         """Merge pieces, at least k of them, to k clusters."""
         from scipy.sparse import csr_array
+
+        from graphclust.models.cut_moves import merge_cut
 
         pieces = np.unique(pieces, return_inverse=True)[1].astype(np.int64)
         m, n = int(pieces.max()) + 1, len(pieces)

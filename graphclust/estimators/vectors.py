@@ -12,12 +12,13 @@ from graphclust.errors import DataError, UsageError
 from graphclust.estimators.space import refuse_unknown
 from graphclust.features import leading_eigenvectors, rows_of_length_one, smoothed_features, spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph, holds_graph
-from graphclust.resources import require_memory
+from graphclust.resources import one_thread, require_memory
 from graphclust.seeds import check_seed
 
 __all__ = ["VectorEstimator"]
 
 _VECTORS = ("auto", "features", "smoothed", "spectral")
+_SMALL = 5000  # numbers in a table, or nodes and edges, up to which a second thread gains nothing
 _MAX_DIMENSIONS = 16  # of a spectral embedding whose number of communities is not known
 
 
@@ -72,7 +73,8 @@ class VectorEstimator(GraphEstimator):
         self.check_params()
         self._check_number(len(x))
         require_memory(self._memory(*x.shape), f"{self.name} on {x.shape[0]:,} points of {x.shape[1]:,} features")
-        self._keep(self._fit_vectors(x, check_seed(self.random_state)), start)
+        with one_thread(x.size <= _SMALL):
+            self._keep(self._fit_vectors(x, check_seed(self.random_state)), start)
         return self
 
     def _table(self, X: Any, *, reset: bool) -> FloatArray:
@@ -148,6 +150,11 @@ class VectorEstimator(GraphEstimator):
         return rows_of_length_one(vectors[:, -keep:])
 
     def _fit(self, graph: Graph) -> Fit:
+        with one_thread(graph.num_nodes + graph.num_edges <= _SMALL):
+            return self._fit_graph(graph)
+
+    def _fit_graph(self, graph: Graph) -> Fit:
+        """Cluster the nodes of a graph with at least one, in canonical order."""
         seed = check_seed(self.random_state)
         x = self._vectors_of(graph, seed)
         if self._kind(graph) != "spectral":
