@@ -98,7 +98,8 @@ def detect(
     features: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Features of the nodes, a node and its numbers a line, or .npy; clam reads them."
+            metavar="FILE",
+            help="Features of the nodes, a node and its numbers a line, or .npy; clam and cnc read them.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where neural methods run.")] = "auto",
