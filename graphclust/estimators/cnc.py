@@ -129,7 +129,8 @@ class CNC(VectorEstimator):
 
     Examples
     --------
-    >>> CNC(2, random_state=0).fit([(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (4, 5), (3, 5)]).labels_
+    >>> figure_1 = Graph.from_edges([0, 1, 0, 2, 3, 4, 3], [1, 2, 2, 3, 4, 5, 5], nodes=6)
+    >>> CNC(2, random_state=0).fit(figure_1).labels_
     array([0, 0, 0, 1, 1, 1])
     """
 
