@@ -354,7 +354,7 @@ class CNC(VectorEstimator):
             z = self._code.of(z)
         if self.siamese is not None:
             size, negative = _PAIRS[self.siamese_loss]
-            steps = max(20, n // size)
+            steps = max(20, n // size)  # of an epoch
             self._embedding = Embedding.learned(
                 z,
                 self.siamese,

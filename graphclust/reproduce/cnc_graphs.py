@@ -89,7 +89,7 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 3, data: tuple[
     Returns
     -------
     dict
-        table, rows (see `COLUMNS`), peers, settings; a row that failed has an `error`.
+        table, rows (see `COLUMNS`; `largest` is the share of the largest cluster), peers, settings.
 
     Raises
     ------
