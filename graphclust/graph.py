@@ -440,20 +440,25 @@ class Graph:
     # ---------------------------------------------------------------- to other libraries
 
     def adjacency(self) -> scipy.sparse.csr_array[Any]:
-        """Adjacency matrix, shape (n_nodes, n_nodes), float64, sorted indices.
+        """Adjacency matrix, shape (n_nodes, n_nodes), float64; sorted indices, of 32 bits where these do.
 
         Symmetric for an undirected graph; a self-loop of weight w stands on the diagonal once, as in networkx.
         """
         import scipy.sparse as sp
 
-        source, target, weight = self.source, self.target, self.edge_weight
-        if not self.directed:
-            loop = source == target
-            source, target = np.concatenate((source, target[~loop])), np.concatenate((target, self.source[~loop]))
-            weight = np.concatenate((weight, weight[~loop]))
-        matrix = sp.coo_array((weight, (source, target)), shape=(self.num_nodes, self.num_nodes)).tocsr()
-        matrix.sort_indices()
-        return matrix
+        n = self.num_nodes
+        index = sp.get_index_dtype(maxval=max(n, 2 * self.num_edges))
+        start = np.zeros(n + 1, dtype=index)
+        np.cumsum(np.bincount(self.source, minlength=n), out=start[1:])
+        matrix = sp.csr_array((self.edge_weight, self.target.astype(index), start), shape=(n, n))
+        if self.directed:
+            return matrix if self.weight is None else matrix.copy()  # the graph's own weights stay as they are
+        both = matrix + matrix.T.tocsr()  # sorted rows in, sorted rows out
+        loops = np.flatnonzero(self.source == self.target)
+        if len(loops):
+            at = self.source[loops]
+            both[at, at] = self.edge_weight[loops]
+        return both
 
     def to_networkx(self) -> networkx.Graph[Any]:
         """Return a networkx Graph or DiGraph with the caller's ids, weights as "weight" and classes as "label"."""

@@ -196,7 +196,7 @@ class Head(ParallelMLP):
             See `forward`.
         """
         k = self.weights[-1].shape[2]
-        hidden = self.hidden(x, graph)
+        hidden = self.seen(self.inside(x, graph), graph)
         for run, given in enumerate(labels):
             if given is None:
                 continue
@@ -220,10 +220,25 @@ class GraphHead(Head):
 
     def seen(self, h: Tensor, graph: Tensor | None) -> Tensor:
         """See `ParallelMLP.seen`; rows of `graph` add up to 1, or to 0 for a point without neighbours."""
+        return torch.cat((h, self._mean(h, graph)), dim=2)
+
+    def layer(self, i: int, h: Tensor, graph: Tensor | None) -> Tensor:
+        """See `ParallelMLP.layer`; means are taken where there are fewer numbers, before the product or after it."""
+        own, near = self.weights[i].split(h.shape[2], dim=1)
+        found = torch.baddbmm(self.biases[i], h, own)
+        if near.shape[2] < h.shape[2]:
+            return found + self._mean(h @ near, graph)
+        return torch.baddbmm(found, self._mean(h, graph), near)
+
+    @staticmethod
+    def _mean(h: Tensor, graph: Tensor | None) -> Tensor:
+        """Average over neighbours, shape (R, n, size); where all runs see the same points, once."""
         assert graph is not None
         runs, n, d = h.shape
-        averaged = (graph @ h.transpose(0, 1).reshape(n, -1)).reshape(n, runs, d).transpose(0, 1)
-        return torch.cat((h, averaged), dim=2)
+        if runs == 1 or h.stride(0) == 0:
+            return (graph @ h[0]).expand(runs, n, d)
+        averaged: Tensor = graph @ h.transpose(0, 1).reshape(n, -1)
+        return averaged.reshape(n, runs, d).transpose(0, 1)
 
 
 class FreeHead(nn.Module):

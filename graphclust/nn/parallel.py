@@ -55,11 +55,15 @@ class ParallelMLP(nn.Module):
         """Return what a layer sees of its input h, shape (R, n, size), as shape (R, n, width)."""
         return h
 
-    def hidden(self, x: Tensor, graph: Tensor | None = None) -> Tensor:
-        """Return what the last layer sees, shape (R, n, width)."""
-        h = self.seen(x.expand(len(self.weights[0]), *x.shape[-2:]), graph)
-        for weight, bias in zip(list(self.weights)[:-1], list(self.biases)[:-1], strict=True):
-            h = self.seen(self.activation(torch.baddbmm(bias, h, weight)), graph)
+    def layer(self, i: int, h: Tensor, graph: Tensor | None) -> Tensor:
+        """Return `seen` times the weights of layer i, plus its biases, shape (R, n, columns)."""
+        return torch.baddbmm(self.biases[i], self.seen(h, graph), self.weights[i])
+
+    def inside(self, x: Tensor, graph: Tensor | None = None) -> Tensor:
+        """Return the input of the last layer, shape (R, n, size); arguments as of `forward`."""
+        h = x.expand(len(self.weights[0]), *x.shape[-2:])
+        for i in range(len(self.weights) - 1):
+            h = self.activation(self.layer(i, h, graph))
         return h
 
     def forward(self, x: Tensor, graph: Tensor | None = None) -> Tensor:
@@ -75,4 +79,4 @@ class ParallelMLP(nn.Module):
         -------
         Tensor, shape (R, n, sizes[-1])
         """
-        return torch.baddbmm(self.biases[-1], self.hidden(x, graph), self.weights[-1])
+        return self.layer(len(self.weights) - 1, self.inside(x, graph), graph)
