@@ -462,7 +462,7 @@ class CNC(VectorEstimator):
         noise = torch.Generator(device=device).manual_seed(seed)
         head = self._new_head(x, n, len(starts), generator).to(device)
         whole = cutter.affinity(device)
-        near = whole.mean() if self._kind_of_head == "gnn" and x is not None else None
+        near = whole if self._kind_of_head == "gnn" and x is not None else None
         head.start_at([one for _, one in starts], x, near)  # type: ignore[arg-type]
         work = len(starts) * n * (k if x is None else sum(a * b for a, b in pairwise((x.shape[1], *self.hidden, k))))
         size = self.batch_size or (n if work <= _WORK or x is None else _BATCH)
@@ -477,9 +477,9 @@ class CNC(VectorEstimator):
 
         def loss(index: Tensor, epoch: int) -> Tensor:
             temperature = first * (last / first) ** (epoch / max(1, epochs - 1))
-            points, affinity, mean = (None, whole, near) if plan.whole else plan.batch(index, device, near is not None)
+            points, affinity = (None, whole) if plan.whole else plan.batch(index, device)
             some = x if points is None or x is None else x[points]
-            logits = head(some, mean) if x is not None or points is None else head(None, None)[:, points]
+            logits = head(some, affinity) if x is not None or points is None else head()[:, points]
             y = gumbel_softmax(logits.transpose(0, 1), temperature, noise)
             return expected_normalized_cut(y, affinity)[:, None].expand(-1, len(index))
 
@@ -502,7 +502,7 @@ class CNC(VectorEstimator):
         runs: Sequence[_Run],
         head: Head | FreeHead,
         x: Tensor | None,
-        near: Tensor | None,
+        near: Affinity | None,
         whole: Affinity,
         cutter: Cutter,
     ) -> bool:
@@ -596,7 +596,7 @@ class CNC(VectorEstimator):
         if self._kind_of_head == "gnn":
             if not holds_graph(X):
                 raise UsageError("head='gnn' has learned from neighbours: predict needs a graph")
-            near = Cutter(as_graph(X).undirected(), 1).affinity(torch.device("cpu")).mean()
+            near = Cutter(as_graph(X).undirected(), 1).affinity(torch.device("cpu"))
         v = z if self._inner is None else self._inner.of(self._embedded(z))
         with torch.no_grad():
             raw = _logits(self._head, torch.as_tensor(v, dtype=torch.float32), near)[0].argmax(1).numpy()
@@ -628,16 +628,15 @@ class _Batches:
             self.units = len(self._members)
             self.per_batch = max(1, round(size * self.units / n))
 
-    def batch(self, index: Tensor, device: torch.device, mean: bool) -> tuple[Tensor, Affinity, Tensor | None]:
-        """Return the points of a batch, their affinities, and the mean over neighbours if it is wanted."""
+    def batch(self, index: Tensor, device: torch.device) -> tuple[Tensor, Affinity]:
+        """Return the points of a batch, and their affinities."""
         import torch
 
         from graphclust.models.cnc import Affinity
 
         if self._members is not None:
             nodes = np.concatenate([self._members[i] for i in index.tolist()])
-            affinity = self._cutter.affinity(device, nodes)
-            return torch.as_tensor(nodes, device=device), affinity, affinity.mean() if mean else None
+            return torch.as_tensor(nodes, device=device), self._cutter.affinity(device, nodes)
         assert self._x is not None
         v = self._x[index]
         distance = torch.cdist(v, v).square()
@@ -647,10 +646,10 @@ class _Batches:
         scale = near.values[:, -1].clamp_min(1e-12).sqrt()
         weight = torch.exp(-near.values / (scale[:, None] * scale[near.indices]))
         one = torch.zeros_like(distance).scatter_(1, near.indices, weight)
-        return index, Affinity((one + one.T) / 2, self._regularization), None
+        return index, Affinity((one + one.T) / 2, self._regularization)
 
 
-def _logits(head: Head | FreeHead, x: Tensor | None, near: Tensor | None) -> Tensor:
+def _logits(head: Head | FreeHead, x: Tensor | None, near: Affinity | None) -> Tensor:
     """Return logits of all points, shape (R, n, K); in pieces where points do not see each other."""
     import torch
 

@@ -75,7 +75,7 @@ class Cutter:
         from graphclust.models.cnc import Affinity
 
         part = self.weight if nodes is None else self.weight[nodes][:, nodes]
-        start, end = torch.as_tensor(part.indptr.astype(np.int64)), torch.as_tensor(part.indices.astype(np.int64))
+        start, end = torch.as_tensor(part.indptr), torch.as_tensor(part.indices)
         weight = torch.as_tensor(part.data, dtype=torch.float32)
         return Affinity.from_csr(start.to(device), end.to(device), weight.to(device), self.regularization)
 

@@ -81,19 +81,35 @@ class Affinity:
             warnings.simplefilter("ignore")  # torch calls its CSR format a beta
             return cls(torch.sparse_csr_tensor(start, end, weight, size=(n, n)), regularization)
 
-    def mean(self) -> Tensor:
-        """Return the operator that averages over neighbours, sparse CSR: rows add up to 1, or 0 without neighbours."""
-        start, end, weight = self.weight.crow_indices(), self.weight.col_indices(), self.weight.values()
-        degree = (self.weight @ torch.ones(len(start) - 1, 1, dtype=weight.dtype, device=weight.device))[:, 0]
-        rows = torch.repeat_interleave(degree.clamp_min(_TINY).reciprocal(), start.diff())
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.sparse_csr_tensor(start, end, weight * rows, size=self.weight.shape)
-
     def product(self, y: Tensor) -> Tensor:
         """Return W Y, shape (n, columns)."""
         found: Tensor = self.weight @ y
         return found + self.extra * y.sum(0) if self.extra else found
+
+    def mean(self, h: Tensor) -> Tensor:
+        """Return the weighted means of neighbours without what regularisation adds, D^-1 W h; 0 where there are none.
+
+        Parameters
+        ----------
+        h : Tensor, shape (n, columns)
+        """
+        found: Tensor = _Mean.apply(h, self)  # type: ignore[no-untyped-call]
+        return found
+
+
+class _Mean(torch.autograd.Function):
+    """D^-1 W h, whose gradient is W D^-1 g: W is symmetric, and is not transposed."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, affinity: Affinity) -> Tensor:
+        degree = affinity.degree - len(affinity.degree) * affinity.extra
+        ctx.affinity, ctx.share = affinity, torch.where(degree > _TINY, 1 / degree, 0.0)[:, None]
+        found: Tensor = (affinity.weight @ h) * ctx.share
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return ctx.affinity.weight @ (grads[0] * ctx.share), None
 
 
 class _Kept(torch.autograd.Function):
@@ -181,7 +197,7 @@ class Head(ParallelMLP):
     """
 
     @torch.no_grad()
-    def start_at(self, labels: Sequence[Any], x: Tensor, graph: Tensor | None = None) -> None:
+    def start_at(self, labels: Sequence[Any], x: Tensor, graph: Affinity | None = None) -> None:
         """Set the last layer of runs to tell points by the nearest mean of their cluster, so that all have points.
 
         Logits are -|h - mean|^2 up to what clusters share, h being what the layer sees, times 4 / (mean squared
@@ -192,8 +208,8 @@ class Head(ParallelMLP):
         labels : sequence of arrays of int64, shape (n,), or None
             A run each: where it starts; None leaves the network as it was drawn. Every cluster has a point.
         x : Tensor, shape (n, d)
-        graph : Tensor, optional
-            See `forward`.
+        graph : Affinity, optional
+            Of networks whose layers see neighbours.
         """
         k = self.weights[-1].shape[2]
         hidden = self.seen(self.inside(x, graph), graph)
@@ -218,27 +234,27 @@ class GraphHead(Head):
         """See `ParallelMLP.width`."""
         return 2 * size
 
-    def seen(self, h: Tensor, graph: Tensor | None) -> Tensor:
-        """See `ParallelMLP.seen`; rows of `graph` add up to 1, or to 0 for a point without neighbours."""
+    def seen(self, h: Tensor, graph: Affinity | None) -> Tensor:
+        """See `ParallelMLP.seen`."""
         return torch.cat((h, self._mean(h, graph)), dim=2)
 
-    def layer(self, i: int, h: Tensor, graph: Tensor | None) -> Tensor:
+    def layer(self, i: int, h: Tensor, graph: Affinity | None) -> Tensor:
         """See `ParallelMLP.layer`; means are taken where there are fewer numbers, before the product or after it."""
         own, near = self.weights[i].split(h.shape[2], dim=1)
-        found = torch.baddbmm(self.biases[i], h, own)
-        if near.shape[2] < h.shape[2]:
-            return found + self._mean(h @ near, graph)
-        return torch.baddbmm(found, self._mean(h, graph), near)
+        columns = near.shape[2]
+        if columns >= h.shape[2]:
+            return torch.baddbmm(torch.baddbmm(self.biases[i], h, own), self._mean(h, graph), near)
+        both = h @ torch.cat((own, near), dim=2)
+        return both[..., :columns] + self._mean(both[..., columns:], graph) + self.biases[i]
 
     @staticmethod
-    def _mean(h: Tensor, graph: Tensor | None) -> Tensor:
+    def _mean(h: Tensor, graph: Affinity | None) -> Tensor:
         """Average over neighbours, shape (R, n, size); where all runs see the same points, once."""
         assert graph is not None
         runs, n, d = h.shape
         if runs == 1 or h.stride(0) == 0:
-            return (graph @ h[0]).expand(runs, n, d)
-        averaged: Tensor = graph @ h.transpose(0, 1).reshape(n, -1)
-        return averaged.reshape(n, runs, d).transpose(0, 1)
+            return graph.mean(h[0]).expand(runs, n, d)
+        return graph.mean(h.transpose(0, 1).reshape(n, -1)).reshape(n, runs, d).transpose(0, 1)
 
 
 class FreeHead(nn.Module):
@@ -257,12 +273,12 @@ class FreeHead(nn.Module):
         super().__init__()
         self.logits = nn.Parameter(0.1 * torch.randn(n_runs, n, n_clusters, generator=generator))
 
-    def forward(self, x: Tensor | None = None, graph: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor | None = None, graph: Affinity | None = None) -> Tensor:
         """Return logits, shape (R, n, K)."""
         return self.logits
 
     @torch.no_grad()
-    def start_at(self, labels: Sequence[Any], x: Tensor | None = None, graph: Tensor | None = None) -> None:
+    def start_at(self, labels: Sequence[Any], x: Tensor | None = None, graph: Affinity | None = None) -> None:
         """Add 4 to the logits of given labels; see `Head.start_at`."""
         for run, given in enumerate(labels):
             if given is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,29 +52,29 @@ class ParallelMLP(nn.Module):
         """Return how many numbers a layer sees where its input has `size`."""
         return size
 
-    def seen(self, h: Tensor, graph: Tensor | None) -> Tensor:
+    def seen(self, h: Tensor, graph: Any) -> Tensor:
         """Return what a layer sees of its input h, shape (R, n, size), as shape (R, n, width)."""
         return h
 
-    def layer(self, i: int, h: Tensor, graph: Tensor | None) -> Tensor:
+    def layer(self, i: int, h: Tensor, graph: Any) -> Tensor:
         """Return `seen` times the weights of layer i, plus its biases, shape (R, n, columns)."""
         return torch.baddbmm(self.biases[i], self.seen(h, graph), self.weights[i])
 
-    def inside(self, x: Tensor, graph: Tensor | None = None) -> Tensor:
+    def inside(self, x: Tensor, graph: Any = None) -> Tensor:
         """Return the input of the last layer, shape (R, n, size); arguments as of `forward`."""
         h = x.expand(len(self.weights[0]), *x.shape[-2:])
         for i in range(len(self.weights) - 1):
             h = self.activation(self.layer(i, h, graph))
         return h
 
-    def forward(self, x: Tensor, graph: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, graph: Any = None) -> Tensor:
         """Map points.
 
         Parameters
         ----------
         x : Tensor, shape (n, sizes[0]) or (R, n, sizes[0])
-        graph : Tensor, sparse CSR, shape (n, n), optional
-            For subclasses whose layers see neighbours.
+        graph : optional
+            For subclasses whose layers see neighbours, which say what it is.
 
         Returns
         -------

@@ -18,7 +18,7 @@ from graphclust import datasets
 from graphclust.baselines import Spectral, kmeans
 from graphclust.errors import unknown
 from graphclust.estimators.cnc import CNC
-from graphclust.features import spectral_embedding
+from graphclust.features import REGULARIZATION, spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph
 from graphclust.metrics import accuracy, nmi, normalized_cut, rank_labels
 from graphclust.neighbors import gaussian_affinities, nearest_neighbors
@@ -72,8 +72,9 @@ def _split(x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
     """Train on nine tenths; score and cut of the rest, beside those who see the rest (table 2 and table 3).
 
     The affinities of the points not trained on are taken in the learned space. `spectral_cut`: spectral clustering of
-    that graph itself, regularised or not, whichever has the lower cut; `embedded_cut`: the eigenvectors of the training points' graph, carried over to the others by
-    the mean of their nearest neighbours there, and k-means on them, as a method without a network would have it.
+    that graph itself, regularised or not, whichever has the lower cut; `embedded_cut`: the eigenvectors of the training
+    points' graph, carried over to the others by the mean of their nearest neighbours there, and k-means on them, as a
+    method without a network would have it.
     """
     order = np.random.default_rng(seed).permutation(len(x))
     train, test = order[: len(x) * 9 // 10], order[len(x) * 9 // 10 :]
@@ -81,7 +82,7 @@ def _split(x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
     labels = model.predict(x[test])
     v, space = model.embed(x[test]), model.embed(x[train])
     there = _graph(v)
-    peers = [Spectral(k, regularization=much, random_state=seed).fit(there).labels_ for much in (1.0, 0.0)]
+    peers = [Spectral(k, regularization=much, random_state=seed).fit(there).labels_ for much in (REGULARIZATION, 0.0)]
     embedding = spectral_embedding(_graph(space), k, random_state=seed)
     together = nearest_neighbors(np.concatenate((space, v)), _NEIGHBORS)[0][len(train) :]
     carried = np.zeros((len(test), k))

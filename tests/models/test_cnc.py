@@ -115,7 +115,7 @@ def test_gumbel_softmax_draws_from_the_softmax():
 @pytest.mark.parametrize("kind", [Head, GraphHead])
 def test_runs_do_not_see_each_other_and_all_parameters_learn(kind, rng):
     x = torch.as_tensor(rng.normal(size=(8, 4)), dtype=torch.float32)
-    near = Affinity(torch.as_tensor(weights(8, 0.4, 0, rng), dtype=torch.float32).to_sparse_csr()).mean()
+    near = Affinity(torch.as_tensor(weights(8, 0.4, 0, rng), dtype=torch.float32).to_sparse_csr())
     head = kind((4, 6, 5, 3), 3, generator=torch.Generator().manual_seed(0))
     logits = head(x, near)
     assert logits.shape == (3, 8, 3)
@@ -128,7 +128,7 @@ def test_runs_do_not_see_each_other_and_all_parameters_learn(kind, rng):
 def test_graph_head_sees_the_mean_of_neighbours(rng):
     w = weights(6, 0.4, 0, rng)
     w[:, 2] = w[2] = 0  # a point without neighbours
-    near = Affinity(torch.as_tensor(w).to_sparse_csr()).mean()
+    near = Affinity(torch.as_tensor(w).to_sparse_csr())
     h = torch.as_tensor(rng.normal(size=(2, 6, 3)))
     seen = GraphHead((3, 2)).seen(h, near)
     for i in range(6):
@@ -136,12 +136,31 @@ def test_graph_head_sees_the_mean_of_neighbours(rng):
         np.testing.assert_allclose(seen[0, i], np.concatenate((h[0, i], mean)), atol=1e-12)
 
 
+@pytest.mark.parametrize("columns", [2, 9])
+@pytest.mark.parametrize("runs", [1, 2])
+def test_a_layer_of_graph_head_is_the_product_of_what_it_sees(columns, runs, rng):
+    w = torch.as_tensor(weights(6, 0.4, 2, rng))
+    near = Affinity(w.to_sparse_csr(), regularization=0.5)
+    head = GraphHead((4, columns), runs, generator=torch.Generator().manual_seed(0)).double()
+    mean = w / w.sum(1, keepdim=True).clamp_min(1e-300)
+    h = torch.as_tensor(rng.normal(size=(runs, 6, 4))).requires_grad_()
+    plain = head.biases[0] + torch.cat((h, mean @ h), dim=2) @ head.weights[0]
+    torch.testing.assert_close(head.layer(0, h, near), plain)
+    of = (h, head.weights[0], head.biases[0])
+    theirs = torch.autograd.grad(plain.sin().sum(), of)
+    for own, other in zip(torch.autograd.grad(head.layer(0, h, near).sin().sum(), of), theirs, strict=True):
+        torch.testing.assert_close(own, other)
+    if runs > 1:
+        one = h[0].detach()
+        torch.testing.assert_close(head(one, near), head(one.expand(runs, -1, -1).clone(), near))
+
+
 @pytest.mark.parametrize("kind", ["mlp", "gnn", "logits"])
 def test_a_start_at_labels_gives_those_labels(kind, rng):
     labels = np.repeat([2, 0, 1], 20)
     centers = 10 * np.eye(3)[labels]
     x = torch.as_tensor(centers + rng.normal(size=(60, 3)), dtype=torch.float32)
-    near = Affinity(torch.as_tensor((labels[:, None] == labels).astype(np.float32)).to_sparse_csr()).mean()
+    near = Affinity(torch.as_tensor((labels[:, None] == labels).astype(np.float32)).to_sparse_csr())
     generator = torch.Generator().manual_seed(0)
     if kind == "logits":
         head = FreeHead(60, 3, 2, generator)
