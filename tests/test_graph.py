@@ -64,6 +64,16 @@ def test_networkx_in_and_out(nx_graph):
     assert (list(nx_graph.nodes(data=True)), list(nx_graph.edges(data=True))) == before
 
 
+@pytest.mark.parametrize("directed", [False, True])
+def test_adjacency_is_sorted_and_the_callers_own(directed):
+    graph = Graph.from_edges([2, 0, 1, 1], [0, 1, 1, 2], [1.0, 2.0, 3.0, 4.0], nodes=4, directed=directed)
+    matrix = graph.adjacency()
+    assert matrix.has_sorted_indices
+    assert matrix.indices.dtype == np.int32
+    matrix.data[:] = 7
+    assert set(graph.weight) == {1.0, 2.0, 3.0, 4.0}
+
+
 def test_degree_and_adjacency_equal_networkx(nx_graph):
     graph = as_graph(nx_graph)
     degree = dict(nx_graph.degree(weight="weight"))

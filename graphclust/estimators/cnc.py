@@ -48,6 +48,7 @@ _EVENNESS = 0.01  # graphs of neighbours fall apart, and then many partitions ha
 _LOOKS = 20  # times in a fit that assignments are looked at
 _WORK = 1e10  # multiplications in a step up to which all points are one batch
 _BATCH = 1024
+_LESSONS = 200  # steps in which networks learn their start
 _RATES = {"logits": 0.2, "mlp": 0.003, "gnn": 0.003}
 
 
@@ -475,11 +476,22 @@ class CNC(VectorEstimator):
         first, last = self.temperature
         runs = [_Run(name) for name, _ in starts]
 
+        told = torch.tensor([float(one is not None) for _, one in starts], device=device)[:, None]
+        nothing = np.zeros(n, dtype=np.int64)
+        taught = torch.as_tensor(np.stack([nothing if one is None else one for _, one in starts]), device=device)
+        steps = -(-plan.units // plan.per_batch)
+        lessons = -(-_LESSONS // steps) if x is not None and told.any() else 0
+
         def loss(index: Tensor, epoch: int) -> Tensor:
-            temperature = first * (last / first) ** (epoch / max(1, epochs - 1))
             points, affinity = (None, whole) if plan.whole else plan.batch(index, device)
             some = x if points is None or x is None else x[points]
             logits = head(some, affinity) if x is not None or points is None else head()[:, points]
+            if epoch < lessons:
+                wanted = taught if points is None else taught[:, points]
+                found = torch.nn.functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
+                return (found * told).mean(1, keepdim=True).expand(-1, len(index))
+            epoch -= lessons
+            temperature = first * (last / first) ** (epoch / max(1, epochs - 1))
             y = gumbel_softmax(logits.transpose(0, 1), temperature, noise)
             return expected_normalized_cut(y, affinity)[:, None].expand(-1, len(index))
 
@@ -488,10 +500,12 @@ class CNC(VectorEstimator):
         self._look(runs, head, x, near, whole, cutter)
         small = len(starts) * n * (k if x is None else max((k, *self.hidden))) <= _SMALL
         with task("training", epochs) as advance, one_thread(small):
-            for epoch in fleet.epochs(epochs, plan.units, plan.per_batch, loss, generator):
-                fleet.rates = rates * (1 - (epoch + 1) / epochs)
-                advance()
-                if (epoch + 1) % every == 0 or epoch + 1 == epochs:
+            for done in fleet.epochs(lessons + epochs, plan.units, plan.per_batch, loss, generator):
+                epoch = done - lessons
+                fleet.rates = rates * min(1, 1 - (epoch + 1) / epochs)
+                if epoch >= 0:
+                    advance()
+                if epoch == -1 or (epoch >= 0 and (epoch + 1) % every == 0) or epoch + 1 == epochs:
                     waited = 0 if self._look(runs, head, x, near, whole, cutter) else waited + 1
                     if waited >= self.patience:
                         break

@@ -1,0 +1,131 @@
+"""The losses of LNSCC against a literal implementation, which really repeats edges."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from graphclust.models.lnscc import Quantities, balance, clustering_loss, distance, log_separation, target
+from graphclust.neighbors import locally_normalized, nearest_neighbors
+
+
+def literal_affinities(x, m):
+    """Eqs. (1) and (2), point by point."""
+    n = len(x)
+    d = np.sqrt(((x[:, None] - x) ** 2).sum(2))
+    w = np.zeros((n, n))
+    for i in range(n):
+        near = [j for j in np.argsort(d[i], kind="stable") if j != i][:m]
+        grown = [math.exp(-d[i, j]) for j in near]
+        for j, value in zip(near, grown, strict=True):
+            w[i, j] = value / sum(grown)
+    return w + w.T - w * w.T
+
+
+def literal_sets(a, alpha):
+    """Eqs. (6) to (8), (11) and (12): lists in which edges are repeated."""
+    pairs = [(i, j) for i in range(len(a)) for j in range(i) if a[i, j] > 0]
+    values = [a[i, j] for i, j in pairs]
+    highest, mean, rest = max(values), sum(values) / len(values), (1 - a).max()
+    attract, repel, contract = [], [], []
+    for (i, j), value in zip(pairs, values, strict=True):
+        attract += [(i, j)] * math.floor(alpha * highest / (1 - value))
+        repel += [(i, j)] * math.floor(rest / value)
+        contract += [(i, j)] * math.floor(value / mean)
+    return pairs, attract, repel, contract
+
+
+@pytest.fixture
+def points(rng):
+    return rng.normal(size=(50, 4))
+
+
+def affinities(x, m):
+    index, _ = nearest_neighbors(x, m)
+    true = np.sqrt(((x[:, None] - x[index]) ** 2).sum(2))
+    return locally_normalized(np.repeat(np.arange(len(x)), m), index.ravel(), true.ravel(), len(x))
+
+
+@pytest.mark.parametrize("m", [2, 5, 10])
+def test_affinities_are_the_literal_ones_symmetric_and_at_most_1(m, points):
+    a = affinities(points, m).toarray()
+    np.testing.assert_allclose(a, literal_affinities(points, m), atol=1e-12)
+    np.testing.assert_array_equal(a, a.T)
+    assert a.min() >= 0
+    assert a.max() <= 1
+    assert (np.diag(a) == 0).all()
+
+
+def test_distances_far_beyond_the_exponents_range_are_normalized():
+    a = locally_normalized(np.array([0, 0, 1, 2]), np.array([1, 2, 0, 0]), np.array([1e4, 1e4, 1e4, 1e4]), 3)
+    np.testing.assert_allclose(a.toarray(), [[0, 1, 1], [1, 0, 0], [1, 0, 0]])
+
+
+@pytest.mark.parametrize(("m", "alpha"), [(3, 2.0), (10, 2.0), (5, 0.7)])
+def test_quantities_and_expected_losses_are_those_of_repeated_edges(m, alpha, points, rng):
+    a = affinities(points, m)
+    pairs, attract, repel, contract = literal_sets(a.toarray(), alpha)
+    ends = torch.tensor(pairs)
+    q = Quantities.of(torch.tensor([a[i, j] for i, j in pairs], dtype=torch.float64), alpha)
+    for mine, repeated in ((q.attract, attract), (q.repel, repel), (q.contract, contract)):
+        assert mine.tolist() == [repeated.count(pair) for pair in pairs]
+    z = torch.as_tensor(rng.normal(size=(50, 3))).requires_grad_()
+
+    def o(pair):
+        return torch.exp(-distance(z[pair[0]], z[pair[1]]))
+
+    theirs = -sum(torch.log(o(pair)) for pair in attract + contract) - sum(torch.log(1 - o(pair)) for pair in repel)
+    probability = q.total / q.total.sum()
+    edges = torch.arange(len(pairs))[q.total > 0]
+    of_edge = q.loss(distance(z[ends[edges, 0]], z[ends[edges, 1]]), edges)
+    own = (probability[edges] * of_edge).sum() * q.total.sum()
+    torch.testing.assert_close(own, theirs, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(torch.autograd.grad(own, z)[0], torch.autograd.grad(theirs, z)[0], rtol=1e-8, atol=1e-8)
+
+
+def test_phases_are_left_out():
+    a = torch.tensor([0.5, 0.25, 0.75], dtype=torch.float64)
+    assert Quantities.of(a, phases=(False, True)).total.tolist() == [1.0, 0.0, 1.0]
+    assert Quantities.of(a, phases=(True, False)).contract.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_an_affinity_of_1_is_not_repeated_for_ever():
+    q = Quantities.of(torch.tensor([1.0, 0.5], dtype=torch.float64))
+    assert torch.isfinite(q.total).all()
+
+
+def test_gradients_are_finite_where_points_coincide():
+    z = torch.zeros(2, 3, requires_grad=True)
+    d = distance(z[:1], z[1:])
+    loss = Quantities.of(torch.tensor([0.3], dtype=torch.float64)).loss(d, torch.tensor([0])).sum()
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(z.grad).all()
+
+
+def test_log_separation_does_not_cancel():
+    d = torch.tensor([1e-6, 1e-3, 1.0, 30.0], dtype=torch.float64)
+    exact = [math.log(-math.expm1(-float(value))) for value in d]
+    torch.testing.assert_close(log_separation(d).tolist(), exact)
+    assert log_separation(torch.tensor(1e-6)).item() == pytest.approx(exact[0], rel=1e-5)
+
+
+def test_clustering_loss_is_eq_18(rng):
+    u = rng.dirichlet(np.ones(4), size=7)
+    size = u.sum(0)
+    v = np.array([[u[i, k] ** 2 / size[k] for k in range(4)] for i in range(7)])
+    v /= v.sum(1, keepdims=True)
+    np.testing.assert_allclose(target(torch.as_tensor(u)), v)
+    mean = u.mean(0)
+    expected = (v * np.log(v / u)).sum() / 7 + 1.5 * (mean * np.log(mean)).sum()
+    assert clustering_loss(torch.log(torch.as_tensor(u)), 1.5).item() == pytest.approx(expected)
+    prior = np.array([0.1, 0.2, 0.3, 0.4])
+    known = (v * np.log(v / u)).sum() / 7 + 1.5 * (mean * np.log(mean / prior)).sum()
+    assert clustering_loss(torch.log(torch.as_tensor(u)), 1.5, torch.as_tensor(prior)).item() == pytest.approx(known)
+
+
+def test_balance_grows_to_its_limit():
+    assert [balance(i, 0.05, 5.0) for i in (0, 1, 100, 101)] == [0.0, 0.05, 5.0, 5.0]
