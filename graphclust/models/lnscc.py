@@ -11,10 +11,11 @@ over data sets in which an edge stands as often as Q says (eqs. 6 and 11),
 
     Q im+ = floor(alpha A_max / (1 - A)),   Q im- = floor((1 - A)_max / A),   Q ba = floor(A / A_mean),
 
-and |E dis| = beta |E im+| pairs drawn among those without an edge (eq. 16). Here no edge is repeated: a step draws some
-by their total Q, embeds their nodes once, and takes each edge in all three roles, weighted by its
-share of each; the same nodes, paired with each other, are the unconnected pairs, weighted so that all of these count
-alike. The expectation is that of the sums above over |E|, the number of repeated edges, with far less to embed.
+and |E dis| = beta |E im+| pairs drawn among those without an edge (eq. 16). Here no edge is repeated. A step draws B
+edges by their total Q, embeds their nodes once, and takes each edge in all its roles, weighted by its share of each;
+the same nodes, paired with each other, make the unconnected pairs, weighted so that all of these count alike. What is
+expected is the sum of the losses above over the number of repeated edges; 2 B nodes are embedded at most, in the place
+of some 20 B.
 
 (1 - A)_max is 1, since no point is its own neighbour. A_mean is over the edges. Where A is nearly 1, as for nodes with
 one neighbour, 1 - A counts as `_LEAST`.
@@ -27,11 +28,13 @@ Symbols: points n, edges m, batch B, clusters K.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Quantities", "balance", "clustering_loss", "distance", "log_separation", "target"]
+__all__ = ["Batch", "Contrast", "Quantities", "balance", "clustering_loss", "distance", "log_separation", "target"]
 
 _LEAST = 0.01
 _NEAR = 1e-8  # added to squared distances: the gradient of a distance of 0 is then 0
@@ -102,10 +105,15 @@ class Quantities:
         """Sum of the three, shape (m,)."""
         return self.attract + self.repel + self.contract
 
-    def loss(self, d: Tensor, edges: Tensor) -> Tensor:
-        """Return the terms of L_im + L_ba of edges that were drawn with probability total / sum(total).
+    @property
+    def drawn(self) -> Tensor:
+        """What edges are drawn by, shape (m,): the sum, at least 1, so that all points are seen."""
+        return self.total.clamp_min(1)
 
-        Their mean is the sum of both losses over all repeated edges, divided by the number of these.
+    def loss(self, d: Tensor, edges: Tensor) -> Tensor:
+        """Return the terms of L_im + L_ba of edges that were drawn with probability drawn / sum(drawn).
+
+        Their mean times sum(drawn) is the sum of both losses over all repeated edges.
 
         Parameters
         ----------
@@ -117,8 +125,130 @@ class Quantities:
         -------
         Tensor, shape (B,)
         """
-        share = ((self.attract + self.contract)[edges] / self.total[edges]).to(d.dtype)
-        return share * d - (1 - share) * log_separation(d)
+        drawn = self.drawn[edges]
+        near = ((self.attract + self.contract)[edges] / drawn).to(d.dtype)
+        far = (self.repel[edges] / drawn).to(d.dtype)
+        return near * d - far * log_separation(d)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Edges of a step.
+
+    Attributes
+    ----------
+    edges : Tensor of int64, shape (B,)
+    nodes : Tensor of int64, shape (at most 2 B,)
+        The distinct ends, to be embedded.
+    place : Tensor of int64, shape (2 B,)
+        Where in `nodes` the ends stand: one of each edge, then the other of each.
+    """
+
+    edges: Tensor
+    nodes: Tensor
+    place: Tensor
+
+
+class Contrast:
+    """The losses L_im + L_ba + L_dis of a graph, batch by batch.
+
+    Parameters
+    ----------
+    affinity : scipy.sparse array of float64, shape (n, n)
+        A: symmetric, entries in (0, 1], at least one.
+    alpha, beta : float
+    phases : three bool
+        Whether L_im, L_ba and L_dis take part (table 4).
+    device : torch.device, optional
+    partners : int
+        Unconnected pairs tried for each end.
+
+    Attributes
+    ----------
+    quantities : Quantities
+    ends : Tensor of int64, shape (2, m)
+
+    Raises
+    ------
+    ValueError
+        By the floor, no edge is left in any data set.
+    """
+
+    def __init__(
+        self,
+        affinity: Any,
+        alpha: float = 2.0,
+        beta: float = 5.0,
+        phases: tuple[bool, bool, bool] = (True, True, True),
+        device: torch.device | None = None,
+        partners: int = 4,
+    ) -> None:
+        n = affinity.shape[0]
+        entries = affinity.tocoo()
+        upper = entries.row < entries.col
+        ends = np.stack((entries.row[upper], entries.col[upper])).astype(np.int64)
+        self.n, self.partners = n, partners
+        self.ends = torch.as_tensor(ends, device=device)
+        value = torch.as_tensor(entries.data[upper], dtype=torch.float64, device=device)
+        self.quantities = Quantities.of(value, alpha, phases[:2])
+        repeated = float(self.quantities.total.sum())
+        if not repeated:
+            raise ValueError("no edge is left in the data sets of the phases")
+        drawn = self.quantities.drawn
+        self._sum = torch.cumsum(drawn, 0)
+        self._joined = float(self._sum[-1]) / repeated
+        self._keys = torch.sort(self.ends[0] * n + self.ends[1]).values
+        degree = torch.zeros(n, dtype=torch.float64, device=device).index_add_(0, self.ends[0], drawn)
+        degree.index_add_(0, self.ends[1], drawn)
+        self._rarity = (2 * self._sum[-1] / (n * degree)).float()  # 1 over how often a node is drawn, on average 1
+        unconnected = 1 - 1 / n - 2 * len(value) / n**2
+        attract = float(Quantities.of(value, alpha).attract.sum())  # |E im+| where L_im is left out, too
+        self._apart = beta * attract / repeated / unconnected if phases[2] and unconnected > 0.5 / n**2 else 0.0
+
+    def draw(self, size: int, generator: torch.Generator) -> Batch:
+        """Draw B edges with replacement by their quantities, in either direction; generator of the CPU."""
+        device = self._sum.device
+        at = torch.rand(size, dtype=torch.float64, generator=generator).to(device) * self._sum[-1]
+        edges = torch.searchsorted(self._sum, at, right=True).clamp_max(len(self._sum) - 1)
+        swap = torch.rand(size, generator=generator).to(device) < 0.5
+        one, other = self.ends[:, edges]
+        both = torch.cat((torch.where(swap, other, one), torch.where(swap, one, other)))
+        nodes, place = torch.unique(both, return_inverse=True)
+        return Batch(edges, nodes, place)
+
+    def loss(self, z: Tensor, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Estimate the sum of the losses over the number of repeated edges, without bias.
+
+        Parameters
+        ----------
+        z : Tensor, shape (number of nodes of the batch, d)
+            Embedded nodes.
+        batch : Batch
+        generator : Generator
+            Of the CPU: it draws who is paired with whom.
+
+        Returns
+        -------
+        Tensor, shape ()
+        """
+        size = len(batch.edges)
+        placed = z[batch.place]
+        terms = self.quantities.loss(distance(placed[:size], placed[size:]), batch.edges)
+        found = self._joined * terms.mean()
+        if not self._apart or size < 2:
+            return found
+        ends = batch.nodes[batch.place]
+        drawn = torch.randperm(2 * size - 1, generator=generator)[: self.partners + 1] + 1
+        shifts = [shift for shift in drawn.tolist() if shift != size][: self.partners]  # `size`: the edges themselves
+        apart = z.new_zeros(())
+        for shift in shifts:
+            other = ends.roll(shift)
+            key = torch.minimum(ends, other) * self.n + torch.maximum(ends, other)
+            at = torch.searchsorted(self._keys, key).clamp_max(len(self._keys) - 1)
+            joined = (self._keys[at] == key) | (ends == other)
+            weight = torch.where(joined, 0.0, self._rarity[ends] * self._rarity[other])
+            apart = apart - (weight * log_separation(distance(placed, placed.roll(shift, 0)))).mean()
+        return found + self._apart * apart / len(shifts)
 
 
 def target(u: Tensor) -> Tensor:

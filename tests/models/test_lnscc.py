@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphclust.models.lnscc import Quantities, balance, clustering_loss, distance, log_separation, target
+from graphclust.models.lnscc import Contrast, Quantities, balance, clustering_loss, distance, log_separation, target
 from graphclust.neighbors import locally_normalized, nearest_neighbors
 
 
@@ -78,12 +78,41 @@ def test_quantities_and_expected_losses_are_those_of_repeated_edges(m, alpha, po
         return torch.exp(-distance(z[pair[0]], z[pair[1]]))
 
     theirs = -sum(torch.log(o(pair)) for pair in attract + contract) - sum(torch.log(1 - o(pair)) for pair in repel)
-    probability = q.total / q.total.sum()
-    edges = torch.arange(len(pairs))[q.total > 0]
-    of_edge = q.loss(distance(z[ends[edges, 0]], z[ends[edges, 1]]), edges)
-    own = (probability[edges] * of_edge).sum() * q.total.sum()
+    own = (q.drawn * q.loss(distance(z[ends[:, 0]], z[ends[:, 1]]), torch.arange(len(pairs)))).sum()
     torch.testing.assert_close(own, theirs, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(torch.autograd.grad(own, z)[0], torch.autograd.grad(theirs, z)[0], rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("phases", [(True, True, True), (False, True, True), (True, False, False)])
+def test_what_batches_expect_is_the_loss_over_all_repeated_edges(phases, points, rng):
+    a = affinities(points, 4)
+    dense = a.toarray()
+    pairs, attract, repel, contract = literal_sets(dense, 2.0)
+    z = torch.as_tensor(rng.normal(size=(50, 3)))
+    d = distance(z[:, None], z[None])
+    beta = 5 * len(attract)
+    apart = [-log_separation(d[i, j]) for i in range(50) for j in range(i) if dense[i, j] == 0]
+    of_im = sum(d[pair] for pair in attract) - sum(log_separation(d[pair]) for pair in repel)
+    literal = (
+        phases[0] * of_im + phases[1] * sum(d[pair] for pair in contract) + phases[2] * beta * sum(apart) / len(apart)
+    )
+    number = phases[0] * len(attract + repel) + phases[1] * len(contract)
+    contrast = Contrast(a, 2.0, 5.0, phases)
+    assert contrast.ends.shape == (2, len(pairs))
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for _ in range(400):
+        batch = contrast.draw(64, generator)
+        assert (batch.nodes[batch.place].reshape(2, 64).sort(0).values == contrast.ends[:, batch.edges]).all()
+        found.append(contrast.loss(z[batch.nodes], batch, generator).item())
+    error = np.std(found) / len(found) ** 0.5
+    assert abs(np.mean(found) - literal.item() / number) < 4 * error
+    assert error < 0.02 * np.mean(found)
+
+
+def test_a_graph_without_repeated_edges_is_refused():
+    with pytest.raises(ValueError, match="no edge"):
+        Contrast(affinities(np.arange(4.0)[:, None], 2), phases=(False, False, True))
 
 
 def test_phases_are_left_out():
