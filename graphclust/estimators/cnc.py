@@ -44,7 +44,7 @@ _PAIRS = {"contrastive": (256, 1), "cross-entropy": (1024, 5)}  # points of a ba
 _SMALL = 1 << 20  # numbers in a layer up to which one thread is best
 _SHARE = 1 / 500  # neighbours, as a share of the points
 _NEIGHBORS = (10, 100)
-_EVENNESS = 0.01  # graphs of neighbours fall apart, and then many partitions have the cut 0
+_EVENNESS = 0.05  # graphs of neighbours fall apart, and then many partitions have the cut 0
 _LOOKS = 20  # times in a fit that assignments are looked at
 _WORK = 1e10  # multiplications in a step up to which all points are one batch
 _BATCH = 1024
@@ -60,6 +60,7 @@ class _Run:
     score: float = math.inf
     value: float = math.inf
     expected: float = math.inf
+    reached: float = math.inf  # score after moves, by which networks on tables are chosen
     labels: IntArray | None = None
     weights: tuple[Tensor, ...] = ()
 
@@ -120,6 +121,9 @@ class CNC(VectorEstimator):
         Of 20 steps or more; by default as many as make 3,000 steps.
     siamese_neighbors : int
         Neighbours of a point that make positive pairs.
+    siamese_noise : float
+        Standard deviation of noise that is added to the features while the Siamese network learns, as a multiple of
+        their own.
     n_neighbors : int, optional
         In the graph of affinities of a table; in a batch of its points, as many fewer as there are points, and 3 at
         least. By default a 500th of the points, at least 10 and at most 100: with fewer, thin classes fall apart.
@@ -168,6 +172,7 @@ class CNC(VectorEstimator):
         siamese_loss: str = "cross-entropy",
         siamese_epochs: int | None = None,
         siamese_neighbors: int = 10,
+        siamese_noise: float = 0.3,
         n_neighbors: int | None = None,
         vectors: str = "auto",
         n_components: int | None = None,
@@ -195,6 +200,7 @@ class CNC(VectorEstimator):
         self.siamese_loss = siamese_loss
         self.siamese_epochs = siamese_epochs
         self.siamese_neighbors = siamese_neighbors
+        self.siamese_noise = siamese_noise
         self.n_neighbors = n_neighbors
         self.vectors = vectors
         self.n_components = n_components
@@ -222,6 +228,7 @@ class CNC(VectorEstimator):
             for size in getattr(self, name) or ():
                 check_count(name, size)
         check_number("regularization", self.regularization)
+        check_number("siamese_noise", self.siamese_noise)
         for value in (*self.temperature, *([] if self.learning_rate is None else [self.learning_rate])):
             check_number("temperature and learning_rate", value)
             if not value:
@@ -364,6 +371,7 @@ class CNC(VectorEstimator):
                 loss=self.siamese_loss,
                 n_negative=negative,
                 batch_size=size,
+                noise=self.siamese_noise,
                 seed=seed,
             )
             details["siamese_loss"] = self._embedding.loss
@@ -379,8 +387,8 @@ class CNC(VectorEstimator):
         pieces = cutter.pieces(seed) if "pieces" in self.starts else []
         starts = self._starts_on(graph, cutter, pieces, v, seed)
         points = torch.as_tensor(self._inner.of(v), dtype=torch.float32, device=device)
-        runs = self._learn(points, cutter, starts, seed, device)
-        best = min(runs, key=lambda run: run.score)
+        runs = self._learn(points, cutter, starts, seed, device, judged=True)
+        best = min(runs, key=lambda run: run.reached)
         assert best.labels is not None
         labels = best.labels
         at_start = min((cutter.value(one) for _, one in starts if one is not None), default=None)
@@ -413,6 +421,7 @@ class CNC(VectorEstimator):
         seed: int,
         device: torch.device,
         blocks: IntArray | None = None,
+        judged: bool = False,
     ) -> list[_Run]:
         """Train networks from all starts, in groups that fit into memory.
 
@@ -428,6 +437,9 @@ class CNC(VectorEstimator):
         blocks : ndarray of int64, shape (n,), optional
             Pieces of a given graph, some of which make a batch. Without them, a batch is any points, and the graph of
             nearest neighbours among them.
+        judged : bool
+            Whether the network is kept whose clusters have the least cut once single points were moved, which tells
+            what it aims at from how well it draws the boundaries; else that with the least cut.
         """
         n, k = len(cutter.degree), cutter.k
         widest = max((k, *self.hidden) if x is not None else (k,))
@@ -436,6 +448,11 @@ class CNC(VectorEstimator):
         for i in range(0, len(starts), group):
             runs += self._learn_group(x, cutter, starts[i : i + group], seed + i, device, blocks)
         winner = min(runs, key=lambda run: run.score)
+        if judged:
+            for run in runs:
+                assert run.labels is not None
+                run.reached = cutter.score(cutter.moved(run.labels, seed))
+            winner = min(runs, key=lambda run: run.reached)
         if x is not None:
             self._head = self._new_head(x, n, 1, None)
             for parameter, learned in zip(self._head.parameters(), winner.weights, strict=True):

@@ -145,6 +145,7 @@ class Embedding:
         n_negative: int = 1,
         batch_size: int = 256,
         learning_rate: float = 1e-3,
+        noise: float = 0.0,
         seed: int = 0,
     ) -> Embedding:
         """Train a Siamese network on points, shape (n, d): neighbours are positive pairs, any others negative ones.
@@ -164,6 +165,9 @@ class Embedding:
             Negative pairs for each positive one.
         batch_size : int
         learning_rate : float
+        noise : float
+            Standard deviation of what is added to the features of points in training, drawn anew each time, as a
+            multiple of the features' own: new points then come to lie more like those that the network learned from.
         seed : int
 
         Raises
@@ -186,12 +190,16 @@ class Embedding:
         generator = torch.Generator().manual_seed(seed)
         network = ParallelMLP((x.shape[1], *sizes), generator=generator).to(x.device)
         batch_size = min(batch_size, len(x))
+        drops = torch.Generator(device=x.device).manual_seed(seed)
         shifts = range(1, 1 + min(n_negative, batch_size - 1))
 
         def of_batch(points: Tensor) -> Tensor:
             column = torch.randint(near.shape[1], (len(points),), generator=generator).to(points.device)
             distinct, place = torch.unique(torch.cat((points, near[points, column])), return_inverse=True)
-            v = network(z[distinct])[:, place]
+            seen = z[distinct]
+            if noise:
+                seen = seen + noise * torch.empty_like(seen).normal_(generator=drops)
+            v = network(seen)[:, place]
             own, close = v[:, : len(points)], v[:, len(points) :]
             yes = torch.ones_like(points, dtype=torch.bool)
             total = of_pair(own, close, yes)
