@@ -70,7 +70,8 @@ class CNC(VectorEstimator):
 
     On a graph, its edges are the affinities; on a table of features, a Siamese network learns which points are close,
     and the graph of nearest neighbours in its space holds the affinities. Several networks learn at once from different
-    starts; the one whose clusters have the least normalized cut is the result.
+    starts; the one whose clusters have the least normalized cut is the result. On tables that is the cut once single
+    points were moved, with some weight on even sizes, since cuts may tie there.
 
     Parameters
     ----------

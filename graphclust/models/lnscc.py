@@ -34,6 +34,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphclust.errors import DataError
+
 __all__ = ["Batch", "Contrast", "Quantities", "balance", "clustering_loss", "distance", "log_separation", "target"]
 
 _LEAST = 0.01
@@ -77,7 +79,7 @@ class Quantities:
     contract: Tensor
 
     @classmethod
-    def of(cls, affinity: Tensor, alpha: float = 2.0, phases: tuple[bool, bool] = (True, True)) -> Quantities:
+    def of(cls, affinity: Tensor, alpha: float = 2.0) -> Quantities:
         """Compute them.
 
         Parameters
@@ -85,8 +87,6 @@ class Quantities:
         affinity : Tensor of float64, shape (m,)
             A of each edge, in (0, 1].
         alpha : float
-        phases : pair of bool
-            Whether L_im and L_ba take part (table 4).
 
         Examples
         --------
@@ -98,7 +98,7 @@ class Quantities:
         attract = torch.floor(alpha * affinity.max() / rest)
         repel = torch.floor(1 / affinity)
         contract = torch.floor(affinity / affinity.mean())
-        return cls(attract * phases[0], repel * phases[0], contract * phases[1])
+        return cls(attract, repel, contract)
 
     @property
     def total(self) -> Tensor:
@@ -170,7 +170,7 @@ class Contrast:
 
     Raises
     ------
-    ValueError
+    DataError
         By the floor, no edge is left in any data set.
     """
 
@@ -190,10 +190,11 @@ class Contrast:
         self.n, self.partners = n, partners
         self.ends = torch.as_tensor(ends, device=device)
         value = torch.as_tensor(entries.data[upper], dtype=torch.float64, device=device)
-        self.quantities = Quantities.of(value, alpha, phases[:2])
+        whole = Quantities.of(value, alpha)
+        self.quantities = Quantities(whole.attract * phases[0], whole.repel * phases[0], whole.contract * phases[1])
         repeated = float(self.quantities.total.sum())
         if not repeated:
-            raise ValueError("no edge is left in the data sets of the phases")
+            raise DataError("no edge is left in the data sets of the phases")
         drawn = self.quantities.drawn
         self._sum = torch.cumsum(drawn, 0)
         self._joined = float(self._sum[-1]) / repeated
@@ -202,7 +203,7 @@ class Contrast:
         degree.index_add_(0, self.ends[1], drawn)
         self._rarity = (2 * self._sum[-1] / (n * degree)).float()  # 1 over how often a node is drawn, on average 1
         unconnected = 1 - 1 / n - 2 * len(value) / n**2
-        attract = float(Quantities.of(value, alpha).attract.sum())  # |E im+| where L_im is left out, too
+        attract = float(whole.attract.sum())  # |E im+| where L_im is left out, too
         self._apart = beta * attract / repeated / unconnected if phases[2] and unconnected > 0.5 / n**2 else 0.0
 
     def draw(self, size: int, generator: torch.Generator) -> Batch:

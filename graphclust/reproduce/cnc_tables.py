@@ -2,8 +2,9 @@
 
 "cnc" is the estimator at its defaults: a Siamese network by cross-entropy, straight on the pixels. "cnc, published" has
 the paper's settings for MNIST: the code of an autoencoder, the contrastive loss, 3 neighbours, batches of 256 points
-that make graphs of their own, networks as they are drawn. No row moves single points after training. Classes give the
-number of clusters and the scores; nothing else sees them. Published NMIs divide by the larger entropy; so do these.
+that make graphs of their own, networks as they are drawn. No row's clusters are moved after training; what moves would
+reach decides between the networks of a run. Classes give the number of clusters and the scores; nothing else sees them.
+Published NMIs divide by the larger entropy; so do these.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ PUBLISHED: dict[str, Any] = {
     "siamese": (1024, 1024, 512, 10),
     "siamese_loss": "contrastive",
     "siamese_neighbors": 3,
+    "siamese_noise": 0.0,
     "n_neighbors": 3,
     "starts": ("random",),
     "batch_size": 256,

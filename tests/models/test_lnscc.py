@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from graphclust.errors import DataError
 from graphclust.models.lnscc import Contrast, Quantities, balance, clustering_loss, distance, log_separation, target
 from graphclust.neighbors import locally_normalized, nearest_neighbors
 
@@ -111,14 +112,8 @@ def test_what_batches_expect_is_the_loss_over_all_repeated_edges(phases, points,
 
 
 def test_a_graph_without_repeated_edges_is_refused():
-    with pytest.raises(ValueError, match="no edge"):
+    with pytest.raises(DataError, match="no edge"):
         Contrast(affinities(np.arange(4.0)[:, None], 2), phases=(False, False, True))
-
-
-def test_phases_are_left_out():
-    a = torch.tensor([0.5, 0.25, 0.75], dtype=torch.float64)
-    assert Quantities.of(a, phases=(False, True)).total.tolist() == [1.0, 0.0, 1.0]
-    assert Quantities.of(a, phases=(True, False)).contract.tolist() == [0.0, 0.0, 0.0]
 
 
 def test_an_affinity_of_1_is_not_repeated_for_ever():
