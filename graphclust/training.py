@@ -541,9 +541,9 @@ class Fleet:
                 finite = gradient.nan_to_num(0.0, 0.0, 0.0)
                 mean.lerp_(finite, 1 - first)
                 spread.mul_(second).addcmul_(finite, finite, value=1 - second)
-                change = mean / (spread / grown).sqrt_().add_(1e-8)
+                root = torch.div(spread, grown, out=finite).sqrt_().add_(1e-8)
                 rate = factor * self.rates.reshape(-1, *[1] * (p.dim() - 1))
-                p.sub_(change.mul_(rate / (1 - first**self._steps)))
+                p.sub_(torch.div(mean, root, out=root).mul_(rate / (1 - first**self._steps)))
 
     @torch.no_grad()
     def _remember(self, mean: Tensor) -> None:

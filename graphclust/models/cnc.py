@@ -120,7 +120,7 @@ class _Kept(torch.autograd.Function):
         n, runs, k = y.shape
         product = affinity.product(y.reshape(n, -1)).reshape(y.shape)
         volume = (affinity.degree @ y.reshape(n, -1)).reshape(runs, k).clamp_min(_TINY)
-        inside = torch.einsum("nrk,nrk->rk", y, product)
+        inside = (y * product).sum(0)
         ctx.save_for_backward(product, volume, inside, affinity.degree)
         return (inside / volume).sum(1)
 
@@ -183,8 +183,9 @@ def gumbel_softmax(logits: Tensor, temperature: float, generator: torch.Generato
     >>> y.sum(1).round(decimals=4)
     tensor([1., 1.])
     """
-    noise = torch.empty_like(logits).exponential_(generator=generator).clamp_min_(1e-20).log_()
-    return torch.softmax((logits - noise) / temperature, -1)
+    noise = torch.empty_like(logits).uniform_(generator=generator)  # exponential_ takes 5 times as long on CPUs
+    noise = noise.clamp_min_(1e-20).log_().neg_().log_()
+    return torch.softmax((logits - noise).div_(temperature), -1)
 
 
 class Head(ParallelMLP):
