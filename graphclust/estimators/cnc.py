@@ -13,7 +13,7 @@ import numpy as np
 from graphclust.base import Fit, check_count, check_number
 from graphclust.baselines import fill_up, kmeans
 from graphclust.errors import UsageError
-from graphclust.estimators.cuts import Cutter
+from graphclust.estimators.cuts import Cutter, affinity_of, joined
 from graphclust.estimators.embedding import CodeSpace, Embedding
 from graphclust.estimators.space import Space, refuse_unknown
 from graphclust.estimators.vectors import VectorEstimator
@@ -628,7 +628,7 @@ class CNC(VectorEstimator):
         if self._kind_of_head == "gnn":
             if not holds_graph(X):
                 raise UsageError("head='gnn' has learned from neighbours: predict needs a graph")
-            near = Cutter(as_graph(X).undirected(), 1).affinity(torch.device("cpu"))
+            near = affinity_of(joined(as_graph(X).undirected()), torch.device("cpu"))
         v = z if self._inner is None else self._inner.of(self._embedded(z))
         with torch.no_grad():
             raw = _logits(self._head, torch.as_tensor(v, dtype=torch.float32), near)[0].argmax(1).numpy()

@@ -8,7 +8,7 @@ components the least normalized cut is 0, and is found.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,15 +17,42 @@ from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.progress import task
 
 if TYPE_CHECKING:
+    import scipy.sparse
     import torch
 
     from graphclust.models.cnc import Affinity
 
-__all__ = ["Cutter"]
+__all__ = ["Cutter", "affinity_of", "joined"]
 
 _PIECES = 2500  # at most so many are merged: the time grows with their square, and memory too
 _ROUNDS = 10
 _SWEEPS = 50
+
+
+def joined(graph: Graph) -> scipy.sparse.csr_array[Any]:
+    """Return the affinities of an undirected graph by rows, float64, shape (n, n); self-loops stand twice.
+
+    `Graph.adjacency` in half the time, for those who compile anyway.
+    """
+    from scipy.sparse import csr_array
+
+    from graphclust.models.cut_moves import both_ends
+
+    n = graph.num_nodes
+    start, end, edge = both_ends(graph.source, graph.target, n)
+    weight = np.ones(len(end)) if graph.weight is None else graph.weight[edge]
+    return csr_array((weight, end, start), shape=(n, n))
+
+
+def affinity_of(weight: scipy.sparse.csr_array[Any], device: torch.device, regularization: float = 0.0) -> Affinity:
+    """Return affinities as tensors in single precision."""
+    import torch
+
+    from graphclust.models.cnc import Affinity
+
+    start, end = torch.as_tensor(weight.indptr), torch.as_tensor(weight.indices)
+    value = torch.as_tensor(weight.data, dtype=torch.float32)
+    return Affinity.from_csr(start.to(device), end.to(device), value.to(device), regularization)
 
 
 class Cutter:
@@ -59,25 +86,15 @@ class Cutter:
 
     def __init__(self, graph: Graph, k: int, regularization: float = 0.0, evenness: float = 0.0) -> None:
         self.graph, self.k, self.regularization, self.evenness = graph, k, regularization, evenness
-        weight = graph.adjacency()
-        loops = weight.diagonal()
-        if loops.any():
-            weight.setdiag(2 * loops)
-        self.weight = weight
-        degree: FloatArray = np.asarray(weight.sum(axis=1), dtype=np.float64)
+        self.weight = joined(graph)
+        degree: FloatArray = np.asarray(self.weight.sum(axis=1), dtype=np.float64)
         self.extra = regularization * float(degree.mean()) / len(degree) if len(degree) else 0.0
         self.degree = degree + len(degree) * self.extra
 
     def affinity(self, device: torch.device, nodes: IntArray | None = None) -> Affinity:
         """Return the affinities, or those among some nodes, as tensors in single precision."""
-        import torch
-
-        from graphclust.models.cnc import Affinity
-
         part = self.weight if nodes is None else self.weight[nodes][:, nodes]
-        start, end = torch.as_tensor(part.indptr), torch.as_tensor(part.indices)
-        weight = torch.as_tensor(part.data, dtype=torch.float32)
-        return Affinity.from_csr(start.to(device), end.to(device), weight.to(device), self.regularization)
+        return affinity_of(part, device, self.regularization)
 
     def value(self, labels: IntArray) -> float:
         """Return the normalized cut of k clusters, with what regularisation adds; clusters without volume add 0."""

@@ -104,8 +104,8 @@ class _Mean(torch.autograd.Function):
     def forward(ctx: Any, h: Tensor, affinity: Affinity) -> Tensor:
         degree = affinity.degree - len(affinity.degree) * affinity.extra
         ctx.affinity, ctx.share = affinity, torch.where(degree > _TINY, 1 / degree, 0.0)[:, None]
-        found: Tensor = (affinity.weight @ h) * ctx.share
-        return found
+        found: Tensor = affinity.weight @ h
+        return found.mul_(ctx.share)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
@@ -245,8 +245,7 @@ class GraphHead(Head):
         columns = near.shape[2]
         if columns >= h.shape[2]:
             return torch.baddbmm(torch.baddbmm(self.biases[i], h, own), self._mean(h, graph), near)
-        both = h @ torch.cat((own, near), dim=2)
-        return both[..., :columns] + self._mean(both[..., columns:], graph) + self.biases[i]
+        return torch.baddbmm(self._mean(h @ near, graph), h, own) + self.biases[i]
 
     @staticmethod
     def _mean(h: Tensor, graph: Affinity | None) -> Tensor:

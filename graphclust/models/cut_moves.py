@@ -1,4 +1,4 @@
-"""Moves of single nodes that lower the normalized cut, compiled by numba on first use and cached.
+"""Compiled by numba on first use and cached: edges from both ends, and moves of nodes that lower the normalized cut.
 
 The normalized cut of K clusters that all have volume is K - sum_k in_k / vol_k, with in_k the weight of W inside
 cluster k (each edge from both ends) and vol_k its summed degrees. Moving a node changes two of the terms, and by its
@@ -13,12 +13,47 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["lower_cut", "merge_cut"]
+__all__ = ["both_ends", "lower_cut", "merge_cut"]
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
+IndexArray: TypeAlias = NDArray[np.int32]
 
 _LEAST = 1e-12  # a gain below this is rounding
+
+
+@njit(cache=True)
+def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IndexArray, IndexArray, IndexArray]:
+    """Return the rows of a symmetric matrix (CSR) in one pass; a self-loop stands in its row twice.
+
+    Parameters
+    ----------
+    source, target : ndarray of int64, shape (m,)
+        Each undirected edge once; fewer than 2^30 of them.
+    n : int
+
+    Returns
+    -------
+    start, end, edge : ndarray of int32, shapes (n + 1,), (2 m,), (2 m,)
+        `edge` says which edge an entry is. Where edges come by source and target, source <= target, rows are sorted.
+    """
+    start = np.zeros(n + 2, dtype=np.int32)
+    for e in range(len(source)):
+        start[source[e] + 2] += 1
+        start[target[e] + 2] += 1
+    for i in range(n):
+        start[i + 2] += start[i + 1]
+    end = np.empty(2 * len(source), dtype=np.int32)
+    edge = np.empty(2 * len(source), dtype=np.int32)
+    for e in range(len(source)):
+        a, b = source[e], target[e]
+        i = start[a + 1]  # where the row goes on; in the end, where the next begins
+        end[i], edge[i] = b, e
+        start[a + 1] = i + 1
+        i = start[b + 1]
+        end[i], edge[i] = a, e
+        start[b + 1] = i + 1
+    return start[: n + 1], end, edge
 
 
 @njit(cache=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from graphclust.models.cut_moves import lower_cut, merge_cut
+from graphclust.models.cut_moves import both_ends, lower_cut, merge_cut
 
 
 def cut(w, labels, k):
@@ -91,3 +91,20 @@ def test_pieces_without_volume_cost_nothing_alone():
     found = merge_cut(link.copy(), link.sum(1), 3)
     assert found[0] == found[1]
     assert len(set(found.tolist())) == 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_edges_from_both_ends_are_the_symmetric_matrix(seed):
+    rng = np.random.default_rng(seed)
+    n = 9
+    source, target = np.sort(rng.integers(n, size=(2, 20)), axis=0)
+    order = np.lexsort((target, source))
+    source, target = source[order], target[order]
+    start, end, edge = both_ends(source, target, n)
+    weight = rng.random(20)
+    dense = np.zeros((n, n))
+    np.add.at(dense, (source, target), weight)
+    np.add.at(dense, (target, source), weight)  # loops twice
+    assert np.allclose(sp.csr_array((weight[edge], end, start), shape=(n, n)).toarray(), dense)
+    assert all((np.diff(end[start[i] : start[i + 1]]) >= 0).all() for i in range(n))
+    assert len(both_ends(source[:0], target[:0], 0)[1]) == 0
