@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from graphclust.estimators import CCP as CCP
     from graphclust.estimators import CLAM as CLAM
     from graphclust.estimators import CNC as CNC
+    from graphclust.estimators import LNSCC as LNSCC
     from graphclust.graph import Graph as Graph
     from graphclust.graph import as_graph as as_graph
     from graphclust.io import read_graph as read_graph
@@ -46,6 +47,7 @@ _HOME = {
     "CCP": "estimators",
     "CLAM": "estimators",
     "CNC": "estimators",
+    "LNSCC": "estimators",
     "Communities": "communities",
     "DataError": "errors",
     "Graph": "graph",

@@ -6,7 +6,7 @@ from graphclust.auto import Auto
 from graphclust.base import GraphEstimator
 from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral
 from graphclust.errors import UsageError, unknown
-from graphclust.estimators import ACP, ACPS, CCP, CLAM, CNC
+from graphclust.estimators import ACP, ACPS, CCP, CLAM, CNC, LNSCC
 
 __all__ = ["METHODS", "method_named"]
 
@@ -17,6 +17,7 @@ METHODS: dict[str, type[GraphEstimator]] = {
     "ccp": CCP,
     "clam": CLAM,
     "cnc": CNC,
+    "lnscc": LNSCC,
     "leiden": Leiden,
     "louvain": Louvain,
     "infomap": Infomap,

@@ -430,7 +430,8 @@ class Fleet:
     The first axis of every parameter is the run, and the loss is one a run: so their gradients do not mix, and a step
     of all costs little more than a step of one. Each run has a learning rate of its own, which shrinks when its loss of
     an epoch has not fallen for some epochs, and the parameters of its best epoch are kept. All runs see the same
-    batches. A gradient that is not finite counts as 0.
+    batches. A gradient that is not finite counts as 0, and so does that of a
+    parameter that the loss does not see.
 
     Parameters
     ----------
@@ -531,7 +532,7 @@ class Fleet:
 
     def _step(self, value: Tensor) -> None:
         """Do a step of Adam."""
-        gradients = torch.autograd.grad(value, self.parameters)
+        gradients = torch.autograd.grad(value, self.parameters, materialize_grads=True)
         self._steps += 1
         first, second = self._DECAYS
         grown = 1 - second**self._steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,21 +15,10 @@ import graphclust as gc
 from graphclust.estimators.cuts import Cutter
 from graphclust.graph import Graph
 from graphclust.metrics import accuracy, ami, normalized_cut
+from tests.draws import blobs, featured
 
 FIGURE_1 = Graph.from_edges([0, 1, 0, 2, 3, 4, 3], [1, 2, 2, 3, 4, 5, 5], nodes=6)
 QUICK = {"hidden": (32,), "max_epochs": 20, "siamese": (32, 4), "siamese_epochs": 20, "n_init": 1, "random_state": 0}
-
-
-def blobs(rng, k=3, d=6, size=60):
-    centers = 8 * np.eye(max(k, d))[:k, :d]
-    return np.concatenate([c + rng.normal(size=(size, d)) for c in centers]), np.repeat(np.arange(k), size)
-
-
-def featured(seed, n=120, k=3):
-    """Draw a graph of planted blocks whose nodes have features that tell the blocks badly."""
-    graph = gc.generators.planted_partition(n, k, p_in=0.3, p_out=0.03, random_state=seed)
-    x = np.eye(k)[graph.y] + np.random.default_rng(seed).normal(size=(n, k))
-    return Graph.from_edges(graph.source, graph.target, nodes=n, x=x, y=graph.y)
 
 
 def test_scikit_learns_checks():
@@ -129,6 +119,21 @@ def test_tables(rng):
         of_a_graph.embed(x[:, :3])
 
 
+def test_evenness_outweighs_a_slightly_lower_cut():
+    """A small cluster that hangs together loosely is cheap to halve, if two large ones that are close become one."""
+    sizes = [40, 40, 40, 20, 20]  # cliques: 24 edges between the first two, 4 within the cluster of the last two
+    ends = np.concatenate(([0], np.cumsum(sizes)))
+    pairs = [(i, j) for a, b in pairwise(ends) for i in range(a, b) for j in range(i) if j >= a]
+    joined = [(i, 40 + i) for i in range(24)], [(120 + i, 140 + i) for i in range(4)], [(80, 0), (81, 120)]
+    source, target = np.array(pairs + [pair for group in joined for pair in group]).T
+    graph = Graph.from_edges(source, target, nodes=160)
+    y = np.repeat([0, 1, 2, 3, 3], sizes)
+    low, even = (gc.CNC(4, evenness=w, random_state=0, max_epochs=40).fit(graph) for w in (None, 0.5))
+    assert accuracy(y, even.labels_) == 1
+    assert accuracy(y, low.labels_) < 1
+    assert normalized_cut(graph, low.labels_) < normalized_cut(graph, even.labels_)
+
+
 def test_points_that_are_equal_and_few():
     found = gc.CNC(2, **QUICK).fit([[0.0], [0.0], [0.0], [5.0], [5.0]])
     np.testing.assert_array_equal(found.labels_, [0, 0, 0, 1, 1])
@@ -142,7 +147,8 @@ def test_points_that_are_equal_and_few():
         ({"n_clusters": 0}, "positive integer"), ({"head": "cnn"}, "head is one of"), ({"starts": ()}, "at least one"),
         ({"starts": ("best",)}, "starts is one of"), ({"activation": "gelu"}, "activation"), ({"n_init": 0}, "n_init"),
         ({"temperature": (1.0,)}, "two values"), ({"temperature": (1.0, 0.0)}, "above 0"),
-        ({"regularization": -1}, "regularization"), ({"batch_size": 0}, "batch_size"), ({"hidden": (0,)}, "hidden"),
+        ({"evenness": -1}, "evenness"), ({"regularization": -1}, "regularization"),
+        ({"batch_size": 0}, "batch_size"), ({"hidden": (0,)}, "hidden"),
         ({"n_clusters": 999}, "999"), ({"head": "gnn"}, "is for graphs"), ({"head": "logits"}, "is for graphs"),
     ],
 )  # fmt: skip

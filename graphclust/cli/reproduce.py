@@ -19,7 +19,9 @@ def reproduce(
     table: Annotated[
         str,
         typer.Argument(
-            metavar="TABLE", help="acp-table2, clam-table1, clam-graphs, cnc-table1 or cnc-graphs", show_default=False
+            metavar="TABLE",
+            help="acp-table2, clam-table1, clam-graphs, cnc-table1, cnc-graphs, lnscc-table2, -table4 or -graphs",
+            show_default=False,
         ),
     ],
     *,
@@ -31,14 +33,15 @@ def reproduce(
         typer.Option(min=1, help="acp-table2: partitions drawn a graph; 10 by default.", show_default=False),
     ] = None,
     data: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="clam-*, cnc-*: a data set of the table; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="All but acp-*: a data set of the table; repeatable."),
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="clam-table1, cnc-table1: a method; repeatable."),
+        typer.Option(metavar="NAME", help="clam-table1, cnc-table1, lnscc-*: a method; repeatable."),
     ] = None,
     repeats: Annotated[
-        int | None, typer.Option(min=1, help="clam-*, cnc-*: seeds to take the mean over.", show_default=False)
+        int | None, typer.Option(min=1, help="clam-*, cnc-*, lnscc-*: seeds to take the mean over.", show_default=False)
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less of it: a minute instead of many.")] = False,
     seed: Seed = 0,

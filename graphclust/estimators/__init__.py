@@ -3,5 +3,6 @@
 from graphclust.estimators.acp import ACP, ACPS, CCP
 from graphclust.estimators.clam import CLAM
 from graphclust.estimators.cnc import CNC
+from graphclust.estimators.lnscc import LNSCC
 
-__all__ = ["ACP", "ACPS", "CCP", "CLAM", "CNC"]
+__all__ = ["ACP", "ACPS", "CCP", "CLAM", "CNC", "LNSCC"]

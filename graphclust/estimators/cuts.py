@@ -90,6 +90,7 @@ class Cutter:
         degree: FloatArray = np.asarray(self.weight.sum(axis=1), dtype=np.float64)
         self.extra = regularization * float(degree.mean()) / len(degree) if len(degree) else 0.0
         self.degree = degree + len(degree) * self.extra
+        self._per_entropy = evenness / float(np.log(k)) if k > 1 else 0.0
 
     def affinity(self, device: torch.device, nodes: IntArray | None = None) -> Affinity:
         """Return the affinities, or those among some nodes, as tensors in single precision."""
@@ -114,7 +115,7 @@ class Cutter:
             return found
         share = np.bincount(labels, self.degree) / self.degree.sum()
         entropy = -float((share * np.log(np.maximum(share, 1e-300))).sum())
-        return float(found + self.evenness * (1 - entropy / np.log(self.k)))
+        return float(found + self.evenness - self._per_entropy * entropy)
 
     def moved(self, labels: IntArray, seed: int) -> IntArray:
         """Move single nodes while that lowers the normalized cut."""
@@ -139,7 +140,7 @@ class Cutter:
         member = csr_array((np.ones(n), (np.arange(n), pieces)), shape=(n, m))
         size = np.bincount(pieces, minlength=m).astype(np.float64)
         link = (member.T @ self.weight @ member).toarray() + self.extra * np.outer(size, size)
-        found: IntArray = merge_cut(link, link.sum(axis=1), self.k)[pieces]
+        found: IntArray = merge_cut(link, link.sum(axis=1), self.k, self._per_entropy)[pieces]
         return found
 
     def pieces(self, seed: int) -> list[IntArray]:

@@ -18,16 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CodeSpace", "Embedding"]
 
-_ROWS = 8192  # points that go through a network at once
-
-
-def _through(network: torch.nn.Module, x: Tensor) -> Tensor:
-    """Map points in pieces, shape (n, d)."""
-    import torch
-
-    with torch.no_grad():
-        return torch.cat([network(part)[0] for part in x.split(_ROWS)])
-
 
 def _train(
     network: torch.nn.Module,
@@ -113,7 +103,9 @@ class CodeSpace:
 
     def of(self, x: Tensor) -> Tensor:
         """Return the code of points, shape (n, n_code)."""
-        return _through(self.network, x)
+        from graphclust.nn.parallel import through
+
+        return through(self.network, x)
 
 
 @dataclass(frozen=True)
@@ -223,4 +215,6 @@ class Embedding:
 
     def of(self, x: Tensor) -> Tensor:
         """Return where points are, shape (n, sizes[-1])."""
-        return _through(self.network, x / self.scale)
+        from graphclust.nn.parallel import through
+
+        return through(self.network, x / self.scale)

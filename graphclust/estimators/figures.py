@@ -1,23 +1,24 @@
-"""Figures of CLAM: how prototypes evolve, and the basins that points are drawn into."""
+"""Figures: prototypes as they evolve and the basins of CLAM; embeddings in the plane, and their stages, of LNSCC."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphclust.errors import UsageError
-from graphclust.graph import FloatArray
+from graphclust.graph import FloatArray, IntArray
 from graphclust.palette import community_colors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_basins", "draw_prototypes"]
+__all__ = ["draw_basins", "draw_points", "draw_prototypes", "draw_stages"]
 
 _GRID = 250  # points of a basin's picture along each axis
 _COLUMNS = 5
+_PAIRS = 20_000  # distances in a histogram
 
 
 def draw_prototypes(snapshots: Mapping[int, FloatArray], image_shape: tuple[int, int]) -> Figure:
@@ -109,3 +110,109 @@ def draw_basins(prototypes: FloatArray, betas: Sequence[float], n_steps: int, st
         axes.set_title(f"beta = {betas[place]:g}", fontsize=8)
         axes.set(xticks=[], yticks=[])
     return figure
+
+
+def draw_points(z: FloatArray, labels: IntArray) -> Figure:
+    """Draw embedded points in the plane of their two principal dimensions, a colour a cluster.
+
+    Parameters
+    ----------
+    z : ndarray, shape (n, d)
+    labels : ndarray of int64, shape (n,)
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    _scatter(figure.subplots(), _plane(z)(z), labels)
+    return figure
+
+
+def draw_stages(stages: Sequence[tuple[str, FloatArray, IntArray]]) -> Figure:
+    """Draw embeddings, a stage a column; below, distances within and between the two clusters that end up closest.
+
+    The plane is that of the last stage's principal dimensions, and its clusters are those whose means are closest.
+
+    Parameters
+    ----------
+    stages : sequence of (str, ndarray of shape (n, d), ndarray of int64 of shape (n,))
+        A title, embedded points, and their clusters at that stage.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    UsageError
+        No stages.
+    """
+    from matplotlib.figure import Figure
+
+    if not stages:
+        raise UsageError("no stages were kept: fit with n_stages=6")
+    _, last, clusters = stages[-1]
+    plane = _plane(last)
+    pair = _closest(last, clusters)
+    figure = Figure(figsize=(2.4 * len(stages), 4.2), layout="constrained")
+    axes = figure.subplots(2, len(stages), squeeze=False)
+    for column, (title, z, labels) in enumerate(stages):
+        _scatter(axes[0, column], plane(z), labels)
+        axes[0, column].set_title(title, fontsize=8)
+        panel = axes[1, column]
+        panel.set(yticks=[])
+        panel.tick_params(labelsize=6)
+        if pair is None:
+            continue
+        one, other = (z[clusters == c] for c in pair)
+        for a, b, color, name in (
+            (one, one, "tab:red", "within one"),
+            (other, other, "tab:blue", "within the other"),
+            (one, other, "tab:purple", "between"),
+        ):
+            panel.hist(_distances(a, b), bins=40, density=True, alpha=0.5, color=color, label=name)
+        panel.set_xlabel("distance", fontsize=7)
+        if not column:
+            panel.legend(fontsize=6)
+    return figure
+
+
+def _scatter(axes: Any, points: FloatArray, labels: IntArray) -> None:
+    from matplotlib.colors import ListedColormap
+
+    k = int(labels.max(initial=0)) + 1
+    colors = ListedColormap(community_colors([2] * k))
+    axes.scatter(*points.T, c=labels, s=3, cmap=colors, vmin=-0.5, vmax=k - 0.5, linewidths=0)
+    axes.set(xticks=[], yticks=[])
+
+
+def _plane(z: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """Return the projection onto two principal dimensions; points of two dimensions or one stay."""
+    mean = z.mean(axis=0)
+    if z.shape[1] <= 2:
+        return lambda one: np.pad(one, ((0, 0), (0, 2 - z.shape[1])))
+    axes = np.linalg.eigh(np.cov((z - mean).T))[1][:, :-3:-1]
+    return lambda one: np.asarray((one - mean) @ axes, dtype=np.float64)
+
+
+def _closest(z: FloatArray, labels: IntArray) -> tuple[int, int] | None:
+    """Return the two clusters whose means are closest; None where there is one."""
+    held = np.unique(labels)
+    if len(held) < 2:
+        return None
+    means = np.stack([z[labels == c].mean(axis=0) for c in held])
+    distance = np.square(means[:, None] - means).sum(axis=2)
+    np.fill_diagonal(distance, np.inf)
+    a, b = np.unravel_index(int(distance.argmin()), distance.shape)
+    return int(held[a]), int(held[b])
+
+
+def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return distances of pairs drawn from both sets, those of a point to itself apart."""
+    rng = np.random.default_rng(0)
+    i, j = rng.integers(len(a), size=_PAIRS), rng.integers(len(b), size=_PAIRS)
+    found: FloatArray = np.linalg.norm(a[i] - b[j], axis=1)
+    return found if a is not b else found[i != j]

@@ -12,10 +12,11 @@ from graphclust.errors import DataError, UsageError
 from graphclust.estimators.space import refuse_unknown
 from graphclust.features import leading_eigenvectors, rows_of_length_one, smoothed_features, spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph, holds_graph
+from graphclust.metrics import rank_labels
 from graphclust.resources import one_thread, require_memory
 from graphclust.seeds import check_seed
 
-__all__ = ["VectorEstimator"]
+__all__ = ["VectorEstimator", "ranks_of_outputs"]
 
 _VECTORS = ("auto", "features", "smoothed", "spectral")
 _SMALL = 5000  # numbers in a table, or nodes and edges, up to which a second thread gains nothing
@@ -210,3 +211,28 @@ class VectorEstimator(GraphEstimator):
     def predict(self, X: Any) -> IntArray:
         """Return the cluster of new points."""
         raise NotImplementedError
+
+
+def ranks_of_outputs(raw: IntArray, labels: IntArray, k: int) -> IntArray:
+    """Return the rank by size of the cluster that each of a network's outputs stands for, shape (k,).
+
+    Parameters
+    ----------
+    raw : ndarray of int64, shape (n,)
+        The largest output of each point.
+    labels : ndarray of int64, shape (n,)
+        The result, which may have been moved, or filled up.
+    k : int
+
+    Examples
+    --------
+    >>> ranks_of_outputs(np.array([0, 1, 1]), np.array([0, 1, 1]), 2).tolist()
+    [1, 0]
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    ranks = rank_labels(labels)
+    table = np.zeros((k, k))
+    np.add.at(table, (raw, ranks), 1)
+    found: IntArray = linear_sum_assignment(-table)[1].astype(np.int64)
+    return found

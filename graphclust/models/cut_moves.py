@@ -166,17 +166,24 @@ def lower_cut(
 
 
 @njit(cache=True)
-def _loss(link: FloatArray, volume: FloatArray, i: int, j: int) -> float:
-    """Return what merging i and j takes from sum_k in_k / vol_k; pieces without volume count as whole."""
+def _loss(link: FloatArray, volume: FloatArray, i: int, j: int, total: float, even: float) -> float:
+    """Return what merging i and j takes from sum_k in_k / vol_k; pieces without volume count as whole.
+
+    With `even`, as much of what it takes from the entropy of the volumes' shares.
+    """
     a = link[i, i] / volume[i] if volume[i] > 0 else 1.0
     b = link[j, j] / volume[j] if volume[j] > 0 else 1.0
     both = volume[i] + volume[j]
     together = (link[i, i] + link[j, j] + 2 * link[i, j]) / both if both > 0 else 1.0
-    return a + b - together
+    found: float = a + b - together
+    if even > 0 and volume[i] > 0 and volume[j] > 0:
+        p, q = volume[i] / total, volume[j] / total
+        found += even * ((p + q) * np.log(p + q) - p * np.log(p) - q * np.log(q))
+    return found
 
 
 @njit(cache=True)
-def merge_cut(link: FloatArray, volume: FloatArray, k: int) -> IntArray:
+def merge_cut(link: FloatArray, volume: FloatArray, k: int, even: float = 0.0) -> IntArray:
     """Merge pieces two by two until k are left, each time those whose merging keeps the normalized cut lowest.
 
     Parameters
@@ -186,6 +193,8 @@ def merge_cut(link: FloatArray, volume: FloatArray, k: int) -> IntArray:
     volume : ndarray of float64, shape (m,)
         Summed degrees. Overwritten.
     k : int
+    even : float
+        How much normalized cut a unit of entropy of the volumes' shares is worth.
 
     Returns
     -------
@@ -193,13 +202,14 @@ def merge_cut(link: FloatArray, volume: FloatArray, k: int) -> IntArray:
         The cluster of each piece, counted from 0.
     """
     m = len(volume)
+    total = volume.sum()
     into = np.arange(m)
     alive = np.ones(m, dtype=np.bool_)
     partner = np.zeros(m, dtype=np.int64)
     cost = np.full(m, np.inf)
     for i in range(m):
         for j in range(i):
-            value = _loss(link, volume, i, j)
+            value = _loss(link, volume, i, j, total, even)
             if value < cost[i]:
                 cost[i], partner[i] = value, j
     for _ in range(m - k):
@@ -223,11 +233,11 @@ def merge_cut(link: FloatArray, volume: FloatArray, k: int) -> IntArray:
                 cost[c] = np.inf
                 for other in range(c):
                     if alive[other]:
-                        value = _loss(link, volume, c, other)
+                        value = _loss(link, volume, c, other, total, even)
                         if value < cost[c]:
                             cost[c], partner[c] = value, other
             elif c > j:
-                value = _loss(link, volume, c, j)
+                value = _loss(link, volume, c, j, total, even)
                 if value < cost[c]:
                     cost[c], partner[c] = value, j
     number = np.cumsum(alive) - 1

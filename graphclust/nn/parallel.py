@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ParallelMLP"]
+__all__ = ["ParallelMLP", "through"]
+
+_ROWS = 8192  # points that go through a network at once
 
 
 class ParallelMLP(nn.Module):
@@ -81,3 +83,15 @@ class ParallelMLP(nn.Module):
         Tensor, shape (R, n, sizes[-1])
         """
         return self.layer(len(self.weights) - 1, self.inside(x, graph), graph)
+
+
+def through(network: ParallelMLP, x: Tensor) -> Tensor:
+    """Map points by a single network, in pieces and without gradients: shape (n, d) to (n, size).
+
+    Examples
+    --------
+    >>> through(ParallelMLP((4, 3)), torch.ones(5, 4)).shape
+    torch.Size([5, 3])
+    """
+    with torch.no_grad():
+        return torch.cat([network(part)[0] for part in x.split(_ROWS)])

@@ -16,6 +16,9 @@ TABLES: dict[str, str] = {
     "clam-graphs": "graphclust.reproduce.clam_graphs",
     "cnc-table1": "graphclust.reproduce.cnc_tables",
     "cnc-graphs": "graphclust.reproduce.cnc_graphs",
+    "lnscc-table2": "graphclust.reproduce.lnscc_tables",
+    "lnscc-table4": "graphclust.reproduce.lnscc_ablations",
+    "lnscc-graphs": "graphclust.reproduce.lnscc_graphs",
 }
 
 

@@ -6,7 +6,6 @@ leading components; and the spectral embedding of the graph alone. Classes give 
 
 from __future__ import annotations
 
-import platform
 import time
 from typing import Any
 
@@ -14,12 +13,12 @@ import numpy as np
 
 from graphclust import datasets
 from graphclust.baselines import kmeans
-from graphclust.errors import unknown
 from graphclust.estimators.clam import CLAM
 from graphclust.features import rows_of_length_one, smoothed_features, spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.metrics import compare_labels
 from graphclust.progress import task
+from graphclust.reproduce.sheet import check_names, over_seeds, settings
 
 __all__ = ["COLUMNS", "GRAPHS", "reproduce"]
 
@@ -77,9 +76,7 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 5, data: tuple[
 
     from graphclust.models.silhouette import Silhouette
 
-    for name in data:
-        if name not in GRAPHS:
-            raise unknown("graph of the table", name, list(GRAPHS))
+    check_names("graph of the table", data, GRAPHS)
     repeats = 1 if quick else repeats
     rows: list[dict[str, Any]] = []
     with task("measuring", len(data or GRAPHS) * 4) as advance:
@@ -96,13 +93,9 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 5, data: tuple[
                     line: dict[str, Any] = {"data": name, "vectors": kind, "d": x.shape[1], "k": k, "method": method}
                     line["seconds"] = (time.perf_counter() - start) / repeats
                     scores = [compare_labels(graph.y, labels) for labels in found]
-                    for key in ("accuracy", "nmi", "ari"):
-                        values = np.array([one[key] for one in scores])
-                        line[key] = float(values.mean())
-                        line[f"{key}_sd"] = float(values.std(ddof=1)) if repeats > 1 else None
+                    line |= over_seeds([{key: one[key] for key in ("accuracy", "nmi", "ari")} for one in scores])
                     line["silhouette"] = float(measure(torch.as_tensor(np.stack(found)), k).mean())
                     rows.append(line)
                     advance()
-    settings: dict[str, Any] = {"seed": seed, "repeats": repeats, "components": _COMPONENTS}
-    settings["hardware"] = f"{platform.machine()}, {torch.get_num_threads()} threads"
-    return {"table": "clam-graphs", "rows": rows, "peers": [], "settings": settings}
+    made = settings(seed=seed, repeats=repeats, components=_COMPONENTS)
+    return {"table": "clam-graphs", "rows": rows, "peers": [], "settings": made}

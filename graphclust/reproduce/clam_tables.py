@@ -10,7 +10,6 @@ standardised, which is what reproduces the published k-means (0.136 of 0.135; 0.
 from __future__ import annotations
 
 import math
-import platform
 import time
 import warnings
 from collections.abc import Iterator
@@ -21,11 +20,12 @@ import numpy as np
 
 from graphclust import datasets
 from graphclust.baselines import kmeans
-from graphclust.errors import GraphclustError, unknown
+from graphclust.errors import GraphclustError
 from graphclust.estimators.clam import CLAM
 from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import ari, nmi
 from graphclust.progress import task
+from graphclust.reproduce.sheet import check_names, over_seeds, settings
 
 __all__ = ["COLUMNS", "TABLES", "Table", "reproduce", "searched"]
 
@@ -229,9 +229,7 @@ def _measure(table: Table, method: str, repeats: int, seed: int, quick: bool) ->
     line["seconds"] = seconds
     if not best:
         return line | {"silhouette": None, "silhouette_sd": None, "largest": None, "nmi": None, "ari": None}
-    values = np.array([value for value, _ in best])
-    line["silhouette"] = float(values.mean())
-    line["silhouette_sd"] = float(values.std(ddof=1)) if len(values) > 1 else None
+    line |= over_seeds([{"silhouette": value} for value, _ in best])
     line["largest"] = float(np.mean([np.bincount(labels).max() / len(x) for _, labels in best]))
     line["nmi"] = float(np.mean([nmi(y, labels) for _, labels in best]))
     line["ari"] = float(np.mean([ari(y, labels) for _, labels in best]))
@@ -265,14 +263,8 @@ def reproduce(
     DataError
         A data set is not here.
     """
-    import torch
-
-    for name in data:
-        if name not in TABLES:
-            raise unknown("table of CLAM", name, list(TABLES))
-    for name in methods:
-        if name not in METHODS:
-            raise unknown("method of the table", name, list(METHODS))
+    check_names("table of CLAM", data, TABLES)
+    check_names("method of the table", methods, METHODS)
     chosen = [TABLES[name] for name in data or TABLES if data or not (quick and name == "fashion-mnist")]
     rows = []
     with task("measuring", len(chosen) * len(methods or METHODS)) as advance:
@@ -285,6 +277,5 @@ def reproduce(
                         raise
                     rows.append({"data": table.name, "method": method, "silhouette": None})
                 advance()
-    settings: dict[str, Any] = {"seed": seed, "quick": quick, "repeats": repeats}
-    settings["hardware"] = f"{platform.machine()}, {torch.get_num_threads()} threads"
-    return {"table": "clam-table1", "rows": rows, "peers": [], "settings": settings}
+    made = settings(seed=seed, quick=quick, repeats=repeats)
+    return {"table": "clam-table1", "rows": rows, "peers": [], "settings": made}

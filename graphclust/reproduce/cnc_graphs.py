@@ -7,7 +7,6 @@ embedding. Classes, where there are any, give K and nothing else.
 
 from __future__ import annotations
 
-import platform
 import time
 import warnings
 from collections.abc import Callable
@@ -18,11 +17,11 @@ import numpy as np
 from graphclust import datasets
 from graphclust.baselines import Leiden, Louvain, Spectral
 from graphclust.constraints import components
-from graphclust.errors import unknown
 from graphclust.estimators.cnc import CNC
 from graphclust.graph import Graph, IntArray
 from graphclust.metrics import normalized_cut, quality, rank_labels
 from graphclust.progress import task
+from graphclust.reproduce.sheet import check_names, over_seeds, settings
 
 __all__ = ["COLUMNS", "GRAPHS", "largest_component", "reproduce"]
 
@@ -98,11 +97,7 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 3, data: tuple[
     DataError
         A graph is not here.
     """
-    import torch
-
-    for name in data:
-        if name not in GRAPHS:
-            raise unknown("graph of the table", name, list(GRAPHS))
+    check_names("graph of the table", data, GRAPHS)
     repeats = 1 if quick else repeats
     own: dict[str, _Peer] = {
         name: lambda graph, k, seed, params=params: CNC(k, random_state=seed, **params).fit(graph).labels_  # type: ignore[misc]
@@ -118,9 +113,8 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 3, data: tuple[
                 line: dict[str, Any] = {"data": name, "n": graph.num_nodes, "edges": graph.num_edges, "k": k}
                 tables[method in own].append(line | {"method": method} | _measured(graph, k, run, seed, repeats))
                 advance()
-    settings: dict[str, Any] = {"seed": seed, "repeats": repeats}
-    settings["hardware"] = f"{platform.machine()}, {torch.get_num_threads()} threads"
-    return {"table": "cnc-graphs", "rows": tables[True], "peers": tables[False], "settings": settings}
+    made = settings(seed=seed, repeats=repeats)
+    return {"table": "cnc-graphs", "rows": tables[True], "peers": tables[False], "settings": made}
 
 
 def _measured(graph: Graph, k: int, run: _Peer, seed: int, repeats: int) -> dict[str, Any]:
@@ -130,8 +124,7 @@ def _measured(graph: Graph, k: int, run: _Peer, seed: int, repeats: int) -> dict
     cuts = [normalized_cut(graph, labels) for labels in found]
     best = quality(graph, found[int(np.argmin(cuts))])
     return {
-        "normalized_cut": float(np.mean(cuts)),
-        "sd": float(np.std(cuts, ddof=1)) if repeats > 1 else None,
+        **over_seeds([{"normalized_cut": one} for one in cuts]),
         "worst": max(cuts),
         "found": sorted({int(labels.max()) + 1 for labels in found}),
         "max_conductance": best["max_conductance"],

@@ -9,22 +9,20 @@ Published NMIs divide by the larger entropy; so do these.
 
 from __future__ import annotations
 
-import platform
 import time
 from typing import Any
 
 import numpy as np
 
-from graphclust import datasets
 from graphclust.baselines import Spectral, kmeans
-from graphclust.errors import unknown
 from graphclust.estimators.cnc import CNC
 from graphclust.estimators.cuts import Cutter
 from graphclust.features import REGULARIZATION, spectral_embedding
-from graphclust.graph import FloatArray, Graph, IntArray, as_graph
+from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import accuracy, nmi, normalized_cut, rank_labels
-from graphclust.neighbors import gaussian_affinities, nearest_neighbors
+from graphclust.neighbors import nearest_neighbors
 from graphclust.progress import task
+from graphclust.reproduce.sheet import check_names, neighbor_graph, over_seeds, settings, table_of
 
 __all__ = ["COLUMNS", "DATA", "METHODS", "reproduce"]
 
@@ -46,18 +44,7 @@ PUBLISHED: dict[str, Any] = {
     "temperature": (1.5, 0.5),
     "learning_rate": 0.005,
 }
-_NEIGHBORS = 20
-
-
-def _load(name: str) -> tuple[FloatArray, IntArray]:
-    graph = datasets.load(name)
-    assert graph.y is not None
-    return np.asarray(graph.x, dtype=np.float64), np.asarray(graph.y)
-
-
-def _graph(v: FloatArray) -> Graph:
-    """Return the graph of affinities between points."""
-    return as_graph(gaussian_affinities(*nearest_neighbors(v, _NEIGHBORS)), directed=False)
+_CARRIED_BY = 20  # neighbours whose mean an eigenvector has at a point that it does not know
 
 
 def _whole(method: str, x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
@@ -66,7 +53,7 @@ def _whole(method: str, x: FloatArray, y: IntArray, k: int, seed: int) -> dict[s
     if method == "k-means":
         labels = kmeans(x, k, 10, seed)
     elif method == "spectral":
-        labels = Spectral(k, random_state=seed).fit(_graph(x)).labels_
+        labels = Spectral(k, random_state=seed).fit(neighbor_graph(x)).labels_
     else:
         params = PUBLISHED if method == "cnc, published" else {}
         model = CNC(k, scale=False, polish=True, random_state=seed, **params).fit(x)
@@ -88,11 +75,11 @@ def _split(x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
     model = CNC(k, scale=False, random_state=seed).fit(x[train])
     labels = model.predict(x[test])
     v, space = model.embed(x[test]), model.embed(x[train])
-    there = _graph(v)
+    there = neighbor_graph(v)
     polished = Cutter(there, k).moved(labels, seed)
     peers = [Spectral(k, regularization=much, random_state=seed).fit(there).labels_ for much in (REGULARIZATION, 0.0)]
-    embedding = spectral_embedding(_graph(space), k, random_state=seed)
-    together = nearest_neighbors(np.concatenate((space, v)), _NEIGHBORS)[0][len(train) :]
+    embedding = spectral_embedding(neighbor_graph(space), k, random_state=seed)
+    together = nearest_neighbors(np.concatenate((space, v)), _CARRIED_BY)[0][len(train) :]
     carried = np.zeros((len(test), k))
     for i, near in enumerate(together):
         known = near[near < len(train)]
@@ -111,7 +98,7 @@ def _split(x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
 
 
 def _measure(name: str, method: str, repeats: int, seed: int) -> dict[str, Any]:
-    x, y = _load(name)
+    x, y = table_of(name)
     k = len(np.unique(y))
     start = time.perf_counter()
     found: list[dict[str, float]] = []
@@ -124,12 +111,7 @@ def _measure(name: str, method: str, repeats: int, seed: int) -> dict[str, Any]:
     if method.startswith("cnc"):
         part = "test_" if method == "cnc 90/10" else ""
         line |= {f"paper_{key}": DATA[name].get(part + key) for key in ("accuracy", "nmi")}
-    for key in found[0]:
-        values = np.array([one[key] for one in found])
-        line[key] = float(values.mean())
-        if repeats > 1:
-            line[f"{key}_sd"] = float(values.std(ddof=1))
-    return line | {"runs": found, "seconds": (time.perf_counter() - start) / repeats}
+    return line | over_seeds(found) | {"runs": found, "seconds": (time.perf_counter() - start) / repeats}
 
 
 def reproduce(
@@ -159,14 +141,8 @@ def reproduce(
     DataError
         A data set is not here.
     """
-    import torch
-
-    for name in data:
-        if name not in DATA:
-            raise unknown("data set of the table", name, list(DATA))
-    for name in methods:
-        if name not in METHODS:
-            raise unknown("method of the table", name, list(METHODS))
+    check_names("data set of the table", data, DATA)
+    check_names("method of the table", methods, METHODS)
     repeats = 1 if quick else repeats
     chosen = [name for name in data or DATA if data or not (quick and name == "mnist")]
     rows = []
@@ -175,6 +151,4 @@ def reproduce(
             for method in methods or METHODS:
                 rows.append(_measure(name, method, repeats, seed))
                 advance()
-    settings: dict[str, Any] = {"seed": seed, "repeats": repeats}
-    settings["hardware"] = f"{platform.machine()}, {torch.get_num_threads()} threads"
-    return {"table": "cnc-table1", "rows": rows, "peers": [], "settings": settings}
+    return {"table": "cnc-table1", "rows": rows, "peers": [], "settings": settings(seed=seed, repeats=repeats)}

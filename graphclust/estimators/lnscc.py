@@ -1,0 +1,522 @@
+"""LNSCC as an estimator: an embedding and a clustering of it learn together from soft contrasts of neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from graphclust.base import Fit, check_count, check_number
+from graphclust.baselines import fill_up, kmeans
+from graphclust.errors import UsageError
+from graphclust.estimators.cuts import Cutter
+from graphclust.estimators.space import Space, refuse_unknown
+from graphclust.estimators.vectors import VectorEstimator, ranks_of_outputs
+from graphclust.graph import FloatArray, Graph, IntArray, as_graph
+from graphclust.neighbors import locally_normalized, nearest_neighbors
+from graphclust.progress import task
+from graphclust.resources import one_thread
+from graphclust.seeds import check_seed
+
+if TYPE_CHECKING:
+    import scipy.sparse
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+    from graphclust.models.lnscc import Contrast
+    from graphclust.nn.parallel import ParallelMLP
+
+__all__ = ["LNSCC"]
+
+_PHASES = ("im", "ba", "dis")
+_STARTS = ("pieces", "k-means", "random")
+_STEPS = 6000
+_EPOCHS = 200
+_LEAST_STEPS = 5  # of an epoch
+_LAYERS = (500, 500, 2000)  # as published
+_FEW = 1 << 20  # numbers in a table below which these take time and give nothing
+_SMALL_LAYERS = (128, 128)
+_SMALL = 1 << 18  # numbers in a layer of a batch up to which one thread is best
+_ITERATIONS = 200  # that eta counts in a whole training: at the published settings it grows for half of it
+_TAUGHT = 300  # steps in which the head learns where it starts
+_TAUGHT_POINTS = 1024
+_SETTLED = 1e-3  # share of points that change their cluster in an epoch, below which training may stop
+_SHOWN = 2000  # points of a figure
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What a figure shows of an epoch."""
+
+    epoch: int
+    z: FloatArray
+    labels: IntArray
+
+
+class LNSCC(VectorEstimator):
+    """Locally normalized soft contrastive clustering: neighbours attract and repel by how much they stand out.
+
+    Each point spreads a weight of 1 over its nearest neighbours, or over its neighbours in a given graph. A network
+    learns an embedding in which pairs of high weight are close, pairs of low weight and unconnected ones are not; a
+    head on top of it learns which cluster a point is in, by sharpening what it says already, with clusters of like
+    sizes. On a table the pairs are those of its graph of nearest neighbours.
+
+    Parameters
+    ----------
+    n_clusters : int
+        Exact number of clusters.
+    hidden : sequence of int, optional
+        Sizes of the embedding network's layers. By default 500, 500 and 2,000 as published; 128 and 128 for tables of
+        fewer than a million numbers.
+    embedding_dim : int
+    head_hidden : sequence of int
+        Sizes of the layers between embedding and clusters.
+    n_neighbors : int
+        M, in the graph of a table.
+    bandwidth : float, optional
+        What distances are divided by before the softmax of eq. (1). By default the median over points of the distance
+        to the farthest neighbour less that to the nearest, whatever the unit of the features.
+    alpha, beta, gamma : float
+        Of eqs. (6), (16) and (18): how often close pairs stand in the data, how many unconnected pairs there are for
+        them, and the weight of even sizes.
+    delta, xi : float
+        Of eq. (19): the weight of the clustering loss grows by `delta` in each two-hundredth of the training, up to
+        `xi`.
+    phases : sequence of {"im", "ba", "dis"}
+        Which contrasts take part (table 4): imbalanced neighbourhoods, balanced ones, the unconnected.
+    start : {"pieces", "k-means", "random"}
+        Where the head starts once the embedding has learned for a fifth of the training: at communities of the graph
+        of neighbours within the embedding, or of the given graph, merged as costs the normalized cut least; at k-means
+        on the embedding; or as it is drawn, from the beginning, as published.
+    max_epochs : int, optional
+        By default as many as make 6,000 steps, and 200 at most. An epoch has as many steps as batches hold the points
+        once, and 5 at least.
+    batch_size : int
+        Pairs of a step.
+    learning_rate : float
+        Of Adam, at first; it falls to 0 in a straight line.
+    patience : int
+        Epochs in a row in which fewer than a thousandth of the points change their cluster, after which training
+        stops; counted once the clustering loss has its full weight.
+    scale : bool
+        Whether the features of a table get mean 0 and variance 1 first.
+    n_stages : int
+        Epochs to be kept for `plot_stages`, evenly spread; the first and the last are among them.
+    vectors, n_components
+        See `graphclust.CLAM`.
+    random_state : int, Generator or None
+    device : {"auto", "cpu", "cuda"}
+
+    Attributes
+    ----------
+    embedding_ : ndarray of float64, shape (n, embedding_dim)
+        Where points are; their own vectors where there was nothing to learn (one cluster, one for each, no edges).
+    """
+
+    name: ClassVar[str] = "lnscc"
+    summary: ClassVar[str] = "an embedding of soft contrasts between neighbours, and clusters that sharpen themselves"
+    source: ClassVar[str] = "Ma & Kim, Locally Normalized Soft Contrastive Clustering for Compact Clusters, IJCAI 2022"
+    takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "required"
+    needs: ClassVar[tuple[str, ...]] = ("torch", "sklearn.cluster", "graphclust.training")
+    _networks: tuple[ParallelMLP, ParallelMLP] | None
+    _embedded: FloatArray
+
+    def __init__(
+        self,
+        n_clusters: Any = None,
+        *,
+        hidden: Sequence[int] | None = None,
+        embedding_dim: int = 64,
+        head_hidden: Sequence[int] = (32,),
+        n_neighbors: int = 10,
+        bandwidth: float | None = None,
+        alpha: float = 2.0,
+        beta: float = 5.0,
+        gamma: float = 1.0,
+        delta: float = 0.05,
+        xi: float = 5.0,
+        phases: Sequence[str] = _PHASES,
+        start: str = "pieces",
+        max_epochs: int | None = None,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        patience: int = 10,
+        scale: bool = True,
+        n_stages: int = 0,
+        vectors: str = "auto",
+        n_components: int | None = None,
+        random_state: Any = None,
+        device: str = "auto",
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.hidden = hidden
+        self.embedding_dim = embedding_dim
+        self.head_hidden = head_hidden
+        self.n_neighbors = n_neighbors
+        self.bandwidth = bandwidth
+        self.alpha = alpha
+        self.beta = beta
+        self.gamma = gamma
+        self.delta = delta
+        self.xi = xi
+        self.phases = phases
+        self.start = start
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.patience = patience
+        self.scale = scale
+        self.n_stages = n_stages
+        self.vectors = vectors
+        self.n_components = n_components
+        self.random_state = random_state
+        self.device = device
+
+    # ---------------------------------------------------------------- parameters
+
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
+        refuse_unknown("start", self.start, _STARTS)
+        if not set(self.phases) & {"im", "ba"}:
+            raise UsageError("phases names im or ba, and dis if wanted: without edges there is nothing to learn from")
+        for phase in self.phases:
+            refuse_unknown("phases", phase, _PHASES)
+        for name in ("embedding_dim", "n_neighbors", "batch_size", "patience"):
+            check_count(name, getattr(self, name))
+        for name in ("hidden", "head_hidden"):
+            for size in getattr(self, name) or ():
+                check_count(name, size)
+        if self.max_epochs is not None:
+            check_count("max_epochs", self.max_epochs)
+        if self.n_stages:
+            check_count("n_stages", self.n_stages)
+        for name in ("beta", "gamma", "delta", "xi"):
+            check_number(name, getattr(self, name))
+        for name in ("alpha", "learning_rate", "bandwidth"):
+            value = getattr(self, name)
+            if value is not None:
+                check_number(name, value)
+                if not value:
+                    raise UsageError(f"{name} is above 0")
+
+    def _memory(self, n: int, d: int) -> float:
+        """Bytes of points, neighbours, embeddings, and layers of a batch with their gradients."""
+        sizes = (d, *self._layers(n, d), self.embedding_dim)
+        weights = sum(a * b for a, b in pairwise(sizes))
+        layers = 3 * 4 * 2 * self.batch_size * sum(sizes) + 4 * 5 * weights
+        return 16.0 * n * d + 200.0 * n * min(self.n_neighbors, n) + 16.0 * n * self.embedding_dim + layers
+
+    def _layers(self, n: int, d: int) -> tuple[int, ...]:
+        if self.hidden is not None:
+            return tuple(self.hidden)
+        return _SMALL_LAYERS if n * d < _FEW else _LAYERS
+
+    def memory(self, graph: Graph) -> float:
+        """See `VectorEstimator.memory`; the edges come in the place of neighbours."""
+        return super().memory(graph) + 200.0 * graph.num_edges
+
+    # ---------------------------------------------------------------- fitting
+
+    def _fit_graph(self, graph: Graph) -> Fit:
+        seed = check_seed(self.random_state)
+        x = self._vectors_of(graph, seed)
+        embedded = self._kind(graph) == "spectral"
+        if not embedded:
+            self.n_features_in_ = x.shape[1]
+        inside = self._inside(x, embedded)
+        rows, columns = graph.source, graph.target
+        apart = rows != columns
+        rows, columns = rows[apart], columns[apart]
+        if embedded:
+            distance = -np.log(graph.edge_weight[apart])  # the softmax then is the share of a node's weight
+        else:
+            distance = np.linalg.norm(inside[rows] - inside[columns], axis=1)
+        both = np.concatenate((rows, columns)), np.concatenate((columns, rows))
+        if not embedded:
+            distance = distance / self._unit_of(*both, np.tile(distance, 2), len(x))
+        affinity = locally_normalized(*both, np.tile(distance, 2), len(x))
+        if affinity.nnz:
+            affinity.data /= affinity.data.max()  # it is nearly 1 among nearest neighbours, and eq. (6) lives on that
+        return self._fit_inside(inside, affinity, seed, graph)
+
+    def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
+        inside = self._inside(x, embedded)
+        if len(x) == 1:
+            return self._nothing_learned(inside)
+        return self._fit_inside(inside, self._neighborhood(inside, self._device_name()), seed)
+
+    def _neighborhood(self, points: FloatArray, device: str) -> scipy.sparse.csr_array[Any]:
+        """Return the locally normalized graph of points, from their nearest neighbours."""
+        n = len(points)
+        m = min(self.n_neighbors, n - 1)
+        index, square = nearest_neighbors(points, m, device=device)
+        rows, columns = np.repeat(np.arange(n), m), index.ravel()
+        distance = np.sqrt(square.astype(np.float64)).ravel()
+        return locally_normalized(rows, columns, distance / self._unit_of(rows, columns, distance, n), n)
+
+    def _device_name(self) -> str:
+        from graphclust.training import device_named
+
+        return str(device_named(self.device))
+
+    def _inside(self, x: FloatArray, embedded: bool) -> FloatArray:
+        """Bring vectors to mean 0; to variance 1 where that is wanted."""
+        self._space = Space.fitted(x, scale=self.scale and not embedded)
+        inside = self._space.of(x)
+        self._center = inside.mean(axis=0)
+        self._unit = max(float(np.sqrt(np.square(inside - self._center).mean())), 1e-12)
+        return inside
+
+    def _unit_of(self, rows: IntArray, columns: IntArray, distance: FloatArray, n: int) -> float:
+        """Return what distances are divided by."""
+        if self.bandwidth is not None:
+            return float(self.bandwidth)
+        low, high = np.full(n, np.inf), np.full(n, -np.inf)
+        np.minimum.at(low, rows, distance)
+        np.maximum.at(high, rows, distance)
+        several = high > low
+        return float(np.median((high - low)[several])) if several.any() else 1.0
+
+    def _nothing_learned(self, inside: FloatArray) -> Fit:
+        n, k = len(inside), int(self.n_clusters)
+        self._networks, self._kept, self._embedded = None, inside[:k], inside
+        return Fit(np.arange(n, dtype=np.int64) % k)
+
+    def _fit_inside(
+        self, inside: FloatArray, affinity: scipy.sparse.csr_array[Any], seed: int, given: Graph | None = None
+    ) -> Fit:
+        """Cluster points by their locally normalized graph, which may be that of a given one."""
+        import torch
+
+        from graphclust.models.lnscc import Contrast
+        from graphclust.training import device_named
+
+        n, k = len(inside), int(self.n_clusters)
+        self.stages_: list[_Stage] = []
+        if k in (1, n) or not affinity.nnz:
+            return self._nothing_learned(inside)
+        device = device_named(self.device)
+        x = torch.as_tensor(self._scaled(inside), device=device)
+        switched = tuple(phase in self.phases for phase in _PHASES)
+        contrast = Contrast(affinity, self.alpha, self.beta, switched, device)  # type: ignore[arg-type]
+        with one_thread(2 * self.batch_size * max(self._layers(*x.shape), default=1) <= _SMALL):
+            network, head, details = self._learn(x, contrast, given, seed)
+        self._networks = network.cpu(), head.cpu()
+        z, raw = self._applied(x.cpu())
+        self._embedded = z
+        labels = raw
+        if len(np.unique(raw)) < k:
+            self.notes_.append(f"{len(np.unique(raw))} of {k} clusters were found: points were split off the largest")
+            labels = fill_up(z, raw, k)
+        self._rank = ranks_of_outputs(raw, labels, k)
+        return Fit(labels, details=details)
+
+    def _scaled(self, inside: FloatArray) -> Any:
+        return ((inside - self._center) / self._unit).astype(np.float32)
+
+    def _keep(self, fit: Fit, start: float, order: IntArray | None = None, graph: Graph | None = None) -> None:
+        super()._keep(fit, start, order, graph)
+        nothing = np.zeros((0, self.embedding_dim))
+        self.embedding_ = self._restore(self.__dict__.pop("_embedded", nothing), order)
+
+    # ---------------------------------------------------------------- learning
+
+    def _learn(
+        self, x: Tensor, contrast: Contrast, given: Graph | None, seed: int
+    ) -> tuple[ParallelMLP, ParallelMLP, dict[str, Any]]:
+        """Train the network and its head."""
+        import torch
+
+        from graphclust.models.lnscc import balance, clustering_loss
+        from graphclust.nn.parallel import ParallelMLP, through
+        from graphclust.training import Fleet
+
+        n, k = len(x), int(self.n_clusters)
+        generator = torch.Generator().manual_seed(seed)
+        network = ParallelMLP((x.shape[1], *self._layers(*x.shape), self.embedding_dim), generator=generator).to(
+            x.device
+        )
+        head = ParallelMLP((self.embedding_dim, *self.head_hidden, k), generator=generator).to(x.device)
+        steps = max(_LEAST_STEPS, -(-n // self.batch_size))
+        epochs = self.max_epochs or min(-(-_STEPS // steps), _EPOCHS)
+        rate = torch.tensor([self.learning_rate], device=x.device)
+        fleet = Fleet([*network.parameters(), *head.parameters()], rate, patience=epochs)
+        first = 0 if self.start == "random" else epochs // 5  # epoch in which the clustering loss begins
+        full = min(self.xi, self.delta * _ITERATIONS)
+        details: dict[str, Any] = {"start": self.start}
+        eta, contrasts = 0.0, torch.zeros((), device=x.device)
+
+        def loss(index: Tensor, _: int) -> Tensor:
+            batch = contrast.draw(self.batch_size, generator)
+            z = network(x[batch.nodes])[0]
+            value = contrast.loss(z, batch, generator)
+            contrasts.add_(value.detach())
+            if eta:
+                value = value + eta * clustering_loss(torch.log_softmax(head(z)[0], 1), self.gamma)
+            repeated: Tensor = value.expand(1, len(index))
+            return repeated
+
+        kept = {round(i) for i in np.linspace(0, epochs, self.n_stages)} if self.n_stages else set()
+        before, still = None, 0
+        self._look(0, kept, network, head, x)
+        with task("training", epochs) as advance:
+            if not first:
+                eta = balance(0, self.delta, self.xi)
+            for epoch in fleet.epochs(epochs, steps * self.batch_size, self.batch_size, loss, generator):
+                done = epoch + 1
+                details["contrastive_loss"] = float(contrasts) / steps
+                contrasts.zero_()
+                fleet.rates = rate * (1 - done / epochs)
+                if done == first:
+                    details |= self._start(network, head, x, given, seed)
+                if done >= first:
+                    eta = balance((done - first) * _ITERATIONS // epochs, self.delta, self.xi)
+                self._look(done, kept, network, head, x)
+                advance()
+                if done > first and eta >= full:
+                    labels = through(head, through(network, x)).argmax(1)
+                    changed = 1.0 if before is None else float((labels != before).float().mean())
+                    before, still = labels, still + 1 if changed < _SETTLED else 0
+                    if still >= self.patience:
+                        break
+        self._look(epochs, kept, network, head, x)
+        details["epochs"] = done
+        return network, head, details
+
+    def _start(
+        self, network: ParallelMLP, head: ParallelMLP, x: Tensor, given: Graph | None, seed: int
+    ) -> dict[str, Any]:
+        """Teach the head a clustering of what is embedded, or of the given graph."""
+        import torch
+
+        from graphclust.nn.parallel import through
+        from graphclust.training import Fleet
+
+        k = int(self.n_clusters)
+        z = through(network, x)
+        v = z.double().cpu().numpy()
+        details: dict[str, Any] = {}
+        labels = kmeans(v, k, 10, seed)
+        if self.start == "pieces":
+            there = as_graph(self._neighborhood(v, str(x.device)), directed=False) if given is None else given
+            cutter = Cutter(there, k)
+            labels = min((cutter.merged(one) for one in cutter.pieces(seed)), key=cutter.score, default=labels)
+            details["normalized_cut_at_start"] = cutter.value(labels)
+        wanted = torch.as_tensor(labels, device=x.device)
+        fleet = Fleet(list(head.parameters()), torch.tensor([0.003], device=x.device), patience=_TAUGHT)
+        size = min(_TAUGHT_POINTS, len(x))
+
+        def loss(index: Tensor, _: int) -> Tensor:
+            points = index % len(x)
+            return torch.nn.functional.cross_entropy(head(z[points])[0], wanted[points], reduction="none")[None]
+
+        for _ in fleet.epochs(1, _TAUGHT * size, size, loss, torch.Generator().manual_seed(seed)):
+            pass
+        return details
+
+    def _look(self, done: int, kept: set[int], network: ParallelMLP, head: ParallelMLP, x: Tensor) -> None:
+        """Keep what a figure shows of an epoch."""
+        if done not in kept or any(stage.epoch == done for stage in self.stages_):
+            return
+        from graphclust.nn.parallel import through
+
+        shown = np.linspace(0, len(x) - 1, min(_SHOWN, len(x))).astype(np.int64)
+        z = through(network, x[shown])
+        labels = through(head, z).argmax(1)
+        self.stages_.append(_Stage(done, z.double().cpu().numpy(), labels.cpu().numpy()))
+
+    # ---------------------------------------------------------------- the fitted network
+
+    def _applied(self, x: Tensor) -> tuple[FloatArray, IntArray]:
+        """Return embedded points, and the outputs of the head that are largest."""
+        from graphclust.nn.parallel import through
+
+        assert self._networks is not None
+        z = through(self._networks[0], x)
+        labels: IntArray = through(self._networks[1], z).argmax(1).numpy()
+        return z.double().numpy(), labels
+
+    def predict(self, X: Any) -> IntArray:
+        """Return the cluster of new points, or of the nodes of another graph by their features.
+
+        Parameters
+        ----------
+        X : feature matrix of shape (n, d), or a graph with node features
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+
+        Raises
+        ------
+        NotFittedError
+        UsageError
+            `fit` was given a graph without node features, or other features.
+        """
+        import torch
+
+        points = self._points(X)
+        inside = self._space.of(points)
+        if self._networks is None:
+            if len(self._kept) == 1:
+                return np.zeros(len(inside), dtype=np.int64)
+            near: IntArray = np.square(inside[:, None] - self._kept).sum(axis=2).argmin(axis=1)
+            return near
+        found: IntArray = self._rank[self._applied(torch.as_tensor(self._scaled(inside)))[1]]
+        return found
+
+    def embed(self, X: Any) -> FloatArray:
+        """Return where the network puts points, shape (n, embedding_dim); arguments and errors as of `predict`."""
+        import torch
+
+        points = self._points(X)
+        inside = self._space.of(points)
+        if self._networks is None:
+            return inside
+        return self._applied(torch.as_tensor(self._scaled(inside)))[0]
+
+    # ---------------------------------------------------------------- figures
+
+    def plot_stages(self) -> Figure:
+        """Draw the embedding in 2-D as it was at the stages kept, and how far the two closest clusters lie (Fig. 5).
+
+        An embedding of more dimensions is shown by the two principal ones of the last stage.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        NotFittedError
+        UsageError
+            No stages were kept.
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        from graphclust.estimators.figures import draw_stages
+
+        check_is_fitted(self)
+        return draw_stages([(f"epoch {stage.epoch}", stage.z, stage.labels) for stage in self.stages_])
+
+    def plot_embedding(self) -> Figure:
+        """Draw `embedding_` in 2-D, its two principal dimensions where it has more; colours are clusters (Fig. 1).
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        NotFittedError
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        from graphclust.estimators.figures import draw_points
+
+        check_is_fitted(self)
+        return draw_points(self.embedding_, self.labels_)

@@ -1,0 +1,79 @@
+"""LNSCC on graphs with node features, beside k-means on the features and spectral clustering of the graph.
+
+Features are scaled to length one a row, for k-means and LNSCC alike. Classes give the number of clusters and the
+scores; nothing else sees them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from graphclust import datasets
+from graphclust.baselines import Spectral, kmeans
+from graphclust.estimators.lnscc import LNSCC
+from graphclust.features import rows_of_length_one
+from graphclust.graph import Graph, IntArray
+from graphclust.progress import task
+from graphclust.reproduce.sheet import check_names, scored, settings, table_of
+
+__all__ = ["COLUMNS", "GRAPHS", "METHODS", "reproduce"]
+
+GRAPHS = ("cora", "citeseer", "acm", "dblp")
+METHODS = ("k-means", "spectral", "lnscc")
+COLUMNS = ("data", "k", "method", "accuracy", "accuracy_sd", "nmi", "nmi_sd", "repeats", "seconds")
+
+
+def _labels(method: str, graph: Graph, k: int, seed: int) -> IntArray:
+    if method == "k-means":
+        assert graph.x is not None
+        return kmeans(graph.x, k, 20, seed)
+    kind = LNSCC if method == "lnscc" else Spectral
+    found: IntArray = kind(k, random_state=seed).fit(graph).labels_
+    return found
+
+
+def reproduce(
+    seed: int = 0, quick: bool = False, repeats: int = 3, data: tuple[str, ...] = (), methods: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Make the table.
+
+    Parameters
+    ----------
+    seed : int
+    quick : bool
+        One seed.
+    repeats : int
+        Seeds, from `seed` on; means and standard deviations are over them.
+    data, methods : tuple of str
+        Of `GRAPHS` and `METHODS`; all by default.
+
+    Returns
+    -------
+    dict
+        table, rows (see `COLUMNS`), peers (none), settings.
+
+    Raises
+    ------
+    UsageError
+        No such graph or method.
+    DataError
+        A graph is not here.
+    """
+    check_names("graph of the table", data, GRAPHS)
+    check_names("method of the table", methods, METHODS)
+    repeats = 1 if quick else repeats
+    rows = []
+    with task("measuring", len(data or GRAPHS) * len(methods or METHODS)) as advance:
+        for name in data or GRAPHS:
+            graph = datasets.load(name).undirected()
+            x, y = table_of(name)
+            graph.x = rows_of_length_one(x)
+            k = len(np.unique(y))
+            for method in methods or METHODS:
+                measured = scored(partial(_labels, method, graph, k), y, repeats, seed)
+                rows.append({"data": name, "n": graph.num_nodes, "k": k, "method": method} | measured)
+                advance()
+    return {"table": "lnscc-graphs", "rows": rows, "peers": [], "settings": settings(seed=seed, repeats=repeats)}

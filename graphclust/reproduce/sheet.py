@@ -1,0 +1,103 @@
+"""What tables share: names to choose from, data, runs over seeds and their means, the settings they were made with."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphclust import datasets
+from graphclust.errors import unknown
+from graphclust.graph import FloatArray, Graph, IntArray, as_graph
+from graphclust.metrics import accuracy, nmi
+from graphclust.neighbors import gaussian_affinities, nearest_neighbors
+
+__all__ = ["check_names", "neighbor_graph", "over_seeds", "scored", "settings", "table_of"]
+
+_NEIGHBORS = 20
+
+
+def check_names(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse names that a table does not have.
+
+    Raises
+    ------
+    UsageError
+        Names the nearest.
+    """
+    known = list(known)
+    for name in names:
+        if name not in known:
+            raise unknown(kind, name, known)
+
+
+def table_of(name: str) -> tuple[FloatArray, IntArray]:
+    """Load features, dense, shape (n, d), and classes, shape (n,).
+
+    Raises
+    ------
+    DataError
+        The data set is not here.
+    """
+    graph = datasets.load(name)
+    assert graph.y is not None
+    x = graph.x.toarray() if hasattr(graph.x, "toarray") else graph.x
+    return np.asarray(x, dtype=np.float64), np.asarray(graph.y)
+
+
+def neighbor_graph(x: FloatArray) -> Graph:
+    """Return the graph of affinities between points and their 20 nearest neighbours, for peers that need one."""
+    return as_graph(gaussian_affinities(*nearest_neighbors(x, _NEIGHBORS)), directed=False)
+
+
+def scored(run: Callable[[int], IntArray], y: IntArray, repeats: int, seed: int) -> dict[str, Any]:
+    """Run a method with several seeds: accuracy, NMI, and seconds a run.
+
+    Parameters
+    ----------
+    run : callable
+        Seed -> labels, shape (n,).
+    y : ndarray of int64, shape (n,)
+        Classes.
+    repeats, seed : int
+
+    Examples
+    --------
+    >>> scored(lambda seed: np.array([1, 1, 0]), np.array([0, 0, 1]), 2, 0)["accuracy"]
+    1.0
+    """
+    start = time.perf_counter()
+    labels = [run(seed + i) for i in range(repeats)]
+    seconds = (time.perf_counter() - start) / repeats
+    runs = [{"accuracy": accuracy(y, one), "nmi": nmi(y, one)} for one in labels]
+    return {"repeats": repeats} | over_seeds(runs) | {"runs": runs, "seconds": seconds}
+
+
+def over_seeds(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each value, and its standard deviation as `_sd` where there is more than one run.
+
+    Examples
+    --------
+    >>> over_seeds([{"accuracy": 0.5}, {"accuracy": 0.75}])
+    {'accuracy': 0.625, 'accuracy_sd': 0.1767766952966369}
+    """
+    line: dict[str, float] = {}
+    for key in runs[0]:
+        values = np.array([one[key] for one in runs])
+        line[key] = float(values.mean())
+        if len(runs) > 1:
+            line[f"{key}_sd"] = float(values.std(ddof=1))
+    return line
+
+
+def settings(**given: Any) -> dict[str, Any]:
+    """Return settings, and the hardware."""
+    import torch
+
+    device = f"{torch.get_num_threads()} threads"
+    if torch.cuda.is_available():
+        device += f", {torch.cuda.get_device_name()}"
+    return given | {"hardware": f"{platform.machine()}, {device}"}

@@ -1,0 +1,143 @@
+"""Bars of LNSCC that `graphclust reproduce` does not hold: `python tests/bench/lnscc.py [step] [neighbors]`.
+
+`step`: MNIST-test, the published network, batches of 200: a step of ours (edges drawn by their quantities, each node
+embedded once) against one that draws from edges that are really repeated and embeds both ends of every pair, as many
+pairs of each data set as their sizes demand. Beside the times, the variance of both gradients: time at equal variance
+is what counts. `neighbors`: the 10 nearest neighbours of MNIST's 70,000 points, exactly and by the approximate search:
+time, recall, memory. Both need the real data (GRAPHCLUST_DATA).
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphclust.models.lnscc import Contrast, distance, log_separation
+from graphclust.neighbors import locally_normalized, nearest_neighbors
+from graphclust.nn.parallel import ParallelMLP
+from graphclust.reproduce.sheet import table_of
+
+BATCH = 200
+NEIGHBORS = 10
+
+
+class Repeated:
+    """The data sets of eqs. (7), (8), (12) and (16), and a loss whose pairs are embedded one by one."""
+
+    def __init__(self, contrast: Contrast, n: int, beta: float, generator: torch.Generator) -> None:
+        q = contrast.quantities
+        self.sets = [
+            contrast.ends[:, torch.repeat_interleave(torch.arange(len(one)), one.long())]
+            for one in (q.attract, q.repel, q.contract)
+        ]
+        self.apart = round(beta * self.sets[0].shape[1])
+        self.n, self.keys = n, set((contrast.ends[0] * n + contrast.ends[1]).tolist())
+        self.generator = generator
+        self.total = sum(one.shape[1] for one in self.sets)
+        self.sets.append(self._unconnected(self.apart))
+
+    def _unconnected(self, size: int) -> Tensor:
+        pairs = torch.randint(self.n, (2, size), generator=self.generator)
+        low, high = pairs.min(0).values, pairs.max(0).values
+        keys = (low * self.n + high).tolist()
+        free = torch.tensor([key not in self.keys for key in keys]) & (low != high)
+        return pairs[:, free]
+
+    def loss(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """Estimate the sum of the losses over the repeated edges: BATCH of them, their share of others."""
+        found = torch.zeros(())
+        for i, pairs in enumerate(self.sets):
+            size = max(1, round(BATCH * pairs.shape[1] / self.total))
+            drawn = pairs[:, torch.randint(pairs.shape[1], (size,), generator=self.generator)]
+            d = distance(network(x[drawn[0]])[0], network(x[drawn[1]])[0])
+            terms = d if i in (0, 2) else -log_separation(d)
+            whole = self.apart if i == 3 else pairs.shape[1]
+            found = found + terms.mean() * whole / self.total
+        return found
+
+
+def step(repeats: int = 20) -> None:
+    """Print times of a step, the variances of the gradients, and the ratio of time times variance."""
+    x, _ = table_of("mnist-test")
+    n = len(x)
+    index, square = nearest_neighbors(x, NEIGHBORS)
+    away = np.sqrt(square.astype(np.float64))
+    away /= np.median(away[:, -1] - away[:, 0])
+    contrast = Contrast(locally_normalized(np.repeat(np.arange(n), NEIGHBORS), index.ravel(), away.ravel(), n))
+    generator = torch.Generator().manual_seed(0)
+    table = torch.as_tensor((x - x.mean(0)) / np.sqrt(np.square(x - x.mean(0)).mean()), dtype=torch.float32)
+    network = ParallelMLP((x.shape[1], 500, 500, 2000, 64), generator=generator)
+    parameters = list(network.parameters())
+    repeated = Repeated(contrast, n, 5.0, generator)
+
+    def ours() -> Tensor:
+        batch = contrast.draw(BATCH, generator)
+        return contrast.loss(network(table[batch.nodes])[0], batch, generator)
+
+    ways: dict[str, Callable[[], Tensor]] = {"ours": ours, "literal": lambda: repeated.loss(network, table)}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    sums = {name: torch.zeros(sum(p.numel() for p in parameters)) for name in ways}
+    squares = dict.fromkeys(ways, 0.0)
+    values: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats):
+        for name, loss in ways.items():
+            start = time.perf_counter()
+            value = loss()
+            gradient = torch.cat([one.ravel() for one in torch.autograd.grad(value, parameters)])
+            seconds[name].append(time.perf_counter() - start)
+            values[name].append(float(value))
+            sums[name] += gradient
+            squares[name] += float(gradient.double().square().sum())
+    variance = {
+        name: (squares[name] - float(sums[name].double().square().sum()) / repeats) / (repeats - 1) for name in ways
+    }
+    for name in ways:
+        print(
+            f"step: {name}: {np.median(seconds[name]) * 1e3:.0f} ms, loss {np.mean(values[name]):.3f} ± "
+            f"{np.std(values[name]) / repeats**0.5:.3f}, variance of the gradient {variance[name]:.4g}"
+        )
+    faster = np.median(np.array(seconds["literal"]) / np.array(seconds["ours"]))
+    less = variance["literal"] / variance["ours"]
+    print(f"step: {faster:.1f} times faster a step (bar 3), {faster * less:.1f} times at equal variance")
+
+
+def neighbors() -> None:
+    """Print time and recall of the nearest neighbours of MNIST."""
+    x, _ = table_of("mnist")
+    x = x.astype(np.float32)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    found = {}
+    for exact in (None, True, False):
+        start = time.perf_counter()
+        found[exact] = nearest_neighbors(x, NEIGHBORS, exact=exact)[0]
+        name = {None: "as by default", True: "exactly", False: "approximately"}[exact]
+        print(f"neighbors: {name}: {time.perf_counter() - start:.1f} s (bar 90)", flush=True)
+    for exact in (None, False):
+        hits = [len(set(a) & set(b)) for a, b in zip(found[exact].tolist(), found[True].tolist(), strict=True)]
+        name = "by default" if exact is None else "approximately"
+        print(f"neighbors: recall {name} {np.mean(hits) / NEIGHBORS:.4f} (bar 0.98)")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"neighbors: peak memory {peak - before:.2f} GiB above the {before:.2f} GiB before (all distances: 18.3 GiB)")
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parts = {"step": step, "neighbors": neighbors}
+    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=[])
+    for name in parser.parse_args().parts or parts:
+        parts[name]()
+
+
+if __name__ == "__main__":
+    main()

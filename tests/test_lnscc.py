@@ -1,0 +1,159 @@
+"""LNSCC as an estimator: tables, graphs with and without features, new points, stages, figures."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import check_estimator
+
+import graphclust as gc
+from graphclust.graph import Graph
+from graphclust.metrics import accuracy, ami
+from tests.draws import blobs, featured
+
+QUICK = {"hidden": (32,), "embedding_dim": 8, "max_epochs": 100, "random_state": 0}
+
+
+def test_scikit_learns_checks():
+    """All but one, which needs SCIPY_ARRAY_API set before SciPy is first imported."""
+    state = np.random.get_state()  # noqa: NPY002  the checks seed the global generator
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = check_estimator(gc.LNSCC(3, **(QUICK | {"max_epochs": 5})), on_fail=None, on_skip=None)
+    np.random.set_state(state)  # noqa: NPY002
+    bad = {one["check_name"]: str(one["exception"]) for one in results if one["status"] != "passed"}
+    assert set(bad) <= {"check_array_api_input"}, bad
+    assert len(results) > 35
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {}, {"start": "k-means"}, {"hidden": None}, {"hidden": ()}, {"head_hidden": ()}, {"n_neighbors": 4},
+        {"bandwidth": 0.5}, {"scale": False}, {"phases": ("im",)}, {"phases": ("ba", "dis")},
+        {"batch_size": 32}, {"alpha": 3.0, "beta": 2.0, "gamma": 2.0},
+    ],
+)  # fmt: skip
+def test_every_option_finds_blobs_and_knows_new_ones(rng, params):
+    x, y = blobs(rng)
+    new, truth = blobs(rng)
+    found = gc.LNSCC(3, **(QUICK | params)).fit(x)
+    assert ami(y, found.labels_) > 0.9
+    assert found.embedding_.shape == (180, params.get("embedding_dim", 8))
+    np.testing.assert_array_equal(found.predict(x), found.labels_)
+    np.testing.assert_allclose(found.embed(x), found.embedding_, rtol=1e-5, atol=1e-5)
+    assert accuracy(truth, found.predict(new)) > 0.9
+    np.testing.assert_array_equal(found.labels_, clone(found).fit(x).labels_)
+
+
+def test_a_random_head_trains_itself(rng):
+    x, y = blobs(rng)
+    found = gc.LNSCC(3, start="random", **QUICK).fit(x)
+    assert ami(y, found.labels_) > 0.5
+    assert "normalized_cut_at_start" not in found.details_
+
+
+def test_an_embedding_in_the_plane(rng):
+    x, y = blobs(rng)
+    found = gc.LNSCC(3, **(QUICK | {"embedding_dim": 2, "hidden": (128, 128)})).fit(x)
+    assert ami(y, found.labels_) > 0.6
+    assert found.embedding_.shape == (180, 2)
+
+
+def test_close_points_are_embedded_close(rng):
+    x, y = blobs(rng)
+    z = gc.LNSCC(3, **QUICK).fit(x).embedding_
+    means = np.stack([z[y == c].mean(axis=0) for c in range(3)])
+    within = np.linalg.norm(z - means[y], axis=1).mean()
+    between = np.linalg.norm(means[:, None] - means, axis=2)[~np.eye(3, dtype=bool)].min()
+    assert between > 1.5 * within
+
+
+@pytest.mark.parametrize("vectors", ["features", "smoothed", "spectral"])
+def test_the_given_graph_takes_the_place_of_neighbours(vectors):
+    graph = featured(0, n=240)
+    found = gc.LNSCC(3, vectors=vectors, **QUICK).fit(graph)
+    least = {"features": 0.5, "smoothed": 0.9, "spectral": 0.9}[vectors]  # features alone tell no more
+    assert accuracy(graph.y, found.labels_) > least
+    if vectors == "features":
+        assert accuracy(graph.y, found.labels_) > accuracy(graph.y, gc.LNSCC(3, **QUICK).fit(graph.x).labels_)
+        other = featured(1, n=240)
+        assert accuracy(other.y, found.predict(other)) > 0.55
+        with pytest.raises(gc.UsageError, match="node features"):
+            found.predict(Graph.from_edges(other.source, other.target, nodes=240, x=other.x[:, :2]))
+    if vectors == "spectral":
+        with pytest.raises(gc.UsageError, match="no place for another graph"):
+            found.predict(graph)
+
+
+def test_weights_of_a_graph_count():
+    rng = np.random.default_rng(0)
+    source, target = np.triu_indices(60, 1)
+    y = np.repeat(np.arange(3), 20)
+    kept = rng.random(len(source)) < 0.3
+    source, target = source[kept], target[kept]
+    weight = np.where(y[source] == y[target], 8.0, 1.0)
+    graph = Graph.from_edges(source, target, weight, nodes=60)
+    assert ami(y, gc.LNSCC(3, random_state=0, max_epochs=60).fit(graph).labels_) > 0.9
+
+
+def test_embedding_is_in_the_order_of_the_nodes():
+    graph = featured(2)
+    order = np.random.default_rng(0).permutation(graph.num_nodes)
+    place = np.argsort(order)
+    moved = Graph.from_edges(
+        place[graph.source], place[graph.target], nodes=order.tolist(), x=graph.x[order], y=graph.y[order]
+    )
+    one, other = (gc.LNSCC(3, **QUICK).fit(g) for g in (graph, moved))
+    np.testing.assert_array_equal(one.labels_[order], other.labels_)
+    np.testing.assert_array_equal(one.embedding_[order], other.embedding_)
+
+
+def test_little_to_learn():
+    found = gc.LNSCC(2, **QUICK).fit([[0.0], [0.0], [0.0], [5.0], [5.0]])
+    assert found.n_clusters_ == 2
+    for k in (1, 2, 3):
+        found = gc.LNSCC(k, **QUICK).fit([[0.0], [1.0], [4.0]])
+        assert found.n_clusters_ == k
+        np.testing.assert_array_equal(found.predict([[0.0], [1.0], [4.0]]), found.labels_)
+    alone = gc.LNSCC(2, **QUICK).fit(Graph.from_edges([], [], nodes=4))
+    assert alone.n_clusters_ == 2
+    assert alone.embedding_.shape[0] == 4
+    loops = gc.LNSCC(2, **QUICK).fit(Graph.from_edges([0, 1, 1], [0, 1, 2], nodes=4))
+    assert loops.n_clusters_ == 2
+
+
+def test_stages_and_figures(rng):
+    x, _ = blobs(rng)
+    found = gc.LNSCC(3, n_stages=4, **QUICK).fit(x)
+    assert [stage.epoch for stage in found.stages_] == [0, 33, 67, 100]
+    assert len(found.plot_stages().axes) == 8
+    assert len(found.plot_embedding().axes) == 1
+    with pytest.raises(gc.UsageError, match="n_stages"):
+        gc.LNSCC(3, **QUICK).fit(x).plot_stages()
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_clusters": 0}, "positive integer"), ({"start": "best"}, "start is one of"),
+        ({"phases": ("dis",)}, "im or ba"),
+        ({"phases": ("im", "be")}, "phases is one of"), ({"alpha": 0.0}, "above 0"), ({"bandwidth": 0.0}, "above 0"),
+        ({"beta": -1.0}, "beta"), ({"batch_size": 0}, "batch_size"), ({"hidden": (0,)}, "hidden"),
+        ({"max_epochs": 0}, "max_epochs"), ({"n_clusters": 999}, "999"), ({"n_stages": -1}, "n_stages"),
+    ],
+)  # fmt: skip
+def test_parameters_out_of_range(rng, params, message):
+    with pytest.raises(gc.UsageError, match=message):
+        gc.LNSCC(**({"n_clusters": 3, "random_state": 0} | params)).fit(blobs(rng)[0])
+
+
+def test_not_fitted():
+    with pytest.raises(NotFittedError):
+        gc.LNSCC(2).predict([[0.0]])
+    with pytest.raises(NotFittedError):
+        gc.LNSCC(2).plot_embedding()
