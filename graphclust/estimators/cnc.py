@@ -13,7 +13,7 @@ import numpy as np
 from graphclust.base import Fit, check_count, check_number
 from graphclust.baselines import fill_up, kmeans
 from graphclust.errors import UsageError
-from graphclust.estimators.cuts import Cutter, affinity_of, joined
+from graphclust.estimators.cuts import EVENNESS, Cutter, affinity_of, joined
 from graphclust.estimators.embedding import CodeSpace, Embedding
 from graphclust.estimators.space import Space, refuse_unknown
 from graphclust.estimators.vectors import VectorEstimator, ranks_of_outputs
@@ -43,7 +43,6 @@ _PAIRS = {"contrastive": (256, 1), "cross-entropy": (1024, 5)}  # points of a ba
 _SMALL = 1 << 20  # numbers in a layer up to which one thread is best
 _SHARE = 1 / 500  # neighbours, as a share of the points
 _NEIGHBORS = (10, 100)
-_EVENNESS = 0.5  # on tables
 _LOOKS = 20  # times in a fit that assignments are looked at
 _WORK = 1e10  # multiplications in a step up to which all points are one batch
 _BATCH = 1024
@@ -392,7 +391,7 @@ class CNC(VectorEstimator):
         self._inner = Space.fitted(v)
         weight = gaussian_affinities(*nearest_neighbors(v, neighbors, device=str(device)))
         graph = as_graph(weight, directed=False)
-        evenness = _EVENNESS if self.evenness is None else self.evenness
+        evenness = EVENNESS if self.evenness is None else self.evenness
         cutter = Cutter(graph, k, self.regularization, evenness)
         pieces = cutter.pieces(seed) if "pieces" in self.starts else []
         starts = self._starts_on(graph, cutter, pieces, v, seed)

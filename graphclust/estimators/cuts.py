@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from graphclust.models.cnc import Affinity
 
-__all__ = ["Cutter", "affinity_of", "joined"]
+__all__ = ["EVENNESS", "Cutter", "affinity_of", "joined"]
 
+EVENNESS = 0.5  # in spaces of neighbours, where halving a thin class and joining two close ones costs too little
 _PIECES = 2500  # at most so many are merged: the time grows with their square, and memory too
 _ROUNDS = 10
 _SWEEPS = 50

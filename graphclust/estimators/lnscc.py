@@ -12,7 +12,7 @@ import numpy as np
 from graphclust.base import Fit, check_count, check_number
 from graphclust.baselines import fill_up, kmeans
 from graphclust.errors import UsageError
-from graphclust.estimators.cuts import Cutter
+from graphclust.estimators.cuts import EVENNESS, Cutter
 from graphclust.estimators.space import Space, refuse_unknown
 from graphclust.estimators.vectors import VectorEstimator, ranks_of_outputs
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph
@@ -403,7 +403,7 @@ class LNSCC(VectorEstimator):
         labels = kmeans(v, k, 10, seed)
         if self.start == "pieces":
             there = as_graph(self._neighborhood(v, str(x.device)), directed=False) if given is None else given
-            cutter = Cutter(there, k)
+            cutter = Cutter(there, k, evenness=EVENNESS)
             labels = min((cutter.merged(one) for one in cutter.pieces(seed)), key=cutter.score, default=labels)
             details["normalized_cut_at_start"] = cutter.value(labels)
         wanted = torch.as_tensor(labels, device=x.device)
