@@ -105,7 +105,7 @@ def test_tables_of_cnc(monkeypatch, capsysbinary):
 
     from graphclust.reproduce import cnc_tables
 
-    monkeypatch.setattr(cnc_tables, "_load", lambda _: load_digits(return_X_y=True))
+    monkeypatch.setattr(cnc_tables, "table_of", lambda _: load_digits(return_X_y=True))
     monkeypatch.setattr(cnc_tables, "CNC", partial(cnc_tables.CNC, siamese_epochs=20, max_epochs=5, hidden=(64,)))
     small = {"code_dim": 5, "code_hidden": (32,), "code_epochs": 5, "siamese": (64, 5), "siamese_loss": "contrastive"}
     monkeypatch.setattr(cnc_tables, "PUBLISHED", small)
@@ -116,6 +116,38 @@ def test_tables_of_cnc(monkeypatch, capsysbinary):
     split = rows["cnc 90/10"]
     assert split["accuracy"] == pytest.approx(split["train_accuracy"], abs=0.1)
     assert all(0 < split[name] < 10 for name in ("normalized_cut", "spectral_cut", "embedded_cut"))
+
+
+def test_tables_of_lnscc(monkeypatch, capsysbinary):
+    """The whole way on the small digits of scikit-learn."""
+    from sklearn.datasets import load_digits
+
+    from graphclust.reproduce import lnscc_ablations, lnscc_tables
+
+    for module in (lnscc_tables, lnscc_ablations):
+        monkeypatch.setattr(module, "table_of", lambda _: load_digits(return_X_y=True))
+        monkeypatch.setattr(module, "LNSCC", partial(module.LNSCC, hidden=(64,), max_epochs=40))
+    monkeypatch.setattr(lnscc_tables, "CNC", partial(lnscc_tables.CNC, siamese_epochs=20, max_epochs=5, hidden=(64,)))
+    assert run(["reproduce", "lnscc-table2", "--quick", "--format", "json", "--quiet"]) == 0
+    rows = {row["method"]: row for row in json.loads(capsysbinary.readouterr().out)["rows"]}
+    assert list(rows) == list(lnscc_tables.METHODS)
+    assert rows["lnscc"]["paper_accuracy"] == 0.946
+    assert rows["lnscc"]["accuracy"] > 0.7
+    assert run(["reproduce", "lnscc-table4", "--repeats", "2", "--format", "json", "--quiet"]) == 0
+    ablations = json.loads(capsysbinary.readouterr().out)["rows"]
+    assert [row["method"] for row in ablations] == [", ".join(phases) for phases in lnscc_ablations.PHASES]
+    assert all(len(row["runs"]) == 2 and row["accuracy_sd"] >= 0 for row in ablations)
+
+
+def test_graphs_of_lnscc(shared_data, monkeypatch, capsysbinary):
+    from graphclust.reproduce import lnscc_graphs
+
+    monkeypatch.setenv("GRAPHCLUST_DATA", str(shared_data))
+    monkeypatch.setattr(lnscc_graphs, "LNSCC", partial(lnscc_graphs.LNSCC, hidden=(32,), max_epochs=2))
+    assert run(["reproduce", "lnscc-graphs", "--quick", "--data", "acm", "--format", "json", "--quiet"]) == 0
+    rows = json.loads(capsysbinary.readouterr().out)["rows"]
+    assert [row["method"] for row in rows] == list(lnscc_graphs.METHODS)
+    assert all(0 < row["accuracy"] <= 1 for row in rows)
 
 
 @pytest.mark.parametrize(
