@@ -430,8 +430,7 @@ class Fleet:
     The first axis of every parameter is the run, and the loss is one a run: so their gradients do not mix, and a step
     of all costs little more than a step of one. Each run has a learning rate of its own, which shrinks when its loss of
     an epoch has not fallen for some epochs, and the parameters of its best epoch are kept. All runs see the same
-    batches. A gradient that is not finite counts as 0, and so does that of a
-    parameter that the loss does not see.
+    batches. A gradient that is not finite counts as 0, and so does that of a parameter that the loss does not see.
 
     Parameters
     ----------

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.estimator_checks import check_estimator
 
 import graphclust as gc
 from graphclust.estimators.cuts import Cutter
 from graphclust.graph import Graph
 from graphclust.metrics import accuracy, ami, normalized_cut
-from tests.draws import blobs, featured
+from tests.estimating import assert_scikit_learns_contract, blobs, featured
 
 FIGURE_1 = Graph.from_edges([0, 1, 0, 2, 3, 4, 3], [1, 2, 2, 3, 4, 5, 5], nodes=6)
 QUICK = {"hidden": (32,), "max_epochs": 20, "siamese": (32, 4), "siamese_epochs": 20, "n_init": 1, "random_state": 0}
 
 
 def test_scikit_learns_checks():
-    """All but one, which needs SCIPY_ARRAY_API set before SciPy is first imported."""
-    state = np.random.get_state()  # noqa: NPY002  the checks seed the global generator
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        results = check_estimator(
-            gc.CNC(3, **(QUICK | {"max_epochs": 5, "siamese_epochs": 5})), on_fail=None, on_skip=None
-        )
-    np.random.set_state(state)  # noqa: NPY002
-    bad = {one["check_name"]: str(one["exception"]) for one in results if one["status"] != "passed"}
-    assert set(bad) <= {"check_array_api_input"}, bad
-    assert len(results) > 35
+    assert_scikit_learns_contract(gc.CNC(3, **(QUICK | {"max_epochs": 5, "siamese_epochs": 5})))
 
 
 @pytest.mark.parametrize("head", ["logits", "mlp", "gnn"])

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.estimator_checks import check_estimator
 
 import graphclust as gc
+from graphclust.estimators.figures import draw_stages
 from graphclust.graph import Graph
 from graphclust.metrics import accuracy, ami
-from tests.draws import blobs, featured
+from tests.estimating import assert_scikit_learns_contract, blobs, featured
 
 QUICK = {"hidden": (32,), "embedding_dim": 8, "max_epochs": 100, "random_state": 0}
 
 
 def test_scikit_learns_checks():
-    """All but one, which needs SCIPY_ARRAY_API set before SciPy is first imported."""
-    state = np.random.get_state()  # noqa: NPY002  the checks seed the global generator
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        results = check_estimator(gc.LNSCC(3, **(QUICK | {"max_epochs": 5})), on_fail=None, on_skip=None)
-    np.random.set_state(state)  # noqa: NPY002
-    bad = {one["check_name"]: str(one["exception"]) for one in results if one["status"] != "passed"}
-    assert set(bad) <= {"check_array_api_input"}, bad
-    assert len(results) > 35
+    assert_scikit_learns_contract(gc.LNSCC(3, **(QUICK | {"max_epochs": 5})))
 
 
 @pytest.mark.parametrize(
@@ -133,8 +123,16 @@ def test_stages_and_figures(rng):
     assert [stage.epoch for stage in found.stages_] == [0, 33, 67, 100]
     assert len(found.plot_stages().axes) == 8
     assert len(found.plot_embedding().axes) == 1
-    with pytest.raises(gc.UsageError, match="n_stages"):
-        gc.LNSCC(3, **QUICK).fit(x).plot_stages()
+    for without in (gc.LNSCC(3, **QUICK).fit(x), gc.LNSCC(1, n_stages=4, **QUICK).fit(x[:1])):
+        with pytest.raises(gc.UsageError, match="n_stages"):
+            without.plot_stages()
+    few = draw_stages([("end", np.array([[0.0, 0.0], [5.0, 0.0], [5.0, 1.0]]), np.array([0, 1, 1]))])
+    assert len(few.axes) == 2  # a cluster of one point has no distances within
+
+
+def test_a_head_starts_however_short_the_training(rng):
+    x, _ = blobs(rng)
+    assert "normalized_cut_at_start" in gc.LNSCC(3, **(QUICK | {"max_epochs": 1})).fit(x).details_
 
 
 @pytest.mark.parametrize(

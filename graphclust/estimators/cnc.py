@@ -16,7 +16,7 @@ from graphclust.errors import UsageError
 from graphclust.estimators.cuts import EVENNESS, Cutter, affinity_of, joined
 from graphclust.estimators.embedding import CodeSpace, Embedding
 from graphclust.estimators.space import Space, refuse_unknown
-from graphclust.estimators.vectors import VectorEstimator, ranks_of_outputs
+from graphclust.estimators.vectors import VectorEstimator, nearest_of, ranks_of_outputs
 from graphclust.features import spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph, holds_graph
 from graphclust.neighbors import gaussian_affinities, nearest_neighbors
@@ -58,7 +58,7 @@ class _Run:
     score: float = math.inf
     value: float = math.inf
     expected: float = math.inf
-    reached: float = math.inf  # score after moves, by which networks on tables are chosen
+    reached: float = math.inf  # what networks are chosen by: the score, on tables that after moves
     labels: IntArray | None = None
     weights: tuple[Tensor, ...] = ()
 
@@ -288,7 +288,7 @@ class CNC(VectorEstimator):
         own = None if x is None or self._kind(graph) == "spectral" else x.double().cpu().numpy()
         starts = self._starts_on(graph, cutter, pieces, own, seed)
         runs = self._learn(x, cutter, starts, seed, device, blocks=pieces[0] if pieces else None)
-        best = min(runs, key=lambda run: run.score)
+        best = min(runs, key=lambda run: run.reached)
         assert best.labels is not None
         labels = best.labels
         details = {
@@ -456,12 +456,10 @@ class CNC(VectorEstimator):
         runs: list[_Run] = []
         for i in range(0, len(starts), group):
             runs += self._learn_group(x, cutter, starts[i : i + group], seed + i, device, blocks)
-        winner = min(runs, key=lambda run: run.score)
-        if judged:
-            for run in runs:
-                assert run.labels is not None
-                run.reached = cutter.score(cutter.moved(run.labels, seed))
-            winner = min(runs, key=lambda run: run.reached)
+        for run in runs:
+            assert run.labels is not None
+            run.reached = cutter.score(cutter.moved(run.labels, seed)) if judged else run.score
+        winner = min(runs, key=lambda run: run.reached)
         if x is not None:
             self._head = self._new_head(x, n, 1, None)
             for parameter, learned in zip(self._head.parameters(), winner.weights, strict=True):
@@ -625,12 +623,9 @@ class CNC(VectorEstimator):
 
         found: IntArray
         if self._head is None:
-            kept = self._points_kept
-            if kept is None or len(kept) == 1:
+            if self._points_kept is None:
                 return np.zeros(len(points), dtype=np.int64)
-            distance = np.square(self._space.of(points)[:, None] - kept).sum(axis=2)
-            found = distance.argmin(axis=1)
-            return found
+            return nearest_of(self._space.of(points), self._points_kept)
         z = self._space.of(points)
         near = None
         if self._kind_of_head == "gnn":

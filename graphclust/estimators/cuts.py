@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphclust.baselines import Leiden, merge_to
+from graphclust.errors import ResourceError
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.progress import task
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["EVENNESS", "Cutter", "affinity_of", "joined"]
 
 EVENNESS = 0.5  # in spaces of neighbours, where halving a thin class and joining two close ones costs too little
+_MOST_EDGES = 1 << 30
 _PIECES = 2500  # at most so many are merged: the time grows with their square, and memory too
 _ROUNDS = 10
 _SWEEPS = 50
@@ -34,12 +36,19 @@ def joined(graph: Graph) -> scipy.sparse.csr_array[Any]:
     """Return the affinities of an undirected graph by rows, float64, shape (n, n); self-loops stand twice.
 
     `Graph.adjacency` in half the time, for those who compile anyway.
+
+    Raises
+    ------
+    ResourceError
+        More edges than indices of 32 bits count.
     """
     from scipy.sparse import csr_array
 
     from graphclust.models.cut_moves import both_ends
 
     n = graph.num_nodes
+    if graph.num_edges >= _MOST_EDGES:
+        raise ResourceError(f"{graph.num_edges:,} edges: cuts are computed of fewer than {_MOST_EDGES:,}")
     start, end, edge = both_ends(graph.source, graph.target, n)
     weight = np.ones(len(end)) if graph.weight is None else graph.weight[edge]
     return csr_array((weight, end, start), shape=(n, n))
@@ -173,14 +182,14 @@ class Cutter:
             Without it, nodes move and that is all.
         """
         best = self.moved(labels, seed)
-        value = self.value(best)
+        score = self.score(best)
         for turn in range(0 if pieces is None else _ROUNDS):
             assert pieces is not None
             cut = np.unique(pieces * self.k + best, return_inverse=True)[1].astype(np.int64)
             if int(cut.max()) + 1 <= self.k or int(cut.max()) >= 2 * _PIECES:
                 break
             other = self.moved(self.merged(cut), seed + turn)
-            if self.value(other) >= value - 1e-9:
+            if self.score(other) >= score - 1e-9:
                 break
-            best, value = other, self.value(other)
+            best, score = other, self.score(other)
         return best

@@ -173,7 +173,9 @@ def draw_stages(stages: Sequence[tuple[str, FloatArray, IntArray]]) -> Figure:
             (other, other, "tab:blue", "within the other"),
             (one, other, "tab:purple", "between"),
         ):
-            panel.hist(_distances(a, b), bins=40, density=True, alpha=0.5, color=color, label=name)
+            apart = _distances(a, b)
+            if len(apart):  # a cluster of one point has none within
+                panel.hist(apart, bins=40, density=True, alpha=0.5, color=color, label=name)
         panel.set_xlabel("distance", fontsize=7)
         if not column:
             panel.legend(fontsize=6)

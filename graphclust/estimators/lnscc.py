@@ -14,7 +14,7 @@ from graphclust.baselines import fill_up, kmeans
 from graphclust.errors import UsageError
 from graphclust.estimators.cuts import EVENNESS, Cutter
 from graphclust.estimators.space import Space, refuse_unknown
-from graphclust.estimators.vectors import VectorEstimator, ranks_of_outputs
+from graphclust.estimators.vectors import VectorEstimator, nearest_of, ranks_of_outputs
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph
 from graphclust.neighbors import locally_normalized, nearest_neighbors
 from graphclust.progress import task
@@ -114,6 +114,8 @@ class LNSCC(VectorEstimator):
     ----------
     embedding_ : ndarray of float64, shape (n, embedding_dim)
         Where points are; their own vectors where there was nothing to learn (one cluster, one for each, no edges).
+    stages_ : list
+        Of each stage kept: `epoch`, and `z` and `labels` of at most 2,000 points.
     """
 
     name: ClassVar[str] = "lnscc"
@@ -231,14 +233,13 @@ class LNSCC(VectorEstimator):
         rows, columns = graph.source, graph.target
         apart = rows != columns
         rows, columns = rows[apart], columns[apart]
-        if embedded:
-            distance = -np.log(graph.edge_weight[apart])  # the softmax then is the share of a node's weight
-        else:
-            distance = np.linalg.norm(inside[rows] - inside[columns], axis=1)
         both = np.concatenate((rows, columns)), np.concatenate((columns, rows))
-        if not embedded:
-            distance = distance / self._unit_of(*both, np.tile(distance, 2), len(x))
-        affinity = locally_normalized(*both, np.tile(distance, 2), len(x))
+        if embedded:  # the softmax then is the share of a node's weight
+            distance = np.tile(-np.log(graph.edge_weight[apart]), 2)
+        else:
+            distance = np.tile(np.linalg.norm(inside[rows] - inside[columns], axis=1), 2)
+            distance = distance / self._unit_of(*both, distance, len(x))
+        affinity = locally_normalized(*both, distance, len(x))
         if affinity.nnz:
             affinity.data /= affinity.data.max()  # it is nearly 1 among nearest neighbours, and eq. (6) lives on that
         return self._fit_inside(inside, affinity, seed, graph)
@@ -247,7 +248,9 @@ class LNSCC(VectorEstimator):
         inside = self._inside(x, embedded)
         if len(x) == 1:
             return self._nothing_learned(inside)
-        return self._fit_inside(inside, self._neighborhood(inside, self._device_name()), seed)
+        from graphclust.training import device_named
+
+        return self._fit_inside(inside, self._neighborhood(inside, str(device_named(self.device))), seed)
 
     def _neighborhood(self, points: FloatArray, device: str) -> scipy.sparse.csr_array[Any]:
         """Return the locally normalized graph of points, from their nearest neighbours."""
@@ -257,11 +260,6 @@ class LNSCC(VectorEstimator):
         rows, columns = np.repeat(np.arange(n), m), index.ravel()
         distance = np.sqrt(square.astype(np.float64)).ravel()
         return locally_normalized(rows, columns, distance / self._unit_of(rows, columns, distance, n), n)
-
-    def _device_name(self) -> str:
-        from graphclust.training import device_named
-
-        return str(device_named(self.device))
 
     def _inside(self, x: FloatArray, embedded: bool) -> FloatArray:
         """Bring vectors to mean 0; to variance 1 where that is wanted."""
@@ -296,13 +294,13 @@ class LNSCC(VectorEstimator):
         from graphclust.training import device_named
 
         n, k = len(inside), int(self.n_clusters)
-        self.stages_: list[_Stage] = []
+        self._stages: list[_Stage] = []
         if k in (1, n) or not affinity.nnz:
             return self._nothing_learned(inside)
         device = device_named(self.device)
         x = torch.as_tensor(self._scaled(inside), device=device)
-        switched = tuple(phase in self.phases for phase in _PHASES)
-        contrast = Contrast(affinity, self.alpha, self.beta, switched, device)  # type: ignore[arg-type]
+        switched = [phase in self.phases for phase in _PHASES]
+        contrast = Contrast(affinity, self.alpha, self.beta, switched, device)
         with one_thread(2 * self.batch_size * max(self._layers(*x.shape), default=1) <= _SMALL):
             network, head, details = self._learn(x, contrast, given, seed)
         self._networks = network.cpu(), head.cpu()
@@ -322,6 +320,7 @@ class LNSCC(VectorEstimator):
         super()._keep(fit, start, order, graph)
         nothing = np.zeros((0, self.embedding_dim))
         self.embedding_ = self._restore(self.__dict__.pop("_embedded", nothing), order)
+        self.stages_: list[_Stage] = self.__dict__.pop("_stages", [])
 
     # ---------------------------------------------------------------- learning
 
@@ -345,7 +344,7 @@ class LNSCC(VectorEstimator):
         epochs = self.max_epochs or min(-(-_STEPS // steps), _EPOCHS)
         rate = torch.tensor([self.learning_rate], device=x.device)
         fleet = Fleet([*network.parameters(), *head.parameters()], rate, patience=epochs)
-        first = 0 if self.start == "random" else epochs // 5  # epoch in which the clustering loss begins
+        first = 0 if self.start == "random" else max(1, epochs // 5)  # epoch in which the clustering loss begins
         full = min(self.xi, self.delta * _ITERATIONS)
         details: dict[str, Any] = {"start": self.start}
         eta, contrasts = 0.0, torch.zeros((), device=x.device)
@@ -400,11 +399,14 @@ class LNSCC(VectorEstimator):
         z = through(network, x)
         v = z.double().cpu().numpy()
         details: dict[str, Any] = {}
-        labels = kmeans(v, k, 10, seed)
+        labels: IntArray | None = None
         if self.start == "pieces":
             there = as_graph(self._neighborhood(v, str(x.device)), directed=False) if given is None else given
             cutter = Cutter(there, k, evenness=EVENNESS)
-            labels = min((cutter.merged(one) for one in cutter.pieces(seed)), key=cutter.score, default=labels)
+            labels = min((cutter.merged(one) for one in cutter.pieces(seed)), key=cutter.score, default=None)
+        if labels is None:  # asked for, or a graph without finer pieces
+            labels = kmeans(v, k, 10, seed)
+        else:
             details["normalized_cut_at_start"] = cutter.value(labels)
         wanted = torch.as_tensor(labels, device=x.device)
         fleet = Fleet(list(head.parameters()), torch.tensor([0.003], device=x.device), patience=_TAUGHT)
@@ -420,14 +422,14 @@ class LNSCC(VectorEstimator):
 
     def _look(self, done: int, kept: set[int], network: ParallelMLP, head: ParallelMLP, x: Tensor) -> None:
         """Keep what a figure shows of an epoch."""
-        if done not in kept or any(stage.epoch == done for stage in self.stages_):
+        if done not in kept or any(stage.epoch == done for stage in self._stages):
             return
         from graphclust.nn.parallel import through
 
         shown = np.linspace(0, len(x) - 1, min(_SHOWN, len(x))).astype(np.int64)
         z = through(network, x[shown])
         labels = through(head, z).argmax(1)
-        self.stages_.append(_Stage(done, z.double().cpu().numpy(), labels.cpu().numpy()))
+        self._stages.append(_Stage(done, z.double().cpu().numpy(), labels.cpu().numpy()))
 
     # ---------------------------------------------------------------- the fitted network
 
@@ -459,13 +461,10 @@ class LNSCC(VectorEstimator):
         """
         import torch
 
-        points = self._points(X)
+        points = self._points(X)  # refuses before the space is asked for
         inside = self._space.of(points)
         if self._networks is None:
-            if len(self._kept) == 1:
-                return np.zeros(len(inside), dtype=np.int64)
-            near: IntArray = np.square(inside[:, None] - self._kept).sum(axis=2).argmin(axis=1)
-            return near
+            return nearest_of(inside, self._kept)
         found: IntArray = self._rank[self._applied(torch.as_tensor(self._scaled(inside)))[1]]
         return found
 
@@ -473,7 +472,7 @@ class LNSCC(VectorEstimator):
         """Return where the network puts points, shape (n, embedding_dim); arguments and errors as of `predict`."""
         import torch
 
-        points = self._points(X)
+        points = self._points(X)  # refuses before the space is asked for
         inside = self._space.of(points)
         if self._networks is None:
             return inside

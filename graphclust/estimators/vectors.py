@@ -16,7 +16,7 @@ from graphclust.metrics import rank_labels
 from graphclust.resources import one_thread, require_memory
 from graphclust.seeds import check_seed
 
-__all__ = ["VectorEstimator", "ranks_of_outputs"]
+__all__ = ["VectorEstimator", "nearest_of", "ranks_of_outputs"]
 
 _VECTORS = ("auto", "features", "smoothed", "spectral")
 _SMALL = 5000  # numbers in a table, or nodes and edges, up to which a second thread gains nothing
@@ -211,6 +211,20 @@ class VectorEstimator(GraphEstimator):
     def predict(self, X: Any) -> IntArray:
         """Return the cluster of new points."""
         raise NotImplementedError
+
+
+def nearest_of(points: FloatArray, kept: FloatArray) -> IntArray:
+    """Return which kept point is nearest to each, int64, shape (n,), where points are clusters and nothing is learned.
+
+    Examples
+    --------
+    >>> nearest_of(np.array([[0.0], [9.0]]), np.array([[1.0], [8.0]])).tolist()
+    [0, 1]
+    """
+    from sklearn.metrics import pairwise_distances_argmin
+
+    found: IntArray = pairwise_distances_argmin(points, kept).astype(np.int64)
+    return found
 
 
 def ranks_of_outputs(raw: IntArray, labels: IntArray, k: int) -> IntArray:

@@ -27,6 +27,7 @@ Symbols: points n, edges m, batch B, clusters K.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -179,7 +180,7 @@ class Contrast:
         affinity: Any,
         alpha: float = 2.0,
         beta: float = 5.0,
-        phases: tuple[bool, bool, bool] = (True, True, True),
+        phases: Sequence[bool] = (True, True, True),
         device: torch.device | None = None,
         partners: int = 4,
     ) -> None:

@@ -22,12 +22,12 @@ from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import accuracy, nmi, normalized_cut, rank_labels
 from graphclust.neighbors import nearest_neighbors
 from graphclust.progress import task
-from graphclust.reproduce.sheet import check_names, neighbor_graph, over_seeds, settings, table_of
+from graphclust.reproduce.sheet import PEERS, check_names, neighbor_graph, over_seeds, settings, table_of
 
 __all__ = ["COLUMNS", "DATA", "METHODS", "reproduce"]
 
 DATA = {"usps": {}, "mnist": {"accuracy": 0.972, "nmi": 0.924, "test_accuracy": 0.971, "test_nmi": 0.925}}
-METHODS = ("k-means", "spectral", "cnc", "cnc 90/10", "cnc, published")
+METHODS = (*PEERS, "cnc", "cnc 90/10", "cnc, published")
 COLUMNS = (
     "data", "method", "paper_accuracy", "accuracy", "accuracy_sd", "paper_nmi", "nmi", "nmi_sd", "polished_accuracy",
     "train_accuracy", "normalized_cut", "polished_cut", "spectral_cut", "embedded_cut", "repeats", "seconds",
@@ -50,10 +50,8 @@ _CARRIED_BY = 20  # neighbours whose mean an eigenvector has at a point that it 
 def _whole(method: str, x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
     """Cluster all points (table 1)."""
     polished = None
-    if method == "k-means":
-        labels = kmeans(x, k, 10, seed)
-    elif method == "spectral":
-        labels = Spectral(k, random_state=seed).fit(neighbor_graph(x)).labels_
+    if method in PEERS:
+        labels = PEERS[method](x, k, seed)
     else:
         params = PUBLISHED if method == "cnc, published" else {}
         model = CNC(k, scale=False, polish=True, random_state=seed, **params).fit(x)

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from graphclust import datasets
+from graphclust.baselines import Spectral, kmeans
 from graphclust.errors import unknown
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph
 from graphclust.metrics import accuracy, nmi
 from graphclust.neighbors import gaussian_affinities, nearest_neighbors
 
-__all__ = ["check_names", "neighbor_graph", "over_seeds", "scored", "settings", "table_of"]
+__all__ = ["PEERS", "check_names", "neighbor_graph", "over_seeds", "scored", "settings", "table_of"]
 
 _NEIGHBORS = 20
 
@@ -51,6 +52,17 @@ def table_of(name: str) -> tuple[FloatArray, IntArray]:
 def neighbor_graph(x: FloatArray) -> Graph:
     """Return the graph of affinities between points and their 20 nearest neighbours, for peers that need one."""
     return as_graph(gaussian_affinities(*nearest_neighbors(x, _NEIGHBORS)), directed=False)
+
+
+def _spectral(x: FloatArray, k: int, seed: int) -> IntArray:
+    found: IntArray = Spectral(k, random_state=seed).fit(neighbor_graph(x)).labels_
+    return found
+
+
+PEERS: dict[str, Callable[[FloatArray, int, int], IntArray]] = {  # points, clusters, seed -> labels
+    "k-means": lambda x, k, seed: kmeans(x, k, 10, seed),
+    "spectral": _spectral,
+}
 
 
 def scored(run: Callable[[int], IntArray], y: IntArray, repeats: int, seed: int) -> dict[str, Any]:

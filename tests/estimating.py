@@ -1,0 +1,35 @@
+"""What tests of estimators on vectors share: small data, and the checks of scikit-learn."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from sklearn.utils.estimator_checks import check_estimator
+
+import graphclust as gc
+from graphclust.graph import Graph
+
+
+def blobs(rng, k=3, d=6, size=60):
+    centers = 8 * np.eye(max(k, d))[:k, :d]
+    return np.concatenate([c + rng.normal(size=(size, d)) for c in centers]), np.repeat(np.arange(k), size)
+
+
+def featured(seed, n=120, k=3):
+    """Draw a graph of planted blocks whose nodes have features that tell the blocks badly."""
+    graph = gc.generators.planted_partition(n, k, p_in=0.3, p_out=0.03, random_state=seed)
+    x = np.eye(k)[graph.y] + np.random.default_rng(seed).normal(size=(n, k))
+    return Graph.from_edges(graph.source, graph.target, nodes=n, x=x, y=graph.y)
+
+
+def assert_scikit_learns_contract(estimator):
+    """All of its checks but one, which needs SCIPY_ARRAY_API set before SciPy is first imported."""
+    state = np.random.get_state()  # noqa: NPY002  the checks seed the global generator
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = check_estimator(estimator, on_fail=None, on_skip=None)
+    np.random.set_state(state)  # noqa: NPY002
+    bad = {one["check_name"]: str(one["exception"]) for one in results if one["status"] != "passed"}
+    assert set(bad) <= {"check_array_api_input"}, bad
+    assert len(results) > 35
