@@ -95,7 +95,7 @@ def step(repeats: int = 20) -> None:
             value = loss()
             gradient = torch.cat([one.ravel() for one in torch.autograd.grad(value, parameters)])
             seconds[name].append(time.perf_counter() - start)
-            values[name].append(float(value))
+            values[name].append(value.item())
             sums[name] += gradient
             squares[name] += float(gradient.double().square().sum())
     variance = {
