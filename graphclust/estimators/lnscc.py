@@ -41,6 +41,7 @@ _FEW = 1 << 20  # numbers in a table below which these take time and give nothin
 _SMALL_LAYERS = (128, 128)
 _SMALL = 1 << 18  # numbers in a layer of a batch up to which one thread is best
 _ITERATIONS = 200  # that eta counts in a whole training: at the published settings it grows for half of it
+_ALONE = 0.2  # of the epochs: the embedding learns without the head
 _TAUGHT = 300  # steps in which the head learns where it starts
 _TAUGHT_POINTS = 1024
 _SETTLED = 1e-3  # share of points that change their cluster in an epoch, below which training may stop
@@ -344,7 +345,7 @@ class LNSCC(VectorEstimator):
         epochs = self.max_epochs or min(-(-_STEPS // steps), _EPOCHS)
         rate = torch.tensor([self.learning_rate], device=x.device)
         fleet = Fleet([*network.parameters(), *head.parameters()], rate, patience=epochs)
-        first = 0 if self.start == "random" else max(1, epochs // 5)  # epoch in which the clustering loss begins
+        first = 0 if self.start == "random" else max(1, round(_ALONE * epochs))  # epoch in which the clustering loss begins
         full = min(self.xi, self.delta * _ITERATIONS)
         details: dict[str, Any] = {"start": self.start}
         eta, contrasts = 0.0, torch.zeros((), device=x.device)
