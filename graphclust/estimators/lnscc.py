@@ -345,7 +345,7 @@ class LNSCC(VectorEstimator):
         epochs = self.max_epochs or min(-(-_STEPS // steps), _EPOCHS)
         rate = torch.tensor([self.learning_rate], device=x.device)
         fleet = Fleet([*network.parameters(), *head.parameters()], rate, patience=epochs)
-        first = 0 if self.start == "random" else max(1, round(_ALONE * epochs))  # epoch in which the clustering loss begins
+        first = 0 if self.start == "random" else max(1, round(_ALONE * epochs))  # when the clustering loss begins
         full = min(self.xi, self.delta * _ITERATIONS)
         details: dict[str, Any] = {"start": self.start}
         eta, contrasts = 0.0, torch.zeros((), device=x.device)
