@@ -153,21 +153,37 @@ class Cutter:
         found: IntArray = merge_cut(link, link.sum(axis=1), self.k, self._per_entropy)[pieces]
         return found
 
-    def pieces(self, seed: int) -> list[IntArray]:
-        """Return partitions into more than k pieces, at growing resolutions."""
+    def pieces(self, seed: int, coarser: int = 0) -> list[IntArray]:
+        """Return partitions into more than k pieces, at growing resolutions.
+
+        Parameters
+        ----------
+        seed : int
+        coarser : int
+            How many resolutions below 1, each two thirds of the one before, are tried too.
+        """
         found: list[IntArray] = []
-        resolution = 1.0
         with task("pieces"):
-            for _ in range(6):
-                labels = Leiden(resolution=resolution, random_state=seed).fit(self.graph).labels_
-                resolution *= 4
+            for power in range(1, coarser + 1):
+                labels = self._communities(1.5**-power, seed)
+                if int(labels.max()) + 1 <= self.k:
+                    break
+                found.insert(0, labels)
+            finer = 0
+            for power in range(6):
+                labels = self._communities(4.0**power, seed)
                 if int(labels.max()) >= _PIECES:
                     labels = merge_to(self.graph, labels, _PIECES)
                 if int(labels.max()) + 1 > self.k:
                     found.append(labels)
-                if len(found) == 2 or int(labels.max()) + 1 >= min(_PIECES, len(labels)):
+                    finer += 1
+                if finer == 2 or int(labels.max()) + 1 >= min(_PIECES, len(labels)):
                     break
         return found
+
+    def _communities(self, resolution: float, seed: int) -> IntArray:
+        labels: IntArray = Leiden(resolution=resolution, random_state=seed).fit(self.graph).labels_
+        return labels
 
     def polished(self, labels: IntArray, seed: int, pieces: IntArray | None = None) -> IntArray:
         """Move nodes, and merge pieces within clusters anew, while that lowers the normalized cut.

@@ -33,15 +33,16 @@ __all__ = ["LNSCC"]
 
 _PHASES = ("im", "ba", "dis")
 _STARTS = ("pieces", "k-means", "random")
-_STEPS = 6000
-_EPOCHS = 200
-_LEAST_STEPS = 5  # of an epoch
-_LAYERS = (500, 500, 2000)  # as published
+_STEPS = (1000, 4000)  # of a training, at least and at most; between them as many as there are points
+_LEAST_STEPS = 20  # of an epoch
+_AMONG = 10  # neighbours in the graph of what is embedded
+_COARSER = 5  # resolutions below 1 at which communities to be merged are looked for
+_LAYERS = (512, 512)
 _FEW = 1 << 20  # numbers in a table below which these take time and give nothing
 _SMALL_LAYERS = (128, 128)
 _SMALL = 1 << 18  # numbers in a layer of a batch up to which one thread is best
-_ITERATIONS = 200  # that eta counts in a whole training: at the published settings it grows for half of it
-_ALONE = 0.2  # of the epochs: the embedding learns without the head
+_ITERATIONS = 800  # that eta counts while the head learns: at the published settings it grows for an eighth of them
+_ALONE = 0.75  # of the epochs: the embedding learns without the head
 _TAUGHT = 300  # steps in which the head learns where it starts
 _TAUGHT_POINTS = 1024
 _SETTLED = 1e-3  # share of points that change their cluster in an epoch, below which training may stop
@@ -70,33 +71,45 @@ class LNSCC(VectorEstimator):
     n_clusters : int
         Exact number of clusters.
     hidden : sequence of int, optional
-        Sizes of the embedding network's layers. By default 500, 500 and 2,000 as published; 128 and 128 for tables of
-        fewer than a million numbers.
+        Sizes of the embedding network's layers. By default 512 and 512; 128 and 128 for tables of fewer than a
+        million numbers. Published: 500, 500 and 2,000.
     embedding_dim : int
+        In 10 dimensions classes come apart that stay joined in 64, the published number.
+    noise : float
+        Standard deviation of what is added to the features of points in training, drawn anew in each step, as a
+        multiple of their own root mean square; 0 as published.
+    adversarial : float
+        In self-training, points are moved to where their cluster is least sure, so far, as a multiple of the mean
+        distance to their neighbours, while what is aimed at is made from where they are; 0 as published.
     head_hidden : sequence of int
         Sizes of the layers between embedding and clusters.
     n_neighbors : int
-        M, in the graph of a table.
+        M, in the graph of a table. Published: 10, and 70 for news.
     bandwidth : float, optional
         What distances are divided by before the softmax of eq. (1). By default the median over points of the distance
         to the farthest neighbour less that to the nearest, whatever the unit of the features.
     alpha, beta, gamma : float
         Of eqs. (6), (16) and (18): how often close pairs stand in the data, how many unconnected pairs there are for
         them, and the weight of even sizes.
+    repulsion, contraction : float, optional
+        How much the weakly connected pairs that repel, and the strongly connected ones of the second phase, count
+        beside the pairs that attract: 1 for steps that take a batch of one size from each data set, None for data sets
+        that count by their sizes. See `graphclust.models.lnscc`.
     delta, xi : float
-        Of eq. (19): the weight of the clustering loss grows by `delta` in each two-hundredth of the training, up to
-        `xi`.
+        Of eq. (19): the weight of the clustering loss grows by `delta` in each 800th of the training with the head,
+        up to `xi`.
     phases : sequence of {"im", "ba", "dis"}
         Which contrasts take part (table 4): imbalanced neighbourhoods, balanced ones, the unconnected.
     start : {"pieces", "k-means", "random"}
-        Where the head starts once the embedding has learned for a fifth of the training: at communities of the graph
-        of neighbours within the embedding, or of the given graph, merged as costs the normalized cut least; at k-means
-        on the embedding; or as it is drawn, from the beginning, as published.
+        Where the head starts once the embedding has learned for three quarters of the training: at communities of the
+        graph of neighbours within the embedding, or of the given graph, merged as costs the normalized cut least; at
+        k-means on the embedding; or as it is drawn, from the beginning, as published. Where it started at clusters,
+        their sizes are what self-training holds to.
     max_epochs : int, optional
-        By default as many as make 6,000 steps, and 200 at most. An epoch has as many steps as batches hold the points
-        once, and 5 at least.
+        By default as many as make a step for each point, 1,000 at least and 4,000 at most. An epoch has as many steps
+        as batches hold the points once, and 20 at least.
     batch_size : int
-        Pairs of a step.
+        Pairs of a step; no more than there are points.
     learning_rate : float
         Of Adam, at first; it falls to 0 in a straight line.
     patience : int
@@ -132,19 +145,23 @@ class LNSCC(VectorEstimator):
         n_clusters: Any = None,
         *,
         hidden: Sequence[int] | None = None,
-        embedding_dim: int = 64,
+        embedding_dim: int = 10,
+        noise: float = 0.3,
+        adversarial: float = 0.25,
         head_hidden: Sequence[int] = (32,),
-        n_neighbors: int = 10,
+        n_neighbors: int = 5,
         bandwidth: float | None = None,
         alpha: float = 2.0,
         beta: float = 5.0,
         gamma: float = 1.0,
+        repulsion: float | None = 0.1,
+        contraction: float | None = None,
         delta: float = 0.05,
         xi: float = 5.0,
         phases: Sequence[str] = _PHASES,
         start: str = "pieces",
         max_epochs: int | None = None,
-        batch_size: int = 256,
+        batch_size: int = 1024,
         learning_rate: float = 1e-3,
         patience: int = 10,
         scale: bool = True,
@@ -157,12 +174,16 @@ class LNSCC(VectorEstimator):
         self.n_clusters = n_clusters
         self.hidden = hidden
         self.embedding_dim = embedding_dim
+        self.noise = noise
+        self.adversarial = adversarial
         self.head_hidden = head_hidden
         self.n_neighbors = n_neighbors
         self.bandwidth = bandwidth
         self.alpha = alpha
         self.beta = beta
         self.gamma = gamma
+        self.repulsion = repulsion
+        self.contraction = contraction
         self.delta = delta
         self.xi = xi
         self.phases = phases
@@ -197,8 +218,9 @@ class LNSCC(VectorEstimator):
             check_count("max_epochs", self.max_epochs)
         if self.n_stages:
             check_count("n_stages", self.n_stages)
-        for name in ("beta", "gamma", "delta", "xi"):
-            check_number(name, getattr(self, name))
+        for name in ("noise", "adversarial", "beta", "gamma", "repulsion", "contraction", "delta", "xi"):
+            if getattr(self, name) is not None or name not in ("repulsion", "contraction"):
+                check_number(name, getattr(self, name))
         for name in ("alpha", "learning_rate", "bandwidth"):
             value = getattr(self, name)
             if value is not None:
@@ -253,10 +275,10 @@ class LNSCC(VectorEstimator):
 
         return self._fit_inside(inside, self._neighborhood(inside, str(device_named(self.device))), seed)
 
-    def _neighborhood(self, points: FloatArray, device: str) -> scipy.sparse.csr_array[Any]:
-        """Return the locally normalized graph of points, from their nearest neighbours."""
+    def _neighborhood(self, points: FloatArray, device: str, m: int | None = None) -> scipy.sparse.csr_array[Any]:
+        """Return the locally normalized graph of points, from their m nearest neighbours."""
         n = len(points)
-        m = min(self.n_neighbors, n - 1)
+        m = min(m or self.n_neighbors, n - 1)
         index, square = nearest_neighbors(points, m, device=device)
         rows, columns = np.repeat(np.arange(n), m), index.ravel()
         distance = np.sqrt(square.astype(np.float64)).ravel()
@@ -301,8 +323,16 @@ class LNSCC(VectorEstimator):
         device = device_named(self.device)
         x = torch.as_tensor(self._scaled(inside), device=device)
         switched = [phase in self.phases for phase in _PHASES]
-        contrast = Contrast(affinity, self.alpha, self.beta, switched, device)
-        with one_thread(2 * self.batch_size * max(self._layers(*x.shape), default=1) <= _SMALL):
+        contrast = Contrast(
+            affinity,
+            self.alpha,
+            self.beta,
+            switched,
+            device,
+            repulsion=self.repulsion,
+            contraction=self.contraction,
+        )
+        with one_thread(2 * min(self.batch_size, n) * max(self._layers(*x.shape), default=1) <= _SMALL):
             network, head, details = self._learn(x, contrast, given, seed)
         self._networks = network.cpu(), head.cpu()
         z, raw = self._applied(x.cpu())
@@ -331,7 +361,7 @@ class LNSCC(VectorEstimator):
         """Train the network and its head."""
         import torch
 
-        from graphclust.models.lnscc import balance, clustering_loss
+        from graphclust.models.lnscc import balance, clustering_loss, worst_shift
         from graphclust.nn.parallel import ParallelMLP, through
         from graphclust.training import Fleet
 
@@ -341,22 +371,36 @@ class LNSCC(VectorEstimator):
             x.device
         )
         head = ParallelMLP((self.embedding_dim, *self.head_hidden, k), generator=generator).to(x.device)
-        steps = max(_LEAST_STEPS, -(-n // self.batch_size))
-        epochs = self.max_epochs or min(-(-_STEPS // steps), _EPOCHS)
+        size = min(self.batch_size, n)
+        steps = max(_LEAST_STEPS, -(-n // size))
+        epochs = self.max_epochs or -(-min(max(n, _STEPS[0]), _STEPS[1]) // steps)
         rate = torch.tensor([self.learning_rate], device=x.device)
         fleet = Fleet([*network.parameters(), *head.parameters()], rate, patience=epochs)
         first = 0 if self.start == "random" else max(1, round(_ALONE * epochs))  # when the clustering loss begins
         full = min(self.xi, self.delta * _ITERATIONS)
         details: dict[str, Any] = {"start": self.start}
+        drops = torch.Generator(device=x.device).manual_seed(seed)
+        reach = contrast.reach(x) if self.adversarial else None
+        prior: Tensor | None = None
         eta, contrasts = 0.0, torch.zeros((), device=x.device)
 
+        def log_of(points: Tensor) -> Tensor:
+            return torch.log_softmax(head(network(points)[0])[0], 1)
+
         def loss(index: Tensor, _: int) -> Tensor:
-            batch = contrast.draw(self.batch_size, generator)
-            z = network(x[batch.nodes])[0]
+            batch = contrast.draw(size, generator)
+            here = x[batch.nodes]
+            seen = here + self.noise * torch.empty_like(here).normal_(generator=drops) if self.noise else here
+            z = network(seen)[0]
             value = contrast.loss(z, batch, generator)
             contrasts.add_(value.detach())
-            if eta:
-                value = value + eta * clustering_loss(torch.log_softmax(head(z)[0], 1), self.gamma)
+            if eta and reach is not None:
+                with torch.no_grad():
+                    told = log_of(here)
+                moved = here + worst_shift(log_of, here, told, self.adversarial * reach[batch.nodes], drops)
+                value = value + eta * clustering_loss(log_of(moved), self.gamma, prior, told)
+            elif eta:
+                value = value + eta * clustering_loss(torch.log_softmax(head(z)[0], 1), self.gamma, prior)
             repeated: Tensor = value.expand(1, len(index))
             return repeated
 
@@ -366,15 +410,17 @@ class LNSCC(VectorEstimator):
         with task("training", epochs) as advance:
             if not first:
                 eta = balance(0, self.delta, self.xi)
-            for epoch in fleet.epochs(epochs, steps * self.batch_size, self.batch_size, loss, generator):
+            for epoch in fleet.epochs(epochs, steps * size, size, loss, generator):
                 done = epoch + 1
                 details["contrastive_loss"] = float(contrasts) / steps
                 contrasts.zero_()
                 fleet.rates = rate * (1 - done / epochs)
                 if done == first:
-                    details |= self._start(network, head, x, given, seed)
+                    found, started = self._start(network, head, x, given, seed)
+                    prior = torch.bincount(found, minlength=k) / n
+                    details |= started
                 if done >= first:
-                    eta = balance((done - first) * _ITERATIONS // epochs, self.delta, self.xi)
+                    eta = balance((done - first) * _ITERATIONS // max(epochs - first, 1), self.delta, self.xi)
                 self._look(done, kept, network, head, x)
                 advance()
                 if done > first and eta >= full:
@@ -389,7 +435,7 @@ class LNSCC(VectorEstimator):
 
     def _start(
         self, network: ParallelMLP, head: ParallelMLP, x: Tensor, given: Graph | None, seed: int
-    ) -> dict[str, Any]:
+    ) -> tuple[Tensor, dict[str, Any]]:
         """Teach the head a clustering of what is embedded, or of the given graph."""
         import torch
 
@@ -402,9 +448,9 @@ class LNSCC(VectorEstimator):
         details: dict[str, Any] = {}
         labels: IntArray | None = None
         if self.start == "pieces":
-            there = as_graph(self._neighborhood(v, str(x.device)), directed=False) if given is None else given
+            there = as_graph(self._neighborhood(v, str(x.device), _AMONG), directed=False) if given is None else given
             cutter = Cutter(there, k, evenness=EVENNESS)
-            labels = min((cutter.merged(one) for one in cutter.pieces(seed)), key=cutter.score, default=None)
+            labels = min((cutter.merged(one) for one in cutter.pieces(seed, _COARSER)), key=cutter.score, default=None)
         if labels is None:  # asked for, or a graph without finer pieces
             labels = kmeans(v, k, 10, seed)
         else:
@@ -419,7 +465,7 @@ class LNSCC(VectorEstimator):
 
         for _ in fleet.epochs(1, _TAUGHT * size, size, loss, torch.Generator().manual_seed(seed)):
             pass
-        return details
+        return wanted, details
 
     def _look(self, done: int, kept: set[int], network: ParallelMLP, head: ParallelMLP, x: Tensor) -> None:
         """Keep what a figure shows of an epoch."""

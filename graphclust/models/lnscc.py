@@ -27,7 +27,7 @@ Symbols: points n, edges m, batch B, clusters K.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +37,21 @@ from torch import Tensor
 
 from graphclust.errors import DataError
 
-__all__ = ["Batch", "Contrast", "Quantities", "balance", "clustering_loss", "distance", "log_separation", "target"]
+__all__ = [
+    "Batch",
+    "Contrast",
+    "Quantities",
+    "balance",
+    "clustering_loss",
+    "distance",
+    "log_separation",
+    "target",
+    "worst_shift",
+]
 
 _LEAST = 0.01
+_EDGES = 1 << 14  # whose ends are looked up at once
+_PROBE = 0.1  # of the radius: where the gradient of a divergence is taken, which is 0 at the point itself
 _NEAR = 1e-8  # added to squared distances: the gradient of a distance of 0 is then 0
 
 
@@ -72,7 +84,7 @@ class Quantities:
     Attributes
     ----------
     attract, repel, contract : Tensor of float64, shape (m,)
-        Q im+, Q im- and Q ba: whole numbers.
+        Q im+, Q im- and Q ba: whole numbers, until they are sized.
     """
 
     attract: Tensor
@@ -100,6 +112,21 @@ class Quantities:
         repel = torch.floor(1 / affinity)
         contract = torch.floor(affinity / affinity.mean())
         return cls(attract, repel, contract)
+
+    def sized(self, repulsion: float | None, contraction: float | None) -> Quantities:
+        """Return them with |E im-| and |E ba| scaled to multiples of |E im+|; None leaves a set as it is.
+
+        Examples
+        --------
+        >>> q = Quantities.of(torch.tensor([0.5, 0.25, 0.75], dtype=torch.float64)).sized(1.0, None)
+        >>> q.repel.sum() == q.attract.sum(), q.contract.tolist()
+        (tensor(True), [1.0, 0.0, 1.0])
+        """
+
+        def scaled(one: Tensor, share: float | None) -> Tensor:
+            return one if share is None else one * (share * self.attract.sum() / one.sum().clamp_min(1))
+
+        return Quantities(self.attract, scaled(self.repel, repulsion), scaled(self.contract, contraction))
 
     @property
     def total(self) -> Tensor:
@@ -163,6 +190,8 @@ class Contrast:
     device : torch.device, optional
     partners : int
         Unconnected pairs tried for each end.
+    repulsion, contraction : float, optional
+        See `Quantities.sized`.
 
     Attributes
     ----------
@@ -183,6 +212,8 @@ class Contrast:
         phases: Sequence[bool] = (True, True, True),
         device: torch.device | None = None,
         partners: int = 4,
+        repulsion: float | None = None,
+        contraction: float | None = None,
     ) -> None:
         n = affinity.shape[0]
         entries = affinity.tocoo()
@@ -191,7 +222,7 @@ class Contrast:
         self.n, self.partners = n, partners
         self.ends = torch.as_tensor(ends, device=device)
         value = torch.as_tensor(entries.data[upper], dtype=torch.float64, device=device)
-        whole = Quantities.of(value, alpha)
+        whole = Quantities.of(value, alpha).sized(repulsion, contraction)
         self.quantities = Quantities(whole.attract * phases[0], whole.repel * phases[0], whole.contract * phases[1])
         repeated = float(self.quantities.total.sum())
         if not repeated:
@@ -206,6 +237,16 @@ class Contrast:
         unconnected = 1 - 1 / n - 2 * len(value) / n**2
         attract = float(whole.attract.sum())  # |E im+| where L_im is left out, too
         self._apart = beta * attract / repeated / unconnected if phases[2] and unconnected > 0.5 / n**2 else 0.0
+
+    def reach(self, x: Tensor) -> Tensor:
+        """Return the mean distance of points, shape (n, d), to their neighbours in the graph, shape (n,)."""
+        total, number = torch.zeros(2, self.n, device=x.device)
+        for one, other in zip(self.ends[0].split(_EDGES), self.ends[1].split(_EDGES), strict=True):
+            d = distance(x[one], x[other])
+            for end in (one, other):
+                total.index_add_(0, end, d)
+                number.index_add_(0, end, torch.ones_like(d))
+        return total / number.clamp_min(1)
 
     def draw(self, size: int, generator: torch.Generator) -> Batch:
         """Draw B edges with replacement by their quantities, in either direction; generator of the CPU."""
@@ -253,13 +294,16 @@ class Contrast:
         return found + self._apart * apart / len(shifts)
 
 
-def target(u: Tensor) -> Tensor:
+def target(u: Tensor, prior: Tensor | None = None) -> Tensor:
     """Sharpened assignments V of eq. (18): squares over the size of their cluster, rows adding up to 1.
 
     Parameters
     ----------
     u : Tensor, shape (B, K)
         Probabilities.
+    prior : Tensor, shape (K,), optional
+        Shares that clusters are expected to have: sizes are then measured by these, for over equal sizes alone, the
+        sharpening draws points from large clusters into small ones.
 
     Examples
     --------
@@ -268,10 +312,12 @@ def target(u: Tensor) -> Tensor:
             [0.9720, 0.0280]])
     """
     weight = u.square() / u.sum(0).clamp_min(1e-12)
+    if prior is not None:
+        weight = weight * prior
     return weight / weight.sum(1, keepdim=True).clamp_min(1e-12)
 
 
-def clustering_loss(log_u: Tensor, gamma: float, prior: Tensor | None = None) -> Tensor:
+def clustering_loss(log_u: Tensor, gamma: float, prior: Tensor | None = None, log_told: Tensor | None = None) -> Tensor:
     """KL(V || U), the mean over points, and how uneven clusters are, eq. (18).
 
     Parameters
@@ -281,6 +327,8 @@ def clustering_loss(log_u: Tensor, gamma: float, prior: Tensor | None = None) ->
     gamma : float
         Weight of sum_k U_k log U_k, U_k being the mean over points; where the prior is known, of KL(U || prior).
     prior : Tensor, shape (K,), optional
+    log_told : Tensor, shape (B, K), optional
+        What V is made from: the same where points are seen as they are, and U where they are disturbed. Without it, U.
 
     Returns
     -------
@@ -291,12 +339,43 @@ def clustering_loss(log_u: Tensor, gamma: float, prior: Tensor | None = None) ->
     >>> clustering_loss(torch.log(torch.tensor([[0.5, 0.5], [0.5, 0.5]])), 1.0).round(decimals=4)
     tensor(-0.6931)
     """
-    u = log_u.exp()
-    v = target(u).detach()
+    v = target((log_u if log_told is None else log_told).detach().exp(), prior)
     divergence = (v * (v.clamp_min(1e-12).log() - log_u)).sum(1).mean()
-    mean = u.mean(0).clamp_min(1e-12)
+    mean = log_u.exp().mean(0).clamp_min(1e-12)
     uneven = mean * (mean.log() if prior is None else mean.log() - prior.clamp_min(1e-12).log())
     return divergence + gamma * uneven.sum()
+
+
+def worst_shift(
+    log_of: Callable[[Tensor], Tensor], x: Tensor, log_u: Tensor, radius: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Return the shift of each point, of a given length, that changes its probabilities most; to first order.
+
+    One step of the power method from a random direction (virtual adversarial training, Miyato et al. 2018; for
+    clusterings, Hu et al. 2017).
+
+    Parameters
+    ----------
+    log_of : callable
+        Points, shape (B, d), to logarithms of probabilities, shape (B, K).
+    x : Tensor, shape (B, d)
+    log_u : Tensor, shape (B, K)
+        `log_of(x)`, detached.
+    radius : Tensor, shape (B,)
+        Lengths.
+    generator : Generator
+        Of the device of the points.
+
+    Returns
+    -------
+    Tensor, shape (B, d)
+        Detached.
+    """
+    drawn = torch.empty_like(x).normal_(generator=generator)
+    probe = (_PROBE * radius[:, None] * drawn / drawn.norm(dim=1, keepdim=True).clamp_min(1e-12)).requires_grad_()
+    away = -(log_u.exp() * log_of(x + probe)).sum()
+    (gradient,) = torch.autograd.grad(away, probe)
+    return radius[:, None] * gradient / gradient.norm(dim=1, keepdim=True).clamp_min(1e-12)
 
 
 def balance(step: int, delta: float = 0.05, limit: float = 5.0) -> float:

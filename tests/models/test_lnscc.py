@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from graphclust.errors import DataError
-from graphclust.models.lnscc import Contrast, Quantities, balance, clustering_loss, distance, log_separation, target
+from graphclust.models.lnscc import (
+    Contrast,
+    Quantities,
+    balance,
+    clustering_loss,
+    distance,
+    log_separation,
+    target,
+    worst_shift,
+)
 from graphclust.neighbors import locally_normalized, nearest_neighbors
 
 
@@ -147,9 +156,63 @@ def test_clustering_loss_is_eq_18(rng):
     expected = (v * np.log(v / u)).sum() / 7 + 1.5 * (mean * np.log(mean)).sum()
     assert clustering_loss(torch.log(torch.as_tensor(u)), 1.5).item() == pytest.approx(expected)
     prior = np.array([0.1, 0.2, 0.3, 0.4])
+    v = v * prior / (v * prior).sum(1, keepdims=True)
     known = (v * np.log(v / u)).sum() / 7 + 1.5 * (mean * np.log(mean / prior)).sum()
     assert clustering_loss(torch.log(torch.as_tensor(u)), 1.5, torch.as_tensor(prior)).item() == pytest.approx(known)
 
 
 def test_balance_grows_to_its_limit():
     assert [balance(i, 0.05, 5.0) for i in (0, 1, 100, 101)] == [0.0, 0.05, 5.0, 5.0]
+
+
+def test_targets_of_a_known_prior_leave_sizes_as_they_are():
+    u = torch.tensor([[0.9, 0.1]] * 9 + [[0.1, 0.9]], dtype=torch.float64)
+    held = target(u, u.mean(0))
+    assert target(u)[0, 0] < held[0, 0]
+    torch.testing.assert_close(held[0], torch.tensor([0.81, 0.01], dtype=torch.float64) / 0.82)
+
+
+def test_targets_may_be_made_from_points_seen_otherwise(rng):
+    log_u, told = (torch.log(torch.as_tensor(rng.dirichlet(np.ones(3), size=5))).requires_grad_() for _ in range(2))
+    v = target(told.detach().exp())
+    expected = (v * (v.log() - log_u)).sum(1).mean()
+    loss = clustering_loss(log_u, 0.0, None, told)
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert told.grad is None
+
+
+def test_data_sets_are_sized_by_those_that_attract():
+    q = Quantities.of(torch.tensor([0.5, 0.25, 0.75], dtype=torch.float64))
+    sized = q.sized(0.5, 2.0)
+    assert sized.attract.tolist() == q.attract.tolist()
+    torch.testing.assert_close(sized.repel, q.repel * 0.5 * q.attract.sum() / q.repel.sum())
+    torch.testing.assert_close(sized.contract.sum(), 2 * q.attract.sum())
+
+
+def test_the_worst_shift_changes_probabilities_more_than_any_other_of_its_length(rng):
+    weights = torch.as_tensor(rng.normal(size=(6, 3)), dtype=torch.float32)
+
+    def log_of(points):
+        return torch.log_softmax(points @ weights, 1)
+
+    def change(shift):
+        return (told.exp() * (told - log_of(x + shift))).sum(1)
+
+    x = torch.as_tensor(rng.normal(size=(40, 6)), dtype=torch.float32)
+    told, radius = log_of(x), torch.linspace(0.01, 0.1, 40)
+    generator = torch.Generator().manual_seed(0)
+    worst = sum(change(worst_shift(log_of, x, told, radius, generator)) for _ in range(5)) / 5
+    torch.testing.assert_close(worst_shift(log_of, x, told, radius, generator).norm(dim=1), radius)
+    for _ in range(5):
+        other = torch.nn.functional.normalize(torch.randn(x.shape, generator=generator)) * radius[:, None]
+        assert change(other).mean() < 0.5 * worst.mean()
+
+
+def test_reach_is_the_mean_distance_to_neighbours(points):
+    a = affinities(points, 3)
+    x = torch.as_tensor(points)
+    d = np.sqrt(((points[:, None] - points) ** 2).sum(2))
+    joined = a.toarray() > 0
+    expected = (d * joined).sum(1) / joined.sum(1)
+    torch.testing.assert_close(Contrast(a).reach(x.float()), torch.as_tensor(expected).float(), rtol=1e-4, atol=1e-4)
