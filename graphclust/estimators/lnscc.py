@@ -35,6 +35,7 @@ _PHASES = ("im", "ba", "dis")
 _STARTS = ("pieces", "k-means", "random")
 _STEPS = (1000, 4000)  # of a training, at least and at most; between them as many as there are points
 _LEAST_STEPS = 20  # of an epoch
+_COMPONENTS = 32  # of a graph's features
 _AMONG = 10  # neighbours in the graph of what is embedded
 _COARSER = 5  # resolutions below 1 at which communities to be merged are looked for
 _LAYERS = (512, 512)
@@ -119,8 +120,11 @@ class LNSCC(VectorEstimator):
         Whether the features of a table get mean 0 and variance 1 first.
     n_stages : int
         Epochs to be kept for `plot_stages`, evenly spread; the first and the last are among them.
-    vectors, n_components
-        See `graphclust.CLAM`.
+    vectors
+        See `graphclust.CLAM`; "auto" averages a graph's node features over its edges ("smoothed").
+    n_components : int, optional
+        Of a spectral embedding, as of `graphclust.CLAM`; of a graph's node features, the principal components that
+        they are brought to, 32 by default.
     random_state : int, Generator or None
     device : {"auto", "cpu", "cuda"}
 
@@ -244,6 +248,9 @@ class LNSCC(VectorEstimator):
         """See `VectorEstimator.memory`; the edges come in the place of neighbours."""
         return super().memory(graph) + 200.0 * graph.num_edges
 
+    def _kind(self, graph: Graph) -> str:
+        return "smoothed" if self.vectors == "auto" and graph.x is not None else super()._kind(graph)
+
     # ---------------------------------------------------------------- fitting
 
     def _fit_graph(self, graph: Graph) -> Fit:
@@ -252,7 +259,7 @@ class LNSCC(VectorEstimator):
         embedded = self._kind(graph) == "spectral"
         if not embedded:
             self.n_features_in_ = x.shape[1]
-        inside = self._inside(x, embedded)
+        inside = self._inside(x, embedded, 0 if embedded else self.n_components or _COMPONENTS, seed)
         rows, columns = graph.source, graph.target
         apart = rows != columns
         rows, columns = rows[apart], columns[apart]
@@ -265,7 +272,7 @@ class LNSCC(VectorEstimator):
         affinity = locally_normalized(*both, distance, len(x))
         if affinity.nnz:
             affinity.data /= affinity.data.max()  # it is nearly 1 among nearest neighbours, and eq. (6) lives on that
-        return self._fit_inside(inside, affinity, seed, graph)
+        return self._fit_inside(inside, affinity, seed, graph if embedded else None)
 
     def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
         inside = self._inside(x, embedded)
@@ -284,13 +291,22 @@ class LNSCC(VectorEstimator):
         distance = np.sqrt(square.astype(np.float64)).ravel()
         return locally_normalized(rows, columns, distance / self._unit_of(rows, columns, distance, n), n)
 
-    def _inside(self, x: FloatArray, embedded: bool) -> FloatArray:
-        """Bring vectors to mean 0; to variance 1 where that is wanted."""
+    def _inside(self, x: FloatArray, embedded: bool, components: int = 0, seed: int = 0) -> FloatArray:
+        """Bring vectors to mean 0, to variance 1 where that is wanted, and to components if they have more numbers."""
         self._space = Space.fitted(x, scale=self.scale and not embedded)
+        self._axes: FloatArray | None = None
         inside = self._space.of(x)
+        if 0 < components < min(x.shape):
+            from sklearn.decomposition import PCA
+
+            self._axes = PCA(components, random_state=seed).fit(inside).components_.T
+        inside = self._within(inside)
         self._center = inside.mean(axis=0)
         self._unit = max(float(np.sqrt(np.square(inside - self._center).mean())), 1e-12)
         return inside
+
+    def _within(self, inside: FloatArray) -> FloatArray:
+        return inside if self._axes is None else inside @ self._axes
 
     def _unit_of(self, rows: IntArray, columns: IntArray, distance: FloatArray, n: int) -> float:
         """Return what distances are divided by."""
@@ -509,7 +525,7 @@ class LNSCC(VectorEstimator):
         import torch
 
         points = self._points(X)  # refuses before the space is asked for
-        inside = self._space.of(points)
+        inside = self._within(self._space.of(points))
         if self._networks is None:
             return nearest_of(inside, self._kept)
         found: IntArray = self._rank[self._applied(torch.as_tensor(self._scaled(inside)))[1]]
@@ -520,7 +536,7 @@ class LNSCC(VectorEstimator):
         import torch
 
         points = self._points(X)  # refuses before the space is asked for
-        inside = self._space.of(points)
+        inside = self._within(self._space.of(points))
         if self._networks is None:
             return inside
         return self._applied(torch.as_tensor(self._scaled(inside)))[0]

@@ -30,7 +30,7 @@ def _labels(method: str, graph: Graph, k: int, seed: int) -> IntArray:
     if method == "k-means":
         assert graph.x is not None
         return kmeans(graph.x, k, 20, seed)
-    kind = LNSCC if method == "lnscc" else Spectral
+    kind = partial(LNSCC, scale=False) if method == "lnscc" else Spectral
     found: IntArray = kind(k, random_state=seed).fit(graph).labels_
     return found
 
