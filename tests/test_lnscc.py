@@ -81,6 +81,18 @@ def test_the_given_graph_takes_the_place_of_neighbours(vectors):
             found.predict(graph)
 
 
+def test_wide_features_of_a_graph_are_averaged_over_it_and_brought_to_components():
+    graph = featured(0, n=240)
+    wide = np.random.default_rng(0).normal(size=(240, 50)) * 0.3
+    wide[:, :3] += graph.x
+    graph = Graph.from_edges(graph.source, graph.target, nodes=240, x=wide, y=graph.y)
+    found = gc.LNSCC(3, scale=False, n_components=4, **QUICK).fit(graph)
+    assert accuracy(graph.y, found.labels_) > 0.9
+    np.testing.assert_array_equal(found.predict(graph), found.labels_)
+    assert found.embed(graph).shape == (240, 8)
+    assert found.vectors == "auto"
+
+
 def test_weights_of_a_graph_count():
     rng = np.random.default_rng(0)
     source, target = np.triu_indices(60, 1)
