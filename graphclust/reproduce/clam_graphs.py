@@ -18,7 +18,7 @@ from graphclust.features import rows_of_length_one, smoothed_features, spectral_
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.metrics import compare_labels
 from graphclust.progress import task
-from graphclust.reproduce.sheet import check_names, over_seeds, settings
+from graphclust.reproduce.sheet import check_names, n_classes, over_seeds, settings
 
 __all__ = ["COLUMNS", "GRAPHS", "reproduce"]
 
@@ -83,7 +83,7 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 5, data: tuple[
         for name in data or GRAPHS:
             graph: Graph = datasets.load(name)
             assert graph.y is not None
-            k = len(np.unique(graph.y))
+            known, k = graph.y >= 0, n_classes(graph.y)
             for kind in ("smoothed", "spectral"):
                 x = _vectors(graph, kind, k, seed)
                 measure = Silhouette(torch.as_tensor(x, dtype=torch.float32))
@@ -92,7 +92,7 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 5, data: tuple[
                     found = [_clusters(method, x, k, seed + i) for i in range(repeats)]
                     line: dict[str, Any] = {"data": name, "vectors": kind, "d": x.shape[1], "k": k, "method": method}
                     line["seconds"] = (time.perf_counter() - start) / repeats
-                    scores = [compare_labels(graph.y, labels) for labels in found]
+                    scores = [compare_labels(graph.y[known], labels[known]) for labels in found]
                     line |= over_seeds([{key: one[key] for key in ("accuracy", "nmi", "ari")} for one in scores])
                     line["silhouette"] = float(measure(torch.as_tensor(np.stack(found)), k).mean())
                     rows.append(line)

@@ -9,15 +9,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from graphclust import datasets
 from graphclust.baselines import Spectral, kmeans
 from graphclust.estimators.lnscc import LNSCC
 from graphclust.features import rows_of_length_one
 from graphclust.graph import Graph, IntArray
 from graphclust.progress import task
-from graphclust.reproduce.sheet import check_names, scored, settings, table_of
+from graphclust.reproduce.sheet import check_names, n_classes, scored, settings, table_of
 
 __all__ = ["COLUMNS", "GRAPHS", "METHODS", "reproduce"]
 
@@ -71,7 +69,7 @@ def reproduce(
             graph = datasets.load(name).undirected()
             x, y = table_of(name)
             graph.x = rows_of_length_one(x)
-            k = len(np.unique(y))
+            k = n_classes(y)
             for method in methods or METHODS:
                 measured = scored(partial(_labels, method, graph, k), y, repeats, seed)
                 rows.append({"data": name, "n": graph.num_nodes, "k": k, "method": method} | measured)

@@ -16,7 +16,7 @@ from graphclust.graph import FloatArray, Graph, IntArray, as_graph
 from graphclust.metrics import accuracy, nmi
 from graphclust.neighbors import gaussian_affinities, nearest_neighbors
 
-__all__ = ["PEERS", "check_names", "neighbor_graph", "over_seeds", "scored", "settings", "table_of"]
+__all__ = ["PEERS", "check_names", "n_classes", "neighbor_graph", "over_seeds", "scored", "settings", "table_of"]
 
 _NEIGHBORS = 20
 
@@ -65,6 +65,17 @@ PEERS: dict[str, Callable[[FloatArray, int, int], IntArray]] = {  # points, clus
 }
 
 
+def n_classes(y: IntArray) -> int:
+    """Return how many classes there are; points below 0 are of no known one.
+
+    Examples
+    --------
+    >>> n_classes(np.array([0, 1, 1, -1]))
+    2
+    """
+    return len(np.unique(y[y >= 0]))
+
+
 def scored(run: Callable[[int], IntArray], y: IntArray, repeats: int, seed: int) -> dict[str, Any]:
     """Run a method with several seeds: accuracy, NMI, and seconds a run.
 
@@ -73,7 +84,7 @@ def scored(run: Callable[[int], IntArray], y: IntArray, repeats: int, seed: int)
     run : callable
         Seed -> labels, shape (n,).
     y : ndarray of int64, shape (n,)
-        Classes.
+        Classes; points below 0 are of no known one, and not scored.
     repeats, seed : int
 
     Examples
@@ -84,7 +95,8 @@ def scored(run: Callable[[int], IntArray], y: IntArray, repeats: int, seed: int)
     start = time.perf_counter()
     labels = [run(seed + i) for i in range(repeats)]
     seconds = (time.perf_counter() - start) / repeats
-    runs = [{"accuracy": accuracy(y, one), "nmi": nmi(y, one)} for one in labels]
+    known = y >= 0
+    runs = [{"accuracy": accuracy(y[known], one[known]), "nmi": nmi(y[known], one[known])} for one in labels]
     return {"repeats": repeats} | over_seeds(runs) | {"runs": runs, "seconds": seconds}
 
 
