@@ -14,6 +14,7 @@ from graphclust.metrics import accuracy, ami
 from tests.estimating import assert_scikit_learns_contract, blobs, featured
 
 QUICK = {"hidden": (32,), "embedding_dim": 8, "max_epochs": 25, "random_state": 0}
+SLOW = ({"hidden": None}, {"phases": ("im",), "repulsion": None})  # what such short trainings do not finish
 
 
 def test_scikit_learns_checks():
@@ -33,7 +34,7 @@ def test_every_option_finds_blobs_and_knows_new_ones(rng, params):
     x, y = blobs(rng)
     new, truth = blobs(rng)
     found = gc.LNSCC(3, **(QUICK | params)).fit(x)
-    assert ami(y, found.labels_) > 0.75
+    assert ami(y, found.labels_) > (0.75 if params in SLOW else 0.9)
     assert found.embedding_.shape == (180, params.get("embedding_dim", 8))
     np.testing.assert_array_equal(found.predict(x), found.labels_)
     np.testing.assert_allclose(found.embed(x), found.embedding_, rtol=1e-5, atol=1e-5)
@@ -90,7 +91,7 @@ def test_wide_features_of_a_graph_are_averaged_over_it_and_brought_to_components
     assert accuracy(graph.y, found.labels_) > 0.9
     np.testing.assert_array_equal(found.predict(graph), found.labels_)
     assert found.embed(graph).shape == (240, 8)
-    assert found.vectors == "auto"
+    assert found._axes.shape == (50, 4)
 
 
 def test_weights_of_a_graph_count():

@@ -69,7 +69,7 @@ class LNSCC(VectorEstimator):
     nearest neighbours.
 
     Beyond the paper: noise, ten dimensions, the head's start, and adversarial self-training, which holds cluster sizes
-    to those at the start. Without these, published settings reach less here (`graphclust reproduce lnscc-table2`).
+    to those at the start.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class LNSCC(VectorEstimator):
         Sizes of the embedding network's layers. By default 512 and 512; 128 and 128 for tables of fewer than a
         million numbers. Published: 500, 500 and 2,000.
     embedding_dim : int
-        In 10 dimensions classes come apart that stay joined in 64, the published number.
+        Published: 64.
     noise : float
         Standard deviation of what is added to the features of points in training, drawn anew in each step, as a
         multiple of their own root mean square; 0 as published.
@@ -107,9 +107,9 @@ class LNSCC(VectorEstimator):
         Which contrasts take part (table 4): imbalanced neighbourhoods, balanced ones, the unconnected.
     start : {"pieces", "k-means", "random"}
         Where the head starts once the embedding has learned for three quarters of the training: at communities of the
-        graph of neighbours within the embedding, or of the given graph, merged as costs the normalized cut least; at
-        k-means on the embedding; or as it is drawn, from the beginning, as published. Where it started at clusters,
-        their sizes are what self-training holds to.
+        graph of neighbours within the embedding, or of the given graph where its nodes have no features, merged as
+        costs the normalized cut least; at k-means on the embedding; or as it is drawn, from the beginning, as
+        published. Where it started at clusters, their sizes are what self-training holds to.
     max_epochs : int, optional
         By default as many as make a step for each point, 1,000 at least and 4,000 at most. An epoch has as many steps
         as batches hold the points once, and 20 at least.
