@@ -33,6 +33,7 @@ __all__ = [
     "one_of_each",
     "planted_partition",
     "planted_partition_plan",
+    "recovery_ratios",
     "sbm",
     "sbm_plan",
 ]
@@ -339,6 +340,33 @@ def planted_partition(
     return _draw(planted_partition_plan, "planted-partition", parameters, random_state)
 
 
+def recovery_ratios(n_nodes: ArrayLike, n_clusters: ArrayLike, p_in: ArrayLike, p_out: ArrayLike) -> dict[str, Any]:
+    """Say how far planted partitions lie above the theoretical thresholds, at which the ratios are 1.
+
+    Parameters
+    ----------
+    n_nodes, n_clusters, p_in, p_out : array of float, of shapes that broadcast
+
+    Returns
+    -------
+    dict
+        "exact recovery": |sqrt(a) - sqrt(b)| / sqrt(K), with p = a log(n) / n within and b log(n) / n between (Abbe &
+        Sandon 2015). "detection": (c_in - c_out)^2 / (K (c_in + (K - 1) c_out)), with c = n p: above the bound of
+        Kesten and Stigum, 1, the partition can be found better than chance (Decelle et al. 2011).
+
+    Examples
+    --------
+    >>> ratios = recovery_ratios(1000, 2, 0.02, 0.01)
+    >>> {name: round(float(ratio), 2) for name, ratio in ratios.items()}
+    {'exact recovery': 0.35, 'detection': 1.67}
+    """
+    n, k, p, q = (np.asarray(value, dtype=np.float64) for value in (n_nodes, n_clusters, p_in, p_out))
+    scale = n / np.log(np.maximum(n, 2))
+    exact = np.abs(np.sqrt(p * scale) - np.sqrt(q * scale)) / np.sqrt(k)
+    degrees = np.maximum(k * n * (p + (k - 1) * q), 1e-300)
+    return {"exact recovery": exact, "detection": np.square(n * (p - q)) / degrees}
+
+
 def general_sbm(
     n_nodes: tuple[int, int] = (50, 300),
     *,
@@ -423,8 +451,8 @@ def log_degree_sbm(
     parameters = {"n_nodes": n_nodes, "n_clusters": n_clusters, "a": a, "b": b}
     graph = _draw(log_degree_sbm_plan, "log-degree-sbm", parameters, random_state)
     matrix = graph.meta["probabilities"]
-    roots = np.sqrt(matrix[0, [0, -1]] * graph.num_nodes / np.log(graph.num_nodes))
-    graph.meta["exact_recovery"] = float(abs(roots[0] - roots[1])) / len(matrix) ** 0.5
+    ratios = recovery_ratios(graph.num_nodes, len(matrix), *matrix[0, [0, -1]])
+    graph.meta["exact_recovery"] = float(ratios["exact recovery"])
     return graph
 
 

@@ -10,7 +10,15 @@ from typing import Any
 
 from graphclust.errors import ResourceError, UsageError
 
-__all__ = ["available_memory", "format_bytes", "is_cached", "one_thread", "require_memory"]
+__all__ = [
+    "PeakMemory",
+    "available_memory",
+    "format_bytes",
+    "is_cached",
+    "one_thread",
+    "require_memory",
+    "single_threaded",
+]
 
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
@@ -116,3 +124,51 @@ def one_thread(wanted: bool) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Keep everything that computes to one thread, so that results and times do not depend on what else runs."""
+    from threadpoolctl import threadpool_limits
+
+    with one_thread(True), threadpool_limits(1):
+        yield
+
+
+class PeakMemory:
+    """How far the memory of this process grows above what it holds, while the block runs.
+
+    Attributes
+    ----------
+    rise : int or None
+        Bytes; None where the system does not tell (only Linux does).
+
+    Examples
+    --------
+    >>> with PeakMemory() as peak:
+    ...     _ = bytes(1 << 24)
+    >>> peak.rise is None or peak.rise > 1 << 23
+    True
+    """
+
+    def __enter__(self) -> PeakMemory:
+        self.rise: int | None = None
+        self._before: int | None = None
+        try:
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak is what is held now
+            self._before = _status_of("VmRSS")
+        except (OSError, ValueError):
+            pass
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            self.rise = max(_status_of("VmHWM") - self._before, 0)
+
+
+def _status_of(field: str) -> int:
+    """Return a number of this process's status, in bytes."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError(field)

@@ -23,6 +23,7 @@ SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "generators").rglob("*.py")])
 LAYERS = [
     {"cli", "__main__"},
     {"reproduce"},
+    {"study"},
     {"detection", "methods", "report", "plot", "datasets"},
     {"auto"},
     {"estimators"},

@@ -23,6 +23,7 @@ from graphclust.cli.generate import add_families, generate
 from graphclust.cli.methods import methods
 from graphclust.cli.models import models
 from graphclust.cli.reproduce import reproduce
+from graphclust.cli.study import study
 from graphclust.cli.train import train
 
 __all__ = ["app", "run"]
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _body in (detect, evaluate, compare, convert, train, methods, models, reproduce):
+for _body in (detect, evaluate, compare, convert, train, methods, models, study, reproduce):
     app.command()(command(_body))
 app.add_typer(data, name="data")
 app.add_typer(generate, name="generate")

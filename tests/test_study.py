@@ -1,0 +1,303 @@
+"""Studies: the table, its journal, processes and machines, figures, files, the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphclust import study as studies
+from graphclust.cli import run as command
+from graphclust.errors import DataError, UsageError
+from graphclust.generators.sbm import recovery_ratios
+from graphclust.study import Method, Study, draw, read_study, run, study_named
+
+SMALL = Study(
+    "small",
+    "planted-partition",
+    {"p_out": (0.01, 0.06), "n_clusters": (2, 3)},
+    {"leiden": Method("leiden"), "louvain": Method("louvain"), "told": Method("spectral", true_k=True)},
+    {"n_nodes": 60, "p_in": 0.5},
+    n_graphs=2,
+)
+MEASURED = ("seconds", "memory_mib")
+
+TOML = """
+family = "planted-partition"
+graphs = 2
+[parameters]
+n_nodes = 60
+p_in = 0.5
+[grid]
+p_out = [0.01, 0.06]
+n_clusters = [2, 3]
+[methods.leiden]
+[methods.louvain]
+[methods.told]
+method = "spectral"
+n_clusters = "true"
+"""
+
+
+def results(table):
+    return table.drop(columns=list(MEASURED))
+
+
+@pytest.fixture(scope="module")
+def small():
+    return run(SMALL)
+
+
+def test_a_row_a_cell(small):
+    assert len(small) == 2 * 2 * 2 * 3
+    assert small["error"].isna().all()
+    assert (small["n_true"] == small["n_clusters"]).all()
+    told = small[small["method"] == "told"]
+    assert told["k_given"].all()
+    assert (told["n_found"] == told["n_true"]).all()
+    assert not small[small["method"] == "leiden"]["k_given"].any()
+    assert (small[small["p_out"] == 0.01]["ami"] > 0.9).all()
+    assert small["realised_p_out"].corr(small["p_out"]) > 0.9
+    assert (small["seconds"] > 0).all()
+    assert small.groupby(["p_out", "n_clusters", "graph"])["seed"].nunique().eq(1).all()  # methods share graphs
+    assert small["seed"].nunique() == 8
+
+
+def test_methods_do_not_see_labels(monkeypatch):
+    seen = []
+    monkeypatch.setattr(studies, "detect", lambda graph, *_, **__: seen.append(graph.y) or 1 / 0)
+    table = run(replace(SMALL, grid={"p_out": (0.01,)}))
+    assert seen == [None] * len(seen)
+    assert len(seen) >= 6
+    assert table["error"].str.startswith("ZeroDivisionError").all()  # and a defect is a row, too
+
+
+def test_what_fails_is_a_row_with_its_error():
+    table = run(replace(SMALL, grid={"p_out": (0.01, 1.5)}))
+    failed = table[table["p_out"] == 1.5]
+    assert failed["error"].str.contains("p_out is a probability").all()
+    assert failed["ami"].isna().all()
+    assert table[table["p_out"] == 0.01]["error"].isna().all()
+    figure = draw(table, replace(SMALL, grid={"p_out": (0.01, 1.5)}))
+    assert figure.axes[0].lines[0].get_ydata()[1] == 0  # and counts as 0
+
+
+def test_cells_do_not_depend_on_the_grid(small):
+    part = run(replace(SMALL, grid={"p_out": (0.06,), "n_clusters": (3,)}, methods={"other name": Method("louvain")}))
+    same = small[(small["p_out"] == 0.06) & (small["n_clusters"] == 3) & (small["method"] == "louvain")]
+    pd.testing.assert_frame_equal(
+        results(part).drop(columns="method"), results(same).drop(columns="method").reset_index(drop=True)
+    )
+
+
+def test_processes_make_the_same_table(small):
+    pd.testing.assert_frame_equal(results(run(SMALL, n_jobs=2)), results(small), check_exact=True)
+
+
+def test_machines_make_the_same_table(small):
+    """Two worker processes of a local Dask cluster, as joblib's backend."""
+    from dask.distributed import Client, LocalCluster
+    from joblib import parallel_config
+
+    state = random.getstate()  # Dask draws from it
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        Client(cluster),
+        parallel_config(backend="dask"),
+    ):
+        table = run(SMALL, n_jobs=-1)
+    random.setstate(state)
+    pd.testing.assert_frame_equal(results(table), results(small), check_exact=True)
+
+
+def test_journal_is_not_measured_again(tmp_path, monkeypatch, small):
+    path = tmp_path / "cells.jsonl"
+    first = run(SMALL, path)
+    pd.testing.assert_frame_equal(results(first), results(small))
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 24
+    path.write_bytes(b"".join(lines[:10]) + lines[10][:30])  # killed while it wrote
+    counted = []
+    measure = studies.measure
+    monkeypatch.setattr(studies, "measure", lambda cell: counted.append(cell) or measure(cell))
+    second = run(SMALL, path)
+    assert len(counted) == 14
+    pd.testing.assert_frame_equal(results(second), results(small))
+    assert len(path.read_bytes().splitlines()) == 24
+    grown = run(replace(SMALL, n_graphs=3), path)
+    assert len(grown) == 36
+    assert len(counted) == 14 + 12
+
+
+def test_journal_that_is_none(tmp_path):
+    path = tmp_path / "cells.jsonl"
+    path.write_text("node,community\n1,2\n")
+    with pytest.raises(DataError, match=r"cells.jsonl:1: no journal"):
+        run(SMALL, path)
+    with pytest.raises(DataError, match="cannot be written"):
+        run(SMALL, tmp_path / "none" / "cells.jsonl")
+
+
+def test_killed_and_resumed_it_makes_the_same_table(tmp_path, small):
+    (tmp_path / "own.toml").write_text(TOML)
+    out = tmp_path / "table.csv"
+    journal = tmp_path / "table.csv.cells.jsonl"
+    arguments = [sys.executable, "-m", "graphclust", "study", str(tmp_path / "own.toml"), "--out", str(out), "--jobs"]
+    process = subprocess.Popen([*arguments, "1"], stderr=subprocess.DEVNULL)
+    while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 5):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = journal.read_bytes().count(b"\n")
+    assert not out.exists()
+    assert 5 <= done < 24
+    subprocess.run([*arguments, "2"], check=True, stderr=subprocess.DEVNULL)
+    assert journal.read_bytes().count(b"\n") == 24
+    table = pd.read_csv(out)
+    for column in ("method", "graph", "seed", "n_found", "ami", "modularity"):
+        assert table[column].tolist() == small[column].tolist()
+
+
+def test_figures_show_thresholds(small):
+    figure = draw(small, SMALL)
+    panels = [ax for ax in figure.axes if ax.get_title()]
+    assert [ax.get_title().split(",")[0] for ax in panels] == ["leiden", "louvain", "told"]
+    shown = panels[0].collections[0].get_array()
+    expected = small[small["method"] == "leiden"].groupby(["n_clusters", "p_out"])["ami"].mean().to_numpy()
+    assert np.allclose(np.ravel(shown), expected)
+
+    line = Study(
+        "line", "log-degree-sbm", {"a": (4, 16)}, {"leiden": Method("leiden")}, {"n_nodes": 100, "b": 1.0}, n_graphs=2
+    )
+    ax = draw(run(line), line, "ari").axes[0]
+    crossed = {entry.get_label(): entry.get_xdata()[0] for entry in ax.lines[1:]}
+    assert crossed["exact recovery"] == pytest.approx((1 + 2**0.5) ** 2, abs=0.1)
+    assert len(ax.collections) == 1  # the confidence band
+
+
+def test_thresholds():
+    n, k = 10_000, 4
+    scale = np.log(n) / n
+    a, b = (2 + 4**0.5) ** 2, 4.0
+    at = recovery_ratios(n, k, a * scale, b * scale)
+    assert float(at["exact recovery"]) == pytest.approx(1)
+    c, snr = 10.0, 1.0
+    gap = k * np.sqrt(c * snr)  # c_in - c_out at the bound of Kesten and Stigum
+    inner, outer = c + gap * (k - 1) / k, c - gap / k
+    assert float(recovery_ratios(n, k, inner / n, outer / n)["detection"]) == pytest.approx(1)
+
+
+def test_planted_partitions_by_degree():
+    study = Study(
+        "degrees",
+        "planted-partition",
+        {"average_degree": (10.0, 20.0)},
+        {"leiden": Method("leiden")},
+        {"n_nodes": 1000, "n_clusters": 4, "ratio": 0.1},
+        n_graphs=3,
+    )
+    for cell in study.cells():
+        realised = cell.graph().meta["realised"]
+        assert realised["average_degree"] == pytest.approx(cell.parameters["average_degree"], rel=0.1)
+        assert realised["p_out"] / realised["p_in"] == pytest.approx(0.1, rel=0.15)
+
+
+@pytest.mark.parametrize("name", studies.NAMED)
+def test_named_studies_can_be_measured(name):
+    study = study_named(name)
+    table = run(replace(study, grid={key: values[:1] for key, values in study.grid.items()}, n_graphs=1))
+    assert table["error"].isna().all()
+    assert len(table) == len(study.methods)
+
+
+def test_study_of_ones_own(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(TOML)
+    assert read_study(path) == replace(
+        SMALL, name="own", grid={key: list(values) for key, values in SMALL.grid.items()}
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "planted-partition",
+            "planted-partitoin",
+            "no family is called 'planted-partitoin'; did you mean planted-partition",
+        ),
+        ("p_out =", "p_uot =", "no parameter of planted-partition is called 'p_uot'; did you mean"),
+        ("[methods.leiden]", "[methods.leyden]", "no method is called 'leyden'; did you mean leiden"),
+        ('n_clusters = "true"', "", "spectral needs a number of communities"),
+        ("[0.01, 0.06]", "0.01", "grid.p_out is a list"),
+        ("graphs = 2", 'graphs = "two"', "graphs is no int"),
+        ("graphs = 2", "graph = 2", "no key of a study is called 'graph'; did you mean graphs"),
+        ("graphs = 2", "graphs = ", "no TOML"),
+        ("[methods.louvain]", "[methods.louvain]\nresolutoin = 2", "resolutoin"),
+        ("p_in = 0.5", "p_in = 0.5\nratio = 0.1", "or by average_degree and ratio"),
+    ],
+)
+def test_mistakes_in_a_file_are_told(tmp_path, old, new, message):
+    path = tmp_path / "own.toml"
+    path.write_text(TOML.replace(old, new))
+    with pytest.raises(DataError, match=message) as caught:
+        read_study(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_mistakes_in_python():
+    with pytest.raises(UsageError, match="no study is called 'mixng'; did you mean mixing"):
+        study_named("mixng")
+    with pytest.raises(DataError, match="cannot be read"):
+        study_named("nowhere.toml")
+    with pytest.raises(UsageError, match="stands in the grid and among the parameters"):
+        replace(SMALL, parameters={"p_out": 0.1})
+    with pytest.raises(UsageError, match="lfr needs n_nodes"):
+        Study("x", "lfr", {"mu": (0.1,)}, {"leiden": Method("leiden")})
+    with pytest.raises(UsageError, match="no measure is called 'mai'"):
+        draw(pd.DataFrame(), SMALL, "mai")
+    with pytest.raises(UsageError, match="one or two parameters"):
+        draw(pd.DataFrame(), replace(SMALL, grid=SMALL.grid | {"p_in": (0.4, 0.5)}, parameters={}))
+
+
+def test_command(tmp_path, capsysbinary):
+    own = tmp_path / "own.toml"
+    own.write_text(TOML)
+    table, figure = tmp_path / "t.parquet", tmp_path / "t.png"
+    given = ["study", str(own), "--methods", "told,label-propagation", "--graphs", "1", "--jobs", "1"]
+    assert command([*given, "--out", str(table), "--figure", str(figure)]) == 0
+    frame = pd.read_parquet(table)
+    assert frame["method"].unique().tolist() == ["told", "label-propagation"]
+    assert figure.read_bytes()[:4] == b"\x89PNG"
+    journal = [json.loads(line) for line in (tmp_path / "t.parquet.cells.jsonl").read_text().splitlines()]
+    assert len(journal) == len(frame) == 8
+    assert command([*given, "--quiet"]) == 0
+    captured = capsysbinary.readouterr()
+    assert captured.out.splitlines()[0].startswith(b"n_nodes,p_in,p_out,n_clusters,graph,seed,method")
+    assert b"kept in" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "message"),
+    [
+        (["mixng"], 2, "did you mean mixing"),
+        (["mixing", "--measure", "nmmi"], 2, "no measure"),
+        (["mixing", "--jobs", "0"], 2, "--jobs takes"),
+        (["mixing", "--figure", "a.txt"], 2, "png, pdf or svg"),
+        (["mixing", "--methods", "leidne"], 2, "did you mean leiden"),
+        (["none.toml"], 1, "none.toml: cannot be read"),
+        (["mixing", "--out", os.path.join("none", "t.csv")], 1, "no folder"),
+    ],
+)
+def test_mistakes_at_the_command_line(given, status, message, capsys):
+    assert command(["study", *given]) == status
+    assert message in capsys.readouterr().err
