@@ -20,6 +20,7 @@ import json
 import os
 import time
 import tomllib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -321,8 +322,9 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
     kept = {} if journal is None else _read_journal(Path(journal))
     rows = {cell.key: kept[cell.key] for cell in cells if cell.key in kept}
     missing = list({cell.key: cell for cell in cells if cell.key not in rows}.values())
-    with task(f"study {study.name}", len(missing)) as advance, _appending(journal) as keep:
+    with task(f"study {study.name}", len(missing)) as advance, _appending(journal) as keep, warnings.catch_warnings():
         measured = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(delayed(_keyed)(c) for c in missing)
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)  # it grew; another goes on
         try:
             for key, row in measured:
                 rows[key] = row
