@@ -146,8 +146,8 @@ class PeakMemory:
     Examples
     --------
     >>> with PeakMemory() as peak:
-    ...     _ = bytes(1 << 24)
-    >>> peak.rise is None or peak.rise > 1 << 23
+    ...     _ = b"x" * (1 << 26)
+    >>> peak.rise is None or peak.rise > 1 << 25
     True
     """
 
