@@ -52,6 +52,7 @@ bench: setup  ## measure the bars: times as ratios against the plain way, in one
 	$(BIN)/python tests/bench/auto.py
 	$(BIN)/python tests/bench/clam.py
 	$(BIN)/python tests/bench/cnc.py
+	$(BIN)/python tests/bench/lnscc.py
 
 build: setup  ## build the wheel, and use it in an environment of its own
 	$(BIN)/python -m build --wheel --outdir dist

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -128,10 +129,10 @@ def one_thread(wanted: bool) -> Iterator[None]:
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Keep everything that computes to one thread, so that results and times do not depend on what else runs."""
+    """Keep what is loaded and computes to one thread, so that times do not depend on what else runs."""
     from threadpoolctl import threadpool_limits
 
-    with one_thread(True), threadpool_limits(1):
+    with one_thread(True) if "torch" in sys.modules else nullcontext(), threadpool_limits(1):
         yield
 
 

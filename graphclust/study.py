@@ -20,7 +20,6 @@ import json
 import os
 import time
 import tomllib
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["MEASURES", "NAMED", "Cell", "Method", "Study", "draw", "read_study", "run", "study_named"]
+__all__ = ["MEASURES", "NAMED", "Cell", "Method", "Study", "axes_of", "draw", "read_study", "run", "study_named"]
 
 MEASURES = ("ami", "nmi", "ari", "accuracy")
 _QUALITY = ("modularity", "coverage", "mean_conductance", "normalized_cut")
@@ -180,6 +179,8 @@ class Study:
         for name, values in self.grid.items():
             if isinstance(values, str) or not isinstance(values, Sequence) or not len(values):
                 raise UsageError(f"grid.{name} is a list of values, not {values!r}")
+            if len({repr(value) for value in values}) < len(values):
+                raise UsageError(f"grid.{name} has a value twice")
             if name in self.parameters:
                 raise UsageError(f"{name} stands in the grid and among the parameters")
         given = {*self.parameters, *self.grid}
@@ -257,7 +258,6 @@ def measure(cell: Cell) -> dict[str, Any]:
             blind = Graph.from_edges(
                 graph.source, graph.target, graph.weight, nodes=graph.nodes, x=graph.x, is_canonical=True
             )
-            _warm_up(cell.method.name)
             with PeakMemory() as peak:
                 start = time.perf_counter()
                 found = detect(blind, cell.method.name, random_state=cell.seed + cell.number, **given)
@@ -273,9 +273,9 @@ def measure(cell: Cell) -> dict[str, Any]:
 
 @functools.cache
 def _warm_up(name: str) -> None:
-    """Let a process load and compile what a method needs, once, before times are taken."""
+    """Let a process load and compile what a method needs, once, before times are taken and threads are limited."""
     small = FAMILIES["planted-partition"].sample(60, 2, p_in=0.5, p_out=0.05, random_state=0)
-    with contextlib.suppress(GraphclustError):
+    with contextlib.suppress(Exception):  # what fails here fails in a cell, where it is counted
         detect(small, name, 2 if method_named(name).takes_n_clusters == "required" else None)
 
 
@@ -295,7 +295,8 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
     ----------
     study : Study
     journal : path, optional
-        File to which measured cells are added, a line each; those that stand there are not measured again.
+        File to which measured cells are added, a line each; those that stand there are not measured again, but for
+        those that failed.
     n_jobs : int
         Processes; -1 for one a core. Each computes in one thread. Within `joblib.parallel_config(backend="dask")`,
         the workers of a Dask cluster.
@@ -321,10 +322,10 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
     cells = study.cells()
     kept = {} if journal is None else _read_journal(Path(journal))
     rows = {cell.key: kept[cell.key] for cell in cells if cell.key in kept}
+    names = tuple(dict.fromkeys(method.name for method in study.methods.values()))
     missing = list({cell.key: cell for cell in cells if cell.key not in rows}.values())
-    with task(f"study {study.name}", len(missing)) as advance, _appending(journal) as keep, warnings.catch_warnings():
-        measured = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(delayed(_keyed)(c) for c in missing)
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)  # it grew; another goes on
+    with task(f"study {study.name}", len(missing)) as advance, _appending(journal) as keep:
+        measured = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(delayed(_keyed)(c, names) for c in missing)
         try:
             for key, row in measured:
                 rows[key] = row
@@ -339,7 +340,9 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
     return pd.DataFrame([rows[cell.key] | {"method": cell.label} for cell in cells], columns=columns)
 
 
-def _keyed(cell: Cell) -> tuple[str, dict[str, Any]]:
+def _keyed(cell: Cell, names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+    for name in names:  # all at first: joblib replaces processes that grow after their first task
+        _warm_up(name)
     return cell.key, json.loads(json.dumps(measure(cell), default=lambda item: item.item()))  # as the journal has it
 
 
@@ -352,7 +355,8 @@ def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)
-            found[entry["key"]] = entry["row"]
+            if entry["row"]["error"] is None:
+                found[entry["key"]] = entry["row"]
         except (ValueError, TypeError, KeyError):
             if number < len(lines):
                 raise DataError("no journal of a study", path, number) from None
@@ -365,21 +369,40 @@ def _appending(path: str | os.PathLike[str] | None) -> Iterator[Any]:
         yield lambda key, row: None
         return
     try:
-        with open(path, "ab+") as stream:
-            stream.seek(0)
-            whole = stream.read()
-            stream.truncate(whole.rfind(b"\n") + 1)
-
-            def keep(key: str, row: dict[str, Any]) -> None:
-                stream.write(json.dumps({"key": key, "row": row}).encode() + b"\n")
-                stream.flush()
-
-            yield keep
+        stream = open(path, "ab+")  # noqa: SIM115 -- closed below; what fails meanwhile is none of the file's errors
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror}", path) from None
+    with stream:
+        stream.seek(0)
+        stream.truncate(stream.read().rfind(b"\n") + 1)
+
+        def keep(key: str, row: dict[str, Any]) -> None:
+            stream.write(json.dumps({"key": key, "row": row}).encode() + b"\n")
+            stream.flush()
+
+        yield keep
 
 
 # ---------------------------------------------------------------- figures
+
+
+def axes_of(study: Study, measure: str = "ami") -> list[str]:
+    """Return the parameters along the axes of a study's figure, one or two: those that vary.
+
+    Raises
+    ------
+    UsageError
+        As of `draw`.
+    """
+    if measure not in MEASURES:
+        raise unknown("measure", measure, MEASURES)
+    axes = [name for name, values in study.grid.items() if len(values) > 1] or [next(iter(study.grid))]
+    if len(axes) > 2:
+        raise UsageError(f"a figure shows one or two parameters; the grid has {', '.join(axes)}")
+    for name in axes:
+        if not all(isinstance(value, int | float) for value in study.grid[name]):
+            raise UsageError(f"a figure has numbers along its axes, which {name} has not")
+    return axes
 
 
 def draw(table: pd.DataFrame, study: Study, measure: str = "ami") -> Figure:
@@ -407,14 +430,7 @@ def draw(table: pd.DataFrame, study: Study, measure: str = "ami") -> Figure:
     """
     from matplotlib.figure import Figure
 
-    if measure not in MEASURES:
-        raise unknown("measure", measure, MEASURES)
-    axes = [name for name, values in study.grid.items() if len(values) > 1] or [next(iter(study.grid))]
-    if len(axes) > 2:
-        raise UsageError(f"a figure shows one or two parameters; the grid has {', '.join(axes)}")
-    for name in axes:
-        if not all(isinstance(value, int | float) for value in study.grid[name]):
-            raise UsageError(f"a figure has numbers along its axes, which {name} has not")
+    axes = axes_of(study, measure)
     told = table.assign(**{measure: table[measure].astype(float).fillna(0.0)})
     if len(axes) == 1:
         figure = Figure(figsize=(6.5, 4.5), layout="constrained")
@@ -443,8 +459,8 @@ def _draw_curves(ax: Axes, table: pd.DataFrame, study: Study, name: str, measure
         ax.fill_between(values, np.maximum(mean - error, 0), np.minimum(mean + error, 1), color=color, alpha=0.18, lw=0)
     fine = _finely(values)
     for (what, margin), style in zip(_margins(study, {name: fine}).items(), ("--", ":"), strict=False):
-        for at in np.flatnonzero(np.diff(np.sign(margin))):
-            ax.axvline(fine[at], color="0.35", linestyle=style, lw=1, label=what)
+        for i, at in enumerate(np.flatnonzero(np.diff(np.sign(margin)))):
+            ax.axvline(fine[at], color="0.35", linestyle=style, lw=1, label=None if i else what)
     if _is_log(values):
         ax.set_xscale("log")
     ax.set(xlabel=name, ylabel=f"{measure.upper()}, mean and 95% confidence", ylim=(-0.03, 1.03), title=study.name)

@@ -138,6 +138,35 @@ def test_journal_is_not_measured_again(tmp_path, monkeypatch, small):
     assert len(counted) == 14 + 12
 
 
+def test_what_failed_is_measured_again(tmp_path, monkeypatch):
+    path = tmp_path / "cells.jsonl"
+    one = replace(SMALL, grid={"p_out": (0.01,)}, methods={"leiden": Method("leiden")})
+    with monkeypatch.context() as patched:
+        patched.setattr(studies, "detect", lambda *_, **__: 1 / 0)
+        assert run(one, path)["error"].notna().all()
+    assert run(one, path)["error"].isna().all()
+    assert run(one, path)["error"].isna().all()
+    assert len(path.read_bytes().splitlines()) == 4
+
+
+def test_what_needs_no_torch_loads_none():
+    code = (
+        "import sys; from graphclust import study; from dataclasses import replace;"
+        "one = replace(study.NAMED['density'].with_methods(['leiden', 'infomap']), n_graphs=1);"
+        "assert study.run(one)['error'].isna().all(); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_cannot_be_drawn_is_said_before_it_is_measured(tmp_path, capsys):
+    own, journal = tmp_path / "own.toml", tmp_path / "t.csv.cells.jsonl"
+    own.write_text(TOML.replace("p_in = 0.5\n", "").replace("[grid]", "[grid]\np_in = [0.4, 0.5]"))
+    given = ["study", str(own), "--out", str(tmp_path / "t.csv"), "--figure", str(tmp_path / "t.png")]
+    assert command(given) == 2
+    assert "one or two parameters; the grid has p_in, p_out, n_clusters" in capsys.readouterr().err
+    assert not journal.exists()
+
+
 def test_journal_that_is_none(tmp_path):
     path = tmp_path / "cells.jsonl"
     path.write_text("node,community\n1,2\n")
@@ -239,6 +268,7 @@ def test_study_of_ones_own(tmp_path):
         ("[methods.leiden]", "[methods.leyden]", "no method is called 'leyden'; did you mean leiden"),
         ('n_clusters = "true"', "", "spectral needs a number of communities"),
         ("[0.01, 0.06]", "0.01", "grid.p_out is a list"),
+        ("[0.01, 0.06]", "[0.01, 0.01]", "grid.p_out has a value twice"),
         ("graphs = 2", 'graphs = "two"', "graphs is no int"),
         ("graphs = 2", "graph = 2", "no key of a study is called 'graph'; did you mean graphs"),
         ("graphs = 2", "graphs = ", "no TOML"),
@@ -290,7 +320,8 @@ def test_command(tmp_path, capsysbinary):
     ("given", "status", "message"),
     [
         (["mixng"], 2, "did you mean mixing"),
-        (["mixing", "--measure", "nmmi"], 2, "no measure"),
+        (["mixing", "--measure", "nmmi", "--figure", "a.png"], 2, "no measure"),
+        (["mixing", "--measure", "nmi"], 2, "give --figure"),
         (["mixing", "--jobs", "0"], 2, "--jobs takes"),
         (["mixing", "--figure", "a.txt"], 2, "png, pdf or svg"),
         (["mixing", "--methods", "leidne"], 2, "did you mean leiden"),

@@ -37,7 +37,9 @@ def study(
         str | None, typer.Option(metavar="ADDRESS", help="Measure on the workers of a Dask cluster: tcp://host:8786.")
     ] = None,
     figure: Annotated[str | None, typer.Option(metavar="FILE.png", help="Draw it: curves, or heat maps.")] = None,
-    measure: Annotated[str, typer.Option(metavar="ami|nmi|ari|accuracy", help="Of the figure.")] = "ami",
+    measure: Annotated[
+        str | None, typer.Option(metavar="ami|nmi|ari|accuracy", help="Of the figure; ami by default.")
+    ] = None,
     out: Output = None,
     quiet: Quiet = False,
 ) -> None:
@@ -47,14 +49,12 @@ def study(
     """
     from dataclasses import replace
 
-    from graphclust.study import MEASURES, draw, run, study_named
+    from graphclust.study import axes_of, draw, run, study_named
 
-    if measure not in MEASURES:
-        from graphclust.errors import unknown
-
-        raise unknown("measure", measure, MEASURES)
     if jobs < 1 and jobs != -1:
         raise UsageError("--jobs takes a number of processes, or -1 for one a core")
+    if measure is not None and figure is None:
+        raise UsageError("--measure is of the figure: give --figure FILE.png, too")
     if figure is not None and Path(figure).suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"a figure is a file of png, pdf or svg: --figure {Path(figure).stem}.png")
     check_files(name if name.endswith(".toml") else "-", {"--out": out, "--figure": figure})
@@ -65,6 +65,8 @@ def study(
         chosen = replace(chosen, n_graphs=graphs)
     if seed is not None:
         chosen = replace(chosen, seed=seed)
+    if figure is not None:
+        axes_of(chosen, measure or "ami")  # what cannot be drawn is said before hours of measuring
     to_file = out is not None and out != "-" and not out.startswith("/dev/")
     journal = f"{out}.cells.jsonl" if to_file else None
     if not quiet:
@@ -81,7 +83,7 @@ def study(
     if figure is not None:
         from graphclust.io.files import replacing
 
-        drawn = draw(table, chosen, measure)
+        drawn = draw(table, chosen, measure or "ami")
         with replacing(figure) as stream:
             drawn.savefig(stream, format=os.path.splitext(figure)[1][1:].lower(), dpi=150)
     failed = table["error"].notna()
