@@ -18,6 +18,7 @@ import inspect
 import itertools
 import json
 import os
+import signal
 import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -325,7 +326,9 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
     names = tuple(dict.fromkeys(method.name for method in study.methods.values()))
     missing = list({cell.key: cell for cell in cells if cell.key not in rows}.values())
     with task(f"study {study.name}", len(missing)) as advance, _appending(journal) as keep:
-        measured = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(delayed(_keyed)(c, names) for c in missing)
+        with _deaf_children():
+            todo = (delayed(_keyed)(cell, names) for cell in missing)
+            measured = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(todo)
         try:
             for key, row in measured:
                 rows[key] = row
@@ -338,6 +341,20 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
             ) from error
     columns = list(dict.fromkeys(name for cell in cells for name in rows[cell.key]))
     return pd.DataFrame([rows[cell.key] | {"method": cell.label} for cell in cells], columns=columns)
+
+
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Let processes that are started ignore Ctrl-C, which a terminal sends to them too: who started them ends them."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not the main thread: signals are somebody else's business
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _keyed(cell: Cell, names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:

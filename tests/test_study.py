@@ -196,6 +196,21 @@ def test_killed_and_resumed_it_makes_the_same_table(tmp_path, small):
         assert table[column].tolist() == small[column].tolist()
 
 
+def test_interrupted_it_says_so_and_ends_its_processes(tmp_path):
+    journal = tmp_path / "t.csv.cells.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "graphclust", "study", "size", "--jobs", "2", "--out", str(tmp_path / "t.csv")],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while process.poll() is None and not (journal.exists() and journal.read_bytes()):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it, too
+    told = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 130
+    assert told.splitlines()[1:] == ["graphclust: interrupted"]
+
+
 def test_figures_show_thresholds(small):
     figure = draw(small, SMALL)
     panels = [ax for ax in figure.axes if ax.get_title()]
