@@ -139,6 +139,8 @@ def single_threaded() -> Iterator[None]:
 class PeakMemory:
     """How far the memory of this process grows above what it holds, while the block runs.
 
+    What it holds includes what was freed but not given back: work that fits into that makes it grow less.
+
     Attributes
     ----------
     rise : int or None
@@ -146,8 +148,9 @@ class PeakMemory:
 
     Examples
     --------
-    >>> with PeakMemory() as peak:
-    ...     _ = b"x" * (1 << 26)
+    >>> import mmap
+    >>> with PeakMemory() as peak, mmap.mmap(-1, 1 << 26) as fresh:
+    ...     _ = fresh.write(bytes(1 << 26))
     >>> peak.rise is None or peak.rise > 1 << 25
     True
     """
