@@ -12,7 +12,9 @@ from graphclust.generators.batches import DenseBatch
 from graphclust.generators.crp import crp
 from graphclust.generators.families import FAMILIES, stream
 from graphclust.generators.lfr import lfr
+from graphclust.generators.mixed import mixed
 from graphclust.generators.mixtures import gaussian_mixture
+from graphclust.generators.pairs import community_pair
 from graphclust.generators.sbm import (
     cluster,
     cluster_split,
@@ -32,12 +34,14 @@ __all__ = [
     "SyntheticGraphs",
     "cluster",
     "cluster_split",
+    "community_pair",
     "crp",
     "dc_sbm",
     "gaussian_mixture",
     "general_sbm",
     "lfr",
     "log_degree_sbm",
+    "mixed",
     "planted_partition",
     "sbm",
     "stream",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ import numpy as np
 from graphclust.errors import UsageError, unknown
 from graphclust.generators.batches import DenseBatch, from_graphs, from_plans
 from graphclust.generators.lfr import lfr
+from graphclust.generators.mixed import mixed
 from graphclust.generators.mixtures import gaussian_mixture
+from graphclust.generators.pairs import community_pair, community_pair_batch
 from graphclust.generators.sbm import (
     Plan,
     cluster,
@@ -49,11 +51,18 @@ class Family:
         is no stochastic block model.
     sizes : str or None
         The parameter with the range of sizes, for batches of graphs of one size.
+    batch : callable or None
+        Draws a batch at once, from a Generator, a number of graphs and `same_size`, where a family has graphs of its
+        own to choose from.
+    held_out : dict
+        Parameters of the graphs that no training may use, where their seed alone does not set them apart.
     """
 
     sample: Callable[..., Graph]
     plan: Callable[..., Plan] | None = None
     sizes: str | None = None
+    batch: Callable[..., DenseBatch] | None = None
+    held_out: dict[str, Any] = field(default_factory=dict)
 
     def parameters(self) -> dict[str, Any]:
         """Names and defaults of the parameters of `sample`; `inspect.Parameter.empty` where there is none."""
@@ -69,6 +78,8 @@ FAMILIES: dict[str, Family] = {
     "cluster": Family(cluster, cluster_plan),
     "dc-sbm": Family(dc_sbm),
     "lfr": Family(lfr),
+    "mixed": Family(mixed, sizes="n_nodes"),
+    "community-pairs": Family(community_pair, batch=community_pair_batch, held_out={"split": "test"}),
     "gaussian-mixture": Family(gaussian_mixture, sizes="n"),
 }
 
@@ -113,7 +124,8 @@ def stream(
     start : int
         Number of the first batch.
     same_size : bool
-        Whether the graphs of a batch have one number of nodes, drawn anew for each batch; else they are padded.
+        Whether the graphs of a batch have one number of nodes, or nearly one where they are chosen among given ones,
+        drawn anew for each batch; else they are padded.
     n_eigenvectors : int
         So many Laplacian eigenvectors as features; see `graphclust.features.laplacian_features`.
     **parameters
@@ -142,7 +154,7 @@ def stream(
     missing = [name for name, value in {**known, **parameters}.items() if value is inspect.Parameter.empty]
     if missing:
         raise UsageError(f"{family} needs {' and '.join(missing)}")
-    if same_size and not isinstance({**known, **parameters}.get(kind.sizes or ""), tuple):
+    if same_size and kind.batch is None and not isinstance({**known, **parameters}.get(kind.sizes or ""), tuple):
         raise UsageError(f"the graphs of {family} have no range of sizes to draw one from")
     if batch_size < 1:
         raise UsageError(f"batch_size is a positive integer, not {batch_size!r}")
@@ -164,6 +176,8 @@ def stream(
 def _batch(
     kind: Family, rng: np.random.Generator, batch_size: int, settings: dict[str, Any], same_size: bool
 ) -> DenseBatch:
+    if kind.batch is not None:
+        return kind.batch(rng, batch_size, same_size=same_size, **settings)
     if same_size and kind.sizes is not None:
         low, high = settings[kind.sizes]
         n = int(rng.integers(low, high + 1))

@@ -169,7 +169,8 @@ def held_out_batches(
     model: ModelConfig, data: DataConfig, n_graphs: int, seed: int = HELD_OUT, size: int = _EVALUATED_AT_ONCE
 ) -> list[tuple[Batch, list[int]]]:
     """Draw graphs that are never trained on, the same for all trainings, so many a batch; no label is known."""
-    apart = replace(data, batch_size=size, same_size=False, known_share=0.0, seed=seed)
+    parameters = data.parameters | family_named(data.family).held_out
+    apart = replace(data, parameters=parameters, batch_size=size, same_size=False, known_share=0.0, seed=seed)
     batches = SyntheticBatches(model, apart, train=False)
     found = [batches[i] for i in range(-(-n_graphs // size))]
     batch, seeds = found[-1]

@@ -45,7 +45,7 @@ LAYERS = [
 ]
 LAZY = {  # allowed against the direction, inside a function: a convenience of the caller's, not a dependency
     ("communities", "report"), ("communities", "plot"), ("communities", "detection"), ("graph", "io"),
-    ("io", "datasets"), ("io", "communities"),
+    ("io", "datasets"), ("io", "communities"), ("generators", "datasets"),
 }  # fmt: skip
 
 

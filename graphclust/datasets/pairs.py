@@ -48,6 +48,11 @@ class PairGraphs(Sequence[Graph]):
     def __len__(self) -> int:
         return len(self.pairs)
 
+    @property
+    def n_nodes(self) -> IntArray:
+        """Number of nodes of each graph, shape (n_pairs,)."""
+        return np.array([len(self._union(i)) for i in range(len(self))], dtype=np.int64)
+
     @overload
     def __getitem__(self, index: int) -> Graph: ...
     @overload

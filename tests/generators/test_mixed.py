@@ -1,0 +1,31 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import graphclust as gc
+from graphclust.errors import UsageError
+from graphclust.generators.mixed import COMPONENTS
+
+
+def test_components_come_equally_often_and_are_what_they_say():
+    drawn = [gc.generators.mixed((60, 200), random_state=s) for s in range(300)]
+    count = Counter(one.meta["component"]["family"] for one in drawn)
+    assert set(count) == set(COMPONENTS)
+    assert all(38 <= number <= 85 for number in count.values())  # 60 expected, 7 the standard deviation
+    assert all(60 <= one.num_nodes <= 200 for one in drawn)
+    assert max(len(np.unique(one.y)) for one in drawn) <= 20
+    assert all(one.weight is None and one.num_self_loops == 0 for one in drawn)
+
+
+@pytest.mark.parametrize("n", [12, 13, 20, 59, 60, 61])
+def test_small_graphs_of_every_size(n):
+    for seed in range(60):
+        graph = gc.generators.mixed(n, random_state=seed)
+        assert graph.num_nodes == n
+        assert graph.meta["component"]["family"] != "lfr" or n >= 60
+
+
+def test_too_small_is_refused():
+    with pytest.raises(UsageError, match="12 nodes at least"):
+        gc.generators.mixed(11)

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+import graphclust as gc
+from graphclust.datasets.pairs import community_pairs
+from graphclust.errors import DataError
+from graphclust.generators import pairs as family
+from graphclust.models.build import ModelConfig
+from graphclust.synthetic import DataConfig, SyntheticBatches, held_out_batches
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """Draw from a network of 24 cliques in a ring in the place of a data set, neighbours being its pairs."""
+    sizes = np.arange(24) % 9 + 12
+    rates = np.diag(np.full(24, 4.0)) + np.roll(np.eye(24), 1, 0) * 0.05 + np.roll(np.eye(24), -1, 0) * 0.05
+    graph = gc.generators.dc_sbm(sizes, rates, random_state=0)
+    graph.meta["communities"] = [np.flatnonzero(graph.y == k) for k in range(24)]
+    parts = {split: community_pairs(graph, split) for split in ("train", "test", "all")}
+    monkeypatch.setattr(family, "_pairs", lambda data, split: parts[split])
+    family._by_size.cache_clear()
+    yield parts
+    family._by_size.cache_clear()
+
+
+def test_pairs_are_drawn_from_their_part(network):
+    drawn = [gc.generators.community_pair(split="test", random_state=s) for s in range(40)]
+    found = {tuple(one.meta["realised"]["communities"]) for one in drawn}
+    assert found <= {tuple(pair) for pair in network["test"].pairs.tolist()}
+    again = gc.generators.community_pair(split="test", random_state=3)
+    assert again.source.tolist() == drawn[3].source.tolist()
+    assert again.meta == drawn[3].meta
+    assert all(one.weight is None and one.num_self_loops == 0 for one in drawn)
+    assert drawn[0].meta["realised"]["sizes"] == np.bincount(drawn[0].y).tolist()
+
+
+def test_batches_of_nearly_one_size_hold_every_pair_as_often(network):
+    pairs, rng = network["train"], np.random.default_rng(0)
+    count, spread = np.zeros(1000), []
+    for _ in range(600):
+        batch = family.community_pair_batch(rng, 3, same_size=True, data="", split="train")
+        spread.append(np.ptp(batch.n_nodes))
+        np.add.at(count, batch.n_nodes, 1)
+    apart = family.community_pair_batch(rng, 300, same_size=False, data="", split="train")
+    assert np.mean(spread) < 0.7 * np.ptp(apart.n_nodes)
+    law = np.bincount(pairs.n_nodes, minlength=1000) / len(pairs)
+    assert abs((count / count.sum()) @ np.arange(1000) - law @ np.arange(1000)) < 0.5
+
+
+def test_training_never_sees_what_is_held_out(network):
+    data = DataConfig("community-pairs", {"data": "x"}, batch_size=4)
+    model = ModelConfig(n_features=4)
+    sizes = {int(n) for batch, _ in held_out_batches(model, data, 30) for n in batch.mask.sum(dim=1)}
+    assert sizes <= set(network["test"].n_nodes.tolist())
+    train = {int(n) for i in range(8) for n in SyntheticBatches(model, data)[i][0].mask.sum(dim=1)}
+    assert train <= set(network["train"].n_nodes.tolist())
+
+
+def test_a_network_without_pairs_is_refused(monkeypatch):
+    monkeypatch.setattr("graphclust.datasets.pairs.community_pairs", lambda *_: [])
+    family._pairs.cache_clear()
+    with pytest.raises(DataError, match="no pairs of test communities"):
+        gc.generators.community_pair("com-amazon", split="test")
