@@ -44,12 +44,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["MEASURES", "NAMED", "Cell", "Method", "Study", "axes_of", "draw", "read_study", "run", "study_named"]
+__all__ = [
+    "MEASURES",
+    "NAMED",
+    "Cell",
+    "Method",
+    "Study",
+    "axes_of",
+    "draw",
+    "draw_maps",
+    "read_study",
+    "run",
+    "study_named",
+]
 
 MEASURES = ("ami", "nmi", "ari", "accuracy")
 _QUALITY = ("modularity", "coverage", "mean_conductance", "normalized_cut")
 _BY_DEGREE = ("average_degree", "ratio")  # of a planted partition, in the place of p_in and p_out
 _LOG = 20.0  # ratio of an axis' ends from which it is logarithmic
+_COLUMNS = 4  # of heat maps beside each other
 _FINE = 200  # values of an axis at which thresholds are looked for
 _CONFIDENCE = 1.96  # standard errors: 95%
 _STUDY_KEYS = ("name", "family", "graphs", "seed", "parameters", "grid", "methods")
@@ -453,15 +466,50 @@ def draw(table: pd.DataFrame, study: Study, measure: str = "ami") -> Figure:
         figure = Figure(figsize=(6.5, 4.5), layout="constrained")
         _draw_curves(figure.subplots(), told, study, axes[0], measure)
         return figure
-    columns = min(len(study.methods), 4)
-    rows = -(-len(study.methods) // columns)
+    maps = {}
+    for label in study.methods:
+        groups = told[told["method"] == label].groupby([axes[1], axes[0]])[measure]
+        maps[label] = (
+            groups.mean().unstack().reindex(index=sorted(study.grid[axes[1]]), columns=sorted(study.grid[axes[0]]))
+        )
+    return draw_maps([(study, {label: values.to_numpy() for label, values in maps.items()})], measure)
+
+
+def draw_maps(maps: Sequence[tuple[Study, Mapping[str, FloatArray]]], measure: str = "ami") -> Figure:
+    """Draw heat maps over two parameters, those of a study beside each other.
+
+    Parameters
+    ----------
+    maps : sequence of (Study, mapping of str to ndarray of float, shape (n_values of the second axis, of the first))
+        Mean of the measure, by method, values of the parameters in ascending order.
+    measure : {"ami", "nmi", "ari", "accuracy"}
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    UsageError
+        No such measure; a grid of other than two parameters, or of values that are not numbers.
+    """
+    from matplotlib.figure import Figure
+
+    columns = min(max(len(one) for _, one in maps), _COLUMNS)
+    rows = sum(-(-len(one) // columns) for _, one in maps)
     figure = Figure(figsize=(3.2 * columns + 0.8, 3.1 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    for panel, label in zip(panels, study.methods, strict=False):
-        image = _draw_map(panel, told[told["method"] == label], study, axes, measure, label)
-    for panel in panels[len(study.methods) :]:
-        panel.set_axis_off()
-    figure.colorbar(image, ax=panels.tolist(), label=f"mean {measure.upper()}")
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    row = 0
+    for study, one in maps:
+        needed = -(-len(one) // columns)
+        own = panels[row : row + needed].ravel()
+        for panel, (label, values) in zip(own, one.items(), strict=False):
+            title = label if len(maps) == 1 else f"{study.name}: {label}"
+            image = _draw_map(panel, values, study, axes_of(study, measure), title)
+        for panel in own[len(one) :]:
+            panel.set_axis_off()
+        row += needed
+    figure.colorbar(image, ax=panels.ravel().tolist(), label=f"mean {measure.upper()}")
     return figure
 
 
@@ -484,17 +532,16 @@ def _draw_curves(ax: Axes, table: pd.DataFrame, study: Study, name: str, measure
     ax.legend(frameon=False, fontsize=8)
 
 
-def _draw_map(ax: Axes, table: pd.DataFrame, study: Study, axes: list[str], measure: str, label: str) -> Any:
+def _draw_map(ax: Axes, mean: FloatArray, study: Study, axes: list[str], title: str) -> Any:
     x, y = (np.array(sorted(study.grid[name]), dtype=float) for name in axes)
-    mean = table.groupby([axes[1], axes[0]])[measure].mean().unstack().reindex(index=y, columns=x)
-    image = ax.pcolormesh(x, y, mean.to_numpy(), vmin=0, vmax=1, cmap="viridis", shading="nearest")
+    image = ax.pcolormesh(x, y, mean, vmin=0, vmax=1, cmap="viridis", shading="nearest")
     fine = np.meshgrid(_finely(x), _finely(y))
     for margin, style in zip(
         _margins(study, dict(zip(axes, fine, strict=True))).values(), ("dashed", "dotted"), strict=False
     ):
         if margin.min() < 0 < margin.max():
             ax.contour(*fine, margin, levels=[0.0], colors="white", linestyles=style, linewidths=1.2)
-    ax.set_title(f"{label}, mean {np.nanmean(mean.to_numpy()):.3f}", fontsize=9)
+    ax.set_title(f"{title}, mean {np.nanmean(mean):.3f}", fontsize=9)
     ax.set(xlabel=axes[0], ylabel=axes[1])
     return image
 

@@ -11,6 +11,7 @@ import typer
 
 from graphclust.cli.common import Output, Quiet, Seed, check_files, check_format, output, print_table, say
 from graphclust.errors import UsageError
+from graphclust.io.files import replacing
 
 __all__ = ["reproduce"]
 
@@ -20,13 +21,14 @@ def reproduce(
         str,
         typer.Argument(
             metavar="TABLE",
-            help="acp-table2, clam-table1, clam-graphs, cnc-table1, cnc-graphs, lnscc-table2, -table4 or -graphs",
+            help="acp-table2, -table3, -table4 or -fig4, clam-table1 or -graphs, cnc-table1 or -graphs, lnscc-table2, "
+            "-table4 or -graphs",
             show_default=False,
         ),
     ],
     *,
     graphs: Annotated[
-        int | None, typer.Option(min=2, help="acp-table2: test graphs; 500 by default.", show_default=False)
+        int | None, typer.Option(min=2, help="acp-*: test graphs; of acp-fig4 for each point.", show_default=False)
     ] = None,
     samples: Annotated[
         int | None,
@@ -34,11 +36,19 @@ def reproduce(
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="All but acp-*: a data set of the table; repeatable."),
+        typer.Option(metavar="NAME", help="All but acp-table2, -table3 and -fig4: a data set; repeatable."),
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="clam-table1, cnc-table1, lnscc-*: a method; repeatable."),
+        typer.Option(metavar="NAME", help="All but acp-table2 and -graphs: a method; repeatable."),
+    ] = None,
+    checkpoint: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="acp-table4: a model of yours, beside the shipped one; repeatable."),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="acp-fig4: processes.", show_default=False)] = None,
+    journal: Annotated[
+        str | None, typer.Option(metavar="FILE", help="acp-fig4: keeps what is measured, to go on from.")
     ] = None,
     repeats: Annotated[
         int | None, typer.Option(min=1, help="clam-*, cnc-*, lnscc-*: seeds to take the mean over.", show_default=False)
@@ -48,7 +58,7 @@ def reproduce(
     out: Output = None,
     figure: Annotated[
         str | None,
-        typer.Option(metavar="FILE.png", help="acp-table2: draw the reliability of co-membership probabilities."),
+        typer.Option(metavar="FILE.png", help="acp-table2: draw the calibration; acp-fig4: draw the maps."),
     ] = None,
     format: Annotated[str, typer.Option(metavar="table|json")] = "table",
     quiet: Quiet = False,
@@ -57,7 +67,7 @@ def reproduce(
     from graphclust.reproduce import table_named
 
     check_format(format, "table", "json")
-    make, columns = table_named(table)
+    chosen = table_named(table)
     check_files("-", {"--out": out, "--figure": figure})
     if figure is not None and Path(figure).suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"a figure is a file of png, pdf or svg: --figure {Path(figure).stem}.png")
@@ -67,38 +77,36 @@ def reproduce(
         "data": ("--data", data and tuple(data)),
         "methods": ("--method", method and tuple(method)),
         "repeats": ("--repeats", repeats),
+        "checkpoints": ("--checkpoint", checkpoint and tuple(checkpoint)),
+        "n_jobs": ("--jobs", jobs),
+        "journal": ("--journal", journal),
     }
-    takes = inspect.signature(make).parameters
+    takes = inspect.signature(chosen.make).parameters
     options = {name: value for name, (_, value) in given.items() if value is not None}
     for name in options:
         if name not in takes:
             raise UsageError(f"{table} takes no {given[name][0]}")
-    if figure is not None and "n_graphs" not in takes:
+    if figure is not None and chosen.draw is None:
         raise UsageError(f"{table} takes no --figure")
-    found = make(**options, seed=seed, quick=quick)
+    found = chosen.make(**options, seed=seed, quick=quick)
     with output(out) as stream:
         if format == "json":
             stream.write(json.dumps(found, indent=1).encode() + b"\n")
         else:
             rows = [*found["rows"], *found["peers"]]
-            print_table([{name: _shown(row.get(name)) for name in columns} for row in rows], stream)
-    if figure is not None:
-        _draw(found, figure)
+            print_table([{name: _shown(row.get(name)) for name in chosen.columns} for row in rows], stream)
+    if figure is not None and chosen.draw is not None:
+        with replacing(figure) as drawn:
+            chosen.draw(found, drawn, figure)
     if not quiet:
-        for row in found["rows"]:
-            if "command" in row and "ami" not in row:
-                say(f"{row['row']}: no checkpoint is shipped; train it: {row['command']}")
+        missing = {
+            row["command"]: row["row"] for row in reversed(found["rows"]) if "command" in row and "ami" not in row
+        }
+        for training, name in reversed(missing.items()):
+            say(f"{name}: no checkpoint is shipped; train it: {training}")
 
 
 def _shown(value: Any) -> Any:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value
-
-
-def _draw(found: dict[str, Any], path: str) -> None:
-    from graphclust.calibration import draw_reliability
-    from graphclust.io.files import replacing
-
-    with replacing(path) as stream:
-        draw_reliability(found["calibration"], stream, path)

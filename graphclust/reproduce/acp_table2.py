@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from graphclust.calibration import Reliability
+from graphclust.calibration import Reliability, draw_reliability
 from graphclust.checkpoint import CheckpointInfo, load_checkpoint, shipped
 from graphclust.detection import detect
 from graphclust.errors import GraphclustError, UsageError
@@ -33,7 +33,7 @@ from graphclust.posterior import Posterior
 from graphclust.progress import task
 from graphclust.synthetic import TEST, DataConfig, held_out_batches
 
-__all__ = ["COLUMNS", "PEERS", "ROWS", "Row", "calibrate", "order_spread", "reproduce"]
+__all__ = ["COLUMNS", "PEERS", "ROWS", "Row", "calibrate", "draw", "order_spread", "reproduce"]
 
 COLUMNS = (
     "row", "paper_ami", "ami", "ami_se", "paper_elbo", "elbo", "k_right", "ms_per_graph", "calibration_error",
@@ -248,6 +248,11 @@ def reproduce(n_graphs: int | None = None, n_samples: int = 10, seed: int = 0, q
             "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads",
         },
     }
+
+
+def draw(found: Mapping[str, Any], stream: BinaryIO, name: str) -> None:
+    """Draw the reliability of co-membership probabilities into a file whose name tells the format."""
+    draw_reliability(found["calibration"], stream, name)
 
 
 def _classical() -> CheckpointInfo:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from functools import partial
 
 import numpy as np
 import pytest
 
 from graphclust.cli import run
-from graphclust.reproduce import acp_table2
+from graphclust.reproduce import acp_fig4, acp_table2, acp_table3, acp_table4
 
 
 def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
@@ -50,8 +51,8 @@ def test_commands_of_the_rows_are_commands(monkeypatch):
 
 
 def test_tables_that_are_none(capsysbinary):
-    assert run(["reproduce", "acp-table3"]) == 2
-    assert "did you mean acp-table2" in capsysbinary.readouterr().err.decode()
+    assert run(["reproduce", "acp-table5"]) == 2
+    assert "did you mean acp-table" in capsysbinary.readouterr().err.decode()
 
 
 def test_test_graphs_are_no_training_graphs():
@@ -62,6 +63,112 @@ def test_test_graphs_are_no_training_graphs():
     sizes = [batch.mask.sum(dim=1).tolist() for batch in first]
     assert len({tuple(size) for size in sizes}) == 4
     assert not np.array_equal(sizes[0], sizes[-1])
+
+
+def test_cluster_table_of_a_few_graphs(monkeypatch, capsysbinary):
+    """With the General-SBM model in the place of one trained on CLUSTER: what matters is what is done with it."""
+    monkeypatch.setattr(acp_table3, "_checkpoint", lambda method: {"acp": "acp"}.get(method, "none"))
+    command = ["reproduce", "acp-table3", "--graphs", "6", "--format", "json"]
+    methods = ("acp", "ccp", "acp + chains", "chains", "auto", "leiden")
+    assert run([*command, *(word for name in methods for word in ("--method", name))]) == 0
+    written = capsysbinary.readouterr()
+    table = json.loads(written.out)
+    rows = {(row["method"], row["labels"]): row for row in table["rows"]}
+    peers = {(row["method"], row["labels"]): row for row in table["peers"]}
+    assert {name for name, _ in peers} == {"auto", "leiden"}
+    assert ("leiden", "one a block") not in peers
+    assert rows["acp", "none"]["paper_ami"] == 63.67
+    assert rows["acp", "one a block"]["graphs"] == 6
+    assert "ami" not in rows["ccp", "none"]
+    assert written.err.decode().count("graphclust train ccp --family cluster") == 1
+    for start in ("acp + chains", "chains"):  # exact inference beats the rest from any start
+        assert rows[start, "one a block"]["accuracy"] > rows["acp", "one a block"]["accuracy"] + 10
+        assert rows[start, "one a block"]["accuracy"] > 70
+        assert rows[start, "none"]["ami"] > peers["leiden", "none"]["ami"]
+    assert all(row["n_failed"] == 0 for row in (*rows.values(), *peers.values()) if "ami" in row)
+
+
+def test_accuracy_is_pooled_by_class_with_known_nodes_named():
+    truth = np.array([0, 0, 1, 1, 2, 2, 3, 4, 5])
+    labelled = np.array([1, 2, 4, 6, 7, 8])
+    assert acp_table3._right(truth, np.array([0, 0, 1, 2, 2, 2, 3, 4, 5]), labelled).tolist() == [1, 1, 1, 0, *[1] * 5]
+    relabelled = np.array([7, 7, 0, 0, 0, 3, 1, 2, 4])
+    assert acp_table3._right(truth, relabelled, None).sum() == 8
+    blocks = acp_table3._six(np.array([0] * 20 + [1]), np.random.default_rng(0))
+    assert len(np.unique(blocks)) == 6
+    assert len(np.unique(acp_table3._six(np.arange(30), np.random.default_rng(0)))) == 6
+
+
+def test_pairs_table_of_a_few_graphs(shared_data, monkeypatch, capsysbinary, tmp_path):
+    monkeypatch.setenv("GRAPHCLUST_DATA", str(shared_data))
+    model = tmp_path / "small.safetensors"
+    data = ["--family", "community-pairs", "--set", "data=com-dblp", "--same-size", "--batch-size", "2"]
+    size = ["--encoder", "graph-transformer", "--dim", "8", "--layers", "1", "--n-features", "4", "--n-z", "2"]
+    assert (
+        run(["train", "acp", *data, *size, "--steps", "2", "--eval-graphs", "0", "--quiet", "--out", str(model)]) == 0
+    )
+    command = ["reproduce", "acp-table4", "--graphs", "5", "--data", "com-dblp", "--format", "json", "--quiet"]
+    command += ["--method", "acp", "--method", "spectral", "--method", "label-propagation"]
+    assert run([*command, "--checkpoint", str(model), "--checkpoint", "acp"]) == 2
+    assert "acp was trained on general-sbm" in capsysbinary.readouterr().err.decode()
+    assert run([*command, "--checkpoint", str(model)]) == 0
+    table = json.loads(capsysbinary.readouterr().out)
+    (row,) = table["rows"]
+    assert (row["paper_accuracy"], row["graphs"], row["n_failed"]) == (85.09, 5, 0)
+    assert row["models"] == len(row["runs"]) >= 1
+    assert {"spectral (true K)", "label-propagation"} == {peer["method"] for peer in table["peers"]}
+    assert all(30 < peer["accuracy"] <= 100 for peer in table["peers"])
+
+
+def test_maps_of_a_few_points(monkeypatch, tmp_path, capsysbinary):
+    monkeypatch.setattr(acp_fig4, "_CHECKPOINTS", {"acp": "acp", "ccp": "none"})
+    monkeypatch.setattr(acp_fig4, "_PANELS", ((60, 2, 3), (90, 3, 2)))
+    monkeypatch.setattr(acp_fig4, "_A", (1, 12))
+    monkeypatch.setattr(acp_fig4, "_B", (1, 2))
+    figure, journal = tmp_path / "maps.png", tmp_path / "journal"
+    command = [
+        "reproduce",
+        "acp-fig4",
+        "--format",
+        "json",
+        "--quiet",
+        "--figure",
+        str(figure),
+        "--journal",
+        str(journal),
+    ]
+    assert run([*command, "--method", "acp", "--method", "ccp", "--method", "spectral"]) == 0
+    table = json.loads(capsysbinary.readouterr().out)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert len(journal.read_text().splitlines()) == 4 * (3 + 2) * 2
+    assert [row.get("graphs") for row in table["rows"]] == [12, 8, None]
+    assert "log-degree-sbm" in table["rows"][-1]["command"]
+    for row in (*table["rows"][:-1], *table["peers"]):
+        assert np.mean(row["map"]) == pytest.approx(row["ami"], abs=0.01)
+        assert row["map"][0][1] > row["map"][0][0]  # a = 12 is easier than a = 1
+    assert table["axes"] == {"a": [1, 12], "b": [1, 2]}
+    assert run(["reproduce", "acp-fig4", "--method", "ccp", "--figure", str(figure)]) == 2
+    assert "no maps to draw" in capsysbinary.readouterr().err.decode()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *{acp_table3._command(name) for name in ("acp", "acp-s", "ccp")},
+        *(acp_table4._command(name, data) for name in ("acp", "ccp") for data in acp_table4.DATA),
+        *(acp_fig4._command(name) for name in ("acp", "ccp")),
+    ],
+)
+def test_commands_of_missing_checkpoints_are_commands(monkeypatch, command):
+    seen = []
+    monkeypatch.setattr(
+        "graphclust.amortized.train_clusterwise", lambda *args, **more: seen.append((args, more)) or 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        run(shlex.split(command)[1:])
+    (model, data, settings, _), more = seen[-1]
+    steps = {"cluster": 60_000, "log-degree-sbm": 20_000, "community-pairs": 5000}[data.family]
+    assert (settings.steps, settings.learning_rate, more["n_z"], model.encoder) == (steps, 1e-4, 40, "gated-gcn")
 
 
 def test_tables_of_clam(shared_data, monkeypatch, capsysbinary):

@@ -1,0 +1,195 @@
+"""Figure 4 of Attentive Clustering Processes: log-degree SBMs over (a, b), above and below the thresholds.
+
+Two studies (`graphclust.study`): N = 300 nodes in K = 2 communities with 40 graphs a point, and N = 600, K = 4 with 10,
+each with the models that were trained on N from 300 to 600, K from 2 to 4 and (a, b) on [1, 30] x [1, 10], beside
+`auto` and spectral clustering that is told K. The paper prints maps, and no numbers but that ACP's are higher than
+CCP's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from graphclust.checkpoint import read_info, shipped
+from graphclust.errors import UsageError
+from graphclust.generators.sbm import recovery_ratios
+from graphclust.reproduce.sheet import check_names, settings
+from graphclust.study import Method, Study, draw_maps, run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["COLUMNS", "METHODS", "draw", "reproduce", "studies"]
+
+COLUMNS = (
+    "panel", "method", "ami", "ami_se", "ami_recoverable", "ami_detectable", "ami_undetectable", "graphs", "n_failed",
+    "ms_per_graph", "graphs_trained",
+)  # fmt: skip
+_PANELS = ((300, 2, 40), (600, 4, 10))  # nodes, communities, graphs a point
+_A, _B = (1, 4, 8, 12, 16, 20, 25, 30), (1, 2, 4, 6, 8, 10)
+_CHECKPOINTS = {"acp": "acp-log-degree", "ccp": "ccp-log-degree"}
+METHODS = (*_CHECKPOINTS, "auto", "spectral")
+
+
+def _command(method: str) -> str:
+    return (
+        f"graphclust train {method} --family log-degree-sbm --set 'n_nodes=(300, 600)' --set 'n_clusters=(2, 4)' "
+        "--set 'a=(1.0, 30.0)' --set 'b=(1.0, 10.0)' --encoder gated-gcn --steps 20000 --batch-size 32 --n-z 40 "
+        f"--learning-rate 1e-4 --out {_CHECKPOINTS[method]}.safetensors"
+    )
+
+
+def studies(
+    n_graphs: int | None = None, seed: int = 0, methods: tuple[str, ...] = (), quick: bool = False
+) -> list[Study]:
+    """Return the two studies, of the methods whose checkpoints are shipped; none where there are no such methods.
+
+    Parameters
+    ----------
+    n_graphs : int, optional
+        Graphs a point; as published by default, 2 if `quick`.
+    seed : int
+    methods : tuple of str
+        Of `METHODS`.
+    quick : bool
+        Every other a and b.
+    """
+    known = shipped()
+    chosen = {
+        name: Method(name, name == "spectral", {"checkpoint": _CHECKPOINTS[name]} if name in _CHECKPOINTS else {})
+        for name in methods or METHODS
+        if _CHECKPOINTS.get(name) in (None, *known)
+    }
+    step = 2 if quick else 1
+    if not chosen:
+        return []
+    return [
+        Study(
+            f"N = {n}, K = {k}",
+            "log-degree-sbm",
+            {"a": _A[::step], "b": _B[::step]},
+            chosen,
+            {"n_nodes": n, "n_clusters": k},
+            n_graphs or (2 if quick else published),
+            seed,
+        )
+        for n, k, published in _PANELS
+    ]
+
+
+def _rows(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
+    n, k = study.parameters["n_nodes"], study.parameters["n_clusters"]
+    scale = np.log(n) / n
+    ratios = recovery_ratios(n, k, table["a"].to_numpy() * scale, table["b"].to_numpy() * scale)
+    exact, found = ratios["exact recovery"] > 1, ratios["detection"] > 1
+    regions = {"recoverable": exact, "detectable": found & ~exact, "undetectable": ~found}
+    score = 100 * table["ami"].astype(float).fillna(0.0)
+    rows = []
+    for label in study.methods:
+        mine = (table["method"] == label).to_numpy()
+        one = table[mine]
+        rows.append(
+            {
+                "row": f"{study.name}: {label}",
+                "panel": study.name,
+                "method": f"{label}{' (true K)' if label == 'spectral' else ''}",
+                "ami": float(score[mine].mean()),
+                "ami_se": float(score[mine].to_numpy().std(ddof=1) / np.sqrt(mine.sum())),
+                **{f"ami_{name}": float(score[mine & region].mean()) for name, region in regions.items()},
+                "graphs": int(mine.sum()),
+                "n_failed": int(one["error"].notna().sum()),
+                "ms_per_graph": 1000 * float(one["seconds"].astype(float).mean()),
+                "map": one.assign(ami=score[mine])
+                .groupby(["b", "a"])["ami"]
+                .mean()
+                .unstack()
+                .round(2)
+                .to_numpy()
+                .tolist(),
+            }
+        )
+    return rows
+
+
+def reproduce(
+    n_graphs: int | None = None,
+    seed: int = 0,
+    quick: bool = False,
+    methods: tuple[str, ...] = (),
+    n_jobs: int = 1,
+    journal: str | None = None,
+) -> dict[str, Any]:
+    """Make the maps.
+
+    Parameters
+    ----------
+    n_graphs : int, optional
+        Graphs a point: 40 and 10 by default, 2 if `quick`.
+    seed : int
+    quick : bool
+        A quarter of the points.
+    methods : tuple of str
+        Of `METHODS`; all by default.
+    n_jobs, journal
+        As of `graphclust.study.run`.
+
+    Returns
+    -------
+    dict
+        table, rows (see `COLUMNS`: AMI x 100, over all points, and over those above the threshold of exact recovery,
+        between it and that of detection, and below both; `map` has a row for each b and a column for each a), peers,
+        axes, settings. A method whose checkpoint is not shipped has the command to train it.
+
+    Raises
+    ------
+    UsageError
+        No such method.
+    DataError
+        The journal cannot be read or written.
+    """
+    check_names("method of the figure", methods, METHODS)
+    parts = studies(n_graphs, seed, methods, quick)
+    rows: list[dict[str, Any]] = []
+    peers: list[dict[str, Any]] = []
+    for study in parts:
+        for row in _rows(study, run(study, journal, n_jobs)):
+            name = row["method"].split(" ")[0]
+            if name in _CHECKPOINTS:
+                row["graphs_trained"] = sum(one["graphs"] for one in read_info(_CHECKPOINTS[name]).lineage)
+            (rows if name in _CHECKPOINTS else peers).append(row)
+    for name in methods or METHODS:
+        if name in _CHECKPOINTS and not any(row["method"] == name for row in rows):
+            rows.append({"row": name, "method": name, "command": _command(name)})
+    return {
+        "table": "acp-fig4",
+        "rows": rows,
+        "peers": peers,
+        "axes": {name: list(values) for study in parts[:1] for name, values in study.grid.items()},
+        "settings": settings(seed=seed, n_graphs=[study.n_graphs for study in parts]),
+    }
+
+
+def draw(found: Mapping[str, Any], stream: BinaryIO, name: str) -> None:
+    """Draw the maps of what `reproduce` returned.
+
+    Parameters
+    ----------
+    found : mapping
+    stream : binary file
+        Where it goes.
+    name : str
+        Whose suffix tells the format.
+    """
+    maps = []
+    for study in studies():
+        drawn = [row for row in (*found["rows"], *found["peers"]) if row.get("panel") == study.name]
+        of = {row["method"]: np.array(row["map"]) / 100 for row in drawn}
+        if of:
+            maps.append((replace(study, grid=found["axes"]), of))
+    if not maps:
+        raise UsageError("there are no maps to draw: no checkpoint is shipped of the methods that were chosen")
+    draw_maps(maps).savefig(stream, format=name.rsplit(".", 1)[-1], dpi=150)
