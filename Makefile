@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: help setup demo test slow lint type notebooks bench build check clean
+.PHONY: help setup demo test slow lint type notebooks docs bench build check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -43,6 +43,9 @@ type: setup  ## mypy --strict
 notebooks: setup  ## execute the notebooks in place
 	$(BIN)/jupyter execute --inplace --timeout=120 notebooks/*.ipynb
 
+docs: setup  ## build the site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 bench: setup  ## measure the bars: times as ratios against the plain way, in one run
 	$(BIN)/python tests/bench/foundation.py
 	$(BIN)/python tests/bench/random_graphs.py
@@ -53,6 +56,7 @@ bench: setup  ## measure the bars: times as ratios against the plain way, in one
 	$(BIN)/python tests/bench/clam.py
 	$(BIN)/python tests/bench/cnc.py
 	$(BIN)/python tests/bench/lnscc.py
+	$(BIN)/python tests/bench/study.py
 
 build: setup  ## build the wheel, and use it in an environment of its own
 	$(BIN)/python -m build --wheel --outdir dist
@@ -61,4 +65,4 @@ build: setup  ## build the wheel, and use it in an environment of its own
 check: lint type test  ## what CI runs
 
 clean:  ## remove what can be made again
-	rm -rf $(VENV) build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist demo site *.egg-info .pytest_cache .mypy_cache .ruff_cache
