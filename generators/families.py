@@ -79,7 +79,7 @@ FAMILIES: dict[str, Family] = {
     "dc-sbm": Family(dc_sbm),
     "lfr": Family(lfr),
     "mixed": Family(mixed, sizes="n_nodes"),
-    "community-pairs": Family(community_pair, batch=community_pair_batch, held_out={"split": "test"}),
+    "community-pairs": Family(community_pair, batch=community_pair_batch, held_out={"split": "test", "drop": 0.0}),
     "gaussian-mixture": Family(gaussian_mixture, sizes="n"),
 }
 

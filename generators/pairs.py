@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphclust.errors import DataError
+from graphclust.errors import DataError, UsageError
 from graphclust.generators.batches import DenseBatch, from_graphs
 from graphclust.graph import Graph, IntArray
 from graphclust.seeds import check_seed
@@ -39,7 +39,22 @@ def _by_size(data: str, split: str) -> IntArray:
     return np.argsort(_pairs(data, split).n_nodes, kind="stable")
 
 
-def community_pair(data: str = "com-dblp", *, split: str = "train", random_state: Any = None) -> Graph:
+def _thinned(rng: np.random.Generator, graph: Graph, drop: float) -> Graph:
+    """Leave out up to a share of the nodes, and what is cut off then; all stays where a cluster would be lost."""
+    from scipy.sparse.csgraph import connected_components
+
+    assert graph.y is not None
+    kept = np.flatnonzero(rng.random(graph.num_nodes) >= rng.uniform(0.0, drop))
+    part = graph.subgraph(kept)
+    number = connected_components(part.adjacency(), directed=False)[1]
+    part = part.subgraph(np.flatnonzero(number == np.bincount(number, minlength=1).argmax()))
+    assert part.y is not None
+    return part if len(np.unique(part.y)) == len(np.unique(graph.y)) else graph
+
+
+def community_pair(
+    data: str = "com-dblp", *, split: str = "train", drop: float = 0.0, random_state: Any = None
+) -> Graph:
     """Draw one of the pairs of communities of a network, all with the same chance.
 
     Parameters
@@ -48,6 +63,9 @@ def community_pair(data: str = "com-dblp", *, split: str = "train", random_state
         A data set with communities.
     split : {"train", "test", "all"}
         Pairs of training communities, of test communities, or all.
+    drop : float
+        Up to such a share of the nodes are left out at random, and what is not connected to most of the others then:
+        more graphs for training than there are pairs.
     random_state : int, Generator or None
 
     Returns
@@ -59,13 +77,18 @@ def community_pair(data: str = "com-dblp", *, split: str = "train", random_state
     Raises
     ------
     UsageError
-        No such data set or split.
+        No such data set or split, a share out of range.
     DataError
         The data are not here, or have no such pairs.
     """
+    _check_drop(drop)
     seed = check_seed(random_state)
+    rng = np.random.default_rng(seed)
     pairs = _pairs(data, split)
-    graph = pairs[int(np.random.default_rng(seed).integers(len(pairs)))]
+    graph = pairs[int(rng.integers(len(pairs)))]
+    communities = list(graph.meta["communities"])
+    if drop:
+        graph = _thinned(rng, graph, drop)
     assert graph.y is not None
     apart = graph.source != graph.target
     sizes = np.bincount(graph.y)
@@ -74,9 +97,9 @@ def community_pair(data: str = "com-dblp", *, split: str = "train", random_state
         "n_edges": int(apart.sum()),
         "n_clusters": len(sizes),
         "sizes": sizes.tolist(),
-        "communities": list(graph.meta["communities"]),
+        "communities": communities,
     }
-    asked = {"family": "community-pairs", "data": data, "split": split, "random_state": seed}
+    asked = {"family": "community-pairs", "data": data, "split": split, "drop": drop, "random_state": seed}
     return Graph.from_edges(
         graph.source[apart],
         graph.target[apart],
@@ -87,7 +110,7 @@ def community_pair(data: str = "com-dblp", *, split: str = "train", random_state
 
 
 def community_pair_batch(
-    rng: np.random.Generator, batch_size: int, *, same_size: bool, data: str, split: str
+    rng: np.random.Generator, batch_size: int, *, same_size: bool, data: str, split: str, drop: float = 0.0
 ) -> DenseBatch:
     """Draw a batch of pairs.
 
@@ -98,13 +121,14 @@ def community_pair_batch(
     same_size : bool
         Whether the graphs are of nearly one number of nodes, which saves padding: one is drawn, and the others from
         those nearest to it in size. Each graph is drawn as often as any other, but for those of the extreme sizes.
-    data, split : str
+    data, split, drop
         As of `community_pair`.
 
     Returns
     -------
     DenseBatch
     """
+    _check_drop(drop)
     pairs = _pairs(data, split)
     if same_size:
         order = _by_size(data, split)
@@ -114,4 +138,10 @@ def community_pair_batch(
         chosen = order[low + rng.choice(width, batch_size, replace=width < batch_size)]
     else:
         chosen = rng.integers(len(pairs), size=batch_size)
-    return from_graphs([pairs[int(i)] for i in chosen])
+    drawn = (pairs[int(i)] for i in chosen)
+    return from_graphs([_thinned(rng, graph, drop) for graph in drawn] if drop else list(drawn))
+
+
+def _check_drop(drop: float) -> None:
+    if not 0 <= drop < 1:
+        raise UsageError(f"drop is a share of the nodes, 0 or more and less than 1, not {drop!r}")

@@ -1,9 +1,10 @@
+import networkx as nx
 import numpy as np
 import pytest
 
 import graphclust as gc
 from graphclust.datasets.pairs import community_pairs
-from graphclust.errors import DataError
+from graphclust.errors import DataError, UsageError
 from graphclust.generators import pairs as family
 from graphclust.models.build import ModelConfig
 from graphclust.synthetic import DataConfig, SyntheticBatches, held_out_batches
@@ -45,6 +46,18 @@ def test_batches_of_nearly_one_size_hold_every_pair_as_often(network):
     assert np.mean(spread) < 0.7 * np.ptp(apart.n_nodes)
     law = np.bincount(pairs.n_nodes, minlength=1000) / len(pairs)
     assert abs((count / count.sum()) @ np.arange(1000) - law @ np.arange(1000)) < 0.5
+
+
+def test_nodes_are_left_out_and_clusters_are_not(network):
+    for seed in range(60):
+        whole, part = (gc.generators.community_pair(drop=drop, random_state=seed) for drop in (0.0, 0.6))
+        assert part.num_nodes <= whole.num_nodes
+        assert len(np.unique(part.y)) == len(np.unique(whole.y)) == part.meta["realised"]["n_clusters"]
+        assert nx.is_connected(part.to_networkx())
+    few = family.community_pair_batch(np.random.default_rng(0), 50, same_size=True, data="", split="train", drop=0.6)
+    assert few.n_nodes.mean() < 0.85 * network["train"].n_nodes.mean()
+    with pytest.raises(UsageError, match="drop is a share"):
+        gc.generators.community_pair(drop=1.0)
 
 
 def test_training_never_sees_what_is_held_out(network):
