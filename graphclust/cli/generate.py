@@ -81,7 +81,12 @@ def _make(family: str) -> Callable[..., None]:
     ) -> None:
         from graphclust.generators.families import FAMILIES
 
-        parameters = {name: _value(_option(name), text) for name, text in texts.items() if text is not None}
+        defaults = FAMILIES[family].parameters()
+        parameters = {
+            name: text if isinstance(defaults[name], str) else _value(_option(name), text)
+            for name, text in texts.items()
+            if text is not None
+        }
         if count is None:
             graph = FAMILIES[family].sample(**parameters, random_state=seed)
             _write(graph, out, labels, output_format, quiet)

@@ -214,6 +214,7 @@ def test_generate_is_fixed_by_its_seed(cli, tmp_path):
         ("cluster", "--sizes", "3:9"),
         ("dc-sbm", "--sizes", "20,30", "--rates", "0.5,0.1;0.1,0.4", "--exponent", "3"),
         ("lfr", "--nodes", "300", "--mu", "0.2", "--average-degree", "8", "--max-degree", "30"),
+        ("mixed", "--nodes", "60:80"),
         ("gaussian-mixture", "--n", "50", "--dimension", "3"),
     ],
 )
