@@ -85,3 +85,6 @@ def test_commands_and_options_exist(page):
         for word in words[2:]:
             if word.startswith("--"):
                 assert word.split("=")[0] in known, line
+    everywhere = {o for command in top.commands.values() for p in command.params for o in p.opts + p.secondary_opts}
+    for code in re.findall(r"`([^`\n]+)`", text):
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", code)) <= everywhere | {"--help"}, code

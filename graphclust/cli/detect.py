@@ -99,7 +99,7 @@ def detect(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Features of the nodes, a node and its numbers a line, or .npy; clam and cnc read them.",
+            help="Features of the nodes, a node and its numbers a line, or .npy; clam, cnc and lnscc read them.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where neural methods run.")] = "auto",
