@@ -20,7 +20,10 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def table(name: str, wanted: str) -> str:
     """Return a table in Markdown: a mean is followed by its spread where the file has one."""
-    told = json.loads((RESULTS / f"{name}.json").read_text())
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        return "*Not measured yet.*"
+    told = json.loads(path.read_text())
     columns = [(part.split(" as ")[0].strip(), part.split(" as ")[-1].strip()) for part in wanted.split(",")]
     lines = ["| " + " | ".join(title for _, title in columns) + " |", "|" + "---|" * len(columns)]
     for row in (*told["rows"], *told["peers"]):

@@ -52,6 +52,7 @@ def test_tables_hold_what_was_measured(hooks):
     assert hooks.cell({"x": 1234.5}, "x") == "1,234"
     assert hooks.cell({"x": 0.5, "x_se": 0.25}, "x") == "0.500 ± 0.250"
     assert hooks.cell({}, "x") == ""
+    assert hooks.table("none-such", "data") == "*Not measured yet.*"
 
 
 def test_every_method_has_a_page():
