@@ -7,7 +7,6 @@ and, where the graph is small enough, draws from the posterior by Markov chains 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -31,7 +30,7 @@ from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.metrics import rank_labels
 from graphclust.posterior import Posterior
 from graphclust.progress import task
-from graphclust.resources import is_cached
+from graphclust.resources import is_cached, n_threads
 from graphclust.seeds import check_seed
 
 if TYPE_CHECKING:
@@ -296,7 +295,7 @@ class _Search:
         sweeps = _sweeps(self.problem, self.kind, starts[0], self.effort, n_samples)
         each = max(min(n_samples, sweeps // 2), 1)
         splits = 0.1 if self.problem.n_nodes <= 1000 else 0.0  # each costs as much as four sweeps
-        self.chains = self.model.sample(starts, each, sweeps, self.seed, splits=splits, threads=os.cpu_count() or 1)
+        self.chains = self.model.sample(starts, each, sweeps, self.seed, splits=splits, threads=n_threads())
         chain, best = np.unravel_index(int(np.argmax(self.chains.log_joint)), self.chains.log_joint.shape)
         found = self.model.improve(self.chains.samples[chain, best], self.seed)
         self.rows.append(self.scored("chain~", found))

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ __all__ = [
     "available_memory",
     "format_bytes",
     "is_cached",
+    "n_threads",
     "one_thread",
     "require_memory",
     "single_threaded",
 ]
 
+_alone: ContextVar[bool] = ContextVar("alone", default=False)  # whether within `single_threaded`
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
@@ -132,8 +135,24 @@ def single_threaded() -> Iterator[None]:
     """Keep what is loaded and computes to one thread, so that times do not depend on what else runs."""
     from threadpoolctl import threadpool_limits
 
-    with one_thread(True) if "torch" in sys.modules else nullcontext(), threadpool_limits(1):
-        yield
+    token = _alone.set(True)
+    try:
+        with one_thread(True) if "torch" in sys.modules else nullcontext(), threadpool_limits(1):
+            yield
+    finally:
+        _alone.reset(token)
+
+
+def n_threads() -> int:
+    """Return how many threads work may be spread over: one for each core, or one within `single_threaded`.
+
+    Examples
+    --------
+    >>> with single_threaded():
+    ...     n_threads()
+    1
+    """
+    return 1 if _alone.get() else os.cpu_count() or 1
 
 
 class PeakMemory:

@@ -29,6 +29,7 @@ from graphclust.metrics import Contingency, ami
 from graphclust.posterior import Posterior
 from graphclust.progress import task
 from graphclust.reproduce.sheet import check_names, settings
+from graphclust.resources import n_threads
 
 __all__ = ["COLUMNS", "METHODS", "exact_posterior", "reproduce"]
 
@@ -86,7 +87,7 @@ def exact_posterior(
         prior[1, 1 : n + 1] -= np.log(np.arange(1, n + 1))
     law = Settings(within=(_P * _SURE, (1 - _P) * _SURE), between=(_Q * _SURE, (1 - _Q) * _SURE))
     model = BlockModel(graph.source, graph.target, n, settings=law, prior=prior, n_clusters=_K, known=known)
-    chains = model.sample(list(starts), n_samples, sweeps, seed, heat=2.0, threads=2)
+    chains = model.sample(list(starts), n_samples, sweeps, seed, heat=2.0, threads=n_threads())
     return chains.samples[chains.kept].reshape(-1, n), chains.log_joint[chains.kept].ravel()
 
 
