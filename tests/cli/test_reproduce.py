@@ -154,7 +154,7 @@ def test_maps_of_a_few_points(monkeypatch, tmp_path, capsysbinary):
 @pytest.mark.parametrize(
     "command",
     [
-        *{acp_table3._command(name) for name in ("acp", "acp-s", "ccp")},
+        *(acp_table3._command(name) for name in ("acp", "acp-s", "ccp")),
         *(acp_table4._command(name, data) for name in ("acp", "ccp") for data in acp_table4.DATA),
         *(acp_fig4._command(name) for name in ("acp", "ccp")),
     ],
