@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphclust.errors import UsageError
+from graphclust.errors import UsageError, unknown
 from graphclust.generators.crp import crp
 from graphclust.generators.lfr import lfr
 from graphclust.generators.sbm import (
@@ -82,7 +82,7 @@ COMPONENTS: dict[str, Callable[[np.random.Generator, int], Graph]] = {
 }
 
 
-def mixed(n_nodes: Whole = (20, 600), *, random_state: Any = None) -> Graph:
+def mixed(n_nodes: Whole = (20, 600), *, families: str = "all", random_state: Any = None) -> Graph:
     """Draw a graph of one of five families, all with the same chance, with parameters at random.
 
     General SBM and log-degree SBM as the ACP paper has them, planted partitions, degree-corrected SBMs, and LFR graphs
@@ -92,6 +92,8 @@ def mixed(n_nodes: Whole = (20, 600), *, random_state: Any = None) -> Graph:
     ----------
     n_nodes : int or (int, int)
         Range of the number of nodes, both ends included; 12 at least.
+    families : str
+        Some of `COMPONENTS`, if not all: their names, with commas between them.
     random_state : int, Generator or None
 
     Returns
@@ -102,7 +104,7 @@ def mixed(n_nodes: Whole = (20, 600), *, random_state: Any = None) -> Graph:
     Raises
     ------
     UsageError
-        Fewer than 12 nodes, an empty range.
+        Fewer than 12 nodes, an empty range; no such family.
 
     Examples
     --------
@@ -114,7 +116,11 @@ def mixed(n_nodes: Whole = (20, 600), *, random_state: Any = None) -> Graph:
     n = int(pick(rng, n_nodes))
     if n < _LEAST:
         raise UsageError(f"a mixed graph has {_LEAST} nodes at least, not {n}")
-    name = list(COMPONENTS)[int(rng.integers(len(COMPONENTS)))]
+    chosen = list(COMPONENTS) if families == "all" else [name.strip() for name in families.split(",")]
+    for name in chosen:
+        if name not in COMPONENTS:
+            raise unknown("family of the mixture", name, COMPONENTS)
+    name = chosen[int(rng.integers(len(chosen)))]
     if name == "lfr" and n < _LFR_LEAST:
         name = "planted-partition"
     while True:
@@ -124,7 +130,7 @@ def mixed(n_nodes: Whole = (20, 600), *, random_state: Any = None) -> Graph:
         except UsageError:  # parameters at random may leave LFR no graph
             if name != "lfr":
                 raise
-    asked = {"family": "mixed", "n_nodes": n_nodes, "random_state": seed}
+    asked = {"family": "mixed", "n_nodes": n_nodes, "families": families, "random_state": seed}
     return Graph.from_edges(
         graph.source,
         graph.target,

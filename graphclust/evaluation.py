@@ -19,6 +19,17 @@ from graphclust.synthetic import part
 __all__ = ["Scores", "evaluate"]
 
 
+def standard_error(values: FloatArray) -> float:
+    """Return the standard error of a mean, nan of fewer than two values.
+
+    Examples
+    --------
+    >>> standard_error(np.array([1.0, 3.0]))
+    1.0
+    """
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+
+
 @dataclass(frozen=True)
 class Scores:
     """Measures on held-out graphs.
@@ -49,7 +60,7 @@ class Scores:
         return {
             "n_graphs": n,
             "ami": float(self.ami.mean()),
-            "ami_se": float(self.ami.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan"),
+            "ami_se": standard_error(self.ami),
             "elbo": float(self.elbo.mean()),
             "k_right": float((self.n_found == self.n_true).mean()),
             "n_failed": self.n_failed,

@@ -21,14 +21,15 @@ def reproduce(
         str,
         typer.Argument(
             metavar="TABLE",
-            help="acp-table2, -table3, -table4 or -fig4, clam-table1 or -graphs, cnc-table1 or -graphs, lnscc-table2, "
-            "-table4 or -graphs",
+            help="acp-table2, -table3, -table4, -fig4 or -families, clam-table1 or -graphs, cnc-table1 or -graphs, "
+            "lnscc-table2, -table4 or -graphs",
             show_default=False,
         ),
     ],
     *,
     graphs: Annotated[
-        int | None, typer.Option(min=2, help="acp-*: test graphs; of acp-fig4 for each point.", show_default=False)
+        int | None,
+        typer.Option(min=2, help="acp-*: test graphs; of each point or family.", show_default=False),
     ] = None,
     samples: Annotated[
         int | None,
@@ -36,7 +37,7 @@ def reproduce(
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="All but acp-table2, -table3 and -fig4: a data set; repeatable."),
+        typer.Option(metavar="NAME", help="All but acp-table2, -table3 and -fig4: a data set or family; repeatable."),
     ] = None,
     method: Annotated[
         list[str] | None,

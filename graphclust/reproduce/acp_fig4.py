@@ -16,6 +16,7 @@ import numpy as np
 
 from graphclust.checkpoint import read_info, shipped
 from graphclust.errors import UsageError
+from graphclust.evaluation import standard_error
 from graphclust.generators.sbm import recovery_ratios
 from graphclust.reproduce.sheet import check_names, settings
 from graphclust.study import Method, Study, draw_maps, run
@@ -98,7 +99,7 @@ def _rows(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
                 "panel": study.name,
                 "method": f"{label}{' (true K)' if label == 'spectral' else ''}",
                 "ami": float(score[mine].mean()),
-                "ami_se": float(score[mine].to_numpy().std(ddof=1) / np.sqrt(mine.sum())),
+                "ami_se": standard_error(np.asarray(score[mine], dtype=np.float64)),
                 **{f"ami_{name}": float(score[mine & region].mean()) for name, region in regions.items()},
                 "graphs": int(mine.sum()),
                 "n_failed": int(one["error"].notna().sum()),

@@ -9,8 +9,6 @@ Labels are used for the scores, and for the number of communities that spectral 
 
 from __future__ import annotations
 
-import platform
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -21,16 +19,15 @@ from torch import Tensor
 
 from graphclust.calibration import Reliability, draw_reliability
 from graphclust.checkpoint import CheckpointInfo, load_checkpoint, shipped
-from graphclust.detection import detect
-from graphclust.errors import GraphclustError, UsageError
-from graphclust.evaluation import evaluate
-from graphclust.graph import Graph
-from graphclust.metrics import ami
+from graphclust.errors import UsageError
+from graphclust.evaluation import evaluate, standard_error
+from graphclust.graph import FloatArray, Graph
 from graphclust.models.clusterwise import ClusterwiseModel
 from graphclust.models.sampler import log_probability, sample
 from graphclust.nn.batch import Batch
 from graphclust.posterior import Posterior
 from graphclust.progress import task
+from graphclust.reproduce.sheet import detected, settings
 from graphclust.synthetic import TEST, DataConfig, held_out_batches
 
 __all__ = ["COLUMNS", "PEERS", "ROWS", "Row", "calibrate", "draw", "order_spread", "reproduce"]
@@ -149,27 +146,12 @@ def calibrate(
 
 
 def _peer(name: str, graphs: list[Graph]) -> dict[str, Any]:
-    scores, start, failed = [], time.perf_counter(), 0
-    for seed, graph in enumerate(graphs):
-        assert graph.y is not None
-        k = len(np.unique(graph.y)) if name == "spectral" else None
-        try:
-            scores.append(ami(graph.y, detect(graph, name, n_clusters=k, random_state=seed).labels))
-        except GraphclustError:
-            scores.append(0.0)
-            failed += 1
-    seconds = (time.perf_counter() - start) / len(graphs)
-    return {
-        "row": f"{name}{' (true K given)' if name == 'spectral' else ''}",
-        **_hundred(np.array(scores)),
-        "n_failed": failed,
-        "ms_per_graph": 1000 * seconds,
-    }
+    scores, told = detected(name, graphs, 0)
+    return {"row": f"{name}{' (true K given)' if name == 'spectral' else ''}"} | _hundred(scores[:, 0]) | told
 
 
-def _hundred(values: Any) -> dict[str, float]:
-    spread = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
-    return {"ami": 100 * float(values.mean()), "ami_se": 100 * spread}
+def _hundred(values: FloatArray) -> dict[str, float]:
+    return {"ami": 100 * float(values.mean()), "ami_se": 100 * standard_error(values)}
 
 
 def reproduce(n_graphs: int | None = None, n_samples: int = 10, seed: int = 0, quick: bool = False) -> dict[str, Any]:
@@ -240,13 +222,7 @@ def reproduce(n_graphs: int | None = None, n_samples: int = 10, seed: int = 0, q
         "rows": rows,
         "peers": peers,
         "calibration": calibration,
-        "settings": {
-            "n_graphs": n_graphs,
-            "n_samples": n_samples,
-            "seed": seed,
-            "test_seed": TEST,
-            "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        },
+        "settings": settings(n_graphs=n_graphs, n_samples=n_samples, seed=seed, test_seed=TEST),
     }
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from graphclust.checkpoint import read_info, shipped
 from graphclust.detection import detect
 from graphclust.errors import GraphclustError
+from graphclust.evaluation import standard_error
 from graphclust.generators.sbm import cluster_split
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.metrics import Contingency, ami
@@ -195,7 +196,7 @@ def _measure(method: str, with_labels: bool, n_graphs: int, seed: int) -> dict[s
         balanced.append(float((hit / size).mean()))
     return {
         "ami": 100 * float(np.mean(scores)),
-        "ami_se": 100 * float(np.std(scores, ddof=1) / np.sqrt(n_graphs)),
+        "ami_se": 100 * standard_error(np.array(scores)),
         "accuracy": 100 * float((hits / totals).mean()),
         "accuracy_balanced": 100 * float(np.mean(balanced)),
         "graphs": n_graphs,

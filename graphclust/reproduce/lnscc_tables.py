@@ -22,7 +22,7 @@ from graphclust.graph import FloatArray, IntArray
 from graphclust.progress import task
 from graphclust.reproduce.sheet import PEERS, check_names, scored, settings, table_of
 
-__all__ = ["COLUMNS", "DATA", "METHODS", "reproduce"]
+__all__ = ["COLUMNS", "DATA", "METHODS", "PUBLISHED", "reproduce"]
 
 DATA: dict[str, dict[str, tuple[float, float]]] = {  # ACC and NMI as published
     "usps": {"lnscc": (0.970, 0.937), "k-means": (0.450, 0.460)},
@@ -35,7 +35,7 @@ METHODS = (*PEERS, "cnc", "lnscc", "lnscc, published")
 COLUMNS = (
     "data", "method", "paper_accuracy", "accuracy", "accuracy_sd", "paper_nmi", "nmi", "nmi_sd", "repeats", "seconds",
 )  # fmt: skip
-_PUBLISHED: dict[str, Any] = {
+PUBLISHED: dict[str, Any] = {
     "start": "random", "hidden": (500, 500, 2000), "embedding_dim": 64, "n_neighbors": 10, "batch_size": 200,
     "noise": 0.0, "adversarial": 0.0, "repulsion": None, "contraction": None,
 }  # fmt: skip
@@ -57,7 +57,7 @@ def _labels(name: str, method: str, x: FloatArray, k: int, seed: int) -> IntArra
     if method == "cnc":
         cut: IntArray = CNC(k, scale=False, random_state=seed).fit(x).labels_
         return cut
-    params = (_PUBLISHED if method == "lnscc, published" else {}) | _PARAMS.get(name, {})
+    params = (PUBLISHED if method == "lnscc, published" else {}) | _PARAMS.get(name, {})
     labels: IntArray = LNSCC(k, scale=False, random_state=seed, **params).fit(x).labels_
     return labels
 

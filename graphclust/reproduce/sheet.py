@@ -11,12 +11,17 @@ import numpy as np
 
 from graphclust import datasets
 from graphclust.baselines import Spectral, kmeans
-from graphclust.errors import unknown
+from graphclust.errors import GraphclustError, unknown
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph
-from graphclust.metrics import accuracy, nmi
+from graphclust.metrics import accuracy, ami, nmi
 from graphclust.neighbors import gaussian_affinities, nearest_neighbors
 
-__all__ = ["PEERS", "check_names", "n_classes", "neighbor_graph", "over_seeds", "scored", "settings", "table_of"]
+__all__ = [
+    "PEERS", "check_names", "detected", "n_classes", "neighbor_graph", "over_seeds", "scored", "settings",
+    "table_of",
+]  # fmt: skip
+
+Metric = Callable[[IntArray, IntArray], float]
 
 _NEIGHBORS = 20
 
@@ -98,6 +103,53 @@ def scored(run: Callable[[int], IntArray], y: IntArray, repeats: int, seed: int)
     known = y >= 0
     runs = [{"accuracy": accuracy(y[known], one[known]), "nmi": nmi(y[known], one[known])} for one in labels]
     return {"repeats": repeats} | over_seeds(runs) | {"runs": runs, "seconds": seconds}
+
+
+def detected(
+    method: str, graphs: Sequence[Graph], seed: int, metrics: Sequence[Metric] = (ami,), **params: Any
+) -> tuple[FloatArray, dict[str, Any]]:
+    """Score the communities that a method finds without the truth; all scores are 0 where it fails.
+
+    Parameters
+    ----------
+    method : str
+        "spectral" is told the number of communities.
+    graphs : sequence of Graph
+        With labels `y`.
+    seed : int
+        Of the first graph; one more for each that follows.
+    metrics : sequence of callable
+        Labels, labels found -> score.
+    **params
+        Of the method.
+
+    Returns
+    -------
+    scores : ndarray of float64, shape (n_graphs, n_metrics)
+    told : dict
+        graphs, n_failed, ms_per_graph.
+
+    Examples
+    --------
+    >>> cliques = Graph.from_edges([0, 0, 1, 3, 3, 4], [1, 2, 2, 4, 5, 5], y=np.array([0, 0, 0, 1, 1, 1]))
+    >>> detected("spectral", [cliques], 0)[0].tolist()
+    [[1.0]]
+    """
+    from graphclust.detection import detect
+
+    scores, failed, start = np.zeros((len(graphs), len(metrics))), 0, time.perf_counter()
+    for i, graph in enumerate(graphs):
+        assert graph.y is not None
+        blind = Graph.from_edges(graph.source, graph.target, nodes=graph.num_nodes, is_canonical=True)
+        k = n_classes(graph.y) if method == "spectral" else None
+        try:
+            found = detect(blind, method, k, seed + i, **params).labels
+        except GraphclustError:
+            failed += 1
+        else:
+            scores[i] = [metric(graph.y, found) for metric in metrics]
+    seconds = time.perf_counter() - start
+    return scores, {"graphs": len(graphs), "n_failed": failed, "ms_per_graph": 1000 * seconds / max(len(graphs), 1)}
 
 
 def over_seeds(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from graphclust.cli import run
-from graphclust.reproduce import acp_fig4, acp_table2, acp_table3, acp_table4
+from graphclust.reproduce import acp_families, acp_fig4, acp_table2, acp_table3, acp_table4
 
 
 def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
@@ -269,3 +269,22 @@ def test_graphs_of_lnscc(shared_data, monkeypatch, capsysbinary):
 def test_options_of_other_tables(options, message, capsysbinary):
     assert run(["reproduce", *options]) == 2
     assert message in capsysbinary.readouterr().err.decode()
+
+
+def test_families_of_a_few_graphs(monkeypatch, capsysbinary):
+    names = ("general-sbm, 50 to 300 nodes", "lfr")
+    monkeypatch.setattr(acp_families, "DATA", {name: acp_families.DATA[name] for name in names})
+    command = ["reproduce", "acp-families", "--graphs", "4", "--format", "json", "--quiet"]
+    assert run([*command, "--method", "leiden", "--method", "acp"]) == 0
+    table = json.loads(capsysbinary.readouterr().out)
+    assert [row["row"] for row in table["rows"]] == [f"{name}: acp" for name in names]
+    assert [row["row"] for row in table["peers"]] == [f"{name}: leiden" for name in names]
+    for model, peer in zip(table["rows"], table["peers"], strict=True):
+        assert peer["gain"] == pytest.approx(peer["ami"] - model["ami"])
+        assert model["graphs_trained"] > 0
+    assert table["rows"][0]["ami"] > 60
+    assert run([*command, "--data", "lfrr"]) == 2
+    assert "did you mean lfr" in capsysbinary.readouterr().err.decode()
+    monkeypatch.setattr("graphclust.amortized.train_clusterwise", lambda *args, **more: 1 / 0)
+    with pytest.raises(ZeroDivisionError):  # the command of a row is a command
+        run(shlex.split(acp_families._command("acp-mixed"))[1:])

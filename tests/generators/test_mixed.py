@@ -29,3 +29,10 @@ def test_small_graphs_of_every_size(n):
 def test_too_small_is_refused():
     with pytest.raises(UsageError, match="12 nodes at least"):
         gc.generators.mixed(11)
+
+
+def test_some_of_the_families():
+    drawn = [gc.generators.mixed((60, 80), families="lfr, dc-sbm", random_state=s) for s in range(40)]
+    assert {one.meta["component"]["family"] for one in drawn} == {"lfr", "dc-sbm"}
+    with pytest.raises(UsageError, match="did you mean general-sbm"):
+        gc.generators.mixed(families="lfr,generalsbm")
