@@ -29,6 +29,7 @@ __all__ = ["canonical", "draw", "log_probability", "sample"]
 
 _CELLS = 1 << 16  # rows x nodes that are computed at once, each some kilobytes
 _MAP_THREADS = 16  # beside draws from the posterior, to find the most probable partition
+_MAP_CLUSTERS = 4  # times as many as any draw has: where nothing is sure, a thread takes each node for itself
 
 
 def canonical(ranks: Tensor) -> Tensor:
@@ -72,6 +73,7 @@ def sample(
     generator: torch.Generator | None = None,
     known: Tensor | None = None,
     max_cells: int = _CELLS,
+    max_clusters: int | None = None,
 ) -> Tensor:
     """Draw partitions.
 
@@ -92,11 +94,13 @@ def sample(
         of one known label are put together, those of different ones apart.
     max_cells : int
         Rows x nodes that are computed at once: bounds the memory.
+    max_clusters : int, optional
+        After so many clusters, partitions that are not complete are given up.
 
     Returns
     -------
     Tensor of int64, shape (batch, n_samples, n_max)
-        Number of the cluster in the order of taking; -1 where there is no node.
+        Number of the cluster in the order of taking; -1 where there is no node, and where a partition was given up.
     """
     device = mask.device
     B, N = mask.shape
@@ -109,7 +113,7 @@ def sample(
     step = 0
     while True:
         rows = available.any(dim=1).nonzero().squeeze(1)
-        if not len(rows):
+        if not len(rows) or step == max_clusters:
             return ranks.view(B, n_samples, N)
         free = available[rows]
         key = torch.rand(free.shape, generator=generator).to(device).masked_fill(~free, -1.0)
@@ -380,7 +384,8 @@ def draw(
         Of one graph; its `known` labels are respected, and shown to the encoder if it takes so many.
     n_samples : int
     mode : {"posterior", "map"}
-        With "posterior", some "map" samples follow the draws, as candidates for the most probable partition.
+        With "posterior", some "map" samples follow the draws, as candidates for the most probable partition; those of
+        many times more clusters than any draw are given up.
     generator : torch.Generator, optional
         On the CPU.
     n_anchors, n_z
@@ -402,8 +407,10 @@ def draw(
         drawn = torch.ones(len(ranks), dtype=torch.bool)
         if mode == "posterior":
             threads = min(n_samples, _MAP_THREADS)
-            more = sample(model, nodes, batch.mask, threads, "map", generator, batch.known, max_cells)[0]
-            ranks, drawn = torch.cat([ranks, more]), torch.cat([drawn, torch.zeros(threads, dtype=torch.bool)])
+            most = _MAP_CLUSTERS * (int(ranks.max()) + 1)
+            more = sample(model, nodes, batch.mask, threads, "map", generator, batch.known, max_cells, most)[0]
+            more = more[((more >= 0) | ~batch.mask).all(dim=1)]
+            ranks, drawn = torch.cat([ranks, more]), torch.cat([drawn, torch.zeros(len(more), dtype=torch.bool)])
         _, index = torch.unique(canonical(ranks), dim=0, return_inverse=True)
         first = torch.full((int(index.max()) + 1,), len(ranks), device=ranks.device)
         first.scatter_reduce_(0, index, torch.arange(len(ranks), device=ranks.device), "amin")

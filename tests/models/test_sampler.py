@@ -193,6 +193,24 @@ def test_draw_gives_the_log_probability_of_an_order_of_each_partition(rng):
     assert_near(log_prob, log_probability(model, encode(model, graphs), orders, ordered=False)[index])
 
 
+def test_threads_of_ever_more_clusters_are_given_up(rng):
+    """Where a node joins with a chance below a half, the most probable way of each is to be alone."""
+    model, graphs = made("ccp"), batch_of([graph(60, rng)])
+    last = model.decoder.rest.layers[-1]
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.fill_(-0.3)
+    ranks, log_prob, drawn = draw(model, graphs, 8, generator=generator())
+    assert drawn.tolist() == [True] * 8
+    assert log_prob.isfinite().all()
+    assert ranks.max() < 15
+    alone = sample(model, encode(model, graphs), graphs.mask, 4, "map", generator())
+    assert alone.max() == 59
+    stopped = sample(model, encode(model, graphs), graphs.mask, 4, "map", generator(), max_clusters=3)
+    assert stopped.max() == 2
+    assert torch.equal(stopped >= 0, (alone >= 0) & (alone < 3))
+
+
 def test_many_z_agree_with_more(rng):
     """The estimate with M samples converges, to another value than that at the mean of z."""
     model = made("acp", scale=2.0)
