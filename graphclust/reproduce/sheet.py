@@ -131,7 +131,7 @@ def detected(
 
     Examples
     --------
-    >>> cliques = Graph.from_edges([0, 0, 1, 3, 3, 4], [1, 2, 2, 4, 5, 5], y=np.array([0, 0, 0, 1, 1, 1]))
+    >>> cliques = Graph.from_edges([0, 0, 1, 3, 3, 4], [1, 2, 2, 4, 5, 5], nodes=6, y=np.array([0, 0, 0, 1, 1, 1]))
     >>> detected("spectral", [cliques], 0)[0].tolist()
     [[1.0]]
     """
