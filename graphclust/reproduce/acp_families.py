@@ -1,8 +1,9 @@
 """One ACP for many families of graphs: the specialist of General SBM and the model of the mixture, family by family.
 
 General SBM as the specialist was trained on it (50 to 300 nodes), and the five families of `mixed` with 20 to 600 nodes
-each: test graphs whose seeds no training uses, the same for all methods. Labels are used for the scores, and for the
-number of communities that spectral clustering is given.
+each (LFR from 60 on; below, planted partitions stand for it, as in training): test graphs whose seeds no training uses,
+the same for all methods. Labels are used for the scores, and for the number of communities that spectral clustering is
+given.
 
 A gain is the mean difference from the specialist on the same graphs, with the standard error of that mean.
 """

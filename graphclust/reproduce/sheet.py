@@ -108,7 +108,7 @@ def scored(run: Callable[[int], IntArray], y: IntArray, repeats: int, seed: int)
 def detected(
     method: str, graphs: Sequence[Graph], seed: int, metrics: Sequence[Metric] = (ami,), **params: Any
 ) -> tuple[FloatArray, dict[str, Any]]:
-    """Score the communities that a method finds without the truth; all scores are 0 where it fails.
+    """Score the communities that a method finds from the edges alone; all scores are 0 where it fails.
 
     Parameters
     ----------
