@@ -16,7 +16,7 @@ from graphclust.models.sampler import draw
 from graphclust.nn.batch import Batch
 from graphclust.synthetic import part
 
-__all__ = ["Scores", "evaluate"]
+__all__ = ["Scores", "evaluate", "standard_error"]
 
 
 def standard_error(values: FloatArray) -> float:
