@@ -28,6 +28,7 @@ from graphclust.io.partition import plain
 from graphclust.models.build import ModelConfig, build
 from graphclust.models.clusterwise import ClusterwiseModel
 from graphclust.nn.batch import Batch
+from graphclust.nn.encoders import GraphTransformer
 from graphclust.progress import task
 from graphclust.synthetic import HELD_OUT, TEST, DataConfig, SyntheticBatches, first_batch, held_out_batches
 from graphclust.training import LoopSettings, Machine, Trainer, keep_memory, read_note
@@ -202,16 +203,25 @@ def _begin_with(module: nn.Module, config: ModelConfig, start: str | os.PathLike
     """Load initial weights from a checkpoint of the same architecture, or of a sister model's.
 
     ACP, ACP-S and CCP share their encoder, decoder and Gaussians, the first two also most of their set encodings: what
-    they have in common is taken over, and the rest begins afresh. CCP's sums have a scale of their own.
+    they have in common is taken over, and the rest begins afresh. CCP's sums have a scale of their own. A graph
+    transformer may have more layers than the one it begins with: these add nothing at first.
     """
     given, info = load_checkpoint(start)
     ours, theirs = config.to_dict(), info.config.to_dict()
     sisters = ours.pop("model") != theirs.pop("model")
+    deeper = config.encoder == "graph-transformer" and config.n_layers > info.config.n_layers
+    if deeper:
+        theirs["n_layers"] = config.n_layers
     if apart := _differences({"model": theirs}, {"model": ours}):
         raise UsageError(f"{os.fspath(start)} is of another architecture: {apart}")
     weights = given.state_dict()
     if sisters and "ccp" in (config.model, info.config.model):
         weights = {name: value for name, value in weights.items() if not name.startswith("encodings.")}
+    if deeper:
+        for part in module.modules():
+            if isinstance(part, GraphTransformer):
+                part.idle(info.config.n_layers)
+        weights = module.state_dict() | weights
     module.load_state_dict(weights, strict=not sisters)
 
 

@@ -393,8 +393,24 @@ def test_start_from_a_checkpoint(tmp_path):
     assert (info.ancestors, info.lineage[-1]) == (ancestors, {"command": "third", "graphs": 10})
     one, other = (load_checkpoint(tmp_path / f"{name}.safetensors")[0].state_dict() for name in "ab")
     assert all(torch.equal(value, other[name]) for name, value in one.items())
-    with pytest.raises(UsageError, match="another architecture: n_layers 1, not 2"):
-        run(tmp_path, 1, model=replace(MODEL, n_layers=2), name="c", start=tmp_path / "a.safetensors")
+    with pytest.raises(UsageError, match="another architecture: n_heads 2, not 4"):
+        run(tmp_path, 1, model=replace(MODEL, n_heads=4), name="c", start=tmp_path / "a.safetensors")
+
+
+def test_start_from_fewer_layers(tmp_path):
+    shallow, deep = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    run(tmp_path, 3)
+    run(tmp_path, 1, model=replace(MODEL, n_layers=3), name="b", rate=1e-12, start=shallow)
+    batch, _ = SyntheticBatches(MODEL, DATA)[5]
+    one, other = (load_checkpoint(path)[0].eval().encoder(batch) for path in (shallow, deep))
+    torch.testing.assert_close(one, other)  # the layers that it has more add nothing yet
+    run(tmp_path, 2, model=replace(MODEL, n_layers=3), name="c", start=shallow)
+    learned = load_checkpoint(tmp_path / "c.safetensors")[0].state_dict()
+    assert learned["encoder.layers.2.mixed.weight"].abs().max() > 0
+    sister = run(tmp_path, 1, model=replace(MODEL, model="acp-s", n_layers=2), name="d", start=shallow)
+    assert sister.finished
+    with pytest.raises(UsageError, match="another architecture: n_layers 3, not 1"):
+        run(tmp_path, 1, name="e", start=deep)
 
 
 def test_other_settings_are_not_resumed(tmp_path):

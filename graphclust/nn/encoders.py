@@ -177,6 +177,13 @@ class GraphTransformer(nn.Module):
         self.layers = nn.ModuleList(_Layer(dim, n_heads) for _ in range(n_layers))
         self.norm = nn.LayerNorm(dim)
 
+    def idle(self, first: int) -> None:
+        """Let the layers from `first` on add nothing until they have learned to: a deeper encoder that is the same."""
+        for layer in self.layers[first:]:
+            assert isinstance(layer, _Layer)
+            for parameter in (*layer.mixed.parameters(), *layer.ff[-1].parameters()):
+                nn.init.zeros_(parameter)
+
     def forward(self, batch: Batch) -> Tensor:
         """Return shape (batch, n, dim)."""
         mask = batch.mask
