@@ -506,24 +506,44 @@ def _entropy(sizes: IntArray) -> float:
 
 
 def _expected_mutual_information(row_sizes: IntArray, col_sizes: IntArray) -> float:
-    r"""Mean mutual information of random partitions with given cluster sizes, in nats.
-
-    Vinh, Epps & Bailey, JMLR 11 (2010): a sum over pairs of clusters, of sizes a and b, of
-    :math:`\sum_x P(x) \, (x/n) \log(n x / a b)`, x hypergeometric. Differently from the paper, pairs of equal sizes are
-    summed once; P grows from one x to the next by its ratio and is normalised, which takes no factorial and loses no
-    digits; and x runs only as far from its mean as Bernstein's bound, which holds for the hypergeometric as for the
-    binomial distribution (Hoeffding 1963), leaves more than exp(-60).
-    """
-    n_nodes = int(row_sizes.sum())
+    """Mean mutual information of random partitions with given cluster sizes, in nats."""
     (row, row_times), (col, col_times) = (np.unique(sizes, return_counts=True) for sizes in (row_sizes, col_sizes))
+    n_nodes = int(row_sizes.sum())
+    return float(row_times @ chance_information(row, col, n_nodes) @ col_times)
+
+
+def chance_information(row: IntArray, col: IntArray, n_nodes: int) -> FloatArray:
+    r"""Return what chance gives a pair of clusters of given sizes: their share in the expected mutual information.
+
+    Vinh, Epps & Bailey, JMLR 11 (2010): for sizes a and b, :math:`\sum_x P(x) \, (x/n) \log(n x / a b)`, x
+    hypergeometric; summed over all pairs of clusters it is the expected mutual information. Differently from the paper,
+    P grows from one x to the next by its ratio and is normalised, which takes no factorial and loses no digits; and x
+    runs only as far from its mean as Bernstein's bound, which holds for the hypergeometric as for the binomial
+    distribution (Hoeffding 1963), leaves more than exp(-60).
+
+    Parameters
+    ----------
+    row, col : ndarray of int64, shape (n_rows,), (n_cols,)
+        Sizes of clusters, from 1 to n_nodes.
+    n_nodes : int
+
+    Returns
+    -------
+    ndarray of float64, shape (n_rows, n_cols)
+        Nats.
+
+    Examples
+    --------
+    >>> chance_information(np.array([1]), np.array([1, 2]), 2).round(4)
+    array([[0.1733, 0.    ]])
+    """
     a, b = np.repeat(row, len(col)), np.tile(col, len(row))
-    times = np.outer(row_times, col_times).ravel()
     mean = a * (b / n_nodes)
     reach = 20 + np.sqrt(400 + 120 * mean)
     low = np.maximum(np.maximum(a + b - n_nodes, 0), np.floor(mean - reach).astype(np.int64))
     width = np.minimum(np.minimum(a, b), np.ceil(mean + reach).astype(np.int64)) - low + 1
     order = np.argsort(width, kind="stable")
-    total, stop = 0.0, len(order)
+    found, stop = np.empty(len(order)), len(order)
     while stop:  # tables of pairs by x, widest first, so that little of a table is padding
         widest = int(width[order[stop - 1]])
         start = max(0, stop - max(1, _CELLS // widest))
@@ -536,9 +556,9 @@ def _expected_mutual_information(row_sizes: IntArray, col_sizes: IntArray) -> fl
         np.cumsum(log_ratio[:, :-1], axis=1, out=log_p[:, 1:])
         p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
         information = (p * x * np.log(np.maximum(x, 1) / mean[pick])).sum(axis=1) / p.sum(axis=1)
-        total += float(times[pick[:, 0]] @ information)
+        found[pick[:, 0]] = information / n_nodes
         stop = start
-    return total / n_nodes
+    return found.reshape(len(row), len(col))
 
 
 def ami(first: ArrayLike, second: ArrayLike) -> float:

@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike
 
 from graphclust.errors import DataError, UsageError
 from graphclust.graph import FloatArray, IntArray
-from graphclust.metrics import Contingency, rank_labels
+from graphclust.metrics import Contingency, chance_information, rank_labels
 from graphclust.resources import require_memory
 
 __all__ = ["Posterior"]
@@ -242,13 +242,14 @@ class Posterior:
         >>> Posterior([[0, 0, 1, 1], [0, 0, 1, 2]]).entropy().round(3)
         array([0.   , 0.   , 0.173, 0.173])
         """
-        _, weights = self._distinct
+        partitions, weights = self._distinct
         entropy = np.zeros(self.samples.shape[1])
-        for s, others, local in self._local_vi():
-            entropy += weights[s] * (weights[others] @ local)
+        for s in range(len(partitions)):
+            for others, local in _local_vi(partitions[s], partitions, s + 1):
+                entropy += weights[s] * (weights[others] @ local)
         return entropy
 
-    def point_estimate(self, criterion: str = "vi") -> IntArray:
+    def point_estimate(self, criterion: str = "vi", candidates: ArrayLike | None = None) -> IntArray:
         """Return the one sample that stands best for all.
 
         Parameters
@@ -257,6 +258,8 @@ class Posterior:
             "map": the highest log_prob, of equally high ones that of the highest weight. "vi": the lowest expected
             variation of information from the posterior. "ami": the highest expected adjusted mutual information with
             it. Of equally good samples the first. The last two take time quadratic in the number of distinct samples.
+        candidates : array of int, shape (n_candidates, n_nodes), optional
+            Partitions to choose from by "vi" or "ami" instead of the samples: a good compromise need not be a sample.
 
         Returns
         -------
@@ -266,7 +269,7 @@ class Posterior:
         Raises
         ------
         UsageError
-            An unknown criterion, or "map" where a log_prob is not known.
+            An unknown criterion, "map" where a log_prob is not known or with candidates, or candidates of other nodes.
 
         Examples
         --------
@@ -274,17 +277,19 @@ class Posterior:
         array([0, 0, 1, 1])
         """
         partitions, weights = self._distinct
+        if criterion not in ("map", "vi", "ami"):
+            raise UsageError(f"criterion is map, vi or ami, not {criterion!r}")
         if criterion == "map":
+            if candidates is not None:
+                raise UsageError("the map estimate is one of the samples: there is no choosing from others")
             if np.isnan(self.log_prob).any():
                 raise UsageError("the map estimate needs the log_prob of every sample")
             best = int(self._partition[np.lexsort((-weights[self._partition], -self.log_prob))[0]])
-        elif criterion == "vi":
-            best = int(np.argmin(self._expected_vi()))
-        elif criterion == "ami":
-            best = int(np.argmax(self._expected_ami()))
-        else:
-            raise UsageError(f"criterion is map, vi or ami, not {criterion!r}")
-        return np.array(partitions[best])
+            return np.array(partitions[best])
+        choice = partitions if candidates is None else Posterior(candidates).samples
+        if choice.shape[1] != partitions.shape[1]:
+            raise UsageError(f"candidates of {choice.shape[1]} nodes for samples of {partitions.shape[1]}")
+        return np.array(choice[int(np.argmax(self._expected(criterion, choice)))])
 
     def confidence(self, labels: ArrayLike) -> FloatArray:
         """Probability that each node's label is right.
@@ -318,39 +323,60 @@ class Posterior:
             right += weight * table.matched()[table.cell]
         return np.minimum(right, 1.0)
 
-    def _local_vi(self) -> Iterator[tuple[int, slice, FloatArray]]:
-        """Yield s, a slice of the distinct partitions after s, and each node's share in their VI with s.
-
-        One table serves many partitions: with labels of their own they are blocks that do not touch.
-        """
-        partitions, _ = self._distinct
-        n_distinct, n_nodes = partitions.shape
-        step = max(1, _CELLS // max(n_nodes, 1))
-        for s in range(n_distinct):
-            for start in range(s + 1, n_distinct, step):
-                others = partitions[start : start + step]
-                one = np.broadcast_to(partitions[s], others.shape)
-                table = Contingency.of(_apart(one).ravel(), _apart(others).ravel())
-                yield s, slice(start, start + len(others)), table.local_vi()[table.cell].reshape(others.shape)
-
-    def _expected_vi(self) -> FloatArray:
-        """Return the expected variation of information of each distinct partition from the posterior."""
+    def _expected(self, criterion: str, choice: IntArray) -> FloatArray:
+        """Return the posterior mean of a likeness to each partition of `choice`: of -VI, or of the adjusted MI."""
         partitions, weights = self._distinct
-        expected = np.zeros(len(weights))
-        for s, others, local in self._local_vi():
-            distance = local.sum(axis=1) / max(partitions.shape[1], 1)
-            expected[s] += weights[others] @ distance
-            expected[others] += weights[s] * distance
+        n = max(partitions.shape[1], 1)
+        own = choice is partitions  # then each pair serves both of it
+        like = _Adjusted(choice, partitions) if criterion == "ami" else None
+        expected = weights.copy() if own and like is not None else np.zeros(len(choice))
+        for s in range(len(choice)):
+            for others, local in _local_vi(choice[s], partitions, s + 1 if own else 0):
+                vi = local.sum(axis=1) / n
+                value = -vi if like is None else like(s, others, vi)
+                expected[s] += weights[others] @ value
+                if own:
+                    expected[others] += weights[s] * value
         return expected
 
-    def _expected_ami(self) -> FloatArray:
-        """Return the expected adjusted mutual information of each distinct partition with the posterior."""
-        partitions, weights = self._distinct
-        similarity = np.eye(len(weights))
-        for s in range(len(weights)):
-            for t in range(s):
-                similarity[s, t] = similarity[t, s] = Contingency.of(partitions[s], partitions[t]).ami()
-        return np.asarray(similarity @ weights)
+
+class _Adjusted:
+    """Adjusted mutual information of partitions, from their variation of information.
+
+    What chance gives to a pair of partitions depends on the sizes of their clusters alone, and of those there are few:
+    it is computed once for each pair of sizes.
+    """
+
+    def __init__(self, first: IntArray, second: IntArray) -> None:
+        n = first.shape[1]
+        counts = [
+            np.stack([np.bincount(np.bincount(row), minlength=n + 1)[1:] for row in rows]) for rows in (first, second)
+        ]
+        used = [np.flatnonzero(count.any(axis=0)) for count in counts]
+        chance = chance_information(used[0] + 1, used[1] + 1, n)
+        self.chance = counts[0][:, used[0]] @ chance @ counts[1][:, used[1]].T
+        size = np.arange(1, n + 1)
+        self.entropy = [count @ (-size / n * np.log(size / n)) for count in counts]
+
+    def __call__(self, s: int, others: slice, vi: FloatArray) -> FloatArray:
+        """Return the likeness of partition s of the first to some of the second."""
+        entropy = (self.entropy[0][s] + self.entropy[1][others]) / 2
+        chance = self.chance[s, others]
+        room = np.where(vi > 0, entropy - chance, 1.0)
+        return np.where(vi > 0, (entropy - vi / 2 - chance) / room, 1.0)
+
+
+def _local_vi(partition: IntArray, others: IntArray, first: int = 0) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield slices of `others`, from number `first` on, and each node's share in their VI with a partition.
+
+    One table serves many partitions: with labels of their own they are blocks that do not touch.
+    """
+    step = max(1, _CELLS // max(others.shape[1], 1))
+    for start in range(first, len(others), step):
+        part = others[start : start + step]
+        one = np.broadcast_to(partition, part.shape)
+        table = Contingency.of(_apart(one).ravel(), _apart(part).ravel())
+        yield slice(start, start + len(part)), table.local_vi()[table.cell].reshape(part.shape)
 
 
 def _apart(partitions: IntArray) -> IntArray:

@@ -13,7 +13,8 @@ from graphclust.checkpoint import shipped
 from graphclust.cli import run
 from graphclust.constraints import added_up, count_disconnected, within_components
 from graphclust.graph import Graph
-from graphclust.metrics import ami
+from graphclust.metrics import ami, vi
+from graphclust.posterior import Posterior
 
 NAMES = ["acp", "acp-s", "ccp"]
 
@@ -120,6 +121,21 @@ def test_seeds_matter_and_are_kept(name):
     assert one.samples.shape == other.samples.shape
 
 
+@pytest.mark.parametrize("estimate", ["map", "vi", "ami"])
+def test_the_estimate_is_the_best_by_its_own_measure(estimate):
+    graph = gc.generators.planted_partition(60, 3, p_in=0.3, p_out=0.12, random_state=2)
+    found = gc.detect(graph, "acp", sample="map", n_samples=12, estimate=estimate)
+    assert len(np.unique(found.posterior.samples, axis=0)) > 1
+    assert found.labels.tolist() == found.posterior.point_estimate(estimate).tolist()
+    found = gc.detect(graph, "acp", n_samples=12, estimate=estimate)
+    if estimate != "map":  # 12 candidates more
+        own = found.posterior.point_estimate(estimate)
+        own, best = (Posterior([labels]).samples[0] for labels in (own, found.labels))
+        score = {"vi": lambda y, z: -vi(y, z), "ami": ami}[estimate]
+        own, best = (np.mean([score(labels, z) for z in found.posterior.samples]) for labels in (own, best))
+        assert best >= own - 1e-12
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
@@ -128,6 +144,7 @@ def test_seeds_matter_and_are_kept(name):
         ({"n_anchors": 0}, "n_anchors"),
         ({"n_z": -1}, "n_z"),
         ({"sample": "best"}, "sample is posterior or map"),
+        ({"estimate": "best"}, "estimate is map, vi or ami"),
         ({"checkpoint": "nothing"}, "no checkpoint or file"),
         ({"checkpoint": "ccp"}, "checkpoint ccp is one of ccp, not of acp"),
         ({"known": {"nobody": 1}}, "no node of the graph"),

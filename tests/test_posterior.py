@@ -103,6 +103,31 @@ def test_the_centre_of_the_posterior_need_not_be_its_mode():
     assert found.point_estimate("vi").tolist() == found.point_estimate("ami").tolist() == samples[1]
 
 
+def test_a_compromise_is_chosen_from_other_partitions():
+    samples = [[0, 0, 0, 0, 0, 1], [1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 1, 0]]
+    posterior = Posterior(samples)
+    halves, whole = [0, 0, 0, 1, 1, 1], [0] * 6
+    assert posterior.point_estimate("vi", [halves, whole]).tolist() == whole
+    expected = {tuple(y): np.mean([oracles.ami(y, z) for z in samples]) for y in (halves, whole)}
+    assert posterior.point_estimate("ami", [halves, whole]).tolist() == list(max(expected, key=expected.get))
+    with pytest.raises(UsageError, match="candidates of 2 nodes for samples of 6"):
+        posterior.point_estimate("vi", [[0, 1]])
+    with pytest.raises(UsageError, match="no choosing from others"):
+        posterior.point_estimate("map", [halves])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_expected_likeness_is_the_mean_over_the_samples(seed):
+    rng = np.random.default_rng(seed)
+    samples, others = (rng.integers(rng.integers(1, 6), size=(n, 30)) for n in (7, 9))
+    samples = samples[[0, 1, 2, 2, 3, 4, 5, 6]]
+    posterior = Posterior(samples)
+    for criterion, score in (("vi", lambda y, z: -oracles.vi(y, z)), ("ami", oracles.ami)):
+        for choice in (posterior._distinct[0], others):
+            want = [np.mean([score(y, z) for z in samples]) for y in choice]
+            assert posterior._expected(criterion, choice) == pytest.approx(want)
+
+
 def test_of_equally_probable_samples_the_most_frequent_is_the_map_estimate_then_the_first():
     log_prob = [-3.0, -2.0, -2.0, -2.0]
     assert Posterior([[0, 0, 0], [0, 0, 1], [0, 1, 1], [1, 0, 0]], log_prob).point_estimate("map").tolist() == [1, 0, 0]

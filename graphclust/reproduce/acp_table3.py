@@ -141,7 +141,7 @@ def _solve(method: str, graph: Graph, labelled: IntArray | None, seed: int) -> I
         known = None if labelled is None else {int(node): f"label {i}" for i, node in enumerate(labelled)}
         given: dict[str, Any] = {} if known is None else {"known": known}
         if (base, False) in _PUBLISHED:
-            given["checkpoint"] = _checkpoint(base)
+            given |= {"checkpoint": _checkpoint(base), "estimate": "map"}  # as published
         k = _K if base in ("auto", "spectral") else None
         found = detect(graph, base, k, seed, **given)
         if method == base:
