@@ -25,18 +25,18 @@ _WINDOW = 4  # batches: among so many of nearly its size a graph finds its compa
 
 
 @functools.lru_cache(maxsize=4)
-def _pairs(data: str, split: str) -> PairGraphs:
+def _pairs(data: str, split: str, split_seed: int) -> PairGraphs:
     from graphclust.datasets.pairs import community_pairs
 
-    pairs = community_pairs(data, split)
+    pairs = community_pairs(data, split, split_seed)
     if not len(pairs):
         raise DataError(f"{data} has no pairs of {split} communities")
     return pairs
 
 
 @functools.lru_cache(maxsize=4)
-def _by_size(data: str, split: str) -> IntArray:
-    return np.argsort(_pairs(data, split).n_nodes, kind="stable")
+def _by_size(data: str, split: str, split_seed: int) -> IntArray:
+    return np.argsort(_pairs(data, split, split_seed).n_nodes, kind="stable")
 
 
 def _thinned(rng: np.random.Generator, graph: Graph, drop: float) -> Graph:
@@ -53,7 +53,12 @@ def _thinned(rng: np.random.Generator, graph: Graph, drop: float) -> Graph:
 
 
 def community_pair(
-    data: str = "com-dblp", *, split: str = "train", drop: float = 0.0, random_state: Any = None
+    data: str = "com-dblp",
+    *,
+    split: str = "train",
+    split_seed: int = 0,
+    drop: float = 0.0,
+    random_state: Any = None,
 ) -> Graph:
     """Draw one of the pairs of communities of a network, all with the same chance.
 
@@ -63,6 +68,8 @@ def community_pair(
         A data set with communities.
     split : {"train", "test", "all"}
         Pairs of training communities, of test communities, or all.
+    split_seed : int
+        Seed of the split.
     drop : float
         Up to such a share of the nodes are left out at random, and what is not connected to most of the others then:
         more graphs for training than there are pairs.
@@ -84,7 +91,7 @@ def community_pair(
     _check_drop(drop)
     seed = check_seed(random_state)
     rng = np.random.default_rng(seed)
-    pairs = _pairs(data, split)
+    pairs = _pairs(data, split, split_seed)
     graph = pairs[int(rng.integers(len(pairs)))]
     communities = list(graph.meta["communities"])
     if drop:
@@ -99,7 +106,14 @@ def community_pair(
         "sizes": sizes.tolist(),
         "communities": communities,
     }
-    asked = {"family": "community-pairs", "data": data, "split": split, "drop": drop, "random_state": seed}
+    asked = {
+        "family": "community-pairs",
+        "data": data,
+        "split": split,
+        "split_seed": split_seed,
+        "drop": drop,
+        "random_state": seed,
+    }
     return Graph.from_edges(
         graph.source[apart],
         graph.target[apart],
@@ -110,7 +124,14 @@ def community_pair(
 
 
 def community_pair_batch(
-    rng: np.random.Generator, batch_size: int, *, same_size: bool, data: str, split: str, drop: float = 0.0
+    rng: np.random.Generator,
+    batch_size: int,
+    *,
+    same_size: bool,
+    data: str,
+    split: str,
+    split_seed: int = 0,
+    drop: float = 0.0,
 ) -> DenseBatch:
     """Draw a batch of pairs.
 
@@ -121,7 +142,7 @@ def community_pair_batch(
     same_size : bool
         Whether the graphs are of nearly one number of nodes, which saves padding: one is drawn, and the others from
         those nearest to it in size. Each graph is drawn as often as any other, but for those of the extreme sizes.
-    data, split, drop
+    data, split, split_seed, drop
         As of `community_pair`.
 
     Returns
@@ -129,9 +150,9 @@ def community_pair_batch(
     DenseBatch
     """
     _check_drop(drop)
-    pairs = _pairs(data, split)
+    pairs = _pairs(data, split, split_seed)
     if same_size:
-        order = _by_size(data, split)
+        order = _by_size(data, split, split_seed)
         width = min(_WINDOW * batch_size, len(order))
         first = int(rng.integers(len(order)))
         low = min(max(first - int(rng.integers(width)), 0), len(order) - width)

@@ -5,7 +5,8 @@ one pair of test communities, and what is here of com-Youtube and com-DBLP are p
 (`graphclust data list`): the pairs are fewer than the paper's 633 and 19,995.
 
 A row is the mean over independently trained models, and their standard deviation: the shipped one, and those given as
-checkpoints. Accuracy is that of the best matching of communities with clusters; AMI and accuracy are means over graphs.
+checkpoints, each on the test pairs of the split that it was trained on (`split_seed`); the other methods, over those
+splits. Accuracy is that of the best matching of communities with clusters; AMI and accuracy are means over graphs.
 "acp" answers with the partition of the highest expected AMI, which is its default; "acp, most probable" as published.
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from graphclust.checkpoint import CheckpointInfo, read_info, shipped
-from graphclust.datasets.pairs import PairGraphs, community_pairs
+from graphclust.datasets.pairs import community_pairs
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.metrics import accuracy, ami
@@ -26,8 +27,8 @@ from graphclust.reproduce.sheet import check_names, detected, over_seeds, settin
 __all__ = ["COLUMNS", "DATA", "METHODS", "reproduce"]
 
 COLUMNS = (
-    "data", "method", "paper_accuracy", "accuracy", "accuracy_sd", "paper_ami", "ami", "ami_sd", "models", "graphs",
-    "n_failed", "ms_per_graph", "graphs_trained",
+    "data", "method", "paper_accuracy", "accuracy", "accuracy_sd", "paper_ami", "ami", "ami_sd", "models", "splits",
+    "graphs", "n_failed", "ms_per_graph", "graphs_trained",
 )  # fmt: skip
 DATA: dict[str, dict[str, tuple[float, float]]] = {  # accuracy and AMI as published, x 100
     "com-dblp": {"acp": (85.09, 69.17), "ccp": (78.17, 63.30)},
@@ -50,6 +51,17 @@ def _command(method: str, data: str) -> str:
     )
 
 
+def _split(info: CheckpointInfo) -> int:
+    """Return the seed of the split that a model was trained on."""
+    seed: int = info.data["parameters"].get("split_seed", 0)
+    return seed
+
+
+def _test_graphs(name: str, split: int, most: int, seed: int) -> list[Graph]:
+    pairs = community_pairs(name, "test", split)
+    return [pairs[int(i)] for i in np.sort(np.random.default_rng(seed).permutation(len(pairs))[:most])]
+
+
 def _measure(method: str, graphs: list[Graph], seed: int, checkpoint: str | None = None) -> dict[str, Any]:
     """Return accuracy and AMI x 100, and what `detected` tells."""
     given: dict[str, Any] = {} if checkpoint is None else {"checkpoint": checkpoint}
@@ -57,6 +69,19 @@ def _measure(method: str, graphs: list[Graph], seed: int, checkpoint: str | None
         given["estimate"] = "map"
     scores, told = detected(method.removesuffix(_AS_PUBLISHED), graphs, seed, (accuracy, ami), **given)
     return dict(zip(("accuracy", "ami"), 100 * scores.mean(axis=0), strict=True)) | told
+
+
+def _over_runs(runs: list[dict[str, Any]], splits: list[int]) -> dict[str, Any]:
+    """Return means over runs, each on the test graphs of a split; graphs and failures are counted."""
+    line: dict[str, Any] = over_seeds(runs) | {
+        "runs": [run | {"split": i} for run, i in zip(runs, splits, strict=True)]
+    }
+    line["splits"] = len(set(splits))
+    line["graphs"] = sum({split: run["graphs"] for run, split in zip(runs, splits, strict=True)}.values())
+    line["n_failed"] = sum(run["n_failed"] for run in runs)
+    for name in ("graphs_sd", "n_failed_sd"):
+        line.pop(name, None)
+    return line
 
 
 def _models(checkpoints: tuple[str, ...]) -> dict[tuple[str, str], dict[str, CheckpointInfo]]:
@@ -85,15 +110,15 @@ def reproduce(
     Parameters
     ----------
     n_graphs : int, optional
-        Test pairs of a network, the same for all methods: chosen at random where there are more; at most 1,000 by
-        default, 20 if `quick`.
+        Test pairs of a network and split, the same for all methods: chosen at random where there are more; at most
+        1,000 by default, 20 if `quick`.
     seed : int
         Of the choice, and of the methods.
     quick : bool
     data, methods : tuple of str
         Of `DATA` and `METHODS`; all by default.
     checkpoints : tuple of str
-        Files of models that were trained on community-pairs, beside the shipped ones.
+        Files of models that were trained on community-pairs, beside the shipped ones, on the same split or on others.
 
     Returns
     -------
@@ -115,9 +140,10 @@ def reproduce(
     peers: list[dict[str, Any]] = []
     with task("acp-table4", len(data or DATA) * len(methods or METHODS)) as advance:
         for name in data or DATA:
-            pairs: PairGraphs = community_pairs(name, "test")
-            chosen = np.sort(np.random.default_rng(seed).permutation(len(pairs))[:most])
-            graphs = [pairs[int(i)] for i in chosen]
+            splits = sorted(
+                {_split(info) for key, of in known.items() if key[1] == name for info in of.values()} or {0}
+            )
+            graphs = {split: _test_graphs(name, split, most, seed) for split in splits}
             for method in methods or METHODS:
                 line: dict[str, Any] = {"row": f"{name}: {method}", "data": name, "method": method}
                 base = method.removesuffix(_AS_PUBLISHED)
@@ -126,14 +152,17 @@ def reproduce(
                 if method in PEERS:
                     if method == "spectral":
                         line["method"] = "spectral (true K)"
-                    peers.append(line | _measure(method, graphs, seed))
+                    peers.append(line | _over_runs([_measure(method, graphs[split], seed) for split in splits], splits))
                 else:
                     line["command"] = _command(base, name)
                     models = known.get((base, name), {})
-                    runs = [_measure(method, graphs, seed, checkpoint) for checkpoint in models]
-                    if runs:
-                        line |= over_seeds(runs) | {"models": len(runs), "graphs": len(graphs), "runs": runs}
-                        line["n_failed"] = sum(run["n_failed"] for run in runs)
+                    if models:
+                        trained = [_split(info) for info in models.values()]
+                        runs = [
+                            _measure(method, graphs[split], seed, checkpoint)
+                            for checkpoint, split in zip(models, trained, strict=True)
+                        ]
+                        line |= _over_runs(runs, trained) | {"models": len(runs)}
                         line["graphs_trained"] = [
                             sum(one["graphs"] for one in info.lineage) for info in models.values()
                         ]

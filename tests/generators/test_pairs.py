@@ -18,7 +18,7 @@ def network(monkeypatch):
     graph = gc.generators.dc_sbm(sizes, rates, random_state=0)
     graph.meta["communities"] = [np.flatnonzero(graph.y == k) for k in range(24)]
     parts = {split: community_pairs(graph, split) for split in ("train", "test", "all")}
-    monkeypatch.setattr(family, "_pairs", lambda data, split: parts[split])
+    monkeypatch.setattr(family, "_pairs", lambda data, split, split_seed: parts[split])
     family._by_size.cache_clear()
     yield parts
     family._by_size.cache_clear()
@@ -62,7 +62,7 @@ def test_nodes_are_left_out_and_clusters_are_not(network):
 
 def test_training_never_sees_what_is_held_out(network, monkeypatch):
     asked = []
-    monkeypatch.setattr(family, "_pairs", lambda data, split: asked.append(split) or network[split])
+    monkeypatch.setattr(family, "_pairs", lambda data, split, _: asked.append(split) or network[split])
     data = DataConfig("community-pairs", {"data": "x"}, batch_size=4)
     model = ModelConfig(n_features=4)
     held_out_batches(model, data, 30)
@@ -70,6 +70,18 @@ def test_training_never_sees_what_is_held_out(network, monkeypatch):
     asked.clear()
     _ = SyntheticBatches(model, data)[0]
     assert set(asked) == {"train"}
+
+
+def test_each_split_has_its_own_pairs(monkeypatch):
+    asked = []
+    monkeypatch.setattr("graphclust.datasets.pairs.community_pairs", lambda *args: asked.append(args) or [])
+    family._pairs.cache_clear()
+    with pytest.raises(DataError, match="no pairs"):
+        held_out_batches(ModelConfig(), DataConfig("community-pairs", {"data": "x", "split_seed": 3}), 2)
+    with pytest.raises(DataError, match="no pairs"):
+        gc.generators.community_pair("x")
+    assert asked == [("x", "test", 3), ("x", "train", 0)]
+    family._pairs.cache_clear()
 
 
 def test_a_network_without_pairs_is_refused(monkeypatch):
