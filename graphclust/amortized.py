@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graphclust.checkpoint import CheckpointInfo, load_checkpoint, read_info, save_checkpoint
+from graphclust.checkpoint import CheckpointInfo, digest, load_checkpoint, read_info, save_checkpoint
 from graphclust.errors import DataError, ResourceError, UsageError
 from graphclust.evaluation import evaluate
 from graphclust.graph import counted
@@ -394,6 +394,7 @@ def train_clusterwise(
         raise UsageError("n_z, save_every and log_every are positive, eval_every and eval_graphs at least 0")
     files = _Files(out, log)
     begun = {"model": model.to_dict(), "data": data.to_dict(), "settings": asdict(settings), "n_z": n_z}
+    begun["start"] = None if start is None else digest(start)
     note = files.note(begun, resume)
     deadline = time.monotonic() + 60 * minutes if minutes is not None else None
 

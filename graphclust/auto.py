@@ -123,6 +123,10 @@ class Auto(GraphEstimator):
         """Estimate the peak: igraph's copy, ours for the models, and samples."""
         return Leiden().memory(graph) + memory_needed(graph, self.n_samples)
 
+    def checkpoints(self) -> tuple[Any, ...]:
+        """See `GraphEstimator.checkpoints`."""
+        return ACP().checkpoints()
+
     def _fit(self, graph: Graph) -> Fit:
         seed = check_seed(self.random_state)
         known = known_labels(graph, self.known)

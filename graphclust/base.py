@@ -233,6 +233,10 @@ class GraphEstimator:
         """Estimate the peak of memory that fitting needs beside the graph, in bytes."""
         return 0.0
 
+    def checkpoints(self) -> tuple[Any, ...]:
+        """Return the trained models that fitting may read, as names or files."""
+        return ()
+
     def _nothing(self) -> Fit:
         """Return the result for a graph without nodes."""
         return Fit(np.empty(0, dtype=np.int64))

@@ -485,7 +485,9 @@ class LabelPropagation(_ClassicalEstimator):
 class Spectral(GraphEstimator):
     """Spectral clustering: k-means on the leading eigenvectors of the regularised normalised adjacency matrix.
 
-    The relaxation of the normalized cut (Shi & Malik 2000) with rows scaled to length one (Ng, Jordan & Weiss 2002).
+    The relaxation of the normalized cut (Shi & Malik 2000), by default with rows scaled to length one (Ng, Jordan &
+    Weiss 2002), which is the better on most real networks; where some communities hardly differ from the rest of the
+    graph, as in general block models, dividing by the degrees is.
     A small constant is added to all pairs of nodes (Amini et al. 2013; Joseph & Yu 2016), without which isolated
     nodes and pendant pieces take up the leading eigenvectors of a sparse graph.
 
@@ -497,6 +499,8 @@ class Spectral(GraphEstimator):
         The constant, as a fraction of the mean degree spread over a node's pairs. 0 is the textbook's method.
     n_init : int
         Restarts of k-means.
+    embedding : {"njw", "shi-malik"}
+        Rows of length one, or the eigenvectors of the random walk; see `graphclust.features.spectral_embedding`.
     random_state : int, Generator or None
 
     Examples
@@ -517,11 +521,13 @@ class Spectral(GraphEstimator):
         *,
         regularization: float = REGULARIZATION,
         n_init: int = 10,
+        embedding: str = "njw",
         random_state: Any = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.regularization = regularization
         self.n_init = n_init
+        self.embedding = embedding
         self.random_state = random_state
 
     def memory(self, graph: Graph) -> float:
@@ -534,6 +540,8 @@ class Spectral(GraphEstimator):
         super().check_params()
         check_number("regularization", self.regularization)
         check_count("n_init", self.n_init)
+        if self.embedding not in ("njw", "shi-malik"):
+            raise UsageError(f"embedding is njw or shi-malik, not {self.embedding!r}")
 
     def _fit(self, graph: Graph) -> Fit:
         k = int(self.n_clusters or 1)
@@ -541,7 +549,9 @@ class Spectral(GraphEstimator):
             return Fit(np.zeros(graph.num_nodes, dtype=np.int64))
         seed = check_seed(self.random_state)
         with task("eigenvectors"):
-            embedding = spectral_embedding(graph, k, regularization=self.regularization, random_state=seed)
+            embedding = spectral_embedding(
+                graph, k, self.embedding, regularization=self.regularization, random_state=seed
+            )
             if embedding.shape[1] < k:
                 self.notes_.append(f"only {embedding.shape[1]} of {k} eigenvectors converged")
         with task("k-means"):

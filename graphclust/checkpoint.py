@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from graphclust.models.build import ModelConfig
     from graphclust.models.clusterwise import ClusterwiseModel
 
-__all__ = ["SHIPPED", "CheckpointInfo", "cards", "load_checkpoint", "read_info", "save_checkpoint", "shipped"]
+__all__ = ["SHIPPED", "CheckpointInfo", "cards", "digest", "load_checkpoint", "read_info", "save_checkpoint", "shipped"]
 
 SHIPPED = Path(__file__).resolve().parent / "checkpoints"
 _KEY = "graphclust"
@@ -46,8 +47,8 @@ class CheckpointInfo:
     command : str
         What trained it.
     ancestors : list of dict
-        The trainings that gave the initial weights, oldest first: command and graphs of each, and a note where the
-        command does not say all.
+        The trainings that gave the initial weights, oldest first: command, graphs and data (as above) of each, and a
+        note where the command does not say all. Those of earlier versions do not have their data.
     """
 
     model: dict[str, Any]
@@ -64,7 +65,7 @@ class CheckpointInfo:
     @property
     def lineage(self) -> list[dict[str, Any]]:
         """The ancestors, and this training."""
-        return [*self.ancestors, {"command": self.command, "graphs": self.graphs}]
+        return [*self.ancestors, {"command": self.command, "graphs": self.graphs, "data": self.data}]
 
     @property
     def config(self) -> ModelConfig:
@@ -89,6 +90,28 @@ def _found(name: str | os.PathLike[str]) -> Path:
     if path.is_file():
         return path
     raise unknown("checkpoint or file", str(name), known)
+
+
+@cache
+def _digest(path: Path, changed: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def digest(name: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a checkpoint's file: two of one digest are the same model.
+
+    Parameters
+    ----------
+    name : str or path
+        One of `shipped()`, or a file.
+
+    Raises
+    ------
+    UsageError
+        There is no such checkpoint.
+    """
+    path = _found(name).resolve()
+    return _digest(path, path.stat().st_mtime_ns)
 
 
 def save_checkpoint(path: str | os.PathLike[str], weights: dict[str, Tensor], info: CheckpointInfo) -> None:

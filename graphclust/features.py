@@ -218,6 +218,17 @@ def input_features(
     return flip_signs(scaled, rng) if train else scaled
 
 
+def _regularised(graph: Graph, regularization: float) -> tuple[Any, float, FloatArray]:
+    """Return A, tau, and the degrees of A + tau/n to the power of -1/2; 0 for a degree of 0."""
+    matrix = graph.adjacency()
+    matrix.setdiag(2 * matrix.diagonal())  # a self-loop counts twice in the degree, so twice here
+    tau = regularization * float(matrix.sum()) / graph.num_nodes
+    degree = matrix.sum(axis=1) + tau
+    scale = np.zeros(graph.num_nodes)
+    scale[degree > 0] = degree[degree > 0] ** -0.5
+    return matrix, tau, scale
+
+
 def leading_eigenvectors(
     graph: Graph, k: int, *, regularization: float = REGULARIZATION, random_state: int = 0
 ) -> FloatArray:
@@ -249,12 +260,7 @@ def leading_eigenvectors(
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     n = graph.num_nodes
-    matrix = graph.adjacency()
-    matrix.setdiag(2 * matrix.diagonal())  # a self-loop counts twice in the degree, so twice here
-    tau = regularization * float(matrix.sum()) / n
-    degree = matrix.sum(axis=1) + tau
-    scale = np.zeros(n)
-    scale[degree > 0] = degree[degree > 0] ** -0.5
+    matrix, tau, scale = _regularised(graph, regularization)
 
     def multiply(v: FloatArray) -> FloatArray:
         v = v.ravel() * scale
@@ -276,9 +282,20 @@ def leading_eigenvectors(
 
 
 def spectral_embedding(
-    graph: Graph, k: int, *, regularization: float = REGULARIZATION, random_state: int = 0
+    graph: Graph, k: int, kind: str = "njw", *, regularization: float = REGULARIZATION, random_state: int = 0
 ) -> FloatArray:
-    """Return `leading_eigenvectors` with rows scaled to length one (Ng, Jordan & Weiss 2002), shape (n_nodes, k).
+    """Return the points that spectral clustering clusters, shape (n_nodes, k), from `leading_eigenvectors`.
+
+    Parameters
+    ----------
+    graph : Graph
+        Undirected.
+    k : int
+    kind : {"njw", "shi-malik"}
+        Rows scaled to length one (Ng, Jordan & Weiss 2002), or divided by the square root of the node's degree, which
+        makes eigenvectors of the random walk (Shi & Malik 2000).
+    regularization, random_state
+        As of `leading_eigenvectors`.
 
     Examples
     --------
@@ -286,7 +303,11 @@ def spectral_embedding(
     >>> (x**2).sum(axis=1).round(6).tolist()
     [1.0, 1.0, 1.0]
     """
-    return rows_of_length_one(leading_eigenvectors(graph, k, regularization=regularization, random_state=random_state))
+    vectors = leading_eigenvectors(graph, k, regularization=regularization, random_state=random_state)
+    if kind == "njw":
+        return rows_of_length_one(vectors)
+    walk: FloatArray = vectors * _regularised(graph, regularization)[2][:, None]
+    return walk
 
 
 def rows_of_length_one(vectors: FloatArray) -> FloatArray:

@@ -554,6 +554,10 @@ class Refined(GraphEstimator):
         """Estimate the peak: that of the method, our copy of the graph, and samples."""
         return self.estimator.memory(graph) + memory_needed(graph, self.n_samples)
 
+    def checkpoints(self) -> tuple[Any, ...]:
+        """See `GraphEstimator.checkpoints`."""
+        return self.estimator.checkpoints()
+
     def _fit(self, graph: Graph) -> Fit:
         seed = check_seed(self.random_state)
         inner = self.estimator.fit(graph)

@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphclust.base import GraphEstimator
+from graphclust.checkpoint import digest
 from graphclust.communities import Communities
 from graphclust.detection import detect, prepare
 from graphclust.errors import DataError, GraphclustError, ResourceError, UsageError, unknown
@@ -99,6 +101,13 @@ class Method:
         if k is None and kind.takes_n_clusters == "required":
             raise UsageError(f'{self.name} needs a number of communities: n_clusters = "true", or a number')
 
+    @functools.cached_property
+    def resolved(self) -> list[Any]:
+        """All that it does depends on: name, parameters with their defaults, and digests of the models it reads."""
+        given = dict(self.parameters)
+        method = prepare(self.name, given.pop("n_clusters", 2 if self.true_k else None), 0, **given)
+        return [self.name, self.true_k, _parameters(method), [digest(one) for one in method.checkpoints()]]
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -125,13 +134,14 @@ class Cell:
     method: Method
     seed: int
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """Digest of all that determines what is measured, but for the method's label."""
         from graphclust import __version__
 
-        method = [self.method.name, self.method.true_k, self.method.parameters]
-        return _digest([__version__, self.family, self.parameters, self.number, self.seed, method])
+        family = family_named(self.family)
+        graph = [self.family, family.parameters() | family.held_out | self.parameters, self.number, self.seed]
+        return _digest([__version__, graph, self.method.resolved])
 
     @property
     def graph_seed(self) -> int:
@@ -153,7 +163,7 @@ class Study:
     ----------
     name : str
     family : str
-        Key of `graphclust.generators.FAMILIES`.
+        Key of `graphclust.generators.FAMILIES`. Graphs of one that keeps some from training are of those.
     grid : dict
         Parameter -> values; the first is the horizontal axis of the figure, the second the vertical one.
     methods : dict
@@ -238,14 +248,24 @@ class Study:
 
 
 def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, default=lambda item: item.item())
+    text = json.dumps(value, sort_keys=True, default=lambda item: item.item() if hasattr(item, "item") else repr(item))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def _parameters(method: GraphEstimator) -> dict[str, Any]:
+    return {
+        name: _parameters(value) if isinstance(value, GraphEstimator) else value
+        for name, value in method.get_params().items()
+    }
+
+
 def _sampled(family: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the family's own parameters; from average degree c and ratio r, p_in = c / (n/K (1 + (K - 1) r) - 1)."""
+    """Return the family's own parameters; from average degree c and ratio r, p_in = c / (n/K (1 + (K - 1) r) - 1).
+
+    Of what a family keeps from training, unless told otherwise.
+    """
     if family != "planted-partition" or "ratio" not in parameters:
-        return dict(parameters)
+        return family_named(family).held_out | dict(parameters)
     given = family_named(family).parameters() | dict(parameters)
     c, r, n, k = (given.pop(name) for name in (*_BY_DEGREE, "n_nodes", "n_clusters"))
     p_in = c / (n / k * (1 + (k - 1) * r) - 1)
@@ -393,6 +413,20 @@ def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
     return found  # a last line that was cut off is measured again
 
 
+def _lock(descriptor: int, path: str | os.PathLike[str]) -> None:
+    """Refuse a journal that another process writes; until it is closed, nobody else may."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DataError("is being written by another study: wait for it, or keep another journal", path) from None
+    except OSError:  # a file system without locks
+        return
+
+
 @contextlib.contextmanager
 def _appending(path: str | os.PathLike[str] | None) -> Iterator[Any]:
     if path is None:
@@ -403,6 +437,7 @@ def _appending(path: str | os.PathLike[str] | None) -> Iterator[Any]:
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror}", path) from None
     with stream:
+        _lock(stream.fileno(), path)
         stream.seek(0)
         stream.truncate(stream.read().rfind(b"\n") + 1)
 

@@ -388,9 +388,10 @@ def test_start_from_a_checkpoint(tmp_path):
     run(tmp_path, 1, name="b", rate=1e-12, start=start, command="second")
     run(tmp_path, 2, name="d", rate=1e-12, start=tmp_path / "b.safetensors", stop=after(1))
     run(tmp_path, 2, name="d", rate=1e-12, start=tmp_path / "b.safetensors", resume=True, command="third")
-    ancestors = [{"command": "first", "graphs": 15}, {"command": "second", "graphs": 5}]
     info = read_info(tmp_path / "d.safetensors")
-    assert (info.ancestors, info.lineage[-1]) == (ancestors, {"command": "third", "graphs": 10})
+    seen = [{"command": "first", "graphs": 15}, {"command": "second", "graphs": 5}, {"command": "third", "graphs": 10}]
+    assert info.lineage == [one | {"data": info.data} for one in seen]
+    assert info.ancestors == info.lineage[:-1]
     one, other = (load_checkpoint(tmp_path / f"{name}.safetensors")[0].state_dict() for name in "ab")
     assert all(torch.equal(value, other[name]) for name, value in one.items())
     with pytest.raises(UsageError, match="another architecture: n_heads 2, not 4"):
@@ -427,6 +428,8 @@ def test_other_settings_are_not_resumed(tmp_path):
         with pytest.raises(UsageError, match=f"other settings: {message}"):
             run(tmp_path, **{"steps": 6, "resume": True, **change})
     assert run(tmp_path, 7, resume=True, machine=Machine(device="cpu", workers=1), save_every=2).finished
+    with pytest.raises(UsageError, match="other settings: start None, not"):
+        run(tmp_path, 8, resume=True, start=tmp_path / "a.safetensors")
     (tmp_path / "a.safetensors.state").unlink()
     with pytest.raises(UsageError, match=r"no a\.safetensors\.state beside it"):
         run(tmp_path, 7, resume=True)

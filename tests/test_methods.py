@@ -16,6 +16,8 @@ from sklearn.base import clone, is_clusterer
 
 import graphclust as gc
 from graphclust.baselines import connected_parts
+from graphclust.errors import UsageError
+from graphclust.features import spectral_embedding
 from graphclust.graph import Graph, as_graph
 from graphclust.metrics import modularity, rank_labels
 
@@ -367,6 +369,22 @@ def test_spectral_dense_and_iterative_agree(regularization, monkeypatch):
     monkeypatch.setattr("graphclust.features._DENSE_WHOLE", 0)
     two = gc.Spectral(K, regularization=regularization, random_state=0).fit(graph).labels_
     assert partition(graph.nodes, one) == partition(graph.nodes, two)
+
+
+def test_spectral_embeddings_are_those_of_their_sources():
+    """Rows of length one, and eigenvectors of the random walk: D^-1 A v = lambda v."""
+    graph = blocks(n=120)
+    unit = spectral_embedding(graph, K, regularization=0.0)
+    np.testing.assert_allclose((unit**2).sum(axis=1), 1)
+    walk = spectral_embedding(graph, K, "shi-malik", regularization=0.0)
+    matrix = graph.adjacency().toarray()
+    step = (matrix / matrix.sum(axis=1, keepdims=True)) @ walk
+    np.testing.assert_allclose(step, walk * (step * walk).sum(axis=0) / (walk**2).sum(axis=0), atol=1e-9)
+    assert np.ptp(walk[:, -1]) < 1e-9  # the leading one is constant
+    found = gc.Spectral(K, embedding="shi-malik", random_state=0).fit(graph)
+    assert gc.metrics.ami(graph.y, found.labels_) > 0.9
+    with pytest.raises(UsageError, match="njw or shi-malik"):
+        gc.Spectral(2, embedding="raw").fit(graph)
 
 
 def test_igraph_gets_its_generator_back():

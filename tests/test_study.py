@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pandas as pd
 import pytest
 
 from graphclust import study as studies
+from graphclust.checkpoint import SHIPPED
 from graphclust.cli import run as command
 from graphclust.errors import DataError, UsageError
 from graphclust.generators.sbm import recovery_ratios
@@ -136,6 +138,62 @@ def test_journal_is_not_measured_again(tmp_path, monkeypatch, small):
     grown = run(replace(SMALL, n_graphs=3), path)
     assert len(grown) == 36
     assert len(counted) == 14 + 12
+
+
+def test_another_model_is_measured_anew(tmp_path, monkeypatch):
+    """What a checkpoint holds, and defaults of methods and families, are part of what is measured."""
+    monkeypatch.setattr("graphclust.checkpoint.SHIPPED", tmp_path)
+    model = tmp_path / "acp-s.safetensors"
+    shutil.copy(SHIPPED / "acp-s.safetensors", model)
+
+    def key(method="acp-s", **parameters):
+        return replace(SMALL, methods={"a": Method(method, parameters=parameters)}).cells()[0].key
+
+    first = key()
+    assert key(checkpoint=str(model), estimate="ami") != key(checkpoint=str(model), estimate="map")
+    assert key(estimate="ami") == key() == first
+    assert key("leiden", resolution=1.0) == key("leiden") != key("leiden", resolution=2.0)
+    shutil.copy(SHIPPED / "acp.safetensors", tmp_path)
+    auto = key("auto")
+    os.utime(tmp_path / "acp.safetensors")
+    assert key("auto") == auto
+    shutil.copy(SHIPPED / "acp-mixed.safetensors", tmp_path / "acp.safetensors")
+    shutil.copy(SHIPPED / "acp-s-cluster.safetensors", model)
+    assert key("auto") != auto
+    assert key() != first
+    assert key("leiden") == key("leiden")
+
+
+def test_graphs_kept_from_training_are_what_is_measured(monkeypatch):
+    asked = {}
+    one = Study("pairs", "community-pairs", {"data": ["com-dblp"]}, {"leiden": Method("leiden")})
+    pairs = replace(studies.FAMILIES["community-pairs"], sample=lambda **given: asked.update(given))
+    monkeypatch.setitem(studies.FAMILIES, "community-pairs", pairs)
+    one.cells()[0].graph()
+    assert (asked["split"], asked["drop"]) == ("test", 0.0)
+    replace(one.cells()[0], parameters={"data": "com-dblp", "split": "all"}).graph()
+    assert asked["split"] == "all"
+
+
+def test_one_study_writes_a_journal(tmp_path):
+    path = tmp_path / "cells.jsonl"
+    with studies._appending(path) as keep:
+        keep("a", {"error": None})
+        code = f"from graphclust import study; study._appending({str(path)!r}).__enter__()"
+        second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert "is being written by another study" in second.stderr
+    with studies._appending(path) as keep:
+        keep("b", {"error": None})
+    assert list(studies._read_journal(path)) == ["a", "b"]
+
+
+def test_numbers_and_ranges_in_one_column(tmp_path):
+    own, out = tmp_path / "own.toml", tmp_path / "t.parquet"
+    own.write_text(
+        'family = "general-sbm"\ngraphs = 1\n[grid]\nn_nodes = [30, [20, 40]]\n[methods.leiden]\n', encoding="utf-8"
+    )
+    assert command(["study", str(own), "--out", str(out), "--quiet"]) == 0
+    assert pd.read_parquet(out)["n_nodes"].tolist() == ["30", "[20, 40]"]
 
 
 def test_what_failed_is_measured_again(tmp_path, monkeypatch):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graphclust.cli.common import Output, Quiet, check_files, output, say
 from graphclust.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["study"]
 
@@ -77,7 +80,7 @@ def study(
         table = run(chosen, journal, jobs)
     with output(out) as stream:
         if out is not None and out.endswith(".parquet"):
-            table.to_parquet(stream, index=False)
+            _of_one_type(table).to_parquet(stream, index=False)
         else:
             stream.write(table.to_csv(index=False, lineterminator="\n").encode())
     if figure is not None:
@@ -90,6 +93,15 @@ def study(
     if failed.any() and not quiet:
         first = table[failed].iloc[0]
         say(f"{int(failed.sum()):,} of {len(table):,} cells failed; the first, {first['method']}: {first['error']}")
+
+
+def _of_one_type(table: pd.DataFrame) -> pd.DataFrame:
+    """Turn columns that hold numbers and ranges, say, into text."""
+    for name in [name for name, kind in table.dtypes.items() if kind.kind == "O"]:
+        given = table[name].dropna()
+        if given.map(type).nunique() > 1:
+            table = table.assign(**{name: given.map(str)})
+    return table
 
 
 def _cluster(address: str | None) -> Any:

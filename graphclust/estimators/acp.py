@@ -122,6 +122,10 @@ class _Amortized(GraphEstimator):
         if info.model["model"] != self.name:
             raise UsageError(f"the checkpoint {self.checkpoint} is one of {info.model['model']}, not of {self.name}")
 
+    def checkpoints(self) -> tuple[Any, ...]:
+        """See `GraphEstimator.checkpoints`."""
+        return (self._source,)
+
     @property
     def _source(self) -> Any:
         return self.name if self.checkpoint is None else self.checkpoint

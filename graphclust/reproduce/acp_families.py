@@ -3,7 +3,7 @@
 General SBM as the specialist was trained on it (50 to 300 nodes), and the five families of `mixed` with 20 to 600 nodes
 each (LFR from 60 on; below, planted partitions stand for it, as in training): test graphs whose seeds no training uses,
 the same for all methods. Labels are used for the scores, and for the number of communities that spectral clustering is
-given.
+given. The models answer with their most probable partition.
 
 A gain is the mean difference from the specialist on the same graphs, with the standard error of that mean.
 """
@@ -21,7 +21,7 @@ from graphclust.generators.mixed import COMPONENTS, mixed
 from graphclust.generators.sbm import general_sbm
 from graphclust.graph import Graph
 from graphclust.progress import task
-from graphclust.reproduce.sheet import check_names, detected, settings
+from graphclust.reproduce.sheet import SPECTRAL, check_names, detected, settings, shown
 from graphclust.synthetic import TEST
 
 __all__ = ["COLUMNS", "DATA", "METHODS", "reproduce"]
@@ -29,7 +29,7 @@ __all__ = ["COLUMNS", "DATA", "METHODS", "reproduce"]
 COLUMNS = ("data", "method", "ami", "ami_se", "gain", "gain_se", "graphs", "n_failed", "ms_per_graph", "graphs_trained")
 _SPECIALIST = "acp"
 _MODELS = (_SPECIALIST, "acp-mixed")
-PEERS = ("auto", "leiden", "infomap", "spectral")
+PEERS = ("auto", "leiden", "infomap", *SPECTRAL)
 METHODS = (*_MODELS, *PEERS)
 
 
@@ -97,10 +97,9 @@ def reproduce(
         for family in data or DATA:
             graphs, specialist = _graphs(family, n_graphs), None
             for method in chosen:
-                label = "spectral (true K)" if method == "spectral" else method
-                line: dict[str, Any] = {"row": f"{family}: {label}", "data": family, "method": label}
+                line: dict[str, Any] = {"row": f"{family}: {shown(method)}", "data": family, "method": shown(method)}
                 if method in PEERS or method in known:
-                    ours: dict[str, Any] = {} if method in PEERS else {"checkpoint": method}
+                    ours: dict[str, Any] = {} if method in PEERS else {"checkpoint": method, "estimate": "map"}
                     scores, told = detected("acp" if ours else method, graphs, seed, **ours)
                     ami = 100 * scores[:, 0]
                     line |= {"ami": float(ami.mean()), "ami_se": standard_error(ami)} | told

@@ -2,8 +2,8 @@
 
 Two studies (`graphclust.study`): N = 300 nodes in K = 2 communities with 40 graphs a point, and N = 600, K = 4 with 10,
 each with the models that were trained on N from 300 to 600, K from 2 to 4 and (a, b) on [1, 30] x [1, 10], beside
-`auto` and spectral clustering that is told K. The paper prints maps, and no numbers but that ACP's are higher than
-CCP's.
+`auto` and spectral clustering that is told K. ACP and CCP answer with the partition of the highest expected AMI. The
+paper prints maps, and no numbers but that ACP's are higher than CCP's.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import numpy as np
 
 from graphclust.checkpoint import read_info, shipped
 from graphclust.errors import UsageError
-from graphclust.evaluation import standard_error
 from graphclust.generators.sbm import recovery_ratios
-from graphclust.reproduce.sheet import check_names, settings
+from graphclust.reproduce.sheet import SPECTRAL, check_names, settings, shown
 from graphclust.study import Method, Study, draw_maps, run
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ COLUMNS = (
 _PANELS = ((300, 2, 40), (600, 4, 10))  # nodes, communities, graphs a point
 _A, _B = (1, 4, 8, 12, 16, 20, 25, 30), (1, 2, 4, 6, 8, 10)
 _CHECKPOINTS = {"acp": "acp-log-degree", "ccp": "ccp-log-degree"}
-METHODS = (*_CHECKPOINTS, "auto", "spectral")
+METHODS = (*_CHECKPOINTS, "auto", *SPECTRAL)
 
 
 def _command(method: str) -> str:
@@ -41,6 +40,14 @@ def _command(method: str) -> str:
         f"graphclust train {method} --family log-degree-sbm --set 'n_nodes=(300, 600)' --set 'n_clusters=(2, 4)' "
         "--set 'a=(1.0, 30.0)' --set 'b=(1.0, 10.0)' --encoder gated-gcn --steps 20000 --batch-size 32 --n-z 40 "
         f"--learning-rate 1e-4 --out {_CHECKPOINTS[method]}.safetensors"
+    )
+
+
+def _method(name: str) -> Method:
+    if name in SPECTRAL:
+        return Method("spectral", True, SPECTRAL[name])
+    return Method(
+        name, parameters={"checkpoint": _CHECKPOINTS[name], "estimate": "ami"} if name in _CHECKPOINTS else {}
     )
 
 
@@ -60,11 +67,7 @@ def studies(
         Every other a and b.
     """
     known = shipped()
-    chosen = {
-        name: Method(name, name == "spectral", {"checkpoint": _CHECKPOINTS[name]} if name in _CHECKPOINTS else {})
-        for name in methods or METHODS
-        if _CHECKPOINTS.get(name) in (None, *known)
-    }
+    chosen = {name: _method(name) for name in methods or METHODS if _CHECKPOINTS.get(name) in (None, *known)}
     step = 2 if quick else 1
     if not chosen:
         return []
@@ -82,6 +85,12 @@ def studies(
     ]
 
 
+def _standard_error(cells: pd.DataFrame) -> float:
+    """Return the standard error of the mean over a grid, whose points are given and whose graphs are drawn."""
+    points = cells.groupby(["a", "b"])["ami"]
+    return float(np.sqrt((points.var() / points.size()).sum()) / points.ngroups)
+
+
 def _rows(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
     n, k = study.parameters["n_nodes"], study.parameters["n_clusters"]
     scale = np.log(n) / n
@@ -97,9 +106,9 @@ def _rows(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "row": f"{study.name}: {label}",
                 "panel": study.name,
-                "method": f"{label}{' (true K)' if label == 'spectral' else ''}",
+                "method": shown(label),
                 "ami": float(score[mine].mean()),
-                "ami_se": standard_error(np.asarray(score[mine], dtype=np.float64)),
+                "ami_se": _standard_error(one.assign(ami=score[mine])),
                 **{f"ami_{name}": float(score[mine & region].mean()) for name, region in regions.items()},
                 "graphs": int(mine.sum()),
                 "n_failed": int(one["error"].notna().sum()),
@@ -158,10 +167,10 @@ def reproduce(
     peers: list[dict[str, Any]] = []
     for study in parts:
         for row in _rows(study, run(study, journal, n_jobs)):
-            name = row["method"].split(" ")[0]
-            if name in _CHECKPOINTS:
-                row["graphs_trained"] = sum(one["graphs"] for one in read_info(_CHECKPOINTS[name]).lineage)
-            (rows if name in _CHECKPOINTS else peers).append(row)
+            model = _CHECKPOINTS.get(row["method"])
+            if model is not None:
+                row["graphs_trained"] = sum(one["graphs"] for one in read_info(model).lineage)
+            (rows if model is not None else peers).append(row)
     for name in methods or METHODS:
         if name in _CHECKPOINTS and not any(row["method"] == name for row in rows):
             rows.append({"row": name, "method": name, "command": _command(name)})

@@ -27,7 +27,7 @@ from graphclust.models.sampler import log_probability, sample
 from graphclust.nn.batch import Batch
 from graphclust.posterior import Posterior
 from graphclust.progress import task
-from graphclust.reproduce.sheet import detected, settings
+from graphclust.reproduce.sheet import SPECTRAL, detected, settings, shown
 from graphclust.synthetic import TEST, DataConfig, held_out_batches
 
 __all__ = ["COLUMNS", "PEERS", "ROWS", "Row", "calibrate", "draw", "order_spread", "reproduce"]
@@ -92,7 +92,7 @@ def _own() -> Iterator[Row]:
 
 
 ROWS = (*_published(), *_own())
-PEERS = ("leiden", "louvain", "infomap", "label-propagation", "spectral")
+PEERS = ("leiden", "louvain", "infomap", "label-propagation", *SPECTRAL)
 
 
 def _test_batches(info: CheckpointInfo, n_graphs: int) -> list[tuple[Batch, list[int]]]:
@@ -147,7 +147,7 @@ def calibrate(
 
 def _peer(name: str, graphs: list[Graph]) -> dict[str, Any]:
     scores, told = detected(name, graphs, 0)
-    return {"row": f"{name}{' (true K given)' if name == 'spectral' else ''}"} | _hundred(scores[:, 0]) | told
+    return {"row": shown(name)} | _hundred(scores[:, 0]) | told
 
 
 def _hundred(values: FloatArray) -> dict[str, float]:

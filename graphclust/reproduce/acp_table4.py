@@ -22,7 +22,7 @@ from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.metrics import accuracy, ami
 from graphclust.progress import task
-from graphclust.reproduce.sheet import check_names, detected, over_seeds, settings
+from graphclust.reproduce.sheet import SPECTRAL, check_names, detected, over_seeds, settings, shown
 
 __all__ = ["COLUMNS", "DATA", "METHODS", "reproduce"]
 
@@ -34,9 +34,10 @@ DATA: dict[str, dict[str, tuple[float, float]]] = {  # accuracy and AMI as publi
     "com-dblp": {"acp": (85.09, 69.17), "ccp": (78.17, 63.30)},
     "com-youtube": {"acp": (92.16, 79.37), "ccp": (85.65, 66.37)},
 }
-PEERS = ("auto", "leiden", "louvain", "infomap", "label-propagation", "spectral")
+PEERS = ("auto", "leiden", "louvain", "infomap", "label-propagation", *SPECTRAL)
 _AS_PUBLISHED = ", most probable"
 METHODS = ("acp", f"acp{_AS_PUBLISHED}", "ccp", f"ccp{_AS_PUBLISHED}", *PEERS)
+_DEFAULT = "com-dblp"  # the network of a model that names none
 _GRAPHS = 1000  # at most, by default: com-youtube has 18,905
 
 
@@ -51,10 +52,25 @@ def _command(method: str, data: str) -> str:
     )
 
 
-def _split(info: CheckpointInfo) -> int:
-    """Return the seed of the split that a model was trained on."""
-    seed: int = info.data["parameters"].get("split_seed", 0)
-    return seed
+def _split(name: str, info: CheckpointInfo) -> int:
+    """Return the seed of the split that a model was trained on.
+
+    Raises
+    ------
+    UsageError
+        It, or what it began with, has seen other pairs of its network than the training pairs of that split.
+    """
+    given = info.data["parameters"]
+    network, seed = given.get("data", _DEFAULT), given.get("split_seed", 0)
+    for one in info.lineage:
+        seen = one.get("data")
+        if seen is None and "community-pairs" in one["command"]:
+            raise UsageError(f"{name} began with a model that does not tell which pairs it has seen")
+        if seen is None or seen["family"] != "community-pairs" or seen["parameters"].get("data", _DEFAULT) != network:
+            continue
+        if seen["parameters"].get("split", "train") != "train" or seen["parameters"].get("split_seed", 0) != seed:
+            raise UsageError(f"{name} has seen test pairs of split {seed} of {network} in training")
+    return int(seed)
 
 
 def _test_graphs(name: str, split: int, most: int, seed: int) -> list[Graph]:
@@ -89,7 +105,7 @@ def _models(checkpoints: tuple[str, ...]) -> dict[tuple[str, str], dict[str, Che
     found: dict[tuple[str, str], dict[str, CheckpointInfo]] = {}
     for name in (*shipped(), *checkpoints):
         info = read_info(name)
-        data = info.data.get("parameters", {}).get("data", "com-dblp")
+        data = info.data.get("parameters", {}).get("data", _DEFAULT)
         if info.data["family"] == "community-pairs":
             found.setdefault((info.model["model"], data), {})[name] = info
         elif name in checkpoints:
@@ -128,7 +144,7 @@ def reproduce(
     Raises
     ------
     UsageError
-        No such data set, method or checkpoint.
+        No such data set, method or checkpoint; a checkpoint that has seen test pairs of its split.
     DataError
         A data set is not here.
     """
@@ -140,9 +156,10 @@ def reproduce(
     peers: list[dict[str, Any]] = []
     with task("acp-table4", len(data or DATA) * len(methods or METHODS)) as advance:
         for name in data or DATA:
-            splits = sorted(
-                {_split(info) for key, of in known.items() if key[1] == name for info in of.values()} or {0}
-            )
+            trained = {
+                model: _split(model, info) for key, of in known.items() if key[1] == name for model, info in of.items()
+            }
+            splits = sorted({*trained.values()} or {0})
             graphs = {split: _test_graphs(name, split, most, seed) for split in splits}
             for method in methods or METHODS:
                 line: dict[str, Any] = {"row": f"{name}: {method}", "data": name, "method": method}
@@ -150,19 +167,14 @@ def reproduce(
                 scores = DATA[name].get(base, (None, None))
                 line |= dict(zip(("paper_accuracy", "paper_ami"), scores, strict=True))
                 if method in PEERS:
-                    if method == "spectral":
-                        line["method"] = "spectral (true K)"
+                    line["method"] = shown(method)
                     peers.append(line | _over_runs([_measure(method, graphs[split], seed) for split in splits], splits))
                 else:
                     line["command"] = _command(base, name)
                     models = known.get((base, name), {})
                     if models:
-                        trained = [_split(info) for info in models.values()]
-                        runs = [
-                            _measure(method, graphs[split], seed, checkpoint)
-                            for checkpoint, split in zip(models, trained, strict=True)
-                        ]
-                        line |= _over_runs(runs, trained) | {"models": len(runs)}
+                        runs = [_measure(method, graphs[trained[model]], seed, model) for model in models]
+                        line |= _over_runs(runs, [trained[model] for model in models]) | {"models": len(runs)}
                         line["graphs_trained"] = [
                             sum(one["graphs"] for one in info.lineage) for info in models.values()
                         ]

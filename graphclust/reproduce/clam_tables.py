@@ -96,7 +96,7 @@ _BEYOND: dict[str, dict[str, Any]] = {  # what is not in the paper, beside _SIZE
 METHODS = ("k-means", "spectral", "agglomerative", "clam", "clam unmasked", "k-means" + _LEAST, _SIZED, *_BEYOND)
 COLUMNS = (
     "data", "n", "d", "k", "method", "paper", "silhouette", "silhouette_sd", "largest", "nmi", "paper_nmi", "ari",
-    "paper_ari", "seconds",
+    "paper_ari", "seconds", "repeats", "n_failed",
 )  # fmt: skip
 
 
@@ -200,9 +200,10 @@ def _silhouettes(x: FloatArray, labels: list[IntArray], k: int) -> list[float]:
     return measure(torch.as_tensor(np.stack(labels)), k).tolist() if labels else []
 
 
-def _measure(table: Table, method: str, repeats: int, seed: int, quick: bool) -> dict[str, Any]:
-    """Return the line of a method on a table."""
-    x, y = table.load()
+def _measure(
+    table: Table, x: FloatArray, y: IntArray, method: str, repeats: int, seed: int, quick: bool
+) -> dict[str, Any]:
+    """Return the line of a method on a table; a search that finds no K clusters counts as 0."""
     k = len(np.unique(y))
     note = ""
     if len(x) > _LARGE and method in ("spectral", "agglomerative"):
@@ -210,7 +211,8 @@ def _measure(table: Table, method: str, repeats: int, seed: int, quick: bool) ->
         x, y, note = x[kept], y[kept], f" (of {_PEER_SAMPLE:,} points)"
     start = time.perf_counter()
     best: list[tuple[float, IntArray]] = []
-    for repeat in range(repeats if method.startswith("clam") else 1):
+    searches = repeats if method.startswith("clam") else 1
+    for repeat in range(searches):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a kNN graph that is not connected, clusters that merged
             found = [
@@ -226,13 +228,13 @@ def _measure(table: Table, method: str, repeats: int, seed: int, quick: bool) ->
         "clam": table.clam, "clam unmasked": table.unmasked,
     }.get(method)  # fmt: skip
     line["paper_nmi"], line["paper_ari"] = (table.nmi, table.ari) if method == "clam" else (None, None)
-    line["seconds"] = seconds
+    line |= {"seconds": seconds, "repeats": searches, "n_failed": searches - len(best)}
     if not best:
         return line | {"silhouette": None, "silhouette_sd": None, "largest": None, "nmi": None, "ari": None}
-    line |= over_seeds([{"silhouette": value} for value, _ in best])
+    line |= over_seeds([{"silhouette": value} for value in [*(value for value, _ in best), *[0.0] * line["n_failed"]]])
     line["largest"] = float(np.mean([np.bincount(labels).max() / len(x) for _, labels in best]))
-    line["nmi"] = float(np.mean([nmi(y, labels) for _, labels in best]))
-    line["ari"] = float(np.mean([ari(y, labels) for _, labels in best]))
+    line["nmi"] = sum(nmi(y, labels) for _, labels in best) / searches
+    line["ari"] = sum(ari(y, labels) for _, labels in best) / searches
     return line
 
 
@@ -269,13 +271,12 @@ def reproduce(
     rows = []
     with task("measuring", len(chosen) * len(methods or METHODS)) as advance:
         for table in chosen:
+            x, y = table.load()
             for method in methods or METHODS:
                 try:
-                    rows.append(_measure(table, method, repeats, seed, quick))
-                except GraphclustError:
-                    if method == METHODS[0]:
-                        raise
-                    rows.append({"data": table.name, "method": method, "silhouette": None})
+                    rows.append(_measure(table, x, y, method, repeats, seed, quick))
+                except GraphclustError as error:
+                    rows.append({"data": table.name, "method": method, "silhouette": None, "error": str(error)})
                 advance()
     made = settings(seed=seed, quick=quick, repeats=repeats)
     return {"table": "clam-table1", "rows": rows, "peers": [], "settings": made}

@@ -17,12 +17,13 @@ from graphclust.metrics import accuracy, ami, nmi
 from graphclust.neighbors import gaussian_affinities, nearest_neighbors
 
 __all__ = [
-    "PEERS", "check_names", "detected", "n_classes", "neighbor_graph", "over_seeds", "scored", "settings",
-    "table_of",
+    "PEERS", "SPECTRAL", "check_names", "detected", "n_classes", "neighbor_graph", "over_seeds", "scored", "settings",
+    "shown", "table_of",
 ]  # fmt: skip
 
 Metric = Callable[[IntArray, IntArray], float]
 
+SPECTRAL: dict[str, dict[str, Any]] = {"spectral": {}, "spectral, shi-malik": {"embedding": "shi-malik"}}
 _NEIGHBORS = 20
 
 
@@ -113,7 +114,7 @@ def detected(
     Parameters
     ----------
     method : str
-        "spectral" is told the number of communities.
+        Of `graphclust.METHODS` or `SPECTRAL`; the latter are told the number of communities.
     graphs : sequence of Graph
         With labels `y`.
     seed : int
@@ -137,11 +138,14 @@ def detected(
     """
     from graphclust.detection import detect
 
+    told_k = method in SPECTRAL
+    if told_k:
+        method, params = "spectral", params | SPECTRAL[method]
     scores, failed, start = np.zeros((len(graphs), len(metrics))), 0, time.perf_counter()
     for i, graph in enumerate(graphs):
         assert graph.y is not None
         blind = Graph.from_edges(graph.source, graph.target, nodes=graph.num_nodes, is_canonical=True)
-        k = n_classes(graph.y) if method == "spectral" else None
+        k = n_classes(graph.y) if told_k else None
         try:
             found = detect(blind, method, k, seed + i, **params).labels
         except GraphclustError:
@@ -150,6 +154,17 @@ def detected(
             scores[i] = [metric(graph.y, found) for metric in metrics]
     seconds = time.perf_counter() - start
     return scores, {"graphs": len(graphs), "n_failed": failed, "ms_per_graph": 1000 * seconds / max(len(graphs), 1)}
+
+
+def shown(method: str) -> str:
+    """Name a method, and whether it is told the number of communities.
+
+    Examples
+    --------
+    >>> shown("spectral"), shown("leiden")
+    ('spectral (true K)', 'leiden')
+    """
+    return f"{method} (true K)" if method in SPECTRAL else method
 
 
 def over_seeds(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import silhouette_score
 
+from graphclust import checkpoint
 from graphclust.cli import run
-from graphclust.reproduce import acp_families, acp_fig4, acp_table2, acp_table3, acp_table4
+from graphclust.errors import DataError, UsageError
+from graphclust.reproduce import acp_families, acp_fig4, acp_table2, acp_table3, acp_table4, clam_tables
 
 
 def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
@@ -29,7 +34,7 @@ def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
     assert ours["order_spread"] > 0
     assert ours["n_failed"] == 0
     assert all(row["command"].startswith("graphclust train ") for row in found["rows"])
-    assert [row["row"] for row in found["peers"]] == ["leiden", "spectral (true K given)"]
+    assert [row["row"] for row in found["peers"]] == ["leiden", "spectral (true K)"]
     assert found["settings"]["n_graphs"] == 4
 
 
@@ -121,6 +126,48 @@ def test_pairs_table_of_a_few_graphs(shared_data, monkeypatch, capsysbinary, tmp
     assert all((peer["splits"], peer["graphs"]) == (2, 10) for peer in table["peers"])
     assert {"spectral (true K)", "label-propagation"} == {peer["method"] for peer in table["peers"]}
     assert all(30 < peer["accuracy"] <= 100 for peer in table["peers"])
+
+
+@pytest.mark.parametrize(
+    ("own", "ancestor", "message"),
+    [
+        ({"split": "all"}, None, "has seen test pairs"), ({"split_seed": 2}, {}, "has seen test pairs of split 2"),
+        ({"split_seed": 2}, {"split_seed": 2}, None), ({}, {"data": "com-youtube", "split_seed": 1}, None),
+    ],
+)  # fmt: skip
+def test_models_that_have_seen_test_pairs_are_refused(own, ancestor, message):
+    info = checkpoint.read_info("acp-dblp")
+    data = {"family": "community-pairs", "parameters": {"data": "com-dblp"} | own}
+    before = {"command": "", "graphs": 1, "data": {"family": "community-pairs", "parameters": ancestor or {}}}
+    info = replace(info, data=data, ancestors=[] if ancestor is None else [before])
+    if message is None:
+        assert acp_table4._split("m", info) == own.get("split_seed", 0)
+    else:
+        with pytest.raises(UsageError, match=message):
+            acp_table4._split("m", info)
+    older = replace(info, ancestors=[{"command": "graphclust train acp --family community-pairs", "graphs": 1}])
+    with pytest.raises(UsageError, match="does not tell which pairs"):
+        acp_table4._split("m", replace(older, data={"family": "community-pairs", "parameters": {}}))
+
+
+def test_a_search_without_k_clusters_counts_as_0(monkeypatch):
+    x = np.arange(12.0)[:, None]
+    labels = np.repeat([0, 1], 6)
+    monkeypatch.setattr(clam_tables, "_candidates", lambda method, x, k, seed, quick: [labels] if seed == 1 else [])
+    row = clam_tables._measure(clam_tables.TABLES["zoo"], x, labels, "clam", 4, 0, True)
+    assert (row["repeats"], row["n_failed"], row["nmi"]) == (4, 3, pytest.approx(0.25))
+    assert row["silhouette"] == pytest.approx(silhouette_score(x, labels) / 4, abs=1e-4)
+
+
+def test_a_table_that_is_not_here(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRAPHCLUST_DATA", str(tmp_path))
+    with pytest.raises(DataError):
+        clam_tables.reproduce(data=("zoo",), methods=("clam",))
+
+
+def test_the_error_of_a_mean_over_a_grid():
+    cells = pd.DataFrame({"a": [1, 1, 2, 2], "b": 1, "ami": [1.0, 3.0, 10.0, 10.0]})
+    assert acp_fig4._standard_error(cells) == pytest.approx(0.5)  # of (1 + 3) / 2: 1; of 10 and 10: none
 
 
 def test_maps_of_a_few_points(monkeypatch, tmp_path, capsysbinary):
