@@ -100,7 +100,7 @@ def _of_one_type(table: pd.DataFrame) -> pd.DataFrame:
     for name in [name for name, kind in table.dtypes.items() if kind.kind == "O"]:
         given = table[name].dropna()
         if given.map(type).nunique() > 1:
-            table = table.assign(**{name: given.map(str)})
+            table = table.assign(**{str(name): given.map(str)})
     return table
 
 
