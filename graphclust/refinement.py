@@ -161,11 +161,10 @@ class _Problem:
         self.n_nodes = len(self.places)
         self.part = Graph.from_edges(self.source, self.target, nodes=self.n_nodes)
 
-    def connected(self, labels: IntArray) -> IntArray:
-        """Split communities into their connected parts, unless their number or known labels are given."""
-        if self.n_clusters is not None or self.known is not None:
-            return labels
-        return connected_parts(self.part, labels)
+    @property
+    def free(self) -> bool:
+        """Whether neither the number of communities nor labels are given."""
+        return self.n_clusters is None and self.known is None
 
     def model(self, kind: str) -> BlockModel:
         from graphclust.models.sbm_posterior import BlockModel, crp_prior
@@ -182,6 +181,7 @@ class _Problem:
             prior=crp_prior(self.n_nodes, _CONCENTRATION[kind]),
             known=self.known,
             n_clusters=self.n_clusters,
+            connected=kind == "planted" and self.free,
         )
 
     def restricted(self, labels: ArrayLike) -> IntArray:
@@ -239,7 +239,6 @@ class _Search:
         self.problem, self.kind, self.effort, self.seed, self.alone = problem, kind, effort, seed, alone
         self.fixed = kind == "sbm" and not alone
         self.model = problem.model(kind)
-        self.connected = kind == "planted"
         self.rows: list[Scored] = []
         self.chains: Chains | None = None
         self.share = 1.0  # of the samples that count
@@ -248,8 +247,8 @@ class _Search:
         return self.kind == "planted" or int(labels.max()) < _MOST_BLOCKS
 
     def scored(self, start: str, labels: IntArray) -> Scored:
-        if self.connected:
-            labels = self.problem.connected(labels)
+        if self.model.connected:
+            labels = connected_parts(self.problem.part, labels)
         number = int(labels.max()) + 1
         share = self.model.assortative_share(labels) if number <= _MOST_BLOCKS else 1.0
         return Scored(start, self.kind, number, -self.model.score(labels), share, labels)
@@ -347,8 +346,8 @@ def refine(
         not denser inside than towards each other (`BlockModel.assortative_share`), for three quarters of the nodes, do
         not count: these are roles, such as hubs and periphery, not communities. Nor does a model if three quarters of
         its posterior are such, unless all are (the posterior is left out then, and confidence conditional on all other
-        nodes); otherwise the rest of it is returned. The communities of ``planted`` are split into their connected
-        parts, in scores and samples.
+        nodes); otherwise the rest of it is returned. Communities of ``planted`` are connected, unless their number
+        or labels are given: partitions are split into connected parts, and the posterior is that given connection.
     known : ndarray of int64, shape (n_nodes,), optional
         0 where the label is not known.
     n_clusters : int, optional
@@ -458,11 +457,7 @@ def _finished(
         confidence = np.ones(problem.graph.num_nodes)
         confidence[problem.places] = chosen.model.conditional(best.labels)
         return Fit(labels, confidence, None, details)
-    samples, log_joint = drawn
-    if chosen.connected:
-        parts = np.stack([problem.connected(sample) for sample in samples])
-        samples, log_joint = parts, added_up(samples, parts, log_joint)
-    table, log_prob = problem.whole(samples, log_joint)
+    table, log_prob = problem.whole(*drawn)
     posterior = Posterior(table, log_prob)
     details["chains"] = {
         "n_chains": len(chains.kept),

@@ -39,7 +39,7 @@ SBM, DC_SBM, PLANTED = 0, 1, 2
 _ROUNDING = 1e-11  # sums of weights, changed many times, are right to about this share of the whole
 
 DEGREE, OWN, COUNT, FIXED, OWN_CROSS = 0, 1, 2, 3, 4
-KIND, KEEP, TOTAL, ALPHA, ALL_CROSS, BETA = 0, 1, 2, 3, 4, 5
+KIND, KEEP, TOTAL, ALPHA, ALL_CROSS, BETA, CONNECTED = 0, 1, 2, 3, 4, 5, 11
 SIZE, VOLUME, LOAD, APART, TOUCH, SUMS, WITHIN, CROSS, REACH = 0, 1, 2, 3, 4, 5, 6, 7, 8
 INSIDE, SQUARES, THICK, CROSSED = 0, 1, 2, 3  # places in the row SUMS
 ACTIVE, PLACE, SEEN, KNOWN, NUMBER = 0, 1, 2, 3, 4
@@ -72,10 +72,10 @@ class Law(NamedTuple):
 
     Attributes
     ----------
-    param : ndarray of float64, shape (11,)
+    param : ndarray of float64, shape (12,)
         KIND: SBM, DC_SBM or PLANTED. KEEP: whether the number of blocks stays what it is. TOTAL: edges, E. ALPHA: see
         `Settings`. ALL_CROSS: sum of `cross` over all edges. From BETA on, for SBM: the parameters a, b of the Beta
-        prior between blocks and log B(a, b), then those within blocks.
+        prior between blocks and log B(a, b), then those within blocks. CONNECTED: whether chains keep blocks connected.
     prior : ndarray of float64, shape (2, at least n + 2)
         What the number of blocks adds to the log joint, by that number, and what a block adds, by its size.
     table : ndarray of float64, shape (2, 3, length)
@@ -625,6 +625,45 @@ def _options(label: IntArray, whole: IntArray, i: int, found: int, everywhere: b
 
 
 @njit(cache=True)
+def _reached(net: Net, label: IntArray, first: int, left_out: int, wanted: int, queue: IntArray, mark: IntArray) -> int:
+    """Walk from a node through its block without `left_out`; return how many of the wanted it meets.
+
+    `left_out` is a node, whose neighbours are wanted, or -1: then all nodes are. Ends when so many were met. `mark` has
+    one place more than there are nodes, which counts the walks.
+    """
+    mark[-1] += 2
+    wish, seen = mark[-1], mark[-1] + 1
+    if left_out >= 0:
+        for h in range(net.start[left_out], net.start[left_out + 1]):
+            mark[net.end[h]] = wish
+    met, head, tail, c = int(left_out < 0 or mark[first] == wish), 0, 1, label[first]
+    queue[0] = first
+    mark[first] = seen
+    while head < tail and met < wanted:
+        i = queue[head]
+        head += 1
+        for h in range(net.start[i], net.start[i + 1]):
+            at = net.end[h]
+            if label[at] == c and mark[at] != seen and at != left_out:
+                met += int(left_out < 0 or mark[at] == wish)
+                mark[at] = seen
+                queue[tail] = at
+                tail += 1
+    return met
+
+
+@njit(cache=True)
+def _may_leave(net: Net, label: IntArray, i: int, queue: IntArray, mark: IntArray) -> bool:
+    """Whether a connected block stays so without i: its neighbours there reach each other."""
+    wanted, first = 0, -1
+    for h in range(net.start[i], net.start[i + 1]):
+        if label[net.end[h]] == label[i]:
+            wanted += 1
+            first = net.end[h]
+    return wanted <= 1 or _reached(net, label, first, i, wanted, queue, mark) == wanted
+
+
+@njit(cache=True)
 def _sweep(
     law: Law,
     net: Net,
@@ -634,13 +673,17 @@ def _sweep(
     everywhere: bool,
     candidates: IntArray,
     gain: FloatArray,
+    queue: IntArray,
+    mark: IntArray,
     rng: Rng,
 ) -> float:
     """Visit the nodes of `order`, each moving by its conditional distribution; return what the log joint gained.
 
     If not `everywhere`, it goes between the blocks of its neighbours and a new one: a Gibbs step given that it is in
-    one of these, which do not depend on where it is. A node elsewhere stays.
+    one of these, which do not depend on where it is. A node elsewhere stays, and so does one whose move would leave a
+    block that is not connected, where they have to be.
     """
+    connected = law.param[CONNECTED] > 0
     start, end, weight, cross, node = net
     label, real, whole = blocks.label, blocks.real, blocks.whole
     gained = 0.0
@@ -654,6 +697,9 @@ def _sweep(
         m = _options(label, whole, i, found, everywhere, candidates)
         _score(law, net, blocks, i, found, candidates[:m], gain)
         j = _draw(gain, m, heat, rng)
+        if j > 0 and connected:
+            near = candidates[j] < 0 or real[TOUCH, candidates[j]] > 0
+            j = j if near and _may_leave(net, label, i, queue, mark) else 0
         if j > 0 and (heat > 0 or gain[j] > 1e-9):
             _move(law, net, blocks, i, candidates[j], found)
             gained += gain[j]
@@ -698,6 +744,16 @@ def _hop(law: Law, net: Net, blocks: Blocks, i: int, r: int, one: IntArray, gain
     _move(law, net, blocks, i, r, found)
     _forget(real, whole, found)
     return gain[0]
+
+
+@njit(cache=True)
+def _carry(
+    law: Law, net: Net, blocks: Blocks, members: IntArray, aim: IntArray, one: IntArray, gain: FloatArray
+) -> None:
+    """Move nodes to the blocks that `aim` says."""
+    for at in range(len(members)):
+        if blocks.label[members[at]] != aim[at]:
+            _hop(law, net, blocks, members[at], aim[at], one, gain)
 
 
 @njit(cache=True)
@@ -748,10 +804,15 @@ def _merge_split(
     one: IntArray,
     gain: FloatArray,
     scans: int,
+    queue: IntArray,
+    mark: IntArray,
     rng: Rng,
 ) -> float:
-    """Split or merge the blocks of two random nodes (Jain & Neal 2004); return what the log joint gained."""
-    node = net.node
+    """Split or merge the blocks of two random nodes (Jain & Neal 2004); return what the log joint gained.
+
+    Where the number of blocks is kept, share out the nodes of two blocks anew.
+    """
+    node, keep, connected = net.node, law.param[KEEP] > 0, law.param[CONNECTED] > 0
     label, real, whole = blocks.label, blocks.real, blocks.whole
     n = len(label)
     i = int(rng.random() * n)
@@ -762,7 +823,10 @@ def _merge_split(
     if node[FIXED, j] > 0:
         return 0.0
     c, r = label[i], label[j]
-    if node[FIXED, i] > 0:
+    if keep:
+        if c == r:
+            return 0.0
+    elif node[FIXED, i] > 0:
         if r != c and whole[KNOWN, r] > 0:
             return 0.0
     elif whole[KNOWN, c] + whole[KNOWN, r] > 0:
@@ -790,10 +854,25 @@ def _merge_split(
     free = aim[:0]
     for _ in range(scans):
         gained += _restricted(law, net, blocks, members[:m], c, r, free, one, gain, rng)[0]
+    if keep:
+        launch = label[members[:m]]
+        last, log_q = _restricted(law, net, blocks, members[:m], c, r, free, one, gain, rng)
+        gained += last
+        found = label[members[:m]]
+        _carry(law, net, blocks, members[:m], launch, one, gain)
+        log_q -= _restricted(law, net, blocks, members[:m], c, r, aim[:m], one, gain, rng)[1]
+        if math.log(rng.random()) < gained - log_q:
+            _carry(law, net, blocks, members[:m], found, one, gain)
+            return gained
+        return 0.0
     if split:
         last, log_q = _restricted(law, net, blocks, members[:m], c, r, free, one, gain, rng)
         gained += last
-        if math.log(rng.random()) < gained - log_q:
+        good = not connected or (
+            _reached(net, label, i, -1, n, queue, mark) == real[SIZE, c]
+            and _reached(net, label, j, -1, n, queue, mark) == real[SIZE, r]
+        )
+        if good and math.log(rng.random()) < gained - log_q:
             return gained
         for at in range(m):
             if label[members[at]] == r:
@@ -806,7 +885,8 @@ def _merge_split(
         if aim[at] == r:
             gained += _hop(law, net, blocks, members[at], c, one, gain)
     gained += _hop(law, net, blocks, j, c, one, gain)
-    if math.log(rng.random()) < gained + log_q:
+    good = not connected or _reached(net, label, i, -1, n, queue, mark) == real[SIZE, c]
+    if good and math.log(rng.random()) < gained + log_q:
         return gained
     _hop(law, net, blocks, j, -1, one, gain)
     r = label[j]
@@ -830,7 +910,7 @@ def run(
     samples: IntArray,
     trace: FloatArray,
 ) -> None:
-    """Run a chain: at each step a Gibbs sweep at its heat and, at heat 1, `splits` merge-split moves.
+    """Run a chain: at each step a Gibbs sweep at its heat and, at heat 1, `splits` moves of two blocks.
 
     Parameters
     ----------
@@ -845,13 +925,13 @@ def run(
     trace : ndarray of float64, shape (steps,)
         Filled with the log joint after each step.
     """
-    param = law.param
     label, real = blocks.label, blocks.real
     n = len(label)
     order = np.arange(n)
     candidates = np.empty(real.shape[1] + 2, np.int64)
     gain = np.empty(real.shape[1] + 2)
     members, aim, one = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(1, np.int64)
+    queue, mark = np.empty(n, np.int64), np.zeros(n + 1, np.int64)
     steps = len(heats)
     first = steps - every * len(samples)
     value = log_joint(law, blocks)
@@ -859,10 +939,10 @@ def run(
         for at in range(n - 1, 0, -1):
             x = int(rng.random() * (at + 1))
             order[at], order[x] = order[x], order[at]
-        value += _sweep(law, net, blocks, order, heats[step], wide[step], candidates, gain, rng)
-        if heats[step] == 1.0 and n > 1 and not param[KEEP] > 0:
+        value += _sweep(law, net, blocks, order, heats[step], wide[step], candidates, gain, queue, mark, rng)
+        if heats[step] == 1.0 and n > 1:
             for _ in range(int(splits) + (rng.random() < splits - int(splits))):
-                value += _merge_split(law, net, blocks, members, aim, one, gain, scans, rng)
+                value += _merge_split(law, net, blocks, members, aim, one, gain, scans, queue, mark, rng)
         trace[step] = value
         if step >= first and (step - first + 1) % every == 0:
             samples[(step - first) // every] = label

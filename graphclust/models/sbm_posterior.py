@@ -154,6 +154,8 @@ class Chains:
 def effective_sample_size(series: FloatArray) -> float:
     """Return the effective sample size of several chains, shape (n_chains, n_samples) (Geyer 1992; Gelman et al. 2013).
 
+    Chains that never move are worth one sample each: nobody can tell whether they are stuck.
+
     Examples
     --------
     >>> 500 < effective_sample_size(np.random.default_rng(0).standard_normal((2, 400))) <= 800
@@ -163,7 +165,7 @@ def effective_sample_size(series: FloatArray) -> float:
     within = series.var(axis=1, ddof=1).mean() if length > 1 else 0.0
     means = series.mean(axis=1)
     if length < 4 or within <= 0:
-        return float(chains * length) if length >= 4 and np.ptp(means) == 0 else float(chains)
+        return float(chains)
     total = within * (length - 1) / length + (means.var(ddof=1) if chains > 1 else 0.0)
     centred = series - means[:, None]
     spectrum = np.abs(np.fft.rfft(centred, 2 * length, axis=1)) ** 2
@@ -195,6 +197,9 @@ class BlockModel:
         0 where the label is not known. Every partition given to the methods has to agree with it: one block a label.
     n_clusters : int, optional
         Keep the number of blocks at what the given partitions have.
+    connected : bool
+        Chains keep blocks connected, and draw from the posterior given that. They start at such partitions; not with
+        `known` or `n_clusters`.
 
     Examples
     --------
@@ -215,6 +220,7 @@ class BlockModel:
         prior: FloatArray | None = None,
         known: ArrayLike | None = None,
         n_clusters: int | None = None,
+        connected: bool = False,
     ) -> None:
         ends = np.asarray(source, dtype=np.int64), np.asarray(target, dtype=np.int64)
         apart = ends[0] != ends[1]
@@ -225,6 +231,7 @@ class BlockModel:
         self.simple = weight is None
         self.known = np.zeros(n_nodes, dtype=np.int64) if known is None else np.asarray(known, dtype=np.int64)
         self.n_clusters = n_clusters
+        self.connected = connected
         self.settings = settings or Settings()
         self._net = _net(first, second, value, self.known, kind == "planted" and self.simple)
         self._total = float(value.sum())
@@ -252,7 +259,8 @@ class BlockModel:
                 prior[0, 2:] -= math.log(self._total + 1)
         keep = self.n_clusters is not None
         head = [code, keep, self._total, settings.alpha, self._net.cross.sum() / 2]
-        return Law(np.array([*head, *np.column_stack((beta, log_beta)).ravel()], dtype=np.float64), prior, table)
+        param = [*head, *np.column_stack((beta, log_beta)).ravel(), self.connected]
+        return Law(np.array(param, dtype=np.float64), prior, table)
 
     def _constant(self, weight: FloatArray) -> float:
         """Return what the log joint has beyond what depends on the partition."""
@@ -477,7 +485,8 @@ class BlockModel:
             Of each chain; at least n_samples of them.
         seed : int
         splits : float
-            Merge-split moves (Jain & Neal 2004) a sweep; none where the number of blocks is kept.
+            Merge-split moves (Jain & Neal 2004) a sweep; where the number of blocks is kept, moves that share out the
+            nodes of two blocks anew.
         burn_in : float
             Share of the sweeps that no sample is taken from.
         heat : float

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from itertools import combinations
 
+import networkx as nx
 import numpy as np
 import pytest
 
@@ -173,6 +174,22 @@ def test_chains_follow_the_enumerated_posterior(kind, weighted, splits, wide):
     assert chains.kept.all()
 
 
+@pytest.mark.parametrize("splits", [0.0, 3.0])
+@pytest.mark.parametrize("kind", KINDS)
+def test_blocks_stay_connected(kind, splits):
+    built = model(kind, connected=True)
+    graph = nx.Graph(EDGES)
+
+    def connected(labels):
+        groups = [[i for i in range(N) if labels[i] == block] for block in set(labels)]
+        return all(nx.is_connected(graph.subgraph(group)) for group in groups)
+
+    exact = posterior(built.log_joint, connected)
+    assert len(exact) < len(posterior(built.log_joint))
+    chains = built.sample([[0] * N, list(range(N))], 30_000, 31_000, splits=splits, burn_in=0.03)
+    assert distance(exact, frequencies(chains)) < 0.03
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_known_labels_are_respected(kind):
     known = [1, 0, 0, 0, 1, 2]
@@ -185,13 +202,33 @@ def test_known_labels_are_respected(kind):
     assert found[0] == found[4] != found[5]
 
 
+@pytest.mark.parametrize("splits", [0.0, 3.0])
 @pytest.mark.parametrize("kind", KINDS)
-def test_number_of_blocks_is_kept(kind):
+def test_number_of_blocks_is_kept(kind, splits):
     built = model(kind, n_clusters=2)
     exact = posterior(built.log_joint, lambda labels: max(labels) == 1)
-    chains = built.sample([[0, 0, 0, 1, 1, 1]], 40_000, 41_000, burn_in=0.02)
+    chains = built.sample([[0, 0, 0, 1, 1, 1]], 40_000, 41_000, burn_in=0.02, splits=splits)
     assert distance(exact, frequencies(chains)) < 0.03
     assert built.improve([0, 1, 0, 1, 0, 1]).max() == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_number_of_blocks_is_kept_with_known_labels(kind):
+    built = model(kind, n_clusters=3, known=[1, 0, 0, 0, 1, 2])
+    exact = posterior(built.log_joint, lambda labels: max(labels) == 2 and labels[0] == labels[4] != labels[5])
+    chains = built.sample([[0, 2, 0, 2, 0, 1]], 40_000, 41_000, burn_in=0.02, splits=3.0)
+    assert distance(exact, frequencies(chains)) < 0.03
+
+
+def test_whole_parts_change_their_block_where_the_number_is_kept():
+    """Two of three triangles are together: each pair a third of the time, though no single node may move."""
+    edges = [pair for first in (0, 3, 6) for pair in combinations(range(first, first + 3), 2)]
+    built = model("planted", edges, n=9, n_clusters=2)
+    together = [(0, 0, 0, 0, 0, 0, 1, 1, 1), (0, 0, 0, 1, 1, 1, 0, 0, 0), (0, 0, 0, 1, 1, 1, 1, 1, 1)]
+    seen = frequencies(built.sample([together[0]], 4000, 4000, burn_in=0.0, splits=1.0))
+    share = [seen.get(one, 0.0) for one in together]
+    assert sum(share) > 0.5
+    np.testing.assert_allclose(np.array(share) / sum(share), 1 / 3, atol=0.06)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -301,7 +338,7 @@ def test_effective_sample_size_of_an_autoregression():
         x[:, t] = rho * x[:, t - 1] + noise[:, t]
     assert effective_sample_size(x) == pytest.approx(4 * length * (1 - rho) / (1 + rho), rel=0.2)
     assert effective_sample_size(x + 100 * np.arange(4)[:, None]) < 10  # chains that do not mix
-    assert effective_sample_size(np.zeros((2, 10))) == 20  # the same partition again and again
+    assert effective_sample_size(np.zeros((2, 10))) == 2  # the same partition again and again: stuck, or all there is
     assert effective_sample_size(np.array([[0.0] * 10, [3.0] * 10])) == 2  # two that never moved
 
 
