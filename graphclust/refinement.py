@@ -7,6 +7,7 @@ and, where the graph is small enough, draws from the posterior by Markov chains 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -47,6 +48,12 @@ _MOST_BLOCKS = 512  # of such a model
 _ASSORTATIVE = 0.75  # share of the nodes whose communities have to be denser inside than towards any other
 _COMMON = 0.25  # share of the samples of a posterior that have to be such
 _FEWEST_SWEEPS = 16
+_CHEAP = 0.01  # share of an effort's operations that chains may take without having to
+_SPLITS = (
+    (200, 0.5),
+    (1000, 0.1),
+)  # moves of two blocks a sweep, up to so many nodes; each costs as much as four sweeps
+_CONVERGED = 1.1  # R-hat up to which chains agree
 _RANDOM_BLOCKS = 12  # of the partition that a chain starts from
 _CONCENTRATION = {"sbm": 0.7, "dc-sbm": 1.0, "planted": 1.0}  # for sbm as in the General SBM of the ACP paper
 
@@ -61,7 +68,7 @@ class Effort:
         Starting partitions that are improved, for each model.
     chains : int
     sweeps : int
-        Of each chain, while that is cheap; fewer on larger graphs.
+        Of each chain, while that is cheap; fewer on larger graphs, and more on small ones.
     operations : float
         About so many elementary steps all chains take, beyond which there are fewer sweeps.
     """
@@ -215,7 +222,8 @@ def _sweeps(problem: _Problem, kind: str, labels: IntArray, effort: Effort, n_sa
     each = {"sbm": 4 * near + 12, "dc-sbm": 3 * near + 10, "planted": 12}[kind]
     options = each * (surveys * number + (1 - surveys) * near)
     cost = (ends + n * (60 + options)) * effort.chains
-    return int(max(min(max(effort.sweeps, 2 * n_samples), effort.operations / cost), _FEWEST_SWEEPS))
+    wanted = max(effort.sweeps, 2 * n_samples, _CHEAP * effort.operations / cost)
+    return int(max(min(wanted, effort.operations / cost), _FEWEST_SWEEPS))
 
 
 def _distinct(rows: Sequence[Scored], number: int) -> list[Scored]:
@@ -293,7 +301,7 @@ class _Search:
                 starts.append(respecting(labels, self.problem.known))
         sweeps = _sweeps(self.problem, self.kind, starts[0], self.effort, n_samples)
         each = max(min(n_samples, sweeps // 2), 1)
-        splits = 0.1 if self.problem.n_nodes <= 1000 else 0.0  # each costs as much as four sweeps
+        splits = next((rate for most, rate in _SPLITS if n <= most), 0.0)
         self.chains = self.model.sample(starts, each, sweeps, self.seed, splits=splits, threads=n_threads())
         chain, best = np.unravel_index(int(np.argmax(self.chains.log_joint)), self.chains.log_joint.shape)
         found = self.model.improve(self.chains.samples[chain, best], self.seed)
@@ -463,6 +471,7 @@ def _finished(
         "n_chains": len(chains.kept),
         "n_kept": int(chains.kept.sum()),
         "effective_samples": round(chains.effective * chosen.share, 1),
+        "r_hat": round(chains.r_hat, 3) if math.isfinite(chains.r_hat) else None,
     }
     return Fit(labels, posterior.confidence(labels), posterior, details)
 
@@ -487,7 +496,12 @@ def explained(details: Mapping[str, Any]) -> list[str]:
     said += [f"{model} was not tried: {reason}" for model, reason in details["left_out"].items()]
     chains = details.get("chains")
     if chains and chains["n_kept"] < chains["n_chains"]:
-        said.append(f"{chains['n_kept']} of {chains['n_chains']} chains agree; the others got stuck and do not count")
+        said.append(
+            f"{chains['n_kept']} of {chains['n_chains']} chains count; the others got stuck at worse partitions"
+        )
+    if chains and (chains["r_hat"] is None or chains["r_hat"] > _CONVERGED):
+        told = "" if chains["r_hat"] is None else f" (R-hat {chains['r_hat']:.2f})"
+        said.append(f"the chains stay apart{told}: confidence and posterior are rough; more effort helps")
     return said
 
 

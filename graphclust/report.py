@@ -299,8 +299,9 @@ def _explanation(details: Mapping[str, Any]) -> str:
     said += f" {details['model']} of {details['start']}."
     if chains:
         said += (
-            f" {chains['n_kept']} of {chains['n_chains']} Markov chains agree;"
-            f" effective samples: {chains['effective_samples']:,.0f}."
+            f" {chains['n_kept']} of {chains['n_chains']} Markov chains count;"
+            f" effective samples: {chains['effective_samples']:,.0f};"
+            f" R-hat: {'infinite' if chains['r_hat'] is None else chains['r_hat']}."
         )
     return (
         f"<section><details><summary><h2>How it was chosen</h2></summary><p>{_text(said)}</p>"

@@ -59,6 +59,7 @@ __all__ = [
     "Settings",
     "crp_prior",
     "effective_sample_size",
+    "r_hat",
     "sized_prior",
     "sweeps_a_survey",
 ]
@@ -143,12 +144,15 @@ class Chains:
         False for chains that got stuck: whose mean log joint is 4 nats or more below that of the best chain.
     effective : float
         Effective number of samples of the kept chains, by the autocorrelation of the log joint.
+    r_hat : float
+        The larger R-hat of the kept chains, of the log joint and of the number of blocks: about 1 where they agree.
     """
 
     samples: IntArray
     log_joint: FloatArray
     kept: NDArray[np.bool_]
     effective: float
+    r_hat: float
 
 
 def effective_sample_size(series: FloatArray) -> float:
@@ -176,6 +180,28 @@ def effective_sample_size(series: FloatArray) -> float:
     kept = np.minimum.accumulate(pairs[: stop[0]] if len(stop) else pairs)
     time = max(2 * kept.sum() - 1, 1.0)
     return float(min(chains * length / time, chains * length))
+
+
+def r_hat(series: FloatArray) -> float:
+    """Return the potential scale reduction of several chains, shape (n_chains, n_samples), each cut in two.
+
+    Gelman et al., "Bayesian Data Analysis", 2013, section 11.4: how much wider all halves together are than one. 1
+    where nothing varies, infinite where halves differ that do not vary.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).standard_normal((2, 400))
+    >>> round(r_hat(noise), 1), r_hat(noise + [[0.0], [3.0]]) > 1.5
+    (1.0, True)
+    """
+    half = series.shape[1] // 2
+    if half < 2:
+        return 1.0
+    parts = np.concatenate((series[:, :half], series[:, -half:]))
+    within, between = parts.var(axis=1, ddof=1).mean(), half * parts.mean(axis=1).var(ddof=1)
+    if within <= 0:
+        return math.inf if between > 0 else 1.0
+    return float(math.sqrt((half - 1) / half + between / within / half))
 
 
 class BlockModel:
@@ -542,7 +568,9 @@ class BlockModel:
         samples, traces = np.stack([one for one, _ in done]), np.stack([trace for _, trace in done])
         means = traces.mean(axis=1)
         kept = means > means.max() - kept_within
-        return Chains(samples, traces, kept, effective_sample_size(traces[kept]))
+        number = np.array([[len(np.unique(sample)) for sample in chain] for chain in samples[kept]], dtype=np.float64)
+        agreement = max(r_hat(traces[kept]), r_hat(number))
+        return Chains(samples, traces, kept, effective_sample_size(traces[kept]), agreement)
 
 
 def sweeps_a_survey(blocks: float, near: float) -> int:

@@ -16,6 +16,7 @@ from graphclust.models.sbm_posterior import (
     Settings,
     crp_prior,
     effective_sample_size,
+    r_hat,
     sized_prior,
 )
 from tests import oracles
@@ -340,6 +341,15 @@ def test_effective_sample_size_of_an_autoregression():
     assert effective_sample_size(x + 100 * np.arange(4)[:, None]) < 10  # chains that do not mix
     assert effective_sample_size(np.zeros((2, 10))) == 2  # the same partition again and again: stuck, or all there is
     assert effective_sample_size(np.array([[0.0] * 10, [3.0] * 10])) == 2  # two that never moved
+
+
+def test_r_hat_tells_chains_apart():
+    noise = np.random.default_rng(0).standard_normal((4, 500))
+    assert r_hat(noise) == pytest.approx(1, abs=0.02)
+    assert r_hat(noise + np.arange(4)[:, None]) > 1.4
+    assert r_hat(noise[:1] + np.linspace(0, 3, 500)) > 1.4  # one chain that is still on its way
+    assert r_hat(np.zeros((2, 50))) == r_hat(noise[:, :3]) == 1
+    assert r_hat(np.array([[0.0] * 10, [3.0] * 10])) == math.inf
 
 
 def test_edge_cases():
