@@ -37,17 +37,51 @@ def test_rows_in_the_order_of_numbered_nodes(tmp_path):
 @pytest.mark.parametrize(
     ("text", "nodes", "message"),
     [
-        ("a,1\nb,2\n", ["a", "b", "c"], "no features for the node 'c'"), ("a,1\na,2\nb,3\n", ["a", "b"], "two lines"),
-        ("a,1\nb,x\n", ["a", "b"], "no number"), ("1\n2\n", ["a", "b"], "do not tell their nodes"),
-        ("1,2\n3,4\n", [0, 1, 2], "2 rows of features for 3 nodes"), ("a,1\nb,inf\n", ["a", "b"], "column 1 of row 2"),
-        ("a,1\nb,1,2,3\n", ["a", "b"], "no table"), ("", ["a"], "no table"),
+        ("a,1\nb,2\n", "abc", ": no features for the node 'c'"), ("a,1\n\na,2\nb,3\n", "ab", ":3: two lines"),
+        ("a,1\nb,red\n", "ab", ":2: the feature in column 2 is no number: 'red'"),
+        ("1\n2\n", "ab", ": the rows do not tell their nodes"),
+        ("1,2\n3,4\n", "012", ": 2 rows of features for 3 nodes"),
+        ("x,y\n.1,2\n.3,4\n", "012", ": 2 rows of features (below a header) for 3 nodes"),
+        ("a,1\nb,inf\n", "ab", ":2: the feature in column 2 is missing or infinite: 'inf'"),
+        ("node,age\n\n'b,2\na,1\nb,NaN\n", "ab", ":5: the feature in column 2 (age) is missing or infinite: 'NaN'"),
+        ('node,x\n"c\nd",1\na,1\nb,\n', "ab", ":5: the feature in column 2 (x) is missing"),
+        ("node x y\n a 1 2\n\n b 1 two\n", "ab", ":4: the feature in column 3 (y) is no number: 'two'"),
+        ("a;1,5\nb;2,5\n", "ab", ":1: the feature in column 2 is no number: '1,5'"),
+        ("a,1,red\nb,2,3\n", "ab", ":1: the feature in column 3 is no number: 'red'"),
+        ("a,1,2\nb,1\n", "ab", ":2: the feature in column 3 is missing"),
+        ("a,1\n\nb,1,2,3\n", "ab", ":3: no table of features: expected 2 columns as in the first line, found 4"),
+        ('a,1\n"b,1\n', "ab", ":2: no table of features: a quote that is not closed"), ("", "a", ": no table"),
+        ("a,1\nb,2\n", "12", ": the first column holds no id of a node: 'a', for one, is none"),
+        ("0,.5\n1,.5\n3,.5\n", "012345", ": no features for 3 of 6 nodes: '2', '4', '5'"),
+        ("a,.5\nb,.5\n", "abcdefg", ": no features for 5 of 7 nodes: 'c', 'd', 'e', ..."),
+        ("\0", "a", ": this is a binary file"),
     ],
 )  # fmt: skip
 def test_files_that_do_not_do(tmp_path, text, nodes, message):
     path = tmp_path / "x.csv"
     path.write_text(text)
-    with pytest.raises(gc.DataError, match=message):
-        read_features(path, nodes)
+    with pytest.raises(gc.DataError) as caught:
+        read_features(path, list(nodes))
+    assert str(caught.value).startswith(f"{path}{message}")
+    assert "np." not in str(caught.value)
+
+
+@pytest.mark.parametrize("array", [np.array([["1", "red"]]), np.array([[1j]]), np.array([[1.0, np.nan]])])
+def test_arrays_that_do_not_do(tmp_path, array):
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(gc.DataError, match=r"real numbers|column 2 of row 1 is missing"):
+        read_features(tmp_path / "x.npy", [0])
+
+
+def test_a_header_may_be_called_as_a_node_and_text_may_have_any_encoding(tmp_path, caplog):
+    path = tmp_path / "x.csv"
+    path.write_text("node,x\nb,1\nnode,2\n")
+    assert read_features(path, ["node", "b"]).tolist() == [[2], [1]]
+    for encoding in ("utf-8-sig", "utf-16", "latin-1"):
+        path.write_bytes("é;1\nb;2\n".encode(encoding))
+        with caplog.at_level("INFO", logger="graphclust"):
+            assert read_features(path, ["é", "b"]).tolist() == [[1], [2]]
+    assert "read as Latin-1" in caplog.text
 
 
 def test_command(tmp_path, capsysbinary, rng):
@@ -62,3 +96,7 @@ def test_command(tmp_path, capsysbinary, rng):
     assert run(["detect", str(edges), "--method", "leiden", "--features", str(features)]) == 2
     assert b"leiden does not take --features; clam, cnc, lnscc do" in capsysbinary.readouterr().err
     assert run([*command, "--features", str(tmp_path / "none.csv")]) == 1
+    features.write_text(features.read_text().replace("n7,", "n7,red,", 1).replace("n8,", "n8,,", 1))
+    capsysbinary.readouterr()
+    assert run([*command, "--features", str(features)]) == 1
+    assert f"{features}:8: no table of features: expected 5 columns".encode() in capsysbinary.readouterr().err
