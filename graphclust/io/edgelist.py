@@ -35,6 +35,7 @@ _SPELT = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", 
 _BLANK = " \t\v\f\r\n"  # other white space, as the no-break space, is a part of ids
 _SPACES = re.compile(r"[ \t\v\f]+")
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"(?=[ \t\v\f]|$)|([^ \t\v\f]+)')
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")  # 1,5 as Excel writes it in most of Europe
 _KONECT = {"sym": False, "asym": True, "bip": False}  # the first line of KONECT's files: % sym unweighted
 
 
@@ -57,6 +58,10 @@ class Dialect:
     dicts : bool
         Third column is a Python dict of attributes, as `networkx.write_edgelist` writes it.
     directed : bool
+    decimal : str
+        "," where weights have decimal commas, else ".".
+    headless : bool
+        No header is known of, and the first line has no number: it may be one all the same.
     """
 
     delimiter: str | None
@@ -66,6 +71,8 @@ class Dialect:
     comments: tuple[str, ...]
     dicts: bool
     directed: bool
+    decimal: str = "."
+    headless: bool = False
 
     @property
     def weighted(self) -> bool:
@@ -82,6 +89,7 @@ class _Edges:
     target: IntArray
     weight: FloatArray | None
     skipped: Counter[str] = field(default_factory=Counter)
+    decimal: str = "."
 
 
 # ---------------------------------------------------------------- splitting and sniffing
@@ -125,7 +133,7 @@ def _is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
-        return False
+        return _DECIMAL_COMMA.fullmatch(text) is not None
     return "_" not in text
 
 
@@ -220,9 +228,11 @@ def _plausibility(lines: Sequence[str], delimiter: str | None, leading: Sequence
     body = [row for row in rows[header:] if len(row) == size]
     if any(not row[0] or not row[1] for row in body):
         return 0.01 * share
-    if header or _named_by_comment(leading, size) is not None or size == 2:
+    if header or _named_by_comment(leading, size) is not None or size == 2 or (size == 3 and _numeric(body, 2)):
         return share
-    return share if size == 3 and _numeric(body, 2) else 0.1 * share
+    if delimiter in ("\t", ";") and share == 1 and not any("," in value for row in body for value in row[:2]):
+        return share  # a comma, if any, stands in what is said of the edge
+    return 0.1 * share
 
 
 def _choose_delimiter(lines: Sequence[str], leading: Sequence[str]) -> str | None:
@@ -316,8 +326,12 @@ def sniff(
         n_columns = 3
         columns: tuple[int, ...] = (0, 1) if weights is False else (0, 1, 2)
     else:
-        n_columns = _usual_size(body or rows)[0]
-        if names and len(names) == n_columns - 1 and [row[0] for row in body[:3]] == ["1", "2", "3"][: len(body)]:
+        n_columns = _usual_size([row for row in body if row] or rows)[0]
+        if (
+            names
+            and len(names) == n_columns - 1
+            and [row[:1] for row in body[:3]] == [["1"], ["2"], ["3"]][: len(body)]
+        ):
             names = ("", *names)  # R's write.table leaves the row names without a name
         found = edge_columns(names) if names else _named_by_comment(leading, n_columns)
         if found is None and n_columns == 4 and leading and _konect(leading[0]) is not None:
@@ -335,7 +349,14 @@ def sniff(
         columns = _choose_columns(source, names, body, n_columns, found, weights)
     if directed is None:
         directed = _direction(leading, names, body[0] if body else ())
-    return Dialect(chosen, n_columns, columns, names, comments, dicts, directed)
+    headless = header is None and names is None and not (by_comment or dicts or any(map(_is_number, rows[0])))
+    decimal = "," if len(columns) == 3 and not dicts and _decimal_commas(body, columns[2]) else "."
+    return Dialect(chosen, n_columns, columns, names, comments, dicts, directed, decimal, headless)
+
+
+def _decimal_commas(rows: Sequence[Sequence[str]], column: int) -> bool:
+    """Whether a number in a column has a decimal comma."""
+    return any(_DECIMAL_COMMA.fullmatch(row[column]) for row in rows if len(row) > column)
 
 
 def _choose_columns(
@@ -376,6 +397,28 @@ def _dict_weight(source: Source, text: str, line: int) -> str:
     return str(attributes.get("weight", 1))
 
 
+@dataclass
+class _Weights:
+    """Reads the weights of a file, all with decimal points or all with decimal commas."""
+
+    source: Source
+    values: list[float] = field(default_factory=list)
+    decimal: str = ""
+
+    def add(self, text: str, line: int) -> None:
+        if "," in text or "." in text:
+            mark = "," if _DECIMAL_COMMA.fullmatch(text) else "."
+            if self.decimal not in ("", mark) and _is_number(text):
+                kinds = {".": "point", ",": "comma"}
+                told = (
+                    f"the edge weight {shorten(text)} has a decimal {kinds[mark]}, those before a {kinds[self.decimal]}"
+                )
+                raise self.source.error(told, line)
+            self.decimal = mark
+            text = text.replace(",", ".") if mark == "," else text
+        self.values.append(parse_weight(self.source, text, line))
+
+
 def _data_lines(text: str, dialect: Dialect, skipped: Counter[str]) -> Iterator[tuple[int, str]]:
     """Yield (line number, line) for the lines that hold edges."""
     header = None if dialect.header is None else list(dialect.header)
@@ -401,7 +444,7 @@ def _parse_lines(source: Source, data: bytes, dialect: Dialect) -> _Edges:
     split = _splitter(dialect.delimiter)
     index: dict[str, int] = {}
     ends: list[int] = []
-    weights: list[float] = []
+    weights = _Weights(source)
     skipped: Counter[str] = Counter()
     first, second = dialect.columns[:2]
     n_columns, weighted = dialect.n_columns, dialect.weighted
@@ -422,12 +465,11 @@ def _parse_lines(source: Source, data: bytes, dialect: Dialect) -> _Edges:
         ends.append(index.setdefault(fields[second], len(index)))
         if weighted:
             value = fields[dialect.columns[2]]
-            weights.append(
-                parse_weight(source, _dict_weight(source, value, number) if dialect.dicts else value, number)
-            )
+            weights.add(_dict_weight(source, value, number) if dialect.dicts else value, number)
     ids, position = _sort_ids(list(index))
     pairs = position[np.array(ends, dtype=np.int64)].reshape(-1, 2)
-    return _Edges(ids, pairs[:, 0], pairs[:, 1], np.array(weights) if weighted else None, skipped)
+    weight = np.array(weights.values) if weighted else None
+    return _Edges(ids, pairs[:, 0], pairs[:, 1], weight, skipped, weights.decimal or ".")
 
 
 def _sort_ids(ids: list[str]) -> tuple[Sequence[Hashable], IntArray]:
@@ -508,7 +550,16 @@ def _parse_arrow(data: bytes, dialect: Dialect) -> _Edges | None:
     return edges
 
 
-def _read_csv(data: bytes, start: int, delimiter: str, names: list[str], types: Mapping[str, Any], quoted: bool) -> Any:
+def _read_csv(
+    data: bytes,
+    start: int,
+    delimiter: str,
+    names: list[str],
+    types: Mapping[str, Any],
+    *,
+    quoted: bool,
+    decimal: str = ".",
+) -> Any:
     """Run Arrow's parser; None where it refuses."""
     import pyarrow as pa
     import pyarrow.csv as pc
@@ -520,7 +571,9 @@ def _read_csv(data: bytes, start: int, delimiter: str, names: list[str], types: 
             ),  # no copy: the text of a large graph is larger than the graph
             read_options=pc.ReadOptions(column_names=names, block_size=1 << 22),
             parse_options=pc.ParseOptions(delimiter=delimiter, quote_char='"' if quoted else False),
-            convert_options=pc.ConvertOptions(column_types=types, null_values=[], include_columns=list(types)),
+            convert_options=pc.ConvertOptions(
+                column_types=types, null_values=[], include_columns=list(types), decimal_point=decimal
+            ),
         )
     except (pa.ArrowException, ValueError):
         return None
@@ -580,7 +633,7 @@ def _parse_strings(data: bytes, start: int, delimiter: str, dialect: Dialect) ->
     quoted = data.find(b'"', start) >= 0
     if quoted and not _quotes_are_plain(data[start:], delimiter.encode()):
         return None
-    table = _read_csv(data, start, delimiter, names, types, quoted=quoted)
+    table = _read_csv(data, start, delimiter, names, types, quoted=quoted, decimal=dialect.decimal)
     if table is None or not len(table):
         return None
     weight = None
@@ -608,7 +661,7 @@ def _parse_strings(data: bytes, start: int, delimiter: str, dialect: Dialect) ->
     position = np.empty(len(ids), dtype=np.int64)
     position[order] = np.arange(len(ids))
     codes = position[codes]
-    return _Edges(values, codes[: len(first)], codes[len(first) :], weight)
+    return _Edges(values, codes[: len(first)], codes[len(first) :], weight, decimal=dialect.decimal)
 
 
 def _quotes_are_plain(body: bytes, delimiter: bytes) -> bool:
@@ -654,6 +707,15 @@ def _shorten(text: str, width: int = 80) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
+def _maybe_header(edges: _Edges) -> tuple[Any, Any] | None:
+    """Return the ends of the first of several edges, if they differ and no other edge has one of them."""
+    first, second = int(edges.source[0]), int(edges.target[0])
+    if first == second or len(edges.source) < 4:
+        return None
+    ends = sum(int(np.count_nonzero(end == node)) for end in (edges.source, edges.target) for node in (first, second))
+    return (edges.ids[first], edges.ids[second]) if ends == 2 else None
+
+
 def read(
     source: Source,
     *,
@@ -695,6 +757,11 @@ def read(
     for what, count in edges.skipped.items():
         insist = " (--comment none reads them)" if what == "comment line" else ""
         source.note(f"skipped {count:,} {what}{'' if count == 1 else 's'}{insist}")
+    if edges.decimal == ",":
+        source.note("the weights have decimal commas: 1,500 is read as 1.5")
+    if dialect.headless and (names := _maybe_header(edges)):
+        told = _shorten(f"the first line ({names[0]}, {names[1]}) may be a header")
+        source.note(f"{told}: no other line has these names (--header takes it as one, --no-header as an edge)")
     if (
         edges.weight is not None
         and len(edges.weight) > 1

@@ -83,10 +83,43 @@ def test_dialects(text):
         '"from" "to" "weight"\n"1" "a" "b" 2\n"2" "b" "c" 0.5\n"3" "a" "c" 1\n',
         "% sym posweighted\na b 2 1990\nb c 0.5 1991\na c 1 1992\n",
         "actor1,actor2,films\na,b,2\nb,c,0.5\na,c,1\n",
+        "a;b;2\nb;c;0,5\na;c;1,0\n",  # Excel, where numbers have decimal commas
+        "Quelle;Ziel;Anzahl\na;b;2,0\nb;c;,5\na;c;1\n",
+        "Weight;Source;Target\n2,0;a;b\n0,5;b;c\n1,0;a;c\n",
+        "a\tb\t2,0\nb\tc\t0,5\na\tc\t1,0\n",
+        'a,b,"2,0"\nb,c,"0,5"\na,c,"1,0"\n',
     ],
 )
 def test_weights(text):
     assert edges_of(parse(text)) == WEIGHTED
+
+
+@pytest.mark.parametrize("delimiter", [None, ";", "semicolon"])
+@pytest.mark.parametrize("first", ["1,5", "2"])
+@pytest.mark.parametrize("padding", [0, 60_000])  # with padding the file goes to Arrow first
+def test_decimal_commas(delimiter, first, padding):
+    source = Source("g", f"{f'a;b;{first}{chr(10)}' * (padding + 1)}b;c;2,5\n".encode())
+    graph = edgelist.read(source, delimiter=delimiter)
+    total = (padding + 1) * float(first.replace(",", "."))
+    assert edges_of(graph) == {frozenset("ab"): total, frozenset("bc"): 2.5}
+    assert "the weights have decimal commas: 1,500 is read as 1.5" in source.notes
+
+
+def test_large_files_with_decimal_commas_are_read_fast():
+    data = b"a;b;1,5\n" + b"".join(b"n%d;n%d;%d,25\n" % (i, i * 7 % 1000, i % 9) for i in range(1000))
+    fast = edgelist._parse_arrow(data, edgelist.sniff(Source("g", data), data))
+    assert fast.weight[:3].tolist() == [1.5, 0.25, 1.25]
+    plain = edgelist._parse_lines(Source("g", data), data, edgelist.sniff(Source("g", data), data))
+    np.testing.assert_array_equal(fast.weight, plain.weight)
+
+
+@pytest.mark.parametrize("text", ["a;b;far, but true\nb;c;near\na;c;so, so\n", "a;b;x y\nb;c;y z\na;c;z x\n"])
+def test_semicolons_on_all_lines_separate_whatever_else_is_there(text):
+    assert edges_of(parse(text)) == TRIANGLE
+    assert parse("a,b;c,d\nc,d;e,f\n").nodes == ["a,b", "c,d", "e,f"]
+    assert parse("x;1,y\nz;2,y\n").nodes == ["1,y", "2,y", "x", "z"]
+    with pytest.raises(DataError, match="expected 2 or 3 columns, found 4"):
+        parse("Nr;von;nach;wie oft\n1;a;b;1,5\n2;b;c;2,5\n")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-32", "latin-1"])
@@ -207,6 +240,10 @@ def test_words_of_a_header_may_be_ids():
         ("x,y\n", 'a,b\n"c"d,e\n', 2, "quote"),
         ("x y {'weight': 1}\n", "a b {}\na c {'weight': 'x'}\n", 2, "weight 'x' is no number"),
         ("x y {}\n", "a b {}\na c {boom()}\n", 2, "cannot read"),
+        ("x;y;1,5\n", "a;b;1,5\nb;c;2.5\n", 2, "'2.5' has a decimal point, those before a comma"),
+        ("x;y;1.5\n", "a;b;1.5\nb;c;2,5\n", 2, "'2,5' has a decimal comma, those before a point"),
+        ("x;y;1\n", "a;b;2,5\nb;c;1.000,5\n", 2, "'1.000,5' is no number"),
+        ("x;y;1,5\n", "a;b;2,5\nb;c;-2,5\n", 2, "not negative"),
     ],
 )
 @pytest.mark.parametrize("padding", [0, 60_000])  # with padding the file goes to Arrow first
@@ -232,6 +269,48 @@ def test_weights_asked_for_where_there_are_none():
         parse("a b\n", delimiter="ab")
     with pytest.raises(DataError, match="no encoding named"):
         parse("a b\n", encoding="nonsense")
+
+
+@pytest.mark.parametrize(
+    ("text", "may_be"),
+    [
+        ("sender,receiver\nalice,bob\nbob,carol\nalice,carol", True),
+        ("sender receiver kind\na b friend\nb c foe\nc d foe\n", True),
+        ("sender,receiver\n" + "alice,bob\nbob,carol\n" * 20_000, True),  # by Arrow
+        ("alice,bob\nbob,carol\nalice,carol\ncarol,dan\n", False),
+        ("sender,receiver\nalice,bob\nbob,carol\nalice,carol\n" + "bob,dan\n" * 300 + "dan,sender\n", False),
+        ("sender,receiver\nalice,bob\nbob,carol\n", False),  # any edge of a few may stand alone
+        ("x,x\nalice,bob\nbob,carol\nalice,carol\n", False),
+        ("1,2\n3,4\n4,5\n3,5\n", False),
+        ("x,y,1\na,b,2\nb,c,3\na,c,4\n", False),
+        ("# source target\nx y\na b\nb c\na c\n", False),
+        ("x y {}\na b {}\nb c {}\na c {}\n", False),
+        ("source,target\nx,y\na,b\nb,c\na,c\n", False),
+    ],
+)
+def test_a_first_line_that_may_be_a_header_is_noted(text, may_be):
+    def notes(**options):
+        source = Source("g", text.encode())
+        edgelist.read(source, **options)
+        return [note for note in source.notes if "may be a header" in note]
+
+    told = notes()
+    assert len(told) == may_be
+    if may_be:
+        assert "the first line (sender, receiver) may be a header" in told[0]
+        assert "--header" in told[0]
+        assert "--no-header" in told[0]
+    assert notes(header=True) == notes(header=False) == []
+
+
+def test_a_word_over_numbers_is_a_header():
+    assert edges_of(parse("sender,receiver,letters\na,b,2\nb,c,0.5\na,c,1\n")) == WEIGHTED
+
+
+def test_a_quote_that_is_not_closed_below_a_header():
+    for text in ('source,target\n"a,b,c\nx,y\n', 'source,target\n"a,b\n'):
+        with pytest.raises(DataError, match=r"g\.edgelist:2: a quote that is not closed"):
+            parse(text)
 
 
 def test_what_is_ignored_or_odd_is_noted():
