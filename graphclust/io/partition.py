@@ -8,12 +8,14 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Hashable, Sequence
+import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from graphclust.errors import DataError, UsageError
 from graphclust.io import format_of, write_graph
 from graphclust.io.source import Source, open_source, split_lines, suffix_of
+from graphclust.io.writing import id_texts
 
 if TYPE_CHECKING:
     from graphclust.communities import Communities
@@ -27,6 +29,9 @@ Cover: TypeAlias = list[set[Hashable]]  # communities, which may overlap and lea
 
 RESULT_FORMATS = ("tsv", "csv", "json", "cmty", "clu", "graphml", "gexf", "parquet")
 _NO_RESULTS = ("xls", "xlsx", "ods", "db", "sqlite", "pkl", "npy")
+_HTML = re.compile(rb"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_XML = re.compile(rb"<(\?xml|!doctype|!--|([a-z_][\w:.-]*)[\s/>])", re.IGNORECASE)
+_JSON = re.compile(rb"\{\s*[\"'}]|\[\s*(?:[\"\[{]|[0-9.,\s-]*\]$)")
 _NODES = ("node", "id", "name", "vertex", "node_id", "nodeid")  # names of columns, best first
 _CLASSES = ("community", "label", "class", "cluster", "group", "module", "block", "partition", "membership")
 
@@ -43,6 +48,7 @@ def _rows(communities: Communities) -> tuple[list[str], list[Any]]:
 
 
 def _write_table(communities: Communities, stream: BinaryIO, delimiter: str) -> None:
+    id_texts(communities.graph)  # refuses ids that are spelt alike
     names, columns = _rows(communities)
     text = io.StringIO()
     # blanks at the ends of an id, or nothing at all, survive only in quotes
@@ -64,8 +70,11 @@ def _json_id(node: Any) -> Any:
 def as_json(communities: Communities) -> dict[str, Any]:
     """Return a result as a dictionary that `json` can write."""
     posterior = communities.posterior
+    ids = [_json_id(node) for node in communities.nodes]
+    if len(set(ids)) < len(ids):
+        id_texts(communities.graph)  # names those that are spelt alike
     return {
-        "nodes": [_json_id(node) for node in communities.nodes],
+        "nodes": ids,
         "labels": communities.labels.tolist(),
         "confidence": None if communities.confidence is None else communities.confidence.round(6).tolist(),
         "n_clusters": communities.n_clusters,
@@ -100,8 +109,7 @@ def _write_json(communities: Communities, stream: BinaryIO) -> None:
     stream.write(b"\n")
 
 
-def _cmty_id(node: Any) -> str:
-    text = str(node)
+def _cmty_id(text: str) -> str:
     if not text or any(c.isspace() for c in text) or text[0] == "#":
         raise DataError(f"cmty separates ids by white space and cannot hold the id {text!r}; csv and json can")
     return text
@@ -109,8 +117,8 @@ def _cmty_id(node: Any) -> str:
 
 def _write_cmty(communities: Communities, stream: BinaryIO) -> None:
     members: list[list[str]] = [[] for _ in range(communities.n_clusters)]
-    for node, label in zip(communities.nodes, communities.labels.tolist(), strict=True):
-        members[label].append(_cmty_id(node))
+    for text, label in zip(id_texts(communities.graph), communities.labels.tolist(), strict=True):
+        members[label].append(_cmty_id(text))
     stream.write("".join("\t".join(line) + "\n" for line in members).encode())
 
 
@@ -137,7 +145,7 @@ def _write_parquet(communities: Communities, stream: BinaryIO) -> None:
     nodes = communities.nodes
     same = len({type(node) for node in nodes}) <= 1 and all(isinstance(node, int | str) for node in nodes[:1])
     columns: dict[str, Any] = {
-        "node": nodes if same else [str(node) for node in nodes],
+        "node": nodes if same else id_texts(communities.graph),
         "community": communities.labels,
     }
     if communities.confidence is not None:
@@ -197,7 +205,7 @@ def write_result(communities: Communities, stream: BinaryIO, format: str = "tsv"
     UsageError
         No such format.
     DataError
-        The format cannot hold an id.
+        The format cannot hold an id, or spells two alike, as 1 and "1".
     """
     try:
         _WRITERS[result_format(None, format)](communities, stream)
@@ -214,21 +222,31 @@ def _read_json(source: Source) -> Labels | Cover:
         if isinstance(content, dict) and {"nodes", "labels"} <= content.keys():
             if len(content["nodes"]) != len(content["labels"]):
                 raise source.error(f"{len(content['nodes'])} nodes and {len(content['labels'])} labels")
-            return {str(node): label for node, label in zip(content["nodes"], content["labels"], strict=True)}
+            return _as_labels(source, content["nodes"], map(_label, content["labels"]))
         if isinstance(content, dict):
-            return {node: _hashable(label) for node, label in content.items()}
+            return {node: _label(label) for node, label in content.items()}
         if isinstance(content, list) and all(isinstance(line, list) for line in content):
             return [{str(node) for node in line} for line in content]
     except (json.JSONDecodeError, RecursionError) as error:
         raise source.error(f"not JSON: {error}", getattr(error, "lineno", None)) from None
-    except TypeError as error:
-        raise source.error(f"not a partition: {error}") from None
-    raise source.error("JSON, but neither {nodes, labels}, nor node: label, nor a list of communities")
+    except TypeError:
+        pass
+    raise source.error("not a partition: JSON, but neither {nodes, labels}, nor node: label, nor a list of communities")
 
 
-def _hashable(value: Any) -> Any:
-    hash(value)
+def _label(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        raise TypeError("a label is a word or a number")
     return value
+
+
+def _as_labels(source: Source, nodes: Iterable[Any], labels: Iterable[Any]) -> Labels:
+    """Spell ids as text; refuse two labels of what becomes one node, as 1 and "1"."""
+    found: Labels = {}
+    for node, label in zip(map(str, nodes), labels, strict=True):
+        if found.setdefault(node, label) != label:
+            raise source.error(f"node {node!r} has two labels")
+    return found
 
 
 def _read_parquet(source: Source) -> Labels:
@@ -241,7 +259,7 @@ def _read_parquet(source: Source) -> Labels:
         raise source.error(f"not a parquet table: {error}") from None
     if table.num_columns < 2:
         raise source.error(f"expected the columns node and community, found {', '.join(table.column_names)}")
-    return dict(zip(map(str, table[0].to_pylist()), table[1].to_pylist(), strict=True))
+    return _as_labels(source, table[0].to_pylist(), table[1].to_pylist())
 
 
 def _read_attributes(source: Source, kind: str) -> Labels:
@@ -251,7 +269,7 @@ def _read_attributes(source: Source, kind: str) -> Labels:
     attributes = graph.meta.get("node_attributes", {})
     if "community" not in attributes:
         raise source.error("the nodes have no attribute named community")
-    return dict(zip(map(str, graph.nodes), attributes["community"], strict=True))
+    return _as_labels(source, graph.nodes, attributes["community"])
 
 
 def _split(line: str, delimiter: str | None) -> list[str]:
@@ -380,13 +398,31 @@ def read_partition(
 
 
 def _read(source: Source, kind: str | None, nodes: Sequence[Hashable] | None) -> Labels | Cover:
-    suffix = suffix_of(source.name)
-    if suffix == ".json" or (suffix == "" and source.data.lstrip()[:1] == b"{"):
-        return _read_json(source)
     if source.data.startswith(b"PAR1"):
         return _read_parquet(source)
-    if (structured := format_of(source.name)) in ("graphml", "gexf", "gml"):
+    suffix, body = suffix_of(source.name), source.data.removeprefix(b"\xef\xbb\xbf").strip()
+    if suffix == ".json" or _JSON.match(body):
+        return _read_json(source)
+    if (markup := _markup(body)) == "HTML":
+        raise source.error("this is a page in HTML, not a partition: give the result itself (tsv, csv, json, ...)")
+    structured = format_of(source.name)
+    if structured in ("graphml", "gexf", "gml"):
         return _read_attributes(source, structured)
-    if source.data[:9].lower() == b"*vertices":
+    if markup in ("graphml", "gexf"):
+        return _read_attributes(source, markup)
+    if markup is not None:
+        raise source.error("this is XML, not a partition (of XML, GraphML and GEXF are read)")
+    if body[:9].lower() == b"*vertices":
         return _read_clu(source, nodes)
     return _read_text(source, kind)
+
+
+def _markup(body: bytes) -> str | None:
+    """Say what a text in angle brackets is: HTML, graphml, gexf or other XML; None where it is none, as <a> 1 is."""
+    head = body[:4096].lower()
+    if _HTML.match(head) or (head.startswith((b"<?xml", b"<!--")) and b"<html" in head):
+        return "HTML"
+    found = _XML.match(head)
+    if found is None or (found[2] and not body[-4096:].lower().endswith(b"</" + found[2] + b">")):
+        return None
+    return next((name for name in ("graphml", "gexf") if b"<" + name.encode() in head), "XML")

@@ -41,12 +41,13 @@ def id_texts(graph: Graph) -> list[str]:
     DataError
         Two different ids are spelt alike, as 1 and "1" are.
     """
-    texts = [str(node) for node in graph.nodes]
-    if len(set(texts)) < len(texts):
+    nodes = graph.nodes
+    texts = list(map(str, nodes))
+    if set(map(type, nodes)) not in ({int}, {str}) and len(set(texts)) < len(texts):
         spelt: dict[str, Any] = {}
         one, other = next(
             (spelt[text], node)
-            for text, node in zip(texts, graph.nodes, strict=True)
+            for text, node in zip(texts, nodes, strict=True)
             if spelt.setdefault(text, node) is not node
         )
         raise DataError(f"the node ids {one!r} and {other!r} are the same when written as text")

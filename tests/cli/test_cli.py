@@ -147,6 +147,25 @@ def test_evaluate_a_part_of_the_nodes_and_overlapping_truth(cli, tmp_path):
     assert table.splitlines()[0].split() == ["measure", "value"]
 
 
+def test_evaluate_refuses_what_is_no_partition(cli, tmp_path):
+    page, manifest, truth = tmp_path / "r.html", tmp_path / "m.json", tmp_path / "t.tsv"
+    assert cli("detect", "data:karate", "--out", truth, "--report", page, "--manifest", manifest, "-q").code == 0
+    for wrong, says in ((page, "this is a page in HTML"), (manifest, "not a partition: JSON")):
+        for files in ((wrong, "--truth", truth), (truth, "--truth", wrong)):
+            result = cli("evaluate", *files)
+            assert (result.code, result.out) == (1, "")
+            assert result.err.startswith(f"graphclust: {wrong}: {says}")
+
+
+def test_a_first_line_that_may_be_a_header_is_pointed_out(cli, tmp_path):
+    path = tmp_path / "g.csv"
+    path.write_text("sender,receiver\nalice,bob\nbob,carol\nalice,carol\n")
+    assert "the first line (sender, receiver) may be a header" in cli("detect", path).err
+    result = cli("detect", path, "--header")
+    assert "may be" not in result.err
+    assert set(result.table) == {"alice", "bob", "carol"}
+
+
 def test_compare_has_a_row_for_each_method(cli):
     rows = json.loads(cli("compare", "data:planted", "--methods", "leiden,infomap,spectral", "--format", "json").out)
     assert [row["method"] for row in rows] == ["leiden", "infomap", "spectral"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import networkx as nx
 import pytest
 
 import graphclust as gc
@@ -60,12 +61,54 @@ def test_one_community_a_line(tmp_path, name, text, kind):
         ("t.clu", "*Vertices 1\n1\n", "--graph"),
         ("t.tsv", "node\tcommunity\na\t1\nb\n", "t.tsv:3: expected a node and its label, found 1 column"),
         ("t.graphml", "<graphml><graph/></graphml>", "community"),
+        ("t.html", "<!DOCTYPE html>\n<html><body>a 1\nb 1</body></html>", "t.html: this is a page in HTML"),
+        ("t.tsv", '\n<html lang="en">\na 1\n</html>', "HTML"),
+        ("t.txt", '<?xml version="1.0"?>\n<!DOCTYPE html PUBLIC "-">\n<html/>', "HTML"),
+        ("t.xml", "<graph><x/></graph>", "the root element is <graph>, not <graphml>"),
+        ("t.txt", '<?xml version="1.0"?>\n<svg/>', "t.txt: this is XML, not a partition"),
+        ("t.tsv", "<a><b/></a>\n", "this is XML"),
+        ("t.out", '<?xml version="1.0"?>\n<graphml><graph/></graphml>', "community"),
+        ("t.json", '{"command": ["graphclust"], "input": {}}', "not a partition: JSON, but"),
+        ("t.txt", '{\n  "command": ["graphclust"], "input": {}}', "not a partition: JSON, but"),
+        ("t.tsv", '[{"node": "a", "community": 1}]', "not a partition: JSON, but"),
+        ("t", "[0, 0, 1]\n", "not a partition: JSON, but"),
+        ("t.jsonl", '{"node": "a", "community": 1}\n{"node": "b", "community": 1}\n', "t.jsonl:2: not JSON"),
+        ("t.json", '{"nodes": [1, "1"], "labels": [0, 1]}', "node '1' has two labels"),
+        ("t.json", '{"nodes": ["a"], "labels": [[0]]}', "not a partition"),
     ],
 )
 def test_what_is_no_partition(tmp_path, name, text, says):
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=says):
         read_partition(tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["<urn:a>\t1\n<urn:b>\t2\n", "{a}\t1\n[b]\t2\n", "<a 1\n{ 2\n", "[1]\t1\n[2]\t2\n"])
+def test_ids_may_have_brackets(tmp_path, text):
+    (tmp_path / "t.tsv").write_text(text)
+    assert read_partition(tmp_path / "t.tsv") == dict(line.split() for line in text.splitlines())
+
+
+@pytest.mark.parametrize("format", ["json", "graphml", "gexf", "parquet"])
+def test_content_tells_the_format_where_the_name_does_not(tmp_path, format):
+    found = gc.detect("data:karate", "leiden")
+    found.save(tmp_path / "result.out", format)
+    assert read_partition(tmp_path / "result.out") == found.membership
+
+
+@pytest.mark.parametrize("format", ["tsv", "csv", "cmty", "parquet", "graphml", "gexf"])
+def test_ids_that_are_spelt_alike_are_refused(tmp_path, format):
+    graph = nx.Graph([(1, "1"), ("1", "a")])
+    with pytest.raises(DataError, match="the node ids 1 and '1' are the same when written as text"):
+        gc.detect(graph, "leiden").save(tmp_path / f"r.{format}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_tells_numbers_from_words_but_no_more(tmp_path):
+    gc.detect(nx.Graph([(1, "1")]), "leiden").save(tmp_path / "r.json")
+    assert set(json.loads((tmp_path / "r.json").read_text())["nodes"]) == {1, "1"}
+    with pytest.raises(DataError, match="same when written as text"):
+        gc.detect(nx.Graph([((1, 2), "(1, 2)")]), "leiden").save(tmp_path / "s.json")
 
 
 def test_ids_that_begin_with_a_hash_are_no_comments_below_a_header(tmp_path):
