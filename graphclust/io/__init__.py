@@ -21,8 +21,10 @@ logger = logging.getLogger("graphclust")
 FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "edgelist": (
         "edgelist",
-        (".edgelist", ".edges", ".el", ".txt", ".tsv", ".csv", ".ssv", ".dat", ".ncol", ".wel", ".graphs"),
+        (".edgelist", ".edges", ".el", ".txt", ".ssv", ".dat", ".ncol", ".wel", ".graphs"),
     ),
+    "csv": ("edge_table", (".csv",)),
+    "tsv": ("edge_table", (".tsv",)),
     "graphml": ("graphml", (".graphml", ".xml")),
     "gexf": ("gexf", (".gexf",)),
     "gml": ("gml", (".gml",)),
@@ -33,6 +35,8 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "parquet": ("parquet", (".parquet", ".pq")),
     "pyg": ("pyg", (".pt", ".pth")),
 }
+_SEPARATORS = {"csv": ",", "tsv": "\t"}  # of the tables that are written; what is read may be separated by anything
+_EDGES_ONLY = ("edgelist", *_SEPARATORS)
 _BY_SUFFIX = {suffix: name for name, (_, suffixes) in FORMATS.items() for suffix in suffixes}
 _FOREIGN = {
     **dict.fromkeys(
@@ -107,7 +111,7 @@ def read_graph(
     encoding : str, optional
         Of text files; found out by default.
     delimiter, header, comment
-        Edge lists only: see `graphclust.io.edgelist.sniff`.
+        Edge lists and tables of edges only: see `graphclust.io.edgelist.sniff`.
 
     Returns
     -------
@@ -143,7 +147,7 @@ def read_graph(
     options: dict[str, Any] = {"directed": directed, "weights": weights}
     dialect = {"delimiter": delimiter, "header": header, "comment": comment}
     source.encoding = encoding
-    if kind == "edgelist":
+    if kind in _EDGES_ONLY:
         options.update(dialect)
     elif given := [key for key, value in dialect.items() if value is not None]:
         raise UsageError(f"{', '.join(given)}: only for edge lists, and {source.name} is read as {kind}")
@@ -194,11 +198,12 @@ def write_graph(
     if format not in FORMATS:
         raise UsageError(f"no format is called {format!r}; known: {', '.join(FORMATS)}")
     module = _module(format)
-    module.write(graph, stream, attributes)
+    options = {"delimiter": _SEPARATORS[format]} if format in _SEPARATORS else {}
+    module.write(graph, stream, attributes, **options)
     lost = []
     if not module.KEEPS_IDS and not isinstance(graph._ids, range):
         lost.append(f"{format} has no place for node ids: nodes are numbered in their order")
-    if format == "edgelist":
+    if format in _EDGES_ONLY:
         isolated = graph.num_nodes - len({*graph.source.tolist(), *graph.target.tolist()})
         if isolated:
             lost.append(f"{format} has no place for isolated nodes: {counted(isolated, 'isolated node')} lost")

@@ -22,8 +22,9 @@ from graphclust.graph import MAX_DECIMAL, DecimalIds, FloatArray, Graph, IntArra
 from graphclust.io.header import edge_columns
 from graphclust.io.reading import naming, parse_weight
 from graphclust.io.source import Source, shorten, split_lines
+from graphclust.io.writing import encode, id_texts
 
-__all__ = ["KEEPS_IDS", "Dialect", "read", "sniff", "write"]
+__all__ = ["KEEPS_IDS", "Dialect", "edge_ids", "edge_weights", "quote", "read", "sniff", "write"]
 
 KEEPS_IDS = True
 
@@ -247,6 +248,13 @@ def _konect(line: str) -> bool | None:
     return _KONECT.get(words[0]) if line.startswith("%") and words else None
 
 
+def _type_column(header: Sequence[str] | None, row: Sequence[str]) -> int | None:
+    """Return the column in which Gephi calls an edge directed or undirected, None without one."""
+    low = [name.lower() for name in header or ()]
+    place = low.index("type") if "type" in low else len(row)
+    return place if place < len(row) and row[place].lower() in ("directed", "undirected") else None
+
+
 def _direction(leading: Sequence[str], header: Sequence[str] | None, row: Sequence[str]) -> bool:
     """Say whether the comments before the data, or Gephi's column Type, call the graph directed."""
     for line in leading:
@@ -257,11 +265,8 @@ def _direction(leading: Sequence[str], header: Sequence[str] | None, row: Sequen
             return True
         if (konect := _konect(line)) is not None:
             return konect
-    if header is not None:
-        low = [name.lower() for name in header]
-        if "type" in low and low.index("type") < len(row):
-            return row[low.index("type")].lower() == "directed"
-    return False
+    place = _type_column(header, row)
+    return place is not None and row[place].lower() == "directed"
 
 
 def sniff(
@@ -369,7 +374,8 @@ def _choose_columns(
 ) -> tuple[int, ...]:
     """Return the positions of source, target and, if there are weights, weight."""
     first, second, weight = found or (0, 1, None)
-    others = [i for i in range(n_columns) if i not in (first, second)]
+    direction = _type_column(names, body[0] if body else ())
+    others = [i for i in range(n_columns) if i not in (first, second, direction)]
     if weight is None and others and (weights or (found is None and weights is None and _numeric(body, others[0]))):
         weight = others[0]
     if weights is False:
@@ -780,13 +786,31 @@ def read(
         )
 
 
-def _quote(node: Any) -> str:
-    text = str(node)
-    if not text:
-        raise DataError("an edge list cannot hold an empty id")
-    if text[0] in '#%"' or text != text.strip() or any(c in text for c in "\t\n\r"):
+def edge_ids(graph: Graph) -> list[str]:
+    """Spell the node ids, for a file with an edge a line.
+
+    Raises
+    ------
+    DataError
+        An id is empty or has a line break; two are spelt alike.
+    """
+    texts = id_texts(graph)
+    for text in texts:
+        if not text:
+            raise DataError("an edge list cannot hold an empty id")
         if "\n" in text or "\r" in text:
             raise DataError(f"an edge list cannot hold the id {shorten(text)}: it has a line break")
+    return texts
+
+
+def edge_weights(graph: Graph) -> list[str]:
+    """Spell the weights so that reading them gives the same ones: in full, whole numbers without a point."""
+    return [repr(weight).removesuffix(".0") for weight in graph.edge_weight.tolist()]
+
+
+def quote(text: str, special: str) -> str:
+    """Put an id into quotes if it holds a special character, or would be read as another id or as a comment without."""
+    if text[0] in '#%"' or text != text.strip() or any(sign in text for sign in special):
         return '"' + text.replace('"', '""') + '"'
     return text
 
@@ -801,7 +825,7 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     UsageError
         Node attributes are asked for.
     DataError
-        An id has a line break.
+        An id is empty or has a line break, or two are spelt alike.
     """
     if attributes:
         raise UsageError("an edge list has no place for attributes of nodes")
@@ -809,11 +833,10 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     columns = "source\ttarget" + ("\tweight" if graph.is_weighted else "")
     out = io.StringIO()
     out.write(f"# {kind} graph: {graph.num_nodes} nodes, {graph.num_edges} edges\n# {columns}\n")
-    names = [_quote(node) for node in graph.nodes]
+    names = [quote(text, "\t") for text in edge_ids(graph)]
     source, target = ([names[i] for i in end.tolist()] for end in (graph.source, graph.target))
     if graph.weight is None:
         out.writelines(f"{u}\t{v}\n" for u, v in zip(source, target, strict=True))
     else:
-        weights = (repr(w).removesuffix(".0") for w in graph.weight.tolist())
-        out.writelines(f"{u}\t{v}\t{w}\n" for u, v, w in zip(source, target, weights, strict=True))
-    stream.write(out.getvalue().encode())
+        out.writelines(f"{u}\t{v}\t{w}\n" for u, v, w in zip(source, target, edge_weights(graph), strict=True))
+    stream.write(encode(out.getvalue()))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["edge_columns"]
+__all__ = ["PAIRS", "edge_columns"]
 
-_PAIRS = (
+PAIRS = (
     ("source", "target"),
     ("from", "to"),
     ("src", "dst"),
@@ -54,7 +54,7 @@ def edge_columns(names: Sequence[str]) -> tuple[int, int, int | None] | None:
     (1, 2, 3)
     """
     low = [name.strip().strip("#\"'").strip().lower() for name in names]
-    for first, second in _PAIRS:
+    for first, second in PAIRS:
         if low.count(first) == 1 and low.count(second) == 1:
             weight = next((low.index(name) for name in _WEIGHTS if low.count(name) == 1), None)
             return low.index(first), low.index(second), weight

@@ -207,10 +207,29 @@ def test_convert_there_and_read_back(cli, tmp_path, name):
     assert gc.detect(graph, "leiden").quality()["modularity"] == pytest.approx(0.4198, abs=1e-3)
 
 
+@pytest.mark.parametrize(("suffix", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_tables_of_edges_have_a_header_and_no_comments(cli, tmp_path, suffix, delimiter):
+    source, target = tmp_path / "g.edgelist", tmp_path / f"g.{suffix}"
+    source.write_text("# Directed graph\n# source\ttarget\tweight\na, b\tc\t2\nc\td\t0.5\n")
+    assert cli("convert", source, target).code == 0
+    rows = list(csv.reader(io.StringIO(target.read_text()), delimiter=delimiter))
+    expected = [["source", "target", "weight", "type"], ["a, b", "c", "2", "Directed"], ["c", "d", "0.5", "Directed"]]
+    assert rows == expected
+    there = gc.read_graph(target)
+    assert there.directed
+    assert list(there.edges()) == list(gc.read_graph(source).edges())
+    assert cli("convert", source, "-", "--output-format", suffix).out == target.read_text()
+    drawn = tmp_path / f"drawn.{suffix}"
+    assert cli("generate", "planted-partition", "--nodes", 40, "--p-in", 0.5, "--p-out", 0.1, "--out", drawn).code == 0
+    assert drawn.read_text().startswith(f"source{delimiter}target\n0{delimiter}")
+    assert gc.read_graph(drawn).num_nodes == 40
+
+
 def test_convert_says_what_is_lost(cli, tmp_path):
     source = tmp_path / "g.gml"
     source.write_text("graph [ node [ id 1 ] node [ id 2 ] node [ id 3 ] edge [ source 1 target 2 ] ]")
-    assert "1 isolated node lost" in cli("convert", source, tmp_path / "g.tsv").err
+    for suffix in ("csv", "tsv", "edgelist"):
+        assert "1 isolated node lost" in cli("convert", source, tmp_path / f"g.{suffix}").err
     assert "ids" in cli("convert", source, tmp_path / "g.mtx").err
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import gzip
 import io
 import lzma
@@ -10,14 +11,16 @@ from collections import Counter
 
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphclust.errors import DataError, GraphclustError, UsageError
-from graphclust.graph import Graph
-from graphclust.io import edgelist, read_graph
+from graphclust.graph import Graph, as_graph
+from graphclust.io import edge_table, edgelist, read_graph, write_graph
+from graphclust.io.header import PAIRS
 from graphclust.io.source import Source
 
 
@@ -407,9 +410,69 @@ def test_networkx_reads_what_is_written(tmp_path):
     assert {frozenset(e[:2]): e[2] for e in there.edges(data="weight")} == edges_of(graph)
 
 
-def test_ids_that_no_edge_list_can_hold():
-    with pytest.raises(DataError, match="line break"):
-        edgelist.write(Graph.from_edges([0], [1], nodes=["a\nb", "c"]), io.BytesIO())
+@pytest.mark.parametrize("write", [edgelist.write, edge_table.write])
+@pytest.mark.parametrize(
+    ("nodes", "says"),
+    [(["a\nb", "c"], "line break"), (["", "c"], "empty id"), (["a\ud800", "c"], "UTF-8"), ([1, "1"], "1 and '1'")],
+)
+def test_ids_that_no_edge_list_can_hold(write, nodes, says):
+    with pytest.raises(DataError, match=says):
+        write(Graph.from_edges([0], [1], nodes=nodes), io.BytesIO())
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    names=st.lists(
+        st.one_of(
+            st.text(alphabet="ab1 ,;\t|\"'#%{é\v", min_size=1, max_size=4),
+            st.sampled_from(["source", "target", "from", "weight", "type", "Directed", "1,5", "node"]),
+        ),
+        min_size=2,
+        max_size=12,
+        unique=True,
+    ),
+    data=st.data(),
+    weights=st.sampled_from([[], [1.0], [0.5, 2.0, 1e-300, 3e30]]),
+    directed=st.booleans(),
+    delimiter=st.sampled_from([",", "\t"]),
+)
+def test_tables_of_edges_read_back(names, data, weights, directed, delimiter):
+    ends = st.integers(0, len(names) - 1)
+    pairs = data.draw(st.lists(st.tuples(ends, ends), min_size=1, max_size=20, unique_by=frozenset))
+    weight = [weights[i % len(weights)] for i in range(len(pairs))] if weights else None
+    graph = Graph.from_edges(*zip(*pairs, strict=True), weight, nodes=names, directed=directed)
+    stream = io.BytesIO()
+    edge_table.write(graph, stream, delimiter=delimiter)
+    source = Source("g", stream.getvalue())
+    there = edgelist.read(source)
+    assert there.directed == directed
+    assert there.is_weighted == graph.is_weighted
+    assert edges_of(there) == edges_of(graph)
+    assert not any("ignored" in note for note in source.notes)
+    head, *rows = csv.reader(io.StringIO(stream.getvalue().decode(), newline=""), delimiter=delimiter)
+    assert head[2:] == ["weight"] * graph.is_weighted + ["type"] * directed
+    assert [tuple(row[:2]) for row in rows] == [tuple(edge[:2]) for edge in graph.edges()]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_pandas_reads_tables_of_edges(suffix, tmp_path):
+    graph = Graph.from_edges([0, 1, 0], [1, 2, 2], [1.5, 2, 3], nodes=["Smith, A", '"', "#c", "alone"])
+    with (tmp_path / f"g.{suffix}").open("wb") as stream:
+        lost = write_graph(graph, stream, format=suffix)
+    assert lost == [f"{suffix} has no place for isolated nodes: 1 isolated node lost"]
+    frame = pd.read_csv(tmp_path / f"g.{suffix}", sep="," if suffix == "csv" else "\t")
+    assert frame.columns.tolist() == ["source", "target", "weight"]
+    assert frame["weight"].tolist() == [1.5, 3, 2]
+    assert edges_of(as_graph(frame)) == edges_of(read_graph(tmp_path / f"g.{suffix}")) == edges_of(graph)
+
+
+def test_a_header_gives_way_to_nodes_of_its_name():
+    stream = io.BytesIO()
+    edge_table.write(Graph.from_edges([0], [1], nodes=["target", "x"]), stream)
+    assert stream.getvalue() == b"from,to\ntarget,x\n"
+    words = [word for pair in PAIRS for word in pair]
+    with pytest.raises(DataError, match="all names"):
+        edge_table.write(Graph.from_edges([0], [1], nodes=list(dict.fromkeys(words))), stream)
 
 
 def test_nodes_come_in_canonical_order_whatever_the_order_of_lines(rng):

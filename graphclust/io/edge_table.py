@@ -1,0 +1,84 @@
+"""Tables of edges for spreadsheets and pandas: a header, no comments, separated by commas (.csv) or tabs (.tsv).
+
+The columns are source, target and, where there are weights, weight. That edges are directed stands in a last column,
+type, as Gephi has it; without one they are not. Fields are quoted as in RFC 4180. Such files are read as edge lists
+are, whatever separates their fields.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+from graphclust.errors import DataError
+from graphclust.graph import Graph
+from graphclust.io.edgelist import edge_ids, edge_weights, quote, read
+from graphclust.io.header import PAIRS
+from graphclust.io.writing import encode, refuse_attributes
+
+__all__ = ["KEEPS_IDS", "read", "write"]
+
+KEEPS_IDS = True
+
+
+def _ends(ids: Sequence[str]) -> tuple[str, str]:
+    """Name the columns of the ends: source and target, or other names if these are ids and would be read as an edge."""
+    taken = set(ids)
+    found = next((pair for pair in PAIRS if taken.isdisjoint(pair)), None)
+    if found is None:
+        raise DataError("a table of edges cannot be told from its header: all names for its columns are node ids")
+    return found
+
+
+def write(
+    graph: Graph,
+    stream: BinaryIO,
+    attributes: Mapping[str, Sequence[Any]] | None = None,
+    *,
+    delimiter: str = ",",
+) -> None:
+    """Write a line an edge below a line that names the columns.
+
+    Isolated nodes have no place in a table of edges: they are lost, which `write_graph` says.
+
+    Parameters
+    ----------
+    graph : Graph
+    stream : binary file
+    attributes : mapping, optional
+        Refused: a table of edges has no place for them.
+    delimiter : str
+        One character.
+
+    Raises
+    ------
+    UsageError
+        Attributes.
+    DataError
+        An id is empty or has a line break, or two are spelt alike.
+
+    Examples
+    --------
+    >>> stream = io.BytesIO()
+    >>> write(Graph.from_edges([0, 1], [1, 2], [1.5, 2], nodes=["a", "b, c", "d"]), stream)
+    >>> print(stream.getvalue().decode())
+    source,target,weight
+    a,"b, c",1.5
+    "b, c",d,2
+    <BLANKLINE>
+    """
+    refuse_attributes(attributes, "a table of edges")
+    ids = edge_ids(graph)
+    names, columns = list(_ends(ids)), []
+    spelt = [quote(text, delimiter + '"') for text in ids]
+    columns += [[spelt[i] for i in end.tolist()] for end in (graph.source, graph.target)]
+    if graph.weight is not None:
+        names.append("weight")
+        columns.append(edge_weights(graph))
+    if graph.directed:
+        names.append("type")
+        columns.append(["Directed"] * graph.num_edges)
+    out = io.StringIO()
+    out.writelines(delimiter.join(row) + "\n" for row in (names, *zip(*columns, strict=True)))
+    stream.write(encode(out.getvalue()))
