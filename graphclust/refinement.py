@@ -501,7 +501,7 @@ def explained(details: Mapping[str, Any]) -> list[str]:
         )
     if chains and (chains["r_hat"] is None or chains["r_hat"] > _CONVERGED):
         told = "" if chains["r_hat"] is None else f" (R-hat {chains['r_hat']:.2f})"
-        said.append(f"the chains stay apart{told}: confidence and posterior are rough; more effort helps")
+        said.append(f"the chains stay apart{told}: confidence and posterior are rough; more effort may help")
     return said
 
 
