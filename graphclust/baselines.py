@@ -19,6 +19,7 @@ from graphclust.base import Fit, GraphEstimator, check_count, check_number
 from graphclust.errors import UsageError
 from graphclust.features import REGULARIZATION, leading_eigenvectors, rows_of_length_one, spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.interrupts import uninterrupted
 from graphclust.progress import task
 from graphclust.seeds import check_seed, seeded_igraph
 
@@ -322,14 +323,15 @@ class Leiden(_ClassicalEstimator):
             done = 0
             with seeded_igraph(seed), task("leiden", limit if limit > 0 else None) as advance:
                 while done != limit:
-                    found, _ = ig.GraphBase.community_leiden(
-                        ig_graph,
-                        resolution=resolution * scale,
-                        beta=self.beta,
-                        initial_membership=membership,
-                        n_iterations=1,
-                        **problem,
-                    )
+                    with uninterrupted():
+                        found, _ = ig.GraphBase.community_leiden(
+                            ig_graph,
+                            resolution=resolution * scale,
+                            beta=self.beta,
+                            initial_membership=membership,
+                            n_iterations=1,
+                            **problem,
+                        )
                     done += 1
                     advance()
                     if found == membership:
@@ -406,7 +408,7 @@ class Louvain(_ClassicalEstimator):
         ig_graph, weights = _to_igraph(graph)
 
         def run(resolution: float) -> IntArray:
-            with seeded_igraph(seed), task("louvain"):
+            with seeded_igraph(seed), task("louvain"), uninterrupted():
                 found = ig.GraphBase.community_multilevel(ig_graph, weights, False, resolution)
             return self._connected(graph, np.array(found[0] if isinstance(found, tuple) else found, dtype=np.int64))
 
@@ -448,7 +450,7 @@ class Infomap(_ClassicalEstimator):
         import igraph as ig
 
         ig_graph, weights = _to_igraph(graph)
-        with seeded_igraph(check_seed(self.random_state)), task("infomap"), _one_thread():
+        with seeded_igraph(check_seed(self.random_state)), task("infomap"), _one_thread(), uninterrupted():
             membership, _ = ig.GraphBase.community_infomap(ig_graph, weights, None, int(self.trials))
         return Fit(self._connected(graph, np.array(membership, dtype=np.int64)))
 
@@ -477,7 +479,7 @@ class LabelPropagation(_ClassicalEstimator):
         import igraph as ig
 
         ig_graph, weights = _to_igraph(graph)
-        with seeded_igraph(check_seed(self.random_state)), task("label propagation"):
+        with seeded_igraph(check_seed(self.random_state)), task("label propagation"), uninterrupted():
             found = ig.GraphBase.community_label_propagation(ig_graph, weights=weights)
         return Fit(self._connected(graph, np.array(found, dtype=np.int64)))
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.interrupts import uninterrupted
 from graphclust.seeds import seeded_igraph
 
 __all__ = ["NODE_LIMIT", "Drawing", "draw", "layout", "sample_nodes"]
@@ -285,7 +286,8 @@ def _components(n_nodes: int, source: IntArray, target: IntArray) -> list[IntArr
     """Nodes of each connected component, largest component first."""
     import igraph
 
-    found = igraph.Graph(n=n_nodes, edges=np.stack((source, target), axis=1)).connected_components().membership
+    with uninterrupted():
+        found = igraph.Graph(n=n_nodes, edges=np.stack((source, target), axis=1)).connected_components().membership
     member = np.array(found)
     parts = np.split(np.argsort(member, kind="stable"), np.cumsum(np.bincount(member))[:-1])
     return sorted(parts, key=len, reverse=True)
@@ -333,13 +335,14 @@ def _spring(start: FloatArray, source: IntArray, target: IntArray, weight: Float
 
     n_nodes = len(start)
     graph = igraph.Graph(n=n_nodes, edges=np.stack((source, target), axis=1))
-    placed = graph.layout_fruchterman_reingold(
-        weights=weight.tolist(),
-        seed=start.tolist(),
-        niter=int(np.clip(_SPRING_WORK / max(n_nodes, 1) ** 2, 40, 500)),
-        start_temp=0.05 * float(np.sqrt(n_nodes)),
-        grid="nogrid" if n_nodes <= _EXACT_LIMIT else "grid",
-    )
+    with uninterrupted():
+        placed = graph.layout_fruchterman_reingold(
+            weights=weight.tolist(),
+            seed=start.tolist(),
+            niter=int(np.clip(_SPRING_WORK / max(n_nodes, 1) ** 2, 40, 500)),
+            start_temp=0.05 * float(np.sqrt(n_nodes)),
+            grid="nogrid" if n_nodes <= _EXACT_LIMIT else "grid",
+        )
     return np.array(placed.coords).reshape(-1, 2)
 
 
