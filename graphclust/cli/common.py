@@ -174,7 +174,7 @@ def _console(quiet: bool) -> Iterator[None]:
 
 
 class _Interruption:
-    """Remembers Ctrl-C: igraph swallows the exception if it comes while it draws a random number."""
+    """Remembers Ctrl-C: an exception that comes where compiled code has called Python may be swallowed."""
 
     came = False
 

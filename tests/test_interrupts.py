@@ -1,0 +1,184 @@
+"""Ctrl-C while igraph computes waits until it may come: once, to whoever handles it, and never inside."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from types import SimpleNamespace
+
+import igraph
+import pytest
+
+import graphclust as gc
+from graphclust.interrupts import uninterrupted
+
+CALLS = {
+    "leiden": "community_leiden",
+    "louvain": "community_multilevel",
+    "infomap": "community_infomap",
+    "label-propagation": "community_label_propagation",
+}
+
+
+@pytest.fixture(autouse=True)
+def _handler_is_kept():
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    after = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+    assert after is before
+
+
+def press():
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def handled():
+    """Handlers that raise nothing: what they were called with."""
+    calls = []
+    before = signal.signal(signal.SIGINT, lambda *given: calls.append(given))
+    yield calls
+    signal.signal(signal.SIGINT, before)
+
+
+def test_it_comes_when_the_block_ends(caplog):
+    done = []
+    caplog.set_level("INFO", "graphclust")
+
+    def run():
+        with uninterrupted():
+            press()
+            done.append(list(caplog.messages))
+            press()
+            done.append("after another")
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert done == [[], "after another"]
+    assert caplog.messages == ["igraph cannot be stopped: interrupting as soon as its step is done"]
+    with uninterrupted():
+        done.append("not for the next block")
+    assert len(done) == 3
+
+
+def test_the_handler_of_before_gets_it_once(handled):
+    with uninterrupted():
+        press()
+        press()
+        assert not handled
+    (number, frame), *more = handled
+    assert (number, frame.f_code.co_name, more) == (signal.SIGINT, "press", [])
+
+
+def test_blocks_inside_each_other():
+    done = []
+
+    def run():
+        with uninterrupted():
+            with uninterrupted():
+                press()
+            done.append("after the inner one")
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert done
+
+
+def test_errors_go_their_way(handled):
+    @uninterrupted()
+    def fail():
+        press()
+        raise ValueError("of its own")
+
+    with pytest.raises(ValueError, match="of its own"):
+        fail()
+    assert len(handled) == 1
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fail()
+    assert isinstance(caught.value.__context__, ValueError)
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL])
+def test_handlers_that_are_none_of_pythons_stay(handler, monkeypatch):
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with uninterrupted():
+            assert signal.getsignal(signal.SIGINT) is handler
+            if handler is signal.SIG_IGN:
+                press()
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with monkeypatch.context() as patch:
+        patch.setattr("signal.getsignal", lambda _: None)  # it was set by other means than Python's
+        patch.setattr("signal.signal", lambda *_: pytest.fail("it cannot be brought back"))
+        with uninterrupted():
+            pass
+
+
+def test_other_threads_leave_signals_alone():
+    before, seen = signal.getsignal(signal.SIGINT), []
+
+    def run():
+        with uninterrupted():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_methods_let_igraph_return_first(name, monkeypatch):
+    """Interrupted as igraph begins: it ends, and nothing is begun afterwards."""
+    real, calls = getattr(igraph.GraphBase, CALLS[name]), []
+
+    def interrupted(*args, **kwargs):
+        press()
+        calls.append(real(*args, **kwargs))
+        return calls[-1]
+
+    monkeypatch.setattr(igraph, "GraphBase", SimpleNamespace(**{CALLS[name]: interrupted}))
+    with pytest.raises(KeyboardInterrupt):
+        gc.METHODS[name](random_state=0).fit(gc.datasets.load("karate"))
+    assert len(calls) == 1
+
+
+def test_layouts_let_igraph_return_first(monkeypatch):
+    from graphclust.layout import layout
+
+    real, done = igraph.Graph.layout_fruchterman_reingold, []
+
+    def interrupted(*args, **kwargs):
+        press()
+        done.append(real(*args, **kwargs))
+        return done[-1]
+
+    monkeypatch.setattr(igraph.Graph, "layout_fruchterman_reingold", interrupted)
+    graph = gc.datasets.load("karate")
+    with pytest.raises(KeyboardInterrupt):
+        layout(graph, gc.detect(graph, "louvain").labels)
+    assert len(done) == 1
+
+
+def test_the_interpreter_survives():
+    """igraph 1.0.0 ends more than half of such processes where an exception comes while Leiden computes."""
+    code = (
+        "import os, subprocess, graphclust as gc\n"
+        "g = gc.generators.planted_partition(5000, 5, p_in=0.02, p_out=0.018, random_state=0)\n"
+        "gc.Leiden(random_state=0).fit(g); survived = 0\n"
+        "for i in range(6):\n"
+        "    kill = subprocess.Popen(['sh', '-c', f'sleep {0.1 + 0.05 * i}; kill -INT {os.getpid()}'])\n"
+        "    try:\n"
+        "        while True: gc.Leiden(random_state=i).fit(g)\n"
+        "    except KeyboardInterrupt: survived += 1\n"
+        "    kill.wait()\n"
+        "print(survived, gc.detect('data:karate', 'leiden').n_clusters)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["6", "4"]), done.stderr
