@@ -2,7 +2,8 @@
 
 A method is a class with an `__init__` that only stores its parameters and a `_fit(graph)` that returns labels. The
 base class turns whatever the caller has into a `Graph`, refuses what the method cannot do, works on the canonical
-order of the nodes, numbers the communities by size and brings everything back into the caller's order.
+order of the nodes, says how many communities are not connected, numbers them by size and brings everything back into
+the caller's order.
 
 scikit-learn's own `BaseEstimator` would do, but importing it takes longer than most runs of a method; `clone`,
 `get_params`, pipelines and `is_clusterer` work with these classes as with its own.
@@ -13,11 +14,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from graphclust.constraints import count_disconnected
 from graphclust.errors import UsageError
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph
 from graphclust.metrics import rank_labels
@@ -26,7 +29,10 @@ from graphclust.resources import require_memory
 
 __all__ = ["Fit", "GraphEstimator", "check_count", "check_number"]
 
+_CHECK_NEEDS = "scipy.sparse.csgraph"  # what `_note_disconnected` imports
 _MAX_COUNT = 2**31
+
+_inside: ContextVar[bool] = ContextVar("_inside", default=False)  # whether what fits is a part of another method
 
 
 @dataclass
@@ -149,7 +155,7 @@ class GraphEstimator:
             The estimate of the memory needed is above what there is.
         """
         graph = as_graph(X)
-        for module in self.needs:  # what is imported for the first time should not count as the method's time
+        for module in (*self.needs, _CHECK_NEEDS):  # a first import should not count as the method's time
             importlib.import_module(module)
         start = time.perf_counter()
         self.notes_: list[str] = []
@@ -161,10 +167,24 @@ class GraphEstimator:
             work = work.undirected()
             self.notes_.append(f"{self.name} works on undirected graphs: the weights of both directions were added up")
         require_memory(self.memory(work), f"{self.name} on {work.num_nodes:,} nodes and {work.num_edges:,} edges")
-        fit = self._fit(work) if work.num_nodes else self._nothing()
+        outer = _inside.set(True)
+        try:
+            fit = self._fit(work) if work.num_nodes else self._nothing()
+        finally:
+            _inside.reset(outer)
+        self._note_disconnected(work, fit.labels)
         self.graph_ = graph
         self._keep(fit, start, order, graph)
         return self
+
+    def _note_disconnected(self, graph: Graph, labels: IntArray) -> None:
+        """Say how many communities are not connected, of a result that is not a start of another method's."""
+        if _inside.get() or (graph.x is not None and not graph.num_edges):  # points, whose communities are of features
+            return
+        apart = count_disconnected(graph, labels)
+        note = f"{apart:,} of the communities {'is' if apart == 1 else 'are'} not connected"
+        if apart and note not in self.notes_:
+            self.notes_.append(note)
 
     def _keep(self, fit: Fit, start: float, order: IntArray | None = None, graph: Graph | None = None) -> None:
         """Set the attributes of the result, in the caller's order of the nodes."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from graphclust.base import Fit, GraphEstimator, check_count, check_number
+from graphclust.constraints import connected_parts
 from graphclust.errors import UsageError
 from graphclust.features import REGULARIZATION, leading_eigenvectors, rows_of_length_one, spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray
@@ -68,34 +69,6 @@ def _to_igraph(graph: Graph) -> Converted:
     edges = np.stack((graph.source, graph.target), axis=1)
     weights = None if graph.weight is None else graph.weight.tolist()
     return ig.Graph(n=graph.num_nodes, edges=edges, directed=graph.directed), weights
-
-
-def connected_parts(graph: Graph, labels: IntArray) -> IntArray:
-    """Split communities into their (weakly) connected parts.
-
-    Parameters
-    ----------
-    graph : Graph
-    labels : ndarray of int64, shape (n_nodes,)
-
-    Returns
-    -------
-    ndarray of int64, shape (n_nodes,)
-        Contiguous labels of the parts; as many as there are communities if all are connected.
-
-    Examples
-    --------
-    >>> g = Graph.from_edges([0, 2], [1, 3], nodes=4)
-    >>> connected_parts(g, np.zeros(4, dtype=np.int64))
-    array([0, 0, 1, 1])
-    """
-    import scipy.sparse as sp
-    from scipy.sparse.csgraph import connected_components
-
-    inside = labels[graph.source] == labels[graph.target]
-    ends = (graph.source[inside], graph.target[inside])
-    within = sp.coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=(graph.num_nodes,) * 2)
-    return connected_components(within, directed=False)[1].astype(np.int64)
 
 
 class _ClassicalEstimator(GraphEstimator):
@@ -216,7 +189,7 @@ def _exactly(graph: Graph, k: int, resolution: float, run: Callable[[float], Int
     """Find exactly k communities: those of the asked resolution, or of a finer one if they are too few, merged to k."""
     components = int(connected_parts(graph, np.zeros(graph.num_nodes, dtype=np.int64)).max()) + 1
     if k < components:
-        notes.append(f"the graph has {components:,} components: with k = {k:,} some communities are not connected")
+        notes.append(f"the graph has {components:,} components: for k = {k:,} some were joined")
     best: IntArray = np.arange(graph.num_nodes)
     best_count, best_resolution = graph.num_nodes, np.inf
     low, high, gamma, step = 0.0, np.inf, max(resolution, 1e-9), 2.0
@@ -242,7 +215,7 @@ def _exactly(graph: Graph, k: int, resolution: float, run: Callable[[float], Int
         best = merge_to(graph, best, k)
         apart = int(connected_parts(graph, best).max()) + 1 - k
         if apart and k >= components:
-            notes.append(f"{apart} small components were joined to others: those communities are not connected")
+            notes.append(f"{apart:,} small components were joined to others")
     return best
 
 

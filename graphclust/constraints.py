@@ -17,6 +17,7 @@ __all__ = [
     "added_up",
     "check_known",
     "components",
+    "connected_parts",
     "count_disconnected",
     "edge_counts",
     "known_labels",
@@ -168,12 +169,40 @@ def taking_part(graph: Graph, known: IntArray | None) -> NDArray[np.bool_]:
     return inside if known is None else inside | (known > 0)
 
 
-def count_disconnected(graph: Graph, labels: IntArray) -> int:
-    """Count the communities that are not connected."""
+def connected_parts(graph: Graph, labels: IntArray) -> IntArray:
+    """Split communities into their (weakly) connected parts.
+
+    Parameters
+    ----------
+    graph : Graph
+    labels : ndarray of int64, shape (n_nodes,)
+
+    Returns
+    -------
+    ndarray of int64, shape (n_nodes,)
+        Contiguous labels of the parts; as many as there are communities if all are connected.
+
+    Examples
+    --------
+    >>> g = Graph.from_edges([0, 2], [1, 3], nodes=4)
+    >>> connected_parts(g, np.zeros(4, dtype=np.int64))
+    array([0, 0, 1, 1])
+    """
+    import scipy.sparse as sp
+    from scipy.sparse.csgraph import connected_components
+
     inside = labels[graph.source] == labels[graph.target]
-    part = Graph.from_edges(graph.source[inside], graph.target[inside], nodes=graph.num_nodes)
-    parts = np.unique(np.stack([labels, components(part)]), axis=1)[0]
-    return int((np.unique(parts, return_counts=True)[1] > 1).sum())
+    ends = (graph.source[inside], graph.target[inside])
+    within = sp.coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=(graph.num_nodes,) * 2)
+    return connected_components(within, directed=False)[1].astype(np.int64)
+
+
+def count_disconnected(graph: Graph, labels: IntArray) -> int:
+    """Count the communities that are not connected, whichever way the edges point."""
+    parts = connected_parts(graph, labels)
+    community = np.empty(int(parts.max(initial=-1)) + 1, dtype=np.int64)
+    community[parts] = labels
+    return int((np.unique(community, return_counts=True)[1] > 1).sum())
 
 
 def components(graph: Graph) -> IntArray:

@@ -188,6 +188,49 @@ def test_memory_estimate_grows_with_edges_not_with_pairs(name):
     assert growth < 1.2 * max(large.num_edges / small.num_edges, 2)
 
 
+def said_to_be_apart(notes):
+    """Numbers of communities that notes call not connected."""
+    return [int(note.split()[0].replace(",", "")) for note in notes if note.endswith(" not connected")]
+
+
+def number_apart(found):
+    there = nx.Graph(found.graph.to_networkx())
+    return sum(not nx.is_connected(there.subgraph(part)) for part in found.communities)
+
+
+@pytest.mark.parametrize("n_clusters", [None, 2])
+def test_communities_that_are_not_connected_are_counted_once(name, n_clusters):
+    """Three triangles in two communities, a star whose leaves look alike, and edges whose directions do not count."""
+    takes = gc.METHODS[name].takes_n_clusters
+    if n_clusters is not None and takes == "no":
+        pytest.skip("takes no number of communities")
+    k = K if n_clusters is None and takes == "required" else n_clusters
+    triangles = nx.disjoint_union_all([nx.complete_graph(3)] * 3)
+    for there in (triangles, nx.star_graph(30), nx.gnm_random_graph(24, 30, seed=1, directed=True)):
+        found = gc.detect(there, name, k)
+        apart = number_apart(found)
+        assert said_to_be_apart(found.notes) == ([apart] if apart else [])
+        assert apart or there is not triangles or k != 2
+
+
+def test_communities_that_are_improved_are_counted_as_they_are_then():
+    star = nx.star_graph(30)
+    plain, refined = gc.detect(star, "clam"), gc.detect(star, "clam", refine="planted")
+    assert said_to_be_apart(plain.notes) == [number_apart(plain)]
+    assert number_apart(refined) == 0
+    assert said_to_be_apart(refined.notes) == []
+
+
+def test_points_without_edges_are_not_called_apart(rng):
+    x = np.concatenate((rng.normal(0, 0.1, (20, 2)), rng.normal(9, 0.1, (20, 2))))
+    for points in (x, Graph.from_edges([], [], nodes=40, x=x)):
+        found = gc.CLAM(2, random_state=0).fit(points)
+        assert found.n_clusters_ == 2
+        assert said_to_be_apart(found.notes_) == []
+    alone = gc.detect(Graph.from_edges([], [], nodes=40), "spectral", 2)
+    assert said_to_be_apart(alone.notes) == [number_apart(alone)] != [0]
+
+
 # ---------------------------------------------------------------- laws of the classical methods
 
 
@@ -293,12 +336,10 @@ def test_fewer_communities_than_components_are_joined_and_said(name):
 
 @pytest.mark.parametrize("name", ["leiden", "louvain"])
 @pytest.mark.parametrize("k", [3, 8, 20])
-def test_communities_are_connected_with_k_too_or_it_is_said(name, k):
+def test_communities_are_connected_with_k_too_or_it_is_said_why(name, k):
     for graph in random_graphs():
         found = gc.detect(graph, name, n_clusters=k)
-        there = graph.to_networkx()
-        apart = [part for part in found.communities if not nx.is_connected(there.subgraph(part))]
-        assert not apart or any("not connected" in note for note in found.notes)
+        assert not number_apart(found) or any("joined" in note for note in found.notes)
 
 
 def test_exact_numbers_are_found_in_time():

@@ -13,7 +13,6 @@ from graphclust.constraints import (
     added_up,
     check_known,
     components,
-    count_disconnected,
     edge_counts,
     known_labels,
     strengths,
@@ -167,10 +166,6 @@ class _Amortized(GraphEstimator):
                 f"outside the trained range: {int(labels.max()) + 1} communities, and the model was trained on "
                 f"graphs of {info.n_clusters[0]} to {info.n_clusters[1]}"
             )
-        apart = 0 if points else count_disconnected(graph, labels)
-        if apart:
-            are = "is" if apart == 1 else "are"
-            self.notes_.append(f"{apart} of the communities {are} not connected: a block's nodes connect alike")
         return Fit(labels, posterior.confidence(labels), posterior)
 
     def _note_range(self, n: int, info: CheckpointInfo) -> None:
