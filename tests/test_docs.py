@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
 from graphclust import METHODS
+from tests.conftest import SHARED
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
+TRAINING = (ROOT / "docs" / "training.md").read_text()
+BRIEF = ["--steps", "1", "--batch-size", "2", "--eval-graphs", "0", "--device", "cpu"]
+
+
+def commands(text):
+    """Split what is written as commands into words, without what they are piped to."""
+    whole = text.replace("\\\n", " ")
+    for line in re.findall(r"^(?:    |\$ )(?:\S+ \S+ \| )?(graphclust [^`\n]*)", whole, re.MULTILINE):
+        yield shlex.split(line.split(" | ")[0].split(" > ")[0].split("  #")[0])
+
+
+def without(words, *options):
+    """Leave out options that have a value."""
+    return [word for before, word in zip(["", *words], words, strict=False) if not {before, word} & set(options)]
 
 
 @pytest.fixture(scope="module")
@@ -72,16 +90,83 @@ def test_commands_and_options_exist(page):
     from graphclust.cli import app
 
     top = get_command(app)
-    text = page.read_text().replace("\\\n", " ")
-    for line in re.findall(r"^(?:    |\$ )(?:\S+ \S+ \| )?(graphclust [^`\n]*)", text, re.MULTILINE):
-        words = shlex.split(line.split(" | ")[0].split(" > ")[0].split("  #")[0])
+    text = page.read_text()
+    for words in commands(text):
         command = top.commands[words[1]]
         known = {option for parameter in command.params for option in parameter.opts + parameter.secondary_opts}
         if words[1] == "generate":
             continue  # its subcommands are made when it runs; tests/cli has them
         for word in words[2:]:
             if word.startswith("--"):
-                assert word.split("=")[0] in known, line
+                assert word.split("=")[0] in known, words
     everywhere = {o for command in top.commands.values() for p in command.params for o in p.opts + p.secondary_opts}
     for code in re.findall(r"`([^`\n]+)`", text):
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", code)) <= everywhere | {"--help"}, code
+
+
+# ---------------------------------------------------------------- training.md
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capfd):
+    """Run a command where there is a graph.edgelist; it has to succeed."""
+    import torch
+
+    from graphclust.__main__ import main
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "data" / "karate.edgelist", "graph.edgelist")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+
+    def call(words):
+        monkeypatch.setattr(sys, "argv", words)
+        code = main(words[1:])
+        out, err = capfd.readouterr()
+        assert code == 0, (words, err)
+        return out, err
+
+    yield call
+    torch.set_num_threads(threads)
+
+
+def test_commands_of_training_run(run):
+    """One after the other, as they stand there, but shorter; no graph that a family may draw is refused."""
+    from graphclust.cli.common import parse_pairs
+    from graphclust.models.build import ModelConfig
+    from graphclust.synthetic import DataConfig, SyntheticBatches
+
+    kinds = []
+    for words in commands(TRAINING):
+        kinds.append(words[1])
+        if words[1] != "train":
+            out, _ = run(words)
+            assert len(out.splitlines()) > 34
+            continue
+        options = dict(itertools.pairwise(words))
+        sets = [value for option, value in itertools.pairwise(words) if option == "--set"]
+        data = DataConfig(options["--family"], parse_pairs("--set", sets), batch_size=100)
+        assert len(SyntheticBatches(ModelConfig(), data)[0][1]) == 100
+        _, err = run([*words, *BRIEF])
+        assert f"as {options['--start']} has it: --encoder graph-transformer" in err
+    assert kinds == ["train", "detect"]
+
+
+@pytest.mark.parametrize("code", dict.fromkeys(re.findall(r"`(--[^`]+)`", TRAINING)))
+def test_options_of_training_run(run, code):
+    """Each `--option` of the page beside the page's own command."""
+    words = next(words for words in commands(TRAINING) if words[1] == "train")
+    more = shlex.split(code)
+    if "--processes" in more:
+        pytest.skip("they are started as the test's own command: tests/cli/test_train.py has them")
+    if code.startswith("--set"):
+        words = [*without(words, "--family", "--set"), "--family", "community-pairs", "--set", "data=com-dblp"]
+        if not SHARED.is_dir():
+            pytest.skip("real data are not here (GRAPHCLUST_DATA)")
+    elif "--benchmark" in more:
+        words = without(words, "--start", "--out")
+    elif more[-1] == "--workers":
+        more.append("1")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
+        run([*words, *more, *BRIEF])

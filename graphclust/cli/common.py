@@ -30,6 +30,7 @@ __all__ = [
     "check_files",
     "check_format",
     "command",
+    "is_helper",
     "output",
     "parse_pairs",
     "print_table",
@@ -88,6 +89,11 @@ def say(message: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         if sys.stderr is not None:  # None would be standard output
             print(f"graphclust: {message}", file=sys.stderr)  # noqa: T201
+
+
+def is_helper() -> bool:
+    """Whether this is one of several processes in training, but not the first, which speaks for all."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
 def parse_pairs(option: str, pairs: list[str] | None) -> dict[str, Any]:
@@ -158,8 +164,7 @@ def _console(quiet: bool) -> Iterator[None]:
     propagate, logger.propagate = logger.propagate, False
     show, warnings.showwarning = warnings.showwarning, _show_warning
     try:
-        helper = os.environ.get("LOCAL_RANK", "0") != "0"  # one of several processes in training, not the first
-        if quiet or helper or sys.stderr is None or not sys.stderr.isatty():
+        if quiet or is_helper() or sys.stderr is None or not sys.stderr.isatty():
             yield
         else:
             from graphclust.cli.terminal import progress_shown

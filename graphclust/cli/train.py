@@ -8,19 +8,30 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Quiet, Seed, check_files, output, parse_pairs, print_table, say
+from graphclust.cli.common import Quiet, Seed, check_files, is_helper, output, parse_pairs, print_table, say
 from graphclust.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from graphclust.models.build import ModelConfig
 
 __all__ = ["train"]
 
 _STEPS = 20_000  # section B.3, General SBM
 _BENCHMARK_STEPS = 20
 _N_LABELS = 16  # more than any graph of the families has communities (at most 12)
+_FIELDS = {  # of a `ModelConfig`, and the options that set them
+    "--encoder": "encoder",
+    "--features": "features",
+    "--n-features": "n_features",
+    "--layers": "n_layers",
+    "--dim": "dim",
+}
 _GRAPHS, _MODEL, _OPTIMISER, _MACHINE, _RUN = (
     "Graphs to train on",
     "The model",
@@ -68,17 +79,35 @@ def train(
     seed: Seed = 0,
     # Table 2 has rows of both encoders; GatedGCN's is the better and costs some four times as much
     encoder: Annotated[
-        str, _option(_MODEL, "NAME", "graphsage, gated-gcn, graph-transformer; points, for vectors.")
-    ] = "graphsage",
+        str | None,
+        _option(
+            _MODEL,
+            "NAME",
+            "graphsage, gated-gcn, graph-transformer; points, for vectors.",
+            show_default="that of --start, or graphsage",
+        ),
+    ] = None,
     # section B.2: 20 eigenvectors or 20 random numbers
     features: Annotated[
         str | None,
-        _option(_MODEL, "laplacian|random|given", "What a node is described by; given: the family's own vectors."),
+        _option(
+            _MODEL,
+            "laplacian|random|given",
+            "What a node is described by; given: the family's own vectors.",
+            show_default="those of --start, or laplacian",
+        ),
     ] = None,
-    n_features: Annotated[int, _option(_MODEL, "N", "So many numbers a node.", min=1)] = 20,
+    n_features: Annotated[
+        int | None, _option(_MODEL, "N", "So many numbers a node.", min=1, show_default="those of --start, or 20")
+    ] = None,
     # section B.1: 4 layers of 128; all other vectors have 128 entries too
-    layers: Annotated[int, _option(_MODEL, "N", "Layers of the encoder.", min=1)] = 4,
-    dim: Annotated[int, _option(_MODEL, "N", "Entries of every vector, z among them.", min=4)] = 128,
+    layers: Annotated[
+        int | None, _option(_MODEL, "N", "Layers of the encoder.", min=1, show_default="those of --start, or 4")
+    ] = None,
+    dim: Annotated[
+        int | None,
+        _option(_MODEL, "N", "Entries of every vector, z among them.", min=4, show_default="those of --start, or 128"),
+    ] = None,
     steps: Annotated[
         int | None,
         _option(_OPTIMISER, "N", f"Steps: {_STEPS:,} by default, and {_BENCHMARK_STEPS} to time with --benchmark."),
@@ -103,7 +132,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where FILE.state stopped.", rich_help_panel=_RUN)] = (
         False
     ),
-    start: Annotated[str | None, _option(_RUN, "CHECKPOINT", "Weights to begin with.")] = None,
+    start: Annotated[str | None, _option(_RUN, "CHECKPOINT", "A trained model to begin with.")] = None,
     minutes: Annotated[float | None, _option(_RUN, "M", "Stop after so many, ready to be resumed.", min=0)] = None,
     eval_every: Annotated[int, _option(_RUN, "N", "Steps between evaluations; 0: at the end.", min=0)] = 1000,
     eval_graphs: Annotated[int, _option(_RUN, "N", "Held-out graphs; 0: no evaluation.", min=0)] = 200,
@@ -126,20 +155,11 @@ def train(
         if benchmark and given:
             raise UsageError(f"--benchmark trains nothing that is kept: leave out {option}")
     from graphclust.amortized import measure_speed, train_clusterwise
-    from graphclust.models.build import ModelConfig
     from graphclust.synthetic import DataConfig
     from graphclust.training import LoopSettings, Machine
 
-    model = ModelConfig(
-        model=method,
-        encoder=encoder,
-        features=features or ("given" if encoder == "points" else "laplacian"),
-        n_features=n_features,
-        dim=dim,
-        dim_z=dim,
-        n_layers=layers,
-        n_labels=_N_LABELS if known_share else 0,
-    )
+    asked = dict(zip(_FIELDS.values(), (encoder, features, n_features, layers, dim), strict=True))
+    model = _architecture(method, asked, start, known_share > 0, quiet)
     data = DataConfig(
         family=family,
         parameters=parse_pairs("--set", parameter),
@@ -225,6 +245,29 @@ def _check_out(out: str | None, log: str | None, benchmark: bool) -> None:
     if not out.endswith(".safetensors"):
         raise UsageError(f"a model is a file of safetensors: --out {Path(out).stem or 'model'}.safetensors")
     check_files("-", {"--out": out, "--log": log})
+
+
+def _architecture(method: str, asked: dict[str, Any], start: str | None, labels: bool, quiet: bool) -> ModelConfig:
+    """Return the architecture asked for; what is not asked comes from the model to begin with, where there is one."""
+    from graphclust.checkpoint import read_info
+    from graphclust.models.build import ModelConfig
+
+    given = {name: value for name, value in asked.items() if value is not None}
+    if "dim" in given:
+        given["dim_z"] = given["dim"]
+    if start is None:
+        if given.get("encoder") == "points":
+            given.setdefault("features", "given")
+        return ModelConfig(method, n_labels=_N_LABELS if labels else 0, **given)
+    begun = read_info(start).config
+    found = replace(begun, model=method, n_labels=begun.n_labels or (_N_LABELS if labels else 0), **given)
+    if not quiet and not is_helper():
+        taken = [f"{option} {getattr(begun, name)}" for option, name in _FIELDS.items() if name not in given]
+        if begun.n_labels:
+            taken.append(f"{begun.n_labels} labels that may be known")
+        if taken:
+            say(f"as {start} has it: {', '.join(taken)}")
+    return found
 
 
 @contextmanager

@@ -9,14 +9,18 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 import graphclust as gc
+from graphclust.amortized import train_clusterwise
 from graphclust.checkpoint import load_checkpoint, read_info
-from graphclust.training import read_note
+from graphclust.models.build import ModelConfig
+from graphclust.synthetic import DataConfig
+from graphclust.training import LoopSettings, read_note
 
 TINY = shlex.split(
     "acp --family general-sbm --set 'n_nodes=(8, 14)' --encoder graph-transformer --dim 16 --layers 1 --n-features 4 "
@@ -91,6 +95,40 @@ def test_defaults_are_the_published_settings(cli, tmp_path, monkeypatch):
         == 0
     )
     assert (asked["model"].n_labels, asked["model"].features, asked["data"].known_share) == (16, "random", 0.2)
+
+
+def test_the_architecture_is_that_of_the_start_unless_told(cli, tmp_path):
+    """Also what has no option; --known-share takes as many labels as the model reads."""
+    begun, plain = tmp_path / "begun.safetensors", tmp_path / "plain.safetensors"
+    small = ModelConfig(encoder="graph-transformer", n_features=4, dim=16, dim_z=8, n_layers=1, n_heads=2, n_labels=5)
+    graphs, once = DataConfig(parameters={"n_nodes": (8, 14)}, batch_size=2), LoopSettings(steps=1)
+    train_clusterwise(small, graphs, once, begun, n_z=2, eval_graphs=0)
+    train_clusterwise(replace(small, n_labels=0), graphs, once, plain, n_z=2, eval_graphs=0)
+    brief = shlex.split("--set 'n_nodes=(8, 14)' --n-z 2 --batch-size 2 --steps 1 --eval-graphs 0 --device cpu")
+    whole = "--features laplacian, --n-features 4, --layers 1, --dim 16, 5 labels that may be known"
+    for i, (more, changes, said) in enumerate(
+        (
+            ((), {}, f"--encoder graph-transformer, {whole}"),
+            (("--known-share", 1, "--encoder", "graph-transformer"), {}, whole),
+            (("--layers", 2), {"n_layers": 2}, f"--encoder graph-transformer, {whole.replace('--layers 1, ', '')}"),
+        )
+    ):
+        out = tmp_path / f"{i}.safetensors"
+        result = cli("train", "acp", *brief, "--start", begun, *more, "--out", out)
+        assert (result.code, result.err.splitlines()[0]) == (0, f"graphclust: as {begun} has it: {said}")
+        assert read_info(out).config == replace(small, **changes)
+    sister = tmp_path / "sister.safetensors"
+    assert cli("train", "acp-s", *brief, "--start", begun, "--out", sister, "--quiet").err == ""
+    assert read_info(sister).config == replace(small, model="acp-s")
+
+    for model, more, words in (
+        (begun, ("--encoder", "graphsage"), "encoder 'graph-transformer', not 'graphsage'"),
+        (begun, ("--dim", 16), "dim_z 8, not 16"),
+        (plain, ("--known-share", 0.5), "n_labels 0, not 16"),
+    ):
+        refused = cli("train", "acp", *brief, "--start", model, *more, "--out", tmp_path / "no.safetensors")
+        assert refused.code == 2
+        assert f"{model} is of another architecture: {words}" in refused.err
 
 
 def test_benchmark_prints_and_writes_nothing(cli, tmp_path, monkeypatch):
