@@ -1,4 +1,4 @@
-"""The site is built without a warning, its tables are those of results/, and what it says of commands is true."""
+"""The site is built without a warning, its tables are those of results/, commands exist, and Python runs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ import sys
 import warnings
 from pathlib import Path
 
+import matplotlib
+import networkx as nx
+import numpy as np
 import pytest
 
+import graphclust as gc
 from graphclust import METHODS
 from tests.conftest import SHARED
+
+matplotlib.use("Agg")
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -104,6 +110,29 @@ def test_commands_and_options_exist(page):
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", code)) <= everywhere | {"--help"}, code
 
 
+def python_of(page):
+    return re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.stem, marks=[pytest.mark.slow] if page.stem == "cnc" else [])
+        for page in PAGES
+        if python_of(page)
+    ],
+)
+def test_python_runs(page, rng):
+    """Each page from top to bottom; what its first lines take for granted is gc, a graph G and a table x."""
+    from matplotlib import pyplot as plt
+
+    x = np.concatenate([rng.normal(3 * i, 0.3, (20, 4)) for i in range(3)])
+    names = {"gc": gc, "G": nx.les_miserables_graph(), "x": x}
+    for code in python_of(page):
+        exec(compile(code, str(page), "exec"), names)
+    plt.close("all")
+
+
 # ---------------------------------------------------------------- training.md
 
 
@@ -153,16 +182,17 @@ def test_commands_of_training_run(run):
 
 
 @pytest.mark.parametrize("code", dict.fromkeys(re.findall(r"`(--[^`]+)`", TRAINING)))
-def test_options_of_training_run(run, code):
+def test_options_of_training_run(run, code, monkeypatch):
     """Each `--option` of the page beside the page's own command."""
     words = next(words for words in commands(TRAINING) if words[1] == "train")
     more = shlex.split(code)
     if "--processes" in more:
         pytest.skip("they are started as the test's own command: tests/cli/test_train.py has them")
     if code.startswith("--set"):
-        words = [*without(words, "--family", "--set"), "--family", "community-pairs", "--set", "data=com-dblp"]
         if not SHARED.is_dir():
             pytest.skip("real data are not here (GRAPHCLUST_DATA)")
+        monkeypatch.setenv("GRAPHCLUST_DATA", str(SHARED))
+        words = [*without(words, "--family", "--set"), "--family", "community-pairs", "--set", "data=com-dblp"]
     elif "--benchmark" in more:
         words = without(words, "--start", "--out")
     elif more[-1] == "--workers":
