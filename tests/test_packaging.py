@@ -28,11 +28,12 @@ LAYERS = [
     {"auto"},
     {"estimators"},
     {"baselines", "refinement", "amortized", "calibration"},
+    {"base"},
     {"constraints"},
     {"communities"},
     {"evaluation"},
     {"synthetic"},
-    {"base", "layout", "palette", "generators"},
+    {"layout", "palette", "generators"},
     {"checkpoint", "training"},
     {"posterior"},
     {"metrics", "features", "neighbors"},
@@ -40,7 +41,7 @@ LAYERS = [
     {"graph"},
     {"models"},  # tensors in, tensors out: no files, no optimiser
     {"nn"},
-    {"resources", "progress", "seeds"},
+    {"interrupts", "progress", "resources", "seeds"},
     {"errors"},
 ]
 LAZY = {  # allowed against the direction, inside a function: a convenience of the caller's, not a dependency
