@@ -10,7 +10,7 @@ import numpy as np
 
 from graphclust.base import Fit, GraphEstimator, check_count
 from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral, one_conversion
-from graphclust.constraints import check_known, components, count_disconnected, known_labels, taking_part, with_number
+from graphclust.constraints import check_known, components, known_labels, taking_part, with_number
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.estimators import ACP
 from graphclust.graph import Graph, IntArray
@@ -183,11 +183,6 @@ class Auto(GraphEstimator):
             seed=seed,
         )
         self.notes_ += explained(found.details)
-        if k is None:
-            apart = count_disconnected(plain, found.labels)
-            if apart:
-                are = "is" if apart == 1 else "are"
-                self.notes_.append(f"{apart} of the communities {are} not connected")
         return found
 
     def _proposals(self, graph: Graph, seed: int) -> Iterator[tuple[str, GraphEstimator]]:

@@ -182,9 +182,8 @@ class GraphEstimator:
         if _inside.get() or (graph.x is not None and not graph.num_edges):  # points, whose communities are of features
             return
         apart = count_disconnected(graph, labels)
-        note = f"{apart:,} of the communities {'is' if apart == 1 else 'are'} not connected"
-        if apart and note not in self.notes_:
-            self.notes_.append(note)
+        if apart:
+            self.notes_.append(f"{apart:,} of the communities {'is' if apart == 1 else 'are'} not connected")
 
     def _keep(self, fit: Fit, start: float, order: IntArray | None = None, graph: Graph | None = None) -> None:
         """Set the attributes of the result, in the caller's order of the nodes."""
