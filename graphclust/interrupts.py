@@ -23,14 +23,13 @@ def uninterrupted() -> Iterator[None]:
 
     Examples
     --------
-    >>> try:
-    ...     with uninterrupted():
-    ...         signal.raise_signal(signal.SIGINT)
-    ...         print("still here")
-    ... except KeyboardInterrupt:
-    ...     print("interrupted")
+    >>> before = signal.signal(signal.SIGINT, lambda *_: print("interrupted"))
+    >>> with uninterrupted():
+    ...     signal.raise_signal(signal.SIGINT)
+    ...     print("still here")
     still here
     interrupted
+    >>> _ = signal.signal(signal.SIGINT, before)
     """
     came: list[FrameType | None] = []
 

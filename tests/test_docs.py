@@ -181,13 +181,16 @@ def test_commands_of_training_run(run):
     assert kinds == ["train", "detect"]
 
 
-@pytest.mark.parametrize("code", dict.fromkeys(re.findall(r"`(--[^`]+)`", TRAINING)))
+OPTIONS = dict.fromkeys(re.findall(r"`(--[^`]+)`", TRAINING))
+
+
+@pytest.mark.parametrize(
+    "code", [code for code in OPTIONS if "--processes" not in code]
+)  # those: tests/cli/test_train.py
 def test_options_of_training_run(run, code, monkeypatch):
     """Each `--option` of the page beside the page's own command."""
     words = next(words for words in commands(TRAINING) if words[1] == "train")
     more = shlex.split(code)
-    if "--processes" in more:
-        pytest.skip("they are started as the test's own command: tests/cli/test_train.py has them")
     if code.startswith("--set"):
         if not SHARED.is_dir():
             pytest.skip("real data are not here (GRAPHCLUST_DATA)")

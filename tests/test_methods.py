@@ -202,9 +202,7 @@ def number_apart(found):
 def test_communities_that_are_not_connected_are_counted_once(name, n_clusters):
     """Three triangles in two communities, a star whose leaves look alike, and edges whose directions do not count."""
     takes = gc.METHODS[name].takes_n_clusters
-    if n_clusters is not None and takes == "no":
-        pytest.skip("takes no number of communities")
-    k = K if n_clusters is None and takes == "required" else n_clusters
+    k = {"no": None, "optional": n_clusters, "required": n_clusters or K}[takes]
     triangles = nx.disjoint_union_all([nx.complete_graph(3)] * 3)
     for there in (triangles, nx.star_graph(30), nx.gnm_random_graph(24, 30, seed=1, directed=True)):
         found = gc.detect(there, name, k)

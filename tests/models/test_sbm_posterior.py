@@ -347,7 +347,7 @@ def test_r_hat_tells_chains_apart():
     noise = np.random.default_rng(0).standard_normal((4, 500))
     assert r_hat(noise) == pytest.approx(1, abs=0.02)
     assert r_hat(noise + np.arange(4)[:, None]) > 1.4
-    assert r_hat(noise[:1] + np.linspace(0, 3, 500)) > 1.4  # one chain that is still on its way
+    assert r_hat(noise[:1] + np.linspace(0, 3, 500)) > 1.3  # one chain that is still on its way
     assert r_hat(np.zeros((2, 50))) == r_hat(noise[:, :3]) == 1
     assert r_hat(np.array([[0.0] * 10, [3.0] * 10])) == math.inf
 
