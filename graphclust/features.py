@@ -257,10 +257,13 @@ def leading_eigenvectors(
     >>> leading_eigenvectors(Graph.from_edges([0, 1], [1, 2], nodes=3), 2).shape
     (3, 2)
     """
+    return _eigenvectors(*_regularised(graph, regularization), k, random_state)
+
+
+def _eigenvectors(matrix: Any, tau: float, scale: FloatArray, k: int, random_state: int) -> FloatArray:
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-    n = graph.num_nodes
-    matrix, tau, scale = _regularised(graph, regularization)
+    n = len(scale)
 
     def multiply(v: FloatArray) -> FloatArray:
         v = v.ravel() * scale
@@ -303,11 +306,9 @@ def spectral_embedding(
     >>> (x**2).sum(axis=1).round(6).tolist()
     [1.0, 1.0, 1.0]
     """
-    vectors = leading_eigenvectors(graph, k, regularization=regularization, random_state=random_state)
-    if kind == "njw":
-        return rows_of_length_one(vectors)
-    walk: FloatArray = vectors * _regularised(graph, regularization)[2][:, None]
-    return walk
+    matrix, tau, scale = _regularised(graph, regularization)
+    vectors = _eigenvectors(matrix, tau, scale, k, random_state)
+    return rows_of_length_one(vectors) if kind == "njw" else vectors * scale[:, None]
 
 
 def rows_of_length_one(vectors: FloatArray) -> FloatArray:

@@ -262,7 +262,7 @@ def _parameters(method: GraphEstimator) -> dict[str, Any]:
 def _sampled(family: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the family's own parameters; from average degree c and ratio r, p_in = c / (n/K (1 + (K - 1) r) - 1).
 
-    Of what a family keeps from training, unless told otherwise.
+    A family that keeps graphs from training gives those, unless told otherwise.
     """
     if family != "planted-partition" or "ratio" not in parameters:
         return family_named(family).held_out | dict(parameters)

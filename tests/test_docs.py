@@ -20,7 +20,8 @@ import pytest
 
 import graphclust as gc
 from graphclust import METHODS
-from tests.conftest import SHARED
+from graphclust.datasets import pairs as pairs_of
+from graphclust.generators import pairs as family
 
 matplotlib.use("Agg")
 
@@ -192,9 +193,12 @@ def test_options_of_training_run(run, code, monkeypatch):
     words = next(words for words in commands(TRAINING) if words[1] == "train")
     more = shlex.split(code)
     if code.startswith("--set"):
-        if not SHARED.is_dir():
-            pytest.skip("real data are not here (GRAPHCLUST_DATA)")
-        monkeypatch.setenv("GRAPHCLUST_DATA", str(SHARED))
+        ring = nx.ring_of_cliques(30, 12)
+        network = gc.as_graph(ring)
+        network.meta["communities"] = [np.arange(first, first + 12) for first in range(0, 360, 12)]
+        found = pairs_of.community_pairs
+        monkeypatch.setattr(pairs_of, "community_pairs", lambda _, *more: found(network, *more))
+        family._pairs.cache_clear()
         words = [*without(words, "--family", "--set"), "--family", "community-pairs", "--set", "data=com-dblp"]
     elif "--benchmark" in more:
         words = without(words, "--start", "--out")
@@ -203,3 +207,4 @@ def test_options_of_training_run(run, code, monkeypatch):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
         run([*words, *more, *BRIEF])
+    family._pairs.cache_clear()

@@ -261,9 +261,7 @@ def reproduce(
                 line["command"] = _command(base)
             if ours and _checkpoint(base) not in known:
                 rows.append(line)
-            elif (
-                not labels or ours or method == "chains" or method.startswith("auto")
-            ):  # the other peers know of no labels
+            elif not labels or ours or method.startswith(("chains", "auto")):  # the other peers know of no labels
                 if ours:
                     line["graphs_trained"] = sum(one["graphs"] for one in read_info(_checkpoint(base)).lineage)
                 (rows if ours or method == "chains" else peers).append(line | _measure(method, labels, n_graphs, seed))
