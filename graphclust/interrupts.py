@@ -1,16 +1,47 @@
-"""Ctrl-C while compiled code runs that does not survive an exception."""
+"""Ctrl-C: who handles it in a block, and that it waits for compiled code that does not survive an exception."""
 
 from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-__all__ = ["uninterrupted"]
+__all__ = ["interrupts_handled", "uninterrupted"]
 
 logger = logging.getLogger("graphclust")
+
+
+@contextmanager
+def interrupts_handled(handler: Callable[[int, FrameType | None], Any] | signal.Handlers) -> Iterator[None]:
+    """Let Ctrl-C be handled in another way until the block ends.
+
+    Outside the main thread, or where a handler stands that is none of Python's, nothing is changed.
+
+    Parameters
+    ----------
+    handler : callable or signal.Handlers
+        As `signal.signal` takes it.
+
+    Examples
+    --------
+    >>> with interrupts_handled(lambda *_: print("interrupted")):
+    ...     signal.raise_signal(signal.SIGINT)
+    interrupted
+    """
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        if before is not None:
+            signal.signal(signal.SIGINT, handler)
+    except ValueError:  # not the main thread: signals are somebody else's business
+        before = None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -23,13 +54,11 @@ def uninterrupted() -> Iterator[None]:
 
     Examples
     --------
-    >>> before = signal.signal(signal.SIGINT, lambda *_: print("interrupted"))
-    >>> with uninterrupted():
+    >>> with interrupts_handled(lambda *_: print("interrupted")), uninterrupted():
     ...     signal.raise_signal(signal.SIGINT)
     ...     print("still here")
     still here
     interrupted
-    >>> _ = signal.signal(signal.SIGINT, before)
     """
     came: list[FrameType | None] = []
 
@@ -39,17 +68,12 @@ def uninterrupted() -> Iterator[None]:
         came.append(frame)
 
     before = signal.getsignal(signal.SIGINT)
-    try:
-        if callable(before):
-            signal.signal(signal.SIGINT, note)
-    except ValueError:  # not the main thread: signals are somebody else's business
-        before = None
     if not callable(before):  # none of Python's, ignored, or deadly: all of which igraph survives
         yield
         return
     try:
-        yield
+        with interrupts_handled(note):
+            yield
     finally:
-        signal.signal(signal.SIGINT, before)
         if came:
             before(signal.SIGINT, came[0])

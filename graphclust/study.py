@@ -36,6 +36,7 @@ from graphclust.errors import DataError, GraphclustError, ResourceError, UsageEr
 from graphclust.generators.families import FAMILIES, family_named
 from graphclust.generators.sbm import recovery_ratios
 from graphclust.graph import FloatArray, Graph
+from graphclust.interrupts import interrupts_handled
 from graphclust.methods import method_named
 from graphclust.palette import COLORS
 from graphclust.progress import task
@@ -359,7 +360,7 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
     names = tuple(dict.fromkeys(method.name for method in study.methods.values()))
     missing = list({cell.key: cell for cell in cells if cell.key not in rows}.values())
     with task(f"study {study.name}", len(missing)) as advance, _appending(journal) as keep:
-        with _deaf_children():
+        with interrupts_handled(signal.SIG_IGN):  # a terminal sends it to the processes, too: who starts them ends them
             todo = (delayed(_keyed)(cell, names) for cell in missing)
             measured = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(todo)
         try:
@@ -374,20 +375,6 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
             ) from error
     columns = list(dict.fromkeys(name for cell in cells for name in rows[cell.key]))
     return pd.DataFrame([rows[cell.key] | {"method": cell.label} for cell in cells], columns=columns)
-
-
-@contextlib.contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Let processes that are started ignore Ctrl-C, which a terminal sends to them too: who started them ends them."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not the main thread: signals are somebody else's business
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _keyed(cell: Cell, names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:

@@ -7,7 +7,6 @@ import functools
 import inspect
 import logging
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from graphclust.errors import DataError, GraphclustError, UsageError
+from graphclust.interrupts import interrupts_handled
 
 __all__ = [
     "GraphPath",
@@ -192,16 +192,9 @@ class _Interruption:
     @contextmanager
     def watched(cls) -> Iterator[None]:
         cls.came = False
-        try:
-            before = signal.signal(signal.SIGINT, cls.note)
-        except ValueError:  # not the main thread: signals are somebody else's business
-            yield
-            return
-        try:
+        with interrupts_handled(cls.note):
             yield
             cls.check()
-        finally:
-            signal.signal(signal.SIGINT, before)
 
     @classmethod
     def check(cls) -> None:

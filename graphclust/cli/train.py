@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import typer
 
 from graphclust.cli.common import Quiet, Seed, check_files, is_helper, output, parse_pairs, print_table, say
 from graphclust.errors import UsageError, unknown
+from graphclust.interrupts import interrupts_handled
 
 if TYPE_CHECKING:
     from graphclust.models.build import ModelConfig
@@ -282,12 +282,5 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
         wished = True
         logging.getLogger("graphclust").info("stopping after this step; once more to stop at once")
 
-    try:
-        before = signal.signal(signal.SIGINT, wish)
-    except ValueError:  # not the main thread: signals are somebody else's business
-        yield lambda: False
-        return
-    try:
+    with interrupts_handled(wish):
         yield lambda: wished
-    finally:
-        signal.signal(signal.SIGINT, before)
