@@ -896,6 +896,58 @@ def _merge_split(
     return 0.0
 
 
+@njit(cache=True)
+def _exchange(
+    law: Law,
+    net: Net,
+    blocks: Blocks,
+    known: IntArray,
+    members: IntArray,
+    aim: IntArray,
+    one: IntArray,
+    gain: FloatArray,
+    queue: IntArray,
+    mark: IntArray,
+    rng: Rng,
+) -> float:
+    """Exchange the nodes of known label of two blocks, as if the labels changed places; return what was gained.
+
+    One of the blocks is that of a random known node, the other any, so that the way back is as likely. Both need nodes
+    of unknown label, which stay. A Gibbs step between the two ways: where both are as likely, two exchanges in a row
+    should not always be none.
+    """
+    node, label, real, whole = net.node, blocks.label, blocks.real, blocks.whole
+    c = label[known[int(rng.random() * len(known))]]
+    r = whole[ACTIVE, int(rng.random() * (whole[NUMBER, 0] - 1))]
+    if r == c:
+        r = whole[ACTIVE, whole[NUMBER, 0] - 1]
+    m, free_c, free_r = 0, real[SIZE, c], real[SIZE, r]
+    for i in known:
+        if label[i] == c:
+            free_c -= node[COUNT, i]
+        elif label[i] == r:
+            free_r -= node[COUNT, i]
+        else:
+            continue
+        members[m] = i
+        m += 1
+    if free_c <= 0 or free_r <= 0:
+        return 0.0
+    gained = 0.0
+    for at in range(m):
+        aim[at] = label[members[at]]
+        gained += _hop(law, net, blocks, members[at], r if aim[at] == c else c, one, gain)
+    good = rng.random() < (1.0 / (1.0 + math.exp(-gained)) if gained > -700 else 0.0)
+    if good and law.param[CONNECTED] > 0:
+        for block in (c, r):
+            first = np.flatnonzero(label == block)[0]
+            good = good and _reached(net, label, first, -1, len(label), queue, mark) == real[SIZE, block]
+    if good:
+        return gained
+    _carry(law, net, blocks, members[:m], aim[:m], one, gain)
+    return 0.0
+
+
 @njit(cache=True, nogil=True)
 def run(
     law: Law,
@@ -911,6 +963,8 @@ def run(
     trace: FloatArray,
 ) -> None:
     """Run a chain: at each step a Gibbs sweep at its heat and, at heat 1, `splits` moves of two blocks.
+
+    Where labels are known, exchanges of them follow, in number as to take some of the time of a sweep.
 
     Parameters
     ----------
@@ -934,6 +988,8 @@ def run(
     queue, mark = np.empty(n, np.int64), np.zeros(n + 1, np.int64)
     steps = len(heats)
     first = steps - every * len(samples)
+    known = np.flatnonzero(net.node[FIXED] > 0)
+    exchanges = min(len(known), 1 + n // max(4 * len(known), 1))
     value = log_joint(law, blocks)
     for step in range(steps):
         for at in range(n - 1, 0, -1):
@@ -943,6 +999,9 @@ def run(
         if heats[step] == 1.0 and n > 1:
             for _ in range(int(splits) + (rng.random() < splits - int(splits))):
                 value += _merge_split(law, net, blocks, members, aim, one, gain, scans, queue, mark, rng)
+            if blocks.whole[NUMBER, 0] > 1:
+                for _ in range(exchanges):
+                    value += _exchange(law, net, blocks, known, members, aim, one, gain, queue, mark, rng)
         trace[step] = value
         if step >= first and (step - first + 1) % every == 0:
             samples[(step - first) // every] = label

@@ -221,6 +221,36 @@ def test_number_of_blocks_is_kept_with_known_labels(kind):
     assert distance(exact, frequencies(chains)) < 0.03
 
 
+@pytest.mark.parametrize("connected", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_known_labels_change_places(kind, connected):
+    known = [1, 0, 2, 0, 0, 3]
+    graph = nx.Graph(EDGES)
+    built = model(kind, known=known, connected=connected)
+
+    def allowed(labels):
+        groups = [[i for i in range(N) if labels[i] == block] for block in set(labels)]
+        whole = not connected or all(nx.is_connected(graph.subgraph(group)) for group in groups)
+        return whole and len({labels[0], labels[2], labels[5]}) == 3
+
+    exact = posterior(built.log_joint, allowed)
+    chains = built.sample([[0, 0, 1, 1, 1, 2]], 40_000, 41_000, splits=0.5, burn_in=0.02)
+    assert distance(exact, frequencies(chains)) < 0.03
+
+
+def test_a_known_node_that_looks_like_another_block_leaves_the_labels_free():
+    """Two cliques of ten and two known nodes, alike to both: each names either of them half of the time."""
+    edges = [
+        *combinations(range(10), 2),
+        *combinations(range(10, 20), 2),
+        *((i, j) for i in (20, 21) for j in range(20)),
+    ]
+    built = model("sbm", edges, n=22, n_clusters=2, known=[0] * 20 + [1, 2])
+    chains = built.sample([[0] * 10 + [1] * 10 + [0, 1]], 4000, 4000, burn_in=0.0)
+    same = (chains.samples[..., 0] == chains.samples[..., 20]).mean()
+    assert same == pytest.approx(0.5, abs=0.1)
+
+
 def test_whole_parts_change_their_block_where_the_number_is_kept():
     """Two of three triangles are together: each pair a third of the time, though no single node may move."""
     edges = [pair for first in (0, 3, 6) for pair in combinations(range(first, first + 3), 2)]
