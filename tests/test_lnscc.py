@@ -24,9 +24,9 @@ def test_scikit_learns_checks():
 @pytest.mark.parametrize(
     "params",
     [
-        {}, {"start": "k-means"}, {"hidden": None}, {"hidden": ()}, {"head_hidden": ()}, {"n_neighbors": 4},
-        {"bandwidth": 0.5}, {"scale": False}, {"phases": ("im",), "repulsion": None}, {"phases": ("ba", "dis")},
-        {"noise": 0.0}, {"adversarial": 0.0}, {"repulsion": 1.0, "contraction": 1.0},
+        {}, {"start": "k-means"}, {"start": "pieces"}, {"hidden": None}, {"hidden": ()}, {"head_hidden": ()},
+        {"n_neighbors": 4}, {"bandwidth": 0.5}, {"scale": False}, {"phases": ("im",), "repulsion": None},
+        {"phases": ("ba", "dis")}, {"noise": 0.0}, {"adversarial": 0.0}, {"repulsion": 1.0, "contraction": 1.0},
         {"batch_size": 32}, {"alpha": 3.0, "beta": 2.0, "gamma": 2.0},
     ],
 )  # fmt: skip
@@ -47,6 +47,13 @@ def test_a_random_head_trains_itself(rng):
     found = gc.LNSCC(3, start="random", **QUICK).fit(x)
     assert ami(y, found.labels_) > 0.5
     assert "normalized_cut_at_start" not in found.details_
+
+
+def test_the_mixture_moves_where_the_head_starts(rng):
+    x, _ = blobs(rng)
+    mixture, pieces = (gc.LNSCC(3, start=start, **QUICK).fit(x).details_ for start in ("mixture", "pieces"))
+    assert mixture["normalized_cut_at_start"] == pieces["normalized_cut_at_start"]  # of what the mixture begins at
+    assert "log_likelihood_at_start" in mixture.keys() - pieces.keys()
 
 
 def test_an_embedding_in_the_plane(rng):
@@ -72,7 +79,6 @@ def test_the_given_graph_takes_the_place_of_neighbours(vectors):
     least = {"features": 0.5, "smoothed": 0.9, "spectral": 0.9}[vectors]  # features alone tell no more
     assert accuracy(graph.y, found.labels_) > least
     if vectors == "features":
-        assert accuracy(graph.y, found.labels_) > accuracy(graph.y, gc.LNSCC(3, **QUICK).fit(graph.x).labels_)
         other = featured(1, n=240)
         assert accuracy(other.y, found.predict(other)) > 0.55
         with pytest.raises(gc.UsageError, match="node features"):
@@ -80,6 +86,14 @@ def test_the_given_graph_takes_the_place_of_neighbours(vectors):
     if vectors == "spectral":
         with pytest.raises(gc.UsageError, match="no place for another graph"):
             found.predict(graph)
+
+
+def test_edges_between_points_tell_what_their_features_do_not():
+    with_graph, without = [], []
+    for graph in (featured(seed, n=240) for seed in range(4)):
+        for found, given in ((with_graph, graph), (without, graph.x)):
+            found.append(accuracy(graph.y, gc.LNSCC(3, vectors="features", **QUICK).fit(given).labels_))
+    assert np.mean(with_graph) > np.mean(without)
 
 
 def test_wide_features_of_a_graph_are_averaged_over_it_and_brought_to_components():

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["LNSCC"]
 
 _PHASES = ("im", "ba", "dis")
-_STARTS = ("pieces", "k-means", "random")
+_STARTS = ("mixture", "pieces", "k-means", "random")
 _STEPS = (1000, 4000)  # of a training, at least and at most; between them as many as there are points
 _LEAST_STEPS = 20  # of an epoch
 _COMPONENTS = 32  # of a graph's features
@@ -64,8 +64,8 @@ class LNSCC(VectorEstimator):
 
     Each point spreads a weight of 1 over its nearest neighbours, or over its neighbours in a given graph. A network
     learns an embedding in which pairs of high weight are close, pairs of low weight and unconnected ones are not. A
-    head on top of it starts at communities of what is embedded and learns by sharpening what it says already, so that
-    it says the same of points that are moved to where it is least sure. On a table the pairs are those of its graph of
+    head on top of it starts at clusters of what is embedded and learns by sharpening what it says already, so that it
+    says the same of points that are moved to where it is least sure. On a table the pairs are those of its graph of
     nearest neighbours.
 
     Beyond the paper: noise, ten dimensions, the head's start, and adversarial self-training, which holds cluster sizes
@@ -105,11 +105,12 @@ class LNSCC(VectorEstimator):
         up to `xi`.
     phases : sequence of {"im", "ba", "dis"}
         Which contrasts take part (table 4): imbalanced neighbourhoods, balanced ones, the unconnected.
-    start : {"pieces", "k-means", "random"}
-        Where the head starts once the embedding has learned for three quarters of the training: at communities of the
-        graph of neighbours within the embedding, or of the given graph where its nodes have no features, merged as
-        costs the normalized cut least; at k-means on the embedding; or as it is drawn, from the beginning, as
-        published. Where it started at clusters, their sizes are what self-training holds to.
+    start : {"mixture", "pieces", "k-means", "random"}
+        Where the head starts once the embedding has learned for three quarters of the training: at "pieces",
+        communities of the graph of neighbours within the embedding, or of the given graph where its nodes have no
+        features, merged as costs the normalized cut least; at the "mixture" of t distributions that is fitted to the
+        embedding from these; at k-means on the embedding; or as it is drawn, from the beginning, as published. Where
+        it started at clusters, their sizes are what self-training holds to.
     max_epochs : int, optional
         By default as many as make a step for each point, 1,000 at least and 4,000 at most. An epoch has as many steps
         as batches hold the points once, and 20 at least.
@@ -167,7 +168,7 @@ class LNSCC(VectorEstimator):
         delta: float = 0.05,
         xi: float = 5.0,
         phases: Sequence[str] = _PHASES,
-        start: str = "pieces",
+        start: str = "mixture",
         max_epochs: int | None = None,
         batch_size: int = 1024,
         learning_rate: float = 1e-3,
@@ -459,6 +460,7 @@ class LNSCC(VectorEstimator):
         """Teach the head a clustering of what is embedded, or of the given graph."""
         import torch
 
+        from graphclust.models.mixture import refined_by_mixture
         from graphclust.nn.parallel import through
         from graphclust.training import Fleet
 
@@ -467,7 +469,7 @@ class LNSCC(VectorEstimator):
         v = z.double().cpu().numpy()
         details: dict[str, Any] = {}
         labels: IntArray | None = None
-        if self.start == "pieces":
+        if self.start in ("mixture", "pieces"):
             there = as_graph(self._neighborhood(v, str(x.device), _AMONG), directed=False) if given is None else given
             cutter = Cutter(there, k, evenness=EVENNESS)
             labels = min((cutter.merged(one) for one in cutter.pieces(seed, _COARSER)), key=cutter.score, default=None)
@@ -476,6 +478,10 @@ class LNSCC(VectorEstimator):
         else:
             details["normalized_cut_at_start"] = cutter.value(labels)
         wanted = torch.as_tensor(labels, device=x.device)
+        if self.start == "mixture":
+            wanted, likelihood = refined_by_mixture(z.double(), wanted)
+            if np.isfinite(likelihood):  # not where k-means found fewer clusters
+                details["log_likelihood_at_start"] = likelihood
         fleet = Fleet(list(head.parameters()), torch.tensor([0.003], device=x.device), patience=_TAUGHT)
         size = min(_TAUGHT_POINTS, len(x))
 

@@ -12,7 +12,7 @@ import numpy as np
 from graphclust import datasets
 from graphclust.baselines import Spectral, kmeans
 from graphclust.errors import GraphclustError, unknown
-from graphclust.graph import FloatArray, Graph, IntArray, as_graph
+from graphclust.graph import FloatArray, Graph, IntArray, as_graph, counted
 from graphclust.metrics import accuracy, ami, nmi
 from graphclust.neighbors import gaussian_affinities, nearest_neighbors
 
@@ -188,7 +188,7 @@ def settings(**given: Any) -> dict[str, Any]:
     """Return settings, and the hardware."""
     import torch
 
-    device = f"{torch.get_num_threads()} threads"
+    device = counted(torch.get_num_threads(), "thread")
     if torch.cuda.is_available():
         device += f", {torch.cuda.get_device_name()}"
     return given | {"hardware": f"{platform.machine()}, {device}"}
