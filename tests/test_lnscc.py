@@ -49,10 +49,10 @@ def test_a_random_head_trains_itself(rng):
     assert "normalized_cut_at_start" not in found.details_
 
 
-def test_the_mixture_moves_where_the_head_starts(rng):
+def test_the_mixture_begins_at_the_pieces(rng):
     x, _ = blobs(rng)
     mixture, pieces = (gc.LNSCC(3, start=start, **QUICK).fit(x).details_ for start in ("mixture", "pieces"))
-    assert mixture["normalized_cut_at_start"] == pieces["normalized_cut_at_start"]  # of what the mixture begins at
+    assert mixture["normalized_cut_at_start"] == pieces["normalized_cut_at_start"]
     assert "log_likelihood_at_start" in mixture.keys() - pieces.keys()
 
 

@@ -60,7 +60,7 @@ def exact_posterior(
     known: IntArray | None = None,
     *,
     n_samples: int = 50,
-    sweeps: int = 150,
+    sweeps: int = 600,
     seed: int = 0,
 ) -> tuple[IntArray, FloatArray]:
     """Draw from the posterior of a CLUSTER graph, its law being known, by Markov chains.
@@ -160,7 +160,7 @@ def _solve(method: str, graph: Graph, labelled: IntArray | None, seed: int) -> I
     known_labels = np.zeros(graph.num_nodes, dtype=np.int64)
     known_labels[labelled] = np.arange(_K) + 1
     starts = np.stack([_with_labels(graph, sample, labelled) for sample in _spread(samples)])
-    samples, _ = exact_posterior(graph, starts, known_labels, sweeps=600, seed=seed)
+    samples, _ = exact_posterior(graph, starts, known_labels, seed=seed)
     return _nearest_label(samples, labelled)
 
 
