@@ -18,7 +18,8 @@ logger = logging.getLogger("graphclust")
 def interrupts_handled(handler: Callable[[int, FrameType | None], Any] | signal.Handlers) -> Iterator[None]:
     """Let Ctrl-C be handled in another way until the block ends.
 
-    Outside the main thread, or where a handler stands that is none of Python's, nothing is changed.
+    Outside the main thread, or where a handler stands that is none of Python's, or where Ctrl-C is ignored, as a shell
+    does for what a script runs in the background, nothing is changed.
 
     Parameters
     ----------
@@ -33,8 +34,10 @@ def interrupts_handled(handler: Callable[[int, FrameType | None], Any] | signal.
     """
     before = signal.getsignal(signal.SIGINT)
     try:
-        if before is not None:
+        if before not in (None, signal.SIG_IGN):
             signal.signal(signal.SIGINT, handler)
+        else:
+            before = None
     except ValueError:  # not the main thread: signals are somebody else's business
         before = None
     try:

@@ -2,8 +2,9 @@
 
 A study is a grid of a generator's parameters, times methods, times graphs. Each combination is a cell; each cell is a
 row of a tidy table, also where it failed. Cells do not depend on each other: a graph's seed follows from the study's,
-its parameters and its number, so that a cell measures the same in any process, on any machine, in any grid. What is
-measured is kept in a journal, a line a cell; a study that was interrupted, or has grown, measures what is missing.
+its parameters, as they are given, and its number, so that a cell measures the same in any process, on any machine, in
+any grid. What is measured is kept in a journal, a line a cell; a study that was interrupted, or has grown, measures
+what is missing.
 
     table = run(NAMED["mixing"], journal="mixing.jsonl", n_jobs=2)
     draw(table, NAMED["mixing"]).savefig("mixing.png")
@@ -141,12 +142,12 @@ class Cell:
         from graphclust import __version__
 
         family = family_named(self.family)
-        graph = [self.family, family.parameters() | family.held_out | self.parameters, self.number, self.seed]
+        graph = [self.family, family.parameters() | family.held_out | self.parameters, self.number, self.graph_seed]
         return _digest([__version__, graph, self.method.resolved])
 
     @property
     def graph_seed(self) -> int:
-        """Seed of the graph, which is the same for all methods."""
+        """Seed of the graph, the same for all methods; another where a default is spelled out."""
         words = bytes.fromhex(_digest([self.family, self.parameters, self.number]))
         state = np.random.SeedSequence([self.seed, *np.frombuffer(words, dtype=np.uint32).tolist()])
         return int(state.generate_state(1)[0]) % 2**31
@@ -383,6 +384,9 @@ def _keyed(cell: Cell, names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     return cell.key, json.loads(json.dumps(measure(cell), default=lambda item: item.item()))  # as the journal has it
 
 
+_ENTRY = '{"key": "'  # how a line begins
+
+
 def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
     found = {}
     try:
@@ -395,7 +399,7 @@ def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
             if entry["row"]["error"] is None:
                 found[entry["key"]] = entry["row"]
         except (ValueError, TypeError, KeyError):
-            if number < len(lines):
+            if number < len(lines) or not line.startswith(_ENTRY[: len(line)]):
                 raise DataError("no journal of a study", path, number) from None
     return found  # a last line that was cut off is measured again
 

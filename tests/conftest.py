@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in as many proces
 import numpy as np
 import pytest
 import sklearn.cluster  # noqa: F401  its import draws a random number, which is not ours to answer for
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells do for what runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(os.environ.get("GRAPHCLUST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 

@@ -12,7 +12,7 @@ import igraph
 import pytest
 
 import graphclust as gc
-from graphclust.interrupts import uninterrupted
+from graphclust.interrupts import interrupts_handled, uninterrupted
 
 CALLS = {
     "leiden": "community_leiden",
@@ -110,6 +110,9 @@ def test_handlers_that_are_none_of_pythons_stay(handler, monkeypatch):
             assert signal.getsignal(signal.SIGINT) is handler
             if handler is signal.SIG_IGN:
                 press()
+        assert signal.getsignal(signal.SIGINT) is handler
+        with interrupts_handled(lambda *_: None):
+            assert (signal.getsignal(signal.SIGINT) is handler) == (handler is signal.SIG_IGN)  # it stays ignored
         assert signal.getsignal(signal.SIGINT) is handler
     finally:
         signal.signal(signal.SIGINT, before)

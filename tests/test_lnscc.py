@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -54,6 +55,21 @@ def test_the_mixture_begins_at_the_pieces(rng):
     mixture, pieces = (gc.LNSCC(3, start=start, **QUICK).fit(x).details_ for start in ("mixture", "pieces"))
     assert mixture["normalized_cut_at_start"] == pieces["normalized_cut_at_start"]
     assert "log_likelihood_at_start" in mixture.keys() - pieces.keys()
+
+
+def test_the_head_starts_at_what_the_mixture_says(rng, monkeypatch):
+    x, y = blobs(rng)
+    told = []
+
+    def thirds(z, labels):
+        told.extend((labels, torch.argsort(torch.argsort(z[:, 0])) * 3 // len(z)))
+        return told[1], 0.0
+
+    monkeypatch.setattr("graphclust.models.mixture.refined_by_mixture", thirds)
+    still = {"learning_rate": 1e-9, "adversarial": 0.0, "noise": 0.0}
+    found = gc.LNSCC(3, **(QUICK | still)).fit(x)
+    begun, wanted = (one.numpy() for one in told)
+    assert accuracy(wanted, found.labels_) > 0.9 > 0.8 > accuracy(wanted, begun)
 
 
 def test_an_embedding_in_the_plane(rng):
@@ -145,12 +161,26 @@ def test_little_to_learn():
     assert loops.n_clusters_ == 2
 
 
+@pytest.mark.parametrize("start", ["mixture", "pieces", "k-means"])
+@pytest.mark.parametrize("n", [5, 13, 30])
+def test_points_that_coincide(n, start):
+    x = np.tile([0.1, 0.7, 1 / 3], (n, 1))
+    for scale in (True, False):
+        assert gc.LNSCC(2, **(QUICK | {"max_epochs": 4, "start": start, "scale": scale})).fit(x).n_clusters_ == 2
+
+
 def test_stages_and_figures(rng):
     x, _ = blobs(rng)
     found = gc.LNSCC(3, n_stages=4, **QUICK).fit(x)
     assert [stage.epoch for stage in found.stages_] == [0, 8, 17, 25]
     assert len(found.plot_stages().axes) == 8
     assert len(found.plot_embedding().axes) == 1
+    last = gc.LNSCC(3, n_stages=1, **QUICK).fit(x).stages_
+    assert [stage.epoch for stage in last] == [25]
+    early = gc.LNSCC(3, n_stages=3, **(QUICK | {"patience": 1, "max_epochs": 60})).fit(x)
+    assert [stage.epoch for stage in early.stages_] == [0, 30, early.details_["epochs"]]
+    assert early.details_["epochs"] < 60
+    np.testing.assert_array_equal(early.stages_[-1].z, early.embedding_)
     for without in (gc.LNSCC(3, **QUICK).fit(x), gc.LNSCC(1, n_stages=4, **QUICK).fit(x[:1])):
         with pytest.raises(gc.UsageError, match="n_stages"):
             without.plot_stages()

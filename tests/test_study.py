@@ -20,6 +20,7 @@ from graphclust import study as studies
 from graphclust.checkpoint import SHIPPED
 from graphclust.cli import run as command
 from graphclust.errors import DataError, UsageError
+from graphclust.generators.families import family_named
 from graphclust.generators.sbm import recovery_ratios
 from graphclust.study import Method, Study, draw, read_study, run, study_named
 
@@ -140,6 +141,17 @@ def test_journal_is_not_measured_again(tmp_path, monkeypatch, small):
     assert len(counted) == 14 + 12
 
 
+def test_a_default_that_is_spelled_out_is_another_cell(tmp_path):
+    journal = tmp_path / "cells.jsonl"
+    few = replace(SMALL, methods={"leiden": Method("leiden")}, parameters={}, grid={"p_out": [0.01, 0.02]}, n_graphs=1)
+    default = family_named(few.family).parameters()["p_in"]
+    grown = replace(few, grid={"p_in": [0.5, default], **few.grid})
+    run(few, journal)
+    found, fresh = run(grown, journal), run(grown)
+    columns = fresh.columns.difference(MEASURED)
+    assert found[columns].equals(fresh[columns])
+
+
 def test_another_model_is_measured_anew(tmp_path, monkeypatch):
     """What a checkpoint holds, and defaults of methods and families, are part of what is measured."""
     monkeypatch.setattr("graphclust.checkpoint.SHIPPED", tmp_path)
@@ -230,6 +242,11 @@ def test_journal_that_is_none(tmp_path):
     path.write_text("node,community\n1,2\n")
     with pytest.raises(DataError, match=r"cells.jsonl:1: no journal"):
         run(SMALL, path)
+    for text in ('{"my": "only copy"}', "1"):  # as long as they do not look like a line of ours that was cut off
+        path.write_text(text)
+        with pytest.raises(DataError, match=r"cells.jsonl:1: no journal"):
+            run(SMALL, path)
+        assert path.read_text() == text
     with pytest.raises(DataError, match="cannot be written"):
         run(SMALL, tmp_path / "none" / "cells.jsonl")
 

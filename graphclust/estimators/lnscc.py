@@ -124,7 +124,7 @@ class LNSCC(VectorEstimator):
     scale : bool
         Whether the features of a table get mean 0 and variance 1 first.
     n_stages : int
-        Epochs to be kept for `plot_stages`, evenly spread; the first and the last are among them.
+        Epochs to be kept for `plot_stages`, evenly spread from before the first to the last; 1: the last.
     vectors
         See `graphclust.CLAM`; "auto" averages a graph's node features over its edges ("smoothed").
     n_components : int, optional
@@ -238,11 +238,13 @@ class LNSCC(VectorEstimator):
                     raise UsageError(f"{name} is above 0")
 
     def _memory(self, n: int, d: int) -> float:
-        """Bytes of points, neighbours, embeddings, and layers of a batch with their gradients."""
+        """Bytes of points, neighbours, embeddings, what is said of clusters, and layers of a batch with gradients."""
         sizes = (d, *self._layers(n, d), self.embedding_dim)
         weights = sum(a * b for a, b in pairwise(sizes))
         layers = 3 * 4 * 2 * self.batch_size * sum(sizes) + 4 * 5 * weights
-        return 16.0 * n * d + 200.0 * n * min(self.n_neighbors, n) + 16.0 * n * self.embedding_dim + layers
+        neighbors = 200.0 * n * min(self.n_neighbors, n)
+        clusters = (48.0 if self.start == "mixture" else 8.0) * n * int(self.n_clusters)
+        return 16.0 * n * d + neighbors + 16.0 * n * self.embedding_dim + clusters + layers
 
     def _layers(self, n: int, d: int) -> tuple[int, ...]:
         if self.hidden is not None:
@@ -425,7 +427,7 @@ class LNSCC(VectorEstimator):
             repeated: Tensor = value.expand(1, len(index))
             return repeated
 
-        kept = {round(i) for i in np.linspace(0, epochs, self.n_stages)} if self.n_stages else set()
+        kept = {round(i) for i in np.linspace(epochs, 0, self.n_stages)} if self.n_stages else set()
         before, still = None, 0
         self._look(0, kept, network, head, x)
         with task("training", epochs) as advance:
@@ -450,7 +452,7 @@ class LNSCC(VectorEstimator):
                     before, still = labels, still + 1 if changed < _SETTLED else 0
                     if still >= self.patience:
                         break
-        self._look(epochs, kept, network, head, x)
+        self._look(done, kept and {done}, network, head, x)  # the last, wherever training stopped
         details["epochs"] = done
         return network, head, details
 
@@ -480,7 +482,7 @@ class LNSCC(VectorEstimator):
         wanted = torch.as_tensor(labels, device=x.device)
         if self.start == "mixture":
             wanted, likelihood = refined_by_mixture(z.double(), wanted)
-            if np.isfinite(likelihood):  # not where k-means found fewer clusters
+            if np.isfinite(likelihood):  # not where a cluster would vanish
                 details["log_likelihood_at_start"] = likelihood
         fleet = Fleet(list(head.parameters()), torch.tensor([0.003], device=x.device), patience=_TAUGHT)
         size = min(_TAUGHT_POINTS, len(x))

@@ -46,7 +46,7 @@ def refined_by_mixture(z: Tensor, labels: Tensor, degrees: float = 3.0) -> tuple
     labels : Tensor of int64, shape (n,)
         Those given, if a cluster has lost its points or never had any.
     likelihood : float
-        Of the last mixture that was weighed, in nats a point; -inf where none was.
+        Of the mixture that gives them, in nats a point; -inf where they are those given.
 
     Examples
     --------
@@ -56,14 +56,16 @@ def refined_by_mixture(z: Tensor, labels: Tensor, degrees: float = 3.0) -> tuple
     """
     n, d = z.shape
     k = int(labels.max()) + 1
-    flat = _FLAT * z.var(0, correction=0).mean().clamp_min(torch.finfo(z.dtype).tiny) * torch.eye(d).to(z)
+    limits = torch.finfo(z.dtype)
+    rounding = (limits.eps * z.abs().max()).square()  # the variance that coincident points have for their mean's sake
+    flat = _FLAT * (z.var(0, correction=0).mean() + rounding).clamp_min(limits.tiny) * torch.eye(d).to(z)
     member = torch.nn.functional.one_hot(labels, k).to(z)
     weight = torch.ones_like(member)
     found, likelihood = labels, -math.inf
     for _ in range(_STEPS):
         share = member.mean(0)
         if n * float(share.min()) < _LEAST:
-            return labels, likelihood
+            return labels, -math.inf
         log_density = torch.empty_like(member)
         for one in range(k):
             pull = member[:, one] * weight[:, one]
@@ -76,7 +78,7 @@ def refined_by_mixture(z: Tensor, labels: Tensor, degrees: float = 3.0) -> tuple
         found, before, likelihood = log_joint.argmax(1), likelihood, float(total.mean())
         if likelihood - before < _SETTLED:
             break
-    return (found if len(torch.unique(found)) == k else labels), likelihood
+    return (found, likelihood) if len(torch.unique(found)) == k else (labels, -math.inf)
 
 
 def _density(away: Tensor, spread: Tensor, degrees: float) -> tuple[Tensor, Tensor]:

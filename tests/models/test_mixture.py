@@ -76,8 +76,11 @@ def test_the_unit_and_the_place_do_not_matter():
 
 @pytest.mark.parametrize(
     "z",
-    [np.zeros((6, 3)), np.tile([[1.0, 2.0, 3.0]], (6, 1)), np.arange(18.0).reshape(6, 3), 1e150 * np.eye(6)[:, :3]],
-    ids=["all at the origin", "all at one place", "on a line", "huge"],
+    [
+        np.zeros((6, 3)), np.tile([[1.0, 2.0, 3.0]], (6, 1)), np.tile([[0.1, 0.7, 1 / 3]], (6, 1)),
+        1e-160 * np.tile([[0.1, 0.7, 1 / 3]], (6, 1)), np.arange(18.0).reshape(6, 3), 1e150 * np.eye(6)[:, :3],
+    ],
+    ids=["all at the origin", "all at one place", "and one that rounds", "and one that is tiny", "on a line", "huge"],
 )
 def test_flat_clusters_stay_clusters(z):
     begun = torch.tensor([0, 0, 1, 1, 1, 2])
@@ -85,13 +88,15 @@ def test_flat_clusters_stay_clusters(z):
     assert len(torch.unique(found)) == 3
 
 
-def test_a_cluster_that_would_vanish_is_kept():
+@pytest.mark.parametrize(("few", "kept"), [(1, False), (2, True), (3, False), (4, True)])
+def test_where_a_cluster_would_vanish_all_are_kept(few, kept):
     z, y = long_clusters()
     begun = torch.as_tensor(y.copy())
-    begun[0] = 2  # one point, within another cluster
-    z[0] = z[y == 0].mean(0)
-    found, _ = refined_by_mixture(tensor(z), begun)
+    begun[np.random.default_rng(0).choice(len(y), few, replace=False)] = 2  # points of both clusters
+    found, likelihood = refined_by_mixture(tensor(z), begun)
     assert len(torch.unique(found)) == 3
+    assert torch.equal(found, begun) == kept
+    assert math.isinf(likelihood) == kept
 
 
 def test_an_empty_cluster_stays_empty():
