@@ -161,6 +161,16 @@ def test_little_to_learn():
     assert loops.n_clusters_ == 2
 
 
+def test_a_few_points_far_from_the_rest(rng):
+    """They are fewer than neighbours are looked for, so that edges of hardly any weight lead to another cluster."""
+    x, y = rng.normal(size=(124, 2)), np.repeat((0, 1, 2), (60, 60, 4))
+    x[y == 1] += 12
+    x[y == 2] += 100
+    found = gc.LNSCC(3, scale=False, **(QUICK | {"max_epochs": 50})).fit(x)
+    assert np.isfinite(found.details_["contrastive_loss"])
+    assert ami(y, found.labels_) > 0.9
+
+
 @pytest.mark.parametrize("start", ["mixture", "pieces", "k-means"])
 @pytest.mark.parametrize("n", [5, 13, 30])
 def test_points_that_coincide(n, start):

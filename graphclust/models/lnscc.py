@@ -18,7 +18,8 @@ expected is the sum of the losses above over the number of repeated edges; 2 B n
 of some 20 B.
 
 (1 - A)_max is 1, since no point is its own neighbour. A_mean is over the edges. Where A is nearly 1, as for nodes with
-one neighbour, 1 - A counts as `_LEAST`.
+one neighbour, 1 - A counts as `_LEAST`; where it is nearly 0, as for points that have to look for neighbours in another
+cluster, A counts as `_FAINTEST` times the mean.
 
 Ma & Kim, "Locally normalized soft contrastive clustering for compact clusters", IJCAI 2022.
 
@@ -50,6 +51,7 @@ __all__ = [
 ]
 
 _LEAST = 0.01
+_FAINTEST = 1e-4  # below what MNIST, USPS, Fashion-MNIST, Reuters or citation graphs have
 _EDGES = 1 << 14  # whose ends are looked up at once
 _PROBE = 0.1  # of the radius: where the gradient of a divergence is taken, which is 0 at the point itself
 _NEAR = 1e-8  # added to squared distances: the gradient of a distance of 0 is then 0
@@ -98,7 +100,7 @@ class Quantities:
         Parameters
         ----------
         affinity : Tensor of float64, shape (m,)
-            A of each edge, in (0, 1].
+            A of each edge, in [0, 1], not all 0.
         alpha : float
 
         Examples
@@ -109,8 +111,9 @@ class Quantities:
         """
         rest = (1 - affinity).clamp_min(_LEAST)
         attract = torch.floor(alpha * affinity.max() / rest)
-        repel = torch.floor(1 / affinity)
-        contract = torch.floor(affinity / affinity.mean())
+        mean = affinity.mean()
+        repel = torch.floor(1 / affinity.clamp_min(_FAINTEST * mean))
+        contract = torch.floor(affinity / mean)
         return cls(attract, repel, contract)
 
     def sized(self, repulsion: float | None, contraction: float | None) -> Quantities:

@@ -225,7 +225,7 @@ class BlockModel:
         Keep the number of blocks at what the given partitions have.
     connected : bool
         Chains keep blocks connected, and draw from the posterior given that. They start at such partitions; not with
-        `known` or `n_clusters`.
+        `n_clusters`.
 
     Examples
     --------

@@ -93,6 +93,13 @@ def test_quantities_and_expected_losses_are_those_of_repeated_edges(m, alpha, po
     torch.testing.assert_close(torch.autograd.grad(own, z)[0], torch.autograd.grad(theirs, z)[0], rtol=1e-8, atol=1e-8)
 
 
+def test_an_edge_of_hardly_any_weight_does_not_outweigh_all_others():
+    affinity = torch.tensor([0.5, 0.25, 0.75, 1e-311, 0.0], dtype=torch.float64)
+    quantities = Quantities.of(affinity)
+    np.testing.assert_array_equal(quantities.repel, [2, 4, 1, 33333, 33333])  # 10,000 over the mean
+    assert torch.isfinite(quantities.sized(0.1, None).drawn).all()
+
+
 @pytest.mark.parametrize("phases", [(True, True, True), (False, True, True), (True, False, False)])
 def test_what_batches_expect_is_the_loss_over_all_repeated_edges(phases, points, rng):
     a = affinities(points, 4)

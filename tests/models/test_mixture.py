@@ -77,8 +77,12 @@ def test_the_unit_and_the_place_do_not_matter():
 @pytest.mark.parametrize(
     "z",
     [
-        np.zeros((6, 3)), np.tile([[1.0, 2.0, 3.0]], (6, 1)), np.tile([[0.1, 0.7, 1 / 3]], (6, 1)),
-        1e-160 * np.tile([[0.1, 0.7, 1 / 3]], (6, 1)), np.arange(18.0).reshape(6, 3), 1e150 * np.eye(6)[:, :3],
+        np.zeros((6, 3)),
+        np.tile([[1.0, 2.0, 3.0]], (6, 1)),
+        np.tile([[0.1, 0.7, 1 / 3]], (6, 1)),
+        1e-160 * np.tile([[0.1, 0.7, 1 / 3]], (6, 1)),
+        np.arange(18.0).reshape(6, 3),
+        1e150 * np.eye(6)[:, :3],
     ],
     ids=["all at the origin", "all at one place", "and one that rounds", "and one that is tiny", "on a line", "huge"],
 )

@@ -300,13 +300,15 @@ def test_samples_come_with_their_log_joint_and_do_not_depend_on_threads(kind):
 
 
 def test_chains_that_got_stuck_are_left_out():
-    """Two cliques: a chain that starts with all in one block and may not split stays far below the other."""
+    """Two cliques: after a single sweep a chain that began with both mixed is far below one that began at them."""
     edges = [*combinations(range(8), 2), *combinations(range(8, 16), 2)]
     built = model("sbm", edges, n=16, n_clusters=2)
-    chains = built.sample([[0] * 8 + [1] * 8, [0] * 8 + [1] * 8], 20, 40)
-    assert chains.kept.all()
-    far = built.sample([[0] * 8 + [1] * 8, [0] * 15 + [1]], 1, 1, burn_in=0.0, kept_within=1.0)
-    assert far.kept[0]
+    cliques, mixed = [0] * 8 + [1] * 8, [0, 1] * 8
+    assert built.sample([cliques, cliques], 20, 40).kept.all()
+    far = built.sample([cliques, mixed], 1, 1, burn_in=0.0, splits=0.0)
+    assert far.kept.tolist() == [True, False]
+    assert built.sample([mixed, cliques], 1, 1, burn_in=0.0, splits=0.0, kept_within=1000.0).kept.all()
+    assert built.sample([cliques, mixed], 20, 400).kept.all()
 
 
 def test_hyperparameters_are_inferred_from_a_partition():
