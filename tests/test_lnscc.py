@@ -58,7 +58,7 @@ def test_the_mixture_begins_at_the_pieces(rng):
 
 
 def test_the_head_starts_at_what_the_mixture_says(rng, monkeypatch):
-    x, y = blobs(rng)
+    x, _ = blobs(rng)
     told = []
 
     def thirds(z, labels):

@@ -112,8 +112,8 @@ class LNSCC(VectorEstimator):
         embedding from these; at k-means on the embedding; or as it is drawn, from the beginning, as published. Where
         it started at clusters, their sizes are what self-training holds to.
     max_epochs : int, optional
-        By default as many as make a step for each point, 1,000 at least and 4,000 at most. An epoch has as many steps
-        as batches hold the points once, and 20 at least.
+        By default as many as make a step for each point, 1,000 at least and 4,000 at most, and whole ones. An epoch
+        has as many steps as batches hold the points once, and 20 at least.
     batch_size : int
         Pairs of a step; no more than there are points.
     learning_rate : float

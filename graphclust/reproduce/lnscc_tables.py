@@ -2,7 +2,8 @@
 
 Features go in as they are, brought to mean 0 and divided by one number, their root mean square. "lnscc" is the
 estimator at its defaults; "lnscc, pieces" starts its head without a mixture; "lnscc, published" has the paper's
-settings, but for Adam and the number of steps.
+network, losses and start, but for Adam with a falling rate, the number of steps, an eta that grows over an eighth of
+them, and distances in units of their spread, since the scale of the published features is not said.
 Reuters-21578 (20 classes) stands in the place of REUTERS-10K, whose features are not to be had, with the same kind of
 them: of the 2,000 most frequent words 1 + the logarithm of their counts, weighted by their rarity, rows of length 1;
 and with 70 neighbours as that. Classes give the number of clusters and the scores; nothing else sees them. Our NMIs
