@@ -29,7 +29,10 @@ _MOST_CLUSTERS = 12
 
 
 def _planted(rng: np.random.Generator, n: int) -> Graph:
-    """Equal blocks; the average degree from 4 to a third of the nodes, the ratio of probabilities from 0 to 0.5."""
+    """Equal blocks; the average degree from 4 to a third of the nodes, the ratio of probabilities from 0 to 0.5.
+
+    The degree is less where communities are too small for it.
+    """
     k = int(rng.integers(1, min(_MOST_CLUSTERS, n // 8) + 1)) if n >= 16 else 1
     degree, ratio = np.exp(rng.uniform(np.log(4.0), np.log(max(n / 3, 4.0)))), rng.uniform(0.0, 0.5)
     p = min(degree / (n / k * (1 + (k - 1) * ratio) - 1), 0.95)
@@ -49,7 +52,7 @@ def _dc_sbm(rng: np.random.Generator, n: int) -> Graph:
     """Blocks of a Chinese Restaurant Process; power-law degrees of an average as in `_planted`."""
     sizes = np.bincount(crp(n, 1.5, max_clusters=_MOST_CLUSTERS, random_state=rng))
     degree, ratio = np.exp(rng.uniform(np.log(4.0), np.log(max(n / 5, 4.0)))), rng.uniform(0.0, 0.3)
-    # an average node of a block of size s has rate * (s + ratio * (n - s)) contacts: the same for all blocks
+    # `degree` contacts of an average node where blocks are of equal sizes; fewer in those that are small beside others
     own = degree / (sizes + ratio * (n - sizes))
     rates = ratio * np.sqrt(np.outer(own, own))
     np.fill_diagonal(rates, own)

@@ -47,9 +47,9 @@ class Auto(GraphEstimator):
     partition of the shortest description. Up to 5,000 nodes, Markov chains that start there draw from the posterior; on
     larger graphs a node's confidence is conditional on all others.
 
-    Blocks that are not denser inside than towards each other, for three quarters of the nodes, do not count: hubs and
-    their periphery are no communities. Ask for a `model` to see them. Weighted graphs, and those of more than 20,000
-    nodes, are compared under the second model alone.
+    Blocks that are more than twice as dense towards another as inside, for a quarter of the nodes, do not count: hubs
+    and their periphery are no communities. Ask for a `model` to see them. Weighted graphs, and those of more than
+    20,000 nodes, are compared under the second model alone.
     Isolated nodes are communities of their own, and a community never spans two components, unless `n_clusters` or
     known labels ask for it.
 
@@ -148,7 +148,7 @@ class Auto(GraphEstimator):
             places = np.flatnonzero(taking_part(plain, known))
         part = plain if len(places) == graph.num_nodes else _part(plain, places)
         starts: dict[str, IntArray] = {}
-        proposals = list(self._proposals(part, seed))
+        proposals = list(self._proposals(part, None if known is None else known[places], seed))
         with task("proposals", total=len(proposals)) as advance, one_conversion(part):
             for label, method in proposals:
                 try:
@@ -185,7 +185,7 @@ class Auto(GraphEstimator):
         self.notes_ += explained(found.details)
         return found
 
-    def _proposals(self, graph: Graph, seed: int) -> Iterator[tuple[str, GraphEstimator]]:
+    def _proposals(self, graph: Graph, known: IntArray | None, seed: int) -> Iterator[tuple[str, GraphEstimator]]:
         k, n, m = self.n_clusters, graph.num_nodes, graph.num_edges
         if m == 0:
             return
@@ -201,7 +201,10 @@ class Auto(GraphEstimator):
             yield "infomap", Infomap(trials=1 if self.effort != "high" else 5, random_state=seed)
         dense = 2 * m >= _ACP_DENSITY * n * (n - 1)
         if _ACP_NODES[0] <= n <= _ACP_NODES[1] and dense and self.effort != "low":
-            yield "acp", ACP(n_samples=8, sample="map", known=self.known, random_state=seed, device=self.device)
+            labels = None
+            if known is not None:
+                labels = {graph.nodes[i]: int(known[i]) for i in np.flatnonzero(known).tolist()}
+            yield "acp", ACP(n_samples=8, sample="map", known=labels, random_state=seed, device=self.device)
 
     def _spectral(self, graph: Graph, seed: int) -> dict[str, IntArray]:
         n, k = graph.num_nodes, self.n_clusters

@@ -41,7 +41,7 @@ def check_known(known: Any) -> None:
 
 
 def known_labels(graph: Graph, known: Any) -> IntArray | None:
-    """Return 0 where no label is known, else a number for each label; in the graph's order.
+    """Return 0 where no label is known, else a number for each label, counted from 1 in the order of their nodes.
 
     Parameters
     ----------
@@ -58,8 +58,7 @@ def known_labels(graph: Graph, known: Any) -> IntArray | None:
         return None
     labels = plain_labels(known)
     place = {node: i for i, node in enumerate(graph.nodes)}
-    numbers: dict[Any, int] = {}
-    found = np.zeros(graph.num_nodes, dtype=np.int64)
+    name: dict[int, Any] = {}
     for node, label in labels.items():
         if node not in place:
             raise UsageError(f"a label is known of {node!r}, which is no node of the graph")
@@ -67,7 +66,11 @@ def known_labels(graph: Graph, known: Any) -> IntArray | None:
             continue
         if not isinstance(label, Hashable):
             raise UsageError(f"the known label of {node!r} is a {type(label).__name__}: a name or a number is one")
-        found[place[node]] = numbers.setdefault(label, len(numbers) + 1)
+        name[place[node]] = label
+    numbers: dict[Any, int] = {}
+    found = np.zeros(graph.num_nodes, dtype=np.int64)
+    for i in sorted(name):
+        found[i] = numbers.setdefault(name[i], len(numbers) + 1)
     return found if numbers else None
 
 

@@ -10,7 +10,7 @@ entropy          :math:`\frac{1}{2} \sum_{st} w_s w_t \, \mathrm{vi}_i(s, t)`, w
                  the share that node i, of community C_s(i) in sample s, has in the variation of information
 point estimates  the sample z of highest :math:`p(z)` (map), lowest :math:`E_s \mathrm{VI}(z, z_s)` (vi; Wade &
                  Ghahramani 2018), highest :math:`E_s \mathrm{AMI}(z, z_s)` (ami)
-confidence       the probability that node i is in the community that corresponds best to its own
+confidence       the probability that node i is in the community that corresponds best to its own, or holds its label
 ===============  =====================================================================================================
 
 Differently from Wade & Ghahramani, point estimates are searched among the samples, and the expected variation of
@@ -33,6 +33,7 @@ from graphclust.resources import require_memory
 
 __all__ = ["Posterior"]
 
+_ROUNDING = 1e-9  # of sums of weights
 _CELLS = 1 << 20  # entries of a temporary table: some megabytes
 
 
@@ -205,11 +206,7 @@ class Posterior:
         n_nodes = len(self.nodes) if nodes is None else len(nodes)
         require_memory(8.0 * n_nodes**2 + 64.0 * n_nodes * len(weights), f"co-membership of {n_nodes} nodes")
         if nodes is not None:
-            place = {node: i for i, node in enumerate(self.nodes)}
-            unknown = [node for node in nodes if node not in place]
-            if unknown:
-                raise UsageError(f"{unknown[0]!r} is no node of this posterior")
-            partitions = partitions[:, [place[node] for node in nodes]]
+            partitions = partitions[:, self._places(nodes)]
         community = _apart(partitions).T.ravel()
         start = np.arange(n_nodes + 1) * len(weights)
         shape = n_nodes, int(community.max(initial=-1)) + 1
@@ -219,9 +216,7 @@ class Posterior:
         step = max(1, _CELLS // max(n_nodes, 1))
         for row in range(0, n_nodes, step):
             together[row : row + step] = (weighted[row : row + step] @ members).toarray()
-        np.minimum(together, 1.0, out=together)  # weights add up to 1 but for rounding
-        np.fill_diagonal(together, 1.0)
-        return together
+        return _sure(together)
 
     def entropy(self) -> FloatArray:
         """Uncertainty of each node's community: nats that one draw from the posterior leaves open in another draw.
@@ -291,16 +286,99 @@ class Posterior:
             raise UsageError(f"candidates of {choice.shape[1]} nodes for samples of {partitions.shape[1]}")
         return np.array(choice[int(np.argmax(self._expected(criterion, choice)))])
 
-    def confidence(self, labels: ArrayLike) -> FloatArray:
-        """Probability that each node's label is right.
+    def membership(self, nodes: Sequence[Hashable]) -> FloatArray:
+        """Probability that each node is in the community of some given ones, such as those whose labels are known.
 
-        Each sample's communities are first named after those of `labels` by the one-to-one assignment under which most
-        nodes agree (`Contingency.matched`): a label is right in a sample if the node is in the community of that name.
+        Parameters
+        ----------
+        nodes : sequence of node ids
+
+        Returns
+        -------
+        ndarray of float64, shape (n_nodes, len(nodes))
+
+        Raises
+        ------
+        UsageError
+            A node that is not known.
+
+        Examples
+        --------
+        >>> Posterior([[0, 0, 1], [0, 1, 1]], nodes=["a", "b", "c"]).membership(["a", "c"])
+        array([[1. , 0. ],
+               [0.5, 0.5],
+               [0. , 1. ]])
+        """
+        found = np.zeros((self.samples.shape[1], len(nodes)))
+        for place, node in enumerate(self._places(nodes)):
+            for partition, weight in zip(*self._distinct, strict=True):
+                found[partition == partition[node], place] += weight
+        return _sure(found)
+
+    def _places(self, nodes: Sequence[Hashable]) -> list[int]:
+        place = {node: i for i, node in enumerate(self.nodes)}
+        unknown = [node for node in nodes if node not in place]
+        if unknown:
+            raise UsageError(f"{unknown[0]!r} is no node of this posterior")
+        return [place[node] for node in nodes]
+
+    def labelled(self, labels: ArrayLike, known: Sequence[Hashable]) -> IntArray:
+        """Bring nodes of labelled communities to the label that is most probable for them.
+
+        Where labels are given, most nodes are right under this partition, as far as samples tell, of all that leave
+        nodes in communities without a label where they are. Of equally probable labels a node keeps its own.
 
         Parameters
         ----------
         labels : array of int, shape (n_nodes,)
             A partition in the order of `nodes`, such as a point estimate.
+        known : sequence of node ids
+            Nodes with a label, one or more of each: `labels` and the samples have those of one label in one community
+            and those of two labels apart.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_nodes,)
+
+        Raises
+        ------
+        UsageError
+            A node that is not known.
+
+        Examples
+        --------
+        >>> samples = [[0, 0, 1, 1, 2], [0, 1, 1, 1, 2], [0, 1, 1, 2, 2]]
+        >>> Posterior(samples).labelled([0, 0, 1, 1, 2], known=[0, 2])
+        array([0, 1, 1, 1, 2])
+        """
+        found = np.array(labels, dtype=np.int64)
+        if not len(known):
+            return found
+        places = np.array(self._places(known), dtype=np.int64)
+        names, first = np.unique(found[places], return_index=True)
+        share = self.membership([known[i] for i in first.tolist()])
+        free = np.isin(found, names)
+        free[places] = False
+        own = np.searchsorted(names, found[free])
+        share = share[free]
+        best = share.argmax(axis=1)
+        rows = np.arange(len(own))
+        found[free] = names[np.where(share[rows, best] > share[rows, own] + _ROUNDING, best, own)]
+        return found
+
+    def confidence(self, labels: ArrayLike, known: Sequence[Hashable] = ()) -> FloatArray:
+        """Probability that each node's label is right.
+
+        Each sample's communities are first named: those that hold a node whose label is known after that label's
+        community in `labels`, the others by the one-to-one assignment under which most nodes agree
+        (`Contingency.matched`). A label is right in a sample if the node is in the community of that name.
+
+        Parameters
+        ----------
+        labels : array of int, shape (n_nodes,)
+            A partition in the order of `nodes`, such as a point estimate.
+        known : sequence of node ids, optional
+            As of `labelled`.
 
         Returns
         -------
@@ -310,18 +388,28 @@ class Posterior:
         Raises
         ------
         UsageError
-            Not an integer array of this length.
+            Not an integer array of this length; a node that is not known.
 
         Examples
         --------
         >>> Posterior([[0, 0, 0, 1, 1], [1, 1, 0, 0, 0]]).confidence([0, 0, 0, 1, 1])
         array([1. , 1. , 0.5, 1. , 1. ])
+        >>> Posterior([[0, 0, 0, 1, 1], [0, 1, 1, 0, 0]]).confidence([0, 0, 0, 1, 1], known=[0])
+        array([1. , 0.5, 0.5, 0.5, 0.5])
         """
         right = np.zeros(self.samples.shape[1])
+        places = self._places(known)
+        first = Contingency.of(labels, self.samples[0])
+        given = first.rows[first.cell]  # the same communities, numbered from 0
         for partition, weight in zip(*self._distinct, strict=True):
-            table = Contingency.of(labels, partition)
-            right += weight * table.matched()[table.cell]
-        return np.minimum(right, 1.0)
+            name = np.full(int(partition.max(initial=-1)) + 1, -1)
+            name[partition[places]] = given[places]
+            free = (name[partition] < 0) & ~np.isin(given, given[places])
+            agreed = name[partition] == given
+            table = Contingency.of(given[free], partition[free])
+            agreed[free] = table.matched()[table.cell]
+            right += weight * agreed
+        return _sure(right)
 
     def _expected(self, criterion: str, choice: IntArray) -> FloatArray:
         """Return the posterior mean of a likeness to each partition of `choice`: of -VI, or of the adjusted MI."""
@@ -377,6 +465,12 @@ def _local_vi(partition: IntArray, others: IntArray, first: int = 0) -> Iterator
         one = np.broadcast_to(partition, part.shape)
         table = Contingency.of(_apart(one).ravel(), _apart(part).ravel())
         yield slice(start, start + len(part)), table.local_vi()[table.cell].reshape(part.shape)
+
+
+def _sure(probability: FloatArray) -> FloatArray:
+    """Make 1 of what is 1 but for rounding, in place: weights add up to that."""
+    probability[probability > 1 - _ROUNDING] = 1.0
+    return probability
 
 
 def _apart(partitions: IntArray) -> IntArray:

@@ -28,7 +28,7 @@ from graphclust.constraints import (
 )
 from graphclust.errors import UsageError, unknown
 from graphclust.graph import FloatArray, Graph, IntArray
-from graphclust.metrics import rank_labels
+from graphclust.metrics import modularity, rank_labels
 from graphclust.posterior import Posterior
 from graphclust.progress import task
 from graphclust.resources import is_cached, n_threads
@@ -45,7 +45,7 @@ MODELS = ("sbm", "dc-sbm", "planted")
 _SAMPLED = 5000  # nodes, up to which chains are run
 _MATRIX = 20_000  # nodes, up to which models with a matrix of blocks are tried
 _MOST_BLOCKS = 512  # of such a model
-_ASSORTATIVE = 0.75  # share of the nodes whose communities have to be denser inside than towards any other
+_ASSORTATIVE = 0.75  # share of the nodes in communities at most twice as dense towards another as inside
 _COMMON = 0.25  # share of the samples of a posterior that have to be such
 _FEWEST_SWEEPS = 16
 _CHEAP = 0.01  # share of an effort's operations that chains may take without having to
@@ -123,7 +123,7 @@ class Scored:
     description_length : float
         In nats: minus the log joint of the graph and the partition.
     assortative : float
-        Share of the nodes in communities that are denser inside than towards any other.
+        Share of the nodes in communities that are at most twice as dense towards another as inside.
     """
 
     start: str
@@ -167,6 +167,7 @@ class _Problem:
         self.known = None if known is None else known[self.places]
         self.n_nodes = len(self.places)
         self.part = Graph.from_edges(self.source, self.target, nodes=self.n_nodes)
+        self._component = components(self.part)
 
     @property
     def free(self) -> bool:
@@ -193,6 +194,13 @@ class _Problem:
 
     def restricted(self, labels: ArrayLike) -> IntArray:
         return respecting(np.asarray(labels, dtype=np.int64)[self.places], self.known)
+
+    def cut(self, labels: IntArray) -> IntArray:
+        """Cut blocks at the borders of components, as results are, unless their number is given."""
+        if self.n_clusters is not None:
+            return labels
+        parts = within_components(labels[None], self._component, self.known)[0]
+        return np.unique(parts, return_inverse=True)[1].astype(np.int64)
 
     def whole(self, samples: IntArray, log_prob: FloatArray) -> tuple[IntArray, FloatArray]:
         """Bring samples to all nodes: those without edges alone, and no community in two components."""
@@ -257,6 +265,8 @@ class _Search:
     def scored(self, start: str, labels: IntArray) -> Scored:
         if self.model.connected:
             labels = connected_parts(self.problem.part, labels)
+        elif self.possible(parts := self.problem.cut(labels)):
+            labels = parts
         number = int(labels.max()) + 1
         share = self.model.assortative_share(labels) if number <= _MOST_BLOCKS else 1.0
         return Scored(start, self.kind, number, -self.model.score(labels), share, labels)
@@ -280,7 +290,9 @@ class _Search:
             self.rank()
 
     def run(self, starts: Mapping[str, IntArray]) -> None:
-        self.rows = [self.scored(name, labels) for name, labels in starts.items() if self.possible(labels)]
+        fitting = (labels if self.alone else self.problem.cut(labels) for labels in starts.values())
+        fit = dict(zip(starts, map(self.possible, fitting), strict=True))
+        self.rows = [self.scored(name, labels) for name, labels in starts.items() if fit[name]]
         if not self.rows:
             return
         self.refit()
@@ -350,14 +362,17 @@ def refine(
         Partitions, by where they come from.
     models : sequence of {"sbm", "dc-sbm", "planted"}
         The best one is chosen by description length. If there are several, ``sbm`` is left out for weighted graphs,
-        which it reads otherwise, and above 20,000 nodes only ``planted`` is tried; and partitions whose communities are
-        not denser inside than towards each other (`BlockModel.assortative_share`), for three quarters of the nodes, do
+        which it reads otherwise, and above 20,000 nodes only ``planted`` is tried; and partitions with more than a
+        quarter of the nodes in blocks over twice as dense towards another as inside (`BlockModel.assortative_share`) do
         not count: these are roles, such as hubs and periphery, not communities. Nor does a model if three quarters of
         its posterior are such, unless all are (the posterior is left out then, and confidence conditional on all other
         nodes); otherwise the rest of it is returned. Communities of ``planted`` are connected, unless their number
         or labels are given: partitions are split into connected parts, and the posterior is that given connection.
+        Blocks of the others are cut at the borders of components before they are scored, and samples after they were
+        drawn.
     known : ndarray of int64, shape (n_nodes,), optional
-        0 where the label is not known.
+        0 where the label is not known. Other nodes of the communities with labels get the label that most samples give
+        them, if there are samples.
     n_clusters : int, optional
         Keep this number, which all starts have to have.
     effort : {"low", "normal", "high"}
@@ -464,16 +479,29 @@ def _finished(
     if chains is None or drawn is None:
         confidence = np.ones(problem.graph.num_nodes)
         confidence[problem.places] = chosen.model.conditional(best.labels)
-        return Fit(labels, confidence, None, details)
+        return _judged(problem, Fit(labels, confidence, None, details))
     table, log_prob = problem.whole(*drawn)
     posterior = Posterior(table, log_prob)
+    given = [] if problem.known is None else problem.places[problem.known > 0].tolist()
+    probable = posterior.labelled(labels, given)
+    if moved := int((probable != labels).sum()):
+        labels = probable
+        length = chosen.scored(best.start, np.unique(labels[problem.places], return_inverse=True)[1]).description_length
+        details["moved"] = {"n_nodes": moved, "description_length": round(length, 3)}
     details["chains"] = {
         "n_chains": len(chains.kept),
         "n_kept": int(chains.kept.sum()),
         "effective_samples": round(chains.effective * chosen.share, 1),
         "r_hat": round(chains.r_hat, 3) if math.isfinite(chains.r_hat) else None,
     }
-    return Fit(labels, posterior.confidence(labels), posterior, details)
+    return _judged(problem, Fit(labels, posterior.confidence(labels, given), posterior, details))
+
+
+def _judged(problem: _Problem, found: Fit) -> Fit:
+    """Add the modularity of the partition, which tells whether its blocks are communities."""
+    labels = np.unique(found.labels, return_inverse=True)[1]
+    found.details["modularity"] = round(modularity(problem.graph, labels), 4)
+    return found
 
 
 def explained(details: Mapping[str, Any]) -> list[str]:
@@ -494,6 +522,13 @@ def explained(details: Mapping[str, Any]) -> list[str]:
     for model, value in shorter.items():
         said.append(f"{model} has {value:,.1f} nats, but blocks or most samples are no denser inside: not communities")
     said += [f"{model} was not tried: {reason}" for model, reason in details["left_out"].items()]
+    if moved := details.get("moved"):
+        said.append(
+            f"{moved['n_nodes']} nodes have another label than there, which more samples give them: "
+            f"{moved['description_length']:,.1f} nats"
+        )
+    if details["modularity"] < 0:
+        said.append(f"fewer edges are inside communities than by chance (modularity {details['modularity']:.3f})")
     chains = details.get("chains")
     if chains and chains["n_kept"] < chains["n_chains"]:
         said.append(

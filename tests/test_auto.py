@@ -6,7 +6,9 @@ import json
 import logging
 import math
 from collections import Counter
+from itertools import combinations
 
+import networkx as nx
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from graphclust import auto as auto_module
 from graphclust.baselines import connected_parts
 from graphclust.errors import UsageError
 from graphclust.generators.lfr import lfr
+from graphclust.graph import Graph
 from graphclust.metrics import ami
 from graphclust.models.sbm_posterior import BlockModel, Settings
 from graphclust.refinement import EFFORTS, MODELS, explained, refine
@@ -232,11 +235,86 @@ def test_chains_move_where_the_number_is_given():
 
 def test_chains_that_stay_apart_are_told():
     told = {"n_chains": 4, "n_kept": 4, "effective_samples": 9.0, "r_hat": 1.34}
-    base = {"model": "planted", "start": "x", "description_length": 1.0, "scores": [], "left_out": {}}
+    base = {"model": "planted", "start": "x", "description_length": 1.0, "scores": [], "left_out": {}, "modularity": 0}
     assert "(R-hat 1.34)" in explained(base | {"chains": told})[-1]
     assert "stay apart:" in explained(base | {"chains": told | {"r_hat": None}})[-1]
     assert len(explained(base | {"chains": told | {"r_hat": 1.02}})) == 1
     assert "3 of 4 chains count" in explained(base | {"chains": told | {"n_kept": 3, "r_hat": 1.0}})[-1]
+
+
+def two_cliques(n=8):
+    """Two cliques, and two nodes more, with an edge to each of them."""
+    edges = [(i + n * c, j + n * c) for c in range(2) for i, j in combinations(range(n), 2)]
+    return nx.Graph([*edges, (0, n), ("u", 2), ("u", n + 2), ("v", 3), ("v", n + 3)])
+
+
+@pytest.mark.parametrize("model", ["sbm", "planted"])
+def test_known_nodes_are_sure_and_others_as_sure_as_their_label_is(model):
+    """Which clique a label belongs to is open; that its node has it is not."""
+    g = two_cliques()
+    found = gc.detect(g, "auto", 2, 0, model=model, known={"u": "a", "v": "b"}, effort="high")
+    share = found.posterior.membership(["u", "v"])
+    place = {node: i for i, node in enumerate(found.nodes)}
+    assert found.confidence[place["u"]] == found.confidence[place["v"]] == 1
+    assert 0.2 < share[place[5], 0] < 0.8
+    column = [0 if label == found.membership["u"] else 1 for label in found.labels]
+    np.testing.assert_allclose(found.confidence, share[np.arange(18), column])
+    np.testing.assert_allclose(found.confidence, share.max(axis=1))
+
+
+def test_nodes_get_the_label_that_most_samples_give_them():
+    auto, probable, right = [], [], 0.0
+    for seed in range(6):
+        graph = gc.generators.cluster(random_state=seed)
+        labelled = [int(np.flatnonzero(graph.y == label)[0]) for label in range(6)]
+        found = auto_module.Auto(6, known={i: int(graph.y[i]) for i in labelled}, random_state=seed).fit(graph)
+        share = found.posterior_.membership(labelled)
+        names = graph.y[labelled]
+        name = {int(found.labels_[node]): int(graph.y[node]) for node in labelled}
+        told = np.array([name[label] for label in found.labels_])
+        auto.append((told == graph.y).mean())
+        probable.append((names[share.argmax(axis=1)] == graph.y).mean())
+        right += found.confidence_.mean() / 6
+        assert found.confidence_[labelled].min() == 1
+    assert np.mean(auto) == pytest.approx(np.mean(probable), abs=0.01)  # but for ties
+    assert abs(right - np.mean(auto)) < 0.15
+
+
+def test_a_label_that_is_missing_of_an_isolated_node_leaves_acp_in():
+    graph = gc.generators.general_sbm((60, 60), random_state=0)
+    more = Graph.from_edges(graph.source, graph.target, nodes=61)
+    starts = {
+        row["start"] for row in auto_module.Auto(known={60: None, 3: "x"}, random_state=0).fit(more).details_["scores"]
+    }
+    assert "acp" in starts
+
+
+@pytest.mark.parametrize("method", ["auto", "acp"])
+def test_the_order_of_known_labels_does_not_matter(method):
+    g = nx.les_miserables_graph()
+    known = {"Valjean": 1, "Javert": 2, "Marius": 3, "Fantine": 4, "Gavroche": 3}
+    one, two = (
+        gc.detect(g, method, random_state=0, known=dict(items)) for items in (known.items(), [*known.items()][::-1])
+    )
+    np.testing.assert_array_equal(one.labels, two.labels)
+    np.testing.assert_array_equal(one.confidence, two.confidence)
+
+
+@pytest.mark.parametrize("more", [[], [*combinations(range(50, 62), 2)]])
+def test_the_length_is_that_of_the_partition(more):
+    """Components stay apart, so that one block of several of them is no shorter description of the result."""
+    found = auto_module.Auto(random_state=0).fit(nx.Graph([*((2 * i, 2 * i + 1) for i in range(20)), *more]))
+    numbers = {row["description_length"]: row["n_clusters"] for row in found.details_["scores"]}
+    assert min(numbers.values()) >= 20
+    assert numbers[found.details_["description_length"]] == found.n_clusters_
+
+
+def test_blocks_with_few_edges_inside_are_told():
+    graph = gc.generators.planted_partition(200, 2, p_in=0.3, p_out=0.5, random_state=0)
+    found = gc.detect(graph, random_state=0)
+    assert found.quality()["modularity"] < 0
+    assert any("than by chance (modularity -0." in note for note in found.notes)
+    assert not any("by chance" in note for note in gc.detect(nx.karate_club_graph(), random_state=0).notes)
 
 
 def test_start_with_another_number_is_refused():

@@ -32,8 +32,9 @@ def test_components_and_degrees():
 
 def test_known_labels_by_number():
     assert known_labels(GRAPH, {"c": "x", "a": "y", "b": "x", "d": None, "e": float("nan"), "f": ""}).tolist() == [
-        2, 1, 1, 0, 0, 0,
+        1, 2, 2, 0, 0, 0,
     ]  # fmt: skip
+    assert known_labels(GRAPH, {"b": "x", "a": "y", "c": "x"}).tolist() == [1, 2, 2, 0, 0, 0]  # whatever their order
     assert known_labels(GRAPH, pd.Series({"a": 3})).tolist() == [1, 0, 0, 0, 0, 0]
     assert known_labels(GRAPH, None) is None
     assert known_labels(GRAPH, {}) is None

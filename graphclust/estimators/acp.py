@@ -57,7 +57,8 @@ class _Amortized(GraphEstimator):
     estimate : {"map", "vi", "ami"}
         Which of these partitions is the result: that of the highest estimated probability, as in the paper, or the one
         that is nearest to the whole posterior, by the expected variation of information or adjusted mutual information.
-        Where the posterior is wide, the most probable partition often has too few communities.
+        Where the posterior is wide, the most probable partition often has too few communities. With known labels, "vi"
+        and "ami" give nodes of labelled communities the label that most samples give them (`Posterior.labelled`).
     known : mapping or Series, optional
         Label of some nodes, in the caller's ids; None, NaN and "" say that it is not known. Nodes of one label come
         together, of two labels apart, and the other nodes are placed in their knowledge.
@@ -157,16 +158,18 @@ class _Amortized(GraphEstimator):
             samples, log_prob = cut, added_up(samples, cut, log_prob)
         candidates = Posterior(samples, log_prob, weighting="log_prob")
         posterior = candidates if self.sample == "map" else Posterior(samples[drawn], log_prob[drawn])
+        given = [] if known is None else np.flatnonzero(known).tolist()
         if self.estimate == "map":
             labels = candidates.point_estimate("map")
         else:
             labels = posterior.point_estimate(self.estimate, candidates.samples)
+            labels = posterior.labelled(labels, given)
         if int(labels.max()) >= info.n_clusters[1] and len(places) == graph.num_nodes:
             self.notes_.append(
                 f"outside the trained range: {int(labels.max()) + 1} communities, and the model was trained on "
                 f"graphs of {info.n_clusters[0]} to {info.n_clusters[1]}"
             )
-        return Fit(labels, posterior.confidence(labels), posterior)
+        return Fit(labels, posterior.confidence(labels, given), posterior)
 
     def _note_range(self, n: int, info: CheckpointInfo) -> None:
         low, high = info.n_nodes

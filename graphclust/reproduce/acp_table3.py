@@ -123,10 +123,9 @@ def _with_labels(graph: Graph, sample: IntArray, labelled: IntArray) -> IntArray
     return named
 
 
-def _nearest_label(samples: IntArray, labelled: IntArray) -> IntArray:
-    """Return for each node the number of the known node with which it most often shares a community."""
-    shares = np.stack([(samples == samples[:, [node]]).mean(axis=0) for node in labelled])
-    return np.asarray(shares.argmax(axis=0), dtype=np.int64)
+def _most_probable(posterior: Posterior, labelled: list[Any]) -> IntArray:
+    """Return for each node the number of the known node with which it most probably shares a community."""
+    return np.asarray(posterior.membership(labelled).argmax(axis=1), dtype=np.int64)
 
 
 def _spread(samples: IntArray, number: int = 8) -> IntArray:
@@ -151,7 +150,7 @@ def _solve(method: str, graph: Graph, labelled: IntArray | None, seed: int) -> I
             if labelled is None:
                 return found.labels
             assert found.posterior is not None
-            return _nearest_label(found.posterior.samples, labelled)
+            return _most_probable(found.posterior, [graph.nodes[i] for i in labelled])
         assert found.posterior is not None
         starts = np.stack([_six(sample, rng) for sample in _spread(found.posterior.samples)])
     samples, value = exact_posterior(graph, starts, n_samples=25, sweeps=300, seed=seed)
@@ -161,7 +160,7 @@ def _solve(method: str, graph: Graph, labelled: IntArray | None, seed: int) -> I
     known_labels[labelled] = np.arange(_K) + 1
     starts = np.stack([_with_labels(graph, sample, labelled) for sample in _spread(samples)])
     samples, _ = exact_posterior(graph, starts, known_labels, seed=seed)
-    return _nearest_label(samples, labelled)
+    return _most_probable(Posterior(samples), labelled.tolist())
 
 
 def _checkpoint(method: str) -> str:
