@@ -251,3 +251,54 @@ def test_questions_without_an_answer_are_refused():
         found.co_membership(["a", "c"])
     with pytest.raises(UsageError):
         found.confidence([0, 1, 1])
+
+
+def samples_with_labels(rng, n=30, n_samples=20):
+    """Partitions in which node 0 and 1 hold one label and node 2 another."""
+    samples = rng.integers(0, 4, (n_samples, n))
+    samples[:, 1] = samples[:, 0]
+    samples[:, 2] = (samples[:, 0] + 1) % 4
+    return samples
+
+
+def test_membership_is_the_share_of_samples_together(rng):
+    samples = samples_with_labels(rng)
+    ids = [f"n{i}" for i in range(30)]
+    found = Posterior(samples, nodes=ids).membership(["n2", "n0"])
+    np.testing.assert_allclose(found, np.stack([(samples == samples[:, [i]]).mean(0) for i in (2, 0)], axis=1))
+    assert found[2, 0] == found[0, 1] == found[1, 1] == 1
+    assert Posterior(samples, nodes=ids).membership([]).shape == (30, 0)
+    with pytest.raises(UsageError, match="'x' is no node"):
+        Posterior(samples, nodes=ids).membership(["x"])
+
+
+def test_no_other_labels_are_right_more_often(rng):
+    samples = samples_with_labels(rng)
+    posterior, known = Posterior(samples), [0, 1, 2]
+    labels = samples[3]
+    found = posterior.labelled(labels, known)
+    held = np.isin(labels, labels[known])
+    np.testing.assert_array_equal(found[~held], labels[~held])
+    np.testing.assert_array_equal(found[known], labels[known])
+    share = posterior.membership([0, 2])
+    np.testing.assert_allclose(posterior.confidence(found, known)[held], share[held].max(axis=1))
+    np.testing.assert_array_equal(posterior.labelled(found, known), found)
+    np.testing.assert_array_equal(posterior.labelled(labels, []), labels)
+
+
+def test_confidence_names_communities_by_the_nodes_they_hold(rng):
+    samples = samples_with_labels(rng)
+    posterior, known = Posterior(samples), [0, 1, 2]
+    labels = samples[3]
+    found = posterior.confidence(labels, known)
+    assert (found[known] == 1).all()
+    for place, node in ((0, 0), (1, 2)):
+        inside = labels == labels[node]
+        np.testing.assert_allclose(found[inside], posterior.membership([0, 2])[inside, place])
+    free = ~np.isin(labels, labels[known])
+    apart = (samples != samples[:, [0]]) & (samples != samples[:, [2]])
+    assert (found[free] <= apart.mean(0)[free] + 1e-12).all()
+    with pytest.raises(UsageError):
+        posterior.confidence(labels[1:])
+    with pytest.raises(UsageError, match="no node"):
+        posterior.confidence(labels, [99])
