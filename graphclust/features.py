@@ -71,7 +71,7 @@ def laplacian_eigenvectors(graph: Graph, k: int = 20, *, random_state: int = 0) 
     ----------
     graph : Graph
     k : int
-        Number of vectors; columns beyond n_nodes - 1 are 0.
+        Number of vectors; columns beyond n_nodes - 1, and those to which the iteration did not converge, are 0.
     random_state : int
         Start of the iteration on graphs of more than some hundred nodes.
 
@@ -98,7 +98,6 @@ def laplacian_eigenvectors(graph: Graph, k: int = 20, *, random_state: int = 0) 
     if n <= max(_DENSE, k + 2):
         return _dense_eigenvectors(work.adjacency().toarray() if n else np.zeros((0, 0)), k)
     from scipy.sparse import diags_array
-    from scipy.sparse.linalg import eigsh
 
     require_memory(8.0 * n * 3 * max(2 * k + 3, 20), f"{k} Laplacian eigenvectors of {n:,} nodes")
     matrix = work.adjacency()
@@ -107,10 +106,28 @@ def laplacian_eigenvectors(graph: Graph, k: int = 20, *, random_state: int = 0) 
     scale[degree > 0] = degree[degree > 0] ** -0.5
     half = diags_array(scale)
     normalised = half @ matrix @ half
-    start = np.random.default_rng(random_state).standard_normal(n)
-    values, vectors = eigsh(normalised, k=k + 1, which="LA", v0=start, tol=1e-5)
+    if not matrix.nnz:
+        return np.eye(n, k, -1, dtype=np.float32)
+    values, vectors = _lanczos(normalised, k + 1, random_state, tol=1e-5)
     order = np.argsort(-values, kind="stable")[1:]
-    return _fix_signs(vectors[:, order].astype(np.float32))
+    found = np.zeros((n, k), dtype=np.float32)
+    found[:, : len(order)] = vectors[:, order]
+    return _fix_signs(found)
+
+
+def _lanczos(operator: Any, k: int, random_state: int, tol: float) -> tuple[FloatArray, FloatArray]:
+    """Return the k largest eigenvalues and their vectors, or those to which the iteration has converged."""
+    from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, eigsh
+
+    n = operator.shape[0]
+    start = np.random.default_rng(random_state).standard_normal(n)
+    try:
+        values, vectors = eigsh(operator, k=k, which="LA", v0=start, tol=tol)
+    except ArpackNoConvergence as error:
+        values, vectors = error.eigenvalues, error.eigenvectors
+    except ArpackError:
+        values, vectors = np.empty(0), np.empty((n, 0))
+    return values, vectors
 
 
 def laplacian_features(adjacency: NDArray[Any], n_nodes: IntArray, k: int = 20) -> NDArray[np.float32]:
@@ -250,7 +267,8 @@ def leading_eigenvectors(
     Returns
     -------
     ndarray of float64, shape (n_nodes, k)
-        Fewer columns where the iteration did not converge to all.
+        Fewer columns where the iteration did not converge to all; columns of the identity where it did to none, or
+        there is no edge.
 
     Examples
     --------
@@ -261,7 +279,7 @@ def leading_eigenvectors(
 
 
 def _eigenvectors(matrix: Any, tau: float, scale: FloatArray, k: int, random_state: int) -> FloatArray:
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+    from scipy.sparse.linalg import LinearOperator
 
     n = len(scale)
 
@@ -274,12 +292,12 @@ def _eigenvectors(matrix: Any, tau: float, scale: FloatArray, k: int, random_sta
         dense = scale[:, None] * (matrix.toarray() + tau / n) * scale
         vectors = np.linalg.eigh(dense)[1][:, -k:]
     else:
-        operator = LinearOperator((n, n), matvec=multiply, dtype=np.float64)
-        start = np.random.default_rng(random_state).standard_normal(n)
-        try:
-            vectors = eigsh(operator, k=k, which="LA", v0=start, tol=1e-6)[1]
-        except ArpackNoConvergence as error:
-            vectors = error.eigenvectors
+        vectors = np.empty((n, 0))
+        if matrix.nnz:
+            operator = LinearOperator((n, n), matvec=multiply, dtype=np.float64)
+            vectors = _lanczos(operator, k, random_state, tol=1e-6)[1]
+        if not vectors.shape[1]:
+            vectors = np.eye(n, k, k - n)
     found: FloatArray = vectors
     return found
 

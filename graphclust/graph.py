@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_DECIMAL",
     "MAX_NODES",
+    "MIXED",
     "DecimalIds",
     "FloatArray",
     "Graph",
     "IntArray",
     "as_graph",
+    "both_directions",
     "counted",
     "graph_from_entries",
     "holds_graph",
@@ -46,6 +48,8 @@ FloatArray: TypeAlias = NDArray[np.float64]
 
 _MAX_TOTAL = 1e150  # beyond, the squares in modularity overflow
 MAX_NODES = 3_037_000_499  # a pair of nodes must have a number below 2**63
+MIXED = "mixed directed and undirected edges: read as directed, undirected ones in both directions"
+_PYG = ("Data", "HeteroData", "TemporalData")
 MAX_DECIMAL = 17  # digits that surely fit into 64 bits; the parsers of edge lists draw the line here too
 
 
@@ -126,6 +130,11 @@ def _check_ids(ids: Sequence[Hashable]) -> None:
         raise DataError(f"a node id cannot be hashed: {error}") from None
     if repeated:
         raise DataError("two nodes have one id")
+
+
+def _check_number(n_nodes: int) -> None:
+    if n_nodes > MAX_NODES:
+        raise ResourceError(f"{n_nodes:,} nodes: the most that can be numbered are {MAX_NODES:,}")
 
 
 def _positions(ends: ArrayLike, copy: bool) -> IntArray:
@@ -239,6 +248,7 @@ class Graph:
         """
         ids: Sequence[Hashable]
         if isinstance(nodes, int | np.integer):
+            _check_number(int(nodes))
             ids = range(int(nodes))
         elif copy and not isinstance(nodes, range | DecimalIds):
             ids = list(nodes)
@@ -246,8 +256,7 @@ class Graph:
         else:
             ids = nodes
         n_nodes = len(ids)
-        if n_nodes > MAX_NODES:
-            raise ResourceError(f"{n_nodes:,} nodes: the most that can be numbered are {MAX_NODES:,}")
+        _check_number(n_nodes)
         tail, head = (_positions(end, copy) for end in (source, target))
         if len(tail) != len(head):
             raise DataError(f"{len(tail)} edge sources and {len(head)} edge targets")
@@ -383,7 +392,12 @@ class Graph:
             kept = (source >= 0) & (target >= 0)
             source, target, weight = source[kept], target[kept], None if weight is None else weight[kept]
         source, target, weight = _merge_edges(source, target, weight, len(nodes), self.directed)
-        ids: list[Any] = [self._ids[i] for i in nodes.tolist()]
+        order = nodes.tolist()
+        ids: list[Any] = [self._ids[i] for i in order]
+        meta = self.meta if len(nodes) == self.num_nodes else None
+        if meta and "node_attributes" in meta:
+            columns = meta["node_attributes"].items()
+            meta = {**meta, "node_attributes": {name: [column[i] for i in order] for name, column in columns}}
         return Graph(
             ids,
             source,
@@ -392,7 +406,7 @@ class Graph:
             directed=self.directed,
             x=None if self.x is None else self.x[nodes],
             y=None if self.y is None else self.y[nodes],
-            meta=self.meta if len(nodes) == self.num_nodes else None,
+            meta=meta,
         )
 
     def canonical(self) -> Graph:
@@ -559,6 +573,8 @@ def graph_from_entries(
 ) -> Graph:
     """Build from the entries of an adjacency matrix, or an edge_index: undirected if they are symmetric.
 
+    Weights are so up to the rounding of their type: 16 units in the last place.
+
     Parameters
     ----------
     row, col : array of int, shape (n_entries,)
@@ -586,8 +602,11 @@ def graph_from_entries(
     backward = graph.target * n_nodes + graph.source
     order = np.argsort(backward, kind="stable")
     symmetric = bool((backward[order] == forward).all())
-    if symmetric and graph.weight is not None:
-        symmetric = bool(np.allclose(graph.weight[order], graph.weight, rtol=1e-9, atol=0.0))
+    if symmetric and graph.weight is not None and len(graph.weight):
+        kind = None if weight is None else np.asarray(weight).dtype
+        unit = float(np.finfo(kind if kind is not None and kind.kind == "f" else np.float64).eps)
+        near, least = max(1e-9, 16 * unit), unit * float(graph.weight.max())
+        symmetric = bool(np.allclose(graph.weight[order], graph.weight, rtol=near, atol=least))
     if not symmetric:
         return graph.undirected() if directed is False else graph
     once = graph.source <= graph.target
@@ -601,6 +620,26 @@ def graph_from_entries(
         y=graph.y,
         meta=graph.meta,
         is_canonical=True,
+    )
+
+
+def both_directions(
+    source: IntArray, target: IntArray, weight: FloatArray | None, is_arc: NDArray[np.bool_]
+) -> tuple[IntArray, IntArray, FloatArray | None]:
+    """Turn edges of which only some are directed into directed ones: the others stand in both directions.
+
+    Parameters
+    ----------
+    source, target : ndarray of int64, shape (n_edges,)
+    weight : ndarray of float64, shape (n_edges,), or None
+    is_arc : ndarray of bool, shape (n_edges,)
+        Whether an edge is directed.
+    """
+    back = ~is_arc & (source != target)
+    return (
+        np.concatenate((source, target[back])),
+        np.concatenate((target, source[back])),
+        None if weight is None else np.concatenate((weight, weight[back])),
     )
 
 
@@ -648,11 +687,11 @@ def _from_matrix(matrix: Any, directed: bool | None) -> Graph:
     values = coo.data
     if values.dtype.kind not in "biuf":
         raise DataError(f"an adjacency matrix has real numbers, this one {values.dtype}")
-    return graph_from_entries(coo.row, coo.col, values.astype(np.float64), matrix.shape[0], directed=directed)
+    return graph_from_entries(coo.row, coo.col, values, matrix.shape[0], directed=directed)
 
 
-def _from_pairs(pairs: Iterable[Any], directed: bool) -> Graph:
-    """Build from an iterable of (id, id) or (id, id, weight)."""
+def _from_pairs(pairs: Iterable[Any], directed: bool, is_arc: Sequence[bool] = ()) -> Graph:
+    """Build from an iterable of (id, id) or (id, id, weight); `is_arc` says which of them are directed, if some are."""
     index: dict[Hashable, int] = {}
     source, target, weight = [], [], []
     for number, pair in enumerate(pairs):
@@ -664,18 +703,29 @@ def _from_pairs(pairs: Iterable[Any], directed: bool) -> Graph:
             weight.append(float(pair[2]) if len(pair) == 3 else 1.0)
         except (TypeError, ValueError, OverflowError) as error:
             raise DataError(f"edge {number}: {error}") from None
-        if any(end is None or end != end for end in pair[:2]):
+        if any(map(_is_missing, pair[:2])):
             raise DataError(f"edge {number} has an end without an id: {tuple(pair[:2])!r:.80}")
-    return Graph.from_edges(source, target, weight, nodes=list(index), directed=directed)
+    mixed = any(is_arc) and not all(is_arc)
+    edges: tuple[Any, Any, Any] = source, target, weight
+    if mixed:
+        edges = both_directions(np.array(source), np.array(target), np.array(weight), np.array(is_arc))
+    return Graph.from_edges(*edges, nodes=list(index), directed=directed, meta={"mixed": True} if mixed else None)
+
+
+def _is_missing(node: Any) -> bool:
+    """Whether an id is None, NaN or pandas' NA."""
+    try:
+        return node is None or bool(node != node)
+    except TypeError:
+        return True
 
 
 def _from_array(array: NDArray[Any], directed: bool | None) -> Graph:
     if array.ndim == 2 and array.shape[0] == array.shape[1]:
-        import scipy.sparse as sp
-
         if array.dtype.kind not in "biuf":
             raise DataError(f"an adjacency matrix has real numbers, this one {array.dtype}")
-        return _from_matrix(sp.coo_array(array), directed)
+        row, col = np.nonzero(array)
+        return graph_from_entries(row, col, array[row, col], len(array), directed=directed)
     if array.ndim == 2 and np.issubdtype(array.dtype, np.integer) and 2 in array.shape:
         ends = array if array.shape[0] == 2 else array.T
         n_nodes = int(ends.max()) + 1 if ends.size else 0
@@ -697,8 +747,16 @@ def _from_frame(frame: Any, directed: bool | None) -> Graph:
         if len(columns) not in (2, 3):
             raise DataError(f"a table of edges has columns source, target and perhaps weight, not {', '.join(columns)}")
         found = (0, 1, 2 if len(columns) == 3 else None)
-    picked = [frame.iloc[:, i].tolist() for i in found if i is not None]
-    return _from_pairs(zip(*picked, strict=True), bool(directed))
+    rows = zip(*(frame.iloc[:, i].tolist() for i in found if i is not None), strict=True)
+    is_arc = _arcs(frame) if directed is None else []
+    return _from_pairs(rows, bool(directed) or any(is_arc), is_arc)
+
+
+def _arcs(frame: Any) -> list[bool]:
+    """Say of each edge whether Gephi's column Type calls it directed; nothing without such a column."""
+    place = next((i for i, name in enumerate(frame.columns) if str(name).lower() == "type"), None)
+    kinds = [] if place is None else [str(kind).lower() for kind in frame.iloc[:, place].tolist()]
+    return [kind == "directed" for kind in kinds] if set(kinds) <= {"directed", "undirected"} else []
 
 
 def _is_from(obj: Any, module: str, *names: str) -> bool:
@@ -724,7 +782,7 @@ def holds_graph(obj: Any) -> bool:
         or _is_from(obj, "networkx", "Graph")
         or _is_from(obj, "igraph", "Graph")
         or hasattr(obj, "edge_index")
-        or _is_from(obj, "torch_geometric.data", "BaseData")
+        or _is_from(obj, "torch_geometric.data", *_PYG)
     )
 
 
@@ -773,13 +831,15 @@ def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None =
         graph = _from_matrix(obj, directed)
     elif _is_from(obj, "pandas", "DataFrame"):
         graph = _from_frame(obj, directed)
-    elif hasattr(obj, "edge_index") or _is_from(obj, "torch_geometric.data", "BaseData"):
+    elif hasattr(obj, "edge_index") or _is_from(obj, "torch_geometric.data", *_PYG):
         graph = Graph.from_data(obj)
     elif _is_from(obj, "torch", "Tensor") and obj.shape == (2, 2) and not obj.is_floating_point():
         ends = _numpy(obj)
         graph = graph_from_entries(ends[0], ends[1], None, int(ends.max()) + 1, directed=directed)
     elif isinstance(obj, np.ndarray) or _is_from(obj, "torch", "Tensor"):
         graph = _from_array(_numpy(obj), directed)
+    elif _is_from(obj, "networkx.classes.reportviews", "OutEdgeView"):  # the base of all; a mapping
+        graph = _from_pairs((edge[:2] for edge in obj), bool(directed))  # those of multigraphs have keys
     elif isinstance(obj, Iterable) and not isinstance(obj, Mapping | bytes):
         graph = _from_pairs(obj, bool(directed))
     else:
@@ -809,6 +869,8 @@ def merge_notes(graph: Graph) -> list[str]:
     ['merged 1 parallel edge: their weights were added up', 'kept 1 self-loop']
     """
     notes = []
+    if graph.meta.get("mixed"):
+        notes.append(MIXED)
     if merged := graph.meta.get("merged_edges"):
         notes.append(f"merged {counted(merged, 'parallel edge')}: their weights were added up")
     if dropped := graph.meta.get("dropped_edges"):

@@ -24,7 +24,10 @@ __all__ = [
 ]
 
 _alone: ContextVar[bool] = ContextVar("alone", default=False)  # whether within `single_threaded`
-_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_CGROUPS = (  # where limits are, what is held of it, and what tells the page cache apart
+    (Path("/sys/fs/cgroup"), "memory.max", "memory.current", ""),
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
+)
 
 
 def _installed_or_free() -> int | None:
@@ -60,12 +63,24 @@ def available_memory() -> int | None:
             raise UsageError(f"GRAPHCLUST_MEMORY is a positive number of GiB, not {asked!r}")
         return int(gib * 2**30)
     limits = [] if (free := _installed_or_free()) is None else [free]
-    for path in _CGROUP_LIMITS:
+    for folder, limit, usage, prefix in _CGROUPS:
         try:
-            limits.append(int(path.read_text(encoding="ascii")))
+            most = int((folder / limit).read_text(encoding="ascii"))
         except (OSError, ValueError):
             continue
+        limits.append(max(most - _held(folder, usage, prefix), 0))
     return min(limits, default=None)
+
+
+def _held(folder: Path, usage: str, prefix: str) -> int:
+    """Return the bytes that a control group holds, less files that can be dropped; 0 where it does not tell."""
+    try:
+        held = int((folder / usage).read_text(encoding="ascii"))
+        lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
+        counts = {name: int(value) for name, value in (line.split() for line in lines)}
+    except (OSError, ValueError):
+        return 0
+    return max(held - counts.get(f"{prefix}inactive_file", 0) - counts.get(f"{prefix}active_file", 0), 0)
 
 
 def format_bytes(size: float) -> str:

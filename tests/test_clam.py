@@ -12,6 +12,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 
 import graphclust as gc
+from graphclust.estimators.space import Space
 from graphclust.metrics import ami, nmi
 from graphclust.training import Fleet
 from tests.estimating import assert_scikit_learns_contract
@@ -87,6 +88,10 @@ def test_every_option_finds_easy_clusters(three, params):
         ({"similarity": "l1"}, "similarity is one of"), ({"n_init": 0}, "n_init"),
         ({"max_clusters": 1}, "at least 2"),
         ({"vectors": "words"}, "vectors is one of"), ({"init": np.zeros((2, 5))}, "shape"),
+        ({"init": np.full((3, 5), np.nan)}, "finite"), ({"init": np.array(["data"] * 3)}, "finite"),
+        ({"init": ()}, "init has at least one"), ({"init": 5}, "init is a sequence"),
+        ({"betas": 2.0}, "betas is a sequence"), ({"betas": ()}, "betas has at least one"),
+        ({"learning_rate": ()}, "learning_rate has at least one"), ({"snapshots": 3}, "snapshots is a sequence"),
         ({"n_clusters": 999}, "999"), ({"latent_dim": 0}, "latent_dim"), ({"latent_dim": 6}, "5 features span"),
         ({"latent_dim": 2, "similarity": "cosine"}, "no latent_dim"),
     ],
@@ -101,6 +106,63 @@ def test_tables_that_do_not_do(three):
         gc.CLAM(4, **QUICK).fit(np.repeat([[0.0], [1.0]], 5, axis=0))
     with pytest.raises(NotFittedError):
         gc.CLAM(3).predict(three[0])
+
+
+@pytest.mark.parametrize(
+    ("offset", "params"), [(1e4, {}), (5e6, {"similarity": "mahalanobis"}), (5e6, {}), (1e5, {"latent_dim": 2})]
+)
+def test_far_from_the_origin_without_scaling(rng, offset, params):
+    centers = 3 * np.array([[0.0, 0], [1, 0], [0, 1], [1, 1]])
+    y = np.repeat(range(4), 50)
+    x = centers[y] + 0.5 * rng.normal(size=(200, 2))
+    params = QUICK | {"scale": False} | params
+    found = gc.CLAM(4, **params).fit(x + offset)
+    assert ami(y, found.labels_) > 0.95
+    np.testing.assert_array_equal(found.predict(x + offset), found.labels_)
+    means = np.stack([x[found.labels_ == j].mean(axis=0) for j in range(4)])
+    np.testing.assert_allclose(found.prototypes_ - offset, means, atol=0.3)
+    given = gc.CLAM(4, init=centers + offset, snapshots=(0,), **params).fit(x + offset)
+    np.testing.assert_allclose(np.sort(given.snapshots_[0], axis=0), np.sort(centers + offset, axis=0), atol=1e-4)
+
+
+@pytest.mark.parametrize("offset", [5, 50])
+def test_zero_is_the_features_zero_without_scaling(rng, offset):
+    x = rng.normal(size=(60, 3)) + offset
+    found = gc.CLAM(2, scale=False, mask_value="zero", init="normal", snapshots=(0,), keep=1.0, **QUICK).fit(x)
+    start = found._mask_value(torch.as_tensor(found._space.of(x), dtype=torch.float32))
+    np.testing.assert_allclose(found._space.back(start.double().numpy()), 0, atol=1e-5)
+    assert np.abs(found.snapshots_[0]).max() < 1  # N(0.1, 0.1)
+    drawn = found.plot_prototypes((1, 3)).axes[0].images[0].get_array()
+    np.testing.assert_allclose(drawn.ravel(), found.snapshots_[0][0], atol=1e-6)
+
+
+def test_features_near_the_origin_stay_as_they_are_without_scaling(rng):
+    x = rng.normal(size=(60, 3)) + 5
+    for similarity in ("euclidean", "cosine", "mahalanobis"):
+        assert not Space.fitted(x, similarity, scale=False).mean.any()
+    np.testing.assert_array_equal(Space.fitted(x, scale=False).of(x), x)
+    assert not Space.fitted(x + 100, "cosine", scale=False).mean.any()
+    far = Space.fitted(x + 100, scale=False)
+    np.testing.assert_allclose(far.of(x + 100), x - x.mean(axis=0), atol=1e-9)
+    np.testing.assert_allclose(far.back(far.of(x + 100)), x + 100)
+
+
+def test_numbers_too_large_for_single_precision(three):
+    for big, params in ((1e200, {}), (1e30, {"scale": False})):
+        with pytest.raises(gc.DataError, match="as large as"):
+            gc.CLAM(3, **QUICK, **params).fit(big * three[0])
+
+
+def test_a_square_batch_after_a_table(rng):
+    x = rng.random((60, 8)) * (rng.random((60, 8)) < 0.5)
+    found = gc.CLAM(3, **QUICK).fit(sp.csr_array(x))
+    np.testing.assert_array_equal(found.predict(sp.csr_array(x[:8])), found.labels_[:8])
+
+
+def test_memory_grows_with_the_square_of_the_number_of_clusters():
+    memory = [gc.CLAM(k)._memory(20_000, 16) for k in (10, 1000)]
+    batch = gc.CLAM(10)._batch(20_000)
+    assert memory[1] - memory[0] > 10 * 1000**2 * batch
 
 
 def test_exactly_so_many_clusters_of_scattered_points(rng):
@@ -187,6 +249,20 @@ def test_one_gaussian_is_one_cluster(rng):
     found = gc.CLAM(random_state=0).fit(rng.normal(size=(300, 4)) * [1, 2, 3, 4])
     assert found.n_clusters_ == 1
     assert any("one cluster" in note for note in found.notes_)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_gaussian_is_one_cluster_by_the_cosine(seed):
+    x = np.random.default_rng(10 + seed).normal(size=(300, 4))
+    assert gc.CLAM(similarity="cosine", random_state=0).fit(x).n_clusters_ == 1
+
+
+def test_number_of_directions_is_found(rng):
+    y = np.repeat(range(3), 60)
+    x = (8 * np.eye(4)[y] + rng.normal(size=(180, 4))) * rng.uniform(0.5, 2, size=(180, 1))
+    found = gc.CLAM(similarity="cosine", random_state=0).fit(x)
+    assert found.n_clusters_ == 3
+    assert ami(y, found.labels_) > 0.95
 
 
 # ---------------------------------------------------------------- graphs

@@ -6,10 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import graphclust as gc
+from graphclust.estimators import cnc
 from graphclust.estimators.cuts import Cutter
 from graphclust.graph import Graph
 from graphclust.metrics import accuracy, ami, normalized_cut
@@ -137,12 +139,121 @@ def test_points_that_are_equal_and_few():
         ({"temperature": (1.0,)}, "two values"), ({"temperature": (1.0, 0.0)}, "above 0"),
         ({"evenness": -1}, "evenness"), ({"regularization": -1}, "regularization"),
         ({"batch_size": 0}, "batch_size"), ({"hidden": (0,)}, "hidden"),
+        ({"hidden": 64}, "hidden is a sequence"), ({"hidden": None}, "hidden is a sequence"),
+        ({"siamese": 64}, "siamese is a sequence"), ({"siamese": ()}, "siamese has at least one"),
+        ({"code_hidden": 64}, "code_hidden is a sequence"), ({"temperature": 1.0}, "temperature is a sequence"),
+        ({"starts": "random"}, "starts is a sequence, not 'random'"),
         ({"n_clusters": 999}, "999"), ({"head": "gnn"}, "is for graphs"), ({"head": "logits"}, "is for graphs"),
     ],
 )  # fmt: skip
 def test_parameters_out_of_range(rng, params, message):
     with pytest.raises(gc.UsageError, match=message):
         gc.CNC(**({"n_clusters": 3, "random_state": 0} | params)).fit(blobs(rng)[0])
+
+
+def test_layers_as_an_array(rng):
+    x, y = blobs(rng)
+    assert ami(y, gc.CNC(3, **(QUICK | {"hidden": np.array([32, 16])})).fit(x).labels_) > 0.9
+
+
+def test_features_of_a_graph_without_edges_are_a_table(rng):
+    x, y = blobs(rng)
+    graph = Graph.from_edges([], [], nodes=len(x), x=x)
+    found = gc.CNC(3, **QUICK).fit(graph)
+    assert ami(y, found.labels_) > 0.9
+    np.testing.assert_array_equal(found.labels_, gc.CNC(3, **QUICK).fit(x).labels_)
+    np.testing.assert_array_equal(found.predict(graph), found.labels_)
+    with pytest.raises(gc.UsageError, match="is for graphs with edges"):
+        gc.CNC(3, head="gnn", **QUICK).fit(graph)
+    nothing = gc.CNC(3, **QUICK).fit(Graph.from_edges([], [], nodes=7))
+    assert nothing.n_clusters_ == 3
+    assert any("no edges" in note for note in nothing.notes_)
+
+
+def test_state_after_a_graph():
+    graph = featured(0)
+    for k in (1, graph.num_nodes):
+        found = gc.CNC(k, **QUICK).fit(graph)
+        assert found.n_features_in_ == 3
+        np.testing.assert_array_equal(found.predict(graph), found.labels_)
+        np.testing.assert_array_equal(found.predict(graph.x), found.labels_)
+    found = gc.CNC(2, head="mlp", **QUICK).fit(FIGURE_1)
+    assert not hasattr(found, "n_features_in_")
+    with pytest.raises(gc.UsageError, match="spectral embedding"):
+        found.predict(np.eye(2))
+
+
+def test_one_number_a_node():
+    graph = featured(0)
+    graph = Graph.from_edges(graph.source, graph.target, nodes=graph.num_nodes, x=graph.y.astype(float), y=graph.y)
+    found = gc.CNC(3, **QUICK).fit(graph)
+    assert accuracy(graph.y, found.labels_) > 0.9
+    np.testing.assert_array_equal(found.predict(graph.x[:, None]), found.predict(graph))
+
+
+@pytest.mark.parametrize("head", ["logits", "mlp", "gnn"])
+def test_batches_of_a_graph_hold_its_edges(head, monkeypatch):
+    seen = []
+    batch = cnc._Batches.batch
+
+    def spy(self, index, device):
+        points, affinity = batch(self, index, device)
+        seen.append((points.numpy(), affinity.weight.to_dense().numpy()))
+        return points, affinity
+
+    monkeypatch.setattr(cnc._Batches, "batch", spy)
+    graph = featured(0)
+    adjacency = graph.adjacency().toarray()
+    options = {"head": head, "hidden": (16,), "polish": False, "starts": ("spectral",), "max_epochs": 2}
+    for pieces in (Cutter.pieces, lambda *_: []):
+        monkeypatch.setattr(Cutter, "pieces", pieces)
+        found = gc.CNC(3, batch_size=40, random_state=0, **options).fit(graph)
+        assert found.n_clusters_ == 3
+        assert seen
+        for points, weight in seen:
+            assert len(points) < graph.num_nodes
+            inside = adjacency[np.ix_(points, points)]
+            np.testing.assert_allclose(weight * inside.sum(), inside * weight.sum(), rtol=1e-5)
+        seen.clear()
+
+
+@pytest.mark.parametrize("unit", [2.0**-100, 2.0**100])
+def test_the_unit_of_the_weights_does_not_matter(unit):
+    graph = featured(0)
+    scaled = Graph.from_edges(graph.source, graph.target, np.full(graph.num_edges, unit), nodes=120, x=graph.x)
+    for params in ({"head": "logits"}, {"head": "gnn", "regularization": 1.0}, {"head": "gnn", "batch_size": 40}):
+        options = {"hidden": (16,), "max_epochs": 30, "n_init": 1, "polish": False, "random_state": 0}
+        plain, other = (gc.CNC(3, **options, **params).fit(one) for one in (graph, scaled))
+        np.testing.assert_array_equal(plain.labels_, other.labels_)
+        assert other.details_ == plain.details_
+
+
+def test_far_from_the_origin_without_scaling(rng):
+    x, y = blobs(rng)
+    found = gc.CNC(3, scale=False, **QUICK).fit(x + 1e6)
+    assert ami(y, found.labels_) > 0.95
+    np.testing.assert_array_equal(found.predict(x + 1e6), found.labels_)
+
+
+def test_numbers_too_large_for_single_precision(rng):
+    x, _ = blobs(rng)
+    for big, params in ((1e200, {}), (1e200, {"scale": False}), (1e30, {"scale": False})):
+        with pytest.raises(gc.DataError, match="as large as"):
+            gc.CNC(3, **QUICK, **params).fit(big * x)
+    assert gc.CNC(3, **QUICK).fit(1e30 * x).n_clusters_ == 3
+
+
+def test_a_square_batch_after_a_table(rng):
+    x, _ = blobs(rng, d=6)
+    found = gc.CNC(3, **QUICK).fit(sp.csr_array(x))
+    np.testing.assert_array_equal(found.predict(sp.csr_array(x[:6])), found.labels_[:6])
+
+
+def test_edges_count_in_the_estimate_of_memory():
+    few, many = (gc.generators.planted_partition(300, 3, p_in=p, p_out=p, random_state=0) for p in (0.05, 0.5))
+    graphs = [Graph.from_edges(one.source, one.target, nodes=300, x=np.ones((300, 2))) for one in (few, many)]
+    extra = gc.CNC(3).memory(graphs[1]) - gc.CNC(3).memory(graphs[0])
+    assert extra > 100 * (many.num_edges - few.num_edges)
 
 
 def test_not_fitted():

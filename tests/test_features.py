@@ -93,3 +93,28 @@ def test_numbers_of_vectors_that_make_no_sense(monkeypatch):
         laplacian_eigenvectors(graph, 20)
     with pytest.raises(gc.ResourceError, match="edges"):
         gc.generators.planted_partition(1000, 2, random_state=0)
+
+
+@pytest.mark.parametrize("edges", [0, 1])
+def test_graphs_of_nothing_but_isolated_nodes(edges):
+    graph = gc.Graph.from_edges(np.arange(edges), np.arange(edges) + 1, nodes=700)
+    np.testing.assert_allclose(np.linalg.norm(laplacian_eigenvectors(graph, 4), axis=0), 1, rtol=1e-4)
+    vectors = features.leading_eigenvectors(graph, 4)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(4), atol=1e-6)
+    assert gc.detect(graph, "spectral", 3).n_clusters == 3
+    assert gc.detect(graph, "clam", 3, max_epochs=5).n_clusters == 3
+
+
+@pytest.mark.parametrize("kind", ["ArpackError", "ArpackNoConvergence"])
+def test_an_iteration_that_finds_nothing(monkeypatch, kind):
+    from scipy.sparse import linalg
+
+    def failing(*_, k, v0, **__):
+        if kind == "ArpackError":
+            raise linalg.ArpackError(-9, {-9: "starting vector is zero"})
+        raise linalg.ArpackNoConvergence("%s", np.empty(0), np.empty((len(v0), 0)))
+
+    monkeypatch.setattr(linalg, "eigsh", failing)
+    graph = gc.generators.planted_partition(700, 4, random_state=0)
+    assert features.leading_eigenvectors(graph, 3).shape == (700, 3)
+    assert not laplacian_eigenvectors(graph, 3).any()

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from graphclust.errors import DataError, UsageError
-from graphclust.graph import DecimalIds, Graph, as_graph
+from graphclust.errors import DataError, ResourceError, UsageError
+from graphclust.graph import DecimalIds, Graph, as_graph, holds_graph, merge_notes
 
 
 def edge_set(graph):
@@ -140,6 +140,74 @@ def test_edge_arrays_frames_and_tuples():
     assert edge_set(as_graph(frame)) == {frozenset("ab"): 1.5, frozenset("bc"): 2.0}
     assert edge_set(as_graph([("a", "b"), ("b", "a")])) == {frozenset("ab"): 2.0}
     assert edge_set(as_graph([("a", "b"), ("b", "a")], directed=True)) == {("a", "b"): 1.0, ("b", "a"): 1.0}
+
+
+def test_frames_say_of_each_edge_whether_it_is_directed():
+    frame = pd.DataFrame(
+        {"Source": ["a", "b", "c"], "Target": ["b", "c", "c"], "Type": ["Directed", "Undirected", "Undirected"]}
+    )
+    graph = as_graph(frame)
+    assert graph.directed
+    assert list(graph.edges()) == [("a", "b"), ("b", "c"), ("c", "b"), ("c", "c")]
+    assert merge_notes(graph)[0].startswith("mixed directed and undirected edges")
+    assert list(as_graph(frame.iloc[1:]).edges()) == [("b", "c"), ("c", "c")]
+    assert as_graph(frame.iloc[:1]).directed
+    assert not as_graph(frame.assign(Type=["x", "Directed", "y"])).directed
+    assert not as_graph(frame, directed=False).directed
+    assert as_graph(frame, directed=True).num_edges == 3
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_matrices_are_symmetric_up_to_the_rounding_of_their_type(rng, kind):
+    matrix = rng.random((6, 6)) + 0.1
+    matrix = ((matrix + matrix.T) / 2).astype(kind)
+    np.fill_diagonal(matrix, 0)
+    unit = np.finfo(kind).eps
+    near, far = matrix.copy(), matrix.copy()
+    near[0, 1] *= 1 + 4 * unit
+    far[0, 1] *= 1.1
+    for container in (np.asarray, sp.csr_array) if kind != np.float16 else (np.asarray,):
+        assert not as_graph(container(near)).directed
+        assert as_graph(container(far)).directed
+
+
+def test_attributes_follow_the_order_of_the_nodes():
+    graph = Graph.from_edges([0], [1], nodes=["b", "a"], meta={"node_attributes": {"age": [1, 2]}})
+    assert graph.canonical().meta["node_attributes"] == {"age": [2, 1]}
+    assert graph.meta["node_attributes"] == {"age": [1, 2]}
+
+
+def test_edge_views_of_networkx_are_pairs():
+    graph = nx.karate_club_graph()
+    assert edge_set(as_graph(graph.edges)) == dict.fromkeys(map(frozenset, graph.edges), 1.0)
+    assert edge_set(as_graph(nx.MultiGraph([(0, 1), (1, 2), (1, 2)]).edges)) == {
+        frozenset({0, 1}): 1,
+        frozenset({1, 2}): 2,
+    }
+    assert edge_set(as_graph(nx.DiGraph([(0, 1)]).edges, directed=True)) == {(0, 1): 1}
+
+
+def test_graphs_of_pyg_that_have_no_edge_index_are_refused():
+    torch = pytest.importorskip("torch")
+    data = pytest.importorskip("torch_geometric.data")
+    several = data.HeteroData()
+    several["a", "to", "b"].edge_index = torch.tensor([[0], [1]])
+    for thing in (several, data.TemporalData(src=torch.tensor([0]), dst=torch.tensor([1]), t=torch.tensor([0]))):
+        assert holds_graph(thing)
+        with pytest.raises(DataError, match="choose one edge type"):
+            as_graph(thing)
+
+
+def test_missing_ends_of_frames_are_named():
+    frame = pd.DataFrame({"source": ["a", None], "target": ["b", "c"]})
+    for table in (frame, frame.convert_dtypes()):
+        with pytest.raises(DataError, match="edge 1 has an end without an id"):
+            as_graph(table)
+
+
+def test_positions_beyond_what_can_be_numbered_are_refused():
+    with pytest.raises(ResourceError, match="the most that can be numbered"):
+        as_graph(np.array([[2**63, 1, 3], [1, 2, 4]], dtype=np.uint64))
 
 
 def test_pyg_data_in_and_out():

@@ -206,6 +206,8 @@ def test_a_head_starts_however_short_the_training(rng):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
+        ({"hidden": 64}, "hidden is a sequence"), ({"phases": "im"}, "phases is a sequence"),
+        ({"head_hidden": 8}, "head_hidden is a sequence"), ({"phases": ()}, "at least one"),
         ({"n_clusters": 0}, "positive integer"), ({"start": "best"}, "start is one of"),
         ({"phases": ("dis",)}, "im or ba"),
         ({"phases": ("im", "be")}, "phases is one of"), ({"alpha": 0.0}, "above 0"), ({"bandwidth": 0.0}, "above 0"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from graphclust import resources
 from graphclust.errors import ResourceError, UsageError
 from graphclust.resources import available_memory, format_bytes, require_memory
 
@@ -30,3 +31,22 @@ def test_environment_overrides(monkeypatch):
 )
 def test_units(size, text):
     assert format_bytes(size) == text
+
+
+@pytest.mark.parametrize(
+    ("names", "prefix"),
+    [(("memory.max", "memory.current"), ""), (("memory.limit_in_bytes", "memory.usage_in_bytes"), "total_")],
+)
+def test_what_a_control_group_holds_is_not_available(monkeypatch, tmp_path, names, prefix):
+    monkeypatch.delenv("GRAPHCLUST_MEMORY", raising=False)
+    monkeypatch.setattr(resources, "_CGROUPS", ((tmp_path, *names, prefix),))
+    limit, held = (tmp_path / name for name in names)
+    limit.write_text(f"{64 * 2**20}\n")
+    assert available_memory() == 64 * 2**20
+    held.write_text(f"{48 * 2**20}\n")
+    (tmp_path / "memory.stat").write_text(f"{prefix}inactive_file {8 * 2**20}\n{prefix}active_file {4 * 2**20}\n")
+    assert available_memory() == 28 * 2**20
+    held.write_text(f"{99 * 2**20}\n")
+    assert available_memory() == 0
+    limit.write_text("max\n")
+    assert available_memory() != 0

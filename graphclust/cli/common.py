@@ -112,15 +112,32 @@ def parse_pairs(option: str, pairs: list[str] | None) -> dict[str, Any]:
     return found
 
 
-def check_files(graph: str, files: dict[str, str | None]) -> None:
-    """Refuse to write over the input, twice to one file, or where no folder is: before the work, not after it."""
-    seen = {} if graph == "-" or graph.startswith("data:") else {os.path.realpath(graph): "the input"}
-    for option, name in files.items():
-        if name == "-" and option != "--out":
+def check_files(outputs: dict[str, str | None], **inputs: str | None) -> None:
+    """Refuse to write over an input, twice to one file, or where no folder is: before the work, not after it.
+
+    Parameters
+    ----------
+    outputs : dict
+        What is written, by its option.
+    **inputs
+        What is read, by its option without dashes; `graph` and `predicted` are called the input.
+    """
+    from graphclust.io.files import check_packing, is_special
+
+    seen = {
+        os.path.realpath(name): "the input" if option in ("graph", "predicted") else f"--{option}"
+        for option, name in inputs.items()
+        if name is not None and name != "-" and not name.startswith("data:")
+    }
+    for option, name in outputs.items():
+        if name == "-" and option not in ("--out", "OUT"):
             raise UsageError(f"{option} takes a file: only results go to standard output")
-        if name is None or name == "-" or name.startswith("/dev/"):
+        if name is None or name == "-" or is_special(name):
             continue
+        check_packing(name)
         place = os.path.realpath(name)
+        if Path(place).is_dir():
+            raise DataError("this is a folder, not a file", name)
         if not Path(place).parent.is_dir():
             raise DataError(f"cannot write: there is no folder {Path(name).parent}", name)
         if place in seen:

@@ -9,7 +9,18 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import GraphPath, Output, Quiet, Reading, Seed, check_format, output, print_table, say
+from graphclust.cli.common import (
+    GraphPath,
+    Output,
+    Quiet,
+    Reading,
+    Seed,
+    check_files,
+    check_format,
+    output,
+    print_table,
+    say,
+)
 from graphclust.errors import GraphclustError, UsageError
 
 __all__ = ["compare"]
@@ -24,6 +35,9 @@ def compare(
         str | None, typer.Option(metavar="A,B,C", help="All that need no number of communities, by default.")
     ] = None,
     truth: Annotated[str | None, typer.Option(metavar="FILE", help="Ground truth to score against.")] = None,
+    truth_format: Annotated[
+        str | None, typer.Option(metavar="labels|cmty", help="What the truth has on a line; found out by default.")
+    ] = None,
     n_clusters: Annotated[
         int | None, typer.Option("--n-clusters", "-k", min=1, help="For the methods that take it.", show_default=False)
     ] = None,
@@ -48,6 +62,7 @@ def compare(
     from graphclust.methods import METHODS, method_named
 
     check_format(format, "table", "json", "csv")
+    check_files({"--out": out}, graph=graph, truth=truth)
     if methods is None:
         names = [name for name, kind in METHODS.items() if n_clusters or kind.takes_n_clusters != "required"]
     else:
@@ -64,8 +79,8 @@ def compare(
     given = {name: {k: v for k, v in params.items() if k in kind.parameters()} for name, kind in kinds.items()}
     for name in names:
         prepare(name, None, seed, **given[name])  # what is wrong is said before a large file is read
-    known = None if truth is None else read_partition(truth)
     loaded = reading.read(graph)
+    known = None if truth is None else read_partition(truth, truth_format, loaded.nodes)
     rows = [_row(loaded, name, n_clusters, seed, known, quiet, given[name]) for name in names]
     if len({tuple(row) for row in rows}) > 1:  # failed ones lack the measures
         keys = list(dict.fromkeys(key for row in rows for key in row))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from graphclust.cli.common import GraphPath, Quiet, Reading, output, say
+from graphclust.cli.common import GraphPath, Quiet, Reading, check_files, output, say
 from graphclust.errors import UsageError
 
 __all__ = ["convert"]
@@ -25,15 +25,21 @@ def convert(
     reading: Reading,
 ) -> None:
     """Write a graph in another format: edge lists, GraphML, GEXF, GML, Pajek, METIS, Matrix Market, npz, parquet."""
-    from graphclust.io import FORMATS, format_of, write_graph
+    from graphclust.io import FORMATS, carried, format_of, write_graph
 
     kind = output_format or format_of(target)
+    if output_format is not None and output_format not in FORMATS:
+        raise UsageError(f"no format is called {output_format!r}; known: {', '.join(FORMATS)}")
     if kind is None:
         raise UsageError(f"the name {target!r} does not tell a format: give --output-format ({', '.join(FORMATS)})")
+    check_files({"OUT": target}, graph=graph)
     loaded = reading.read(graph)
+    attributes, dropped = carried(loaded, kind)
     with output(target) as stream:
-        lost = write_graph(loaded, stream, format=kind)
+        lost = write_graph(loaded, stream, format=kind, attributes=attributes)
     if not quiet:
+        if dropped:
+            say(f"node attributes dropped: {', '.join(dropped)}")
         for loss in lost:
             say(loss)
         say(f"{loaded.num_nodes:,} nodes, {loaded.num_edges:,} edges -> {target} ({kind})")

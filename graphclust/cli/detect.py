@@ -123,14 +123,17 @@ def detect(
     gives one.
     """
     from graphclust import detection
+    from graphclust.io import carried
     from graphclust.io.files import replacing
     from graphclust.io.partition import result_format, write_result
+    from graphclust.io.source import suffix_of
     from graphclust.progress import task
 
     start = time.perf_counter()
-    page = out is not None and format is None and out.lower().endswith((".html", ".htm"))
+    page = out is not None and format is None and suffix_of(out) in (".html", ".htm")
     kind = "html" if page else result_format(out, format)
-    check_files(graph, {"--out": out, "--manifest": manifest, "--report": report})
+    outputs = {"--out": out, "--manifest": manifest, "--report": report}
+    check_files(outputs, graph=graph, known=known, features=features)
     params = parse_params(param)
     refined = refine not in (None, "none")
     if samples is not None:
@@ -163,7 +166,7 @@ def detect(
     for note in found.notes[len(loaded.meta.get("notes", ())) :]:  # those of the reading were shown when they came
         logging.getLogger("graphclust").info("%s", note)
     if page and out is not None:
-        found.save(out)
+        found.save(out, "html")
     else:
         with task("writing") if out is not None else nullcontext(), output(out) as stream:
             write_result(found, stream, kind)
@@ -207,9 +210,11 @@ def detect(
             stream.write(drawn)
     if manifest is not None:
         with replacing(manifest) as stream:
-            stream.write(json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n")
+            stream.write(json.dumps(record, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
     if quiet:
         return
+    if kind in ("graphml", "gexf") and (dropped := carried(loaded, kind)[1]):
+        say(f"node attributes dropped: {', '.join(dropped)}")
     if out is not None:  # nothing on the screen yet: there is room for more than a line
         from graphclust.report import text_report
 

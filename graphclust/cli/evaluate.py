@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Output, Quiet, Reading, check_format, output, print_table, say
+from graphclust.cli.common import Output, Quiet, Reading, check_files, check_format, output, print_table, say
 from graphclust.errors import DataError, UsageError
 
 __all__ = ["evaluate"]
@@ -23,6 +23,9 @@ def evaluate(
     truth_format: Annotated[
         str | None, typer.Option(metavar="labels|cmty", help="What the truth has on a line; found out by default.")
     ] = None,
+    predicted_format: Annotated[
+        str | None, typer.Option(metavar="labels|cmty", help="What PREDICTED has on a line; found out by default.")
+    ] = None,
     format: Annotated[str, typer.Option(metavar="table|json")] = "table",
     out: Output = None,
     quiet: Quiet = False,
@@ -36,11 +39,12 @@ def evaluate(
     from graphclust.io.partition import read_partition
 
     check_format(format, "table", "json")
+    check_files({"--out": out}, predicted=predicted, truth=truth, graph=graph)
     if truth is None and graph is None:
         raise UsageError("nothing to evaluate against: give --truth, --graph or both")
     loaded = None if graph is None else reading.read(graph)
     nodes = None if loaded is None else loaded.nodes
-    found = read_partition(predicted, nodes=nodes)
+    found = read_partition(predicted, predicted_format, nodes, "--predicted-format")
     result: dict[str, Any] = {}
     if truth is not None:
         result |= compare_to_truth(found, read_partition(truth, truth_format, nodes))

@@ -5,28 +5,37 @@ Each family's options are the parameters of its sampler, and their help is its d
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Union, get_args, get_origin, get_type_hints
 
 import typer
 
-from graphclust.cli.common import Quiet, Seed, command, output, say
-from graphclust.errors import UsageError
+from graphclust.cli.common import Quiet, Seed, check_files, command, output, say
+from graphclust.errors import GraphclustError, UsageError
+
+if TYPE_CHECKING:
+    from graphclust.generators.families import Family
+    from graphclust.graph import Graph
 
 __all__ = ["add_families", "generate"]
 
 generate = typer.Typer(help="Draw random graphs with known communities.", no_args_is_help=True)
+
+_POINTS = {"csv": ",", "tsv": "\t"}
 
 
 def _number(text: str) -> int | float:
     try:
         return int(text)
     except ValueError:
-        return float(text)
+        value = float(text)
+    return int(value) if "." not in text and value.is_integer() else value  # 1e3
 
 
 def _value(option: str, text: str) -> Any:
@@ -41,6 +50,71 @@ def _value(option: str, text: str) -> Any:
         return _number(text)
     except ValueError:
         raise UsageError(f"{option} takes a number, a range 50:300 or a list 10,20,30, not {text!r}") from None
+
+
+def _fit(value: Any, kind: Any) -> Any:
+    """Give a value the shape that a parameter is annotated with, 10.0 that of a whole number.
+
+    Raises
+    ------
+    TypeError
+        It has another shape.
+    """
+    from numpy.typing import ArrayLike
+
+    origin, parts = get_origin(kind), get_args(kind)
+    if kind == ArrayLike:
+        return value
+    if origin in (Union, UnionType):
+        for part in parts:
+            with contextlib.suppress(TypeError):
+                return _fit(value, part)
+        raise TypeError
+    if origin is tuple:
+        if not isinstance(value, tuple) or len(value) != len(parts):
+            raise TypeError
+        return tuple(map(_fit, value, parts))
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, int | float if kind is float else kind):
+        raise TypeError
+    return value
+
+
+def _shape(kind: Any) -> str:
+    """Say what a parameter takes, by its annotation."""
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(map(_shape, get_args(kind)))
+    if get_origin(kind) is tuple:
+        return "a range 50:300"
+    return {int: "a whole number", float: "a number", NoneType: "none"}.get(kind, "a number, a range or a list")
+
+
+def _parsed(family: Family, texts: dict[str, str | None]) -> dict[str, Any]:
+    """Return the parameters that options give, each in the shape that the family's sampler is annotated with."""
+    kinds = get_type_hints(family.sample)
+    found: dict[str, Any] = {}
+    for name, text in texts.items():
+        if text is None:
+            continue
+        try:
+            found[name] = text if kinds[name] is str else _fit(_value(_option(name), text), kinds[name])
+        except TypeError:
+            raise UsageError(f"{_option(name)} takes {_shape(kinds[name])}, not {text!r}") from None
+    return found
+
+
+def _sample(name: str, parameters: dict[str, Any], random_state: Any) -> Graph:
+    """Draw a graph; numbers that no graph can have are the user's error."""
+    from graphclust.generators.families import FAMILIES
+
+    try:
+        return FAMILIES[name].sample(**parameters, random_state=random_state)
+    except GraphclustError:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
+        raise UsageError(f"{name} cannot be drawn with {given}: {error}") from None
 
 
 def _spelt(default: Any) -> str:
@@ -81,41 +155,47 @@ def _make(family: str) -> Callable[..., None]:
     ) -> None:
         from graphclust.generators.families import FAMILIES
 
-        defaults = FAMILIES[family].parameters()
-        parameters = {
-            name: text if isinstance(defaults[name], str) else _value(_option(name), text)
-            for name, text in texts.items()
-            if text is not None
-        }
+        parameters = _parsed(FAMILIES[family], texts)
         if count is None:
-            graph = FAMILIES[family].sample(**parameters, random_state=seed)
+            check_files({"--out": out, "--labels": labels})
+            graph = _sample(family, parameters, seed)
             _write(graph, out, labels, output_format, quiet)
             return
-        if out is None or labels is not None:
+        if out is None or out == "-" or labels is not None:
             raise UsageError("--count writes graphs and labels into the folder that --out names")
-        _write_many(family, parameters, seed, count, out, output_format or "edgelist", quiet)
+        _write_many(family, parameters, seed, count, out, output_format, quiet)
 
     return body
 
 
-def _extension(kind: str, features: bool) -> str:
-    from graphclust.io import FORMATS
+def _format(graph: Graph, out: str | None, asked: str | None) -> str:
+    """Choose the format of a graph, or of points: what is asked, else what the name tells."""
+    from graphclust.io import FORMATS, format_of
+    from graphclust.io.source import suffix_of
 
-    return ".csv" if features else FORMATS[kind][1][0]
+    if graph.x is not None:
+        suffix = suffix_of(out or "").removeprefix(".")
+        kind = asked or suffix or "csv"
+        if kind not in _POINTS:
+            raise UsageError(f"points are written as csv or tsv, not as {kind}")
+        return kind
+    found = asked or format_of(out or "") or ("edgelist" if not suffix_of(out or "") else None)
+    if found is None:
+        raise UsageError(f"the name {out!r} does not tell a format: give --output-format")
+    if found not in FORMATS:
+        raise UsageError(f"no format is called {found!r}; known: {', '.join(FORMATS)}")
+    return found
 
 
 def _write_many(
-    family: str, parameters: dict[str, Any], seed: int, count: int, folder: str, kind: str, quiet: bool
+    family: str, parameters: dict[str, Any], seed: int, count: int, folder: str, asked: str | None, quiet: bool
 ) -> None:
     """Write graph-000000, labels-000000, ...; each graph has a seed of its own, so that it does not depend on COUNT."""
     import numpy as np
 
-    from graphclust.generators.families import FAMILIES
     from graphclust.io import FORMATS
     from graphclust.progress import task
 
-    if kind not in FORMATS:
-        raise UsageError(f"no format is called {kind!r}; known: {', '.join(FORMATS)}")
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -123,42 +203,41 @@ def _write_many(
     with task(f"drawing {count} graphs", count) as advance:
         for i in range(count):
             own = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i,)))
-            graph = FAMILIES[family].sample(**parameters, random_state=own)
-            name = os.path.join(folder, f"graph-{i:06d}{_extension(kind, graph.x is not None)}")
+            graph = _sample(family, parameters, own)
+            kind = _format(graph, None, asked)
+            name = os.path.join(folder, f"graph-{i:06d}{FORMATS[kind][1][0]}")
             _write(graph, name, os.path.join(folder, f"labels-{i:06d}.tsv"), kind, quiet=True)
             advance()
     if not quiet:
         say(f"{count:,} graphs of {family} in {folder}")
 
 
-def _write_features(graph: Any, stream: BinaryIO) -> None:
-    header = ",".join(f"x{i}" for i in range(graph.x.shape[1]))
-    rows = "".join(",".join(map(repr, row)) + "\n" for row in graph.x.tolist())
+def _write_points(graph: Graph, stream: BinaryIO, delimiter: str) -> None:
+    header = delimiter.join(f"x{i}" for i in range(graph.x.shape[1]))
+    rows = "".join(delimiter.join(map(repr, row)) + "\n" for row in graph.x.tolist())
     stream.write(f"{header}\n{rows}".encode())
 
 
-def _write(graph: Any, out: str | None, labels: str | None, kind: str | None, quiet: bool) -> None:
-    from graphclust.io import format_of, write_graph
+def _write(graph: Graph, out: str | None, labels: str | None, asked: str | None, quiet: bool) -> None:
+    from graphclust.io import write_graph
     from graphclust.io.files import replacing
-    from graphclust.io.source import suffix_of
 
     lost: list[str] = []
-    chosen = kind or format_of(out or "") or ("edgelist" if not suffix_of(out or "") else None)
-    if chosen is None and graph.x is None:
-        raise UsageError(f"the name {out!r} does not tell a format: give --output-format")
+    kind = _format(graph, out, asked)
+    classes: list[int] = [] if graph.y is None else graph.y.tolist()
     with output(out) as stream:
         if graph.x is not None:
-            _write_features(graph, stream)
+            _write_points(graph, stream, _POINTS[kind])
         else:
-            lost = write_graph(graph, stream, format=chosen or "edgelist")
+            lost = write_graph(graph, stream, format=kind)
     if labels is not None:
-        rows = "".join(f"{node}\t{label}\n" for node, label in zip(graph.nodes, graph.y.tolist(), strict=True))
+        rows = "".join(f"{node}\t{label}\n" for node, label in zip(graph.nodes, classes, strict=True))
         with replacing(labels) as stream:
             stream.write(f"node\tcommunity\n{rows}".encode())
     if not quiet:
         for loss in lost:
             say(loss)
-        say(f"{graph.num_nodes:,} nodes, {graph.num_edges:,} edges in {len(set(graph.y.tolist())):,} communities")
+        say(f"{graph.num_nodes:,} nodes, {graph.num_edges:,} edges in {len(set(classes)):,} communities")
 
 
 _COMMON: dict[str, tuple[Any, Any]] = {

@@ -69,7 +69,7 @@ def reproduce(
 
     check_format(format, "table", "json")
     chosen = table_named(table)
-    check_files("-", {"--out": out, "--figure": figure})
+    check_files({"--out": out, "--figure": figure, "--journal": journal})
     if figure is not None and Path(figure).suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"a figure is a file of png, pdf or svg: --figure {Path(figure).stem}.png")
     given = {

@@ -52,6 +52,7 @@ def study(
     """
     from dataclasses import replace
 
+    from graphclust.io.files import is_special
     from graphclust.study import axes_of, draw, run, study_named
 
     if jobs < 1 and jobs != -1:
@@ -60,7 +61,7 @@ def study(
         raise UsageError("--measure is of the figure: give --figure FILE.png, too")
     if figure is not None and Path(figure).suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"a figure is a file of png, pdf or svg: --figure {Path(figure).stem}.png")
-    check_files(name if name.endswith(".toml") else "-", {"--out": out, "--figure": figure})
+    check_files({"--out": out, "--figure": figure}, graph=name if name.endswith(".toml") else None)
     chosen = study_named(name)
     if methods is not None:
         chosen = chosen.with_methods([one.strip() for one in methods.split(",") if one.strip()])
@@ -70,7 +71,7 @@ def study(
         chosen = replace(chosen, seed=seed)
     if figure is not None:
         axes_of(chosen, measure or "ami")  # what cannot be drawn is said before hours of measuring
-    to_file = out is not None and out != "-" and not out.startswith("/dev/")
+    to_file = out is not None and out != "-" and not is_special(out)
     journal = f"{out}.cells.jsonl" if to_file else None
     if not quiet:
         cells = len(chosen.cells())

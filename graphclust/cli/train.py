@@ -244,7 +244,7 @@ def _check_out(out: str | None, log: str | None, benchmark: bool) -> None:
         raise UsageError("where shall the model go? --out FILE.safetensors")
     if not out.endswith(".safetensors"):
         raise UsageError(f"a model is a file of safetensors: --out {Path(out).stem or 'model'}.safetensors")
-    check_files("-", {"--out": out, "--log": log})
+    check_files({"--out": out, "--log": log})
 
 
 def _architecture(method: str, asked: dict[str, Any], start: str | None, labels: bool, quiet: bool) -> ModelConfig:

@@ -52,7 +52,7 @@ def load(files: Mapping[str, Path], classes: Mapping[str, str] | None = None, **
     graph = read_graph(files["graph"], **reading)
     if "labels" not in files:
         return graph
-    truth = read_partition(files["labels"], "labels")
+    truth = read_partition(files["labels"], "labels", graph.nodes)
     assert isinstance(truth, dict)
     isolated = truth.keys() - set(map(str, graph.nodes))
     if isolated:

@@ -12,7 +12,7 @@ import numpy as np
 from graphclust.base import Fit, check_count, check_number
 from graphclust.baselines import fill_up, kmeans
 from graphclust.errors import DataError, UsageError
-from graphclust.estimators.space import SIMILARITIES, Space, refuse_unknown
+from graphclust.estimators.space import SIMILARITIES, Space, check_sequence, refuse_unknown
 from graphclust.estimators.vectors import VectorEstimator
 from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import rank_labels
@@ -253,8 +253,17 @@ class CLAM(VectorEstimator):
             raise UsageError(f"keep is above 0 and at most 1, not {self.keep!r}")
         refuse_unknown("select", self.select, ("silhouette", "loss"))
         refuse_unknown("similarity", self.similarity, SIMILARITIES)
-        for name in self._inits() if not isinstance(self.init, np.ndarray) else ():
-            refuse_unknown("init", name, _INITS)
+        if isinstance(self.init, np.ndarray):
+            if self.init.dtype.kind not in "biuf" or not np.isfinite(self.init).all():
+                raise UsageError("init holds prototypes, finite numbers, or is the name of a start or several")
+        else:
+            check_sequence("init", self._inits())
+            for name in self._inits():
+                refuse_unknown("init", name, _INITS)
+        if self.betas is not None:
+            check_sequence("betas", self.betas)
+        check_sequence("learning_rate", self._rates())
+        check_sequence("snapshots", self.snapshots, empty=True)
         for name, values in (("mask_rate", [self.mask_rate]), ("betas", self.betas), ("learning_rate", self._rates())):
             for value in [] if values is None else values:
                 check_number(name, value)
@@ -265,7 +274,8 @@ class CLAM(VectorEstimator):
             raise UsageError(f"step_size is above 0 and at most 1, not {self.step_size!r}")
 
     def _inits(self) -> tuple[str, ...]:
-        return (self.init,) if isinstance(self.init, str) else tuple(self.init)
+        found: tuple[str, ...] = (self.init,) if isinstance(self.init, str) else self.init
+        return found
 
     def _rates(self) -> tuple[float, ...]:
         if self.learning_rate is None:
@@ -290,7 +300,8 @@ class CLAM(VectorEstimator):
         k = self._number() or self.max_clusters
         runs = self._number_of_runs()
         coders = 0.0 if self.latent_dim is None else 60.0 * runs * d * _HIDDEN
-        return 24.0 * n * d + 8.0 * sample**2 + 4.0 * sample * runs * k + 32.0 * runs * k * d + 16.0 * _CELLS + coders
+        step = 16.0 * max(_CELLS, k * k * (self._batch(n) + d // 2))
+        return 24.0 * n * d + 8.0 * sample**2 + 4.0 * sample * runs * k + 32.0 * runs * k * d + step + coders
 
     # ---------------------------------------------------------------- fitting
 
@@ -300,8 +311,11 @@ class CLAM(VectorEstimator):
         from graphclust.training import device_named
 
         device = device_named(self.device)
-        self._space = Space.fitted(x, self.similarity, scale=self.scale and not embedded)
-        inside = self._space.of(x)
+        scaled = self.scale and not embedded
+        self._space = Space.fitted(x, self.similarity, scale=scaled)
+        inside = self._space.single(x)
+        origin = np.zeros((1, x.shape[1]))
+        self._origin = origin if scaled else self._space.of(origin)
         self._basis = self._axes(inside, seed)
         z = torch.as_tensor(inside, dtype=torch.float32, device=device)
         distinct = len(np.unique(inside.astype(np.float32), axis=0))
@@ -415,7 +429,7 @@ class CLAM(VectorEstimator):
         if isinstance(self.init, np.ndarray):
             if self.init.shape != (k, len(self._space.mean)):
                 raise UsageError(f"init has the shape {self.init.shape}, not ({k}, {len(self._space.mean)})")
-            given = self._latents(torch.as_tensor(self._space.of(np.asarray(self.init, dtype=np.float64))).to(z))
+            given = self._latents(torch.as_tensor(self._space.single(np.asarray(self.init, dtype=np.float64))).to(z))
             return given.expand(len(runs), -1, -1).clone()
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         some = z
@@ -429,7 +443,8 @@ class CLAM(VectorEstimator):
                 found[rows] = centers
             elif kind == "normal":
                 size = (len(rows), k, z.shape[1])
-                found[rows] = (0.1 + 0.1 * torch.randn(size, generator=generator)).to(z)
+                origin = self._latents(torch.as_tensor(self._origin).to(z))
+                found[rows] = (0.1 + 0.1 * torch.randn(size, generator=generator)).to(z) + origin
             elif kind == "k-means":
                 table = some.double().cpu().numpy()
                 for row in rows:
@@ -551,7 +566,7 @@ class CLAM(VectorEstimator):
 
     def _look(self, runs: list[_Run], memory: AssociativeMemory, x: Tensor, silhouette: Silhouette, k: int) -> None:
         """Take the silhouettes of all runs as they are; those that never were better keep what they are."""
-        labels = _assign(memory, x)
+        labels = memory.assign(x)
         values = silhouette(labels, k).tolist()
         sizes = _sizes(labels, k)
         found = (sizes >= self._seen_least).sum(1).tolist()
@@ -574,7 +589,7 @@ class CLAM(VectorEstimator):
         for allowed in dict.fromkeys((least, 1)):
             for run in order:
                 if allowed < least or run.n_found == k:
-                    labels = _assign(self._memory_of(run, z), z)
+                    labels = self._memory_of(run, z).assign(z)
                     if int(_sizes(labels, k).min()) >= allowed:
                         if allowed < least:
                             self.notes_.append(f"no configuration has {k} {why}: smaller ones were allowed")
@@ -586,18 +601,18 @@ class CLAM(VectorEstimator):
         self.notes_.append(f"no configuration has {k} {why}: empty prototypes were moved to points far from all others")
         beta = run.beta
         for _ in range(4 * k):
-            labels = _assign(self._memory_of(run, z), z)[0]
+            labels = self._memory_of(run, z).assign(z)[0]
             sizes = _sizes(labels[None], k)[0]
             if int(sizes.min()) > 0:
                 return run, labels.cpu().numpy()
             run.beta = max(run.beta, 1e4 * beta)  # prototypes that merge have basins of their own again
-            labels = _assign(self._memory_of(run, z), z)[0]
+            labels = self._memory_of(run, z).assign(z)[0]
             latents = self._memory_of(run, z).encode(z).detach().reshape(len(z), -1)
             distance = (latents - run.prototypes[labels]).square().sum(1)
             empty = int((_sizes(labels[None], k)[0] == 0).int().argmax())
             if int(_sizes(labels[None], k)[0].min()) == 0:
                 run.prototypes[empty] = latents[int(distance.argmax())]
-        filled = fill_up(z.cpu().numpy(), _assign(self._memory_of(run, z), z)[0].cpu().numpy(), k)
+        filled = fill_up(z.cpu().numpy(), self._memory_of(run, z).assign(z)[0].cpu().numpy(), k)
         latents = self._memory_of(run, z).encode(z).detach().reshape(len(z), -1)
         run.prototypes = _means(latents, torch.as_tensor(filled, device=z.device), k)
         return run, filled
@@ -626,8 +641,8 @@ class CLAM(VectorEstimator):
         One memory of `max_clusters` prototypes is learned, which is more than there are clusters, so that none is
         missed; its clusters are merged two by two, those first whose merging adds least to the squared error (Ward),
         and the silhouette is taken at every number. There is one cluster if the best silhouette is no higher than that
-        of points drawn from one Gaussian of the same covariance, as the gap statistic compares (Tibshirani, Walther &
-        Hastie 2001).
+        of points drawn from one Gaussian of the same covariance, with the cosine scaled to length one, as the gap
+        statistic compares (Tibshirani, Walther & Hastie 2001).
 
         Returns
         -------
@@ -655,8 +670,11 @@ class CLAM(VectorEstimator):
             scale = spread.S / math.sqrt(max(len(points) - 1, 1))
             for number in range(_NULLS):
                 normal = torch.as_tensor(rng.standard_normal((len(points), len(scale)))).to(z)
-                drawn = self._merged(normal * scale @ spread.Vh, most, seed + 1 + number)[0]
-                null = max(null, *drawn.values())
+                drawn = normal * scale @ spread.Vh
+                if self._space.on_sphere:
+                    drawn = torch.nn.functional.normalize(drawn + points.mean(0), dim=1)
+                silhouettes = self._merged(drawn, most, seed + 1 + number)[0]
+                null = max(null, *silhouettes.values())
                 advance()
         table = [{"n_clusters": k, "silhouette": value} for k, value in sorted(values.items())]
         if values[best] <= null:
@@ -685,7 +703,7 @@ class CLAM(VectorEstimator):
             mask_rate=self.mask_rate,
             silhouette_sample=self.silhouette_sample,
         )
-        quick._space, quick._basis, quick.notes_ = self._space, None, []
+        quick._space, quick._origin, quick._basis, quick.notes_ = self._space, self._origin, None, []
         labels = quick._best(quick._search(z, most, seed), z, most)[1]
         paths = [torch.as_tensor(rank_labels(labels), device=z.device)]
         for _ in range(most - 2):
@@ -726,7 +744,7 @@ class CLAM(VectorEstimator):
             The method was fitted to a spectral embedding, or to another number of features.
         """
         memory, z = self._fitted(X)
-        found: IntArray = _assign(memory, z)[0].numpy()
+        found: IntArray = memory.assign(z)[0].numpy()
         return found
 
     def energy(self, X: Any) -> FloatArray:
@@ -736,7 +754,7 @@ class CLAM(VectorEstimator):
         memory, z = self._fitted(X)
         parts = [
             energy(memory.encode(part).detach().reshape(len(part), -1), memory.prototypes.detach()[0], self.beta_)
-            for part in z.split(_rows(memory))
+            for part in z.split(memory.rows)
         ]
         found: FloatArray = np.concatenate([part.numpy() for part in parts])
         return found
@@ -750,8 +768,8 @@ class CLAM(VectorEstimator):
         import torch
 
         memory, z = self._fitted(X)
-        states = memory.trajectory(z)
-        decoded = torch.stack([memory.decode(one).detach()[0] for one in states])
+        parts = [memory.trajectory(part) for part in z.split(memory.rows)]
+        decoded = torch.cat([torch.stack([memory.decode(one).detach()[0] for one in part]) for part in parts], dim=1)
         return self._space.back(decoded.numpy())
 
     # ---------------------------------------------------------------- figures
@@ -778,7 +796,7 @@ class CLAM(VectorEstimator):
         from graphclust.estimators.figures import draw_prototypes
 
         check_is_fitted(self)
-        inside = {epoch: self._space.of(one) for epoch, one in self.snapshots_.items()}
+        inside = {epoch: self._space.of(one) - self._origin for epoch, one in self.snapshots_.items()}
         return draw_prototypes(inside, image_shape)
 
     def plot_basins(self, betas: Sequence[float] = (0.1, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000)) -> Figure:
@@ -820,19 +838,6 @@ def _sizes(labels: Tensor, k: int) -> Tensor:
 
     sizes = torch.zeros(len(labels), k, dtype=torch.long, device=labels.device)
     return sizes.scatter_add_(1, labels, torch.ones_like(labels))
-
-
-def _rows(memory: AssociativeMemory) -> int:
-    """Return the number of points to assign at once."""
-    runs, k, d = memory.raw.shape
-    return max(1, _CELLS // (runs * k * max(4 * memory.n_steps, d)))
-
-
-def _assign(memory: AssociativeMemory, x: Tensor) -> Tensor:
-    """Assign points in pieces, shape (R, n)."""
-    import torch
-
-    return torch.cat([memory.assign(part) for part in x.split(_rows(memory))], dim=1)
 
 
 def _seed_error(z: Tensor, k: int, seed: int) -> float:

@@ -15,7 +15,7 @@ from graphclust.baselines import fill_up, kmeans
 from graphclust.errors import UsageError
 from graphclust.estimators.cuts import EVENNESS, Cutter, affinity_of, joined
 from graphclust.estimators.embedding import CodeSpace, Embedding
-from graphclust.estimators.space import Space, refuse_unknown
+from graphclust.estimators.space import Space, check_sequence, refuse_unknown
 from graphclust.estimators.vectors import VectorEstimator, nearest_of, ranks_of_outputs
 from graphclust.features import spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph, holds_graph
@@ -67,9 +67,10 @@ class CNC(VectorEstimator):
     """Clustering by the expected normalized cut: a network learns to assign points of an affinity graph to clusters.
 
     On a graph, its edges are the affinities; on a table of features, a Siamese network learns which points are close,
-    and the graph of nearest neighbours in its space holds the affinities. Several networks learn at once from different
-    starts; the one whose clusters have the least normalized cut is the result. On tables that is the cut once single
-    points were moved, with some weight on even sizes.
+    and the graph of nearest neighbours in its space holds the affinities; a graph without edges whose nodes have
+    features is a table. Several networks learn at once from different starts; the one whose clusters have the least
+    normalized cut is the result. On tables that is the cut once single points were moved, with some weight on even
+    sizes.
 
     Parameters
     ----------
@@ -220,8 +221,8 @@ class CNC(VectorEstimator):
         super().check_params()
         refuse_unknown("head", self.head, _HEADS)
         refuse_unknown("activation", self.activation, ("relu", "tanh"))
-        if not len(self.starts):
-            raise UsageError(f"starts names at least one of {', '.join(_STARTS)}")
+        check_sequence("starts", self.starts)
+        check_sequence("temperature", self.temperature)
         for start in self.starts:
             refuse_unknown("starts", start, _STARTS)
         refuse_unknown("siamese_loss", self.siamese_loss, _LOSSES)
@@ -231,7 +232,11 @@ class CNC(VectorEstimator):
             if getattr(self, name) is not None:
                 check_count(name, getattr(self, name))
         for name in ("hidden", "siamese", "code_hidden"):
-            for size in getattr(self, name) or ():
+            sizes = getattr(self, name)
+            if name == "siamese" and sizes is None:
+                continue
+            check_sequence(name, sizes, empty=name != "siamese")
+            for size in sizes:
                 check_count(name, size)
         check_number("regularization", self.regularization)
         if self.evenness is not None:
@@ -249,6 +254,10 @@ class CNC(VectorEstimator):
         k = int(self.n_clusters or 1)
         runs = min(self._number_of_runs(), max(1, _CELLS // max(1, n * k)))
         return 16.0 * n * d + 100.0 * n * self._number_of_neighbors(n) + 4.0 * 10 * n * k * runs + 24.0 * _CELLS / 16
+
+    def memory(self, graph: Graph) -> float:
+        """See `VectorEstimator.memory`; and the edges, in both directions and precisions."""
+        return super().memory(graph) + 190.0 * graph.num_edges
 
     def _number_of_neighbors(self, n: int) -> int:
         wanted = self.n_neighbors or min(max(round(n * _SHARE), _NEIGHBORS[0]), _NEIGHBORS[1])
@@ -273,19 +282,33 @@ class CNC(VectorEstimator):
         k, n = int(self.n_clusters), graph.num_nodes
         self._kind_of_head = self._head_kind(graph)
         self._head, self._points_kept, self._inner = None, None, None
+        spectral = self._kind(graph) == "spectral"
+        if not graph.num_edges and not spectral:
+            return super()._fit_graph(graph)
+        vectors = None
+        if self._kind_of_head != "logits" and not spectral:
+            vectors = self._vectors_of(graph, seed)
+            self.n_features_in_ = vectors.shape[1]
+            self._space = Space.fitted(vectors)
         if k == 1 or k == n or not graph.num_edges:
+            if vectors is not None:
+                self._points_kept = self._space.of(vectors)[:k]
+            if 1 < k < n:
+                self.notes_.append(
+                    "the graph has no edges: nothing tells its nodes apart, and clusters are of like size"
+                )
             return Fit(np.arange(n, dtype=np.int64) % k)
         cutter = Cutter(graph, k, self.regularization, self.evenness or 0.0)
         polish = self.polish is None or self.polish
         pieces = cutter.pieces(seed) if polish or "pieces" in self.starts else []
         device = device_named(self.device)
-        x = None
+        x = own = None
         if self._kind_of_head != "logits":
-            vectors = self._vectors_of(graph, seed)
-            self.n_features_in_ = vectors.shape[1]
-            self._space = Space.fitted(vectors)
-            x = torch.as_tensor(self._space.of(vectors), dtype=torch.float32, device=device)
-        own = None if x is None or self._kind(graph) == "spectral" else x.double().cpu().numpy()
+            if vectors is None:
+                vectors = self._vectors_of(graph, seed)
+                self._space = Space.fitted(vectors)
+            x = torch.as_tensor(self._space.single(vectors), dtype=torch.float32, device=device)
+            own = None if spectral else x.double().cpu().numpy()
         starts = self._starts_on(graph, cutter, pieces, own, seed)
         runs = self._learn(x, cutter, starts, seed, device, blocks=pieces[0] if pieces else None)
         best = min(runs, key=lambda run: run.reached)
@@ -349,13 +372,15 @@ class CNC(VectorEstimator):
         from graphclust.training import device_named
 
         if self.head in ("logits", "gnn"):
-            raise UsageError(f"head={self.head!r} is for graphs: the points of a table have no neighbours of their own")
+            raise UsageError(
+                f"head={self.head!r} is for graphs with edges: points alone have no neighbours of their own"
+            )
         device = device_named(self.device)
         k, n = int(self.n_clusters), len(x)
         self._kind_of_head = "mlp"
         self._head, self._points_kept, self._inner = None, None, None
         self._space = Space.fitted(x, scale=self.scale)
-        inside = self._space.of(x)
+        inside = self._space.single(x)
         self._unit = max(float(np.sqrt(np.square(inside).mean())), 1e-12)
         if k == 1 or k == n:
             self._points_kept = inside[:k]
@@ -396,7 +421,7 @@ class CNC(VectorEstimator):
         pieces = cutter.pieces(seed) if "pieces" in self.starts else []
         starts = self._starts_on(graph, cutter, pieces, v, seed)
         points = torch.as_tensor(self._inner.of(v), dtype=torch.float32, device=device)
-        runs = self._learn(points, cutter, starts, seed, device, judged=True)
+        runs = self._learn(points, cutter, starts, seed, device, of_table=True)
         best = min(runs, key=lambda run: run.reached)
         assert best.labels is not None
         labels = best.labels
@@ -430,7 +455,7 @@ class CNC(VectorEstimator):
         seed: int,
         device: torch.device,
         blocks: IntArray | None = None,
-        judged: bool = False,
+        of_table: bool = False,
     ) -> list[_Run]:
         """Train networks from all starts, in groups that fit into memory.
 
@@ -444,21 +469,23 @@ class CNC(VectorEstimator):
         seed : int
         device : torch.device
         blocks : ndarray of int64, shape (n,), optional
-            Pieces of a given graph, some of which make a batch. Without them, a batch is any points, and the graph of
-            nearest neighbours among them.
-        judged : bool
-            Whether the network is kept whose clusters have the least cut once single points were moved, which tells
-            what it aims at from how well it draws the boundaries; else that with the least cut.
+            Pieces of a given graph, some of which make a batch; found where they are needed and not given.
+        of_table : bool
+            Whether a batch is any points, and the graph of nearest neighbours among them. The network is kept whose
+            clusters have the least cut once single points were moved, which tells what it aims at from how well it
+            draws the boundaries; of a graph that with the least cut.
         """
         n, k = len(cutter.degree), cutter.k
         widest = max((k, *self.hidden) if x is not None else (k,))
         group = max(1, _CELLS // (n * widest))
         runs: list[_Run] = []
+        if not of_table and blocks is None and self._batch(x, n, min(group, len(starts))) < n:
+            blocks = next(iter(cutter.pieces(seed)), np.arange(n))
         for i in range(0, len(starts), group):
             runs += self._learn_group(x, cutter, starts[i : i + group], seed + i, device, blocks)
         for run in runs:
             assert run.labels is not None
-            run.reached = cutter.score(cutter.moved(run.labels, seed)) if judged else run.score
+            run.reached = cutter.score(cutter.moved(run.labels, seed)) if of_table else run.score
         winner = min(runs, key=lambda run: run.reached)
         if x is not None:
             self._head = self._new_head(x, n, 1, None)
@@ -467,6 +494,13 @@ class CNC(VectorEstimator):
         for run in runs:
             run.weights = ()
         return runs
+
+    def _batch(self, x: Tensor | None, n: int, n_runs: int) -> int:
+        """Return the number of points of a batch, n where all are one."""
+        if x is None:
+            return min(self.batch_size or n, n)
+        work = n_runs * n * sum(a * b for a, b in pairwise((x.shape[1], *self.hidden, int(self.n_clusters))))
+        return min(self.batch_size or (n if work <= _WORK else _BATCH), n)
 
     def _learn_group(
         self,
@@ -489,10 +523,9 @@ class CNC(VectorEstimator):
         whole = cutter.affinity(device)
         near = whole if self._kind_of_head == "gnn" and x is not None else None
         head.start_at([one for _, one in starts], x, near)  # type: ignore[arg-type]
-        work = len(starts) * n * (k if x is None else sum(a * b for a, b in pairwise((x.shape[1], *self.hidden, k))))
-        size = self.batch_size or (n if work <= _WORK or x is None else _BATCH)
+        size = self._batch(x, n, len(starts))
         near_in_batch = max(3, round(self._number_of_neighbors(n) * size / n))
-        plan = _Batches(n, min(size, n), blocks, cutter, x, near_in_batch, self.regularization)
+        plan = _Batches(n, size, blocks, cutter, x, near_in_batch, self.regularization)
         epochs = self.max_epochs or (200 if plan.whole else 20)
         rate = self.learning_rate or _RATES[self._kind_of_head]
         rates = torch.full((len(starts),), rate, device=device)
@@ -623,10 +656,9 @@ class CNC(VectorEstimator):
 
         found: IntArray
         if self._head is None:
-            if self._points_kept is None:
-                return np.zeros(len(points), dtype=np.int64)
+            assert self._points_kept is not None
             return nearest_of(self._space.of(points), self._points_kept)
-        z = self._space.of(points)
+        z = self._space.single(points)
         near = None
         if self._kind_of_head == "gnn":
             if not holds_graph(X):

@@ -55,13 +55,17 @@ def joined(graph: Graph) -> scipy.sparse.csr_array[Any]:
 
 
 def affinity_of(weight: scipy.sparse.csr_array[Any], device: torch.device, regularization: float = 0.0) -> Affinity:
-    """Return affinities as tensors in single precision."""
+    """Return affinities as tensors in single precision, in units of a power of two near the mean degree.
+
+    The normalized cut has no unit, and the power of two rounds nothing.
+    """
     import torch
 
     from graphclust.models.cnc import Affinity
 
     start, end = torch.as_tensor(weight.indptr), torch.as_tensor(weight.indices)
-    value = torch.as_tensor(weight.data, dtype=torch.float32)
+    _, exponent = np.frexp(weight.data.sum() / max(weight.shape[0], 1))
+    value = torch.as_tensor(np.ldexp(weight.data, -exponent), dtype=torch.float32)
     return Affinity.from_csr(start.to(device), end.to(device), value.to(device), regularization)
 
 

@@ -13,7 +13,7 @@ from graphclust.base import Fit, check_count, check_number
 from graphclust.baselines import fill_up, kmeans
 from graphclust.errors import UsageError
 from graphclust.estimators.cuts import EVENNESS, Cutter
-from graphclust.estimators.space import Space, refuse_unknown
+from graphclust.estimators.space import Space, check_sequence, refuse_unknown
 from graphclust.estimators.vectors import VectorEstimator, nearest_of, ranks_of_outputs
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph
 from graphclust.neighbors import locally_normalized, nearest_neighbors
@@ -214,6 +214,7 @@ class LNSCC(VectorEstimator):
         """See `GraphEstimator.check_params`."""
         super().check_params()
         refuse_unknown("start", self.start, _STARTS)
+        check_sequence("phases", self.phases)
         if not set(self.phases) & {"im", "ba"}:
             raise UsageError("phases names im or ba, and dis if wanted: without edges there is nothing to learn from")
         for phase in self.phases:
@@ -221,7 +222,9 @@ class LNSCC(VectorEstimator):
         for name in ("embedding_dim", "n_neighbors", "batch_size", "patience"):
             check_count(name, getattr(self, name))
         for name in ("hidden", "head_hidden"):
-            for size in getattr(self, name) or ():
+            sizes = () if (given := getattr(self, name)) is None else given
+            check_sequence(name, sizes, empty=True)
+            for size in sizes:
                 check_count(name, size)
         if self.max_epochs is not None:
             check_count("max_epochs", self.max_epochs)
@@ -302,7 +305,7 @@ class LNSCC(VectorEstimator):
         """Bring vectors to mean 0, to variance 1 where that is wanted, and to components if they have more numbers."""
         self._space = Space.fitted(x, scale=self.scale and not embedded)
         self._axes: FloatArray | None = None
-        inside = self._space.of(x)
+        inside = self._space.single(x)
         if 0 < components < min(x.shape):
             from sklearn.decomposition import PCA
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from graphclust.errors import UsageError, unknown
+from graphclust.errors import DataError, UsageError, unknown
 from graphclust.features import rows_of_length_one
 from graphclust.graph import FloatArray
 
 __all__ = ["SIMILARITIES", "Space"]
 
 SIMILARITIES = ("euclidean", "cosine", "mahalanobis")
+_FAR = 10.0  # distance of the mean from the origin, in units of the spread, above which it is subtracted
+_LARGEST = 1e100  # of a feature; squares must be finite
+_LARGEST_SINGLE = 1e16  # the same in single precision, where squares are added up
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,20 @@ class Space:
             "mahalanobis": distances with the inverse of the covariance, shrunk as Ledoit & Wolf (2004) have it;
             coordinates stay as close to the features as they can (ZCA).
         scale : bool
-            Whether features get mean 0 and variance 1. A constant one is only centred.
+            Whether features get mean 0 and variance 1. A constant one is only centred. Without it they stay as they are
+            unless they lie far from the origin, more than ten times as far as from their mean: then they get mean 0,
+            which no distance tells, but single precision does. With the cosine the origin means something, and stays.
 
         Raises
         ------
         UsageError
-            No such similarity; the cosine with a point at the origin.
+            No such similarity.
+        DataError
+            Features above 1e100.
         """
         if similarity not in SIMILARITIES:
             raise unknown("similarity", similarity, SIMILARITIES)
+        _refuse_above(_LARGEST, x)
         d = x.shape[1]
         mean: FloatArray = np.zeros(d)
         spread: FloatArray = np.ones(d)
@@ -81,6 +90,10 @@ class Space:
             values, vectors = np.linalg.eigh(covariance)
             floor = max(float(values.max()) * 1e-9, 1e-300)
             whiten = (vectors * np.maximum(values, floor) ** -0.5) @ vectors.T
+        if not scale and similarity != "cosine":
+            centered = cls(x.mean(axis=0), spread, whiten)
+            if np.square(centered.of(np.zeros((1, d)))).sum() > _FAR**2 * np.square(centered.of(x)).sum() / len(x):
+                return centered
         return cls(mean, spread, whiten, similarity == "cosine")
 
     def of(self, x: FloatArray) -> FloatArray:
@@ -90,12 +103,31 @@ class Space:
             z = z @ self.whiten
         return rows_of_length_one(z) if self.on_sphere else z
 
+    def single(self, x: FloatArray) -> FloatArray:
+        """Map points into the space; refuse those that are too large to be computed with in single precision.
+
+        Raises
+        ------
+        DataError
+        """
+        z = self.of(x)
+        _refuse_above(_LARGEST_SINGLE, z)
+        return z
+
     def back(self, z: FloatArray) -> FloatArray:
         """Map points of shape (..., d) back; from the sphere, to a point that `of` takes there."""
         if self.whiten is not None:
             z = z @ np.linalg.inv(self.whiten)
         x: FloatArray = z * self.scale + self.mean
         return x
+
+
+def _refuse_above(limit: float, x: FloatArray) -> None:
+    largest = float(np.abs(x).max(initial=0.0))
+    if largest > limit:
+        raise DataError(
+            f"features are as large as {largest:.3g}, and at most {limit:g} can be computed with: scale them"
+        )
 
 
 def refuse_unknown(name: str, value: Any, choices: tuple[Any, ...]) -> None:
@@ -108,3 +140,23 @@ def refuse_unknown(name: str, value: Any, choices: tuple[Any, ...]) -> None:
     if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
         shown = ", ".join("None" if choice is None else str(choice) for choice in choices)
         raise UsageError(f"{name} is one of {shown}; not {value!r}")
+
+
+def check_sequence(name: str, value: Any, *, empty: bool = False) -> None:
+    """Refuse a parameter that is no sequence, or an empty one; what its elements are is asked elsewhere.
+
+    Raises
+    ------
+    UsageError
+
+    Examples
+    --------
+    >>> check_sequence("hidden", 64)
+    Traceback (most recent call last):
+    graphclust.errors.UsageError: hidden is a sequence, not 64; one value is written [value]
+    """
+    listed = isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping)
+    if not listed or getattr(value, "ndim", 1) != 1:
+        raise UsageError(f"{name} is a sequence, not {value!r}; one value is written [value]")
+    if not len(value) and not empty:
+        raise UsageError(f"{name} has at least one value")

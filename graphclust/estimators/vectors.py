@@ -59,7 +59,10 @@ class VectorEstimator(GraphEstimator):
         UsageError
             Parameters out of range; more clusters than points.
         DataError
-            `X` is neither a table of finite numbers nor a graph; fewer distinct rows than clusters.
+            Numbers too large for single precision; where the method cannot tell equal points apart, fewer distinct rows
+            than clusters.
+        ValueError
+            Of scikit-learn: `X` is neither a table of finite numbers nor a graph.
         ResourceError
             The estimate of the memory needed is above what there is.
         """
@@ -117,7 +120,7 @@ class VectorEstimator(GraphEstimator):
             d = min(self.n_components or self._number() or _MAX_DIMENSIONS, graph.num_nodes)
             lanczos = 8.0 * (3 * graph.num_nodes * max(2 * d + 1, 20) + 6 * graph.num_edges)
             return lanczos + self._memory(graph.num_nodes, d)
-        return self._memory(graph.num_nodes, graph.x.shape[1])
+        return self._memory(graph.num_nodes, graph.x.shape[1] if graph.x.ndim > 1 else 1)
 
     def _vectors_of(self, graph: Graph, seed: int) -> FloatArray:
         """Return the vectors of a graph's nodes, shape (n_nodes, d)."""
@@ -183,7 +186,8 @@ class VectorEstimator(GraphEstimator):
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self)
-        if not holds_graph(X):
+        of_table = not hasattr(self, "graph_")
+        if not holds_graph(X) or (of_table and hasattr(X, "tocoo")):
             if not hasattr(self, "n_features_in_"):
                 raise UsageError(f"{self.name} was fitted to a spectral embedding, which other points are not part of")
             return self._table(X, reset=False)

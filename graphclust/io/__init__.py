@@ -13,7 +13,7 @@ from graphclust.errors import UsageError
 from graphclust.graph import Graph, counted, merge_notes
 from graphclust.io.source import Source, open_source, suffix_of
 
-__all__ = ["FORMATS", "format_of", "read_graph", "write_graph"]
+__all__ = ["FORMATS", "carried", "format_of", "read_graph", "write_graph"]
 
 logger = logging.getLogger("graphclust")
 
@@ -162,6 +162,35 @@ def read_graph(
         "notes": tuple(source.notes),
     }
     return graph
+
+
+def carried(graph: Graph, format: str) -> tuple[dict[str, Sequence[Any]], list[str]]:
+    """Say what a format can hold of what is known of the nodes.
+
+    Parameters
+    ----------
+    graph : Graph
+    format : str
+        A key of `FORMATS`.
+
+    Returns
+    -------
+    dict of str to sequence
+        The attributes that the nodes were read with, for `write_graph`.
+    list of str
+        Names of the attributes that are lost; features and classes, too.
+    """
+    holds = getattr(_module(format), "holds", None)
+    kept: dict[str, Sequence[Any]] = {}
+    lost = []
+    for name, values in graph.meta.get("node_attributes", {}).items():
+        if holds is not None and len(values) == graph.num_nodes and holds(name, values):
+            kept[name] = values
+        else:
+            lost.append(name)
+    if format != "pyg":
+        lost += [what for what, values in (("features", graph.x), ("classes", graph.y)) if values is not None]
+    return kept, lost
 
 
 def write_graph(

@@ -12,13 +12,14 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from graphclust.errors import DataError, UsageError
-from graphclust.graph import MAX_DECIMAL, DecimalIds, FloatArray, Graph, IntArray
+from graphclust.graph import MAX_DECIMAL, MIXED, DecimalIds, FloatArray, Graph, IntArray, both_directions
 from graphclust.io.header import edge_columns
 from graphclust.io.reading import naming, parse_weight
 from graphclust.io.source import Source, shorten, split_lines
@@ -37,6 +38,7 @@ _BLANK = " \t\v\f\r\n"  # other white space, as the no-break space, is a part of
 _SPACES = re.compile(r"[ \t\v\f]+")
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"(?=[ \t\v\f]|$)|([^ \t\v\f]+)')
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")  # 1,5 as Excel writes it in most of Europe
+_BAD_QUOTE = "a quote that is not closed, or not around a whole field"
 _KONECT = {"sym": False, "asym": True, "bip": False}  # the first line of KONECT's files: % sym unweighted
 
 
@@ -63,6 +65,8 @@ class Dialect:
         "," where weights have decimal commas, else ".".
     headless : bool
         No header is known of, and the first line has no number: it may be one all the same.
+    type_column : int or None
+        Position of Gephi's column Type, if that tells which edges are directed.
     """
 
     delimiter: str | None
@@ -74,6 +78,7 @@ class Dialect:
     directed: bool
     decimal: str = "."
     headless: bool = False
+    type_column: int | None = None
 
     @property
     def weighted(self) -> bool:
@@ -83,7 +88,7 @@ class Dialect:
 
 @dataclass
 class _Edges:
-    """What a parser returns: ids in canonical order, positions of the ends in them, weights."""
+    """What a parser returns: ids in canonical order, positions of the ends in them, weights, which are directed."""
 
     ids: Sequence[Hashable]
     source: IntArray
@@ -91,6 +96,7 @@ class _Edges:
     weight: FloatArray | None
     skipped: Counter[str] = field(default_factory=Counter)
     decimal: str = "."
+    is_arc: NDArray[np.bool_] | None = None
 
 
 # ---------------------------------------------------------------- splitting and sniffing
@@ -239,7 +245,22 @@ def _plausibility(lines: Sequence[str], delimiter: str | None, leading: Sequence
 def _choose_delimiter(lines: Sequence[str], leading: Sequence[str]) -> str | None:
     candidates = ("\t", ";", ",", "|", None)
     scores = [_plausibility(lines, delimiter, leading) for delimiter in candidates]
-    return candidates[scores.index(max(scores))] if max(scores) > 0 else None
+    best = candidates[scores.index(max(scores))] if max(scores) > 0 else None
+    return None if best == "\t" and scores[-1] == max(scores) and _blank_before_weight(lines) else best
+
+
+def _blank_before_weight(lines: Sequence[str]) -> bool:
+    """Whether lines with one tab have a weight behind a blank, rather than ids with a blank in them.
+
+    All white space cuts them into two ids and a number, and what stands before the number looks like an id: it is one
+    in the first column too, or always has digits.
+    """
+    rows = _rows(lines, None)
+    body = rows[_names(rows[0], rows[1:]) :]
+    if any(len(row) != 3 for row in rows) or not all(_is_number(row[2]) for row in body):
+        return False
+    second = {row[1] for row in body}
+    return not second.isdisjoint(row[0] for row in body) or all(re.search("[0-9]", name) for name in second)
 
 
 def _konect(line: str) -> bool | None:
@@ -248,15 +269,16 @@ def _konect(line: str) -> bool | None:
     return _KONECT.get(words[0]) if line.startswith("%") and words else None
 
 
-def _type_column(header: Sequence[str] | None, row: Sequence[str]) -> int | None:
-    """Return the column in which Gephi calls an edge directed or undirected, None without one."""
+def _type_column(header: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> int | None:
+    """Return the column in which Gephi calls edges directed or undirected, None without one."""
     low = [name.lower() for name in header or ()]
-    place = low.index("type") if "type" in low else len(row)
-    return place if place < len(row) and row[place].lower() in ("directed", "undirected") else None
+    place = low.index("type") if "type" in low else len(low)
+    kinds = {row[place].lower() for row in rows if len(row) > place}
+    return place if place < len(low) and kinds and kinds <= {"directed", "undirected"} else None
 
 
-def _direction(leading: Sequence[str], header: Sequence[str] | None, row: Sequence[str]) -> bool:
-    """Say whether the comments before the data, or Gephi's column Type, call the graph directed."""
+def _direction(leading: Sequence[str]) -> bool | None:
+    """Say whether the comments before the data call the graph directed or undirected, None where they do not."""
     for line in leading:
         words = re.findall(r"[a-z]+", line.lower())
         if "undirected" in words:
@@ -265,8 +287,7 @@ def _direction(leading: Sequence[str], header: Sequence[str] | None, row: Sequen
             return True
         if (konect := _konect(line)) is not None:
             return konect
-    place = _type_column(header, row)
-    return place is not None and row[place].lower() == "directed"
+    return None
 
 
 def sniff(
@@ -321,6 +342,8 @@ def sniff(
                 f"a delimiter is one character, or {', '.join(_SPELT)}, space or whitespace; not {delimiter!r}"
             )
     rows = _rows(lines, chosen)
+    if header and not rows[0]:
+        raise source.error(_BAD_QUOTE, _line_of(data, lines[0]))
     by_comment = _named_by_comment(leading, len(rows[0])) is not None
     has_header = not by_comment and _names(rows[0], rows[1:]) if header is None else header
     names = tuple(rows[0]) if has_header else None
@@ -347,16 +370,23 @@ def sniff(
             told = f"the header names {len(names)} columns, most lines have {n_columns}: name all of them"
             raise source.error(told)
         if found is None and n_columns > 3:
-            line = data[: data.find(lines[0].encode(errors="replace"))].count(b"\n") + 1
             hint = "name the columns in a header line: source, target, weight"
-            raise source.error(f"expected 2 or 3 columns, found {n_columns} ({hint})", line)
+            raise source.error(f"expected 2 or 3 columns, found {n_columns} ({hint})", _line_of(data, lines[0]))
         n_columns = max(n_columns, 2)
         columns = _choose_columns(source, names, body, n_columns, found, weights)
     if directed is None:
-        directed = _direction(leading, names, body[0] if body else ())
+        directed = _direction(leading)
+    kinds = None if dicts or directed is not None else _type_column(names, body)
+    if kinds is not None:
+        directed = any(row[kinds].lower() == "directed" for row in body if len(row) > kinds)
     headless = header is None and names is None and not (by_comment or dicts or any(map(_is_number, rows[0])))
     decimal = "," if len(columns) == 3 and not dicts and _decimal_commas(body, columns[2]) else "."
-    return Dialect(chosen, n_columns, columns, names, comments, dicts, directed, decimal, headless)
+    return Dialect(chosen, n_columns, columns, names, comments, dicts, bool(directed), decimal, headless, kinds)
+
+
+def _line_of(data: bytes, line: str) -> int:
+    """Return the number of the first line that begins with one of the sample."""
+    return data[: data.find(line.encode(errors="replace"))].count(b"\n") + 1
 
 
 def _decimal_commas(rows: Sequence[Sequence[str]], column: int) -> bool:
@@ -374,7 +404,7 @@ def _choose_columns(
 ) -> tuple[int, ...]:
     """Return the positions of source, target and, if there are weights, weight."""
     first, second, weight = found or (0, 1, None)
-    direction = _type_column(names, body[0] if body else ())
+    direction = _type_column(names, body)
     others = [i for i in range(n_columns) if i not in (first, second, direction)]
     if weight is None and others and (weights or (found is None and weights is None and _numeric(body, others[0]))):
         weight = others[0]
@@ -430,6 +460,7 @@ def _data_lines(text: str, dialect: Dialect, skipped: Counter[str]) -> Iterator[
     header = None if dialect.header is None else list(dialect.header)
     split = _splitter(dialect.delimiter)
     due = header is not None
+    recurs = header is not None and not all(map(_is_number, header))
     for number, line in enumerate(split_lines(text), 1):
         stripped = line.strip(_BLANK)
         if not stripped or stripped == "\x1a":  # DOS end of file
@@ -440,7 +471,7 @@ def _data_lines(text: str, dialect: Dialect, skipped: Counter[str]) -> Iterator[
         if due:
             due = False
             continue
-        if header is not None and stripped[0] == header[0][:1] and split(stripped) == header:
+        if header and recurs and stripped[0] == header[0][:1] and split(stripped) == header:
             skipped["repeated header line"] += 1
             continue
         yield number, stripped if dialect.delimiter != "\t" else line
@@ -451,6 +482,7 @@ def _parse_lines(source: Source, data: bytes, dialect: Dialect) -> _Edges:
     index: dict[str, int] = {}
     ends: list[int] = []
     weights = _Weights(source)
+    is_arc: list[bool] = []
     skipped: Counter[str] = Counter()
     first, second = dialect.columns[:2]
     n_columns, weighted = dialect.n_columns, dialect.weighted
@@ -459,12 +491,13 @@ def _parse_lines(source: Source, data: bytes, dialect: Dialect) -> _Edges:
         try:
             fields = line.split(dialect.delimiter, 2) if dialect.dicts else split(line)
         except _QuoteError:
-            raise source.error("a quote that is not closed, or not around a whole field", number) from None
+            raise source.error(_BAD_QUOTE, number) from None
         while len(fields) > n_columns and not fields[-1]:
             fields.pop()
         if len(fields) != n_columns:
             wanted = f"{n_columns} columns as in the lines before" if len(fields) in (2, 3) else expected
-            raise source.error(f"expected {wanted}, found {len(fields)}", number)
+            hint = "" if ends or dialect.header else " (--header, if this line is a title or a count)"
+            raise source.error(f"expected {wanted}, found {len(fields)}{hint}", number)
         if not fields[first] or not fields[second]:
             raise source.error("an empty node id", number)
         ends.append(index.setdefault(fields[first], len(index)))
@@ -472,10 +505,17 @@ def _parse_lines(source: Source, data: bytes, dialect: Dialect) -> _Edges:
         if weighted:
             value = fields[dialect.columns[2]]
             weights.add(_dict_weight(source, value, number) if dialect.dicts else value, number)
+        if dialect.type_column is not None:
+            kind = fields[dialect.type_column].lower()
+            if kind not in ("directed", "undirected"):
+                told = f"the type of an edge is Directed or Undirected, not {shorten(fields[dialect.type_column])}"
+                raise source.error(f"{told} (--directed and --undirected overrule the column)", number)
+            is_arc.append(kind == "directed")
     ids, position = _sort_ids(list(index))
     pairs = position[np.array(ends, dtype=np.int64)].reshape(-1, 2)
     weight = np.array(weights.values) if weighted else None
-    return _Edges(ids, pairs[:, 0], pairs[:, 1], weight, skipped, weights.decimal or ".")
+    arcs = None if dialect.type_column is None else np.array(is_arc, dtype=bool)
+    return _Edges(ids, pairs[:, 0], pairs[:, 1], weight, skipped, weights.decimal or ".", arcs)
 
 
 def _sort_ids(ids: list[str]) -> tuple[Sequence[Hashable], IntArray]:
@@ -499,7 +539,8 @@ def _first_line(data: bytes, dialect: Dialect, skipped: Counter[str]) -> int:
         comment = bool(marks) and data.startswith(marks, start)
         if not (comment or due or data[start] in b"\r\n"):
             break
-        skipped["comment line"] += comment
+        if comment:
+            skipped["comment line"] += 1
         due = due and (comment or data[start] in b"\r\n")
         start = data.find(b"\n", start) + 1 or len(data)
     return start
@@ -636,6 +677,8 @@ def _parse_strings(data: bytes, start: int, delimiter: str, dialect: Dialect) ->
     types: dict[str, Any] = {names[i]: pa.string() for i in dialect.columns[:2]}
     if dialect.weighted:
         types[names[dialect.columns[2]]] = pa.float64()
+    if dialect.type_column is not None:
+        types[names[dialect.type_column]] = pa.string()
     quoted = data.find(b'"', start) >= 0
     if quoted and not _quotes_are_plain(data[start:], delimiter.encode()):
         return None
@@ -647,10 +690,17 @@ def _parse_strings(data: bytes, start: int, delimiter: str, dialect: Dialect) ->
         weight = _to_numpy(table[names[dialect.columns[2]]])
         if not (np.isfinite(weight).all() and (weight >= 0).all()):
             return None
+    is_arc = None
+    if dialect.type_column is not None:
+        kinds = pc.utf8_lower(pc.utf8_trim(table[names[dialect.type_column]], _BLANK))
+        if not pc.all(pc.is_in(kinds, pa.array(["directed", "undirected"]))).as_py():
+            return None
+        is_arc = _to_numpy(pc.equal(kinds, "directed").cast(pa.int8())).astype(bool)
     first, second = (table[names[i]] for i in dialect.columns[:2])
     header = dialect.header
     if (
         header is not None
+        and len(header) == dialect.n_columns
         and pc.any(
             pc.and_(pc.equal(first, header[dialect.columns[0]]), pc.equal(second, header[dialect.columns[1]]))
         ).as_py()
@@ -667,7 +717,7 @@ def _parse_strings(data: bytes, start: int, delimiter: str, dialect: Dialect) ->
     position = np.empty(len(ids), dtype=np.int64)
     position[order] = np.arange(len(ids))
     codes = position[codes]
-    return _Edges(values, codes[: len(first)], codes[len(first) :], weight, decimal=dialect.decimal)
+    return _Edges(values, codes[: len(first)], codes[len(first) :], weight, decimal=dialect.decimal, is_arc=is_arc)
 
 
 def _quotes_are_plain(body: bytes, delimiter: bytes) -> bool:
@@ -752,10 +802,12 @@ def read(
     dialect = sniff(
         source, data, delimiter=delimiter, header=header, weights=weights, comment=comment, directed=directed
     )
-    source.note(_describe(dialect))
     edges = _parse_arrow(data, dialect) if len(data) > _SMALL else None
     if edges is None:
         edges = _parse_lines(source, data, dialect)
+    if edges.is_arc is not None:
+        dialect = replace(dialect, directed=bool(edges.is_arc.any()))
+    source.note(_describe(dialect))
     del data
     source.data = b""  # parsed: the graph is about to be built, and need not share the memory with its text
     if not len(edges.source):
@@ -774,11 +826,13 @@ def read(
         and bool(((edges.weight > 1e8) & (edges.weight < 4e9) & (edges.weight % 1 == 0)).all())
     ):
         source.note("the weights look like times in seconds since 1970 (--no-weights ignores them)")
+    ends_and_weight = (edges.source, edges.target, edges.weight)
+    if dialect.directed and edges.is_arc is not None and not edges.is_arc.all():
+        source.note(MIXED)
+        ends_and_weight = both_directions(*ends_and_weight, edges.is_arc)
     with naming(source):
         return Graph.from_edges(
-            edges.source,
-            edges.target,
-            edges.weight,
+            *ends_and_weight,
             nodes=edges.ids,
             directed=dialect.directed,
             is_canonical=True,

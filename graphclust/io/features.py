@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphclust.errors import DataError
-from graphclust.graph import FloatArray
+from graphclust.graph import FloatArray, counted
 from graphclust.io.source import Source, open_source, shorten, split_lines
 
 __all__ = ["read_features"]
@@ -45,13 +45,21 @@ def read_features(path: str | os.PathLike[str], nodes: Sequence[Any]) -> FloatAr
     """
     source = open_source(path)
     if source.data[:6] == b"\x93NUMPY" or source.data[:2] == b"PK":
-        return _in_order(_array(source), nodes, source)
+        values = _in_order(_array(source), nodes, source)
+        logger.info("%s: rows read in the order of the nodes, %s", source.name, counted(values.shape[1], "feature"))
+        return values
     wanted = [str(node) for node in nodes]
     table = _table(source, set(wanted))
+    names = table.cells[:, 0].tolist()
+    has_ids = table.cells.shape[1] > 1 and set(wanted) <= set(names)
+    taken = "first column read as ids" if has_ids else "rows read in the order of the nodes"
+    header = "no header" if table.header is None else "a header"
+    source.note(f"{taken}, {counted(table.cells.shape[1] - has_ids, 'feature')}, {header}")
+    if has_ids and (others := len(set(names)) - len(wanted)):
+        source.note(f"{counted(others, 'row')} {'is' if others == 1 else 'are'} of no node of the graph: left out")
     for note in source.notes:
         logger.info("%s: %s", source.name, note)
-    names = table.cells[:, 0].tolist()
-    if table.cells.shape[1] > 1 and set(wanted) <= set(names):
+    if has_ids:
         place: dict[str, int] = {}
         for row, name in enumerate(names):
             if place.setdefault(name, row) != row:

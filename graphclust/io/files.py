@@ -5,8 +5,10 @@ from __future__ import annotations
 import bz2
 import contextlib
 import gzip
+import io
 import lzma
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -14,20 +16,43 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from graphclust.errors import DataError
+from graphclust.errors import DataError, UsageError
+from graphclust.io.source import suffix_of
 
-__all__ = ["replacing"]
+__all__ = ["check_packing", "is_special", "replacing"]
 
 _UMASK = os.umask(0o077)  # it can only be read by setting it: once, while nothing else runs
 os.umask(_UMASK)
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".lz4", ".lzma", ".br", ".z")
+_STANDARD = {"stdin": 0, "stdout": 1, "stderr": 2}
 
 
-def _is_special(path: str) -> bool:
-    """Whether a path is a device or a pipe, which cannot be replaced."""
+_DESCRIPTOR = re.compile(r"/dev/(?:(stdin|stdout|stderr)|fd/(\d+))|/proc/([^/]+)(?:/task/[^/]+)?/fd/(\d+)")
+
+
+def is_special(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a device, a pipe or an open descriptor, which cannot be replaced.
+
+    A descriptor is one whatever it is open to: behind /dev/stdout there may be a file to which the shell appends.
+    """
+    if _DESCRIPTOR.fullmatch(os.path.normpath(path)):
+        return True
     try:
-        return not stat.S_ISREG(os.stat(path).st_mode)
+        mode = os.stat(path).st_mode
     except OSError:
         return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _open_special(name: str) -> BinaryIO:
+    """Open a device or a pipe, and a descriptor where it stands, without cutting off what was written before."""
+    found = _DESCRIPTOR.fullmatch(os.path.normpath(name))
+    if found is None:
+        return open(name, "wb")
+    standard, number, process, its_number = found.groups()
+    if process not in (None, "self", "thread-self", str(os.getpid())):
+        return open(name, "ab")
+    return os.fdopen(os.dup(_STANDARD[standard] if standard else int(number or its_number)), "wb")
 
 
 def _mode_of(target: str) -> int:
@@ -36,6 +61,32 @@ def _mode_of(target: str) -> int:
         return stat.S_IMODE(os.stat(target).st_mode)
     except OSError:
         return 0o666 & ~_UMASK
+
+
+def check_packing(path: str | os.PathLike[str]) -> None:
+    """Refuse names that promise an archive or a compression that is not written.
+
+    Raises
+    ------
+    UsageError
+        As .zip, .7z or .tar.gz.
+    """
+    name = os.fspath(path)
+    suffix = next(
+        (suffix for suffix in (os.path.splitext(name.lower())[1], suffix_of(name)) if suffix in _ARCHIVES), None
+    )
+    if suffix is not None:
+        raise UsageError(f"{suffix} files are not written: {name} (.gz, .bz2, .xz and .zst are)")
+
+
+@contextmanager
+def _zstd(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """Collect what is written, and compress it at the end."""
+    import pyarrow as pa
+
+    content = io.BytesIO()
+    yield content
+    stream.write(pa.compress(content.getvalue(), "zstd", asbytes=True))
 
 
 def _compressed(stream: BinaryIO, name: str) -> AbstractContextManager[BinaryIO]:
@@ -47,6 +98,8 @@ def _compressed(stream: BinaryIO, name: str) -> AbstractContextManager[BinaryIO]
         return cast("BinaryIO", bz2.BZ2File(stream, "wb"))
     if low.endswith(".xz"):
         return cast("BinaryIO", lzma.LZMAFile(stream, "wb"))
+    if low.endswith(".zst"):
+        return _zstd(stream)
     return nullcontext(stream)
 
 
@@ -54,19 +107,23 @@ def _compressed(stream: BinaryIO, name: str) -> AbstractContextManager[BinaryIO]
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file beside `path` for writing, and put it in the place of `path` when the block ends well.
 
-    What is written is compressed if the name ends with .gz, .bz2 or .xz.
+    Devices, pipes and open descriptors, as /dev/stdout, are written to as they are.
+    What is written is compressed if the name ends with .gz, .bz2, .xz or .zst.
 
     Raises
     ------
+    UsageError
+        The name is that of an archive, as .zip.
     DataError
         The place cannot be written to.
     """
     name = os.fspath(path)
+    check_packing(name)
     try:
         if os.path.isdir(name):
             raise DataError("this is a folder, not a file", name)
-        if _is_special(name):
-            with open(name, "wb") as stream:
+        if is_special(name):
+            with _open_special(name) as stream:
                 yield stream
             return
         target = os.path.realpath(name)

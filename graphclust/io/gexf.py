@@ -13,9 +13,9 @@ from graphclust.graph import Graph
 from graphclust.io.reading import Draft
 from graphclust.io.source import Source, shorten
 from graphclust.io.writing import id_texts, node_columns
-from graphclust.io.xml import AttributeKey, escape, needed, parse, type_name, value_text
+from graphclust.io.xml import AttributeKey, escape, holds, needed, parse, type_name, value_text
 
-__all__ = ["KEEPS_IDS", "read", "write"]
+__all__ = ["KEEPS_IDS", "holds", "read", "write"]
 
 KEEPS_IDS = True
 
@@ -34,6 +34,7 @@ class _Reader:
         self.source = source
         self.draft = Draft(source, directed, weights)
         self.node_keys: dict[str, AttributeKey] = {}
+        self.edge_names: dict[str, str] = {}
         self.weight_id: str | None = None
         self.labels = AttributeKey("label", "string")
         self.is_directed: bool | None = None
@@ -94,8 +95,10 @@ class _Reader:
         key = AttributeKey(attributes.get("title", ident), attributes.get("type", "string"))
         if domain == "node":
             self.node_keys[ident] = key
-        elif domain == "edge" and key.name.lower() == "weight":
-            self.weight_id = ident
+        elif domain == "edge":
+            self.edge_names[ident] = key.name
+            if key.name.lower() == "weight":
+                self.weight_id = ident
         return "attribute", key
 
     def _node(self, attributes: dict[str, str], line: int) -> Any:
@@ -126,7 +129,9 @@ class _Reader:
             raise self.source.error("<attvalue> has no for or no value", line)
         if owner == "node":
             self.node_keys.setdefault(ident, AttributeKey(ident, "string")).values[number] = value
-        elif ident == self.weight_id and self.draft.weight[number] is None:
+        elif ident != self.weight_id:
+            self.draft.ignore([self.edge_names.get(ident, ident)])
+        elif self.draft.weight[number] is None:
             self.draft.set_weight(number, value, line)
 
 
@@ -157,7 +162,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
 
 
 def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:
-    """Write GEXF 1.2.
+    """Write GEXF 1.2; words in an attribute called label are what Gephi shows, else the ids are.
 
     Parameters
     ----------
@@ -175,6 +180,9 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     """
     ids = list(map(escape, id_texts(graph)))
     columns = node_columns(graph, attributes)
+    labels = ids
+    if "label" in columns and columns["label"][0] is str:
+        labels = [node if v is None else value_text(v) for node, v in zip(ids, columns.pop("label")[1], strict=True)]
     declared, data = [], []
     for number, (name, (kind, values)) in enumerate(columns.items()):
         form = type_name(kind, values, narrow="integer", wide="long")
@@ -188,7 +196,7 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     for i, node in enumerate(ids):
         given = "".join(filter(None, (column[i] for column in data)))
         inside = f"><attvalues>{given}</attvalues></node>" if given else "/>"
-        stream.write(f'      <node id="{node}" label="{node}"{inside}\n'.encode())
+        stream.write(f'      <node id="{node}" label="{labels[i]}"{inside}\n'.encode())
     stream.write(b"    </nodes>\n    <edges>\n")
     weight = None if graph.weight is None else graph.weight.tolist()
     for i, (tail, head) in enumerate(zip(graph.source.tolist(), graph.target.tolist(), strict=True)):

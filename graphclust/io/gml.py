@@ -18,7 +18,7 @@ from graphclust.io.reading import Draft, parse_int
 from graphclust.io.source import Source, shorten
 from graphclust.io.writing import as_text, id_texts, node_columns
 
-__all__ = ["KEEPS_IDS", "read", "write"]
+__all__ = ["KEEPS_IDS", "holds", "read", "write"]
 
 KEEPS_IDS = True
 
@@ -69,6 +69,9 @@ def _value(match: re.Match[str]) -> int | float | str:
         except ValueError:
             continue
     return text
+
+
+_EDGE_KEYS = ("source", "target", "weight", "value", "id", "key")
 
 
 class _Reader:
@@ -171,6 +174,7 @@ class _Reader:
                 self._set_weight(edge, record["weight"])
             elif "value" in record:
                 self.values[edge] = record["value"]
+            self.draft.ignore(key for key in record if key not in _EDGE_KEYS)
 
     def _end(self, record: _Record, key: str, owner: str, close: re.Match[str]) -> int:
         token = record.get(key)
@@ -220,6 +224,11 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     return reader.graph()
 
 
+def holds(name: str, values: Sequence[Any]) -> bool:
+    """Whether the format can hold a node attribute."""
+    return _KEY.fullmatch(name) is not None and name not in ("id", "label")
+
+
 def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:
     """Write GML in ASCII: ids as labels, the nodes numbered from 0.
 
@@ -241,7 +250,7 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     labels = id_texts(graph)
     columns = node_columns(graph, attributes)
     for name in columns:
-        if not _KEY.fullmatch(name) or name in ("id", "label"):
+        if not holds(name, columns[name][1]):
             raise UsageError(f"GML cannot hold a node attribute called {name!r}")
     stream.write(b"graph [\n  directed 1\n" if graph.directed else b"graph [\n  directed 0\n")
     for i, label in enumerate(labels):

@@ -13,9 +13,9 @@ from graphclust.graph import Graph
 from graphclust.io.reading import Draft, parse_weight
 from graphclust.io.source import Source, shorten
 from graphclust.io.writing import id_texts, node_columns
-from graphclust.io.xml import AttributeKey, escape, needed, parse, parse_bool, type_name, value_text
+from graphclust.io.xml import AttributeKey, escape, holds, needed, parse, parse_bool, type_name, value_text
 
-__all__ = ["KEEPS_IDS", "read", "write"]
+__all__ = ["KEEPS_IDS", "holds", "read", "write"]
 
 KEEPS_IDS = True
 
@@ -105,7 +105,12 @@ class _Reader:
             return key and ("value", key, number)
         if ident not in self.edge_keys and ident == "weight" and not self.weight_key:
             self.weight_key = self.edge_keys[ident] = AttributeKey(ident, "double")
-        return ("weight", number) if self.weight_key and self.edge_keys.get(ident) is self.weight_key else None
+        key = self.edge_keys.setdefault(ident, AttributeKey(ident, "string"))
+        if key and key is self.weight_key:
+            return "weight", number
+        if key:
+            self.draft.ignore([key.name])
+        return None
 
     def _graph(self, attributes: dict[str, str], nested: bool, line: int) -> Any:
         default = attributes.get("edgedefault")

@@ -116,7 +116,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
         raise source.error(f"the entries have {len(row)} rows, {len(col)} columns and {len(data)} values")
     if directed is None and "directed" in arrays.raw and arrays.get("directed", "b", n_dims=0):
         directed = True
-    weight = None if weights is False else data.astype(np.float64)
+    weight = None if weights is False else data
     return build_from_entries(source, row, col, weight, n_nodes, directed=directed)
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from graphclust.errors import DataError, UsageError
-from graphclust.io import format_of, write_graph
-from graphclust.io.source import Source, open_source, split_lines, suffix_of
+from graphclust.io import carried, format_of, write_graph
+from graphclust.io.source import Source, open_source, shorten, split_lines, suffix_of
 from graphclust.io.writing import id_texts
 
 if TYPE_CHECKING:
@@ -130,7 +130,9 @@ def _write_clu(communities: Communities, stream: BinaryIO) -> None:
 
 def _write_graph(kind: str) -> Callable[[Communities, BinaryIO], None]:
     def write(communities: Communities, stream: BinaryIO) -> None:
-        attributes: dict[str, Any] = {"community": communities.labels.tolist()}
+        attributes = carried(communities.graph, kind)[0]
+        attributes.pop("confidence", None)  # of an earlier result
+        attributes["community"] = communities.labels.tolist()
         if communities.confidence is not None:
             attributes["confidence"] = communities.confidence.tolist()
         write_graph(communities.graph, stream, format=kind, attributes=attributes)
@@ -144,6 +146,7 @@ def _write_parquet(communities: Communities, stream: BinaryIO) -> None:
 
     nodes = communities.nodes
     same = len({type(node) for node in nodes}) <= 1 and all(isinstance(node, int | str) for node in nodes[:1])
+    same = same and all(isinstance(node, str) or -(2**63) <= node < 2**63 for node in nodes)
     columns: dict[str, Any] = {
         "node": nodes if same else id_texts(communities.graph),
         "community": communities.labels,
@@ -180,6 +183,8 @@ def result_format(path: str | os.PathLike[str] | None, asked: str | None = None)
     """
     if asked is None:
         suffix = "" if path is None else suffix_of(os.fspath(path)).removeprefix(".")
+        if suffix in ("html", "htm"):
+            raise UsageError("a page is no table of results: it is the format 'html'")
         if suffix in _NO_RESULTS or (
             suffix not in RESULT_FORMATS and format_of(f"x.{suffix}") not in (None, "edgelist")
         ):
@@ -297,32 +302,77 @@ def _cut(source: Source, lines: list[tuple[int, str]], delimiter: str | None) ->
     return rows
 
 
-def _header(row: list[str]) -> tuple[int, int] | None:
-    """Return the columns of node and label that a first row names, or None."""
+def _named(row: list[str]) -> tuple[int, int, bool] | None:
+    """Return the columns of node and label that a first row seems to name, and whether it says of what; or None."""
     low = [name.lower() for name in row]
     node = next((low.index(name) for name in _NODES if name in low), None)
     if node is None or len(low) < 2:
         return None
     label = next((low.index(name) for name in _CLASSES if name in low), None)
-    return node, next(i for i in range(len(low)) if i != node) if label is None else label
+    return node, next(i for i in range(len(low)) if i != node) if label is None else label, label is not None
 
 
-def _read_text(source: Source, kind: str | None) -> Labels | Cover:
+def _header(
+    source: Source, lines: list[tuple[int, str]], delimiter: str | None, nodes: Sequence[Hashable] | None
+) -> tuple[int, int] | None:
+    """Return the columns of node and label if the first row names them, None if it may as well be a node and its label.
+
+    Where the graph's nodes are known they decide. Else words such as id and name are a header above a column of
+    numbers, or beside the name of a column of labels.
+    """
+    head = _split(lines[0][1], delimiter)
+    found = _named(head)
+    if found is None:
+        return None
+    node, label, is_certain = found
+    rows = [row for _, line in lines[1:1001] if len(row := _split(line, delimiter)) > max(node, label)]
+    texts = None if nodes is None else set(map(str, nodes))
+    if texts is not None and head[node] in texts:
+        # with a line of its own below, the node has one too many
+        is_header = is_certain and any(
+            _split(line, delimiter)[node : node + 1] == [head[node]] for _, line in lines[1:]
+        )
+    elif texts is not None:
+        is_header = is_certain or any(row[node] in texts for row in rows)
+    else:
+        columns = [[row[i] for row in rows] for i in (node, label)]
+        numbers = any(cells and all(map(_is_number, cells)) for cells in columns) and not _is_number(head[label])
+        is_header = numbers if not is_certain else head[label] not in columns[1] or head[node] in columns[0]
+    told = f"the first line ({shorten(', '.join(head))[1:-1]})"
+    if not is_header:
+        source.note(f"{told} is read as data, not as a header")
+    elif head[:2] != ["node", "community"]:  # our own
+        source.note(f"{told} is a header")
+    return (node, label) if is_header else None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | None, option: str) -> Labels | Cover:
     """Read `node label` a line, or one community a line; further columns are names or confidences.
 
     Comments stand above the data: below a header, a line that begins with # is a node of that name.
     """
     lines = [(number, line) for number, line in enumerate(split_lines(source.text()), 1) if line.strip()]
-    first = next((i for i, (_, line) in enumerate(lines) if not line.startswith("#")), len(lines))
+    first = next((i for i, (_, line) in enumerate(lines) if not line.startswith(("#", "%"))), len(lines))
     lines = lines[first:]
     if not lines:
         raise source.error("the file is empty")
+    if kind is None and (suffix_of(source.name) == ".cmty" or ".cmty." in source.name):
+        kind = "cmty"
+        source.note(f"read as one community a line ({option} overrides)")
     sample = [line for _, line in lines[:1000]]
     delimiter = next((d for d in ("\t", ",", ";") if kind != "cmty" and all(d in line for line in sample)), None)
-    if delimiter is None and kind != "cmty" and _header(_split(sample[0], "\t" if "\t" in sample[0] else ",")):
+    if delimiter is None and kind != "cmty" and _named(_split(sample[0], "\t" if "\t" in sample[0] else ",")):
         delimiter = "\t" if "\t" in sample[0] else ","
     try:
-        columns = None if kind == "cmty" else _header(_split(lines[0][1], delimiter))
+        columns = None if kind == "cmty" else _header(source, lines, delimiter, nodes)
         if columns is None:
             lines = [(number, line) for number, line in lines if not line.startswith("#")]
         rows = _cut(source, lines, delimiter)
@@ -330,11 +380,10 @@ def _read_text(source: Source, kind: str | None) -> Labels | Cover:
         raise source.error(f"cannot be split: {error}") from None
     if kind is None and columns is None:
         sizes = {len(row) for _, row in rows}
-        named = suffix_of(source.name) == ".cmty" or ".cmty." in source.name
         plain = len(sizes) == 1 and (sizes <= {2, 3} or (delimiter is not None and sizes != {1}))
-        kind = "labels" if plain and not named else "cmty"
+        kind = "labels" if plain else "cmty"
         form = "node label" if kind == "labels" else "one community"
-        source.note(f"read as {form} a line (--truth-format overrides)")
+        source.note(f"read as {form} a line ({option} overrides)")
     if kind == "cmty":
         return [set(row) for _, row in rows]
     node, label = columns or (0, 1)
@@ -362,7 +411,10 @@ def _read_clu(source: Source, nodes: Sequence[Hashable] | None) -> Labels:
 
 
 def read_partition(
-    path: str | os.PathLike[str], kind: str | None = None, nodes: Sequence[Hashable] | None = None
+    path: str | os.PathLike[str],
+    kind: str | None = None,
+    nodes: Sequence[Hashable] | None = None,
+    option: str = "--truth-format",
 ) -> Labels | Cover:
     """Read a partition, or a cover whose communities may overlap.
 
@@ -375,7 +427,9 @@ def read_partition(
         What a text file has on a line. By default labels if a header names them, or all lines have two, or all have
         three columns; an empty label is none.
     nodes : sequence, optional
-        The ids that the lines of a Pajek .clu file are about, in their order.
+        The graph's ids, in their order: what the lines of a Pajek .clu file are about, and what is no header.
+    option : str
+        How notes call `kind`.
 
     Returns
     -------
@@ -387,17 +441,17 @@ def read_partition(
         The file cannot be read as a partition; names the line.
     """
     if kind not in (None, "labels", "cmty"):
-        raise UsageError(f"a truth file has labels or cmty, not {kind!r}")
+        raise UsageError(f"{option} is labels or cmty, not {kind!r}")
     source = open_source(path)
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")
-    found = _read(source, kind, nodes)
+    found = _read(source, kind, nodes, option)
     for note in source.notes:
         logger.info("%s: %s", source.name, note)
     return found
 
 
-def _read(source: Source, kind: str | None, nodes: Sequence[Hashable] | None) -> Labels | Cover:
+def _read(source: Source, kind: str | None, nodes: Sequence[Hashable] | None, option: str) -> Labels | Cover:
     if source.data.startswith(b"PAR1"):
         return _read_parquet(source)
     suffix, body = suffix_of(source.name), source.data.removeprefix(b"\xef\xbb\xbf").strip()
@@ -414,7 +468,7 @@ def _read(source: Source, kind: str | None, nodes: Sequence[Hashable] | None) ->
         raise source.error("this is XML, not a partition (of XML, GraphML and GEXF are read)")
     if body[:9].lower() == b"*vertices":
         return _read_clu(source, nodes)
-    return _read_text(source, kind)
+    return _read_text(source, kind, nodes, option)
 
 
 def _markup(body: bytes) -> str | None:

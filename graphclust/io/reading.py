@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.errors import DataError
-from graphclust.graph import MAX_NODES, Graph, graph_from_entries
+from graphclust.graph import MAX_NODES, MIXED, Graph, both_directions, graph_from_entries
 from graphclust.io.source import Source, shorten
 from graphclust.resources import require_memory
 
@@ -152,6 +152,7 @@ class Draft:
         self.head: list[Hashable] = []
         self.weight: list[float | None] = []
         self.default_weight: float | None = None
+        self.ignored: dict[str, None] = {}
         self._place: list[int] = []
         self._is_arc: list[bool | None] = []
         self._told: set[str] = set()
@@ -182,6 +183,10 @@ class Draft:
         """Read the weight of an edge, unless the caller wants none."""
         if self.weights is not False:
             self.weight[edge] = parse_weight(self.source, token, line)
+
+    def ignore(self, names: Iterable[str]) -> None:
+        """Remember attributes of edges that are not read."""
+        self.ignored.update(dict.fromkeys(names))
 
     def graph(
         self,
@@ -220,15 +225,15 @@ class Draft:
                 f"the node {shorten(node)} of an edge is not declared", self.line_of(self._place[edge])
             )
         weight = self._weights(what)
+        if self.ignored:
+            self.note(f"edge attributes ignored: {', '.join(self.ignored)}")
         is_arc = np.array([is_directed if known is None else known for known in self._is_arc], dtype=bool)
         directed = self.directed
         if directed is None:
             directed = bool(is_arc.any()) if len(is_arc) else is_directed
             if directed and not is_arc.all():
-                self.note("mixed directed and undirected edges: read as directed, undirected ones in both directions")
-                back = ~is_arc & (tail != head)
-                tail, head = np.concatenate((tail, head[back])), np.concatenate((head, tail[back]))
-                weight = None if weight is None else np.concatenate((weight, weight[back]))
+                self.note(MIXED)
+                tail, head, weight = both_directions(tail, head, weight, is_arc)
         graph = build(
             self.source, tail, head, weight, nodes=list(self.index) if ids is None else ids, directed=directed
         )

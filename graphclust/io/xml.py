@@ -1,13 +1,13 @@
 """What GraphML and GEXF share: a streaming parser that names the line, typed attributes, escaping.
 
-Documents are parsed by expat. They may declare any encoding that expat knows; entities of their own are refused,
-because a few lines of them expand to gigabytes.
+Documents are parsed by expat. They may declare any encoding that expat knows, unless another one is asked for;
+entities of their own are refused, because a few lines of them expand to gigabytes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from graphclust.errors import DataError
 from graphclust.io.source import Source, shorten
 from graphclust.io.writing import as_text
 
-__all__ = ["AttributeKey", "Handler", "escape", "needed", "parse", "parse_bool", "type_name", "value_text"]
+__all__ = ["AttributeKey", "Handler", "escape", "holds", "needed", "parse", "parse_bool", "type_name", "value_text"]
 
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
@@ -53,7 +53,8 @@ def parse(source: Source, root: str, handler: Handler) -> None:
     """
     from xml.parsers import expat
 
-    parser = expat.ParserCreate()
+    data = source.data if source.encoding is None else source.utf8()
+    parser = expat.ParserCreate(None if source.encoding is None else "utf-8")
     parser.buffer_text = True
     stack: list[Any] = []
     texts: list[str] = []
@@ -89,7 +90,7 @@ def parse(source: Source, root: str, handler: Handler) -> None:
     parser.CharacterDataHandler = texts.append
     parser.EntityDeclHandler = refuse
     try:
-        parser.Parse(source.data, True)
+        parser.Parse(data, True)
     except DataError:
         raise
     except expat.ExpatError as error:
@@ -176,6 +177,11 @@ def escape(text: str) -> str:
     if bad:
         raise DataError(f"XML cannot hold the character {bad[0]!r} of {shorten(text)}")
     return text.translate(_ESCAPES)
+
+
+def holds(name: str, values: Sequence[Any]) -> bool:
+    """Whether the format can hold a node attribute."""
+    return not any(isinstance(text, str) and _FORBIDDEN.search(text) for text in (name, *values))
 
 
 def type_name(kind: type[bool | int | float | str], values: list[Any], wide: str, narrow: str) -> str:

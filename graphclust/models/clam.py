@@ -38,6 +38,8 @@ from torch import Tensor, nn
 
 __all__ = ["AssociativeMemory", "Autoencoder", "energy"]
 
+_CELLS = 1 << 25  # numbers in the largest tensors of points that are assigned at once
+
 
 def energy(points: Tensor, prototypes: Tensor, beta: Tensor | float) -> Tensor:
     """Energy of points, eq. (1).
@@ -334,12 +336,21 @@ class AssociativeMemory(nn.Module):
         )
         return states, product, moved, square
 
+    @property
+    def rows(self) -> int:
+        """How many points to run the dynamics of at once."""
+        R, K, d = self.raw.shape
+        return max(1, _CELLS // (R * K * max(K, 4 * self.n_steps, d)))
+
     @torch.no_grad()
     def assign(self, x: Tensor) -> Tensor:
         """Return the nearest prototype of where the dynamics takes each point, int64, shape (R, B)."""
-        _, product, moved, square = self._free(self.encode(x))
         remains = (1 - self.step_size) ** self.n_steps
-        return (2 * (remains * moved + product) - square).argmax(0)
+        found = []
+        for part in x.split(self.rows):
+            _, product, moved, square = self._free(self.encode(part))
+            found.append((2 * (remains * moved + product) - square).argmax(0))
+        return torch.cat(found, dim=1)
 
     @torch.no_grad()
     def trajectory(self, x: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ import sys
 import time
 
 import networkx as nx
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -133,6 +134,19 @@ def test_manifest_tells_what_was_done(cli, graph, tmp_path):
     assert "<html" in report.read_text()
 
 
+def test_names_that_are_not_utf8(cli, tmp_path):
+    graph = os.path.join(os.fsencode(tmp_path), b"g\xff.txt")
+    manifest, report, page = tmp_path / "m.json", tmp_path / "r.html", tmp_path / "p.html"
+    with open(graph, "w") as stream:
+        stream.write("a b\nb c\n")
+    name = os.fsdecode(graph)
+    result = cli("detect", name, "-m", "leiden", "--manifest", manifest, "--report", report)
+    assert result.code == 0
+    assert json.loads(manifest.read_text())["input"]["path"] == name
+    assert "<html" in report.read_text()
+    assert cli("detect", name, "-m", "leiden", "--out", page).code == 0
+
+
 def test_evaluate_a_part_of_the_nodes_and_overlapping_truth(cli, tmp_path):
     out, part, cover = tmp_path / "p.tsv", tmp_path / "part.tsv", tmp_path / "t.cmty"
     out.write_text("node\tcommunity\na\t0\nb\t0\nc\t1\nd\t1\n")
@@ -155,6 +169,25 @@ def test_evaluate_refuses_what_is_no_partition(cli, tmp_path):
             result = cli("evaluate", *files)
             assert (result.code, result.out) == (1, "")
             assert result.err.startswith(f"graphclust: {wrong}: {says}")
+
+
+def test_notes_on_a_partition_name_the_option_that_overrules_them(cli, tmp_path):
+    graph, pairs, classes = tmp_path / "g.tsv", tmp_path / "p.txt", tmp_path / "t.clu"
+    graph.write_text("a\tb\nb\tc\n")
+    pairs.write_text("a b\nc d\n")
+    classes.write_text("*Vertices 3\n1\n1\n2\n")
+    err = cli("evaluate", pairs, "--truth", pairs).err
+    assert "read as node label a line (--predicted-format overrides)" in err
+    assert "read as node label a line (--truth-format overrides)" in err
+    scores = json.loads(
+        cli("evaluate", pairs, "--truth", pairs, "--predicted-format", "cmty", "--format", "json", "-q").out
+    )
+    assert scores["n_scored"] == 2
+    compare = ("compare", graph, "--methods", "leiden", "--format", "json", "--truth")
+    assert "(--truth-format overrides)" in cli(*compare, pairs).err
+    assert json.loads(cli(*compare, pairs).out)[0]["n_scored"] == 2
+    assert json.loads(cli(*compare, pairs, "--truth-format", "cmty").out)[0]["n_scored"] == 3
+    assert json.loads(cli(*compare, classes).out)[0]["n_scored"] == 3
 
 
 def test_a_first_line_that_may_be_a_header_is_pointed_out(cli, tmp_path):
@@ -233,6 +266,55 @@ def test_convert_says_what_is_lost(cli, tmp_path):
     assert "ids" in cli("convert", source, tmp_path / "g.mtx").err
 
 
+ATTRIBUTES = """<gexf version="1.2"><graph><attributes class="node"><attribute id="0" title="age" type="integer"/>
+<attribute id="1" title="full name" type="string"/></attributes>
+<attributes class="edge"><attribute id="0" title="since" type="integer"/></attributes>
+<nodes><node id="a" label="Ann"><attvalues><attvalue for="0" value="3"/></attvalues></node>
+<node id="b" label="Bob"><attvalues><attvalue for="1" value="Bob B"/></attvalues></node></nodes>
+<edges><edge source="a" target="b"><attvalues><attvalue for="0" value="7"/></attvalues></edge></edges></graph></gexf>"""
+
+
+@pytest.mark.parametrize("command", [("convert",), ("detect", "-m", "leiden", "--out")])
+def test_attributes_of_nodes_are_passed_on(cli, tmp_path, command):
+    source = tmp_path / "g.gexf"
+    source.write_text(ATTRIBUTES)
+    for name in ("h.graphml", "h.gexf"):
+        result = cli(command[0], source, *command[1:], tmp_path / name)
+        assert "edge attributes ignored: since" in result.err
+        assert "dropped" not in result.err
+        kept = gc.read_graph(tmp_path / name).meta["node_attributes"]
+        assert {key: kept[key] for key in kept if key != "community"} == {
+            "label": ["Ann", "Bob"],
+            "age": [3, None],
+            "full name": [None, "Bob B"],
+        }
+    assert 'label="Ann"' in (tmp_path / "h.gexf").read_text()
+
+
+def test_attributes_that_have_no_place_are_named(cli, tmp_path):
+    source = tmp_path / "g.gexf"
+    source.write_text(ATTRIBUTES)
+    assert "node attributes dropped: label, age, full name" in cli("convert", source, tmp_path / "h.csv").err
+    assert "node attributes dropped: label, full name" in cli("convert", source, tmp_path / "h.gml").err
+    assert gc.read_graph(tmp_path / "h.gml").meta["node_attributes"] == {"age": [3, None]}
+    (tmp_path / "odd.gml").write_text('graph [ node [ id 1 bell "&#7;" ] node [ id 2 ] edge [ source 1 target 2 ] ]')
+    odd = cli("convert", tmp_path / "odd.gml", tmp_path / "odd.graphml")
+    assert (odd.code, "node attributes dropped: bell" in odd.err) == (0, True)
+    for command in (("convert",), ("detect", "-m", "leiden", "--out")):
+        football = cli(command[0], "data:football", *command[1:], tmp_path / "f.graphml")
+        assert "node attributes dropped: classes" in football.err
+
+
+def test_results_of_results_have_their_own_communities(cli, tmp_path):
+    first, second = tmp_path / "r.graphml", tmp_path / "s.graphml"
+    assert cli("detect", "data:karate", "--out", first).code == 0
+    assert set(gc.read_graph(first).meta["node_attributes"]) == {"community", "confidence"}
+    assert cli("detect", first, "-m", "leiden", "--param", "resolution=4", "--out", second).code == 0
+    kept = gc.read_graph(second).meta["node_attributes"]
+    assert set(kept) == {"community"}
+    assert len(set(kept["community"])) > 4
+
+
 def test_generate_is_fixed_by_its_seed(cli, tmp_path):
     args = ("generate", "planted-partition", "--nodes", 100, "--p-in", 0.3, "--p-out", 0.01)
     one, two, other = (cli(*args, "--seed", seed).out for seed in (1, 1, 2))
@@ -259,9 +341,7 @@ def test_generate_is_fixed_by_its_seed(cli, tmp_path):
 def test_generate_every_family_one_and_many(cli, tmp_path, options):
     from graphclust.generators import FAMILIES
 
-    one = cli(
-        "generate", *options, "--out", tmp_path / "one", "--labels", tmp_path / "y", "--output-format", "edgelist"
-    )
+    one = cli("generate", *options, "--out", tmp_path / "one", "--labels", tmp_path / "y")
     assert (one.code, one.out) == (0, "")
     rows = (tmp_path / "y").read_text().splitlines()[1:]
     assert options[0] in FAMILIES
@@ -274,6 +354,54 @@ def test_generate_every_family_one_and_many(cli, tmp_path, options):
     assert len(contents) == 3
     if options[0] != "gaussian-mixture":
         assert gc.read_graph(tmp_path / "one").num_edges > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("planted-partition", "-n", "10.5"), "--nodes takes a whole number or a range 50:300, not '10.5'"),
+        (("planted-partition", "-n", "inf"), "--nodes takes"),
+        (("planted-partition", "-n", "nan"), "--nodes takes"),
+        (("planted-partition", "-n", "none"), "--nodes takes"),
+        (("planted-partition", "-n", "50:60:70"), "--nodes takes"),
+        (("planted-partition", "-n", "99999999999999999999"), "n_nodes=99999999999999999999"),
+        (("general-sbm", "--within", "0.5"), "--within takes a range 50:300, not '0.5'"),
+        (("general-sbm", "--max-clusters", "2.5"), "--max-clusters takes a whole number or none"),
+        (("cluster", "--p-in", "0.3:0.5"), "--p-in takes a number, not '0.3:0.5'"),
+        (("lfr", "-n", "100", "--mu", "none"), "--mu takes a number, not 'none'"),
+        (("lfr", "-n", "100", "--average-degree", "inf"), "average_degree=inf"),
+        (("gaussian-mixture", "--n", "50", "--dimension", "1.5"), "--dimension takes a whole number"),
+        (("gaussian-mixture", "--n", "50", "--out", "points.graphml"), "points are written as csv or tsv"),
+        (("gaussian-mixture", "--n", "50", "--out", "points.parquet"), "points are written as csv or tsv"),
+        (("gaussian-mixture", "--n", "50", "--output-format", "nonsense"), "points are written as csv or tsv"),
+        (("gaussian-mixture", "--n", "50", "--count", "2", "--out", "p", "--output-format", "npz"), "csv or tsv"),
+    ],
+)
+@pytest.mark.parametrize("count", [(), ("--count", "2", "--out", "folder")])
+def test_generate_refuses_values_of_another_shape(cli, tmp_path, monkeypatch, options, says, count):
+    monkeypatch.chdir(tmp_path)
+    if count and "--out" in options:
+        count = ()
+    result = cli("generate", *options, *count)
+    assert (result.code, result.out) == (2, "")
+    assert says in result.err
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+def test_generate_takes_whole_numbers_however_they_are_written(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for nodes in ("1e2", "100.0", "1e2:1e2"):
+        assert cli("generate", "planted-partition", "-n", nodes, "--out", "g.graphml").code == 0
+        assert gc.read_graph("g.graphml").num_nodes == 100
+    for name, delimiter in (("p.csv", ","), ("p.tsv", "\t"), ("p.tsv.gz", "\t"), ("p", ",")):
+        assert cli("generate", "gaussian-mixture", "--n", "1e1", "--out", name).code == 0
+        data = (tmp_path / name).read_bytes()
+        lines = (gzip.decompress(data) if name.endswith(".gz") else data).decode().splitlines()
+        assert lines[0] == f"x0{delimiter}x1"
+        assert len(lines) == 11
+    many = cli("generate", "gaussian-mixture", "--n", "10", "--count", "2", "--out", "many", "--output-format", "tsv")
+    assert many.code == 0
+    assert (tmp_path / "many" / "graph-000000.tsv").read_text().startswith("x0\tx1\n")
 
 
 def test_lists(cli):
@@ -340,6 +468,44 @@ def test_wrong_usage_is_two_and_prints_nothing(cli, graph, args, says):
     assert says in result.err
 
 
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("detect", "G", "--known", "L", "--out", "L"), "--out would write over --known"),
+        (("detect", "G", "-m", "lnscc", "--features", "L", "--report", "L"), "--report would write over --features"),
+        (("compare", "G", "--methods", "leiden", "--out", "G"), "--out would write over the input"),
+        (("compare", "G", "--methods", "leiden", "--truth", "L", "--out", "L"), "--out would write over --truth"),
+        (("evaluate", "L", "--truth", "T", "--out", "T"), "--out would write over --truth"),
+        (("evaluate", "L", "--truth", "T", "--out", "L"), "--out would write over the input"),
+        (("evaluate", "L", "--graph", "G", "--out", "G"), "--out would write over the input"),
+        (("convert", "G", "G"), "OUT would write over the input"),
+        (("generate", "cluster", "--out", "N", "--labels", "N"), "--labels would write over --out"),
+        (("generate", "cluster", "--out", "N", "--labels", "-"), "--labels takes a file"),
+        (("reproduce", "acp-fig4", "--out", "N", "--journal", "N"), "--journal would write over --out"),
+        (("generate", "cluster", "--out", "-", "--count", "2"), "the folder that --out names"),
+    ],
+)
+def test_inputs_are_not_written_over(cli, tmp_path, monkeypatch, args, says):
+    monkeypatch.chdir(tmp_path)
+    names = {"G": "g.edgelist", "L": "l.tsv", "T": "t.tsv", "N": "n.edgelist"}
+    for name in ("g.edgelist", "l.tsv", "t.tsv"):
+        (tmp_path / name).write_text("a b\nb c\nc d\nd e\n")
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    result = cli(*(names.get(arg, arg) for arg in args))
+    assert (result.code, result.out) == (2, "")
+    assert says in result.err
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("command", [("compare", "--methods", "leiden"), ("evaluate", "--graph", "data:karate")])
+@pytest.mark.parametrize("place", ["no/x.csv", "."])
+def test_places_that_cannot_be_written_to_are_refused_before_the_work(cli, tmp_path, monkeypatch, command, place):
+    monkeypatch.chdir(tmp_path)
+    result = cli(command[0], "missing.tsv", *command[1:], "--out", place)
+    assert result.code == 1
+    assert "missing.tsv" not in result.err
+
+
 def test_bad_data_is_one_and_leaves_no_file(cli, tmp_path):
     bad, out = tmp_path / "bad.edgelist", tmp_path / "out.tsv"
     bad.write_text("a b\nc\n")
@@ -396,6 +562,18 @@ def test_streams_that_are_full_or_closed(command, code, says):
     assert len(done.stdout.splitlines()) in ((35,) if code == 0 else (0,))
 
 
+@pytest.mark.parametrize("place", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+@pytest.mark.parametrize("command", ["detect data:karate -m leiden", "generate cluster"])
+def test_an_open_descriptor_is_written_to_and_not_replaced(tmp_path, place, command):
+    out = tmp_path / "out"
+    out.write_text("before\n")
+    line = f"{{ {sys.executable} -m graphclust {command} -q --out {place}; echo after; }} >> {out}"
+    subprocess.run(["bash", "-c", line], check=True, timeout=60)
+    lines = out.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after")
+    assert len(lines) > 30
+
+
 def test_nothing_of_the_progress_stands_before_the_results(tmp_path):
     script = shutil.which("script")
     if script is None:
@@ -409,8 +587,14 @@ def test_nothing_of_the_progress_stands_before_the_results(tmp_path):
     assert visible == b""
 
 
+def unpack_zstd(data):
+    with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
+        return stream.read()
+
+
 @pytest.mark.parametrize(
-    ("suffix", "unpack"), [(".gz", gzip.decompress), (".bz2", bz2.decompress), (".xz", lzma.decompress)]
+    ("suffix", "unpack"),
+    [(".gz", gzip.decompress), (".bz2", bz2.decompress), (".xz", lzma.decompress), (".zst", unpack_zstd)],
 )
 def test_results_are_compressed_if_their_name_says_so(cli, tmp_path, suffix, unpack):
     out = tmp_path / f"r.tsv{suffix}"
@@ -424,6 +608,20 @@ def test_results_are_compressed_if_their_name_says_so(cli, tmp_path, suffix, unp
 def test_out_may_be_a_page(cli, tmp_path):
     assert cli("detect", "data:karate", "--out", tmp_path / "r.html").code == 0
     assert "<html" in (tmp_path / "r.html").read_text()
+    assert cli("detect", "data:karate", "--out", tmp_path / "r.html.gz").code == 0
+    assert b"<html" in gzip.decompress((tmp_path / "r.html.gz").read_bytes())
+    with pytest.raises(gc.UsageError, match="the format 'html'"):
+        gc.detect("data:karate", "leiden").save(tmp_path / "s.html.gz")
+
+
+@pytest.mark.parametrize("name", ["o.zip", "o.tsv.zip", "o.tar.gz", "o.tsv.7z"])
+@pytest.mark.parametrize("command", [("detect",), ("compare", "--methods", "leiden")])
+def test_archives_are_not_written(cli, tmp_path, name, command):
+    result = cli(command[0], tmp_path / "missing", *command[1:], "--out", tmp_path / name)
+    assert result.code == 2
+    assert "files are not written" in result.err
+    with pytest.raises(gc.UsageError, match="not written"):
+        gc.detect("data:karate", "leiden").save(tmp_path / name)
 
 
 def test_a_closed_pipe_is_quiet():

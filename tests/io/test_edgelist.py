@@ -34,6 +34,12 @@ def parse(text, **options):
     return edgelist.read(Source("g.edgelist", data, encoding=options.pop("encoding", None)), **options)
 
 
+@pytest.fixture(params=["plain", "fast"])
+def parser(request, monkeypatch):
+    """Which parser reads a file first, however small it is."""
+    monkeypatch.setattr(edgelist, "_SMALL", 0 if request.param == "fast" else 1 << 30)
+
+
 TRIANGLE = {frozenset("ab"): 1.0, frozenset("bc"): 1.0, frozenset("ac"): 1.0}
 WEIGHTED = {frozenset("ab"): 2.0, frozenset("bc"): 0.5, frozenset("ac"): 1.0}
 
@@ -201,6 +207,71 @@ def test_options_override_what_is_sniffed(text, options, edges):
     graph = parse(text, **options)
     assert graph.num_edges == edges
     assert not graph.is_weighted
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_directed_and_undirected_edges_in_a_column_type(parser, separator):
+    rows = ["Source,Target,Type,Weight", "a,b,directed,2", "b,c,Undirected,3", "c,c,Undirected,1"]
+    text = "\n".join(rows).replace(",", separator)
+    graph = parse(text)
+    assert graph.directed
+    assert edges_of(graph) == {("a", "b"): 2, ("b", "c"): 3, ("c", "b"): 3, ("c", "c"): 1}
+    assert edges_of(parse(text, directed=True)) == {("a", "b"): 2, ("b", "c"): 3, ("c", "c"): 1}
+    assert not parse(text, directed=False).directed
+    assert not parse(text.replace("directed", "Undirected", 1).replace("UnUn", "Un")).directed
+    late = "\n".join(["Source,Target,Type", *["a,b,Undirected"] * 300, "b,c,Directed"])
+    assert set(edges_of(parse(late))) == {("a", "b"), ("b", "a"), ("b", "c")}
+    with pytest.raises(DataError, match=r"g.edgelist:302: the type of an edge is Directed or Undirected, not 'Mutual'"):
+        parse(late.replace(",Directed", ",Mutual"))
+
+
+def test_a_mixture_of_edges_is_noted(tmp_path):
+    (tmp_path / "g.csv").write_text("Source,Target,Type\na,b,Directed\nb,c,Undirected\n")
+    notes = read_graph(tmp_path / "g.csv").meta["notes"]
+    assert "mixed directed and undirected edges: read as directed, undirected ones in both directions" in notes
+    assert "directed" in notes[0].split(", ")
+    (tmp_path / "h.csv").write_text("Source,Target,Type\na,b,Directed\nb,c,friend\n")
+    graph = read_graph(tmp_path / "h.csv")
+    assert not graph.directed
+    assert any("ignored: Type" in note for note in graph.meta["notes"])
+
+
+@pytest.mark.parametrize("first", ["3000", "a title of four", "5 7"])
+def test_a_first_line_may_be_skipped_as_a_header(parser, first):
+    assert edges_of(parse(f"{first}\nn1 n2\nn2 n3\n", header=True)) == {
+        frozenset(["n1", "n2"]): 1,
+        frozenset(["n2", "n3"]): 1,
+    }
+    if first != "5 7":
+        with pytest.raises(DataError, match=r"g.edgelist:1: expected .* columns.*--header"):
+            parse(f"{first}\nn1 n2\nn2 n3\n")
+
+
+def test_numbers_as_a_header_do_not_recur(parser):
+    graph = parse("1 2\n2 3\n1 2\n1 3\n", header=True)
+    assert len(edges_of(graph)) == 3
+
+
+def test_an_open_quote_in_the_header_names_the_line(parser):
+    with pytest.raises(DataError, match=r"g.edgelist:2: a quote that is not closed"):
+        parse('# x\n"source,target\na,b\n', header=True, delimiter="comma")
+
+
+def test_no_comment_line_is_no_note(parser):
+    source = Source("g", b"source,target\na,b\nb,c\n")
+    edgelist.read(source)
+    assert not any("comment" in note for note in source.notes)
+
+
+def test_a_weight_may_stand_behind_a_blank_where_tabs_separate():
+    edges = nx.karate_club_graph().edges(data="weight")
+    mixed = "".join(f"{u}\t{v} {w}\n" for u, v, w in edges)
+    plain = "".join(f"{u}\t{v}\t{w}\n" for u, v, w in edges)
+    assert edges_of(parse(mixed)) == edges_of(parse(plain))
+    assert edges_of(parse("source\ttarget weight\na\tb 2\nb\tc 0.5\na\tc 1\n")) == WEIGHTED
+    assert set(parse("Paris\tNew York\nParis\tLos Angeles\n").nodes) == {"Paris", "New York", "Los Angeles"}
+    assert set(parse("ann\titem 5\nbob\titem 7\n").nodes) == {"ann", "bob", "item 5", "item 7"}
+    assert parse(mixed, delimiter="tab").num_nodes > 34
 
 
 def test_other_white_space_is_a_part_of_ids():

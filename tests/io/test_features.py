@@ -24,6 +24,23 @@ def test_lines_with_ids(tmp_path, text):
     np.testing.assert_array_equal(read_features(path, ["a", "b", "c"]), VALUES)
 
 
+@pytest.mark.parametrize(
+    ("text", "nodes", "says"),
+    [
+        ("id,x,y\na,1,2\nb,3,4\nc,5,6\nd,7,8\n", "ab", "first column read as ids, 2 features, a header"),
+        ("id,x,y\na,1,2\nb,3,4\nc,5,6\nd,7,8\n", "ab", "2 rows are of no node of the graph"),
+        ("a 1\nb 3\nc 5\n", "ab", "1 row is of no node of the graph"),
+        ("0,3\n1,4\n", "01", "first column read as ids, 1 feature, no header"),
+        ("5,3\n6,4\n", "01", "rows read in the order of the nodes, 2 features, no header"),
+    ],
+)
+def test_how_a_table_is_read_is_said(tmp_path, caplog, text, nodes, says):
+    (tmp_path / "x.txt").write_text(text)
+    with caplog.at_level("INFO", logger="graphclust"):
+        read_features(tmp_path / "x.txt", list(nodes))
+    assert says in caplog.text
+
+
 def test_rows_in_the_order_of_numbered_nodes(tmp_path):
     np.savetxt(tmp_path / "x.csv", VALUES, delimiter=",", header="x0,x1", comments="")
     np.save(tmp_path / "x.npy", VALUES)

@@ -66,7 +66,8 @@ def module(name):
 
 
 def read(name, data, **options):
-    return module(name).read(Source("file", data if isinstance(data, bytes) else data.encode()), **options)
+    source = Source("file", data if isinstance(data, bytes) else data.encode(), encoding=options.pop("encoding", None))
+    return module(name).read(source, **options)
 
 
 def written(name, graph, attributes=None):
@@ -488,6 +489,11 @@ def test_graphml_dialects():
         '<graphml><graph><node id="a"/><edge source="a" target="a"><data key="weight">3</data></edge></graph></graphml>'
     )
     assert edges(read("graphml", bare)) == {("a", "a"): 3.0}
+    undeclared = bare.replace('"a"', '"é"').encode("latin-1")
+    for encoding in ("latin-1", "cp1252"):
+        assert read("graphml", undeclared, encoding=encoding).nodes == ["é"]
+        wrong = b"<?xml version='1.0' encoding='utf-8'?>" + undeclared
+        assert read("graphml", wrong, encoding=encoding).nodes == ["é"]
     for encoding in ("utf-16", "latin-1"):
         declared = f"<?xml version='1.0' encoding='{encoding}'?>{bare}".replace('"a"', '"é"')
         assert read("graphml", declared.encode(encoding)).nodes == ["é"]

@@ -104,6 +104,12 @@ def test_ids_that_are_spelt_alike_are_refused(tmp_path, format):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_integers_of_any_size_are_written(tmp_path):
+    found = gc.detect([(2**70, 1), (1, 2)], "leiden")
+    found.save(tmp_path / "r.parquet")
+    assert read_partition(tmp_path / "r.parquet") == {str(node): label for node, label in found.membership.items()}
+
+
 def test_json_tells_numbers_from_words_but_no_more(tmp_path):
     gc.detect(nx.Graph([(1, "1")]), "leiden").save(tmp_path / "r.json")
     assert set(json.loads((tmp_path / "r.json").read_text())["nodes"]) == {1, "1"}
@@ -114,6 +120,47 @@ def test_json_tells_numbers_from_words_but_no_more(tmp_path):
 def test_ids_that_begin_with_a_hash_are_no_comments_below_a_header(tmp_path):
     (tmp_path / "t.tsv").write_text("# made by x\nnode\tcommunity\n#a\t1\nb\t2\n")
     assert read_partition(tmp_path / "t.tsv") == {"#a": "1", "b": "2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "nodes", "labels"),
+    [
+        ("id\tx\nb\ty\n", ["id", "b"], {"id": "x", "b": "y"}),
+        ("id\tx\nb\ty\n", ["a", "b"], {"b": "y"}),
+        ("name\tnoun\nrun\tverb\n", None, {"name": "noun", "run": "verb"}),
+        ("Boise\tID\nPocatello\tID\nSeattle\tWA\n", None, {"Boise": "ID", "Pocatello": "ID", "Seattle": "WA"}),
+        ("id,club\n1,x\n2,y\n", None, {"1": "x", "2": "y"}),
+        ("name,department\nann,1\nbob,2\n", None, {"ann": "1", "bob": "2"}),
+        ("name\tclass\na\tclass\nb\tx\n", None, {"name": "class", "a": "class", "b": "x"}),
+        ("name\tclass\na\tclass\nb\tx\n", ["a", "b"], {"a": "class", "b": "x"}),
+        ("node\tcommunity\na\t0\n", ["node", "a"], {"node": "community", "a": "0"}),
+        ("node\tcommunity\na\t0\nnode\t1\n", ["node", "a"], {"a": "0", "node": "1"}),
+        ("% a comment\n# another\na\t0\nb\t1\n", None, {"a": "0", "b": "1"}),
+    ],
+)
+def test_a_header_is_told_from_a_node_and_its_label(tmp_path, text, nodes, labels):
+    (tmp_path / "t.tsv").write_text(text)
+    assert read_partition(tmp_path / "t.tsv", "labels", nodes) == labels
+
+
+@pytest.mark.parametrize(("name", "kind"), [("t.cmty", None), ("t.cmty.txt", None), ("t.txt", "cmty")])
+def test_communities_have_no_header(tmp_path, name, kind):
+    (tmp_path / name).write_text("id name\nx y\nz w\n")
+    assert read_partition(tmp_path / name, kind) == [{"id", "name"}, {"x", "y"}, {"z", "w"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("id\tclass\na\t1\n", "t.tsv: the first line (id, class) is a header"),
+        ("id\tx\na\ty\n", "t.tsv: the first line (id, x) is read as data, not as a header"),
+    ],
+)
+def test_what_became_of_a_first_line_is_said(tmp_path, caplog, text, says):
+    (tmp_path / "t.tsv").write_text(text)
+    with caplog.at_level("INFO", logger="graphclust"):
+        read_partition(tmp_path / "t.tsv")
+    assert says in caplog.text
 
 
 def test_pajek_classes_are_about_the_nodes_of_a_graph(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from graphclust.models import clam
 from graphclust.models.clam import AssociativeMemory, Autoencoder, energy
 from tests import oracles
 
@@ -159,3 +160,19 @@ def test_prototypes_on_the_sphere(prototypes, points):
     memory = AssociativeMemory(3 * prototypes, BETAS, on_sphere=True)
     unit = prototypes / prototypes.norm(dim=2, keepdim=True)
     torch.testing.assert_close(memory.loss(points), AssociativeMemory(unit, BETAS).loss(points))
+
+
+def test_points_are_assigned_in_pieces(prototypes, points, monkeypatch):
+    memory = AssociativeMemory(prototypes, BETAS)
+    whole = memory.assign(points)
+    seen = []
+    unroll = clam._unroll
+    monkeypatch.setattr(clam, "_unroll", lambda *given: seen.append(given[2].shape[-1]) or unroll(*given))
+    monkeypatch.setattr(clam, "_CELLS", 3 * 4 * 40 * 4)
+    assert torch.equal(memory.assign(points), whole)
+    assert seen == [4, 2]
+
+
+def test_many_prototypes_take_few_points_at_once():
+    memory = AssociativeMemory(torch.zeros(1, 500, 2), torch.tensor([1.0]))
+    assert memory.rows * 500**2 <= clam._CELLS
