@@ -301,8 +301,8 @@ def test_attributes_that_have_no_place_are_named(cli, tmp_path):
     odd = cli("convert", tmp_path / "odd.gml", tmp_path / "odd.graphml")
     assert (odd.code, "node attributes dropped: bell" in odd.err) == (0, True)
     for command in (("convert",), ("detect", "-m", "leiden", "--out")):
-        football = cli(command[0], "data:football", *command[1:], tmp_path / "f.graphml")
-        assert "node attributes dropped: classes" in football.err
+        karate = cli(command[0], "data:karate", *command[1:], tmp_path / "f.graphml")
+        assert "node attributes dropped: classes" in karate.err
 
 
 def test_results_of_results_have_their_own_communities(cli, tmp_path):
