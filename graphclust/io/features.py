@@ -14,7 +14,7 @@ import numpy as np
 
 from graphclust.errors import DataError
 from graphclust.graph import FloatArray, counted
-from graphclust.io.source import Source, open_source, shorten, split_lines
+from graphclust.io.source import Source, is_number, open_source, shorten, split_lines
 
 __all__ = ["read_features"]
 
@@ -75,7 +75,7 @@ def read_features(path: str | os.PathLike[str], nodes: Sequence[Any]) -> FloatAr
 
 def _are_ids(names: Sequence[str], wanted: Collection[str]) -> bool:
     """Whether a first column holds ids, if not those of all nodes: words, or different numbers, most of them known."""
-    if not any(map(_is_number, names)):
+    if not any(map(is_number, names)):
         return True
     return len(set(names)) == len(names) and sum(name in wanted for name in names) >= 0.9 * len(names)
 
@@ -151,7 +151,7 @@ def _table(source: Source, wanted: Collection[str]) -> _Table:
         raise _no_table(source, separator, str(error).strip()) from None
     cells = frame.fillna("").to_numpy(dtype=str)  # rows may be shorter than the first
     names = cells[0].tolist()
-    is_header = len(cells) > 1 and bool(names[-1]) and not (_is_number(names[0]) or _is_number(names[-1]))
+    is_header = len(cells) > 1 and bool(names[-1]) and not (is_number(names[0]) or is_number(names[-1]))
     if len(names) > 1 and names[0] in wanted and names[0] not in cells[1:, 0]:
         is_header = False
     return _Table(source, separator, cells[1:], names) if is_header else _Table(source, separator, cells, None)
@@ -186,22 +186,14 @@ def _lines(source: Source, separator: str | None) -> Iterator[tuple[int, list[st
         start = reader.line_num + 1
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
 def _number(cell: str) -> float:
-    return float(cell) if _is_number(cell) else float("nan")
+    return float(cell) if is_number(cell) else float("nan")
 
 
 def _complaint(cell: str) -> str:
     if not cell.strip():
         return "is missing"
-    return f"is {'missing or infinite' if _is_number(cell) else 'no number'}: {shorten(cell)}"
+    return f"is {'missing or infinite' if is_number(cell) else 'no number'}: {shorten(cell)}"
 
 
 def _array(source: Source) -> FloatArray:

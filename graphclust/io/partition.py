@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from graphclust.errors import DataError, UsageError
 from graphclust.io import carried, format_of, write_graph
-from graphclust.io.source import Source, open_source, shorten, split_lines, suffix_of
+from graphclust.io.source import Source, is_number, open_source, shorten, split_lines, suffix_of
 from graphclust.io.writing import id_texts
 
 if TYPE_CHECKING:
@@ -336,7 +336,7 @@ def _header(
         is_header = is_certain or any(row[node] in texts for row in rows)
     else:
         columns = [[row[i] for row in rows] for i in (node, label)]
-        numbers = any(cells and all(map(_is_number, cells)) for cells in columns) and not _is_number(head[label])
+        numbers = any(cells and all(map(is_number, cells)) for cells in columns) and not is_number(head[label])
         is_header = numbers if not is_certain else head[label] not in columns[1] or head[node] in columns[0]
     told = f"the first line ({shorten(', '.join(head))[1:-1]})"
     if not is_header:
@@ -344,14 +344,6 @@ def _header(
     elif head[:2] != ["node", "community"]:  # our own
         source.note(f"{told} is a header")
     return (node, label) if is_header else None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | None, option: str) -> Labels | Cover:

@@ -18,7 +18,7 @@ from typing import Any
 from graphclust.errors import DataError
 from graphclust.resources import require_memory
 
-__all__ = ["Source", "open_source", "shorten", "split_lines", "suffix_of"]
+__all__ = ["Source", "is_number", "open_source", "shorten", "split_lines", "suffix_of"]
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _COMPRESSED = {".gz", ".bz2", ".xz", ".zst"}
@@ -176,6 +176,15 @@ def suffix_of(name: str) -> str:
     """Return the extension that tells the format: lower case, without the compression's."""
     stem, suffix = os.path.splitext(name.lower())
     return os.path.splitext(stem)[1] if suffix in _COMPRESSED else suffix
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number to Python: 1, -2.5e3, nan, inf."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def shorten(value: Any, width: int = 60) -> str:
