@@ -48,6 +48,7 @@ _MOST_BLOCKS = 512  # of such a model
 _ASSORTATIVE = 0.75  # share of the nodes in communities at most twice as dense towards another as inside
 _COMMON = 0.25  # share of the samples of a posterior that have to be such
 _FEWEST_SWEEPS = 16
+_KNOWN = 6  # times as many sweeps where labels are known: chains are slow to tell which block is whose
 _CHEAP = 0.01  # share of an effort's operations that chains may take without having to
 _SPLITS = (
     (200, 0.5),
@@ -68,7 +69,7 @@ class Effort:
         Starting partitions that are improved, for each model.
     chains : int
     sweeps : int
-        Of each chain, while that is cheap; fewer on larger graphs, and more on small ones.
+        Of each chain, while that is cheap; fewer on larger graphs, and more on small ones or where labels are known.
     operations : float
         About so many elementary steps all chains take, beyond which there are fewer sweeps.
     """
@@ -231,6 +232,7 @@ def _sweeps(problem: _Problem, kind: str, labels: IntArray, effort: Effort, n_sa
     options = each * (surveys * number + (1 - surveys) * near)
     cost = (ends + n * (60 + options)) * effort.chains
     wanted = max(effort.sweeps, 2 * n_samples, _CHEAP * effort.operations / cost)
+    wanted *= 1 if problem.known is None else _KNOWN
     return int(max(min(wanted, effort.operations / cost), _FEWEST_SWEEPS))
 
 
