@@ -22,7 +22,7 @@ from graphclust.errors import DataError, UsageError
 from graphclust.graph import MAX_DECIMAL, MIXED, DecimalIds, FloatArray, Graph, IntArray, both_directions
 from graphclust.io.header import edge_columns
 from graphclust.io.reading import naming, parse_weight
-from graphclust.io.source import Source, shorten, split_lines
+from graphclust.io.source import Source, is_number, shorten, split_lines
 from graphclust.io.writing import encode, id_texts
 
 __all__ = ["KEEPS_IDS", "Dialect", "edge_ids", "edge_weights", "quote", "read", "sniff", "write"]
@@ -137,11 +137,7 @@ def _splitter(delimiter: str | None) -> Callable[[str], list[str]]:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return _DECIMAL_COMMA.fullmatch(text) is not None
-    return "_" not in text
+    return "_" not in text if is_number(text) else _DECIMAL_COMMA.fullmatch(text) is not None
 
 
 def _sample(data: bytes, comments: tuple[str, ...]) -> tuple[list[str], list[str]]:
