@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,9 +22,17 @@ _CHUNK = 1 << 26  # distances on a GPU at once
 _LINKS, _WIDTH, _BUILD = 32, 128, 80  # of the graph by which neighbours are searched beyond that
 
 
+_Found = tuple[IntArray, NDArray[np.float32]]
+
+
 def nearest_neighbors(
-    x: NDArray[Any], k: int, *, device: str = "cpu", exact: bool | None = None
-) -> tuple[IntArray, NDArray[np.float32]]:
+    x: NDArray[Any],
+    k: int,
+    *,
+    device: str = "cpu",
+    exact: bool | None = None,
+    image_shape: Sequence[int] | None = None,
+) -> _Found:
     """Find the nearest neighbours of each point among the others, nearest first.
 
     On the CPU by faiss; on a GPU by distances in pieces. Of two points at the same place each is the other's neighbour.
@@ -37,6 +47,10 @@ def nearest_neighbors(
     exact : bool, optional
         On the CPU, False searches a hierarchical navigable small world (Malkov & Yashunin 2020), which finds nearly
         all; by default where n^2 d is above `EXACT`.
+    image_shape : (int, int), optional
+        Height and width, where points are images: their pixels row by row, the channels of each together. The distance
+        to another image is then the least of nine: from the image as it is, and moved by one pixel up, down, left,
+        right or aslant, its margin repeated.
 
     Returns
     -------
@@ -47,31 +61,72 @@ def nearest_neighbors(
     Raises
     ------
     UsageError
-        k is not between 1 and n - 1.
+        k is not between 1 and n - 1; the numbers of a point are no such image.
 
     Examples
     --------
     >>> index, distance = nearest_neighbors(np.array([[0.0], [1.0], [3.0]]), 1)
     >>> index.ravel().tolist(), distance.ravel().tolist()
     ([1, 0, 1], [1.0, 1.0, 4.0])
+    >>> stroke = np.array([[0.0, 9.0, 0.0, 0.0], [0.0, 0.0, 9.0, 0.0], [0.0, 5.0, 0.0, 0.0]])
+    >>> index, distance = nearest_neighbors(stroke, 1, image_shape=(1, 4))
+    >>> index.ravel().tolist(), distance.ravel().tolist()
+    ([1, 0, 0], [0.0, 0.0, 16.0])
     """
     n, d = x.shape
     if not 1 <= k < n:
         raise UsageError(f"{k} neighbours of {n} points: at least 1, and fewer than points")
     points = np.ascontiguousarray(x, dtype=np.float32)
-    if device != "cpu":
-        found, square = _in_pieces(points, k, device)
-    else:
-        import faiss
+    mean = points.mean(axis=0)  # distances are sums and differences of products: keep those small
+    search = _searcher(points - mean, k + 1, device, float(n) * n * d <= EXACT if exact is None else exact)
+    best: _Found | None = None
+    for moved in (points,) if image_shape is None else _moved(points, image_shape):
+        found = search(moved - mean)
+        best = found if best is None else _nearer(*best, *found)
+    assert best is not None
+    return _without_self(*best, k)
 
-        exact = float(n) * n * d <= EXACT if exact is None else exact
-        centered = points - points.mean(axis=0)  # distances are sums and differences of products: keep those small
-        index: Any = faiss.IndexFlatL2(d) if exact else faiss.IndexHNSWFlat(d, _LINKS)
-        if not exact:
-            index.hnsw.efConstruction, index.hnsw.efSearch = _BUILD, max(_WIDTH, 2 * k)
-        index.add(centered)
-        square, found = index.search(centered, k + 1)
-    return _without_self(found, square, k)
+
+def _moved(images: NDArray[np.float32], shape: Sequence[int]) -> Iterator[NDArray[np.float32]]:
+    """Yield images, shape (n, d), moved by one pixel in all directions; as they are, first."""
+    n, d = images.shape
+    height, width = shape
+    if d % (height * width):
+        raise UsageError(f"{d} features are no images of {height} x {width} pixels")
+    padded = np.pad(images.reshape(n, height, width, -1), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    for down, right in product((1, 0, 2), (1, 0, 2)):
+        yield padded[:, down : down + height, right : right + width].reshape(n, d)
+
+
+def _nearer(index: IntArray, square: NDArray[np.float32], other: IntArray, others: NDArray[np.float32]) -> _Found:
+    """Merge what two searches found of each point, shapes (n, k): the k nearest, each once, at its least distance."""
+    both, squares = np.concatenate((index, other), axis=1), np.concatenate((square, others), axis=1)
+    order = np.lexsort((squares, both))  # by point found, then by distance: the first of each is kept
+    both, squares = np.take_along_axis(both, order, 1), np.take_along_axis(squares, order, 1)
+    squares[:, 1:][both[:, 1:] == both[:, :-1]] = np.inf
+    order = np.argsort(squares, axis=1, kind="stable")[:, : index.shape[1]]
+    return np.take_along_axis(both, order, 1), np.take_along_axis(squares, order, 1)
+
+
+def _searcher(
+    points: NDArray[np.float32], k: int, device: str, exact: bool
+) -> Callable[[NDArray[np.float32]], tuple[Any, Any]]:
+    """Return what finds the k nearest of points: indices and squared distances, each of shape (number asked of, k)."""
+    if device != "cpu":
+        return _in_pieces(points, k, device)
+    import faiss
+
+    d = points.shape[1]
+    index: Any = faiss.IndexFlatL2(d) if exact else faiss.IndexHNSWFlat(d, _LINKS)
+    if not exact:
+        index.hnsw.efConstruction, index.hnsw.efSearch = _BUILD, max(_WIDTH, 2 * k)
+    index.add(points)
+
+    def search(queries: NDArray[np.float32]) -> tuple[Any, Any]:
+        square, found = index.search(np.ascontiguousarray(queries), k)
+        return found, square
+
+    return search
 
 
 def _without_self(found: Any, square: Any, k: int) -> tuple[IntArray, NDArray[np.float32]]:
@@ -85,21 +140,23 @@ def _without_self(found: Any, square: Any, k: int) -> tuple[IntArray, NDArray[np
     return index, distance
 
 
-def _in_pieces(points: NDArray[np.float32], k: int, device: str) -> tuple[Any, Any]:
+def _in_pieces(points: NDArray[np.float32], k: int, device: str) -> Callable[[NDArray[np.float32]], tuple[Any, Any]]:
     import torch
 
     x = torch.as_tensor(points, device=device)
-    x = x - x.mean(0)
     square = x.square().sum(1)
     rows = max(1, _CHUNK // len(x))
-    found, distances = [], []
-    for start in range(0, len(x), rows):
-        part = x[start : start + rows]
-        distance = square[start : start + rows, None] + square - 2 * part @ x.T
-        best = distance.topk(k + 1, largest=False)
-        found.append(best.indices.cpu())
-        distances.append(best.values.cpu())
-    return torch.cat(found).numpy(), torch.cat(distances).numpy()
+
+    def search(queries: NDArray[np.float32]) -> tuple[Any, Any]:
+        found, distances = [], []
+        for part in torch.as_tensor(queries, device=device).split(rows):
+            distance = part.square().sum(1, keepdim=True) + square - 2 * part @ x.T
+            best = distance.topk(k, largest=False)
+            found.append(best.indices.cpu())
+            distances.append(best.values.cpu())
+        return torch.cat(found).numpy(), torch.cat(distances).numpy()
+
+    return search
 
 
 def gaussian_affinities(index: IntArray, distance: NDArray[np.float32], scale: int = 0) -> scipy.sparse.csr_array[Any]:

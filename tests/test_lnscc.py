@@ -43,6 +43,38 @@ def test_every_option_finds_blobs_and_knows_new_ones(rng, params):
     np.testing.assert_array_equal(found.labels_, clone(found).fit(x).labels_)
 
 
+def strokes(rng, size=60):
+    """Three kinds of strokes on 6 x 6 pixels, each anywhere within a pixel of the middle; and which is which."""
+    drawn = np.zeros((3, 6, 6))
+    drawn[0, 1:5, 2], drawn[1, 2, 1:5] = 1, 1
+    drawn[2, range(1, 5), range(1, 5)] = 1
+    y = np.repeat(np.arange(3), size)
+    moves = rng.integers(-1, 2, (3 * size, 2))
+    x = np.stack([np.roll(drawn[c], move, (0, 1)) for c, move in zip(y, moves, strict=True)])
+    return (x + 0.15 * rng.normal(size=x.shape)).reshape(3 * size, -1), y
+
+
+def test_neighbours_of_images_may_be_moved(rng):
+    x, y = strokes(rng)
+    quick = QUICK | {"max_epochs": 60}
+    told = gc.LNSCC(3, image_shape=(6, 6), **quick).fit(x)
+    assert accuracy(y, told.labels_) > 0.9 > 0.8 > accuracy(y, gc.LNSCC(3, **quick).fit(x).labels_)
+    np.testing.assert_array_equal(told.predict(x), told.labels_)
+    np.testing.assert_array_equal(gc.LNSCC(3, scale=False, image_shape=[6, 6], **quick).fit(x).labels_, told.labels_)
+    again = gc.LNSCC(3, image_shape=(6, 6), **quick).fit(100 + x)  # far from the origin
+    assert accuracy(told.labels_, again.labels_) > 0.95
+    with pytest.raises(gc.UsageError, match="36 features are no images of 5 x 6 pixels"):
+        gc.LNSCC(3, image_shape=(5, 6), **quick).fit(x)
+    with pytest.raises(gc.UsageError, match="for tables"):
+        gc.LNSCC(3, image_shape=(6, 6), **quick).fit(featured(0))
+
+
+@pytest.mark.parametrize("shape", [6, (6,), (6, 6, 1), (6, 0), (6.0, 6), "66"])
+def test_shapes_that_no_image_has(shape):
+    with pytest.raises(gc.UsageError, match="image_shape"):
+        gc.LNSCC(3, image_shape=shape, **QUICK).fit(np.zeros((9, 36)))
+
+
 def test_a_random_head_trains_itself(rng):
     x, y = blobs(rng)
     found = gc.LNSCC(3, start="random", **QUICK).fit(x)

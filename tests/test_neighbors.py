@@ -34,16 +34,49 @@ def test_the_small_world_finds_nearly_all(rng):
     assert recall > 0.98
 
 
-def test_pieces_on_another_device_find_the_same(rng, monkeypatch):
+@pytest.mark.parametrize("image_shape", [None, (2, 4)])
+def test_pieces_on_another_device_find_the_same(rng, monkeypatch, image_shape):
     import graphclust.neighbors as module
 
     monkeypatch.setattr(module, "_CHUNK", 1000)
-    x = rng.normal(size=(150, 4)).astype(np.float32)
-    found, square = module._in_pieces(x, 5, "cpu")
-    index, distance = module._without_self(found, square, 5)
-    exact = nearest_neighbors(x, 5)
+    x = rng.normal(size=(150, 8)).astype(np.float32)
+    exact = nearest_neighbors(x, 5, image_shape=image_shape)
+    monkeypatch.setattr(module, "_searcher", lambda points, k, *_: module._in_pieces(points, k, "cpu"))
+    index, distance = nearest_neighbors(x, 5, image_shape=image_shape)
     np.testing.assert_array_equal(index, exact[0])
     np.testing.assert_allclose(distance, exact[1], atol=1e-4)
+
+
+def moved(image, down, right):
+    """Every pixel takes the value that stands beside it, or at the margin."""
+    height, width = image.shape[:2]
+    rows = [min(max(i + down, 0), height - 1) for i in range(height)]
+    columns = [min(max(j + right, 0), width - 1) for j in range(width)]
+    return np.array([[image[i, j] for j in columns] for i in rows])
+
+
+@pytest.mark.parametrize(("shape", "channels"), [((4, 5), 1), ((3, 4), 3), ((1, 7), 1)])
+@pytest.mark.parametrize("exact", [True, False])
+def test_neighbours_of_images_are_nearest_up_to_a_pixel(rng, shape, channels, exact):
+    x = rng.normal(size=(60, *shape, channels)) + 50
+    x[30:] = np.stack([moved(one, *rng.integers(-1, 2, 2)) for one in x[:30]]) + 0.01 * rng.normal(size=x[:30].shape)
+    square = np.full((60, 60), np.inf)
+    for i in range(60):
+        for down in (-1, 0, 1):
+            for right in (-1, 0, 1):
+                other = ((moved(x[i], down, right) - x) ** 2).sum((1, 2, 3))
+                square[i] = np.minimum(square[i], other)
+    np.fill_diagonal(square, np.inf)
+    index, distance = nearest_neighbors(x.reshape(60, -1), 6, exact=exact, image_shape=shape)
+    np.testing.assert_allclose(distance, np.sort(square, axis=1)[:, :6], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(np.take_along_axis(square, index, 1), distance, rtol=1e-3, atol=1e-3)
+    assert (index[:30, 0] == np.arange(30, 60)).all()
+    assert all(len(set(row)) == 6 for row in index.tolist())
+
+
+def test_no_images_of_that_shape():
+    with pytest.raises(gc.UsageError, match="10 features are no images of 3 x 2 pixels"):
+        nearest_neighbors(np.zeros((5, 10)), 2, image_shape=(3, 2))
 
 
 def test_points_at_one_place(rng):

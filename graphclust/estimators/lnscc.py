@@ -90,6 +90,10 @@ class LNSCC(VectorEstimator):
         Sizes of the layers between embedding and clusters.
     n_neighbors : int
         M, in the graph of a table. Published: 10, and 70 for news.
+    image_shape : (int, int), optional
+        Height and width, where the rows of a table are images: their pixels row by row, the channels of each together.
+        Neighbours are then nearest up to a move by one pixel (`graphclust.neighbors.nearest_neighbors`), and pixels
+        keep their scale. By default features have no order, as published.
     bandwidth : float, optional
         What distances are divided by before the softmax of eq. (1). By default the median over points of the distance
         to the farthest neighbour less that to the nearest, whatever the unit of the features.
@@ -122,7 +126,7 @@ class LNSCC(VectorEstimator):
         Epochs in a row in which fewer than a thousandth of the points change their cluster, after which training
         stops; counted once the clustering loss has its full weight.
     scale : bool
-        Whether the features of a table get mean 0 and variance 1 first.
+        Whether the features of a table get mean 0 and variance 1 first; not those of images.
     n_stages : int
         Epochs to be kept for `plot_stages`, evenly spread from before the first to the last; 1: the last.
     vectors
@@ -159,6 +163,7 @@ class LNSCC(VectorEstimator):
         adversarial: float = 0.25,
         head_hidden: Sequence[int] = (32,),
         n_neighbors: int = 5,
+        image_shape: Sequence[int] | None = None,
         bandwidth: float | None = None,
         alpha: float = 2.0,
         beta: float = 5.0,
@@ -187,6 +192,7 @@ class LNSCC(VectorEstimator):
         self.adversarial = adversarial
         self.head_hidden = head_hidden
         self.n_neighbors = n_neighbors
+        self.image_shape = image_shape
         self.bandwidth = bandwidth
         self.alpha = alpha
         self.beta = beta
@@ -226,6 +232,12 @@ class LNSCC(VectorEstimator):
             check_sequence(name, sizes, empty=True)
             for size in sizes:
                 check_count(name, size)
+        if self.image_shape is not None:
+            check_sequence("image_shape", self.image_shape)
+            if len(self.image_shape) != 2:
+                raise UsageError(f"image_shape is height and width, not {self.image_shape!r}")
+            for side in self.image_shape:
+                check_count("image_shape", side)
         if self.max_epochs is not None:
             check_count("max_epochs", self.max_epochs)
         if self.n_stages:
@@ -247,7 +259,8 @@ class LNSCC(VectorEstimator):
         layers = 3 * 4 * 2 * self.batch_size * sum(sizes) + 4 * 5 * weights
         neighbors = 200.0 * n * min(self.n_neighbors, n)
         clusters = (48.0 if self.start == "mixture" else 8.0) * n * int(self.n_clusters)
-        return 16.0 * n * d + neighbors + 16.0 * n * self.embedding_dim + clusters + layers
+        moved = 0.0 if self.image_shape is None else 12.0 * n * d
+        return 16.0 * n * d + moved + neighbors + 16.0 * n * self.embedding_dim + clusters + layers
 
     def _layers(self, n: int, d: int) -> tuple[int, ...]:
         if self.hidden is not None:
@@ -264,6 +277,8 @@ class LNSCC(VectorEstimator):
     # ---------------------------------------------------------------- fitting
 
     def _fit_graph(self, graph: Graph) -> Fit:
+        if self.image_shape is not None:
+            raise UsageError("image_shape is for tables: here the graph's edges take the place of nearest neighbours")
         seed = check_seed(self.random_state)
         x = self._vectors_of(graph, seed)
         embedded = self._kind(graph) == "spectral"
@@ -290,20 +305,24 @@ class LNSCC(VectorEstimator):
             return self._nothing_learned(inside)
         from graphclust.training import device_named
 
-        return self._fit_inside(inside, self._neighborhood(inside, str(device_named(self.device))), seed)
+        points = inside if self.image_shape is None else x
+        device = str(device_named(self.device))
+        return self._fit_inside(inside, self._neighborhood(points, self.n_neighbors, device, self.image_shape), seed)
 
-    def _neighborhood(self, points: FloatArray, device: str, m: int | None = None) -> scipy.sparse.csr_array[Any]:
+    def _neighborhood(
+        self, points: FloatArray, m: int, device: str, image_shape: Sequence[int] | None = None
+    ) -> scipy.sparse.csr_array[Any]:
         """Return the locally normalized graph of points, from their m nearest neighbours."""
         n = len(points)
-        m = min(m or self.n_neighbors, n - 1)
-        index, square = nearest_neighbors(points, m, device=device)
+        m = min(m, n - 1)
+        index, square = nearest_neighbors(points, m, device=device, image_shape=image_shape)
         rows, columns = np.repeat(np.arange(n), m), index.ravel()
         distance = np.sqrt(square.astype(np.float64)).ravel()
         return locally_normalized(rows, columns, distance / self._unit_of(rows, columns, distance, n), n)
 
     def _inside(self, x: FloatArray, embedded: bool, components: int = 0, seed: int = 0) -> FloatArray:
         """Bring vectors to mean 0, to variance 1 where that is wanted, and to components if they have more numbers."""
-        self._space = Space.fitted(x, scale=self.scale and not embedded)
+        self._space = Space.fitted(x, scale=self.scale and not embedded and self.image_shape is None)
         self._axes: FloatArray | None = None
         inside = self._space.single(x)
         if 0 < components < min(x.shape):
@@ -475,7 +494,7 @@ class LNSCC(VectorEstimator):
         details: dict[str, Any] = {}
         labels: IntArray | None = None
         if self.start in ("mixture", "pieces"):
-            there = as_graph(self._neighborhood(v, str(x.device), _AMONG), directed=False) if given is None else given
+            there = as_graph(self._neighborhood(v, _AMONG, str(x.device)), directed=False) if given is None else given
             cutter = Cutter(there, k, evenness=EVENNESS)
             labels = min((cutter.merged(one) for one in cutter.pieces(seed, _COARSER)), key=cutter.score, default=None)
         if labels is None:  # asked for, or a graph without finer pieces

@@ -18,7 +18,7 @@ from graphclust.neighbors import gaussian_affinities, nearest_neighbors
 
 __all__ = [
     "PEERS", "SPECTRAL", "check_names", "detected", "n_classes", "neighbor_graph", "over_seeds", "scored", "settings",
-    "shown", "table_of",
+    "shown", "spectral_of", "table_of",
 ]  # fmt: skip
 
 Metric = Callable[[IntArray, IntArray], float]
@@ -55,19 +55,21 @@ def table_of(name: str) -> tuple[FloatArray, IntArray]:
     return np.asarray(x, dtype=np.float64), np.asarray(graph.y)
 
 
-def neighbor_graph(x: FloatArray) -> Graph:
+def neighbor_graph(x: FloatArray, image_shape: Sequence[int] | None = None) -> Graph:
     """Return the graph of affinities between points and their 20 nearest neighbours, for peers that need one."""
-    return as_graph(gaussian_affinities(*nearest_neighbors(x, _NEIGHBORS)), directed=False)
+    near = nearest_neighbors(x, _NEIGHBORS, image_shape=image_shape)
+    return as_graph(gaussian_affinities(*near), directed=False)
 
 
-def _spectral(x: FloatArray, k: int, seed: int) -> IntArray:
-    found: IntArray = Spectral(k, random_state=seed).fit(neighbor_graph(x)).labels_
+def spectral_of(x: FloatArray, k: int, seed: int, image_shape: Sequence[int] | None = None) -> IntArray:
+    """Return the spectral clustering of that graph, shape (n,)."""
+    found: IntArray = Spectral(k, random_state=seed).fit(neighbor_graph(x, image_shape)).labels_
     return found
 
 
 PEERS: dict[str, Callable[[FloatArray, int, int], IntArray]] = {  # points, clusters, seed -> labels
     "k-means": lambda x, k, seed: kmeans(x, k, 10, seed),
-    "spectral": _spectral,
+    "spectral": spectral_of,
 }
 
 

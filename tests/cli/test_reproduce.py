@@ -290,6 +290,12 @@ def test_tables_of_lnscc(monkeypatch, capsysbinary):
     assert list(rows) == list(lnscc_tables.METHODS)
     assert rows["lnscc"]["paper_accuracy"] == 0.946
     assert rows["lnscc"]["accuracy"] > 0.7
+    assert rows["lnscc, images"]["paper_accuracy"] == 0.946
+    for method in ("lnscc", "spectral"):
+        assert rows[f"{method}, images"]["runs"] != rows[method]["runs"]
+    news = ["--data", "reuters21578", "--method", "spectral, images", "--method", "k-means"]
+    assert run(["reproduce", "lnscc-table2", *news, "--format", "json", "--quiet"]) == 0
+    assert [row["method"] for row in json.loads(capsysbinary.readouterr().out)["rows"]] == ["k-means"]
     assert run(["reproduce", "lnscc-table4", "--repeats", "2", "--format", "json", "--quiet"]) == 0
     ablations = json.loads(capsysbinary.readouterr().out)["rows"]
     assert [row["method"] for row in ablations] == list(lnscc_ablations.PHASES)
