@@ -78,10 +78,11 @@ def nearest_neighbors(
         raise UsageError(f"{k} neighbours of {n} points: at least 1, and fewer than points")
     points = np.ascontiguousarray(x, dtype=np.float32)
     mean = points.mean(axis=0)  # distances are sums and differences of products: keep those small
-    search = _searcher(points - mean, k + 1, device, float(n) * n * d <= EXACT if exact is None else exact)
+    centered = points - mean
+    search = _searcher(centered, k + 1, device, float(n) * n * d <= EXACT if exact is None else exact)
     best: _Found | None = None
-    for moved in (points,) if image_shape is None else _moved(points, image_shape):
-        found = search(moved - mean)
+    for queries in (centered,) if image_shape is None else (one - mean for one in _moved(points, image_shape)):
+        found = search(queries)
         best = found if best is None else _nearer(*best, *found)
     assert best is not None
     return _without_self(*best, k)

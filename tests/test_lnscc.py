@@ -100,8 +100,24 @@ def test_the_head_starts_at_what_the_mixture_says(rng, monkeypatch):
     monkeypatch.setattr("graphclust.models.mixture.refined_by_mixture", thirds)
     still = {"learning_rate": 1e-9, "adversarial": 0.0, "noise": 0.0}
     found = gc.LNSCC(3, **(QUICK | still)).fit(x)
-    begun, wanted = (one.numpy() for one in told)
+    begun, wanted = (one.numpy() for one in told[:2])
     assert accuracy(wanted, found.labels_) > 0.9 > 0.8 > accuracy(wanted, begun)
+
+
+def test_of_several_starts_the_mixture_that_is_most_even_counts(rng, monkeypatch):
+    x, said = rng.normal(size=(180, 6)), []
+
+    def third_time_even(z, labels):
+        order = torch.argsort(torch.argsort(z[:, 0]))
+        said.append(order * 3 // len(z) if len(said) == 2 else (order > 0).long() + (order > 1))
+        return said[-1], float(len(said))
+
+    monkeypatch.setattr("graphclust.models.mixture.refined_by_mixture", third_time_even)
+    still = {"learning_rate": 1e-9, "adversarial": 0.0, "noise": 0.0}
+    found = gc.LNSCC(3, **(QUICK | still)).fit(x)
+    assert 3 < len(said) <= 8
+    assert found.details_["log_likelihood_at_start"] == 3.0
+    assert accuracy(said[2].numpy(), found.labels_) > 0.9
 
 
 def test_an_embedding_in_the_plane(rng):

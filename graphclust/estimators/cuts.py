@@ -124,12 +124,15 @@ class Cutter:
 
     def score(self, labels: IntArray) -> float:
         """Return what partitions are chosen by: the normalized cut, 1 for each empty cluster, and what is uneven."""
-        found = self.value(labels) + self.k - len(np.unique(labels))
+        return self.value(labels) + self.k - len(np.unique(labels)) + self.unevenness(labels)
+
+    def unevenness(self, labels: IntArray) -> float:
+        """Return what a partition costs for its volumes: nothing where equal, `evenness` where one cluster has all."""
         if not self.evenness or self.k == 1:
-            return found
+            return 0.0
         share = np.bincount(labels, self.degree) / self.degree.sum()
         entropy = -float((share * np.log(np.maximum(share, 1e-300))).sum())
-        return float(found + self.evenness - self._per_entropy * entropy)
+        return self.evenness - self._per_entropy * entropy
 
     def moved(self, labels: IntArray, seed: int) -> IntArray:
         """Move single nodes while that lowers the normalized cut."""

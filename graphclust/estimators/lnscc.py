@@ -38,6 +38,8 @@ _LEAST_STEPS = 20  # of an epoch
 _COMPONENTS = 32  # of a graph's features
 _AMONG = 10  # neighbours in the graph of what is embedded
 _COARSER = 5  # resolutions below 1 at which communities to be merged are looked for
+_TRIES = 4  # seeds of communities, where a mixture is fitted to the merged ones
+_FITTED = 8  # of these, the best
 _LAYERS = (512, 512)
 _FEW = 1 << 20  # numbers in a table below which these take time and give nothing
 _SMALL_LAYERS = (128, 128)
@@ -112,8 +114,9 @@ class LNSCC(VectorEstimator):
     start : {"mixture", "pieces", "k-means", "random"}
         Where the head starts once the embedding has learned for three quarters of the training: at "pieces",
         communities of the graph of neighbours within the embedding, or of the given graph where its nodes have no
-        features, merged as costs the normalized cut least; at the "mixture" of t distributions that is fitted to the
-        embedding from these; at k-means on the embedding; or as it is drawn, from the beginning, as published. Where
+        features, merged as costs the normalized cut least; at a "mixture" of t distributions that is fitted to the
+        embedding from these (of up to eight, the one for which the cut before and what sizes are uneven, before and
+        after, cost least); at k-means on the embedding; or as it is drawn, from the beginning, as published. Where
         it started at clusters, their sizes are what self-training holds to.
     max_epochs : int, optional
         By default as many as make a step for each point, 1,000 at least and 4,000 at most, and whole ones. An epoch
@@ -484,28 +487,11 @@ class LNSCC(VectorEstimator):
         """Teach the head a clustering of what is embedded, or of the given graph."""
         import torch
 
-        from graphclust.models.mixture import refined_by_mixture
         from graphclust.nn.parallel import through
         from graphclust.training import Fleet
 
-        k = int(self.n_clusters)
         z = through(network, x)
-        v = z.double().cpu().numpy()
-        details: dict[str, Any] = {}
-        labels: IntArray | None = None
-        if self.start in ("mixture", "pieces"):
-            there = as_graph(self._neighborhood(v, _AMONG, str(x.device)), directed=False) if given is None else given
-            cutter = Cutter(there, k, evenness=EVENNESS)
-            labels = min((cutter.merged(one) for one in cutter.pieces(seed, _COARSER)), key=cutter.score, default=None)
-        if labels is None:  # asked for, or a graph without finer pieces
-            labels = kmeans(v, k, 10, seed)
-        else:
-            details["normalized_cut_at_start"] = cutter.value(labels)
-        wanted = torch.as_tensor(labels, device=x.device)
-        if self.start == "mixture":
-            wanted, likelihood = refined_by_mixture(z.double(), wanted)
-            if np.isfinite(likelihood):  # not where a cluster would vanish
-                details["log_likelihood_at_start"] = likelihood
+        wanted, details = self._clusters(z, given, seed)
         fleet = Fleet(list(head.parameters()), torch.tensor([0.003], device=x.device), patience=_TAUGHT)
         size = min(_TAUGHT_POINTS, len(x))
 
@@ -516,6 +502,38 @@ class LNSCC(VectorEstimator):
         for _ in fleet.epochs(1, _TAUGHT * size, size, loss, torch.Generator().manual_seed(seed)):
             pass
         return wanted, details
+
+    def _clusters(self, z: Tensor, given: Graph | None, seed: int) -> tuple[Tensor, dict[str, Any]]:
+        """Return clusters of what is embedded, or of the given graph: where the head is to start."""
+        import torch
+
+        from graphclust.models.mixture import refined_by_mixture
+
+        k, v = int(self.n_clusters), z.double().cpu().numpy()
+        starts: dict[float, IntArray] = {}
+        if self.start in ("mixture", "pieces"):
+            there = as_graph(self._neighborhood(v, _AMONG, str(z.device)), directed=False) if given is None else given
+            cutter = Cutter(there, k, evenness=EVENNESS)
+            for each in range(_TRIES if self.start == "mixture" else 1):
+                for pieces in cutter.pieces(seed + each, _COARSER):
+                    merged = cutter.merged(pieces)
+                    starts.setdefault(cutter.score(merged), merged)
+        if not starts:  # asked for, or a graph without finer pieces
+            labels = torch.as_tensor(kmeans(v, k, 10, seed), device=z.device)
+            return (refined_by_mixture(z.double(), labels)[0] if self.start == "mixture" else labels), {}
+        chosen, least, details = None, np.inf, {}
+        for cost in sorted(starts)[: _FITTED if self.start == "mixture" else 1]:
+            labels = torch.as_tensor(starts[cost], device=z.device)
+            said: dict[str, Any] = {"normalized_cut_at_start": cutter.value(starts[cost])}
+            if self.start == "mixture":
+                labels, likelihood = refined_by_mixture(z.double(), labels)
+                cost = cost + cutter.unevenness(labels.cpu().numpy())
+                if np.isfinite(likelihood):  # not where a cluster would vanish
+                    said["log_likelihood_at_start"] = likelihood
+            if cost < least:
+                chosen, least, details = labels, cost, said
+        assert chosen is not None
+        return chosen, details
 
     def _look(self, done: int, kept: set[int], network: ParallelMLP, head: ParallelMLP, x: Tensor) -> None:
         """Keep what a figure shows of an epoch."""
