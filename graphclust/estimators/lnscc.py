@@ -509,17 +509,10 @@ class LNSCC(VectorEstimator):
 
         from graphclust.models.mixture import refined_by_mixture
 
-        k, v = int(self.n_clusters), z.double().cpu().numpy()
-        starts: dict[float, IntArray] = {}
-        if self.start in ("mixture", "pieces"):
-            there = as_graph(self._neighborhood(v, _AMONG, str(z.device)), directed=False) if given is None else given
-            cutter = Cutter(there, k, evenness=EVENNESS)
-            for each in range(_TRIES if self.start == "mixture" else 1):
-                for pieces in cutter.pieces(seed + each, _COARSER):
-                    merged = cutter.merged(pieces)
-                    starts.setdefault(cutter.score(merged), merged)
-        if not starts:  # asked for, or a graph without finer pieces
-            labels = torch.as_tensor(kmeans(v, k, 10, seed), device=z.device)
+        wanted = self.start in ("mixture", "pieces")
+        cutter, starts = self._merged(z, given, seed) if wanted else (None, {})
+        if cutter is None or not starts:  # k-means is asked for, or a graph has no finer pieces
+            labels = torch.as_tensor(kmeans(z.double().cpu().numpy(), int(self.n_clusters), 10, seed), device=z.device)
             return (refined_by_mixture(z.double(), labels)[0] if self.start == "mixture" else labels), {}
         chosen, least, details = None, np.inf, {}
         for cost in sorted(starts)[: _FITTED if self.start == "mixture" else 1]:
@@ -534,6 +527,18 @@ class LNSCC(VectorEstimator):
                 chosen, least, details = labels, cost, said
         assert chosen is not None
         return chosen, details
+
+    def _merged(self, z: Tensor, given: Graph | None, seed: int) -> tuple[Cutter, dict[float, IntArray]]:
+        """Return merged communities of what is embedded, or of the given graph, by what they cost; and what says so."""
+        if given is None:
+            given = as_graph(self._neighborhood(z.double().cpu().numpy(), _AMONG, str(z.device)), directed=False)
+        cutter = Cutter(given, int(self.n_clusters), evenness=EVENNESS)
+        starts: dict[float, IntArray] = {}
+        for each in range(_TRIES if self.start == "mixture" else 1):
+            for pieces in cutter.pieces(seed + each, _COARSER):
+                merged = cutter.merged(pieces)
+                starts.setdefault(cutter.score(merged), merged)
+        return cutter, starts
 
     def _look(self, done: int, kept: set[int], network: ParallelMLP, head: ParallelMLP, x: Tensor) -> None:
         """Keep what a figure shows of an epoch."""

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from graphclust.errors import UsageError
 from graphclust.estimators.cnc import CNC
 from graphclust.estimators.lnscc import LNSCC
 from graphclust.graph import FloatArray, IntArray
@@ -98,7 +99,7 @@ def reproduce(
     Raises
     ------
     UsageError
-        No such data set or method.
+        No such data set or method; nothing but methods for images, and no data set of images.
     DataError
         A data set is not here.
     """
@@ -106,16 +107,19 @@ def reproduce(
     check_names("method of the table", methods, METHODS)
     repeats = 1 if quick else repeats
     chosen = data or (("mnist-test",) if quick else tuple(DATA))
+    wanted = {
+        name: [method for method in methods or METHODS if name != _NEWS or not method.endswith(_IMAGES)]
+        for name in chosen
+    }
+    if not any(wanted.values()):
+        raise UsageError(f"{_NEWS} has no images: {' and '.join(methods)} cannot be measured on it")
     rows = []
-    with task("measuring", len(chosen) * len(methods or METHODS)) as advance:
+    with task("measuring", sum(map(len, wanted.values()))) as advance:
         for name in chosen:
             x, y = table_of(name)
             x = _words(x) if name == _NEWS else x
             k = len(np.unique(y))
-            for method in methods or METHODS:
-                if method.endswith(_IMAGES) and name == _NEWS:
-                    advance()
-                    continue
+            for method in wanted[name]:
                 measured = scored(partial(_labels, name, method, x, k), y, repeats, seed)
                 scores = DATA[name].get(method.partition(",")[0], (None, None))
                 published = dict(zip(("paper_accuracy", "paper_nmi"), scores, strict=True))

@@ -5,15 +5,17 @@ embedded once) against two that draw from edges that are really repeated and emb
 takes a batch from each data set, and beta batches of unconnected pairs; "literal, sparing" spreads one batch over the
 data sets of edges by their sizes. Beside the times, the variance of the gradients: time at equal variance is what
 counts. `neighbors`: the 10 nearest neighbours of MNIST's 70,000 points, exactly and by the approximate search:
-time, recall, memory; `images`: the same up to a move by one pixel. `starts`: 28 clusterings that the head may start at,
-for each of three embeddings of Fashion-MNIST: which label-free number chooses the better ones. `baseline`: k-means on
-the pixels of MNIST-test and USPS, as they are, standardised, of length 1 and in black and white, beside what the paper
-prints for it. All need the real data (GRAPHCLUST_DATA).
+time, recall, memory; `images`: the same up to a move by one pixel. `same`: how many neighbours are of the same class,
+with and without the move. `starts`: the clusterings that the head may start at, for each of three embeddings of
+Fashion-MNIST: which label-free number chooses the better ones. `baseline`: k-means on the pixels of MNIST-test and
+USPS, as they are, standardised, of length 1 and in black and white, beside what the paper prints for it. All need the
+real data (GRAPHCLUST_DATA).
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -30,10 +32,9 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from graphclust.baselines import kmeans
-from graphclust.estimators.cuts import EVENNESS, Cutter
 from graphclust.estimators.lnscc import LNSCC
 from graphclust.features import rows_of_length_one
-from graphclust.graph import FloatArray, Graph, IntArray, as_graph
+from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.metrics import accuracy
 from graphclust.models.lnscc import Contrast, distance, log_separation
 from graphclust.models.mixture import refined_by_mixture
@@ -198,31 +199,31 @@ def starts(seeds: int = 3) -> None:
         with suppress(InterruptedError):
             looked.fit(x)
         z = looked.z.double()
-        cutter = Cutter(
-            as_graph(looked._neighborhood(z.cpu().numpy(), 10, str(z.device)), directed=False), 10, evenness=EVENNESS
-        )
+        cutter, found = looked._merged(looked.z, None, seed)
         costs: dict[str, list[float]] = {"cut and evenness": [], "these and the evenness after": [], "likelihood": []}
         scores = []
-        for pieces in (one for each in range(4) for one in cutter.pieces(seed + each, 5)):
-            merged = cutter.merged(pieces)
+        for cost, merged in found.items():
             labels, likelihood = refined_by_mixture(z, torch.as_tensor(merged, device=z.device))
             refined = labels.cpu().numpy()
             scores.append(accuracy(y, refined))
-            for name, cost in zip(
-                costs,
-                (cutter.score(merged), cutter.score(merged) + cutter.unevenness(refined), -likelihood),
-                strict=True,
-            ):
-                costs[name].append(cost)
-        print(
-            f"starts: seed {seed}: accuracy {np.mean(scores):.3f}, {min(scores):.3f} to {max(scores):.3f}", flush=True
-        )
-        for name, cost in costs.items():
-            rank = float(spearmanr(cost, scores).statistic)
-            print(
-                f"starts: seed {seed}: by {name}: {scores[int(np.argmin(cost))]:.3f}, rank correlation {-rank:.2f}",
-                flush=True,
-            )
+            for name, one in zip(costs, (cost, cost + cutter.unevenness(refined), -likelihood), strict=True):
+                costs[name].append(one)
+        spread = f"{min(scores):.3f} to {max(scores):.3f}"
+        print(f"starts: seed {seed}: {len(scores)}, accuracy {np.mean(scores):.3f}, {spread}", flush=True)
+        for name, cost_of in costs.items():
+            rank = -float(spearmanr(cost_of, scores).statistic)
+            best = scores[int(np.argmin(cost_of))]
+            print(f"starts: seed {seed}: by {name}: {best:.3f}, rank correlation {rank:.2f}", flush=True)
+
+
+def same(m: int = 5) -> None:
+    """Print how many of the nearest neighbours are of the same class, and up to a move by one pixel."""
+    for data in ("usps", "mnist-test", "fashion-mnist-test"):
+        x, y = table_of(data)
+        for image_shape in (None, (math.isqrt(x.shape[1]),) * 2):
+            index, _ = nearest_neighbors(x, m, image_shape=image_shape)
+            told = "" if image_shape is None else ", of images"
+            print(f"same: {data}{told}: {(y[index] == y[:, None]).mean():.4f} of {m} neighbours", flush=True)
 
 
 def main() -> None:
@@ -232,6 +233,7 @@ def main() -> None:
         "step": step,
         "neighbors": neighbors,
         "images": partial(neighbors, (28, 28)),
+        "same": same,
         "starts": starts,
         "baseline": baseline,
     }

@@ -296,6 +296,8 @@ def test_tables_of_lnscc(monkeypatch, capsysbinary):
     news = ["--data", "reuters21578", "--method", "spectral, images", "--method", "k-means"]
     assert run(["reproduce", "lnscc-table2", *news, "--format", "json", "--quiet"]) == 0
     assert [row["method"] for row in json.loads(capsysbinary.readouterr().out)["rows"]] == ["k-means"]
+    assert run(["reproduce", "lnscc-table2", *news[:4], "--quiet"]) == 2
+    assert "has no images" in capsysbinary.readouterr().err.decode()
     assert run(["reproduce", "lnscc-table4", "--repeats", "2", "--format", "json", "--quiet"]) == 0
     ablations = json.loads(capsysbinary.readouterr().out)["rows"]
     assert [row["method"] for row in ablations] == list(lnscc_ablations.PHASES)
