@@ -284,6 +284,7 @@ def test_tables_of_lnscc(monkeypatch, capsysbinary):
     for module in (lnscc_tables, lnscc_ablations):
         monkeypatch.setattr(module, "table_of", lambda _: load_digits(return_X_y=True))
         monkeypatch.setattr(module, "LNSCC", partial(module.LNSCC, hidden=(64,), max_epochs=40))
+    monkeypatch.setitem(lnscc_tables.PUBLISHED, "hidden", (64,))
     monkeypatch.setattr(lnscc_tables, "CNC", partial(lnscc_tables.CNC, siamese_epochs=20, max_epochs=5, hidden=(64,)))
     assert run(["reproduce", "lnscc-table2", "--quick", "--format", "json", "--quiet"]) == 0
     rows = {row["method"]: row for row in json.loads(capsysbinary.readouterr().out)["rows"]}
