@@ -120,6 +120,19 @@ def test_of_several_starts_the_mixture_that_is_most_even_counts(rng, monkeypatch
     assert accuracy(said[2].numpy(), found.labels_) > 0.9
 
 
+def test_of_several_starts_an_even_one_counts_though_it_cuts_more(monkeypatch):
+    ends = ([0, 0, 1, 1, 2], [0, 1, 1, 2, 2])
+    graph = Graph.from_edges(*ends, nodes=3, weight=[12.0, 0.1, 18.0, 12.0, 30.0])
+    uneven, even = np.array([0, 1, 1]), np.array([0, 0, 1])
+    monkeypatch.setattr("graphclust.estimators.cuts.Cutter.pieces", lambda *_: [uneven, even])
+    chosen = {}
+    for start in ("mixture", "pieces"):
+        cutter, starts = gc.LNSCC(2, start=start)._merged(None, graph, 0)
+        assert cutter.value(uneven) < cutter.value(even)
+        chosen[start] = starts[min(starts)]
+    assert accuracy(chosen["mixture"], even) == accuracy(chosen["pieces"], uneven) == 1
+
+
 def test_an_embedding_in_the_plane(rng):
     x, y = blobs(rng)
     found = gc.LNSCC(3, **(QUICK | {"embedding_dim": 2, "hidden": (128, 128)})).fit(x)

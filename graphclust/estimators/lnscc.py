@@ -40,6 +40,7 @@ _AMONG = 10  # neighbours in the graph of what is embedded
 _COARSER = 5  # resolutions below 1 at which communities to be merged are looked for
 _TRIES = 4  # seeds of communities, where a mixture is fitted to the merged ones
 _FITTED = 8  # of these, the best
+_MORE_EVEN = 4  # times that uneven sizes cost in that choice, beyond what they cost in merging
 _LAYERS = (512, 512)
 _FEW = 1 << 20  # numbers in a table below which these take time and give nothing
 _SMALL_LAYERS = (128, 128)
@@ -533,11 +534,12 @@ class LNSCC(VectorEstimator):
         if given is None:
             given = as_graph(self._neighborhood(z.double().cpu().numpy(), _AMONG, str(z.device)), directed=False)
         cutter = Cutter(given, int(self.n_clusters), evenness=EVENNESS)
+        tries, more = (_TRIES, _MORE_EVEN) if self.start == "mixture" else (1, 0)
         starts: dict[float, IntArray] = {}
-        for each in range(_TRIES if self.start == "mixture" else 1):
+        for each in range(tries):
             for pieces in cutter.pieces(seed + each, _COARSER):
                 merged = cutter.merged(pieces)
-                starts.setdefault(cutter.score(merged), merged)
+                starts.setdefault(cutter.score(merged) + more * cutter.unevenness(merged), merged)
         return cutter, starts
 
     def _look(self, done: int, kept: set[int], network: ParallelMLP, head: ParallelMLP, x: Tensor) -> None:

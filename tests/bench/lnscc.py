@@ -200,13 +200,15 @@ def starts(seeds: int = 3) -> None:
             looked.fit(x)
         z = looked.z.double()
         cutter, found = looked._merged(looked.z, None, seed)
-        costs: dict[str, list[float]] = {"cut and evenness": [], "these and the evenness after": [], "likelihood": []}
+        costs: dict[str, list[float]] = {"cut": [], "cut and unevenness": [], "as the default": [], "likelihood": []}
         scores = []
         for cost, merged in found.items():
             labels, likelihood = refined_by_mixture(z, torch.as_tensor(merged, device=z.device))
             refined = labels.cpu().numpy()
             scores.append(accuracy(y, refined))
-            for name, one in zip(costs, (cost, cost + cutter.unevenness(refined), -likelihood), strict=True):
+            as_default = cost + cutter.unevenness(refined)
+            numbers = (cutter.value(merged), cutter.score(merged), as_default, -likelihood)
+            for name, one in zip(costs, numbers, strict=True):
                 costs[name].append(one)
         spread = f"{min(scores):.3f} to {max(scores):.3f}"
         print(f"starts: seed {seed}: {len(scores)}, accuracy {np.mean(scores):.3f}, {spread}", flush=True)
