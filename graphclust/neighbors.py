@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphclust.errors import UsageError
+from graphclust.errors import DataError, UsageError
 from graphclust.graph import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ def nearest_neighbors(
     Parameters
     ----------
     x : ndarray, shape (n, d)
-        Finite.
     k : int
         Below n.
     device : str
     exact : bool, optional
         On the CPU, False searches a hierarchical navigable small world (Malkov & Yashunin 2020), which finds nearly
-        all; by default where n^2 d is above `EXACT`.
+        all, but fewer where many points are equally far, and the same each time, on however many threads; by default
+        where n^2 d is above `EXACT`.
     image_shape : (int, int), optional
         Height and width, where points are images: their pixels row by row, the channels of each together. The distance
         to another image is then the least of nine: from the image as it is, and moved by one pixel up, down, left,
@@ -62,6 +62,8 @@ def nearest_neighbors(
     ------
     UsageError
         k is not between 1 and n - 1; the numbers of a point are no such image.
+    DataError
+        Missing or infinite numbers.
 
     Examples
     --------
@@ -77,6 +79,8 @@ def nearest_neighbors(
     if not 1 <= k < n:
         raise UsageError(f"{k} neighbours of {n} points: at least 1, and fewer than points")
     points = np.ascontiguousarray(x, dtype=np.float32)
+    if not np.isfinite(points).all():
+        raise DataError("points with missing or infinite numbers, or too large for single precision")
     mean = points.mean(axis=0)  # distances are sums and differences of products: keep those small
     centered = points - mean
     search = _searcher(centered, k + 1, device, float(n) * n * d <= EXACT if exact is None else exact)

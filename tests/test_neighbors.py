@@ -34,6 +34,31 @@ def test_the_small_world_finds_nearly_all(rng):
     assert recall > 0.98
 
 
+def test_the_small_world_is_the_same_on_however_many_threads(rng, monkeypatch):
+    import faiss
+
+    import graphclust.neighbors as module
+
+    for name, low in (("_LINKS", 8), ("_BUILD", 20), ("_WIDTH", 12)):  # a rough search, which sees every difference
+        monkeypatch.setattr(module, name, low)
+    x = rng.normal(size=(3000, 32)).astype(np.float32)
+    before = faiss.omp_get_max_threads()
+    found = []
+    try:
+        for threads in (1, 8, 8):
+            faiss.omp_set_num_threads(threads)
+            found.append(nearest_neighbors(x, 10, exact=False)[0])
+    finally:
+        faiss.omp_set_num_threads(before)
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
+
+
+def test_missing_numbers_are_refused():
+    with pytest.raises(gc.DataError, match="missing or infinite"):
+        nearest_neighbors(np.array([[0.0], [np.nan], [1.0]]), 1)
+
+
 @pytest.mark.parametrize("image_shape", [None, (2, 4)])
 def test_pieces_on_another_device_find_the_same(rng, monkeypatch, image_shape):
     import graphclust.neighbors as module

@@ -192,10 +192,10 @@ def _scatter(axes: Any, points: FloatArray, labels: IntArray) -> None:
 
 
 def _plane(z: FloatArray) -> Callable[[FloatArray], FloatArray]:
-    """Return the projection onto two principal dimensions; points of two dimensions or one stay."""
+    """Return the projection onto two principal dimensions; points of two dimensions or one stay, and a single one."""
+    if z.shape[1] <= 2 or len(z) < 2:
+        return lambda one: np.pad(one[:, :2], ((0, 0), (0, max(2 - z.shape[1], 0))))
     mean = z.mean(axis=0)
-    if z.shape[1] <= 2:
-        return lambda one: np.pad(one, ((0, 0), (0, 2 - z.shape[1])))
     axes = np.linalg.eigh(np.cov((z - mean).T))[1][:, :-3:-1]
     return lambda one: np.asarray((one - mean) @ axes, dtype=np.float64)
 

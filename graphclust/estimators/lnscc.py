@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -51,13 +51,15 @@ _TAUGHT = 300  # steps in which the head learns where it starts
 _TAUGHT_POINTS = 1024
 _SETTLED = 1e-3  # share of points that change their cluster in an epoch, below which training may stop
 _SHOWN = 2000  # points of a figure
+_LOOKS = 8  # at what is embedded, for each stage that is kept: training may stop early
 
 
 @dataclass(frozen=True)
 class _Stage:
-    """What a figure shows of an epoch."""
+    """What a figure shows of an epoch: which points, where they were, and their clusters, numbered as of the result."""
 
     epoch: int
+    points: IntArray
     z: FloatArray
     labels: IntArray
 
@@ -99,10 +101,13 @@ class LNSCC(VectorEstimator):
         keep their scale. By default features have no order, as published.
     bandwidth : float, optional
         What distances are divided by before the softmax of eq. (1). By default the median over points of the distance
-        to the farthest neighbour less that to the nearest, whatever the unit of the features.
+        to the farthest neighbour less that to the nearest, whatever the unit of the features. Weights of a graph whose
+        nodes have no features are no distances: they are normalized as they are.
     alpha, beta, gamma : float
         Of eqs. (6), (16) and (18): how often close pairs stand in the data, how many unconnected pairs there are for
-        them, and the weight of even sizes.
+        them, and the weight of even sizes. Affinities of a given graph, and of neighbours of which none stands out
+        (alpha times the largest affinity is below 1), are divided by the largest: otherwise the floor of eq. (6) leaves
+        few pairs or none that attract.
     repulsion, contraction : float, optional
         How much the weakly connected pairs that repel, and the strongly connected ones of the second phase, count
         beside the pairs that attract: 1 for steps that take a batch of one size from each data set, None for data sets
@@ -123,7 +128,7 @@ class LNSCC(VectorEstimator):
         By default as many as make a step for each point, 1,000 at least and 4,000 at most, and whole ones. An epoch
         has as many steps as batches hold the points once, and 20 at least.
     batch_size : int
-        Pairs of a step; no more than there are points.
+        Pairs of a step, two at least; no more than there are points.
     learning_rate : float
         Of Adam, at first; it falls to 0 in a straight line.
     patience : int
@@ -146,7 +151,8 @@ class LNSCC(VectorEstimator):
     embedding_ : ndarray of float64, shape (n, embedding_dim)
         Where points are; their own vectors where there was nothing to learn (one cluster, one for each, no edges).
     stages_ : list
-        Of each stage kept: `epoch`, and `z` and `labels` of at most 2,000 points.
+        Of each stage kept: `epoch`, and of at most 2,000 points their places in `labels_` (`points`), where they were
+        (`z`) and their clusters (`labels`).
     """
 
     name: ClassVar[str] = "lnscc"
@@ -229,8 +235,9 @@ class LNSCC(VectorEstimator):
             raise UsageError("phases names im or ba, and dis if wanted: without edges there is nothing to learn from")
         for phase in self.phases:
             refuse_unknown("phases", phase, _PHASES)
-        for name in ("embedding_dim", "n_neighbors", "batch_size", "patience"):
+        for name in ("embedding_dim", "n_neighbors", "patience"):
             check_count(name, getattr(self, name))
+        check_count("batch_size", self.batch_size, 2)  # pairs, whose ends make the unconnected ones
         for name in ("hidden", "head_hidden"):
             sizes = () if (given := getattr(self, name)) is None else given
             check_sequence(name, sizes, empty=True)
@@ -251,7 +258,7 @@ class LNSCC(VectorEstimator):
                 check_number(name, getattr(self, name))
         for name in ("alpha", "learning_rate", "bandwidth"):
             value = getattr(self, name)
-            if value is not None:
+            if value is not None or name != "bandwidth":
                 check_number(name, value)
                 if not value:
                     raise UsageError(f"{name} is above 0")
@@ -291,13 +298,16 @@ class LNSCC(VectorEstimator):
         inside = self._inside(x, embedded, 0 if embedded else self.n_components or _COMPONENTS, seed)
         rows, columns = graph.source, graph.target
         apart = rows != columns
+        if not apart.any() and not embedded:
+            self.notes_.append("no edge joins two nodes: neighbours are the nearest by their features")
+            return self._fit_neighbors(inside, inside, seed)
         rows, columns = rows[apart], columns[apart]
         both = np.concatenate((rows, columns)), np.concatenate((columns, rows))
         if embedded:  # the softmax then is the share of a node's weight
             distance = np.tile(-np.log(graph.edge_weight[apart]), 2)
         else:
             distance = np.tile(np.linalg.norm(inside[rows] - inside[columns], axis=1), 2)
-            distance = distance / self._unit_of(*both, distance, len(x))
+            distance = distance / (self.bandwidth or _spread_of(both[0], distance, len(x)))
         affinity = locally_normalized(*both, distance, len(x))
         if affinity.nnz:
             affinity.data /= affinity.data.max()  # it is nearly 1 among nearest neighbours, and eq. (6) lives on that
@@ -305,24 +315,20 @@ class LNSCC(VectorEstimator):
 
     def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
         inside = self._inside(x, embedded)
-        if len(x) == 1:
+        return self._fit_neighbors(inside, inside if self.image_shape is None else x, seed)
+
+    def _fit_neighbors(self, inside: FloatArray, points: FloatArray, seed: int) -> Fit:
+        """Cluster points, of which `points` are what neighbours are nearest in."""
+        if len(points) == 1:
             return self._nothing_learned(inside)
         from graphclust.training import device_named
 
-        points = inside if self.image_shape is None else x
         device = str(device_named(self.device))
-        return self._fit_inside(inside, self._neighborhood(points, self.n_neighbors, device, self.image_shape), seed)
-
-    def _neighborhood(
-        self, points: FloatArray, m: int, device: str, image_shape: Sequence[int] | None = None
-    ) -> scipy.sparse.csr_array[Any]:
-        """Return the locally normalized graph of points, from their m nearest neighbours."""
-        n = len(points)
-        m = min(m, n - 1)
-        index, square = nearest_neighbors(points, m, device=device, image_shape=image_shape)
-        rows, columns = np.repeat(np.arange(n), m), index.ravel()
-        distance = np.sqrt(square.astype(np.float64)).ravel()
-        return locally_normalized(rows, columns, distance / self._unit_of(rows, columns, distance, n), n)
+        affinity = _neighborhood(points, self.n_neighbors, device, self.bandwidth, self.image_shape)
+        largest = affinity.data.max()
+        if self.alpha * largest < 1:  # the floor of eq. (6) leaves out pairs, though many neighbours are all alike
+            affinity.data /= largest
+        return self._fit_inside(inside, affinity, seed)
 
     def _inside(self, x: FloatArray, embedded: bool, components: int = 0, seed: int = 0) -> FloatArray:
         """Bring vectors to mean 0, to variance 1 where that is wanted, and to components if they have more numbers."""
@@ -340,16 +346,6 @@ class LNSCC(VectorEstimator):
 
     def _within(self, inside: FloatArray) -> FloatArray:
         return inside if self._axes is None else inside @ self._axes
-
-    def _unit_of(self, rows: IntArray, columns: IntArray, distance: FloatArray, n: int) -> float:
-        """Return what distances are divided by."""
-        if self.bandwidth is not None:
-            return float(self.bandwidth)
-        low, high = np.full(n, np.inf), np.full(n, -np.inf)
-        np.minimum.at(low, rows, distance)
-        np.maximum.at(high, rows, distance)
-        several = high > low
-        return float(np.median((high - low)[several])) if several.any() else 1.0
 
     def _nothing_learned(self, inside: FloatArray) -> Fit:
         n, k = len(inside), int(self.n_clusters)
@@ -400,7 +396,14 @@ class LNSCC(VectorEstimator):
         super()._keep(fit, start, order, graph)
         nothing = np.zeros((0, self.embedding_dim))
         self.embedding_ = self._restore(self.__dict__.pop("_embedded", nothing), order)
-        self.stages_: list[_Stage] = self.__dict__.pop("_stages", [])
+        self.stages_: list[_Stage] = [
+            replace(
+                stage,
+                points=stage.points if order is None else order[stage.points],
+                labels=self._rank[stage.labels],
+            )
+            for stage in self.__dict__.pop("_stages", [])
+        ]
 
     # ---------------------------------------------------------------- learning
 
@@ -453,7 +456,8 @@ class LNSCC(VectorEstimator):
             repeated: Tensor = value.expand(1, len(index))
             return repeated
 
-        kept = {round(i) for i in np.linspace(epochs, 0, self.n_stages)} if self.n_stages else set()
+        looks = _LOOKS * (self.n_stages - 1) + 1
+        kept = {round(i) for i in np.linspace(epochs, 0, looks)} if self.n_stages else set()
         before, still = None, 0
         self._look(0, kept, network, head, x)
         with task("training", epochs) as advance:
@@ -479,6 +483,9 @@ class LNSCC(VectorEstimator):
                     if still >= self.patience:
                         break
         self._look(done, kept and {done}, network, head, x)  # the last, wherever training stopped
+        at = np.array([stage.epoch for stage in self._stages])
+        nearest = [int(np.abs(at - epoch).argmin()) for epoch in np.linspace(done, 0, self.n_stages)]
+        self._stages = [self._stages[i] for i in sorted(set(nearest))]
         details["epochs"] = done
         return network, head, details
 
@@ -532,7 +539,7 @@ class LNSCC(VectorEstimator):
     def _merged(self, z: Tensor, given: Graph | None, seed: int) -> tuple[Cutter, dict[float, IntArray]]:
         """Return merged communities of what is embedded, or of the given graph, by what they cost; and what says so."""
         if given is None:
-            given = as_graph(self._neighborhood(z.double().cpu().numpy(), _AMONG, str(z.device)), directed=False)
+            given = as_graph(_neighborhood(z.double().cpu().numpy(), _AMONG, str(z.device)), directed=False)
         cutter = Cutter(given, int(self.n_clusters), evenness=EVENNESS)
         tries, more = (_TRIES, _MORE_EVEN) if self.start == "mixture" else (1, 0)
         starts: dict[float, IntArray] = {}
@@ -551,7 +558,7 @@ class LNSCC(VectorEstimator):
         shown = np.linspace(0, len(x) - 1, min(_SHOWN, len(x))).astype(np.int64)
         z = through(network, x[shown])
         labels = through(head, z).argmax(1)
-        self._stages.append(_Stage(done, z.double().cpu().numpy(), labels.cpu().numpy()))
+        self._stages.append(_Stage(done, shown, z.double().cpu().numpy(), labels.cpu().numpy()))
 
     # ---------------------------------------------------------------- the fitted network
 
@@ -615,13 +622,17 @@ class LNSCC(VectorEstimator):
         ------
         NotFittedError
         UsageError
-            No stages were kept.
+            No stages were kept, or nothing was learned.
         """
         from sklearn.utils.validation import check_is_fitted
 
         from graphclust.estimators.figures import draw_stages
 
         check_is_fitted(self)
+        if self._networks is None:
+            raise UsageError(
+                "there are no stages (n_stages): one cluster, one for each point, or no edges teach nothing"
+            )
         return draw_stages([(f"epoch {stage.epoch}", stage.z, stage.labels) for stage in self.stages_])
 
     def plot_embedding(self) -> Figure:
@@ -641,3 +652,30 @@ class LNSCC(VectorEstimator):
 
         check_is_fitted(self)
         return draw_points(self.embedding_, self.labels_)
+
+
+def _neighborhood(
+    points: FloatArray, m: int, device: str, bandwidth: float | None = None, image_shape: Sequence[int] | None = None
+) -> scipy.sparse.csr_array[Any]:
+    """Return the locally normalized graph of points, from their m nearest neighbours."""
+    n = len(points)
+    m = min(m, n - 1)
+    index, square = nearest_neighbors(points, m, device=device, image_shape=image_shape)
+    rows, columns = np.repeat(np.arange(n), m), index.ravel()
+    distance = np.sqrt(square.astype(np.float64)).ravel()
+    return locally_normalized(rows, columns, distance / (bandwidth or _spread_of(rows, distance, n)), n)
+
+
+def _spread_of(rows: IntArray, distance: FloatArray, n: int) -> float:
+    """Return the median over points of the distance to the farthest neighbour less that to the nearest; 1 for none.
+
+    Examples
+    --------
+    >>> _spread_of(np.array([0, 0, 1, 1]), np.array([1.0, 4.0, 2.0, 7.0]), 2)
+    4.0
+    """
+    low, high = np.full(n, np.inf), np.full(n, -np.inf)
+    np.minimum.at(low, rows, distance)
+    np.maximum.at(high, rows, distance)
+    several = high > low
+    return float(np.median((high - low)[several])) if several.any() else 1.0

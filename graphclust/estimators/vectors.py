@@ -94,6 +94,8 @@ class VectorEstimator(GraphEstimator):
 
     def _check_number(self, n: int) -> None:
         k = self._number()
+        if k is None and self.takes_n_clusters == "required":
+            raise UsageError(f"{self.name} needs the number of clusters: n_clusters")
         if k is not None and k > n:
             raise UsageError(f"{k} clusters of n_samples = {n}: n_clusters is at most the number of points")
 
@@ -122,9 +124,9 @@ class VectorEstimator(GraphEstimator):
             return lanczos + self._memory(graph.num_nodes, d)
         return self._memory(graph.num_nodes, graph.x.shape[1] if graph.x.ndim > 1 else 1)
 
-    def _vectors_of(self, graph: Graph, seed: int) -> FloatArray:
-        """Return the vectors of a graph's nodes, shape (n_nodes, d)."""
-        kind = self._kind(graph)
+    def _vectors_of(self, graph: Graph, seed: int, kind: str | None = None) -> FloatArray:
+        """Return the vectors of a graph's nodes, shape (n_nodes, d); `kind` overrules `_kind`."""
+        kind = kind or self._kind(graph)
         if kind == "spectral":
             return self._spectral(graph, seed)
         x = smoothed_features(graph, graph.x) if kind == "smoothed" else graph.x
@@ -181,7 +183,8 @@ class VectorEstimator(GraphEstimator):
         ------
         NotFittedError
         UsageError
-            A graph whose vectors would be another spectral embedding; features of another number.
+            A graph whose vectors would be another spectral embedding; features of another number; a table where those
+            of the fit were averaged over a graph.
         """
         from sklearn.utils.validation import check_is_fitted
 
@@ -190,11 +193,19 @@ class VectorEstimator(GraphEstimator):
         if not holds_graph(X) or (of_table and hasattr(X, "tocoo")):
             if not hasattr(self, "n_features_in_"):
                 raise UsageError(f"{self.name} was fitted to a spectral embedding, which other points are not part of")
+            if not of_table and self._kind(self.graph_) == "smoothed":
+                raise UsageError(
+                    f"{self.name} was fitted to features averaged over a graph, which rows of a table are not: predict "
+                    "needs a graph; or fit with vectors='features'"
+                )
             return self._table(X, reset=False)
         graph = as_graph(X)
-        if self._kind(graph) == "spectral" or not hasattr(self, "n_features_in_"):
+        kind = self._kind(graph)
+        if of_table and self.vectors == "auto" and kind == "smoothed":
+            kind = "features"  # those of the fit were taken as they are
+        if kind == "spectral" or not hasattr(self, "n_features_in_"):
             raise UsageError("a spectral embedding has no place for another graph's nodes: predict needs node features")
-        x = self._vectors_of(graph, 0)
+        x = self._vectors_of(graph, 0, kind)
         if x.shape[1] != self.n_features_in_:
             raise UsageError(f"{x.shape[1]} node features; {self.name} was fitted to {self.n_features_in_}")
         return x

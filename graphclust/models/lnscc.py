@@ -11,11 +11,11 @@ over data sets in which an edge stands as often as Q says (eqs. 6 and 11),
 
     Q im+ = floor(alpha A_max / (1 - A)),   Q im- = floor((1 - A)_max / A),   Q ba = floor(A / A_mean),
 
-and |E dis| = beta |E im+| pairs drawn among those without an edge (eq. 16). Here no edge is repeated. A step draws B
-edges by their total Q, embeds their nodes once, and takes each edge in all its roles, weighted by its share of each;
-the same nodes, paired with each other, make the unconnected pairs, weighted so that all of these count alike. What is
-expected is the sum of the losses above over the number of repeated edges; 2 B nodes are embedded at most, in the place
-of some 20 B.
+and |E dis| = beta |E im+| pairs drawn among those without an edge (eq. 16); of points that have some, since the
+others are never drawn. Here no edge is repeated. A step draws B edges by their total Q, embeds their nodes once, and
+takes each edge in all its roles, weighted by its share of each; the same nodes, paired with each other, make the
+unconnected pairs, weighted so that all of these count alike. What is expected is the sum of the losses above over the
+number of repeated edges; 2 B nodes are embedded at most, in the place of some 20 B.
 
 (1 - A)_max is 1, since no point is its own neighbour. A_mean is over the edges. Where A is nearly 1, as for nodes with
 one neighbour, 1 - A counts as `_LEAST`; where it is nearly 0, as for points that have to look for neighbours in another
@@ -229,21 +229,22 @@ class Contrast:
         self.quantities = Quantities(whole.attract * phases[0], whole.repel * phases[0], whole.contract * phases[1])
         repeated = float(self.quantities.total.sum())
         if not repeated:
-            raise DataError("no edge is left in the data sets of the phases")
+            raise DataError(f"no edge is left in the data sets of the phases: alpha = {alpha:g} is too small for them")
         drawn = self.quantities.drawn
         self._sum = torch.cumsum(drawn, 0)
         self._joined = float(self._sum[-1]) / repeated
         self._keys = torch.sort(self.ends[0] * n + self.ends[1]).values
         degree = torch.zeros(n, dtype=torch.float64, device=device).index_add_(0, self.ends[0], drawn)
         degree.index_add_(0, self.ends[1], drawn)
-        self._rarity = (2 * self._sum[-1] / (n * degree)).float()  # 1 over how often a node is drawn, on average 1
-        unconnected = 1 - 1 / n - 2 * len(value) / n**2
+        linked = int((degree > 0).sum())
+        self._rarity = (2 * self._sum[-1] / (linked * degree)).float()  # 1 over how often a node is drawn, on average 1
+        unconnected = 1 - 1 / linked - 2 * len(value) / linked**2
         attract = float(whole.attract.sum())  # |E im+| where L_im is left out, too
-        self._apart = beta * attract / repeated / unconnected if phases[2] and unconnected > 0.5 / n**2 else 0.0
+        self._apart = beta * attract / repeated / unconnected if phases[2] and unconnected > 0.5 / linked**2 else 0.0
 
     def reach(self, x: Tensor) -> Tensor:
         """Return the mean distance of points, shape (n, d), to their neighbours in the graph, shape (n,)."""
-        total, number = torch.zeros(2, self.n, device=x.device)
+        total, number = torch.zeros(2, self.n, device=x.device, dtype=x.dtype)
         for one, other in zip(self.ends[0].split(_EDGES), self.ends[1].split(_EDGES), strict=True):
             d = distance(x[one], x[other])
             for end in (one, other):

@@ -100,10 +100,13 @@ def test_an_edge_of_hardly_any_weight_does_not_outweigh_all_others():
     assert torch.isfinite(quantities.sized(0.1, None).drawn).all()
 
 
+@pytest.mark.parametrize("alone", [0, 25])
 @pytest.mark.parametrize("phases", [(True, True, True), (False, True, True), (True, False, False)])
-def test_what_batches_expect_is_the_loss_over_all_repeated_edges(phases, points, rng):
+def test_what_batches_expect_is_the_loss_over_all_repeated_edges(phases, alone, points, rng):
+    """Points without an edge take no part."""
     a = affinities(points, 4)
     dense = a.toarray()
+    a.resize(50 + alone, 50 + alone)
     pairs, attract, repel, contract = literal_sets(dense, 2.0)
     z = torch.as_tensor(rng.normal(size=(50, 3)))
     d = distance(z[:, None], z[None])
