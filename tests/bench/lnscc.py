@@ -7,10 +7,9 @@ data sets of edges by their sizes. Beside the times, the variance of the gradien
 counts. `neighbors`: the 10 nearest neighbours of MNIST's 70,000 points, exactly and by the approximate search:
 time, recall, memory; `images`: the same up to a move by one pixel. `same`: how many neighbours are of the same class,
 with and without the move. `starts`: the clusterings that the head may start at, for each of three embeddings of
-Fashion-MNIST: which label-free number chooses the better ones; `weights`: the same on the ten for which
-the weights were chosen. `baseline`: k-means on the pixels of MNIST-test and
-USPS, as they are, standardised, of length 1 and in black and white, beside what the paper prints for it. All need the
-real data (GRAPHCLUST_DATA).
+Fashion-MNIST: which label-free number chooses the better ones; `weights`: the same on the ten for which the weights
+were chosen. `baseline`: k-means on the pixels of MNIST-test and USPS, as they are, standardised, of length 1 and in
+black and white, beside what the paper prints for it. All need the real data (GRAPHCLUST_DATA).
 """
 
 from __future__ import annotations
