@@ -25,7 +25,7 @@ from graphclust.errors import UsageError
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph
 from graphclust.metrics import rank_labels
 from graphclust.posterior import Posterior
-from graphclust.resources import require_memory
+from graphclust.resources import require_memory, single_precision
 
 __all__ = ["Fit", "GraphEstimator", "check_count", "check_number"]
 
@@ -169,7 +169,8 @@ class GraphEstimator:
         require_memory(self.memory(work), f"{self.name} on {work.num_nodes:,} nodes and {work.num_edges:,} edges")
         outer = _inside.set(True)
         try:
-            fit = self._fit(work) if work.num_nodes else self._nothing()
+            with single_precision():
+                fit = self._fit(work) if work.num_nodes else self._nothing()
         finally:
             _inside.reset(outer)
         self._note_disconnected(work, fit.labels)

@@ -20,6 +20,7 @@ __all__ = [
     "n_threads",
     "one_thread",
     "require_memory",
+    "single_precision",
     "single_threaded",
 ]
 
@@ -143,6 +144,34 @@ def one_thread(wanted: bool) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def single_precision() -> Iterator[None]:
+    """Have torch make numbers of single precision where none is named, as networks do, whatever the caller's default.
+
+    Examples
+    --------
+    >>> import torch
+    >>> torch.set_default_dtype(torch.float64)
+    >>> with single_precision():
+    ...     torch.zeros(1).dtype
+    torch.float32
+    >>> torch.zeros(1).dtype
+    torch.float64
+    >>> torch.set_default_dtype(torch.float32)
+    """
+    if "torch" not in sys.modules:  # its default is single
+        yield
+        return
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import graphclust as gc
 from graphclust.estimators.figures import draw_stages
 from graphclust.graph import Graph
 from graphclust.metrics import accuracy, ami
+from graphclust.neighbors import nearest_neighbors
 from tests.estimating import assert_scikit_learns_contract, blobs, featured
 
 QUICK = {"hidden": (32,), "embedding_dim": 8, "max_epochs": 25, "random_state": 0}
@@ -253,15 +254,6 @@ def test_the_unit_of_features_does_not_matter_where_the_bandwidth_has_it(rng):
     assert one.details_["normalized_cut_at_start"] == pytest.approx(other.details_["normalized_cut_at_start"], rel=0.05)
 
 
-def test_a_default_of_double_precision(rng):
-    x, y = blobs(rng)
-    torch.set_default_dtype(torch.float64)
-    try:
-        assert ami(y, gc.LNSCC(3, **QUICK).fit(x).labels_) > 0.9
-    finally:
-        torch.set_default_dtype(torch.float32)
-
-
 def test_weights_of_a_graph_count():
     rng = np.random.default_rng(0)
     source, target = np.triu_indices(60, 1)
@@ -373,6 +365,16 @@ def test_a_head_starts_however_short_the_training(rng):
 def test_parameters_out_of_range(rng, params, message):
     with pytest.raises(gc.UsageError, match=message):
         gc.LNSCC(**({"n_clusters": 3, "random_state": 0} | params)).fit(blobs(rng)[0])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_finds_what_the_cpu_does(rng):
+    x, y = blobs(rng)
+    found = gc.LNSCC(3, device="cuda", **QUICK).fit(x)
+    assert ami(y, found.labels_) > 0.9
+    np.testing.assert_array_equal(found.predict(x), found.labels_)
+    for one, other in zip(nearest_neighbors(x, 5, device="cuda"), nearest_neighbors(x, 5), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
 def test_not_fitted():

@@ -12,6 +12,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 from sklearn.base import clone, is_clusterer
 
 import graphclust as gc
@@ -20,6 +21,7 @@ from graphclust.errors import UsageError
 from graphclust.features import spectral_embedding
 from graphclust.graph import Graph, as_graph
 from graphclust.metrics import modularity, rank_labels
+from tests.estimating import blobs
 
 K = 3
 
@@ -103,6 +105,30 @@ def test_input_is_unchanged(name):
     before = matrix.copy()
     make(name).fit(matrix)
     assert (matrix != before).nnz == 0
+
+
+@pytest.fixture
+def double_by_default():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("double_by_default")
+def test_the_callers_precision_does_not_matter(name):
+    graph = blocks()
+    found = make(name).fit(graph).labels_
+    assert torch.get_default_dtype() == torch.float64
+    torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(found, make(name).fit(graph).labels_)
+
+
+@pytest.mark.usefixtures("double_by_default")
+@pytest.mark.parametrize("kind", [gc.CLAM, gc.CNC, gc.LNSCC])
+def test_the_callers_precision_does_not_matter_to_tables_and_new_points(kind, rng):
+    x = blobs(rng, size=20)[0]
+    found = kind(3, random_state=0).fit(x)
+    np.testing.assert_array_equal(found.predict(x), found.labels_)
 
 
 def test_isolated_nodes_and_several_components(name):

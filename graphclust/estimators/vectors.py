@@ -13,7 +13,7 @@ from graphclust.estimators.space import refuse_unknown
 from graphclust.features import leading_eigenvectors, rows_of_length_one, smoothed_features, spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph, holds_graph
 from graphclust.metrics import rank_labels
-from graphclust.resources import one_thread, require_memory
+from graphclust.resources import one_thread, require_memory, single_precision
 from graphclust.seeds import check_seed
 
 __all__ = ["VectorEstimator", "nearest_of", "ranks_of_outputs"]
@@ -77,7 +77,7 @@ class VectorEstimator(GraphEstimator):
         self.check_params()
         self._check_number(len(x))
         require_memory(self._memory(*x.shape), f"{self.name} on {x.shape[0]:,} points of {x.shape[1]:,} features")
-        with one_thread(x.size <= _SMALL):
+        with one_thread(x.size <= _SMALL), single_precision():
             self._keep(self._fit_vectors(x, check_seed(self.random_state)), start)
         return self
 

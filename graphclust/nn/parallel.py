@@ -44,9 +44,9 @@ class ParallelMLP(nn.Module):
         self.biases = nn.ParameterList()
         for rows, columns in pairwise(sizes):
             width = self.width(rows)
-            drawn = torch.randn(n_runs, width, columns, generator=generator, dtype=torch.float32) * (2.0 / width) ** 0.5
+            drawn = torch.randn(n_runs, width, columns, generator=generator) * (2.0 / width) ** 0.5
             self.weights.append(nn.Parameter(drawn))
-            self.biases.append(nn.Parameter(torch.zeros(n_runs, 1, columns, dtype=torch.float32)))
+            self.biases.append(nn.Parameter(torch.zeros(n_runs, 1, columns)))
         self.activation = torch.relu if activation == "relu" else torch.tanh
 
     @staticmethod
