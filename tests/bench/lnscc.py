@@ -4,12 +4,13 @@
 embedded once) against two that draw from edges that are really repeated and embed both ends of every pair: "literal"
 takes a batch from each data set, and beta batches of unconnected pairs; "literal, sparing" spreads one batch over the
 data sets of edges by their sizes. Beside the times, the variance of the gradients: time at equal variance is what
-counts. `neighbors`: the 10 nearest neighbours of MNIST's 70,000 points, by the approximate search, which is the
-default for so many, and exactly: time, recall, memory; `images`: the same up to a move by one pixel. `same`: how many neighbours are of the same class,
-with and without the move. `starts`: the clusterings that the head may start at, for each of three embeddings of
-Fashion-MNIST: which label-free number chooses the better ones; `weights`: the same on the ten for which the weights
-were chosen. `baseline`: k-means on the pixels of MNIST-test and USPS, as they are, standardised, of length 1 and in
-black and white, beside what the paper prints for it. All need the real data (GRAPHCLUST_DATA).
+counts. `neighbors`: the 10 nearest neighbours of MNIST's 70,000 points, by the approximate search, which is the default
+for so many, and exactly: time, recall, memory; `images`: the same up to a move by one pixel. `same`: how many
+neighbours are of the same class, with and without the move. `starts`: the clusterings that the head may start at, for
+each of three embeddings of Fashion-MNIST: which label-free number chooses the better ones; `weights`: the same on the
+ten for which the weights were chosen. `baseline`: k-means on the pixels of MNIST-test and USPS, as they are,
+standardised, of length 1 and in black and white, beside what the paper prints for it. All need the real data
+(GRAPHCLUST_DATA).
 """
 
 from __future__ import annotations
