@@ -254,31 +254,54 @@ def graphsage(weights, xs, neighbours, n_layers, training, residual=False):
 
 
 def gated_gcn(weights, xs, neighbours, n_layers, training, epsilon=1e-6):
-    """Eqs. (58) to (60); a state for each direction of each edge, 1 before the first layer."""
+    """Eqs. (58) to (60) as printed: h[l] and e[l] carry the layer's number; edge (i, j) leads from j to i."""
+    h = [[linear(weights, "input.linear", x) for x in xs]]  # h[l][i]
+    edges = [(i, j) for i, near in enumerate(neighbours) for j in near]
+    ones = np.ones(len(h[0][0]))
+    e = [dict.fromkeys(edges, ones)]  # e[0] = 1
+    e_hat = [dict.fromkeys(edges, ones)]  # not printed
+    for level in range(n_layers):
+        if level > 0:
+            A, B, C = (
+                weights[f"states.{level - 1}.{name}.weight"] for name in ("at_target", "at_source", "from_state")
+            )
+            change = [A @ h[level - 1][i] + B @ h[level - 1][j] + C @ e_hat[level - 1][i, j] for i, j in edges]
+            change = batch_norm(part_of(weights, f"states.{level - 1}.norm"), change, training) if edges else []
+            e_hat.append(
+                {edge: e_hat[level - 1][edge] + np.maximum(c, 0) for edge, c in zip(edges, change, strict=True)}
+            )
+            sigmoid = {edge: 1 / (1 + np.exp(-value)) for edge, value in e_hat[level].items()}
+            e.append({(i, j): sigmoid[i, j] / (sum(sigmoid[i, k] for k in neighbours[i]) + epsilon) for i, j in edges})
+        U, V = (weights[f"layers.{level}.{name}.weight"] for name in ("own", "neighbours"))
+        inner = [
+            U @ h[level][i] + sum((e[level][i, j] * (V @ h[level][j]) for j in neighbours[i]), 0 * ones)
+            for i in range(len(xs))
+        ]
+        inner = batch_norm(part_of(weights, f"layers.{level}.norm"), inner, training)
+        h.append([before + np.maximum(x, 0) for before, x in zip(h[level], inner, strict=True)])
+    return np.array(h[n_layers])
+
+
+def benchmark_gated_gcn(weights, xs, neighbours, n_layers, training, epsilon=1e-6):
+    """GatedGCN of Dwivedi et al. 2020: every layer is gated, and by the vectors that it reads."""
     h = [linear(weights, "input.linear", x) for x in xs]
     d = len(h[0])
     edges = [(i, j) for i, near in enumerate(neighbours) for j in near]
     state = dict.fromkeys(edges, np.ones(d))
     for layer in range(n_layers):
-        U, V, A, B = [  # one matrix holds all four
-            (weights[f"node.{layer}.weight"][k * d : (k + 1) * d], weights[f"node.{layer}.bias"][k * d : (k + 1) * d])
-            for k in range(4)
-        ]
-
-        def times(matrix, x):
-            return matrix[0] @ x + matrix[1]
-
-        moved = [times(A, h[i]) + times(B, h[j]) + linear(weights, f"edge.{layer}", state[i, j]) for i, j in edges]
+        A, B, C = (weights[f"states.{layer}.{name}.weight"] for name in ("at_target", "at_source", "from_state"))
+        U, V = (weights[f"layers.{layer}.{name}.weight"] for name in ("own", "neighbours"))
+        moved = [A @ h[i] + B @ h[j] + C @ state[i, j] for i, j in edges]
         if edges:
-            moved = batch_norm(part_of(weights, f"edge_norms.{layer}"), moved, training)
+            moved = batch_norm(part_of(weights, f"states.{layer}.norm"), moved, training)
         for edge, value in zip(edges, moved, strict=True):
             state[edge] = state[edge] + np.maximum(value, 0)
         gate = {edge: 1 / (1 + np.exp(-value)) for edge, value in state.items()}
         moved = []
         for i, near in enumerate(neighbours):
             total = sum((gate[i, j] for j in near), np.zeros(d)) + epsilon
-            moved.append(times(U, h[i]) + sum((gate[i, j] / total * times(V, h[j]) for j in near), np.zeros(d)))
-        moved = batch_norm(part_of(weights, f"node_norms.{layer}"), moved, training)
+            moved.append(U @ h[i] + sum((gate[i, j] / total * (V @ h[j]) for j in near), np.zeros(d)))
+        moved = batch_norm(part_of(weights, f"layers.{layer}.norm"), moved, training)
         h = [a + np.maximum(b, 0) for a, b in zip(h, moved, strict=True)]
     return np.array(h)
 

@@ -83,7 +83,7 @@ def train(
         _option(
             _MODEL,
             "NAME",
-            "graphsage, gated-gcn, graph-transformer; points, for vectors.",
+            "graphsage, gated-gcn, gated-gcn-benchmark, graph-transformer; points, for vectors.",
             show_default="that of --start, or graphsage",
         ),
     ] = None,

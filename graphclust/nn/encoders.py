@@ -15,6 +15,8 @@ on its companions in the batch.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,7 +25,9 @@ from graphclust.nn.attention import dot_product
 from graphclust.nn.batch import Batch, Packing
 from graphclust.nn.mlp import MLP, PReLU
 
-__all__ = ["ENCODERS", "GatedGCN", "GraphSAGE", "GraphTransformer", "PointEncoder"]
+__all__ = ["ENCODERS", "BenchmarkGatedGCN", "GatedGCN", "GraphSAGE", "GraphTransformer", "PointEncoder"]
+
+_EPSILON = 1e-6  # of eq. (59)
 
 
 class Input(nn.Module):
@@ -107,8 +111,105 @@ class GraphSAGE(nn.Module):
         return packing.unpack(h)
 
 
+class EdgeList(NamedTuple):
+    """Edges of a batch of graphs in both directions, as places of the packed nodes.
+
+    Attributes
+    ----------
+    target, source : Tensor of int64, shape (n_edges,)
+        Sorted by target.
+    weight : Tensor, shape (n_edges, 1), or None
+        None if all edges have weight 1.
+    """
+
+    target: Tensor
+    source: Tensor
+    weight: Tensor | None
+
+    @classmethod
+    def from_batch(cls, batch: Batch, packing: Packing) -> EdgeList:
+        """Return the edges of the graphs of a batch, numbered as `packing` packs the nodes."""
+        number = torch.zeros(batch.mask.shape, dtype=torch.int64, device=batch.mask.device)
+        number.view(-1)[packing.places] = torch.arange(len(packing.places), device=number.device)
+        adjacency = _adjacency(batch)
+        graph, target, source = adjacency.nonzero(as_tuple=True)
+        weight = adjacency[graph, target, source, None] if adjacency.is_floating_point() else None
+        return cls(number[graph, target], number[graph, source], weight)
+
+
+class EdgeState(nn.Module):
+    """The state of each edge after a layer, eq. (60): ReLU(BN(A h_i + B h_j + C state)) is added to it.
+
+    Parameters
+    ----------
+    dim : int
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.at_target = nn.Linear(dim, dim, bias=False)  # A
+        self.at_source = nn.Linear(dim, dim, bias=False)  # B
+        self.from_state = nn.Linear(dim, dim, bias=False)  # C
+        self.norm = Norm(dim)
+
+    def forward(self, h: Tensor, state: Tensor, edges: EdgeList) -> Tensor:
+        """Return shape (n_edges, dim).
+
+        Parameters
+        ----------
+        h : Tensor, shape (n_nodes, dim)
+        state : Tensor, shape (n_edges, dim), or (1, dim) if all edges have the same
+        edges : EdgeList
+        """
+        change = self.at_target(h).index_select(0, edges.target) + self.at_source(h).index_select(0, edges.source)
+        change = change + self.from_state(state)
+        return state + F.relu(self.norm(change))
+
+
+class GatedConvolution(nn.Module):
+    """A layer of eqs. (58) and (59): h + ReLU(BN(U h_i + sum over j of gate_ij * V h_j)).
+
+    Parameters
+    ----------
+    dim : int
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.own = nn.Linear(dim, dim, bias=False)  # U
+        self.neighbours = nn.Linear(dim, dim, bias=False)  # V
+        self.norm = Norm(dim)
+
+    def forward(self, h: Tensor, state: Tensor | None, edges: EdgeList) -> Tensor:
+        """Return shape (n_nodes, dim).
+
+        Parameters
+        ----------
+        h : Tensor, shape (n_nodes, dim)
+        state : Tensor, shape (n_edges, dim), or None
+            None stands for gates that are all 1: their sum is not normalised.
+        edges : EdgeList
+        """
+        values = self.neighbours(h).index_select(0, edges.source)
+        if state is None:
+            message = _sum_at(values if edges.weight is None else values * edges.weight, edges.target, len(h))
+        else:
+            gate = torch.sigmoid(state)
+            if edges.weight is not None:
+                gate = gate * edges.weight.to(gate.dtype)
+            total = _sum_at(gate, edges.target, len(h))
+            message = _sum_at(gate * values, edges.target, len(h)) / (total + _EPSILON)
+        return h + F.relu(self.norm(self.own(h) + message))
+
+
 class GatedGCN(nn.Module):
-    """Anisotropic graph convolution with edge gates, eqs. (58) to (60); a gate is multiplied by the weight of its edge.
+    r"""Anisotropic graph convolution with edge gates, as printed in eqs. (58) to (60).
+
+    The gates of layer 0 are 1, :math:`e^0 = 1`, so that it sums over neighbours; those of layer l come from
+    :math:`h^{l-1}` and :math:`\hat e^{l-1}`. Edge weights, which the paper does not have, multiply the gates.
+
+    The paper leaves open: :math:`\hat e^0`, which is 1 here, as :math:`e^0`; :math:`\epsilon`, 1e-6 here; and how x is
+    brought to `dim` features, by a linear map here. U, V, A, B and C are matrices without an offset.
 
     Parameters
     ----------
@@ -119,36 +220,50 @@ class GatedGCN(nn.Module):
     def __init__(self, n_features: int, dim: int, n_layers: int = 4, n_labels: int = 0) -> None:
         super().__init__()
         self.input = Input(n_features, dim, n_labels)
-        self.node = nn.ModuleList(nn.Linear(dim, 4 * dim) for _ in range(n_layers))  # U, V, A, B of eqs. (58), (60)
-        self.edge = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n_layers))  # C
-        self.node_norms = nn.ModuleList(Norm(dim) for _ in range(n_layers))
-        self.edge_norms = nn.ModuleList(nn.BatchNorm1d(dim) for _ in range(n_layers))
+        self.layers = nn.ModuleList(GatedConvolution(dim) for _ in range(n_layers))
+        self.states = nn.ModuleList(EdgeState(dim) for _ in range(n_layers - 1))  # of layers 1, 2, ...
 
     def forward(self, batch: Batch) -> Tensor:
         """Return shape (batch, n, dim)."""
         packing = Packing(batch.mask)
-        number = torch.zeros(batch.mask.shape, dtype=torch.int64, device=batch.mask.device)
-        number.view(-1)[packing.places] = torch.arange(len(packing.places), device=number.device)
-        adjacency = _adjacency(batch)
-        graph, target, source = adjacency.nonzero(as_tuple=True)
-        weight = adjacency[graph, target, source, None] if adjacency.is_floating_point() else None
-        target, source = number[graph, target], number[graph, source]
+        edges = EdgeList.from_batch(batch, packing)
         h = packing.pack(self.input(batch.x, batch.known))
-        state = torch.ones(1, 1, dtype=h.dtype, device=h.device)  # of every edge, before the first layer
-        for node, edge, node_norm, edge_norm in zip(
-            self.node, self.edge, self.node_norms, self.edge_norms, strict=True
-        ):
-            own, value, at_target, at_source = node(h).chunk(4, dim=-1)
-            moved = edge(state.expand(-1, h.shape[-1]))  # eq. (60): one row serves all edges of the first layer
-            moved = at_target.index_select(0, target) + at_source.index_select(0, source) + moved
-            state = state + F.relu(edge_norm(moved))
-            gate = torch.sigmoid(state)
-            if weight is not None:
-                gate = gate * weight.to(gate.dtype)
-            total = _sum_at(gate, target, len(h))
-            gathered = _sum_at(gate * value.index_select(0, source), target, len(h))
-            new = own + gathered / (total + 1e-6)  # eqs. (58), (59): one sum of gates normalises all edges of a node
-            h = h + F.relu(node_norm(new))
+        state = h.new_ones(1, h.shape[-1])
+        previous = h
+        h = self.layers[0](h, None, edges)
+        for layer, next_state in zip(self.layers[1:], self.states, strict=True):
+            state = next_state(previous, state, edges)
+            previous, h = h, layer(h, state, edges)
+        return packing.unpack(h)
+
+
+class BenchmarkGatedGCN(nn.Module):
+    """GatedGCN as in the code of the CLUSTER benchmark (Dwivedi et al. 2020), which the paper cites.
+
+    It differs from eqs. (58) to (60): the first layer is gated too, and the gates of a layer come from the vectors that
+    this layer reads, not from those of the layer before.
+
+    Parameters
+    ----------
+    n_features, dim, n_layers, n_labels : int
+        As in `GraphSAGE`.
+    """
+
+    def __init__(self, n_features: int, dim: int, n_layers: int = 4, n_labels: int = 0) -> None:
+        super().__init__()
+        self.input = Input(n_features, dim, n_labels)
+        self.layers = nn.ModuleList(GatedConvolution(dim) for _ in range(n_layers))
+        self.states = nn.ModuleList(EdgeState(dim) for _ in range(n_layers))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return shape (batch, n, dim)."""
+        packing = Packing(batch.mask)
+        edges = EdgeList.from_batch(batch, packing)
+        h = packing.pack(self.input(batch.x, batch.known))
+        state = h.new_ones(1, h.shape[-1])
+        for layer, next_state in zip(self.layers, self.states, strict=True):
+            state = next_state(h, state, edges)
+            h = layer(h, state, edges)
         return packing.unpack(h)
 
 
@@ -262,6 +377,7 @@ class PointEncoder(nn.Module):
 ENCODERS = {
     "graphsage": GraphSAGE,
     "gated-gcn": GatedGCN,
+    "gated-gcn-benchmark": BenchmarkGatedGCN,
     "graph-transformer": GraphTransformer,
     "points": PointEncoder,
 }
