@@ -43,7 +43,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from graphclust.nn.batch import Batch, blocks
-from graphclust.nn.mlp import FOLD, MLP, PReLU, linear, weight_gradient
+from graphclust.nn.mlp import MLP, PReLU
 
 __all__ = ["ClusterwiseModel", "Elbo", "Nodes", "SetEncodings", "Sets", "log_chance", "random_ranks"]
 
@@ -329,15 +329,6 @@ class _Layers:
         self.total = {id(p): torch.zeros_like(p) for p in self.parameters} if train else {}
         self.slots = [(prelu[i].weight, linear[i].weight, linear[i].bias) for i in range(len(linear))]
 
-    def _rows(self, node: Tensor, shift: Tensor) -> tuple[Tensor, torch.Size]:
-        """Add the first layer's parts: rows (n, d) and then 0 up to a multiple of FOLD, and the shape of the n."""
-        shape = torch.broadcast_shapes(node.shape, shift.shape)
-        n = shape[:-1].numel()
-        rows = self.weights[0].new_empty(-(-n // FOLD) * FOLD, shape[-1])
-        torch.add(node, shift, out=rows[:n].view(shape))
-        rows[n:] = 0
-        return rows, shape[:-1]
-
     def forward(self, node: Tensor, shift: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
         """Return logits (...) in float32 at least, and what `backward` needs.
 
@@ -347,35 +338,37 @@ class _Layers:
             What the first layer's output is the sum of; of one dtype.
         """
         kept = []
-        hidden, shape = self._rows(node, shift)
+        hidden = node + shift
+        shape = hidden.shape[:-1]
+        hidden = hidden.flatten(0, -2)
         for slope, weight, bias in zip(self.slopes, self.weights, self.biases, strict=True):
             active = F.leaky_relu(hidden, slope)
             kept.append((hidden, active))
-            hidden = linear(active, weight, bias)
-        logits = hidden[: shape.numel()].view(shape)
+            hidden = F.linear(active, weight, bias)
+        logits = hidden.view(shape)
         return (logits if logits.dtype == torch.float64 else logits.float()), kept
 
     def logits(self, node: Tensor, shift: Tensor) -> Tensor:
         """Return the same logits, in the dtype of the arguments."""
-        hidden, shape = self._rows(node, shift)
+        hidden = node + shift
+        shape = hidden.shape[:-1]
+        hidden = hidden.flatten(0, -2)
         for slope, weight, bias in zip(self.slopes, self.weights, self.biases, strict=True):
-            hidden = linear(F.leaky_relu_(hidden, slope), weight, bias)
-        return hidden[: shape.numel()].view(shape)
+            hidden = F.linear(F.leaky_relu_(hidden, slope), weight, bias)
+        return hidden.view(shape)
 
     def backward(self, grad: Tensor, kept: list[tuple[Tensor, Tensor]]) -> Tensor:
         """Add to the parameters' gradients; return that of the first layer's output."""
-        shape = grad.shape
-        rows = kept[0][0].new_zeros(len(kept[0][0]), 1)
-        rows[: shape.numel(), 0] = grad.flatten()
+        rows = grad.to(kept[0][0].dtype).view(-1, 1)
         for i in range(len(self.weights) - 1, -1, -1):
             hidden, active = kept[i]
             prelu, weight, bias = (self.total[id(p)] for p in self.slots[i])
-            weight += weight_gradient(rows, active)
+            weight += rows.T @ active
             bias += rows.sum(dim=0)
-            rows = linear(rows, self.weights[i].T)
+            rows = rows @ self.weights[i]
             prelu += hidden.clamp(max=0).mul_(rows).sum(dtype=prelu.dtype)
             rows = torch.ops.aten.leaky_relu_backward(rows, hidden, self.slopes[i], False)
-        return rows[: shape.numel()].view(*shape, -1)
+        return rows.view(*grad.shape, -1)
 
     def gradients(self) -> list[Tensor]:
         """Return the sums, in the order of `Decoder.later_parameters`."""

@@ -15,19 +15,16 @@ on its companions in the batch.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphclust.nn.attention import dot_product
 from graphclust.nn.batch import Batch, Packing
+from graphclust.nn.edge_gates import EdgeList, EdgeNorm, gated_messages
 from graphclust.nn.mlp import MLP, PReLU
 
 __all__ = ["ENCODERS", "BenchmarkGatedGCN", "GatedGCN", "GraphSAGE", "GraphTransformer", "PointEncoder"]
-
-_EPSILON = 1e-6  # of eq. (59)
 
 
 class Input(nn.Module):
@@ -111,34 +108,18 @@ class GraphSAGE(nn.Module):
         return packing.unpack(h)
 
 
-class EdgeList(NamedTuple):
-    """Edges of a batch of graphs in both directions, as places of the packed nodes.
-
-    Attributes
-    ----------
-    target, source : Tensor of int64, shape (n_edges,)
-        Sorted by target.
-    weight : Tensor, shape (n_edges, 1), or None
-        None if all edges have weight 1.
-    """
-
-    target: Tensor
-    source: Tensor
-    weight: Tensor | None
-
-    @classmethod
-    def from_batch(cls, batch: Batch, packing: Packing) -> EdgeList:
-        """Return the edges of the graphs of a batch, numbered as `packing` packs the nodes."""
-        number = torch.zeros(batch.mask.shape, dtype=torch.int64, device=batch.mask.device)
-        number.view(-1)[packing.places] = torch.arange(len(packing.places), device=number.device)
-        adjacency = _adjacency(batch)
-        graph, target, source = adjacency.nonzero(as_tuple=True)
-        weight = adjacency[graph, target, source, None] if adjacency.is_floating_point() else None
-        return cls(number[graph, target], number[graph, source], weight)
+def _edge_list(batch: Batch, packing: Packing) -> EdgeList:
+    """Return the edges of the graphs of a batch, numbered as `packing` packs the nodes."""
+    number = torch.zeros(batch.mask.shape, dtype=torch.int64, device=batch.mask.device)
+    number.view(-1)[packing.places] = torch.arange(len(packing.places), device=number.device)
+    adjacency = _adjacency(batch)
+    graph, target, source = adjacency.nonzero(as_tuple=True)
+    weight = adjacency[graph, target, source, None] if adjacency.is_floating_point() else None
+    return EdgeList(number[graph, target], number[graph, source], weight)
 
 
 class EdgeState(nn.Module):
-    """The state of each edge after a layer, eq. (60): ReLU(BN(A h_i + B h_j + C state)) is added to it.
+    """A, B, C and the normalisation of eq. (60), which updates the states of the edges.
 
     Parameters
     ----------
@@ -150,24 +131,50 @@ class EdgeState(nn.Module):
         self.at_target = nn.Linear(dim, dim, bias=False)  # A
         self.at_source = nn.Linear(dim, dim, bias=False)  # B
         self.from_state = nn.Linear(dim, dim, bias=False)  # C
-        self.norm = Norm(dim)
+        self.norm = nn.BatchNorm1d(dim)
 
-    def forward(self, h: Tensor, state: Tensor, edges: EdgeList) -> Tensor:
-        """Return shape (n_edges, dim).
+    def forward(self, h: Tensor, state: Tensor, value: Tensor, edges: EdgeList) -> tuple[Tensor, Tensor]:
+        """Return the messages of the neighbours, shape (n_nodes, dim), and the new states, shape (n_edges, dim).
 
         Parameters
         ----------
         h : Tensor, shape (n_nodes, dim)
+            What the gates are computed from.
         state : Tensor, shape (n_edges, dim), or (1, dim) if all edges have the same
+        value : Tensor, shape (n_nodes, dim)
+            V h of eq. (58).
         edges : EdgeList
         """
-        change = self.at_target(h).index_select(0, edges.target) + self.at_source(h).index_select(0, edges.source)
-        change = change + self.from_state(state)
-        return state + F.relu(self.norm(change))
+        if len(edges.target) < 2:  # no variance over the edges, which leaves the normalised change at 0
+            norm = EdgeNorm(
+                self.norm.weight, self.norm.bias, torch.zeros_like(state[0]), torch.ones_like(state[0]), 0.0
+            )
+        elif self.training:
+            norm = EdgeNorm(self.norm.weight, self.norm.bias, None, None, self.norm.eps)
+        else:
+            norm = EdgeNorm(
+                self.norm.weight, self.norm.bias, self.norm.running_mean, self.norm.running_var, self.norm.eps
+            )
+        result = gated_messages(self.at_target(h), self.at_source(h), value, state, self.from_state.weight, norm, edges)
+        if norm.mean is None:
+            self._remember(result.mean, result.variance, len(edges.target))
+        return result.message, result.state
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor, n: int) -> None:
+        """Update the running averages as `BatchNorm1d` does."""
+        momentum = self.norm.momentum
+        assert momentum is not None
+        assert self.norm.running_mean is not None
+        assert self.norm.running_var is not None
+        assert self.norm.num_batches_tracked is not None
+        self.norm.num_batches_tracked += 1
+        self.norm.running_mean.lerp_(mean, momentum)
+        self.norm.running_var.lerp_(variance * (n / (n - 1)), momentum)
 
 
 class GatedConvolution(nn.Module):
-    """A layer of eqs. (58) and (59): h + ReLU(BN(U h_i + sum over j of gate_ij * V h_j)).
+    """U, V and the normalisation of eq. (58): h + ReLU(BN(U h_i + sum over j of gate_ij * V h_j)).
 
     Parameters
     ----------
@@ -180,25 +187,8 @@ class GatedConvolution(nn.Module):
         self.neighbours = nn.Linear(dim, dim, bias=False)  # V
         self.norm = Norm(dim)
 
-    def forward(self, h: Tensor, state: Tensor | None, edges: EdgeList) -> Tensor:
-        """Return shape (n_nodes, dim).
-
-        Parameters
-        ----------
-        h : Tensor, shape (n_nodes, dim)
-        state : Tensor, shape (n_edges, dim), or None
-            None stands for gates that are all 1: their sum is not normalised.
-        edges : EdgeList
-        """
-        values = self.neighbours(h).index_select(0, edges.source)
-        if state is None:
-            message = _sum_at(values if edges.weight is None else values * edges.weight, edges.target, len(h))
-        else:
-            gate = torch.sigmoid(state)
-            if edges.weight is not None:
-                gate = gate * edges.weight.to(gate.dtype)
-            total = _sum_at(gate, edges.target, len(h))
-            message = _sum_at(gate * values, edges.target, len(h)) / (total + _EPSILON)
+    def forward(self, h: Tensor, message: Tensor) -> Tensor:
+        """Return shape (n_nodes, dim), for h and the sums over the neighbours, both of this shape."""
         return h + F.relu(self.norm(self.own(h) + message))
 
 
@@ -226,14 +216,16 @@ class GatedGCN(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Return shape (batch, n, dim)."""
         packing = Packing(batch.mask)
-        edges = EdgeList.from_batch(batch, packing)
-        h = packing.pack(self.input(batch.x, batch.known))
-        state = h.new_ones(1, h.shape[-1])
-        previous = h
-        h = self.layers[0](h, None, edges)
-        for layer, next_state in zip(self.layers[1:], self.states, strict=True):
-            state = next_state(previous, state, edges)
-            previous, h = h, layer(h, state, edges)
+        edges = _edge_list(batch, packing)
+        previous = packing.pack(self.input(batch.x, batch.known))
+        state = previous.new_ones(1, previous.shape[-1])
+        first, *later = self.layers
+        adjacency = _adjacency(batch).to(previous.dtype)
+        message = packing.pack(adjacency @ packing.unpack(first.neighbours(previous)))
+        h = first(previous, message)
+        for layer, next_state in zip(later, self.states, strict=True):
+            message, state = next_state(previous, state, layer.neighbours(h), edges)
+            previous, h = h, layer(h, message)
         return packing.unpack(h)
 
 
@@ -258,19 +250,13 @@ class BenchmarkGatedGCN(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Return shape (batch, n, dim)."""
         packing = Packing(batch.mask)
-        edges = EdgeList.from_batch(batch, packing)
+        edges = _edge_list(batch, packing)
         h = packing.pack(self.input(batch.x, batch.known))
         state = h.new_ones(1, h.shape[-1])
         for layer, next_state in zip(self.layers, self.states, strict=True):
-            state = next_state(h, state, edges)
-            h = layer(h, state, edges)
+            message, state = next_state(h, state, layer.neighbours(h), edges)
+            h = layer(h, message)
         return packing.unpack(h)
-
-
-def _sum_at(values: Tensor, target: Tensor, n: int) -> Tensor:
-    """Sum rows into n, in float32 at least: row i of the result is the sum of those whose target is i."""
-    dtype = torch.promote_types(values.dtype, torch.float32)
-    return values.new_zeros(n, values.shape[-1], dtype=dtype).index_add(0, target, values.to(dtype))
 
 
 class GraphTransformer(nn.Module):

@@ -1,8 +1,4 @@
-"""Multilayer perceptrons with PReLU: the pointwise networks of the clusterwise models; and products of many vectors.
-
-torch hands products of matrices in float32 to MKL, which on AMD processors reaches half the speed of oneDNN or less.
-Convolutions go to oneDNN, and that by a 1 x 1 kernel is the same product: `linear` and `weight_gradient`.
-"""
+"""Multilayer perceptrons with PReLU: the pointwise networks of the clusterwise models."""
 
 from __future__ import annotations
 
@@ -14,65 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
-from torch.nn.grad import conv2d_weight
 
-__all__ = ["FOLD", "MLP", "PReLU", "linear", "weight_gradient"]
-
-FOLD = 16  # images that the rows are dealt to: torch gives fewer of 1 x 1 to oneDNN only where there are more threads
-_NARROW = 16  # features, below which there is nothing to gain
-
-
-def _folded(x: Tensor) -> Tensor:
-    """View rows (n, d) as images (FOLD, d, n / FOLD, 1), of which the channels come last in memory."""
-    return x.view(FOLD, -1, 1, x.shape[1]).permute(0, 3, 1, 2)
-
-
-def _convolves(x: Tensor, d_out: int) -> bool:
-    return (
-        x.device.type == "cpu"
-        and x.dtype == torch.float32
-        and not len(x) % FOLD
-        and len(x) > 0
-        and min(x.shape[1], d_out) >= _NARROW
-        and x.is_contiguous()
-        and torch.backends.mkldnn.is_available()
-        and not torch.is_autocast_enabled("cpu")
-    )
-
-
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return x @ weight.T + bias, fast on a CPU where the number of rows is a multiple of `FOLD`.
-
-    Parameters
-    ----------
-    x : Tensor, shape (n, d_in)
-    weight : Tensor, shape (d_out, d_in)
-    bias : Tensor, shape (d_out,), optional
-
-    Examples
-    --------
-    >>> x, weight = torch.ones(32, 16), torch.ones(16, 16)
-    >>> bool((linear(x, weight) == 16).all())
-    True
-    """
-    if not _convolves(x, len(weight)):
-        return F.linear(x, weight, bias)
-    return torch.conv2d(_folded(x), weight[:, :, None, None], bias).permute(0, 2, 3, 1).flatten(0, 2)
-
-
-def weight_gradient(grad: Tensor, x: Tensor) -> Tensor:
-    """Return grad.T @ x, the gradient of `linear`'s weight, as fast.
-
-    Parameters
-    ----------
-    grad : Tensor, shape (n, d_out)
-    x : Tensor, shape (n, d_in)
-    """
-    if not (_convolves(x, grad.shape[1]) and _convolves(grad, x.shape[1])):
-        return grad.T @ x
-    shape = (grad.shape[1], x.shape[1], 1, 1)
-    found: Tensor = conv2d_weight(_folded(x), shape, _folded(grad))
-    return found[:, :, 0, 0]
+__all__ = ["MLP", "PReLU"]
 
 
 class _FastPReLU(torch.autograd.Function):

@@ -129,7 +129,7 @@ def test_the_first_printed_gate_reads_the_input(graphs):
     """The gate of layer 1 comes from h^0: what layer 0 computes does not reach it."""
     model, batch = made("gated-gcn", 2).eval(), batch_of(graphs)
     states = []
-    model.states[0].register_forward_hook(lambda _module, _inputs, state: states.append(state))
+    model.states[0].register_forward_hook(lambda _module, _inputs, result: states.append(result[1]))
     model(batch)
     with torch.no_grad():
         model.layers[0].own.weight.mul_(3.0)

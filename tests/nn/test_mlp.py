@@ -7,33 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from graphclust.nn import mlp
-from graphclust.nn.mlp import FOLD, MLP, PReLU, linear, weight_gradient
-
-
-@pytest.mark.parametrize(
-    ("n", "d_in", "d_out", "convolves"),
-    [(5 * FOLD, 32, 48, True), (FOLD, 16, 16, True), (5 * FOLD + 1, 32, 48, False), (4 * FOLD, 32, 1, False),
-     (0, 32, 32, False)],
-)  # fmt: skip
-def test_products_are_those_of_matrices(n, d_in, d_out, convolves, rng):
-    x, weight, bias, grad = (
-        torch.from_numpy(rng.normal(size=shape)).float() for shape in ((n, d_in), (d_out, d_in), (d_out,), (n, d_out))
-    )
-    assert mlp._convolves(x, d_out) is convolves
-    assert not mlp._convolves(x.double(), d_out)
-    assert n == 0 or not mlp._convolves(x.T.contiguous().T, d_out)
-    for tensors in ((x, weight, bias, grad), tuple(t.double() for t in (x, weight, bias, grad))):
-        rows, matrix, shift, slope = tensors
-        tolerance = 1e-5 if rows.dtype == torch.float32 else 1e-12
-        for found, wanted in (
-            (linear(rows, matrix, shift), rows @ matrix.T + shift),
-            (linear(rows, matrix), rows @ matrix.T),
-            (linear(slope, matrix.T), slope @ matrix),  # as backward passes take it
-            (weight_gradient(slope, rows), slope.T @ rows),
-        ):
-            assert found.is_contiguous()
-            np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=10 * tolerance)
+from graphclust.nn.mlp import MLP, PReLU
 
 
 @pytest.mark.parametrize("slope", [0.25, 0.0, -0.7, 1.5])
