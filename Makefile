@@ -5,10 +5,11 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: help setup demo test slow lint type notebooks docs bench build check clean
+.PHONY: help setup demo test slow lint type notebooks docs bench build check clean \
+	train-queue train-queue-status train-queue-checkpoint train-queue-pause train-queue-continue train-queue-stop
 
 help:  ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
 
 setup: $(VENV)/.stamp  ## create .venv with graphclust and its tools
 
@@ -57,6 +58,27 @@ bench: setup  ## measure the bars: times as ratios against the plain way, in one
 	$(BIN)/python tests/bench/cnc.py
 	$(BIN)/python tests/bench/lnscc.py
 	$(BIN)/python tests/bench/study.py
+
+# -P keeps training/ off the module path, where its queue.py would stand for the standard library's
+QUEUE = $(BIN)/python -P training/queue.py
+
+train-queue: setup  ## train the published models of training/queue.toml, one after another
+	@$(QUEUE) run
+
+train-queue-status: setup  ## say how far each of them is
+	@$(QUEUE) status
+
+train-queue-checkpoint: setup  ## write a state of the model under way that can be committed
+	@$(QUEUE) checkpoint
+
+train-queue-pause: setup  ## stop the queue where it is, until train-queue-continue
+	@$(QUEUE) pause
+
+train-queue-continue: setup  ## let a paused queue go on
+	@$(QUEUE) continue
+
+train-queue-stop: setup  ## end the queue after the training step under way
+	@$(QUEUE) stop
 
 build: setup  ## build the wheel, and use it in an environment of its own
 	$(BIN)/python -m build --wheel --outdir dist

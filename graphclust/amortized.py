@@ -24,6 +24,7 @@ from graphclust.checkpoint import CheckpointInfo, digest, load_checkpoint, read_
 from graphclust.errors import DataError, ResourceError, UsageError
 from graphclust.evaluation import evaluate
 from graphclust.graph import counted
+from graphclust.io.files import replacing
 from graphclust.io.partition import plain
 from graphclust.models.build import ModelConfig, build
 from graphclust.models.clusterwise import ClusterwiseModel
@@ -248,6 +249,7 @@ def _as_it_is(item: Any) -> Any:
 
 def _ignore_interrupts(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the trainer stops them when it has finished its step
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _differences(have: dict[str, Any], want: dict[str, Any]) -> str:
@@ -265,21 +267,42 @@ def _differences(have: dict[str, Any], want: dict[str, Any]) -> str:
 
 
 class _Log:
-    """JSON lines in a file. Lines beyond `step`, of a part of the run that was lost, are dropped."""
+    """JSON lines in a file, each with the means of the steps since the line before.
 
-    def __init__(self, path: Path, step: int, batch_size: int) -> None:
+    A run that is resumed goes on where its state was saved: with the lines that stood in the log then, and the records
+    of the steps after the last of them. Lines of steps that were lost are dropped.
+
+    Parameters
+    ----------
+    path : Path
+    batch_size : int
+    note : dict or None
+        Of the state to go on from; its `log` is what `state` returned.
+    """
+
+    def __init__(self, path: Path, batch_size: int, note: dict[str, Any] | None) -> None:
         self.path, self.batch_size = path, batch_size
-        kept = []
-        try:
-            for line in path.read_text().splitlines() if step else ():
-                with_step = json.loads(line)
-                if with_step["step"] <= step:
-                    kept.append(line + "\n")
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # no log as yet, or one that ends in the middle of a line
-        self._write("".join(kept), "w")
-        self.window: list[dict[str, Any]] = []
+        saved = (note or {}).get("log", {})
+        self.window: list[dict[str, Any]] = saved.get("window", [])
         self.speed = 0.0  # graphs a second, as last measured
+        self._cut(saved.get("size"), note["step"] if note else 0)
+
+    def _cut(self, size: int | None, step: int) -> None:
+        """Drop the lines after so many bytes; after `step`, where that is unknown or the file is shorter."""
+        try:
+            content = self.path.read_bytes() if step else b""
+            if size is not None and size <= len(content):
+                os.truncate(self.path, size)
+                return
+        except OSError:
+            content = b""
+        text = "".join(f"{line}\n" for line in _lines_until(step, content.decode(errors="replace")))
+        with replacing(self.path) as file:
+            file.write(text.encode())
+
+    def state(self) -> dict[str, Any]:
+        """Return what a resumed run needs to go on with the log."""
+        return {"size": self.path.stat().st_size, "window": self.window}
 
     def _write(self, text: str, mode: str) -> None:
         try:
@@ -309,6 +332,16 @@ class _Log:
             graphs_per_second=round(self.speed, 2),
             seconds=round(last["seconds"], 2),
         )
+
+
+def _lines_until(step: int, text: str) -> Iterator[str]:
+    """Yield the lines of a log up to a step; what follows a line that was cut off is lost."""
+    for line in text.splitlines():
+        try:
+            if json.loads(line)["step"] <= step:
+                yield line
+        except (ValueError, KeyError, TypeError):
+            return
 
 
 def train_clusterwise(
@@ -364,7 +397,7 @@ def train_clusterwise(
         By default `out` with the suffix .log.jsonl.
     stop : callable, optional
         Asked after each step, and in evaluations after each graph, whether to save and return. An evaluation that is
-        broken off is made when the run is resumed if it is the last, and else is left out.
+        broken off is made when the run is resumed; several processes leave it out unless it is the last.
     command : str
         What to note in the checkpoint as having trained it.
 
@@ -421,16 +454,17 @@ def train_clusterwise(
             _hardware(trainer.device),
             f", from step {first:,}" if first else "",
         )
-    lines = _Log(files.log, first, data.batch_size) if is_main else None
+    lines = _Log(files.log, data.batch_size, note) if is_main else None
     examples: list[tuple[Batch, list[int]]] = []
 
     def asked() -> bool:
         return (stop is not None and stop()) or (deadline is not None and time.monotonic() > deadline)
 
-    def measure() -> None:
+    def measure() -> bool:
+        """Evaluate; return whether that was broken off."""
         nonlocal held_out, evaluated
         if lines is None or not eval_graphs or evaluated == trainer.step:
-            return
+            return False
         if not examples:
             examples.extend(held_out_batches(model, data, eval_graphs))
 
@@ -443,7 +477,7 @@ def train_clusterwise(
                 assert isinstance(averaged, ClusterwiseModel)
                 scores = evaluate(averaged, examples, n_z=n_z, device=trainer.device, after_each=wished)
         except _StoppedError:
-            return
+            return True
         held_out, evaluated = scores.summary(), trainer.step
         lines.flush()
         lines.line(step=trainer.step, held_out=held_out)
@@ -454,13 +488,15 @@ def train_clusterwise(
             held_out["elbo"],
             lines.speed,
         )
+        return False
 
     def save() -> None:
         n_nodes, n_clusters = run.ranges()
         seen = {"n_nodes": n_nodes, "n_clusters": n_clusters, "held_out": plain(held_out)}
-        trainer.save(files.state, plain({**begun, **seen, "evaluated": evaluated, "ancestors": ancestors}))
-        if not is_main:
+        if lines is None:
             return
+        progress = {"evaluated": evaluated, "ancestors": ancestors, "log": lines.state()}
+        trainer.save(files.state, plain({**begun, **seen, **progress}))
         if trainer.step >= settings.steps and evaluated != trainer.step:
             seen["held_out"] = {}  # scores of an earlier step are not those of the finished model
         done = {"n_z": n_z, "precision": machine.precision, "processes": machine.processes}
@@ -475,9 +511,15 @@ def train_clusterwise(
         )
         save_checkpoint(files.model, trainer.weights(), info)
 
+    def evaluation_is_due() -> bool:
+        return bool(eval_every) and trainer.step % eval_every == 0 and trainer.step > 0
+
+    alone = trainer.share[1] == 1
     before = trainer.seconds
+    # a run that was killed in an evaluation begins with it
+    stopped = note is not None and evaluation_is_due() and measure() and alone
     with task(f"training {model.model}", settings.steps - first if is_main else None) as advance:
-        for record in run.steps(stop=asked):
+        for record in () if stopped else run.steps(stop=asked):
             step = record["step"]
             if lines is not None:
                 lines.add(record, record["seconds"] - before)
@@ -487,14 +529,13 @@ def train_clusterwise(
                 advance()
             if step % save_every == 0:
                 save()
-            if eval_every and step % eval_every == 0:
-                measure()
-    if lines is not None:
-        lines.flush()
+            if evaluation_is_due() and measure() and alone:
+                break
     finished = trainer.step >= settings.steps
-    if finished:
+    if finished and lines is not None:
+        lines.flush()
         measure()
-    news = int(trainer.step > first or not note or evaluated != note["evaluated"])
+    news = int(trainer.step > first or not note or evaluated != note["evaluated"] or files.model_is_older(trainer.step))
     if trainer.largest([news])[0]:  # the first process alone evaluates, and all of them save
         save()
     return Trained(trainer.step, finished, trainer.seconds, held_out, is_main)
@@ -530,6 +571,13 @@ class _Files:
             raise UsageError(f"the log would write over {self.log.name}")
         if not self._is_log():
             raise UsageError(f"{self.log} is there already and no log of a training: choose another --log")
+
+    def model_is_older(self, step: int) -> bool:
+        """Whether the model was not written after a step, as where the program was killed between state and model."""
+        try:
+            return read_info(self.model).steps != step
+        except (UsageError, DataError):
+            return True
 
     def _is_log(self) -> bool:
         """Whether what is at the log's place may be written over."""

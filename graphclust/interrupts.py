@@ -15,16 +15,20 @@ logger = logging.getLogger("graphclust")
 
 
 @contextmanager
-def interrupts_handled(handler: Callable[[int, FrameType | None], Any] | signal.Handlers) -> Iterator[None]:
-    """Let Ctrl-C be handled in another way until the block ends.
+def interrupts_handled(
+    handler: Callable[[int, FrameType | None], Any] | signal.Handlers, number: signal.Signals = signal.SIGINT
+) -> Iterator[None]:
+    """Let Ctrl-C, or another signal, be handled in another way until the block ends.
 
-    Outside the main thread, or where a handler stands that is none of Python's, or where Ctrl-C is ignored, as a shell
-    does for what a script runs in the background, nothing is changed.
+    Outside the main thread, or where a handler stands that is none of Python's, or where the signal is ignored, as a
+    shell does with Ctrl-C for what a script runs in the background, nothing is changed.
 
     Parameters
     ----------
     handler : callable or signal.Handlers
         As `signal.signal` takes it.
+    number : signal.Signals
+        The signal; that of Ctrl-C by default.
 
     Examples
     --------
@@ -32,10 +36,10 @@ def interrupts_handled(handler: Callable[[int, FrameType | None], Any] | signal.
     ...     signal.raise_signal(signal.SIGINT)
     interrupted
     """
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(number)
     try:
         if before not in (None, signal.SIG_IGN):
-            signal.signal(signal.SIGINT, handler)
+            signal.signal(number, handler)
         else:
             before = None
     except ValueError:  # not the main thread: signals are somebody else's business
@@ -44,7 +48,7 @@ def interrupts_handled(handler: Callable[[int, FrameType | None], Any] | signal.
         yield
     finally:
         if before is not None:
-            signal.signal(signal.SIGINT, before)
+            signal.signal(number, before)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ _FIELDS = {  # of a `ModelConfig`, and the options that set them
     "--n-features": "n_features",
     "--layers": "n_layers",
     "--dim": "dim",
+    "--dim-encoder": "dim_encoder",
 }
 _GRAPHS, _MODEL, _OPTIMISER, _MACHINE, _RUN = (
     "Graphs to train on",
@@ -108,6 +110,17 @@ def train(
         int | None,
         _option(_MODEL, "N", "Entries of every vector, z among them.", min=4, show_default="those of --start, or 128"),
     ] = None,
+    # section B.1: 78 for CLUSTER
+    dim_encoder: Annotated[
+        int | None,
+        _option(
+            _MODEL,
+            "N",
+            "Entries of the vectors inside the encoder, if not those of --dim.",
+            min=1,
+            show_default="that of --start, or --dim",
+        ),
+    ] = None,
     steps: Annotated[
         int | None,
         _option(_OPTIMISER, "N", f"Steps: {_STEPS:,} by default, and {_BENCHMARK_STEPS} to time with --benchmark."),
@@ -147,7 +160,8 @@ def train(
 ) -> None:
     """Train a model of partitions on random graphs whose communities are known.
 
-    Ctrl-C stops after the step under way and saves the state; the same command with --resume goes on from there.
+    Ctrl-C or SIGTERM stops after the step under way and saves the state; the same command with --resume goes on from
+    there.
     """
     _check_method(method)
     _check_out(out, log, benchmark)
@@ -158,7 +172,7 @@ def train(
     from graphclust.synthetic import DataConfig
     from graphclust.training import LoopSettings, Machine
 
-    asked = dict(zip(_FIELDS.values(), (encoder, features, n_features, layers, dim), strict=True))
+    asked = dict(zip(_FIELDS.values(), (encoder, features, n_features, layers, dim, dim_encoder), strict=True))
     model = _architecture(method, asked, start, known_share > 0, quiet)
     data = DataConfig(
         family=family,
@@ -208,7 +222,7 @@ def train(
             eval_graphs=eval_graphs,
             save_every=save_every,
             log=log,
-            stop=interrupted,
+            stop=lambda: interrupted() is not None,
             command=shlex.join(["graphclust", *sys.argv[1:]]),
         )
     if not done.is_main:  # the first process speaks for all, and is taken down by the failure of another
@@ -216,15 +230,14 @@ def train(
     if not done.finished:
         if not quiet:
             say(f"stopped after step {done.step:,} of {total:,}; the same command with --resume goes on")
-        if interrupted():
-            raise KeyboardInterrupt
+    elif quiet:
+        pass
     elif interrupted():
-        if not quiet:
-            say(f"{done.step:,} steps -> {out}; the same command with --resume makes the last evaluation")
-        raise KeyboardInterrupt
-    elif not quiet:
+        say(f"{done.step:,} steps -> {out}; the same command with --resume makes the last evaluation")
+    else:
         score = f", held-out AMI {done.held_out['ami']:.4f}" if done.held_out else ""
         say(f"{done.step:,} steps in {done.seconds:,.0f} s{score} -> {out}")
+    _exit_as(interrupted())
 
 
 def _check_method(name: str) -> None:
@@ -262,7 +275,11 @@ def _architecture(method: str, asked: dict[str, Any], start: str | None, labels:
     begun = read_info(start).config
     found = replace(begun, model=method, n_labels=begun.n_labels or (_N_LABELS if labels else 0), **given)
     if not quiet and not is_helper():
-        taken = [f"{option} {getattr(begun, name)}" for option, name in _FIELDS.items() if name not in given]
+        taken = [
+            f"{option} {getattr(begun, name)}"
+            for option, name in _FIELDS.items()
+            if name not in given and getattr(begun, name) is not None
+        ]
         if begun.n_labels:
             taken.append(f"{begun.n_labels} labels that may be known")
         if taken:
@@ -271,16 +288,24 @@ def _architecture(method: str, asked: dict[str, Any], start: str | None, labels:
 
 
 @contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a wish, which the step under way survives; the second interrupts at once."""
-    wished = False
+def _interruptible() -> Iterator[Callable[[], signal.Signals | None]]:
+    """Note the first Ctrl-C or SIGTERM, so that the step under way is finished; a second Ctrl-C interrupts at once."""
+    received: list[signal.Signals] = []
 
-    def wish(*_: Any) -> None:
-        nonlocal wished
-        if wished:
+    def note(number: int, _: Any) -> None:
+        if number == signal.SIGINT in received:
             raise KeyboardInterrupt
-        wished = True
-        logging.getLogger("graphclust").info("stopping after this step; once more to stop at once")
+        if not received:
+            logging.getLogger("graphclust").info("stopping after this step; once more to stop at once")
+        received.append(signal.Signals(number))
 
-    with interrupts_handled(wish):
-        yield lambda: wished
+    with interrupts_handled(note), interrupts_handled(note, signal.SIGTERM):
+        yield lambda: received[0] if received else None
+
+
+def _exit_as(received: signal.Signals | None) -> None:
+    """End with the status of a program that the signal stopped: 130 or 143."""
+    if received == signal.SIGINT:
+        raise KeyboardInterrupt
+    if received is not None:
+        raise typer.Exit(128 + received)
