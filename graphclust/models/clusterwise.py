@@ -45,7 +45,7 @@ from torch.nn import functional as F
 from graphclust.nn.batch import Batch, blocks
 from graphclust.nn.mlp import MLP, PReLU
 
-__all__ = ["ClusterwiseModel", "Elbo", "Nodes", "SetEncodings", "Sets", "log_chance", "random_ranks"]
+__all__ = ["ClusterwiseModel", "Elbo", "Nodes", "Noise", "SetEncodings", "Sets", "log_chance", "random_ranks"]
 
 _CHUNK = 1 << 12  # rows of the decoder that are computed at once on a CPU: some megabytes
 _CHUNK_GPU = 1 << 21
@@ -521,7 +521,7 @@ class ClusterwiseModel(nn.Module):
         if batch.labels is None:
             raise ValueError("training needs labels")
         device = batch.mask.device
-        noise = _Noise(seeds, batch.mask)
+        noise = Noise(seeds, batch.mask)
         known = 0 if batch.known is None else (batch.known == 0).to(torch.get_default_dtype())  # these come later
         ranks, n_clusters = random_ranks(batch.labels, noise.uniform() + known)
         anchor_keys = noise.uniform() + known
@@ -620,7 +620,7 @@ class ClusterwiseModel(nn.Module):
         return self.encodings.clusters(nodes.clusters[owner], masks)
 
 
-class _Noise:
+class Noise:
     """Random numbers of the graphs of a batch, from a seed each or from the global generator."""
 
     def __init__(self, seeds: Sequence[int] | None, mask: Tensor) -> None:

@@ -145,11 +145,9 @@ class EdgeState(nn.Module):
             V h of eq. (58).
         edges : EdgeList
         """
-        if len(edges.target) < 2:  # no variance over the edges, which leaves the normalised change at 0
-            norm = EdgeNorm(
-                self.norm.weight, self.norm.bias, torch.zeros_like(state[0]), torch.ones_like(state[0]), 0.0
-            )
-        elif self.training:
+        if not len(edges.target):
+            return torch.zeros_like(value), state
+        if self.training:
             norm = EdgeNorm(self.norm.weight, self.norm.bias, None, None, self.norm.eps)
         else:
             norm = EdgeNorm(
