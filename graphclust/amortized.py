@@ -27,7 +27,7 @@ from graphclust.graph import counted
 from graphclust.io.files import replacing
 from graphclust.io.partition import plain
 from graphclust.models.build import ModelConfig, build
-from graphclust.models.clusterwise import ClusterwiseModel
+from graphclust.models.sampler import PartitionModel
 from graphclust.nn.batch import Batch
 from graphclust.nn.encoders import GraphTransformer
 from graphclust.progress import task
@@ -204,7 +204,8 @@ def _begin_with(module: nn.Module, config: ModelConfig, start: str | os.PathLike
     """Load initial weights from a checkpoint of the same architecture, or of a sister model's.
 
     ACP, ACP-S and CCP share their encoder, decoder and Gaussians, the first two also most of their set encodings: what
-    they have in common is taken over, and the rest begins afresh. CCP's sums have a scale of their own. A graph
+    they have in common is taken over, and the rest begins afresh. CCP's sums have a scale of their own. NCP has only
+    the encoder in common with them. A graph
     transformer may have more layers than the one it begins with: these add nothing at first.
     """
     given, info = load_checkpoint(start)
@@ -474,7 +475,7 @@ def train_clusterwise(
 
         try:
             with trainer.averaged() as averaged:
-                assert isinstance(averaged, ClusterwiseModel)
+                assert isinstance(averaged, PartitionModel)
                 scores = evaluate(averaged, examples, n_z=n_z, device=trainer.device, after_each=wished)
         except _StoppedError:
             return True

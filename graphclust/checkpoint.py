@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from graphclust.models.build import ModelConfig
-    from graphclust.models.clusterwise import ClusterwiseModel
+    from graphclust.models.sampler import PartitionModel
 
 __all__ = ["SHIPPED", "CheckpointInfo", "cards", "digest", "load_checkpoint", "read_info", "save_checkpoint", "shipped"]
 
@@ -171,7 +171,7 @@ def read_info(name: str | os.PathLike[str]) -> CheckpointInfo:
 
 
 @cache
-def _loaded(path: Path, changed: int) -> tuple[ClusterwiseModel, CheckpointInfo]:
+def _loaded(path: Path, changed: int) -> tuple[PartitionModel, CheckpointInfo]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -187,7 +187,7 @@ def _loaded(path: Path, changed: int) -> tuple[ClusterwiseModel, CheckpointInfo]
     return model.eval().requires_grad_(False), info
 
 
-def load_checkpoint(name: str | os.PathLike[str]) -> tuple[ClusterwiseModel, CheckpointInfo]:
+def load_checkpoint(name: str | os.PathLike[str]) -> tuple[PartitionModel, CheckpointInfo]:
     """Load a model in evaluation mode, on the CPU. It is shared: move a copy to another device.
 
     Parameters
@@ -197,7 +197,7 @@ def load_checkpoint(name: str | os.PathLike[str]) -> tuple[ClusterwiseModel, Che
 
     Returns
     -------
-    model : ClusterwiseModel
+    model : ClusterwiseModel or NCP
     info : CheckpointInfo
 
     Raises

@@ -11,8 +11,7 @@ import torch
 
 from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import ami
-from graphclust.models.clusterwise import ClusterwiseModel
-from graphclust.models.sampler import draw
+from graphclust.models.sampler import PartitionModel, draw
 from graphclust.nn.batch import Batch
 from graphclust.synthetic import part
 
@@ -68,7 +67,7 @@ class Scores:
 
 
 def evaluate(
-    model: ClusterwiseModel,
+    model: PartitionModel,
     batches: Sequence[tuple[Batch, list[int]]],
     n_samples: int = 10,
     mode: str = "map",
@@ -81,7 +80,7 @@ def evaluate(
 
     Parameters
     ----------
-    model : ClusterwiseModel
+    model : ClusterwiseModel or NCP
     batches : sequence of (Batch, seeds)
         With labels, which nothing but the scores sees.
     n_samples, mode

@@ -243,11 +243,12 @@ def train(
 def _check_method(name: str) -> None:
     from graphclust.methods import METHODS
 
-    if name in ("acp", "acp-s", "ccp"):
+    trainable = ("acp", "acp-s", "ccp", "ncp")
+    if name in trainable:
         return
     if name in METHODS:
-        raise UsageError(f"{name} is not trained on families of graphs; acp, acp-s and ccp are")
-    raise unknown("method that can be trained", name, ("acp", "acp-s", "ccp"))
+        raise UsageError(f"{name} is not trained on families of graphs; acp, acp-s, ccp and ncp are")
+    raise unknown("method that can be trained", name, trainable)
 
 
 def _check_out(out: str | None, log: str | None, benchmark: bool) -> None:

@@ -1,4 +1,4 @@
-"""From a configuration to a clusterwise model: what a checkpoint's header holds beside the weights."""
+"""From a configuration to a model of partitions: what a checkpoint's header holds beside the weights."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from graphclust.models.acp import ACPEncodings
 from graphclust.models.acp_s import ACPSEncodings
 from graphclust.models.ccp import CCPEncodings
 from graphclust.models.clusterwise import ClusterwiseModel
+from graphclust.models.ncp import NCP
 from graphclust.nn.encoders import ENCODERS
 
-__all__ = ["ENCODINGS", "ModelConfig", "build"]
+__all__ = ["ENCODINGS", "MODELS", "ModelConfig", "build"]
 
 ENCODINGS = {"acp": ACPEncodings, "acp-s": ACPSEncodings, "ccp": CCPEncodings}
+MODELS = (*ENCODINGS, "ncp")
 FEATURES = ("laplacian", "random", "given")
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Architecture of a clusterwise model; the defaults are the published General-SBM settings.
+    """Architecture of a model of partitions; the defaults are the published General-SBM settings.
 
     Attributes
     ----------
-    model : {"acp", "acp-s", "ccp"}
+    model : {"acp", "acp-s", "ccp", "ncp"}
+        "ncp" has no z and no attention: it ignores dim_z, n_heads, n_inducing and depth_gaussian.
     encoder : str
         Key of `ENCODERS`.
     features : {"laplacian", "random", "given"}
@@ -61,7 +64,7 @@ class ModelConfig:
     n_labels: int = 0
 
     def __post_init__(self) -> None:
-        for name, known in (("model", ENCODINGS), ("encoder", ENCODERS), ("features", FEATURES)):
+        for name, known in (("model", MODELS), ("encoder", ENCODERS), ("features", FEATURES)):
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
         if self.n_heads < 1 or self.depth_decoder < 2:
@@ -86,7 +89,7 @@ class _Projected(nn.Sequential):
     """An encoder of other width than the model's."""
 
 
-def build(config: ModelConfig) -> ClusterwiseModel:
+def build(config: ModelConfig) -> ClusterwiseModel | NCP:
     """Build a model with fresh weights, drawn from torch's global generator.
 
     Examples
@@ -100,5 +103,7 @@ def build(config: ModelConfig) -> ClusterwiseModel:
     encoder: nn.Module = ENCODERS[config.encoder](config.n_features, width, config.n_layers, config.n_labels, **heads)
     if width != config.dim:
         encoder = _Projected(encoder, nn.Linear(width, config.dim))
+    if config.model == "ncp":
+        return NCP(encoder, config.dim, config.depth_decoder)
     encodings = ENCODINGS[config.model](config.dim, config.n_heads, config.n_inducing)
     return ClusterwiseModel(encoder, encodings, config.dim_z, config.depth_decoder, config.depth_gaussian)

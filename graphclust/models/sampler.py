@@ -15,6 +15,9 @@ over anchors is complete. M = 0 stands for one z, its prior's mean.
 That is the probability of the clusters in one order, :math:`N_k / |I_k|` the chance that the next anchor is of cluster
 k. Their product over k, summed over the orders, is 1: without it stands the probability of the partition, whatever its
 order, if the model is exchangeable.
+
+`NCP` takes points one by one and samples by itself; the functions here hand its models over, so that all that uses them
+works with it too. Its anchors are orders of the points.
 """
 
 from __future__ import annotations
@@ -23,9 +26,12 @@ import torch
 from torch import Tensor
 
 from graphclust.models.clusterwise import ClusterwiseModel, Nodes, Sets, log_chance
+from graphclust.models.ncp import NCP, NCPNodes
 from graphclust.nn.batch import Batch
 
-__all__ = ["canonical", "draw", "log_probability", "sample"]
+__all__ = ["PartitionModel", "canonical", "draw", "log_probability", "sample"]
+
+PartitionModel = ClusterwiseModel | NCP
 
 _CELLS = 1 << 16  # rows x nodes that are computed at once, each some kilobytes
 _MAP_THREADS = 16  # beside draws from the posterior, to find the most probable partition
@@ -65,8 +71,8 @@ def _pieces(total: int, each: int, limit: int) -> list[slice]:
 
 @torch.inference_mode()
 def sample(
-    model: ClusterwiseModel,
-    nodes: Nodes,
+    model: PartitionModel,
+    nodes: Nodes | NCPNodes,
     mask: Tensor,
     n_samples: int,
     mode: str = "map",
@@ -79,9 +85,9 @@ def sample(
 
     Parameters
     ----------
-    model : ClusterwiseModel
+    model : ClusterwiseModel or NCP
         In evaluation mode.
-    nodes : Nodes
+    nodes : Nodes or NCPNodes
         `model.encode(batch)`.
     mask : Tensor of bool, shape (batch, n_max)
         True where there is a node.
@@ -102,6 +108,10 @@ def sample(
     Tensor of int64, shape (batch, n_samples, n_max)
         Number of the cluster in the order of taking; -1 where there is no node, and where a partition was given up.
     """
+    if isinstance(model, NCP):
+        assert isinstance(nodes, NCPNodes)
+        return model.sample(nodes, mask, n_samples, mode, generator, known, max_clusters)
+    assert isinstance(nodes, Nodes)
     device = mask.device
     B, N = mask.shape
     owner = torch.arange(B, device=device).repeat_interleave(n_samples)
@@ -181,8 +191,8 @@ def _joins(
 
 @torch.inference_mode()
 def log_probability(
-    model: ClusterwiseModel,
-    nodes: Nodes,
+    model: PartitionModel,
+    nodes: Nodes | NCPNodes,
     ranks: Tensor,
     owner: Tensor | None = None,
     n_anchors: int = 10,
@@ -197,14 +207,14 @@ def log_probability(
 
     Parameters
     ----------
-    model : ClusterwiseModel
-    nodes : Nodes
+    model : ClusterwiseModel or NCP
+    nodes : Nodes or NCPNodes
     ranks : Tensor of int64, shape (partitions, n_max)
         Clusters numbered from 0 in the order of taking; -1 where there is no node.
     owner : Tensor of int64, shape (partitions,), optional
         Graph of each partition; the first by default.
     n_anchors : int
-        T: anchors of each cluster at most.
+        T: anchors of each cluster at most; for NCP, orders of the points.
     n_z : int
         M: samples of z for each anchor; 0 for the mean of z alone.
     generator : torch.Generator, optional
@@ -223,6 +233,11 @@ def log_probability(
     -------
     Tensor, shape (partitions,)
     """
+    if isinstance(model, NCP):
+        assert isinstance(nodes, NCPNodes)
+        value = model.log_probability(nodes, ranks, owner, n_anchors, generator, known)
+        return value + _log_order_chance(ranks, owner, known).to(value.dtype) if ordered else value
+    assert isinstance(nodes, Nodes)
     device = ranks.device
     if owner is None:
         owner = torch.zeros(len(ranks), dtype=torch.int64, device=device)
@@ -242,6 +257,24 @@ def log_probability(
                 value = value + log_chance(joined[part], piece, label, value.dtype)
             values[rows[part, 0], rows[part, 1]] = value.to(values.dtype)
     return values.flatten()[number].sum(dim=1)
+
+
+def _log_order_chance(ranks: Tensor, owner: Tensor | None, known: Tensor | None) -> Tensor:
+    """Return the log of the chance that random anchors take the clusters in this order, float64, shape (partitions,).
+
+    As long as there are known nodes, the anchor is one of them.
+    """
+    cluster = ranks.clamp_min(0)
+    inside = (ranks >= 0).double()
+    width = int(ranks.max()) + 1 if ranks.numel() else 1
+    size = inside.new_zeros(len(ranks), width).scatter_add_(1, cluster, inside)
+    available = size.flip(1).cumsum(dim=1).flip(1)
+    if known is not None:
+        labelled = (known[torch.zeros_like(ranks[:, 0]) if owner is None else owner] > 0) * inside
+        of_cluster = torch.zeros_like(size).scatter_add_(1, cluster, labelled)
+        left = of_cluster.flip(1).cumsum(dim=1).flip(1)
+        size, available = torch.where(left > 0, of_cluster, size), torch.where(left > 0, left, available)
+    return torch.where(available > 0, torch.log(size / available.clamp_min(1)), 0.0).sum(dim=1)
 
 
 def _mixed(x: Tensor) -> Tensor:
@@ -365,7 +398,7 @@ def _factor(
 
 
 def draw(
-    model: ClusterwiseModel,
+    model: PartitionModel,
     batch: Batch,
     n_samples: int,
     mode: str = "posterior",
@@ -378,7 +411,7 @@ def draw(
 
     Parameters
     ----------
-    model : ClusterwiseModel
+    model : ClusterwiseModel or NCP
         In evaluation mode.
     batch : Batch
         Of one graph; its `known` labels are respected, and shown to the encoder if it takes so many.

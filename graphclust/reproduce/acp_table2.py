@@ -22,8 +22,7 @@ from graphclust.checkpoint import CheckpointInfo, load_checkpoint, shipped
 from graphclust.errors import UsageError
 from graphclust.evaluation import evaluate, standard_error
 from graphclust.graph import FloatArray, Graph
-from graphclust.models.clusterwise import ClusterwiseModel
-from graphclust.models.sampler import log_probability, sample
+from graphclust.models.sampler import PartitionModel, log_probability, sample
 from graphclust.nn.batch import Batch
 from graphclust.posterior import Posterior
 from graphclust.progress import task
@@ -101,7 +100,7 @@ def _test_batches(info: CheckpointInfo, n_graphs: int) -> list[tuple[Batch, list
 
 @torch.inference_mode()
 def order_spread(
-    model: ClusterwiseModel, batches: list[tuple[Batch, list[int]]], n_orders: int = 5, seed: int = 0
+    model: PartitionModel, batches: list[tuple[Batch, list[int]]], n_orders: int = 5, seed: int = 0
 ) -> float:
     """Measure the consistency of section 3.2: how much log p of a partition depends on the order of its clusters.
 
@@ -131,7 +130,7 @@ def order_spread(
 
 @torch.inference_mode()
 def calibrate(
-    model: ClusterwiseModel, batches: list[tuple[Batch, list[int]]], n_samples: int = 64, seed: int = 0
+    model: PartitionModel, batches: list[tuple[Batch, list[int]]], n_samples: int = 64, seed: int = 0
 ) -> Reliability:
     """Compare co-membership probabilities of posterior samples with the true partitions."""
     reliability = Reliability()
