@@ -9,12 +9,13 @@ from typing import Any
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 _SPREADS = ("_sd", "_se")
+_UNCERTAIN = (0.05, 0.95)  # co-membership probabilities that are neither nearly 0 nor nearly 1
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace each line `{{ results FILE: column, column as Title, ... }}` by a table of rows, then of peers."""
     return re.sub(
-        r"^\{\{ results ([\w-]+): (.*) \}\}$", lambda found: table(*found.groups()), markdown, flags=re.MULTILINE
+        r"^\{\{ results ([\w-]+): (.*) \}\}$", lambda match: table(*match.groups()), markdown, flags=re.MULTILINE
     )
 
 
@@ -23,14 +24,40 @@ def table(name: str, wanted: str) -> str:
     path = RESULTS / f"{name}.json"
     if not path.exists():
         return "*Not measured yet.*"
-    told = json.loads(path.read_text())
+    results = json.loads(path.read_text())
     columns = [(part.split(" as ")[0].strip(), part.split(" as ")[-1].strip()) for part in wanted.split(",")]
     lines = ["| " + " | ".join(title for _, title in columns) + " |", "|" + "---|" * len(columns)]
-    for row in (*told["rows"], *told["peers"]):
+    for row in (*with_calibration(results), *results["peers"]):
         if any(isinstance(row.get(column), float) for column, _ in columns if not column.startswith("paper")):
             lines.append("| " + " | ".join(cell(row, column) for column, _ in columns) + " |")
-    lines += ["", ", ".join(f"{key} {value}" for key, value in told["settings"].items()) + f"; results/{name}.json"]
+    lines += ["", ", ".join(f"{key} {value}" for key, value in results["settings"].items()) + f"; results/{name}.json"]
     return "\n".join(lines)
+
+
+def with_calibration(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a table, with `calibration_error_uncertain` where the file has a model's reliability table.
+
+    A row belongs to the model that its training command writes (`--out NAME.safetensors`).
+    """
+    tables = results.get("calibration", {})
+    rows = []
+    for row in results["rows"]:
+        model = re.search(r"--out (\S+)\.safetensors", row.get("command", ""))
+        if model and model[1] in tables:
+            row = row | {"calibration_error_uncertain": uncertain_error(tables[model[1]])}
+        rows.append(row)
+    return rows
+
+
+def uncertain_error(bins: list[dict[str, float]]) -> float:
+    """Return the calibration error over the pairs of nodes whose co-membership probability is between 0.05 and 0.95.
+
+    The mean distance between a bin's mean probability and the share of its pairs that are together, weighted by pairs.
+    """
+    low, high = _UNCERTAIN
+    uncertain = [row for row in bins if low - 1e-9 <= row["from"] < high - 1e-9]
+    pairs = sum(row["pairs"] for row in uncertain)
+    return sum(row["pairs"] * abs(row["predicted"] - row["observed"]) for row in uncertain) / pairs
 
 
 def cell(row: dict[str, Any], column: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import json
 import os
 import re
 import shlex
@@ -78,6 +79,29 @@ def test_tables_hold_what_was_measured(hooks):
     assert hooks.cell({"x": 0.5, "x_se": 0.25}, "x") == "0.500 ± 0.250"
     assert hooks.cell({}, "x") == ""
     assert hooks.table("none-such", "data") == "*Not measured yet.*"
+
+
+def test_calibration_error_of_uncertain_pairs(hooks):
+    """By hand on four bins; and in the table it is the mean over the pairs that the file has between .05 and .95."""
+    bins = [
+        {"from": 0.0, "pairs": 1000, "predicted": 0.01, "observed": 0.0},
+        {"from": 0.05, "pairs": 30, "predicted": 0.07, "observed": 0.03},
+        {"from": 0.9, "pairs": 10, "predicted": 0.92, "observed": 1.0},
+        {"from": 0.95, "pairs": 1000, "predicted": 0.97, "observed": 1.0},
+    ]
+    assert hooks.uncertain_error(bins) == pytest.approx((30 * 0.04 + 10 * 0.08) / 40)
+
+    shown = hooks.table("acp-table2", "row, calibration_error as all, calibration_error_uncertain as uncertain")
+    errors = dict(re.findall(r"^\| GraphTransformer \+ Pos Enc. \+ (\S+) \| \S+ \| (\S+) \|$", shown, re.MULTILINE))
+    measured = json.loads((ROOT / "results" / "acp-table2.json").read_text())["calibration"]
+    assert {name.lower() for name in errors} == set(measured)
+    for name, error in errors.items():
+        distance, pairs = 0.0, 0
+        for row in measured[name.lower()]:
+            if 0.04 < row["from"] < 0.94:
+                distance += row["pairs"] * abs(row["predicted"] - row["observed"])
+                pairs += row["pairs"]
+        assert float(error) == pytest.approx(distance / pairs, abs=5e-4)
 
 
 def test_every_method_has_a_page():
