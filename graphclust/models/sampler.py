@@ -15,6 +15,15 @@ over anchors is complete. M = 0 stands for one z, its prior's mean.
 That is the probability of the clusters in one order, :math:`N_k / |I_k|` the chance that the next anchor is of cluster
 k. Their product over k, summed over the orders, is 1: without it stands the probability of the partition, whatever its
 order, if the model is exchangeable.
+
+| ACP | here | as printed? |
+|---|---|---|
+| 8 | `log_probability` | as printed |
+| sec. 2.2, 10, 15, 44 | `sample` | as printed |
+| 11, 33 | `log_probability` | as printed if T is at least N_k and M > 0 |
+| Fig. 1 | `sample` | as printed |
+| sec. 5 | `draw` | the most probable sample, without the chances of the anchors |
+| sec. B.3 labels | `sample` | clusters without a known node have other anchors |
 """
 
 from __future__ import annotations
