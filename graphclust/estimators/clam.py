@@ -1,4 +1,15 @@
-"""CLAM as an estimator: many memories learn at once, and one is chosen without labels."""
+"""CLAM as an estimator: many memories learn at once, and one is chosen without labels.
+
+| CLAM | here | as printed? |
+|---|---|---|
+| 8 | `CLAM.masking` | as printed with `masking=None` |
+| 9 | `CLAM` | the mean over a batch; `mask_value` is what masked coordinates start at |
+| Fig. 1 | `CLAM` | as printed |
+| Fig. 2 | `CLAM.plot_prototypes` | as printed |
+| Fig. 3 | `CLAM.plot_basins` | as printed |
+| sec. 3 | `CLAM` | only configurations with K clusters, none below `min_size`, count |
+| sec. A.3 | `CLAM` | other defaults; `select` is one criterion for epochs and configurations |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,15 @@
-"""CNC as an estimator: networks side by side learn the clusters of an affinity graph; the least normalized cut wins."""
+"""CNC as an estimator: networks side by side learn the clusters of an affinity graph; the least normalized cut wins.
+
+| CNC | here | as printed? |
+|---|---|---|
+| Alg. 1 line 5 | `CNC.batch_size` | by default all points are one batch if that is affordable |
+| Alg. 1 line 6 | `CNC.n_neighbors` | as printed; in a batch, of the embedding with coordinates scaled to variance 1 |
+| Alg. 1 line 7 | `CNC` | as printed with `starts=("random",)`, `n_init=1` |
+| Alg. 1 line 8 | `CNC.max_epochs`, `CNC.patience` | a number of epochs, or until the cut no longer falls |
+| Alg. 1 line 9 | `CNC.predict` | as printed |
+| sec. 5.7 | `CNC.preset` | as printed for MNIST |
+| Fig. 1 | `CNC` | as printed |
+"""
 
 from __future__ import annotations
 

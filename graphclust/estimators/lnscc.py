@@ -1,4 +1,15 @@
-"""LNSCC as an estimator: an embedding and a clustering of it learn together from soft contrasts of neighbours."""
+"""LNSCC as an estimator: an embedding and a clustering of it learn together from soft contrasts of neighbours.
+
+| LNSCC | here | as printed? |
+|---|---|---|
+| 1 | `LNSCC.bandwidth` | distances are divided by their spread first |
+| 19 | `LNSCC` | an iteration is an 800th of the training with the head; means in place of sums |
+| sec. 3.3 start | `LNSCC.start` | the paper's is "random" |
+| sec. 4.1 | `LNSCC.preset` | as printed with the preset |
+| Fig. 1 | `LNSCC.plot_embedding` | ten dimensions, of which two are drawn |
+| Fig. 2 | `LNSCC` | as printed |
+| Fig. 5 | `LNSCC.plot_stages` | as printed |
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,23 @@
 
 Source: Pakman et al., Attentive Clustering Processes, eqs. (30), (35) and (36). The nodes' part of the decoder's first
 layer reads the encoded node itself, as eq. (49) has it, not its attended form. A_in and A_out have a pooling each.
+
+U is the U_1 of eq. (30). The paper also tried U_2 = MAB(anchor, available nodes), eq. (31), found that U_1 performed
+better, and adopted U_1: U_2 is not implemented.
+
+The G of eq. (36) applies h to x-bar, which the paper defines for ACP-S (eq. 37) and not for ACP. Here h reads the
+encoded node x, as in eq. (27): the output of the ISAB of eq. (35) depends on which nodes are still available, and the
+nodes of a complete cluster no longer are. So the term of a cluster is the same in all later steps and is computed once.
+
+| ACP | here | as printed? |
+|---|---|---|
+| sec. 3, 35 | `ACPEncodings.members` | as printed |
+| 30 | `ACPEncodings.available` | as printed |
+| 31 | | missing: not adopted by the paper |
+| 36 | `ACPEncodings.members`, `ACPEncodings.available`, `PooledEncodings.split` | as printed |
+| 36 | `PooledEncodings.clusters`, `ACPEncodings.project` | G: h reads x, not x-bar |
+| 40, 41 | `PooledEncodings.split` | as printed |
+| sec. A.2 | `PooledEncodings.clusters` | as printed |
 """
 
 from __future__ import annotations

@@ -2,6 +2,12 @@
 
 Source: Pakman et al., Attentive Clustering Processes, section A.2, eqs. (37) to (41). The encoded nodes are replaced by
 the outputs of an ISAB over the whole graph; everything reads these.
+
+| ACP | here | as printed? |
+|---|---|---|
+| 37, sec. A.2 | `ACPSEncodings.project` | as printed |
+| 38 | `ACPSEncodings.members` | as printed |
+| 39 | `ACPSEncodings.available` | as printed |
 """
 
 from __future__ import annotations

@@ -2,6 +2,12 @@
 
 Source: Pakman et al., Neural Clustering Processes, 2020, as restated in Attentive Clustering Processes, eqs. (26) to
 (29); A_in and A_out are sums of the same kind as U.
+
+| ACP | here | as printed? |
+|---|---|---|
+| 26 | `CCPEncodings.available` | as printed; the last layer of u starts near 0 |
+| 27 | `CCPEncodings.clusters` | as printed; the last layer of h starts near 0 |
+| 36 | `CCPEncodings.split` | A_in and A_out of CCP are not printed |
 """
 
 from __future__ import annotations

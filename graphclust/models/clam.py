@@ -27,6 +27,17 @@ the exact form above; a leading axis of `runs`, independent memories with a beta
 that are latents of an autoencoder, which learns with the memories and whose squared error joins the loss.
 
 Symbols: runs R, prototypes K, points B, features d (of latents l), steps T, hidden units H.
+
+As printed, eq. (9) starts masked coordinates at 0 and lets all coordinates move. Here only the masked ones move, as in
+the authors' code, and they start at any given value.
+
+| CLAM | here | as printed? |
+|---|---|---|
+| 1 | `energy` | as printed |
+| 2, 3, 4 | `AssociativeMemory.trajectory` | as printed |
+| 4 | `AssociativeMemory.assign` | as printed |
+| 5, 8 | `AssociativeMemory.loss` | as printed; of distortions there are none and masks |
+| 9 | `AssociativeMemory.loss` | only masked coordinates move, see above |
 """
 
 from __future__ import annotations

@@ -28,6 +28,21 @@ which cluster each node is in: 0 for the first to be taken, -1 beyond the graph'
 The first layer of the decoder is linear in the concatenation of its inputs, so each input is multiplied by its block of
 the weights and the products are added by broadcasting: the tensor of nodes x samples x inputs never exists. Its other
 layers run over some thousand rows at a time, each chunk forward and backward while it is in the cache.
+
+| ACP | here | as printed? |
+|---|---|---|
+| 7 | `random_ranks` | as printed; the clusters come in the order in which random anchors would take them |
+| sec. 2.2, 44 | `log_chance` | as printed; summed over the members of the cluster |
+| 9, 19, 43 | `Decoder.log_likelihood` | as printed |
+| 12 | `Sets` | as printed |
+| 13, 14 | `SetEncodings` | property |
+| 15, 18, 42 | `ClusterwiseModel.forward` | as printed |
+| 16, 45, 47, 48, 54 | `Gaussian` | as printed; the networks give log sigma, clamped to [-8, 4] |
+| 17, 29, 46, 49 | `Decoder` | as printed |
+| 28 | `ClusterwiseModel.contexts` | as printed |
+| sec. 3.1, 52, 53 | `ClusterwiseModel.forward` | tighter: importance-weighted, see above |
+| 55 | `ClusterwiseModel.forward` | as printed |
+| sec. B.3 labels | `ClusterwiseModel.forward` | clusters without a known node have other anchors |
 """
 
 from __future__ import annotations

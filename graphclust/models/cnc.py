@@ -21,6 +21,13 @@ Nazi et al., "Generalized Clustering by Learning to Optimize Expected Normalized
 sparse form with its gradient, and a leading axis of `runs`, independent networks that learn at once.
 
 Symbols: runs R, points n, features d, clusters K.
+
+| CNC | here | as printed? |
+|---|---|---|
+| 2, 5 | `Affinity` | as printed; a self-loop has the weight that it has in the degree |
+| 4, 5, 6 | `expected_normalized_cut` | as printed; eq. (6) is a ratio of two expectations |
+| Alg. 1 line 7 | `Head`, `gumbel_softmax` | as printed |
+| Alg. 1 line 7 | `FreeHead` | not in the paper: logits of each node's own |
 """
 
 from __future__ import annotations

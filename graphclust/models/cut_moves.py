@@ -3,6 +3,10 @@
 The normalized cut of K clusters that all have volume is K - sum_k in_k / vol_k, with in_k the weight of W inside
 cluster k (each edge from both ends) and vol_k its summed degrees. Moving a node changes two of the terms, and by its
 edges alone: O(its degree) to find the best of its neighbours' clusters.
+
+| CNC | here | as printed? |
+|---|---|---|
+| 1 | `lower_cut`, `merge_cut` | as printed, in the form above; moves and merges are not in the paper |
 """
 
 from __future__ import annotations

@@ -24,6 +24,21 @@ cluster, A counts as `_FAINTEST` times the mean.
 Ma & Kim, "Locally normalized soft contrastive clustering for compact clusters", IJCAI 2022.
 
 Symbols: points n, edges m, batch B, clusters K.
+
+| LNSCC | here | as printed? |
+|---|---|---|
+| 3 | `Quantities` | as printed; the scores are not stored |
+| 4 | `distance`, `log_separation` | as printed; Euclidean |
+| 5, 10, 11 | `Quantities.of` | as printed; A_mean over the edges |
+| 6 | `Quantities.of` | as printed; floors on the denominators |
+| 6 | `Quantities.sized` | not in the paper |
+| 7, 8, 12 | `Contrast.draw` | as printed in expectation |
+| 9, 13 | `Quantities.loss` | as printed in expectation: means in place of sums |
+| 9, 14, 15, 17 | `Contrast.loss` | as printed in expectation |
+| 16 | `Contrast` | as printed in expectation: a weight |
+| 18, Ū | `clustering_loss` | as printed; over the batch, the divergence as a mean |
+| V | `target` | as printed; over the batch |
+| 19 | `balance` | as printed |
 """
 
 from __future__ import annotations

@@ -13,6 +13,10 @@ Peel & McLachlan, "Robust mixture modelling using the t distribution", Statistic
 of a learned embedding are well described by a mixture: McConville et al., "N2D", ICPR 2021.
 
 Symbols: points n, dimensions d, clusters K.
+
+| LNSCC | here | as printed? |
+|---|---|---|
+| sec. 3.3 start | `refined_by_mixture` | not in the paper |
 """
 
 from __future__ import annotations

@@ -21,14 +21,14 @@ A factor depends on the order of the points, and the model is only approximately
 uniformly for each sample, and the probability of a partition is the mean over orders; for each order the
 probabilities of all partitions sum to 1.
 
+`NCP._candidates` computes G by running sums, each g once; `NCP._logits` applies the first layer of f to each of its
+inputs and adds. The 2020 paper's h and u read raw points; here they read what the encoder gives.
+
 Symbols: G, H, Q as in the paper; x the encoded points, ranks the clusters by number (-1 where there is no point).
 
-| equation | here | |
+| ACP | here | as printed? |
 |---|---|---|
-| ACP, eq. (6) | `NCP.forward`, `NCP.sample` | as printed |
-| NCP (2020): G_k | `NCP._candidates` | as printed, by running sums: each g is computed once |
-| NCP (2020): Q_n, h(x_n), f | `NCP._logits` | as printed; the first layer of f is applied to each input and added |
-| points | `NCP.encode` | x is what the encoder gives: the paper's h and u read the raw points |
+| 6 | `NCP.forward`, `NCP.sample` | as printed; the factors are those of Pakman et al. 2020 |
 """
 
 from __future__ import annotations

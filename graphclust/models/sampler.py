@@ -18,6 +18,15 @@ order, if the model is exchangeable.
 
 `NCP` takes points one by one and samples by itself; the functions here hand its models over, so that all that uses them
 works with it too. Its anchors are orders of the points.
+
+| ACP | here | as printed? |
+|---|---|---|
+| 8 | `log_probability` | as printed |
+| sec. 2.2, 10, 15, 44 | `sample` | as printed |
+| 11, 33 | `log_probability` | as printed if T is at least N_k and M > 0 |
+| Fig. 1 | `sample` | as printed |
+| sec. 5 | `draw` | the most probable sample, without the chances of the anchors |
+| sec. B.3 labels | `sample` | clusters without a known node have other anchors |
 """
 
 from __future__ import annotations

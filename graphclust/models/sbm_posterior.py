@@ -33,6 +33,11 @@ V(B) prod_r w(n_r), given as a table. Labels of some nodes may be known, and the
 
 Weights: `sbm` reads them in [0, 1] as parts of an edge; the others read them as (real) numbers of parallel edges, so
 scale them to mean 1 to have as much evidence as edges.
+
+| ACP | here | as printed? |
+|---|---|---|
+| 1 | `crp_prior` | as printed; the concentration is a fixed number |
+| 4, 5 | `BlockModel` | as printed; the edge probabilities are integrated out |
 """
 
 from __future__ import annotations

@@ -22,6 +22,12 @@ Images are first brought into the code space of an autoencoder, whose loss is th
 networks keep the leading axis of `ParallelMLP`.
 
 Nazi et al. 2019; Hadsell, Chopra & LeCun 2006; Shaham et al., "SpectralNet", ICLR 2018.
+
+| CNC | here | as printed? |
+|---|---|---|
+| contrastive | `contrastive_loss` | as printed |
+| Alg. 1 line 3 | `cross_entropy_loss` | not in the paper |
+| sec. 5.1 | `DeepAutoencoder` | the paper takes published autoencoders |
 """
 
 from __future__ import annotations

@@ -7,6 +7,10 @@ is (b - a) / max(a, b), and 0 if it is alone; the coefficient is the mean over t
 All sums of distances to clusters are one product of the matrix of distances with the indicators of all clusterings, so
 hundreds of them cost little more than one. Beyond some thousand points the matrix is made in blocks of rows, and never
 held.
+
+| CLAM | here | as printed? |
+|---|---|---|
+| SC | `Silhouette` | as printed |
 """
 
 from __future__ import annotations

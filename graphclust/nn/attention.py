@@ -12,6 +12,15 @@ element x is :math:`q^T W_k x = (W_k^T q)^T x`, and the weighted sum of values i
 :math:`\sum_i \alpha_i W_v x_i = W_v \sum_i \alpha_i x_i`, so that no element is projected (`PMA`); attention to a set
 of one element is its value (`OneKeyMAB`); and what depends on an element alone is computed once, however many
 subsets it is part of (`ISAB.project`).
+
+| ACP | here | as printed? |
+|---|---|---|
+| 20, 21, 22 | `attend` | as printed; the maps of queries and values have biases |
+| 23 | `MAB.feed_forward` | as printed |
+| 24 | `MAB.attend`, `OneKeyMAB` | as printed |
+| PMA | `PMA` | as printed for one seed |
+| 25 | `ISAB` | as printed |
+| 30 | `PMA.after`, `OneKeyMAB` | as printed |
 """
 
 from __future__ import annotations
