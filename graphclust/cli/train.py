@@ -92,8 +92,8 @@ def train(
         str | None,
         _option(
             _MODEL,
-            "laplacian|random|given",
-            "What a node is described by; given: the family's own vectors.",
+            "laplacian|random|given|standardised",
+            "What a node is described by: given, the family's own vectors; standardised, these at mean 0 and variance 1.",
             show_default="those of --start, or laplacian",
         ),
     ] = None,

@@ -17,7 +17,7 @@ from graphclust.nn.encoders import ENCODERS
 __all__ = ["ENCODINGS", "ModelConfig", "build"]
 
 ENCODINGS = {"acp": ACPEncodings, "acp-s": ACPSEncodings, "ccp": CCPEncodings}
-FEATURES = ("laplacian", "random", "given")
+FEATURES = ("laplacian", "random", "given", "standardised")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ModelConfig:
     model : {"acp", "acp-s", "ccp"}
     encoder : str
         Key of `ENCODERS`.
-    features : {"laplacian", "random", "given"}
+    features : {"laplacian", "random", "given", "standardised"}
         What the encoder is fed: `graphclust.features.input_features`.
     n_features : int
     dim, dim_z : int
