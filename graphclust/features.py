@@ -268,12 +268,16 @@ def standardised(vectors: NDArray[np.floating[Any]], n_nodes: IntArray) -> NDArr
     """
     inside = (np.arange(vectors.shape[1]) < n_nodes[:, None])[..., None]
     count = np.maximum(n_nodes, 1)[:, None, None]
-    x = np.where(inside, vectors, 0.0).astype(np.float64)
-    x = np.where(inside, x - x.sum(axis=1, keepdims=True) / count, 0.0)
-    largest = np.abs(x).max(axis=(1, 2), keepdims=True, initial=0.0)
-    x /= np.where(largest > 0, largest, 1.0)  # squares neither overflow nor vanish
+    x = _largest_is_one(np.where(inside, vectors, 0.0).astype(np.float64))
+    x = _largest_is_one(np.where(inside, x - x.sum(axis=1, keepdims=True) / count, 0.0))
     scale = np.sqrt((x**2).sum(axis=(1, 2), keepdims=True) / (count * vectors.shape[2]))
     return (x / np.where(scale > 0, scale, 1.0)).astype(np.float32)
+
+
+def _largest_is_one(x: FloatArray) -> FloatArray:
+    """Scale each data set so that sums and squares neither overflow nor vanish; zeros stay."""
+    largest = np.abs(x).max(axis=(1, 2), keepdims=True, initial=0.0)
+    return x / np.where(largest > 0, largest, 1.0)
 
 
 def _regularised(graph: Graph, regularization: float) -> tuple[Any, float, FloatArray]:

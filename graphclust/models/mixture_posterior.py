@@ -29,6 +29,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -124,7 +125,7 @@ def sample_partitions(
         from graphclust.generators.crp import crp
 
         starts = [np.zeros(n), np.arange(n), *(crp(n, 3.0, random_state=rng) for _ in range(2))]
-    pairs = np.array([(tau, sigma) for tau in _grid(law.prior_std) for sigma in _grid(law.noise_std)])
+    variances = np.array([(tau**2, sigma**2) for tau in _grid(law.prior_std) for sigma in _grid(law.noise_std)])
     concentrations = _grid(law.concentration)
     return np.stack(
         [
@@ -132,7 +133,7 @@ def sample_partitions(
                 points,
                 np.unique(np.asarray(start), return_inverse=True)[1].astype(np.int64),
                 concentrations,
-                pairs,
+                variances,
                 law.discount,
                 law.standardised,
                 n_burn_in,
@@ -148,27 +149,48 @@ def sample_partitions(
 @njit(cache=True)
 def _drawn(log_weights: Floats, rng: np.random.Generator) -> int:
     """Draw an index with probability proportional to the exponential of its entry."""
-    weights = np.exp(log_weights - log_weights.max())
-    u = rng.random() * weights.sum()
-    for i in range(len(weights)):
-        u -= weights[i]
-        if u < 0:
+    largest = log_weights.max()
+    total = 0.0
+    for i in range(len(log_weights)):
+        total += math.exp(log_weights[i] - largest)
+    left = rng.random() * total
+    for i in range(len(log_weights)):
+        left -= math.exp(log_weights[i] - largest)
+        if left < 0:
             return i
-    return len(weights) - 1
+    return len(log_weights) - 1
 
 
 @njit(cache=True)
-def _log_predictive(
-    point: Floats, total: Floats, count: int, center: Floats, prior: float, noise: float
-) -> float:
-    """Log density of a point given the others of its cluster, up to a constant; `prior` and `noise` are variances."""
+def _log_predictive(point: Floats, total: Floats, count: int, center: Floats, prior: float, noise: float) -> float:
+    """Log density of a point given the others of its cluster, up to a constant.
+
+    `total` is the sum of the others, `prior` and `noise` are variances.
+    """
     v = 1 / (1 / prior + count / noise)
     spread = v + noise
     squares = 0.0
     for j in range(len(point)):
-        mean = v * (center[j] / prior + total[j] / noise)
-        squares += (point[j] - mean) ** 2
+        squares += (point[j] - v * (center[j] / prior + total[j] / noise)) ** 2
     return -0.5 * (len(point) * math.log(spread) + squares / spread)
+
+
+@njit(cache=True)
+def _leave(i: int, x: Floats, labels: Ints, counts: Ints, sums: Floats, n_clusters: int) -> int:
+    """Take a point out of its cluster; return the number of clusters, the last of which takes an empty one's place."""
+    old = labels[i]
+    counts[old] -= 1
+    sums[old] -= x[i]
+    labels[i] = -1
+    if counts[old] > 0:
+        return n_clusters
+    last = n_clusters - 1
+    counts[old], sums[old] = counts[last], sums[last]
+    counts[last], sums[last] = 0, 0.0
+    for j in range(len(labels)):
+        if labels[j] == last:
+            labels[j] = old
+    return last
 
 
 @njit(cache=True)
@@ -177,67 +199,83 @@ def _sweep(
     labels: Ints,
     counts: Ints,
     sums: Floats,
+    n_clusters: int,
     center: Floats,
-    prior: float,
-    noise: float,
+    variances: Floats,
     concentration: float,
     discount: float,
     rng: np.random.Generator,
-) -> None:
-    """Draw the label of each point in turn given all others, in place; empty clusters have a count of 0."""
-    n, dimension = x.shape
-    log_weights = np.empty(n + 1)
-    place = np.empty(n + 1, np.int64)
-    for i in range(n):
-        counts[labels[i]] -= 1
-        sums[labels[i]] -= x[i]
-        n_open, vacant = 0, -1
-        for k in range(n):
-            if counts[k] > 0:
-                log_weights[n_open] = math.log(counts[k] - discount) + _log_predictive(
-                    x[i], sums[k], counts[k], center, prior, noise
-                )
-                place[n_open] = k
-                n_open += 1
-            elif vacant < 0:
-                vacant = k
-        if vacant < 0:
-            n_choices = n_open
-        else:
-            opened = max(concentration + n_open * discount, 1e-300)
-            log_weights[n_open] = math.log(opened) + _log_predictive(
-                x[i], np.zeros(dimension), 0, center, prior, noise
-            )
-            place[n_open] = vacant
-            n_choices = n_open + 1
-        k = place[_drawn(log_weights[:n_choices], rng)]
+) -> int:
+    """Draw the label of each point in turn given all others, in place; return the number of clusters."""
+    prior, noise = variances
+    log_weights = np.empty(len(x) + 1)
+    for i in range(len(x)):
+        n_clusters = _leave(i, x, labels, counts, sums, n_clusters)
+        for k in range(n_clusters):
+            log_weights[k] = math.log(counts[k] - discount)
+        opened = concentration + n_clusters * discount
+        log_weights[n_clusters] = math.log(opened) if opened > 0 else 0.0  # the first cluster opens for certain
+        for k in range(n_clusters + 1):
+            log_weights[k] += _log_predictive(x[i], sums[k], counts[k], center, prior, noise)
+        k = _drawn(log_weights[: n_clusters + 1], rng)
+        if k == n_clusters:
+            n_clusters += 1
         labels[i] = k
-        if counts[k] == 0:
-            sums[k] = 0.0
         counts[k] += 1
         sums[k] += x[i]
+    return n_clusters
 
 
 @njit(cache=True)
 def _log_evidence(
-    within: float, counts: Ints, means: Floats, n: int, center: Floats, prior: float, noise: float
+    scatter: float, counts: Ints, means: Floats, n: int, center: Floats, prior: float, noise: float
 ) -> float:
-    """Log density of the points given their partition, up to a constant; `within` is their scatter in clusters."""
+    """Log density of the points given their partition, up to a constant.
+
+    `scatter` is the sum of the squared distances from the clusters' means; counts (n_clusters,), means (n_clusters, d).
+    """
     dimension = means.shape[1]
-    value = within / noise + n * dimension * math.log(noise)
+    value = scatter / noise + n * dimension * math.log(noise)
     for k in range(len(counts)):
-        if counts[k] > 0:
-            spread = noise + counts[k] * prior
-            value += counts[k] * ((means[k] - center) ** 2).sum() / spread + dimension * math.log(spread / noise)
+        spread = noise + counts[k] * prior
+        value += counts[k] * ((means[k] - center) ** 2).sum() / spread + dimension * math.log(spread / noise)
     return -0.5 * value
+
+
+@njit(cache=True)
+def _drawn_concentration(
+    concentrations: Floats, n_clusters: int, n: int, discount: float, rng: np.random.Generator
+) -> float:
+    """Draw the concentration given the number of clusters."""
+    log_weights = np.zeros(len(concentrations))
+    for t in range(len(concentrations)):
+        for k in range(1, n_clusters):
+            log_weights[t] += math.log(concentrations[t] + k * discount)
+        for i in range(1, n):
+            log_weights[t] -= math.log(concentrations[t] + i)
+    return concentrations[_drawn(log_weights, rng)]
+
+
+@njit(cache=True)
+def _draw_origin_and_unit(
+    scatter: float, counts: Ints, means: Floats, n: int, ratio: float, noise: float, center: Floats, rng: Any
+) -> float:
+    """Draw the center, in place, and return the variance of the noise, under d(center) d(sigma) / sigma."""
+    dimension = means.shape[1]
+    precision = counts / (1 + counts * ratio)  # of each cluster's mean around the center, times the noise's variance
+    for j in range(dimension):
+        center[j] = (precision * means[:, j]).sum() / precision.sum()
+        center[j] += math.sqrt(noise / precision.sum()) * rng.standard_normal()
+        scatter += (precision * (means[:, j] - center[j]) ** 2).sum()
+    return scatter / 2 / rng.standard_gamma(n * dimension / 2)
 
 
 @njit(cache=True)
 def _chain(
     x: Floats,
-    labels: Ints,
+    start: Ints,
     concentrations: Floats,
-    pairs: Floats,
+    variances: Floats,
     discount: float,
     standardised: bool,
     n_burn_in: int,
@@ -245,62 +283,37 @@ def _chain(
     thin: int,
     rng: np.random.Generator,
 ) -> Ints:
+    """Run a chain; `variances`, shape (n_pairs, 2), are those of the means and of the noise that are possible."""
     n, dimension = x.shape
-    counts, sums = np.zeros(n, np.int64), np.zeros((n, dimension))
+    labels, n_clusters = start.copy(), start.max() + 1
+    counts, sums = np.zeros(n + 1, np.int64), np.zeros((n + 1, dimension))
     for i in range(n):
         counts[labels[i]] += 1
         sums[labels[i]] += x[i]
     center = np.zeros(dimension)
-    scale = 1.0  # of the points, beside the law's
+    theta, pair = concentrations[len(concentrations) // 2], variances[len(variances) // 2]
+    unit = 1.0  # variance in the points' unit that is 1 in the law's
     if standardised:
         for j in range(dimension):
             center[j] = x[:, j].mean()
-    squared = pairs**2
-    of_pairs, of_concentrations = np.empty(len(pairs)), np.empty(len(concentrations))
-    opened = np.empty(len(concentrations))  # log (theta + 1) ... (theta + n - 1)
-    for t in range(len(concentrations)):
-        opened[t] = np.log(concentrations[t] + np.arange(1, n)).sum()
-    pair, theta = len(pairs) // 2, len(concentrations) // 2
-    if standardised:
-        scale = max(((x - center) ** 2).sum() / (n * dimension) / (squared[pair, 0] + squared[pair, 1]), 1e-300)
+        total = ((x - center) ** 2).sum()
+        unit = total / (n * dimension * pair.sum()) if total > 0 else 1.0
+    log_weights = np.empty(len(variances))
     kept = np.empty((n_samples, n), np.int64)
-    for step in range(n_burn_in + n_samples * thin):
-        prior, noise = scale * squared[pair, 0], scale * squared[pair, 1]
-        _sweep(x, labels, counts, sums, center, prior, noise, concentrations[theta], discount, rng)
-        means = sums / np.maximum(counts, 1).reshape(-1, 1)
-        within = 0.0
-        for i in range(n):
-            within += ((x[i] - means[labels[i]]) ** 2).sum()
-        if len(pairs) > 1:
-            for p in range(len(pairs)):
-                of_pairs[p] = _log_evidence(
-                    within, counts, means, n, center, scale * squared[p, 0], scale * squared[p, 1]
-                )
-            pair = _drawn(of_pairs, rng)
+    for step in range(1, n_burn_in + n_samples * thin + 1):
+        n_clusters = _sweep(x, labels, counts, sums, n_clusters, center, unit * pair, theta, discount, rng)
+        sizes, means = counts[:n_clusters], sums[:n_clusters] / counts[:n_clusters].reshape(-1, 1)
+        scatter = ((x - means[labels]) ** 2).sum()
+        if len(variances) > 1:
+            for p in range(len(variances)):
+                prior, noise = unit * variances[p]
+                log_weights[p] = _log_evidence(scatter, sizes, means, n, center, prior, noise)
+            pair = variances[_drawn(log_weights, rng)]
         if len(concentrations) > 1:
-            n_open = (counts > 0).sum()
-            for t in range(len(concentrations)):
-                of_concentrations[t] = -opened[t]
-                for k in range(1, n_open):
-                    of_concentrations[t] += math.log(concentrations[t] + k * discount)
-            theta = _drawn(of_concentrations, rng)
-        if standardised:
-            ratio = squared[pair, 0] / squared[pair, 1]
-            total, weight = np.zeros(dimension), 0.0
-            for k in range(n):
-                if counts[k] > 0:
-                    share = counts[k] / (1 + counts[k] * ratio)
-                    weight += share
-                    total += share * means[k]
-            noise = scale * squared[pair, 1]
-            scatter = within
-            for j in range(dimension):
-                center[j] = total[j] / weight + math.sqrt(noise / weight) * rng.standard_normal()
-            for k in range(n):
-                if counts[k] > 0:
-                    scatter += counts[k] / (1 + counts[k] * ratio) * ((means[k] - center) ** 2).sum()
-            noise = 0.5 * scatter / rng.standard_gamma(0.5 * n * dimension)
-            scale = noise / squared[pair, 1]
-        if step >= n_burn_in and (step - n_burn_in) % thin == thin - 1:
-            kept[(step - n_burn_in) // thin] = labels
+            theta = _drawn_concentration(concentrations, n_clusters, n, discount, rng)
+        if standardised and scatter > 0:
+            ratio, noise = pair[0] / pair[1], unit * pair[1]
+            unit = _draw_origin_and_unit(scatter, sizes, means, n, ratio, noise, center, rng) / pair[1]
+        if step > n_burn_in and (step - n_burn_in) % thin == 0:
+            kept[(step - n_burn_in) // thin - 1] = labels
     return kept
