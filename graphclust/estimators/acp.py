@@ -191,7 +191,7 @@ class _Amortized(GraphEstimator):
         d = feature_matrix(points.x).shape[1]
         return (
             f"train one with `graphclust train {self.name} --family gaussian-mixture --set dimension={d} --set "
-            f"'n=(50, 200)' --encoder points --features standardised --n-features {d}`"
+            f"'n=(50, 200)' --encoder points --features standardised --n-features {d} --out FILE.safetensors`"
         )
 
     def _check(self, graph: Graph) -> None:
@@ -209,21 +209,22 @@ class _Amortized(GraphEstimator):
         if config.encoder not in POINT_ENCODERS:
             if only_points(graph):
                 raise UsageError(
-                    f"the checkpoint {source} is a model of graphs, and these are points without edges: leave it out, "
-                    f"or {self._how_to_train(graph)}"
+                    f"the checkpoint {source} is a model of graphs, and these are points without edges: leave out "
+                    f"checkpoint, or {self._how_to_train(graph)}"
                 )
             return
         if graph.num_edges:
             raise UsageError(
-                f"the checkpoint {source} is a model of points, and this graph has edges: leave it out, or give the "
-                "points alone"
+                f"the checkpoint {source} is a model of points, and this graph has edges: leave out checkpoint, "
+                "or give the points alone"
             )
-        dimension = 0 if graph.x is None else feature_matrix(graph.x).shape[1]
+        if graph.x is None:
+            raise UsageError(f"the checkpoint {source} is a model of points, and these nodes have no features")
+        dimension = feature_matrix(graph.x).shape[1]
         if dimension != config.n_features:
-            way_out = f"reduce them to {config.n_features}, as by PCA, or {self._how_to_train(graph)}"
             raise UsageError(
-                f"the checkpoint {source} takes {config.n_features} features a point, and there are {dimension}"
-                + (f": {way_out}" if dimension else "")
+                f"the checkpoint {source} takes {config.n_features} features a point, and there are {dimension}: reduce "
+                f"them to {config.n_features}, as by PCA, or {self._how_to_train(graph)}"
             )
 
     def _nothing(self) -> Fit:
