@@ -36,6 +36,7 @@ from graphclust.seeds import check_seed
 
 __all__ = ["enumerate_posterior", "gaussian_mixture", "log_joint", "pair_posterior"]
 
+_HYPERPARAMETERS = ("concentration", "prior_std", "noise_std")  # which may be ranges, in the order of drawing
 _MOST = 8  # points whose 4,140 partitions are counted out
 
 
@@ -111,19 +112,27 @@ def gaussian_mixture(
         raise UsageError(f"points have at least one dimension, not {dimension}")
     seed = check_seed(random_state)
     rng = np.random.default_rng(seed)
-    scales: dict[str, Real] = {"concentration": concentration, "prior_std": prior_std, "noise_std": noise_std}
-    parameters: dict[str, Any] = {"family": "gaussian-mixture", "n": n, "dimension": dimension}
-    parameters |= {"discount": discount, "max_clusters": max_clusters, **scales, "random_state": seed}
+    parameters: dict[str, Any] = {
+        "family": "gaussian-mixture",
+        "n": n,
+        "dimension": dimension,
+        "concentration": concentration,
+        "discount": discount,
+        "max_clusters": max_clusters,
+        "prior_std": prior_std,
+        "noise_std": noise_std,
+        "random_state": seed,
+    }
     number: int = pick(rng, n)
-    theta, tau, sigma = (_log_uniform(rng, name, value) for name, value in scales.items())
+    theta, tau, sigma = (_log_uniform(rng, name, parameters[name]) for name in _HYPERPARAMETERS)
     _check(tau, sigma)
     y = crp(number, theta, discount=discount, max_clusters=max_clusters, random_state=rng)
     sizes = np.bincount(y)
     means = tau * rng.standard_normal((len(sizes), dimension))
     x = means[y] + sigma * rng.standard_normal((number, dimension))
     realised: dict[str, Any] = {"n_clusters": len(sizes), "largest": int(sizes.max(initial=0))}
-    drawn = zip(scales, (theta, tau, sigma), strict=True)
-    realised |= {name: value for name, value in drawn if value is not scales[name]}
+    drawn = zip(_HYPERPARAMETERS, (theta, tau, sigma), strict=True)
+    realised |= {name: value for name, value in drawn if isinstance(parameters[name], tuple | list)}
     return Graph.from_edges([], [], nodes=number, x=x, y=y, meta={"generator": parameters, "realised": realised})
 
 

@@ -122,8 +122,8 @@ def detect(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Features of the nodes, a node and its numbers a line, or .npy; read by clam, cnc and lnscc, and by acp, "
-            "acp-s and ccp where there are no edges.",
+            help="Features of the nodes, a node and its numbers a line, or .npy; read by clam, cnc and lnscc, and "
+            "where there are no edges by acp, acp-s and ccp.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where neural methods run.")] = "auto",

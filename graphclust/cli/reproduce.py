@@ -21,8 +21,8 @@ def reproduce(
         str,
         typer.Argument(
             metavar="TABLE",
-            help="acp-table2, -table3, -table4, -fig4, -families or -mixtures, clam-table1 or -graphs, cnc-table1 or -graphs, "
-            "lnscc-table2, -table4 or -graphs",
+            help="acp-table2, -table3, -table4, -fig4, -families or -mixtures, clam-table1 or -graphs, cnc-table1 or "
+            "-graphs, lnscc-table2, -table4 or -graphs",
             show_default=False,
         ),
     ],

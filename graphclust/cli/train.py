@@ -93,7 +93,7 @@ def train(
         _option(
             _MODEL,
             "laplacian|random|given|standardised",
-            "What a node is described by: given, the family's own vectors; standardised, these at mean 0 and variance 1.",
+            "What a node is described by; given: the family's own vectors; standardised: these, at mean 0, variance 1.",
             show_default="those of --start, or laplacian",
         ),
     ] = None,

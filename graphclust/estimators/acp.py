@@ -51,7 +51,8 @@ class _Amortized(GraphEstimator):
 
     Edges are present or absent to the models they were trained as. A weight counts as min(1, weight / w) with w the
     mean of the weights, the highest twentieth of which are lowered to the next: equal weights count as none, and a few
-    heavy edges do not hide the others. Self-loops do not count. Isolated nodes are communities of their own, and a community never spans two components.
+    heavy edges do not hide the others. Self-loops do not count. Isolated nodes are communities of their own, and a
+    community never spans two components.
 
     Parameters
     ----------
@@ -223,8 +224,8 @@ class _Amortized(GraphEstimator):
         dimension = feature_matrix(graph.x).shape[1]
         if dimension != config.n_features:
             raise UsageError(
-                f"the checkpoint {source} takes {config.n_features} features a point, and there are {dimension}: reduce "
-                f"them to {config.n_features}, as by PCA, or {self._how_to_train(graph)}"
+                f"the checkpoint {source} takes {config.n_features} features a point, and there are {dimension}: "
+                f"reduce them to {config.n_features}, as by PCA, or {self._how_to_train(graph)}"
             )
 
     def _nothing(self) -> Fit:

@@ -1,4 +1,4 @@
-r"""Samples from the posterior over partitions of a Gaussian mixture, its means integrated out: collapsed Gibbs sampling.
+r"""Collapsed Gibbs sampling: partitions from the exact posterior of a Gaussian mixture, its means integrated out.
 
 The model is that of `graphclust.generators.gaussian_mixture`: clusters of a Chinese Restaurant Process, means around a
 center b, points around their means,
