@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 
 import numpy as np
@@ -184,7 +185,8 @@ def test_many_points_need_no_square_of_their_number(model, monkeypatch):
 def test_command_line(model, x, tmp_path, capsysbinary):
     names = [f"point {i}" for i in range(30)]
     nodes, table = tmp_path / "nodes.graphml", tmp_path / "x.csv"
-    gc.io.write_graph(Graph.from_edges([], [], nodes=names), nodes)
+    with nodes.open("wb") as stream:
+        gc.io.write_graph(Graph.from_edges([], [], nodes=names), stream, format="graphml")
     pd.DataFrame(x, index=names).to_csv(table, index_label="name")
     command = ["detect", str(nodes), "--features", str(table), "-m", "acp", "--samples", "4", "--format", "json", "-q"]
     assert run([*command, "--param", f"checkpoint={model}"]) == 0
@@ -206,7 +208,7 @@ def test_command_line(model, x, tmp_path, capsysbinary):
 
 def test_a_model_of_points_is_trained_on_the_command_line(tmp_path, x, capsysbinary):
     out = str(tmp_path / "mine.safetensors")
-    size = "--encoder points --features standardised --n-features 2 --layers 1 --dim 8 --batch-size 4 --n-z 2".split()
+    size = shlex.split("--encoder points --features standardised --n-features 2 --layers 1 --dim 8 --batch-size 4")
     law = ["--set", "n=(10, 30)", "--set", "prior_std=(3.0, 15.0)", "--set", "concentration=(0.5, 2.0)"]
     steps = ["--same-size", "--steps", "2", "--eval-graphs", "2", "--device", "cpu", "-q", "--out", out]
     assert run(["train", "acp", "--family", "gaussian-mixture", *law, *size, *steps]) == 0

@@ -59,7 +59,7 @@ def posterior(x, concentrations, taus, standardised):
     return np.array(values) / sum(values)
 
 
-def log_uniform(low, high, number=400):
+def log_uniform(low, high, number=50):
     return np.exp(np.log(low) + (np.log(high) - np.log(low)) * (np.arange(number) + 0.5) / number)
 
 
