@@ -21,15 +21,15 @@ def reproduce(
         str,
         typer.Argument(
             metavar="TABLE",
-            help="acp-table2, -table3, -table4, -fig4 or -families, clam-table1 or -graphs, cnc-table1 or -graphs, "
-            "lnscc-table2, -table4 or -graphs",
+            help="acp-table2, -table3, -table4, -fig4, -families or -mixtures, clam-table1 or -graphs, cnc-table1 or "
+            "-graphs, lnscc-table2, -table4 or -graphs",
             show_default=False,
         ),
     ],
     *,
     graphs: Annotated[
         int | None,
-        typer.Option(min=2, help="acp-*: test graphs; of each point or family.", show_default=False),
+        typer.Option(min=2, help="acp-*: test graphs, or sets of points; of each point or family.", show_default=False),
     ] = None,
     samples: Annotated[
         int | None,
@@ -37,7 +37,9 @@ def reproduce(
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="All but acp-table2, -table3 and -fig4: a data set or family; repeatable."),
+        typer.Option(
+            metavar="NAME", help="All but acp-table2, -table3, -fig4 and -mixtures: a data set or family; repeatable."
+        ),
     ] = None,
     method: Annotated[
         list[str] | None,
