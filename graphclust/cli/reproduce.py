@@ -100,6 +100,8 @@ def reproduce(
         with replacing(figure) as drawn:
             chosen.draw(found, drawn, figure)
     if not quiet:
+        for note in found.get("notes", ()):
+            say(note)
         missing = {
             row["command"]: row["row"] for row in reversed(found["rows"]) if "command" in row and "ami" not in row
         }

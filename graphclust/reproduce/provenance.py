@@ -22,6 +22,7 @@ __all__ = [
     "check_architecture",
     "check_from_scratch",
     "describe_architecture",
+    "has_architecture",
     "provenance",
     "started_from",
 ]
@@ -40,6 +41,17 @@ def _fields(config: ModelConfig) -> dict[str, Any]:
     return {name: values[name] for name in _ALL} | {"dim_encoder": config.dim_encoder or config.dim}
 
 
+def has_architecture(config: ModelConfig, published: ModelConfig) -> bool:
+    """Whether two models have the same architecture; how many labels they can be given does not count.
+
+    Examples
+    --------
+    >>> has_architecture(ModelConfig(n_labels=16), ModelConfig(dim_encoder=128))
+    True
+    """
+    return _fields(config) == _fields(published)
+
+
 def describe_architecture(config: ModelConfig, published: ModelConfig | None) -> str:
     """Describe a model's encoder, and say whether the whole model is built as published.
 
@@ -56,7 +68,7 @@ def describe_architecture(config: ModelConfig, published: ModelConfig | None) ->
     >>> describe_architecture(ModelConfig(encoder="graph-transformer"), ModelConfig(encoder="gated-gcn"))
     'ours: graph-transformer, 4 layers of 128'
     """
-    whose = "paper's" if published is not None and _fields(config) == _fields(published) else "ours"
+    whose = "paper's" if published is not None and has_architecture(config, published) else "ours"
     return f"{whose}: {config.encoder}, {config.n_layers} layers of {config.dim_encoder or config.dim}"
 
 
