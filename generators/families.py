@@ -17,7 +17,7 @@ from graphclust.generators.batches import DenseBatch, from_graphs, from_plans
 from graphclust.generators.lfr import lfr
 from graphclust.generators.mixed import mixed
 from graphclust.generators.mixtures import gaussian_mixture
-from graphclust.generators.pairs import community_pair, community_pair_batch
+from graphclust.generators.pairs import community_pair, community_pair_batch, n_community_pairs
 from graphclust.generators.sbm import (
     Plan,
     cluster,
@@ -56,6 +56,8 @@ class Family:
         own to choose from.
     held_out : dict
         Parameters of the graphs that no training may use, where their seed alone does not set them apart.
+    number : callable or None
+        From the parameters, the number of different graphs, where a family has only so many.
     """
 
     sample: Callable[..., Graph]
@@ -63,6 +65,7 @@ class Family:
     sizes: str | None = None
     batch: Callable[..., DenseBatch] | None = None
     held_out: dict[str, Any] = field(default_factory=dict)
+    number: Callable[..., int] | None = None
 
     def parameters(self) -> dict[str, Any]:
         """Names and defaults of the parameters of `sample`; `inspect.Parameter.empty` where there is none."""
@@ -79,7 +82,12 @@ FAMILIES: dict[str, Family] = {
     "dc-sbm": Family(dc_sbm),
     "lfr": Family(lfr),
     "mixed": Family(mixed, sizes="n_nodes"),
-    "community-pairs": Family(community_pair, batch=community_pair_batch, held_out={"split": "test", "drop": 0.0}),
+    "community-pairs": Family(
+        community_pair,
+        batch=community_pair_batch,
+        held_out={"split": "test", "drop": 0.0},
+        number=n_community_pairs,
+    ),
     "gaussian-mixture": Family(gaussian_mixture, sizes="n"),
 }
 

@@ -215,8 +215,14 @@ def _known(labels: IntArray, n_labels: int, share: float, rng: np.random.Generat
 def held_out_batches(
     model: ModelConfig, data: DataConfig, n_graphs: int, seed: int = HELD_OUT, size: int = _EVALUATED_AT_ONCE
 ) -> list[tuple[Batch, list[int]]]:
-    """Draw graphs that are never trained on, the same for all trainings, so many a batch; no label is known."""
-    parameters = data.parameters | family_named(data.family).held_out
+    """Draw graphs that are never trained on, the same for all trainings, so many a batch; no label is known.
+
+    Of a family that has fewer graphs to be held out, only so many are drawn.
+    """
+    family = family_named(data.family)
+    parameters = data.parameters | family.held_out
+    if family.number is not None:
+        n_graphs = min(n_graphs, family.number(**parameters))
     apart = replace(data, parameters=parameters, batch_size=size, same_size=False, known_share=0.0, seed=seed)
     batches = SyntheticBatches(model, apart, train=False)
     found = [batches[i] for i in range(-(-n_graphs // size))]
