@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shlex
+import sys
 from dataclasses import replace
 from functools import partial
 
@@ -26,6 +27,7 @@ from graphclust.reproduce import acp_families, acp_fig4, acp_table2, acp_table3,
 
 def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
     monkeypatch.setattr(acp_table2, "PEERS", ("leiden", "spectral"))
+    monkeypatch.setattr(sys, "argv", ["graphclust", "reproduce", "acp-table2", "--graphs", "4"])
     out, figure = tmp_path / "table.json", tmp_path / "reliability.png"
     options = ["--graphs", "4", "--samples", "4", "--format", "json", "--quiet"]
     assert run(["reproduce", "acp-table2", *options, "--out", str(out), "--figure", str(figure)]) == 0
@@ -52,6 +54,7 @@ def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
     assert all(row["command"].startswith("graphclust train ") for row in found["rows"])
     assert [row["row"] for row in found["peers"]] == ["leiden", "spectral (true K)"]
     assert found["settings"]["n_graphs"] == 4
+    assert found["settings"]["command"] == "graphclust reproduce acp-table2 --graphs 4"
 
 
 def test_commands_of_the_rows_are_commands(monkeypatch):
