@@ -30,8 +30,8 @@ _FIELDS = {  # of a `ModelConfig`, and the options that set them
     "--features": "features",
     "--n-features": "n_features",
     "--layers": "n_layers",
-    "--encoder-dim": "dim_encoder",
     "--dim": "dim",
+    "--dim-encoder": "dim_encoder",
 }
 _GRAPHS, _MODEL, _OPTIMISER, _MACHINE, _RUN = (
     "Graphs to train on",
@@ -105,20 +105,20 @@ def train(
     layers: Annotated[
         int | None, _option(_MODEL, "N", "Layers of the encoder.", min=1, show_default="those of --start, or 4")
     ] = None,
-    # section B.1: CLUSTER's encoder has 16 layers of 78
-    encoder_dim: Annotated[
+    dim: Annotated[
+        int | None,
+        _option(_MODEL, "N", "Entries of every vector, z among them.", min=4, show_default="those of --start, or 128"),
+    ] = None,
+    # section B.1: 78 for CLUSTER
+    dim_encoder: Annotated[
         int | None,
         _option(
             _MODEL,
             "N",
-            "Features of the encoder's layers, where they differ from --dim.",
-            min=4,
+            "Entries of the vectors inside the encoder, if not those of --dim.",
+            min=1,
             show_default="that of --start, or --dim",
         ),
-    ] = None,
-    dim: Annotated[
-        int | None,
-        _option(_MODEL, "N", "Entries of every vector, z among them.", min=4, show_default="those of --start, or 128"),
     ] = None,
     steps: Annotated[
         int | None,
@@ -170,7 +170,7 @@ def train(
     from graphclust.synthetic import DataConfig
     from graphclust.training import LoopSettings, Machine
 
-    asked = dict(zip(_FIELDS.values(), (encoder, features, n_features, layers, encoder_dim, dim), strict=True))
+    asked = dict(zip(_FIELDS.values(), (encoder, features, n_features, layers, dim, dim_encoder), strict=True))
     model = _architecture(method, asked, start, known_share > 0, quiet)
     data = DataConfig(
         family=family,
@@ -274,8 +274,11 @@ def _architecture(method: str, asked: dict[str, Any], start: str | None, labels:
     begun = read_info(start).config
     found = replace(begun, model=method, n_labels=begun.n_labels or (_N_LABELS if labels else 0), **given)
     if not quiet and not is_helper():
-        inherited = {option: getattr(begun, name) for option, name in _FIELDS.items() if name not in given}
-        taken = [f"{option} {value}" for option, value in inherited.items() if value is not None]
+        taken = [
+            f"{option} {getattr(begun, name)}"
+            for option, name in _FIELDS.items()
+            if name not in given and getattr(begun, name) is not None
+        ]
         if begun.n_labels:
             taken.append(f"{begun.n_labels} labels that may be known")
         if taken:

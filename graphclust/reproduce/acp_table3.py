@@ -98,7 +98,7 @@ class _Entry:
     def command(self) -> str:
         """Return what trains the model at the published size."""
         if self.is_published:
-            options = "--encoder gated-gcn --layers 16 --encoder-dim 78 --known-share 0.5 --learning-rate 1e-4"
+            options = "--encoder gated-gcn --layers 16 --dim-encoder 78 --known-share 0.5 --learning-rate 1e-4"
         else:
             options = (
                 "--encoder graph-transformer --layers 8 --known-share 0.6 --learning-rate 8e-4 --weight-decay 0 "

@@ -108,6 +108,12 @@ PEERS = ("auto", "leiden", "louvain", "infomap", "label-propagation", *SPECTRAL)
 _GATED_GCN = ", GatedGCN"
 _MOST_PROBABLE = ", most probable"
 _MODELS = ("acp", "ccp")
+_NAMES = {  # of the files that the commands write, but for the network
+    "acp, GatedGCN": "acp-gated-gcn",
+    "ccp, GatedGCN": "ccp",
+    "acp": "acp",
+    "ccp": "ccp-graph-transformer",
+}
 METHODS = (
     *(f"{model}{_GATED_GCN}" for model in _MODELS),
     *(f"{model}{answer}" for model in _MODELS for answer in ("", _MOST_PROBABLE)),
@@ -222,8 +228,7 @@ class _Model:
     @property
     def network(self) -> str:
         """The network whose pairs it was trained on."""
-        name: str = self.info.data["parameters"].get("data", _DEFAULT_NETWORK)
-        return name
+        return _network_of(self.info.data["parameters"])
 
     def split(self) -> int:
         """Return the seed of the split that it was trained on.
@@ -235,13 +240,14 @@ class _Model:
         """
         seed = int(self.info.data["parameters"].get("split_seed", 0))
         for network, part, split in self._seen():
-            if network == self.network and (part, split) != ("train", seed):
+            is_training_part = (network, part, split) == (self.network, "train", seed)
+            if _plain(network) == _plain(self.network) and not is_training_part:
                 raise UsageError(f"{self.name} has seen test pairs of split {seed} of {network} in training")
         return seed
 
     def has_seen(self, name: str) -> bool:
         """Whether it, or what it began with, has seen pairs of a network."""
-        return any(network == name for network, _, _ in self._seen())
+        return any(_plain(network) == _plain(name) for network, _, _ in self._seen())
 
     def _seen(self) -> Iterator[tuple[str, str, int]]:
         """Yield network, part and split of all trainings on pairs of communities."""
@@ -251,7 +257,21 @@ class _Model:
                 raise UsageError(f"{self.name} began with a model that does not tell which pairs it has seen")
             if data is not None and data["family"] == "community-pairs":
                 given = data["parameters"]
-                yield given.get("data", _DEFAULT_NETWORK), given.get("split", "train"), int(given.get("split_seed", 0))
+                yield _network_of(given), given.get("split", "train"), int(given.get("split_seed", 0))
+
+
+def _network_of(parameters: Mapping[str, Any]) -> str:
+    """Return the name of the data set that a training drew pairs from, or of a file without its endings."""
+    name: str = parameters.get("data", _DEFAULT_NETWORK)
+    try:
+        return entry_of(name).name
+    except UsageError:
+        return Path(name).name.partition(".")[0]
+
+
+def _plain(network: str) -> str:
+    """Return the name of a network, whichever of its communities a data set has."""
+    return network.removesuffix("-all")
 
 
 def _models(checkpoints: tuple[str, ...]) -> list[_Model]:
@@ -273,11 +293,10 @@ def _models(checkpoints: tuple[str, ...]) -> list[_Model]:
 def _command(method: str, data: str) -> str:
     """Return what trains a model at the published size: the paper's architecture, or ours."""
     model = method.removesuffix(_GATED_GCN)
-    network = data.removeprefix("com-")
+    name = f"{_NAMES[method]}-{data.removeprefix('com-')}"
     if method.endswith(_GATED_GCN):
-        name, options = f"{model}-gated-gcn-{network}", "--encoder gated-gcn --n-z 40 --learning-rate 1e-4"
+        options = "--encoder gated-gcn --n-z 40 --learning-rate 1e-4"
     else:
-        name = f"{model}-{network}"
         options = (
             "--set drop=0.3 --same-size --encoder graph-transformer --layers 4 --known-share 0.2 --n-z 8 "
             "--learning-rate 5e-4 --weight-decay 0 --schedule cosine --warmup 100 --clip 200 --average 0.999 "

@@ -135,7 +135,7 @@ def test_an_encoder_of_its_own_width(cli, tmp_path):
     """As CLUSTER's in the paper: layers narrower than all other vectors; --start takes the width over."""
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
     options = ("--eval-graphs", 0, "--steps", 1)
-    result = cli("train", *TINY, "--encoder", "gated-gcn", "--encoder-dim", 6, *options, "--out", first)
+    result = cli("train", *TINY, "--encoder", "gated-gcn", "--dim-encoder", 6, *options, "--out", first)
     assert result.code == 0
     assert (read_info(first).config.dim_encoder, read_info(first).config.dim) == (6, 16)
     state = load_file(first)
@@ -144,7 +144,7 @@ def test_an_encoder_of_its_own_width(cli, tmp_path):
     brief = shlex.split("acp --set 'n_nodes=(8, 14)' --batch-size 5 --n-z 2 --device cpu")
     result = cli("train", *brief, *options, "--start", first, "--out", second)
     assert result.code == 0
-    assert "--layers 1, --encoder-dim 6, --dim 16" in result.err
+    assert "--layers 1, --dim 16, --dim-encoder 6" in result.err
     assert read_info(second).config == read_info(first).config
     result = cli("train", *TINY, *options, "--start", "acp", "--out", tmp_path / "third.safetensors")
     assert "None" not in result.err
