@@ -17,7 +17,7 @@ from graphclust.generators.batches import DenseBatch, from_graphs, from_plans, f
 from graphclust.generators.lfr import lfr
 from graphclust.generators.mixed import mixed
 from graphclust.generators.mixtures import gaussian_mixture
-from graphclust.generators.pairs import community_pair, community_pair_batch
+from graphclust.generators.pairs import community_pair, community_pair_batch, n_community_pairs
 from graphclust.generators.sbm import (
     Plan,
     cluster,
@@ -58,6 +58,8 @@ class Family:
         Parameters of the graphs that no training may use, where their seed alone does not set them apart.
     points : bool
         Whether its members are points with features `x` and no edges, whose batches have no adjacency.
+    number : callable or None
+        From the parameters, the number of different graphs, where a family has only so many.
     """
 
     sample: Callable[..., Graph]
@@ -66,6 +68,7 @@ class Family:
     batch: Callable[..., DenseBatch] | None = None
     held_out: dict[str, Any] = field(default_factory=dict)
     points: bool = False
+    number: Callable[..., int] | None = None
 
     def parameters(self) -> dict[str, Any]:
         """Names and defaults of the parameters of `sample`; `inspect.Parameter.empty` where there is none."""
@@ -82,7 +85,12 @@ FAMILIES: dict[str, Family] = {
     "dc-sbm": Family(dc_sbm),
     "lfr": Family(lfr),
     "mixed": Family(mixed, sizes="n_nodes"),
-    "community-pairs": Family(community_pair, batch=community_pair_batch, held_out={"split": "test", "drop": 0.0}),
+    "community-pairs": Family(
+        community_pair,
+        batch=community_pair_batch,
+        held_out={"split": "test", "drop": 0.0},
+        number=n_community_pairs,
+    ),
     "gaussian-mixture": Family(gaussian_mixture, sizes="n", points=True),
 }
 

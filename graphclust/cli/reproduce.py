@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,6 +94,7 @@ def reproduce(
     if figure is not None and chosen.draw is None:
         raise UsageError(f"{table} takes no --figure")
     found = chosen.make(**options, seed=seed, quick=quick)
+    found["settings"]["command"] = shlex.join(["graphclust", *sys.argv[1:]])
     with output(out) as stream:
         if format == "json":
             stream.write(json.dumps(found, indent=1).encode() + b"\n")
@@ -102,6 +105,8 @@ def reproduce(
         with replacing(figure) as drawn:
             chosen.draw(found, drawn, figure)
     if not quiet:
+        for note in found.get("notes", ()):
+            say(note)
         missing = {
             row["command"]: row["row"] for row in reversed(found["rows"]) if "command" in row and "ami" not in row
         }
