@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CodeSpace", "Embedding"]
 
+_PLATEAU = 5  # epochs without a lower loss after which the learning rate falls, where it falls by steps
+
 
 def _train(
     network: torch.nn.Module,
@@ -29,10 +31,14 @@ def _train(
     batch_size: int,
     learning_rate: float,
     generator: torch.Generator,
+    decay: float | None = None,
+    keep_last: bool = False,
 ) -> float:
     """Train a network whose loss takes points, int64, shape (B,), and gives shape (1, B); keep its best epoch.
 
-    An epoch has 20 steps at least. The learning rate falls to 0 in a straight line. Return the mean loss of that epoch.
+    An epoch has 20 steps at least. The learning rate falls to 0 in a straight line; or `decay` multiplies it when the
+    loss has not fallen for 5 epochs. `keep_last`: the network stays as it is at the end. Return the lowest mean loss of
+    an epoch.
     """
     import torch
 
@@ -40,16 +46,19 @@ def _train(
 
     parameters = list(network.parameters())
     rate = torch.tensor([learning_rate], device=parameters[0].device)
-    fleet = Fleet(parameters, rate, patience=max_epochs)
+    patience, shrink = (max_epochs, 1.0) if decay is None else (_PLATEAU, decay)
+    fleet = Fleet(parameters, rate, patience=patience, shrink=shrink)
     with task(name, max_epochs) as advance:
         for epoch in fleet.epochs(
             max_epochs, max(n, 20 * batch_size), batch_size, lambda drawn, _: loss(drawn % n), generator
         ):
-            fleet.rates = rate * (1 - (epoch + 1) / max_epochs)
+            if decay is None:
+                fleet.rates = rate * (1 - (epoch + 1) / max_epochs)
             advance()
     with torch.no_grad():
         for parameter, best in zip(parameters, fleet.best, strict=True):
-            parameter.copy_(best)
+            if not keep_last:
+                parameter.copy_(best)
     return float(fleet.loss)
 
 
@@ -138,6 +147,9 @@ class Embedding:
         batch_size: int = 256,
         learning_rate: float = 1e-3,
         noise: float = 0.0,
+        activated: bool = False,
+        decay: float | None = None,
+        keep_last: bool = False,
         seed: int = 0,
     ) -> Embedding:
         """Train a Siamese network on points, shape (n, d): neighbours are positive pairs, any others negative ones.
@@ -160,6 +172,13 @@ class Embedding:
         noise : float
             Standard deviation of what is added to the features of points in training, drawn anew each time, as a
             multiple of the features' own: new points then come to lie more like those that the network learned from.
+        activated : bool
+            Whether the activation follows the last layer too.
+        decay : float, optional
+            Factor of the learning rate when the loss has not fallen for 5 epochs. By default the learning rate falls to
+            0 in a straight line.
+        keep_last : bool
+            Whether the network stays as it is at the end; by default the epoch with the lowest loss is kept.
         seed : int
 
         Raises
@@ -180,7 +199,7 @@ class Embedding:
         scale = float((x - x.mean(0)).square().sum(1).mean().sqrt().clamp_min(1e-12)) / x.shape[1] ** 0.5
         z = x / scale
         generator = torch.Generator().manual_seed(seed)
-        network = ParallelMLP((x.shape[1], *sizes), generator=generator).to(x.device)
+        network = ParallelMLP((x.shape[1], *sizes), generator=generator, activated=activated).to(x.device)
         batch_size = min(batch_size, len(x))
         drops = torch.Generator(device=x.device).manual_seed(seed)
         shifts = range(1, 1 + min(n_negative, batch_size - 1))
@@ -210,6 +229,8 @@ class Embedding:
             batch_size=batch_size,
             learning_rate=learning_rate,
             generator=generator,
+            decay=decay,
+            keep_last=keep_last,
         )
         return cls(network, found, scale)
 

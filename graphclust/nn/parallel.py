@@ -25,6 +25,8 @@ class ParallelMLP(nn.Module):
     activation : {"relu", "tanh"}
     generator : Generator, optional
         Of the CPU.
+    activated : bool
+        Whether the activation follows the last layer too.
 
     Examples
     --------
@@ -38,6 +40,8 @@ class ParallelMLP(nn.Module):
         n_runs: int = 1,
         activation: str = "relu",
         generator: torch.Generator | None = None,
+        *,
+        activated: bool = False,
     ) -> None:
         super().__init__()
         self.weights = nn.ParameterList()
@@ -48,6 +52,7 @@ class ParallelMLP(nn.Module):
             self.weights.append(nn.Parameter(drawn))
             self.biases.append(nn.Parameter(torch.zeros(n_runs, 1, columns)))
         self.activation = torch.relu if activation == "relu" else torch.tanh
+        self.activated = activated
 
     @staticmethod
     def width(size: int) -> int:
@@ -82,7 +87,8 @@ class ParallelMLP(nn.Module):
         -------
         Tensor, shape (R, n, sizes[-1])
         """
-        return self.layer(len(self.weights) - 1, self.inside(x, graph), graph)
+        output = self.layer(len(self.weights) - 1, self.inside(x, graph), graph)
+        return self.activation(output) if self.activated else output
 
 
 def through(network: ParallelMLP, x: Tensor) -> Tensor:
