@@ -64,7 +64,6 @@ _PUBLISHED: dict[str, Any] = {
     "siamese_loss": "contrastive",
     "siamese_noise": 0.0,
     "max_epochs": 200,
-    "siamese_last": "activated",
     "standardize": False,
     "affinity": "unit",
     "annealing": 0.5,
@@ -87,7 +86,6 @@ def _published(
         "siamese": siamese,
         "siamese_batch": batch_size,
         "siamese_neighbors": n_neighbors,
-        "siamese_rate": learning_rate,
         "hidden": hidden,
         "activation": activation,
         "batch_size": batch_size,
@@ -101,9 +99,7 @@ def _published(
 
 PRESETS: Presets = {
     "graphclust": {  # the settings that no parameter sets
-        "siamese_last": "linear",  # whether the activation follows the last layer of the Siamese network: "activated"
         "siamese_batch": None,  # by the loss
-        "siamese_rate": 1e-3,
         "standardize": True,  # the space that the clustering network sees gets mean 0 and variance 1
         "affinity": "gaussian",  # of neighbours in a table; "unit": 1
         "batch_neighbors": None,  # in the graph of a batch; as many fewer as there are points
@@ -222,9 +218,12 @@ class CNC(VectorEstimator):
 
     - the autoencoder: the paper takes trained weights from elsewhere; the presets train one, layers 500, 500, 2000, 10,
       for 40 epochs;
-    - "layers sized [1024, 1024, 512, 10] with ReLU": a ReLU follows every layer of the Siamese network, the last too;
+    - "layers sized [1024, 1024, 512, 10] with ReLU": a ReLU stands between two layers of the Siamese network, and its
+      last layer is linear;
     - the clustering network's activation for MNIST: ReLU;
-    - the learning rate, decay and batch size hold for both networks, which learn one after the other;
+    - the printed learning rate is that of the clustering network, and the Siamese network learns at 0.001 (at the rate
+      of 0.005, and with a ReLU after its last layer, it maps all points to one); decay, batch size and neighbours hold
+      for both;
     - "decay 0.5": the learning rate is halved when the loss has not fallen for 5 epochs;
     - "while not converged": at most 200 epochs, or until the learning rate is below a thousandth of its first value;
       the Siamese network learns for 3,000 steps;
@@ -557,9 +556,7 @@ class CNC(VectorEstimator):
             loss=settings.siamese_loss,
             n_negative=negative,
             batch_size=size,
-            learning_rate=settings.siamese_rate,
             noise=settings.siamese_noise,
-            activated=settings.siamese_last == "activated",
             decay=settings.decay,
             keep_last=settings.selection == "last",
             seed=seed,

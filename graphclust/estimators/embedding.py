@@ -147,7 +147,6 @@ class Embedding:
         batch_size: int = 256,
         learning_rate: float = 1e-3,
         noise: float = 0.0,
-        activated: bool = False,
         decay: float | None = None,
         keep_last: bool = False,
         seed: int = 0,
@@ -172,8 +171,6 @@ class Embedding:
         noise : float
             Standard deviation of what is added to the features of points in training, drawn anew each time, as a
             multiple of the features' own: new points then come to lie more like those that the network learned from.
-        activated : bool
-            Whether the activation follows the last layer too.
         decay : float, optional
             Factor of the learning rate when the loss has not fallen for 5 epochs. By default the learning rate falls to
             0 in a straight line.
@@ -199,7 +196,7 @@ class Embedding:
         scale = float((x - x.mean(0)).square().sum(1).mean().sqrt().clamp_min(1e-12)) / x.shape[1] ** 0.5
         z = x / scale
         generator = torch.Generator().manual_seed(seed)
-        network = ParallelMLP((x.shape[1], *sizes), generator=generator, activated=activated).to(x.device)
+        network = ParallelMLP((x.shape[1], *sizes), generator=generator).to(x.device)
         batch_size = min(batch_size, len(x))
         drops = torch.Generator(device=x.device).manual_seed(seed)
         shifts = range(1, 1 + min(n_negative, batch_size - 1))

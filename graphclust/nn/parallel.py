@@ -25,8 +25,6 @@ class ParallelMLP(nn.Module):
     activation : {"relu", "tanh"}
     generator : Generator, optional
         Of the CPU.
-    activated : bool
-        Whether the activation follows the last layer too.
 
     Examples
     --------
@@ -40,8 +38,6 @@ class ParallelMLP(nn.Module):
         n_runs: int = 1,
         activation: str = "relu",
         generator: torch.Generator | None = None,
-        *,
-        activated: bool = False,
     ) -> None:
         super().__init__()
         self.weights = nn.ParameterList()
@@ -52,7 +48,6 @@ class ParallelMLP(nn.Module):
             self.weights.append(nn.Parameter(drawn))
             self.biases.append(nn.Parameter(torch.zeros(n_runs, 1, columns)))
         self.activation = torch.relu if activation == "relu" else torch.tanh
-        self.activated = activated
 
     @staticmethod
     def width(size: int) -> int:
@@ -87,8 +82,7 @@ class ParallelMLP(nn.Module):
         -------
         Tensor, shape (R, n, sizes[-1])
         """
-        output = self.layer(len(self.weights) - 1, self.inside(x, graph), graph)
-        return self.activation(output) if self.activated else output
+        return self.layer(len(self.weights) - 1, self.inside(x, graph), graph)
 
 
 def through(network: ParallelMLP, x: Tensor) -> Tensor:
