@@ -591,6 +591,8 @@ class Fleet:
         loss: Callable[[Tensor, int], Tensor],
         generator: torch.Generator | None = None,
         counts: Callable[[int], bool] | None = None,
+        *,
+        points_on_host: bool = False,
     ) -> Iterator[int]:
         """Yield the number of each epoch, from 0, after it.
 
@@ -603,10 +605,13 @@ class Fleet:
             Of the CPU: it draws the order of the points.
         counts : callable, optional
             Whether the loss of an epoch can be compared with the others'; else it is not looked at.
+        points_on_host : bool
+            Whether the loss takes its points on the CPU, wherever the parameters are: for a loss that makes its batch
+            there, which would wait for the GPU if the points came from it.
         """
-        device = self.rates.device
+        device = torch.device("cpu") if points_on_host else self.rates.device
         for epoch in range(n_epochs):
-            order = torch.randperm(n_points, generator=generator).to(device)
+            order = torch.randperm(n_points, generator=generator).to(device, non_blocking=True)
             total = torch.zeros_like(self.rates)  # runs may have been dropped since the last epoch
             for index in order.split(batch_size):
                 values = loss(index, epoch)

@@ -687,7 +687,13 @@ class CNC(VectorEstimator):
         small = len(starts) * n * (k if x is None else max((k, *settings.hidden))) <= _SMALL
         with task("training", epochs) as advance, one_thread(small):
             for done in fleet.epochs(
-                lessons + epochs, plan.units, plan.per_batch, loss, generator, lambda epoch: epoch >= lessons
+                lessons + epochs,
+                plan.units,
+                plan.per_batch,
+                loss,
+                generator,
+                lambda epoch: epoch >= lessons,
+                points_on_host=plan.of_pieces,
             ):
                 epoch = done - lessons
                 if settings.decay is None:
@@ -824,7 +830,9 @@ class _Batches:
         self.units, self.per_batch = (1, 1) if self.whole else (n, size)
         self._cutter, self._x, self._neighbors, self._settings = cutter, x, neighbors, settings
         self._members: list[IntArray] | None = None
-        if not self.whole and blocks is not None:
+        self.of_pieces = not self.whole and blocks is not None
+        if self.of_pieces:
+            assert blocks is not None
             order = np.argsort(blocks, kind="stable")
             pieces = np.split(order, np.cumsum(np.bincount(blocks))[:-1])
             self._members = [part for piece in pieces for part in np.array_split(piece, -(-len(piece) // size))]
@@ -832,14 +840,14 @@ class _Batches:
             self.per_batch = max(1, round(size * self.units / n))
 
     def batch(self, index: Tensor, device: torch.device) -> tuple[Tensor, Affinity]:
-        """Return the points of a batch, and their affinities."""
+        """Return the points of a batch, and their affinities; `index`, of pieces, is on the CPU."""
         import torch
 
         from graphclust.models.cnc import Affinity
 
         if self._members is not None:
             nodes = np.concatenate([self._members[i] for i in index.tolist()])
-            return torch.as_tensor(nodes, device=device), self._cutter.affinity(device, nodes)
+            return torch.as_tensor(nodes).to(device, non_blocking=True), self._cutter.affinity(device, nodes)
         assert self._x is not None
         v = self._x[index]
         distance = torch.cdist(v, v).square()

@@ -1,11 +1,11 @@
 """Tables 1 to 3 of CNC, on digits: all data, what was not trained on, and the normalized cut of that.
 
-"cnc" is the estimator at its defaults: a Siamese network by cross-entropy, straight on the pixels. No row's clusters are
-moved after training; what moves would reach decides between the networks of a run. "cnc, published" is
-`CNC(preset="published")`, what the paper prints for MNIST: one network from random weights, its last state, no moves at
-all; see the notes of `CNC` for what the paper leaves open. Its clusters are those that the network assigns: some may be
-empty. The paper has no results on USPS, nor on MNIST's test images alone. Classes give the number of clusters and the
-scores; nothing else sees them. Published NMIs divide by the larger entropy; so do these.
+"cnc" is the estimator at its defaults: a Siamese network by cross-entropy, straight on the pixels. No point is moved
+after training; what moves would reach decides between the networks of a run. "cnc, published" is
+`CNC(preset="published")`, what the paper prints for MNIST: one network from random weights, its last state, no moves;
+see the notes of `CNC` for what the paper leaves open. Its clusters are those that the network assigns, and some may be
+empty. The paper has no results on USPS, nor on the test images of MNIST alone. Classes give the number of clusters and
+the scores; nothing else sees them. Published NMIs divide by the larger entropy; so do these.
 """
 
 from __future__ import annotations
