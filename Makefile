@@ -5,10 +5,10 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: help setup demo test test-cuda slow lint type notebooks docs bench build check clean
+.PHONY: help setup demo test slow lint type notebooks docs bench build check clean
 
 help:  ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 setup: $(VENV)/.stamp  ## create .venv with graphclust and its tools
 
@@ -31,6 +31,7 @@ test: setup  ## run the tests
 	$(PYTEST) -n auto -m "not slow"
 
 # without setup: a GPU needs another build of torch; elsewhere: make test-cuda PYTEST="python -m pytest"
+.PHONY: test-cuda
 test-cuda:  ## run the tests that need a GPU
 	$(PYTEST) -m cuda tests/test_cuda.py
 
