@@ -40,7 +40,6 @@ _HEADS = ("auto", "mlp", "gnn", "logits")
 _STARTS = ("spectral", "pieces", "k-means", "random")
 _CELLS = 1 << 26  # numbers in the assignments, or hidden layers, of all networks that learn at once
 _LOSSES = ("contrastive", "cross-entropy")
-_STEPS = 3000  # of the Siamese network
 _PAIRS = {"contrastive": (256, 1), "cross-entropy": (1024, 5)}  # points of a batch, negative pairs of each
 _SMALL = 1 << 20  # numbers in a layer up to which one thread is best
 _SHARE = 1 / 500  # neighbours, as a share of the points
@@ -61,9 +60,11 @@ _PUBLISHED: dict[str, Any] = {
     "evenness": 0.0,
     "scale": False,
     "code_dim": 10,
+    "code_epochs": 20,
+    "siamese_steps": 1000,
     "siamese_loss": "contrastive",
     "siamese_noise": 0.0,
-    "max_epochs": 200,
+    "max_epochs": 100,
     "standardize": False,
     "affinity": "unit",
     "annealing": 0.5,
@@ -100,6 +101,7 @@ def _published(
 PRESETS: Presets = {
     "graphclust": {  # the settings that no parameter sets
         "siamese_batch": None,  # by the loss
+        "siamese_steps": 3000,  # where siamese_epochs is None
         "standardize": True,  # the space that the clustering network sees gets mean 0 and variance 1
         "affinity": "gaussian",  # of neighbours in a table; "unit": 1
         "batch_neighbors": None,  # in the graph of a batch; as many fewer as there are points
@@ -217,7 +219,7 @@ class CNC(VectorEstimator):
     The paper leaves open, and the presets choose:
 
     - the autoencoder: the paper takes trained weights from elsewhere; the presets train one, layers 500, 500, 2000, 10,
-      for 40 epochs;
+      for 20 epochs;
     - "layers sized [1024, 1024, 512, 10] with ReLU": a ReLU stands between two layers of the Siamese network, and its
       last layer is linear;
     - the clustering network's activation for MNIST: ReLU;
@@ -225,8 +227,8 @@ class CNC(VectorEstimator):
       of 0.005, and with a ReLU after its last layer, it maps all points to one); decay, batch size and neighbours hold
       for both;
     - "decay 0.5": the learning rate is halved when the loss has not fallen for 5 epochs;
-    - "while not converged": at most 200 epochs, or until the learning rate is below a thousandth of its first value;
-      the Siamese network learns for 3,000 steps;
+    - "while not converged": at most 100 epochs, or until the learning rate is below a thousandth of its first value;
+      the Siamese network learns for 1,000 steps;
     - the weights of affinities: 1 between a point and each of its nearest neighbours, as in figure 1, in both
       directions;
     - negative pairs: one for each positive pair, among points that are not neighbours;
@@ -552,7 +554,7 @@ class CNC(VectorEstimator):
             z,
             settings.siamese,
             min(settings.siamese_neighbors, len(z) - 1),
-            max_epochs=settings.siamese_epochs or -(-_STEPS // steps),
+            max_epochs=settings.siamese_epochs or -(-settings.siamese_steps // steps),
             loss=settings.siamese_loss,
             n_negative=negative,
             batch_size=size,
