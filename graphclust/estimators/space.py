@@ -96,6 +96,11 @@ class Space:
                 return centered
         return cls(mean, spread, whiten, similarity == "cosine")
 
+    @classmethod
+    def identity(cls, d: int) -> Space:
+        """Return the space of the features as they are."""
+        return cls(np.zeros(d), np.ones(d))
+
     def of(self, x: FloatArray) -> FloatArray:
         """Map points of shape (n, d) into the space."""
         z = (x - self.mean) / self.scale
