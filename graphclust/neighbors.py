@@ -157,9 +157,9 @@ def _in_pieces(points: NDArray[np.float32], k: int, device: str) -> Callable[[ND
         for part in torch.as_tensor(queries, device=device).split(rows):
             distance = part.square().sum(1, keepdim=True) + square - 2 * part @ x.T
             best = distance.topk(k, largest=False)
-            found.append(best.indices.cpu())
-            distances.append(best.values.cpu())
-        return torch.cat(found).numpy(), torch.cat(distances).numpy()
+            found.append(best.indices)
+            distances.append(best.values)
+        return torch.cat(found).cpu().numpy(), torch.cat(distances).cpu().numpy()
 
     return search
 
