@@ -350,8 +350,8 @@ class LNSCC(VectorEstimator):
     - a schedule of the learning rate: it is constant;
     - the unit of the features: one affine map brings the least number of the table to 0 and the largest to 1, as
       is usual for pixels;
-    - whether the losses of a batch are added or averaged: they are averaged. Added, as eqs. (9), (13) and (17) stand,
-      the printed learning rate diverges within ten steps on USPS;
+    - whether the losses of a batch are averaged: they are. Added, as eqs. (9), (13) and (17) stand, training diverges
+      within ten steps on USPS;
     - how a batch is spread over the data sets: they count by their sizes, which alpha and beta balance. A step draws
       200 edges and estimates the sum of all losses from these, see `graphclust.models.lnscc`;
     - what an iteration of eq. (19) is: a step. eta reaches its limit after 100 of them;
