@@ -135,7 +135,7 @@ def elbos(
 
     Parameters
     ----------
-    model : ClusterwiseModel
+    model : ClusterwiseModel or NCP
         In evaluation mode, on the CPU.
     config : ModelConfig
         Its architecture.

@@ -58,6 +58,10 @@ def reproduce(
     repeats: Annotated[
         int | None, typer.Option(min=1, help="clam-*, cnc-*, lnscc-*: seeds to take the mean over.", show_default=False)
     ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help='lnscc-table2: training steps of "lnscc, published".', show_default=False),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less of it: a minute instead of many.")] = False,
     seed: Seed = 0,
     out: Output = None,
@@ -82,6 +86,7 @@ def reproduce(
         "data": ("--data", data and tuple(data)),
         "methods": ("--method", method and tuple(method)),
         "repeats": ("--repeats", repeats),
+        "steps": ("--steps", steps),
         "checkpoints": ("--checkpoint", checkpoint and tuple(checkpoint)),
         "n_jobs": ("--jobs", jobs),
         "journal": ("--journal", journal),

@@ -524,7 +524,7 @@ def test_tables_of_lnscc(monkeypatch, capsysbinary):
     for module in (lnscc_tables, lnscc_ablations):
         monkeypatch.setattr(module, "table_of", lambda _: load_digits(return_X_y=True))
         monkeypatch.setattr(module, "LNSCC", partial(module.LNSCC, hidden=(64,), max_epochs=40))
-    monkeypatch.setitem(lnscc_tables.PUBLISHED, "hidden", (64,))
+    monkeypatch.setitem(lnscc_tables.PUBLISHED_WITH_ADAM, "hidden", (64,))
     monkeypatch.setattr(lnscc_tables, "CNC", partial(lnscc_tables.CNC, siamese_epochs=20, max_epochs=5, hidden=(64,)))
     assert run(["reproduce", "lnscc-table2", "--quick", "--format", "json", "--quiet"]) == 0
     rows = {row["method"]: row for row in json.loads(capsysbinary.readouterr().out)["rows"]}
@@ -534,6 +534,12 @@ def test_tables_of_lnscc(monkeypatch, capsysbinary):
     assert rows["lnscc, images"]["paper_accuracy"] == 0.946
     for method in ("lnscc", "spectral"):
         assert rows[f"{method}, images"]["runs"] != rows[method]["runs"]
+    assert rows["lnscc, published"]["steps"] == rows["lnscc, published, adam"]["steps"] == 800  # 40 epochs of 20
+    assert "steps" not in rows["k-means"]
+    part = ["--method", "lnscc, published", "--steps", "70", "--repeats", "2"]
+    assert run(["reproduce", "lnscc-table2", "--data", "mnist", *part, "--format", "json", "--quiet"]) == 0
+    (row,) = json.loads(capsysbinary.readouterr().out)["rows"]
+    assert (row["steps"], row["paper_accuracy"], len(row["runs"])) == (60, 0.964, 2)
     news = ["--data", "reuters21578", "--method", "spectral, images", "--method", "k-means"]
     assert run(["reproduce", "lnscc-table2", *news, "--format", "json", "--quiet"]) == 0
     assert [row["method"] for row in json.loads(capsysbinary.readouterr().out)["rows"]] == ["k-means"]
@@ -560,6 +566,7 @@ def test_graphs_of_lnscc(shared_data, monkeypatch, capsysbinary):
     ("options", "message"),
     [
         (["acp-table2", "--data", "zoo"], "takes no --data"), (["clam-table1", "--graphs", "5"], "takes no --graphs"),
+        (["cnc-table1", "--steps", "5"], "takes no --steps"),
         (["clam-table1", "--data", "zooo"], "did you mean zoo"), (["clam-graphs", "--figure", "x.png"], "no --figure"),
         (["clam-table1", "--method", "kmeans"], "k-means"), (["cnc-table1", "--data", "uspss"], "did you mean usps"),
         (["cnc-graphs", "--data", "footbal"], "did you mean football"), (["cnc-table1", "--method", "cn"], "cnc"),
