@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from graphclust.models.build import ModelConfig
     from graphclust.nn.batch import Batch
 
-__all__ = ["ACP", "ACPS", "CCP"]
+__all__ = ["ACP", "ACPS", "CCP", "NCP"]
 
 _BYTES_PER_PAIR = 64  # of nodes: the adjacency, similarities and attention weights of an encoder
 _BYTES_PER_POINT = 1 << 14  # its encodings
@@ -42,7 +42,7 @@ _SMALL = 1000  # nodes, up to which a second thread gains nothing
 
 
 class _Amortized(GraphEstimator):
-    """What ACP, ACP-S and CCP share: graphs, or points, to a posterior over their partitions.
+    """What ACP, ACP-S, CCP and NCP share: graphs, or points, to a posterior over their partitions.
 
     `fit` takes what `graphclust.graph.as_graph` reads, or points: a data frame or a rectangular array, a row each. A
     square array is an adjacency matrix, an integer array of two rows or columns holds edges; points of such a shape can
@@ -92,6 +92,7 @@ class _Amortized(GraphEstimator):
     """
 
     takes_features: ClassVar[bool] = True
+    _terms: ClassVar[tuple[tuple[str, int], ...]] = (("n_anchors", 1), ("n_z", 0))  # of a probability, with their least
 
     needs: ClassVar[tuple[str, ...]] = ("graphclust.models.sampler", "graphclust.models.build", "safetensors.torch")
 
@@ -156,7 +157,7 @@ class _Amortized(GraphEstimator):
         from graphclust.checkpoint import read_info
 
         super().check_params()
-        for name, low in (("n_samples", 1), ("n_anchors", 1), ("n_z", 0)):
+        for name, low in (("n_samples", 1), *self._terms):
             check_count(name, getattr(self, name), low)
         if self.sample not in ("posterior", "map"):
             raise UsageError(f"sample is posterior or map, not {self.sample!r}")
@@ -300,9 +301,13 @@ class _Amortized(GraphEstimator):
         generator = torch.Generator().manual_seed(seed)
         with task(f"drawing {self.n_samples} partitions"), one_thread(len(places) <= _SMALL):
             found, log_prob, drawn = draw(
-                model, batch.to(device), self.n_samples, self.sample, generator, self.n_anchors, self.n_z
+                model, batch.to(device), self.n_samples, self.sample, generator, *self._number_of_terms()
             )
         return found.cpu().numpy(), log_prob.double().cpu().numpy(), drawn.numpy()
+
+    def _number_of_terms(self) -> tuple[int, int]:
+        """Return n_anchors and n_z of `graphclust.models.sampler.log_probability`."""
+        return self.n_anchors, self.n_z
 
     def _batch(self, graph: Graph, places: IntArray, info: CheckpointInfo, seed: int) -> Batch:
         import torch
@@ -360,3 +365,36 @@ class CCP(_Amortized):
     name = "ccp"
     summary = "as acp, with sums in the place of attention: the fastest of the three"
     source = "Pakman, Wang, Mitelut, Lee & Paninski, Neural Clustering Processes, ICML 2020"
+
+
+class NCP(_Amortized):
+    """Neural Clustering Process: as ACP, with a partition drawn node by node and not cluster by cluster.
+
+    A sample takes as many steps as there are nodes. `n_orders`, in the place of `n_anchors` and `n_z`, is the number of
+    random orders of the nodes over which the probability of a partition is averaged.
+    """
+
+    __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
+    name = "ncp"
+    summary = "as acp, node by node: the sequential baseline, one network evaluation a node"
+    source = CCP.source
+    _terms = (("n_orders", 1),)
+
+    def __init__(
+        self,
+        checkpoint: Any = None,
+        n_samples: int = 64,
+        sample: str = "posterior",
+        known: Mapping[Hashable, Any] | None = None,
+        n_orders: int = 10,
+        random_state: Any = None,
+        device: str = "auto",
+        estimate: str = "ami",
+    ) -> None:
+        super().__init__(
+            checkpoint, n_samples, sample, known, random_state=random_state, device=device, estimate=estimate
+        )
+        self.n_orders = n_orders
+
+    def _number_of_terms(self) -> tuple[int, int]:
+        return self.n_orders, 0
