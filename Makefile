@@ -31,6 +31,11 @@ demo: setup  ## find the communities of a bundled graph
 test: setup  ## run the tests
 	$(PYTEST) -n auto -m "not slow"
 
+# without setup: a GPU needs another build of torch; elsewhere: make test-cuda PYTEST="python -m pytest"
+.PHONY: test-cuda
+test-cuda:  ## run the tests that need a GPU
+	$(PYTEST) -m cuda tests/test_cuda.py
+
 slow: setup  ## run the long tests too
 	$(PYTEST)
 

@@ -11,6 +11,9 @@ Gaussians), of which tau and sigma can be asked for, in any dimension D:
 | tau | `prior_std` |
 | sigma | `noise_std` |
 
+Equations 1 and 2 give their hyperparameters a prior: theta, tau and sigma may be ranges, from which `gaussian_mixture`
+draws them log-uniformly for each data set.
+
 With the means integrated out, the n points of a cluster have, for each coordinate with mean m and sum Q of the squared
 deviations from it, the density
 
@@ -27,12 +30,13 @@ from numpy.typing import ArrayLike
 
 from graphclust.errors import UsageError
 from graphclust.generators.crp import crp, log_probability
-from graphclust.generators.sbm import Whole, pick
+from graphclust.generators.sbm import Real, Whole, pick
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.seeds import check_seed
 
 __all__ = ["enumerate_posterior", "gaussian_mixture", "log_joint", "pair_posterior"]
 
+_HYPERPARAMETERS = ("concentration", "prior_std", "noise_std")  # which may be ranges, in the order of drawing
 _MOST = 8  # points whose 4,140 partitions are counted out
 
 
@@ -48,15 +52,25 @@ def _points(x: ArrayLike) -> FloatArray:
     return points
 
 
+def _log_uniform(rng: np.random.Generator, name: str, value: Real) -> float:
+    """Draw a hyperparameter log-uniformly from a range (low, high); a single number is itself."""
+    if not isinstance(value, tuple | list):
+        return value
+    low, high = value
+    if not 0 < low <= high < math.inf:
+        raise UsageError(f"a range of {name} is (low, high) with 0 < low <= high, not {value!r}")
+    return float(np.exp(rng.uniform(math.log(low), math.log(high))))
+
+
 def gaussian_mixture(
     n: Whole,
     *,
     dimension: int = 2,
-    concentration: float = 0.7,
+    concentration: Real = 0.7,
     discount: float = 0.0,
     max_clusters: int | None = None,
-    prior_std: float = 10.0,
-    noise_std: float = 1.0,
+    prior_std: Real = 10.0,
+    noise_std: Real = 1.0,
     random_state: Any = None,
 ) -> Graph:
     """Draw points from a Gaussian mixture whose clusters are a Chinese Restaurant Process's.
@@ -66,18 +80,22 @@ def gaussian_mixture(
     n : int or (int, int)
         Points; a range is drawn from uniformly.
     dimension : int
-    concentration, discount : float
-        Of the process; see `crp`.
+    concentration : float, or (float, float)
+        Of the process, see `crp`; a range is drawn from log-uniformly.
+    discount : float
+        Of the process.
     max_clusters : int, optional
-    prior_std, noise_std : float
-        Standard deviations of the means around 0, and of the points around their means.
+    prior_std, noise_std : float, or (float, float)
+        Standard deviations of the means around 0, and of the points around their means; a range is drawn from
+        log-uniformly.
     random_state : int, Generator or None
 
     Returns
     -------
     Graph
         Without edges; `x`, shape (n, dimension), float64; `y` the clusters in order of appearance; `meta["generator"]`
-        the parameters and the seed, `meta["realised"]` the number of clusters and the greatest's size.
+        the parameters and the seed, `meta["realised"]` the number of clusters, the size of the largest and what was
+        drawn from ranges.
 
     Raises
     ------
@@ -90,18 +108,13 @@ def gaussian_mixture(
     >>> g.x.shape, g.num_edges
     ((100, 3), 0)
     """
-    _check(prior_std, noise_std)
     if dimension < 1:
         raise UsageError(f"points have at least one dimension, not {dimension}")
     seed = check_seed(random_state)
     rng = np.random.default_rng(seed)
-    asked: dict[str, Any] = {"family": "gaussian-mixture", "n": n}
-    number: int = pick(rng, n)
-    y = crp(number, concentration, discount=discount, max_clusters=max_clusters, random_state=rng)
-    sizes = np.bincount(y)
-    means = prior_std * rng.standard_normal((len(sizes), dimension))
-    x = means[y] + noise_std * rng.standard_normal((number, dimension))
-    asked |= {
+    parameters: dict[str, Any] = {
+        "family": "gaussian-mixture",
+        "n": n,
         "dimension": dimension,
         "concentration": concentration,
         "discount": discount,
@@ -110,8 +123,17 @@ def gaussian_mixture(
         "noise_std": noise_std,
         "random_state": seed,
     }
-    realised = {"n_clusters": len(sizes), "largest": int(sizes.max(initial=0))}
-    return Graph.from_edges([], [], nodes=number, x=x, y=y, meta={"generator": asked, "realised": realised})
+    number: int = pick(rng, n)
+    theta, tau, sigma = (_log_uniform(rng, name, parameters[name]) for name in _HYPERPARAMETERS)
+    _check(tau, sigma)
+    y = crp(number, theta, discount=discount, max_clusters=max_clusters, random_state=rng)
+    sizes = np.bincount(y)
+    means = tau * rng.standard_normal((len(sizes), dimension))
+    x = means[y] + sigma * rng.standard_normal((number, dimension))
+    realised: dict[str, Any] = {"n_clusters": len(sizes), "largest": int(sizes.max(initial=0))}
+    drawn = zip(_HYPERPARAMETERS, (theta, tau, sigma), strict=True)
+    realised |= {name: value for name, value in drawn if isinstance(parameters[name], tuple | list)}
+    return Graph.from_edges([], [], nodes=number, x=x, y=y, meta={"generator": parameters, "realised": realised})
 
 
 def log_joint(

@@ -19,7 +19,7 @@ from graphclust.seeds import check_seed
 if TYPE_CHECKING:
     from graphclust.datasets.pairs import PairGraphs
 
-__all__ = ["community_pair", "community_pair_batch"]
+__all__ = ["community_pair", "community_pair_batch", "n_community_pairs"]
 
 _WINDOW = 4  # batches: among so many of nearly its size a graph finds its company
 
@@ -161,6 +161,12 @@ def community_pair_batch(
         chosen = rng.integers(len(pairs), size=batch_size)
     drawn = (pairs[int(i)] for i in chosen)
     return from_graphs([_thinned(rng, graph, drop) for graph in drawn] if drop else list(drawn))
+
+
+def n_community_pairs(data: str = "com-dblp", *, split: str = "train", split_seed: int = 0, drop: float = 0.0) -> int:
+    """Return the number of pairs that `community_pair` chooses from, for its parameters; `drop` does not change it."""
+    del drop
+    return len(_pairs(data, split, split_seed))
 
 
 def _check_drop(drop: float) -> None:

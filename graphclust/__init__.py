@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from graphclust.estimators import CLAM as CLAM
     from graphclust.estimators import CNC as CNC
     from graphclust.estimators import LNSCC as LNSCC
+    from graphclust.estimators import NCP as NCP
     from graphclust.graph import Graph as Graph
     from graphclust.graph import as_graph as as_graph
     from graphclust.io import read_graph as read_graph
@@ -57,6 +58,7 @@ _HOME = {
     "Leiden": "baselines",
     "Louvain": "baselines",
     "METHODS": "methods",
+    "NCP": "estimators",
     "Posterior": "posterior",
     "ResourceError": "errors",
     "Spectral": "baselines",

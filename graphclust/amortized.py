@@ -457,6 +457,8 @@ def train_clusterwise(
         )
     lines = _Log(files.log, data.batch_size, note) if is_main else None
     examples: list[tuple[Batch, list[int]]] = []
+    if eval_graphs and is_main:
+        held_out_batches(model, data, 1, size=1)  # refuses now, not at the end, a family with none to hold out
 
     def asked() -> bool:
         return (stop is not None and stop()) or (deadline is not None and time.monotonic() > deadline)

@@ -27,7 +27,7 @@ from graphclust.metrics import rank_labels
 from graphclust.posterior import Posterior
 from graphclust.resources import require_memory, single_precision
 
-__all__ = ["Fit", "GraphEstimator", "check_count", "check_number"]
+__all__ = ["Fit", "GraphEstimator", "check_count", "check_number", "only_points"]
 
 _CHECK_NEEDS = "scipy.sparse.csgraph"  # what `_note_disconnected` imports
 _MAX_COUNT = 2**31
@@ -71,6 +71,8 @@ class GraphEstimator:
     takes_n_clusters : {"required", "optional", "no"}
     takes_direction : bool
         Whether the directions of the edges count; if not, they are dropped with a note.
+    takes_features : bool
+        Whether the features of the nodes can count.
     needs : tuple of str
         Modules that `_fit` imports.
 
@@ -94,6 +96,7 @@ class GraphEstimator:
     source: ClassVar[str]
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "no"
     takes_direction: ClassVar[bool] = False
+    takes_features: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
 
     n_clusters: Any = None
@@ -180,7 +183,7 @@ class GraphEstimator:
 
     def _note_disconnected(self, graph: Graph, labels: IntArray) -> None:
         """Say how many communities are not connected, of a result that is not a start of another method's."""
-        if _inside.get() or (graph.x is not None and not graph.num_edges):  # points, whose communities are of features
+        if _inside.get() or only_points(graph):
             return
         apart = count_disconnected(graph, labels)
         if apart:
@@ -264,6 +267,11 @@ class GraphEstimator:
     def _fit(self, graph: Graph) -> Fit:
         """Cluster a graph with at least one node, in canonical order."""
         raise NotImplementedError
+
+
+def only_points(graph: Graph) -> bool:
+    """Whether a graph is nothing but points: nodes with features and no edges."""
+    return graph.x is not None and not graph.num_edges
 
 
 def check_count(name: str, value: Any, low: int = 1) -> None:

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from graphclust.graph import FloatArray, IntArray
+from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.metrics import ami
+from graphclust.models.build import ModelConfig
 from graphclust.models.sampler import PartitionModel, draw
 from graphclust.nn.batch import Batch
-from graphclust.synthetic import part
+from graphclust.synthetic import batch_of_graphs, part
 
-__all__ = ["Scores", "evaluate", "standard_error"]
+__all__ = ["Scores", "elbos", "evaluate", "standard_error"]
+
+_AT_ONCE = 10  # graphs, padded to the largest of them
 
 
 def standard_error(values: FloatArray) -> float:
@@ -114,3 +117,54 @@ def evaluate(
             found_k.append(len(np.unique(found[inside])))
             true_k.append(len(np.unique(truth[inside])))
     return Scores(np.concatenate(elbo), np.array(amis), np.array(found_k), np.array(true_k), failed, seconds)
+
+
+@torch.no_grad()
+def elbos(
+    model: PartitionModel,
+    config: ModelConfig,
+    graphs: Sequence[Graph],
+    known_nodes: Sequence[IntArray] | None = None,
+    n_z: int = 40,
+    seed: int = 0,
+) -> FloatArray:
+    """Return the ELBO of the true partition of each graph, in nats.
+
+    As in training (eq. 53), for one random order of the clusters and one random anchor of each. With known nodes these
+    are the anchors, and the bound is of the partition of the others.
+
+    Parameters
+    ----------
+    model : ClusterwiseModel or NCP
+        In evaluation mode, on the CPU.
+    config : ModelConfig
+        Its architecture.
+    graphs : sequence of Graph
+        With labels `y`.
+    known_nodes : sequence of ndarray of int64, optional
+        Positions of the nodes of each graph whose labels the model is given.
+    n_z : int
+        Samples of z a cluster.
+    seed : int
+
+    Returns
+    -------
+    ndarray of float64, shape (n_graphs,)
+
+    Examples
+    --------
+    >>> from graphclust.generators import general_sbm
+    >>> from graphclust.models.build import build
+    >>> config = ModelConfig(dim=8, dim_z=8, n_inducing=2)
+    >>> bool((elbos(build(config).eval(), config, [general_sbm((20, 30), random_state=0)], n_z=2) < 0).all())
+    True
+    """
+    parts = []
+    for start in range(0, len(graphs), _AT_ONCE):
+        chunk = slice(start, start + _AT_ONCE)
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(start,)))
+        known = None if known_nodes is None else known_nodes[chunk]
+        batch = batch_of_graphs(config, graphs[chunk], known, rng)
+        seeds = rng.integers(2**62, size=len(batch)).tolist()
+        parts.append(model(batch, n_z, seeds).per_graph.double().numpy())
+    return np.concatenate(parts) if parts else np.zeros(0)

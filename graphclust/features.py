@@ -25,6 +25,7 @@ __all__ = [
     "rows_of_length_one",
     "smoothed_features",
     "spectral_embedding",
+    "standardised",
 ]
 
 _DENSE = 600  # nodes; up to here a dense decomposition is faster than Lanczos
@@ -190,18 +191,24 @@ def flip_signs(features: NDArray[np.float32], rng: np.random.Generator) -> NDArr
 
 
 def input_features(
-    kind: str, k: int, vectors: NDArray[np.float32] | None, n_nodes: IntArray, rng: np.random.Generator, *, train: bool
+    kind: str,
+    k: int,
+    vectors: NDArray[np.floating[Any]] | None,
+    n_nodes: IntArray,
+    rng: np.random.Generator,
+    *,
+    train: bool,
 ) -> NDArray[np.float32]:
     """Return what an encoder is fed.
 
     Parameters
     ----------
-    kind : {"laplacian", "random", "given"}
+    kind : {"laplacian", "random", "given", "standardised"}
         Laplacian eigenvectors, times the square root of the number of nodes so that entries are of order 1; standard
-        normal numbers; or the vectors as they are.
+        normal numbers; the vectors as they are; or the vectors after `standardised`.
     k : int
         Number of features.
-    vectors : ndarray of float32, shape (batch, n_max, k), or None
+    vectors : ndarray of float, shape (batch, n_max, k), or None
         The eigenvectors, or the given features; None for random ones.
     n_nodes : ndarray of int64, shape (batch,)
     rng : Generator
@@ -231,8 +238,46 @@ def input_features(
         raise UsageError(f"the model takes {k} {kind} features a node; there are {have}")
     if kind == "given":
         return np.asarray(vectors, dtype=np.float32)
+    if kind == "standardised":
+        return standardised(vectors, n_nodes)
     scaled = vectors * np.sqrt(n_nodes).astype(np.float32)[:, None, None]
     return flip_signs(scaled, rng) if train else scaled
+
+
+def standardised(vectors: NDArray[np.floating[Any]], n_nodes: IntArray) -> NDArray[np.float32]:
+    """Shift each data set to mean 0 and scale it, all columns alike, to a mean variance of 1.
+
+    A model that is fed such points answers alike whatever the origin and the unit of a table, and a table's shape,
+    the ratio of its columns' variances included, stays what it is.
+
+    Parameters
+    ----------
+    vectors : ndarray of float, shape (batch, n_max, k)
+        What stands beyond a data set's points is ignored.
+    n_nodes : ndarray of int64, shape (batch,)
+
+    Returns
+    -------
+    ndarray of float32, shape (batch, n_max, k)
+        0 beyond a data set's points, and where all its points are equal.
+
+    Examples
+    --------
+    >>> standardised(np.array([[[1e9], [1e9 + 4.0], [7.0]]]), np.array([2])).ravel().tolist()
+    [-1.0, 1.0, 0.0]
+    """
+    inside = (np.arange(vectors.shape[1]) < n_nodes[:, None])[..., None]
+    count = np.maximum(n_nodes, 1)[:, None, None]
+    x = _largest_is_one(np.where(inside, vectors, 0.0).astype(np.float64))
+    x = _largest_is_one(np.where(inside, x - x.sum(axis=1, keepdims=True) / count, 0.0))
+    scale = np.sqrt((x**2).sum(axis=(1, 2), keepdims=True) / (count * vectors.shape[2]))
+    return (x / np.where(scale > 0, scale, 1.0)).astype(np.float32)
+
+
+def _largest_is_one(x: FloatArray) -> FloatArray:
+    """Scale each data set so that sums and squares neither overflow nor vanish; zeros stay."""
+    largest = np.abs(x).max(axis=(1, 2), keepdims=True, initial=0.0)
+    return x / np.where(largest > 0, largest, 1.0)
 
 
 def _regularised(graph: Graph, regularization: float) -> tuple[Any, float, FloatArray]:

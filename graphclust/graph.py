@@ -786,6 +786,35 @@ def holds_graph(obj: Any) -> bool:
     )
 
 
+def holds_points(obj: Any) -> bool:
+    """Whether an object is a table of points to a method that takes graphs first: one that `as_graph` cannot read.
+
+    A square array is an adjacency matrix, an integer array with two rows or columns holds edges, and so does a data
+    frame with columns named source and target, or with two or three columns of which the first two are not floats.
+    All other rectangular tables of numbers are points, a row each.
+
+    Examples
+    --------
+    >>> holds_points(np.zeros((5, 2))), holds_points(np.zeros((5, 2), dtype=int)), holds_points(np.zeros((5, 5)))
+    (True, False, False)
+    """
+    shape = getattr(obj, "shape", ())
+    if len(shape) != 2:
+        return False
+    if _is_from(obj, "pandas", "DataFrame"):
+        from graphclust.io.header import edge_columns
+
+        if edge_columns([str(name) for name in obj.columns]) is not None:
+            return False
+        return shape[1] not in (2, 3) or all(kind.kind == "f" for kind in obj.dtypes.iloc[:2])
+    if hasattr(obj, "tocoo"):
+        return bool(shape[0] != shape[1])
+    if not isinstance(obj, np.ndarray) and not _is_from(obj, "torch", "Tensor"):
+        return False
+    kind = _numpy(obj).dtype.kind
+    return shape[0] != shape[1] and (kind == "f" or (kind in "biu" and 2 not in shape))
+
+
 def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None = None) -> Graph:
     """Turn whatever holds a graph into a `Graph`. The object itself is never modified.
 

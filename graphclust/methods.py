@@ -6,7 +6,7 @@ from graphclust.auto import Auto
 from graphclust.base import GraphEstimator
 from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spectral
 from graphclust.errors import UsageError, unknown
-from graphclust.estimators import ACP, ACPS, CCP, CLAM, CNC, LNSCC
+from graphclust.estimators import ACP, ACPS, CCP, CLAM, CNC, LNSCC, NCP
 
 __all__ = ["METHODS", "method_named"]
 
@@ -15,6 +15,7 @@ METHODS: dict[str, type[GraphEstimator]] = {
     "acp": ACP,
     "acp-s": ACPS,
     "ccp": CCP,
+    "ncp": NCP,
     "clam": CLAM,
     "cnc": CNC,
     "lnscc": LNSCC,

@@ -15,7 +15,7 @@ from graphclust.graph import FloatArray, IntArray
 if TYPE_CHECKING:
     import scipy.sparse
 
-__all__ = ["EXACT", "gaussian_affinities", "locally_normalized", "nearest_neighbors"]
+__all__ = ["EXACT", "gaussian_affinities", "locally_normalized", "nearest_neighbors", "unit_affinities"]
 
 EXACT = 2e12  # multiplications up to which neighbours are searched exactly on the CPU: half a minute on two cores
 _CHUNK = 1 << 26  # distances on a GPU at once
@@ -157,9 +157,9 @@ def _in_pieces(points: NDArray[np.float32], k: int, device: str) -> Callable[[ND
         for part in torch.as_tensor(queries, device=device).split(rows):
             distance = part.square().sum(1, keepdim=True) + square - 2 * part @ x.T
             best = distance.topk(k, largest=False)
-            found.append(best.indices.cpu())
-            distances.append(best.values.cpu())
-        return torch.cat(found).numpy(), torch.cat(distances).numpy()
+            found.append(best.indices)
+            distances.append(best.values)
+        return torch.cat(found).cpu().numpy(), torch.cat(distances).cpu().numpy()
 
     return search
 
@@ -241,3 +241,30 @@ def locally_normalized(rows: IntArray, columns: IntArray, distance: FloatArray, 
     both = sp.csr_array(one + other - one.multiply(other))
     both.sort_indices()
     return both
+
+
+def unit_affinities(index: IntArray) -> scipy.sparse.csr_array[Any]:
+    """Affinities of 1 between each point and each of its neighbours, in both directions.
+
+    Parameters
+    ----------
+    index : ndarray of int64, shape (n, k)
+        Neighbours of each point.
+
+    Returns
+    -------
+    scipy.sparse.csr_array of float64, shape (n, n)
+        Symmetric.
+
+    Examples
+    --------
+    >>> unit_affinities(np.array([[1], [0], [1]])).toarray()
+    array([[0., 1., 0.],
+           [1., 0., 1.],
+           [0., 1., 0.]])
+    """
+    import scipy.sparse as sp
+
+    n, k = index.shape
+    directed = sp.csr_array((np.ones(n * k), (np.repeat(np.arange(n), k), index.ravel())), shape=(n, n))
+    return sp.csr_array(directed.maximum(directed.T))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -9,13 +10,24 @@ import numpy as np
 import torch
 
 from graphclust.errors import GraphclustError, UsageError, unknown
-from graphclust.features import input_features
+from graphclust.features import input_features, laplacian_features
+from graphclust.generators.batches import from_graphs
 from graphclust.generators.families import family_named, stream
-from graphclust.graph import IntArray
+from graphclust.graph import Graph, IntArray
 from graphclust.models.build import ModelConfig
 from graphclust.nn.batch import Batch
+from graphclust.nn.encoders import POINT_ENCODERS
 
-__all__ = ["HELD_OUT", "TEST", "DataConfig", "SyntheticBatches", "first_batch", "held_out_batches", "part"]
+__all__ = [
+    "HELD_OUT",
+    "TEST",
+    "DataConfig",
+    "SyntheticBatches",
+    "batch_of_graphs",
+    "first_batch",
+    "held_out_batches",
+    "part",
+]
 
 HELD_OUT, TEST = 1_000_003, 2_000_003  # seeds of the graphs that no training may use
 
@@ -92,7 +104,8 @@ class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
     Raises
     ------
     UsageError
-        Labels to be known by a model that takes none; more processes than graphs in a batch.
+        Labels to be known by a model that takes none; more processes than graphs in a batch; points for an encoder
+        that needs a graph.
 
     Examples
     --------
@@ -109,6 +122,11 @@ class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
             raise UsageError("a model that takes no labels (n_labels) cannot be trained on known ones")
         if share[1] > data.batch_size:
             raise UsageError(f"{share[1]} processes cannot share batches of {data.batch_size}")
+        if family_named(data.family).points and model.encoder not in POINT_ENCODERS:
+            raise UsageError(
+                f"{data.family} draws points, and the encoder {model.encoder} needs the edges of a graph: "
+                f"choose the encoder {' or '.join(sorted(POINT_ENCODERS))}"
+            )
         self.model, self.data, self.train, self.share = model, data, train, share
 
     def __getitem__(self, number: int) -> tuple[Batch, list[int]]:
@@ -146,6 +164,42 @@ def part(batch: Batch, graphs: slice) -> Batch:
     return replace(batch, **{name: value[graphs] for name, value in vars(batch).items() if value is not None})
 
 
+def batch_of_graphs(
+    model: ModelConfig,
+    graphs: Sequence[Graph],
+    known_nodes: Sequence[IntArray] | None,
+    rng: np.random.Generator,
+) -> Batch:
+    """Pad graphs with known classes into a batch, with the features that a model takes, to evaluate it.
+
+    Parameters
+    ----------
+    model : ModelConfig
+    graphs : sequence of Graph
+        With classes `y`; weights are dropped.
+    known_nodes : sequence of ndarray of int64, or None
+        Positions of the nodes of each graph whose labels the model is given.
+    rng : Generator
+        Of random features.
+
+    Returns
+    -------
+    Batch
+    """
+    dense = from_graphs(graphs)
+    vectors = dense.features
+    if model.features == "laplacian":
+        vectors = laplacian_features(dense.adjacency, dense.n_nodes, model.n_features)
+    features = input_features(model.features, model.n_features, vectors, dense.n_nodes, rng, train=False)
+    batch = Batch.of(features, dense.n_nodes, dense.adjacency, dense.labels)
+    if known_nodes is None:
+        return batch
+    known = np.zeros_like(dense.labels)
+    for row, labels, nodes in zip(known, dense.labels, known_nodes, strict=True):
+        row[nodes] = labels[nodes] + 1
+    return replace(batch, known=torch.as_tensor(known))
+
+
 def _known(labels: IntArray, n_labels: int, share: float, rng: np.random.Generator) -> IntArray:
     """Give away the labels of some nodes: 0 where not, else 1 + a random name of the cluster.
 
@@ -168,8 +222,14 @@ def _known(labels: IntArray, n_labels: int, share: float, rng: np.random.Generat
 def held_out_batches(
     model: ModelConfig, data: DataConfig, n_graphs: int, seed: int = HELD_OUT, size: int = _EVALUATED_AT_ONCE
 ) -> list[tuple[Batch, list[int]]]:
-    """Draw graphs that are never trained on, the same for all trainings, so many a batch; no label is known."""
-    parameters = data.parameters | family_named(data.family).held_out
+    """Draw graphs that are never trained on, the same for all trainings, so many a batch; no label is known.
+
+    Of a family that has fewer graphs to be held out, only so many are drawn.
+    """
+    family = family_named(data.family)
+    parameters = data.parameters | family.held_out
+    if family.number is not None:
+        n_graphs = min(n_graphs, family.number(**parameters))
     apart = replace(data, parameters=parameters, batch_size=size, same_size=False, known_share=0.0, seed=seed)
     batches = SyntheticBatches(model, apart, train=False)
     found = [batches[i] for i in range(-(-n_graphs // size))]

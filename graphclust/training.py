@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,18 @@ from graphclust.io.files import replacing
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-__all__ = ["Fleet", "LoopSettings", "Machine", "Trainer", "device_named", "keep_memory", "read_note"]
+__all__ = [
+    "SGD",
+    "Adam",
+    "Fleet",
+    "LoopSettings",
+    "Machine",
+    "Trainer",
+    "UpdateRule",
+    "device_named",
+    "keep_memory",
+    "read_note",
+]
 
 _PATIENCE = 20  # steps in a row without a finite gradient before a run is given up
 
@@ -424,8 +435,95 @@ class Trainer:
         self.step, self.seconds = header["step"], header["seconds"]
 
 
+class UpdateRule(Protocol):
+    """How a `Fleet` turns the gradient of a parameter into a step."""
+
+    def initial_state(self, parameter: Tensor) -> tuple[Tensor, ...]:
+        """Return the tensors that the rule remembers of a parameter between steps.
+
+        The first axis of each is the run, as it is of the parameter.
+        """
+        ...
+
+    def update(self, parameter: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: Tensor, step: int) -> None:
+        """Change a parameter and its state in place, without gradients.
+
+        Parameters
+        ----------
+        parameter : Tensor, shape (runs, ...)
+        gradient : Tensor, shape (runs, ...)
+            Finite. The rule may overwrite it.
+        state : tuple of Tensor, shape (runs, ...)
+        rates : Tensor, shape (runs, 1, ..., 1)
+            Learning rates, with as many axes as the parameter.
+        step : int
+            Number of the step, from 1.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba, 2015), as `torch.optim.Adam` without weight decay.
+
+    Attributes
+    ----------
+    decays : (float, float)
+        Decays of the running means of the gradient and of its square.
+    """
+
+    decays: tuple[float, float] = (0.9, 0.999)
+
+    def initial_state(self, parameter: Tensor) -> tuple[Tensor, ...]:
+        """See `UpdateRule.initial_state`: the running means of the gradient and of its square."""
+        return torch.zeros_like(parameter), torch.zeros_like(parameter)
+
+    def update(self, parameter: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: Tensor, step: int) -> None:
+        """See `UpdateRule.update`."""
+        mean, square = state
+        first, second = self.decays
+        mean.lerp_(gradient, 1 - first)
+        square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+        root = torch.div(square, 1 - second**step, out=gradient).sqrt_().add_(1e-8)
+        parameter.sub_(torch.div(mean, root, out=root).mul_(rates / (1 - first**step)))
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent with momentum and weight decay, as `torch.optim.SGD` without dampening.
+
+    The velocity is v <- momentum v + (gradient + weight_decay p), and the step p <- p - rate v.
+
+    Attributes
+    ----------
+    momentum, weight_decay : float
+
+    Examples
+    --------
+    >>> x = nn.Parameter(torch.tensor([[1.0]]))
+    >>> fleet = Fleet([x], torch.tensor([0.1]), rule=SGD(momentum=0.9))
+    >>> for _ in fleet.epochs(2, 1, 1, lambda index, epoch: x.square()):
+    ...     pass
+    >>> x.detach().round(decimals=3)  # 1 - 0.1 * 2 = 0.8; 0.8 - 0.1 * (0.9 * 2 + 1.6) = 0.46
+    tensor([[0.4600]])
+    """
+
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+
+    def initial_state(self, parameter: Tensor) -> tuple[Tensor, ...]:
+        """See `UpdateRule.initial_state`: the velocity."""
+        return (torch.zeros_like(parameter),)
+
+    def update(self, parameter: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: Tensor, step: int) -> None:
+        """See `UpdateRule.update`."""
+        (velocity,) = state
+        velocity.mul_(self.momentum).add_(gradient.add_(parameter, alpha=self.weight_decay))
+        parameter.sub_(torch.mul(velocity, rates, out=gradient))
+
+
 class Fleet:
-    """Optimise many runs of a small model at once, from different starts and with different settings, by Adam.
+    """Optimise many runs of a small model at once, from different starts and with different settings.
 
     The first axis of every parameter is the run, and the loss is one a run: so their gradients do not mix, and a step
     of all costs little more than a step of one. Each run has a learning rate of its own, which shrinks when its loss of
@@ -443,6 +541,8 @@ class Fleet:
         Epochs without a lower loss after which a learning rate shrinks.
     shrink : float
         What it is multiplied by.
+    rule : UpdateRule, optional
+        How a gradient becomes a step: `Adam()` by default.
 
     Attributes
     ----------
@@ -461,8 +561,6 @@ class Fleet:
     [1.0, -2.0]
     """
 
-    _DECAYS = 0.9, 0.999
-
     def __init__(
         self,
         parameters: Sequence[Tensor],
@@ -471,15 +569,17 @@ class Fleet:
         *,
         patience: int = 5,
         shrink: float = 0.8,
+        rule: UpdateRule | None = None,
     ) -> None:
         self.parameters = list(parameters)
         self.factors = [*factors, *[1.0] * (len(self.parameters) - len(factors))]
         self.rates = rates.clone()
         self.patience = patience
         self.shrink = shrink
+        self.rule = Adam() if rule is None else rule
         self.loss = torch.full_like(rates, math.inf)
         self.best = [p.detach().clone() for p in self.parameters]
-        self._moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in self.parameters]
+        self._states = [self.rule.initial_state(p) for p in self.parameters]
         self._waited = torch.zeros_like(rates, dtype=torch.long)
         self._steps = 0
 
@@ -491,6 +591,8 @@ class Fleet:
         loss: Callable[[Tensor, int], Tensor],
         generator: torch.Generator | None = None,
         counts: Callable[[int], bool] | None = None,
+        *,
+        points_on_host: bool = False,
     ) -> Iterator[int]:
         """Yield the number of each epoch, from 0, after it.
 
@@ -503,10 +605,13 @@ class Fleet:
             Of the CPU: it draws the order of the points.
         counts : callable, optional
             Whether the loss of an epoch can be compared with the others'; else it is not looked at.
+        points_on_host : bool
+            Whether the loss takes its points on the CPU, wherever the parameters are: for a loss that makes its batch
+            there, which would wait for the GPU if the points came from it.
         """
-        device = self.rates.device
+        device = torch.device("cpu") if points_on_host else self.rates.device
         for epoch in range(n_epochs):
-            order = torch.randperm(n_points, generator=generator).to(device)
+            order = torch.randperm(n_points, generator=generator).to(device, non_blocking=True)
             total = torch.zeros_like(self.rates)  # runs may have been dropped since the last epoch
             for index in order.split(batch_size):
                 values = loss(index, epoch)
@@ -524,26 +629,19 @@ class Fleet:
         """
         for i, parameter in enumerate(self.parameters):
             self.parameters[i] = nn.Parameter(parameter[runs])
-            mean, spread = self._moments[i]
-            self._moments[i] = mean[runs], spread[runs]
+            self._states[i] = tuple(tensor[runs] for tensor in self._states[i])
         self.best = [kept[runs] for kept in self.best]
         self.rates, self.loss, self._waited = self.rates[runs], self.loss[runs], self._waited[runs]
 
     def _step(self, value: Tensor) -> None:
-        """Do a step of Adam."""
+        """Take a step by the rule."""
         gradients = torch.autograd.grad(value, self.parameters, materialize_grads=True)
         self._steps += 1
-        first, second = self._DECAYS
-        grown = 1 - second**self._steps
         with torch.no_grad():
-            columns = zip(self.parameters, gradients, self._moments, self.factors, strict=True)
-            for p, gradient, (mean, spread), factor in columns:
-                finite = gradient.nan_to_num(0.0, 0.0, 0.0)
-                mean.lerp_(finite, 1 - first)
-                spread.mul_(second).addcmul_(finite, finite, value=1 - second)
-                root = torch.div(spread, grown, out=finite).sqrt_().add_(1e-8)
-                rate = factor * self.rates.reshape(-1, *[1] * (p.dim() - 1))
-                p.sub_(torch.div(mean, root, out=root).mul_(rate / (1 - first**self._steps)))
+            columns = zip(self.parameters, gradients, self._states, self.factors, strict=True)
+            for parameter, gradient, state, factor in columns:
+                rates = factor * self.rates.reshape(-1, *[1] * (parameter.dim() - 1))
+                self.rule.update(parameter, gradient.nan_to_num(0.0, 0.0, 0.0), state, rates, self._steps)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor) -> None:
@@ -551,7 +649,7 @@ class Fleet:
         better = mean < self.loss
         self.loss = torch.where(better, mean, self.loss)
         for kept, parameter in zip(self.best, self.parameters, strict=True):
-            kept[better] = parameter[better]
+            torch.where(better.reshape(-1, *[1] * (kept.dim() - 1)), parameter, kept, out=kept)  # no wait for the GPU
         self._waited = torch.where(better, 0, self._waited + 1)
         late = self._waited >= self.patience
         self.rates = torch.where(late, self.rates * self.shrink, self.rates)

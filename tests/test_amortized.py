@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +16,11 @@ from graphclust.amortized import elbo_loss, measure_speed, train_clusterwise
 from graphclust.checkpoint import load_checkpoint, read_info, save_checkpoint
 from graphclust.errors import DataError, ResourceError, UsageError
 from graphclust.evaluation import Scores, evaluate
-from graphclust.generators import stream
+from graphclust.features import laplacian_eigenvectors
+from graphclust.generators import general_sbm, stream
+from graphclust.graph import Graph
 from graphclust.models.build import ModelConfig, build
+from graphclust.nn.batch import Batch
 from graphclust.synthetic import HELD_OUT, DataConfig, SyntheticBatches, held_out_batches, part
 from graphclust.training import LoopSettings, Machine, read_note
 
@@ -73,6 +77,18 @@ def test_a_batch_is_that_of_the_stream():
     scaled = drawn.features * np.sqrt(drawn.n_nodes)[:, None, None]
     np.testing.assert_allclose(batch.x.abs().numpy(), np.abs(scaled), rtol=1e-6)  # signs are drawn
     assert len(set(seeds)) == 5
+
+
+def test_a_batch_of_points_has_features_and_no_adjacency():
+    model = replace(MODEL, encoder="points", features="given", n_features=2)
+    data = DataConfig("gaussian-mixture", {"n": (5, 9)}, batch_size=4, seed=3)
+    batch, _ = SyntheticBatches(model, data)[6]
+    drawn = next(stream("gaussian-mixture", random_state=3, batch_size=4, start=6, n=(5, 9)))
+    assert batch.adjacency is None
+    assert np.array_equal(batch.x.numpy(), drawn.features)
+    assert np.array_equal(batch.labels.numpy(), drawn.labels)
+    with pytest.raises(UsageError, match="encoder graphsage needs the edges of a graph: choose the encoder points"):
+        SyntheticBatches(replace(model, encoder="graphsage"), data)
 
 
 def test_signs_are_drawn_in_training_only():
@@ -202,6 +218,42 @@ def test_scores_of_the_truth_and_of_failures(fresh, monkeypatch):
     assert (scores.ami == 0).tolist() == [i in (2, 5) for i in range(7)]  # they count, as the worst there is
     with torch.no_grad():
         np.testing.assert_allclose(scores.elbo, fresh(batch, 2, batches[0][1]).per_graph.numpy(), rtol=1e-5)
+
+
+def test_elbos_are_those_of_each_graph_alone(fresh):
+    """Whatever their companions: graphs of several batches, each computed by itself from its own edges."""
+    graphs = [general_sbm((5, 12), random_state=seed) for seed in range(12)]
+    found = evaluation.elbos(fresh.eval(), MODEL, graphs, n_z=3, seed=4)
+    assert found.shape == (12,)
+    for start in (0, 10):
+        rng = np.random.default_rng(np.random.SeedSequence(4, spawn_key=(start,)))
+        seeds = rng.integers(2**62, size=min(10, 12 - start)).tolist()
+        for graph, seed, value in zip(graphs[start:], seeds, found[start:], strict=False):
+            n = graph.num_nodes
+            adjacency = np.zeros((1, n, n), dtype=bool)
+            for u, v in zip(graph.source.tolist(), graph.target.tolist(), strict=True):
+                adjacency[0, u, v] = adjacency[0, v, u] = True
+            x = laplacian_eigenvectors(graph, 4)[None] * n**0.5
+            batch = Batch.of(x, np.array([n]), adjacency, graph.y[None])
+            with torch.no_grad():
+                assert float(fresh(batch, 3, [seed]).per_graph[0]) == pytest.approx(value, rel=1e-4)
+
+
+@pytest.mark.parametrize("n_clusters", [2, 4])
+def test_elbos_of_what_is_known_are_those_of_the_order(n_clusters):
+    """One known node in each cluster, and no other: nothing is left to be inferred but which anchor comes first."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        model = build(LABELLED).eval()
+    source, target = np.triu_indices(n_clusters, 1)
+    graph = Graph.from_edges(source, target, nodes=n_clusters, y=np.arange(n_clusters))
+    everything = np.arange(n_clusters)
+    (value,) = evaluation.elbos(model, LABELLED, [graph], [everything], n_z=2)
+    assert value == pytest.approx(-math.log(math.factorial(n_clusters)), abs=1e-5)
+    (blind,) = evaluation.elbos(model, LABELLED, [graph], n_z=2)
+    assert blind < value
+    some = [np.array([0, 1])]
+    assert evaluation.elbos(model, LABELLED, [graph], some, n_z=2)[0] != pytest.approx(blind)
 
 
 def test_evaluation_takes_the_most_probable_sample(fresh):

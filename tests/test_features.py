@@ -1,4 +1,4 @@
-"""Laplacian eigenvectors: against the definition, dense and iterative, whole and padded."""
+"""Laplacian eigenvectors against the definition, dense and iterative, whole and padded; points standardised."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import pytest
 
 import graphclust as gc
 from graphclust import features
-from graphclust.features import flip_signs, laplacian_eigenvectors, laplacian_features
+from graphclust.features import (
+    flip_signs,
+    input_features,
+    laplacian_eigenvectors,
+    laplacian_features,
+    standardised,
+)
 from graphclust.graph import as_graph
 
 
@@ -118,3 +124,39 @@ def test_an_iteration_that_finds_nothing(monkeypatch, kind):
     graph = gc.generators.planted_partition(700, 4, random_state=0)
     assert features.leading_eigenvectors(graph, 3).shape == (700, 3)
     assert not laplacian_eigenvectors(graph, 3).any()
+
+
+def test_standardised_points_have_mean_0_and_variance_1_over_all_columns(rng):
+    x = rng.normal(size=(2, 9, 3)) * [1.0, 5.0, 0.2] + 40.0
+    found = standardised(x, np.array([9, 6]))
+    assert found.dtype == np.float32
+    for points, n, raw in zip(found, (9, 6), x, strict=True):
+        np.testing.assert_allclose(points[:n].mean(axis=0), 0, atol=1e-6)
+        assert (points[:n].astype(float) ** 2).mean() == pytest.approx(1, rel=1e-5)
+        assert (points[n:] == 0).all()
+        ratio = points[:n].std(axis=0) / raw[:n].std(axis=0)  # one scale for all columns
+        np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
+    alone = standardised(x[1:, :6], np.array([6]))
+    np.testing.assert_allclose(found[1, :6], alone[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1e-300, 0.0), (1e300, 0.0), (1e5, 1e9), (-2.0, 3.0)])
+def test_origin_and_unit_do_not_matter(rng, scale, shift):
+    x = rng.normal(size=(1, 12, 2))
+    expected = np.sign(scale) * standardised(x, np.array([12]))
+    np.testing.assert_allclose(standardised(scale * x + shift, np.array([12])), expected, atol=1e-5)
+
+
+def test_points_without_spread_are_zero():
+    assert not standardised(np.full((1, 4, 2), 1e9), np.array([4])).any()
+    assert standardised(np.zeros((1, 0, 2)), np.array([0])).shape == (1, 0, 2)
+    assert not standardised(np.full((1, 3, 2), np.finfo(float).max), np.array([3])).any()
+
+
+def test_models_are_fed_standardised_points_of_their_dimension(rng):
+    x, n = rng.normal(size=(2, 5, 2)), np.array([5, 3])
+    for train in (False, True):
+        fed = input_features("standardised", 2, x, n, rng, train=train)
+        np.testing.assert_array_equal(fed, standardised(x, n))
+    with pytest.raises(gc.UsageError, match="3 standardised features a node; there are 2"):
+        input_features("standardised", 3, x, n, rng, train=False)

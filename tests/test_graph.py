@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 from graphclust.errors import DataError, ResourceError, UsageError
-from graphclust.graph import DecimalIds, Graph, as_graph, holds_graph, merge_notes
+from graphclust.graph import DecimalIds, Graph, as_graph, holds_graph, holds_points, merge_notes
 
 
 def edge_set(graph):
@@ -196,6 +196,53 @@ def test_graphs_of_pyg_that_have_no_edge_index_are_refused():
         assert holds_graph(thing)
         with pytest.raises(DataError, match="choose one edge type"):
             as_graph(thing)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        np.zeros((5, 2)),
+        np.zeros((2, 5), dtype=np.float32),
+        np.zeros((5, 3), dtype=int),
+        np.zeros((1, 4), dtype=bool),
+        sp.csr_array(np.ones((4, 3))),
+        pd.DataFrame({"x": [0.0, 1.0, 2.0], "y": [0.5, 1.0, 2.0]}),
+        pd.DataFrame(np.zeros((6, 4), dtype=int)),
+    ],
+)
+def test_tables_that_are_no_graph_are_points(table):
+    assert holds_points(table)
+    assert not holds_graph(table)
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        np.zeros((5, 5)),
+        np.zeros((2, 2)),
+        np.array([[0, 1, 2], [1, 2, 3]]),
+        np.array([[0, 1], [1, 2], [2, 3]]),
+        sp.csr_array(np.ones((4, 4))),
+        pd.DataFrame({"source": [0.5, 1.0], "target": [1.0, 2.0], "weight": [1.0, 2.0], "more": [1.0, 2.0]}),
+        pd.DataFrame({"a": [0, 1], "b": [1, 2], "c": [0.5, 0.5]}),
+        pd.DataFrame({"a": ["u", "v"], "b": ["v", "w"]}),
+        [(0, 1), (1, 2)],
+        "graph.edgelist",
+        nx.path_graph(3),
+        Graph.from_edges([], [], nodes=3, x=np.zeros((3, 2))),
+    ],
+)
+def test_whatever_can_be_read_as_a_graph_is_no_table_of_points(graph):
+    assert not holds_points(graph)
+    if not isinstance(graph, str):
+        assert as_graph(graph).num_nodes > 1
+
+
+def test_tensors_are_arrays():
+    torch = pytest.importorskip("torch")
+    assert holds_points(torch.zeros(5, 2))
+    assert not holds_points(torch.zeros(5, 5))
+    assert not holds_points(torch.zeros(2, 5, dtype=torch.int64))
 
 
 def test_missing_ends_of_frames_are_named():

@@ -13,7 +13,8 @@ from graphclust.estimators.figures import draw_stages
 from graphclust.graph import Graph
 from graphclust.metrics import accuracy, ami
 from graphclust.models.lnscc import Contrast
-from graphclust.neighbors import nearest_neighbors
+from graphclust.neighbors import locally_normalized, nearest_neighbors
+from graphclust.nn.parallel import ParallelMLP
 from tests.estimating import assert_scikit_learns_contract, blobs, featured
 
 QUICK = {"hidden": (32,), "embedding_dim": 8, "max_epochs": 25, "random_state": 0}
@@ -60,6 +61,94 @@ def test_every_option_has_an_effect(rng, params):
     x[:, :3] *= np.where(x[:, :3] > 4, size, 1.0)
     one, other = (gc.LNSCC(3, **(QUICK | {"max_epochs": 9} | also)).fit(x).embedding_ for also in ({}, params))
     assert np.abs(one - other).max() > 1e-3
+
+
+# ---------------------------------------------------------------- as published
+
+SMALL = {"hidden": (24,), "embedding_dim": 6, "random_state": 0}  # the paper's sizes take a minute
+
+
+def test_the_published_preset_is_what_section_4_1_prints():
+    settings = gc.LNSCC(10, preset="published").settings
+    printed = {
+        "hidden": (500, 500, 2000), "head_hidden": (32,), "embedding_dim": 64, "n_neighbors": 10, "batch_size": 200,
+        "optimizer": "sgd", "learning_rate": 0.01, "alpha": 2.0, "beta": 5.0, "gamma": 1.0, "delta": 0.05, "xi": 5.0,
+        "phases": ("im", "ba", "dis"), "start": "random", "noise": 0.0, "adversarial": 0.0, "image_shape": None,
+        "repulsion": None, "contraction": None, "bandwidth": 1.0, "patience": None,
+    }  # fmt: skip
+    assert {name: getattr(settings, name) for name in printed} == printed
+
+
+def test_published_training_is_a_plain_loop_of_torchs_sgd(rng):
+    """Only the contrasts and the network are ours: they have tests of their own."""
+    x = np.tile(rng.integers(0, 2, (60, 120)), (3, 1)) + 0.1 * rng.normal(size=(180, 120))  # two close copies of each
+    epochs, steps, size = 3, 20, 180
+    fitted = gc.LNSCC(3, preset="published", max_epochs=epochs, **SMALL).fit(7 + 3 * x)
+    x = torch.as_tensor(((x - x.min()) / (x.max() - x.min())).astype(np.float32))
+    distances = np.sqrt(np.square(x.numpy().astype(float)[:, None] - x.numpy().astype(float)).sum(axis=2))
+    np.fill_diagonal(distances, np.inf)
+    nearest = np.argsort(distances, axis=1)[:, :10]
+    rows = np.repeat(np.arange(len(x)), 10)
+    lengths = np.take_along_axis(distances, nearest, 1).ravel()
+    contrast = Contrast(locally_normalized(rows, nearest.ravel(), lengths, len(x)), 2.0, 5.0)
+    generator = torch.Generator().manual_seed(0)
+    network, head = ParallelMLP((120, 24, 6), generator=generator), ParallelMLP((6, 32, 3), generator=generator)
+    parameters = [*network.parameters(), *head.parameters()]
+    optimizer = torch.optim.SGD(parameters, lr=0.01, momentum=0.9, weight_decay=0.0005)
+    for step in range(epochs * steps):
+        if step % steps == 0:
+            torch.randperm(steps * size, generator=generator)  # a fleet draws the order of an epoch's points
+        batch = contrast.draw(size, generator)
+        z = network(x[batch.nodes])[0]
+        u = torch.softmax(head(z)[0], 1)
+        sharp = (u**2 / u.sum(0)).detach()
+        sharp = sharp / sharp.sum(1, keepdim=True)
+        divergence = (sharp * (sharp / u).log()).sum(1).mean()
+        unevenness = (u.mean(0) * u.mean(0).log()).sum()
+        loss = contrast.loss(z, batch, generator) + min(0.05 * step, 5.0) * (divergence + unevenness)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        expected = network(x)[0].numpy()
+    np.testing.assert_allclose(fitted.embedding_, expected, rtol=1e-3, atol=1e-3)
+    assert np.ptp(expected, axis=0).min() > 0.1
+    assert fitted.details_ | {"contrastive_loss": None} == {
+        "start": "random", "contrastive_loss": None, "epochs": epochs, "steps": epochs * steps,
+    }  # fmt: skip
+
+
+def test_the_published_preset_clusters_tables_graphs_and_new_points(rng):
+    x, y = blobs(rng)
+    new, truth = blobs(rng)
+    fitted = gc.LNSCC(3, preset="published", max_epochs=6, **SMALL).fit(x)
+    assert ami(y, fitted.labels_) > 0.9
+    assert accuracy(truth, fitted.predict(new)) > 0.9
+    np.testing.assert_array_equal(fitted.predict(x), fitted.labels_)
+    np.testing.assert_array_equal(clone(fitted).fit(x).labels_, fitted.labels_)
+    assert ami(fitted.labels_, clone(fitted).fit(255 * x - 40).labels_) > 0.9  # units do not matter
+    graph = featured(0, n=240)
+    assert accuracy(graph.y, gc.LNSCC(3, preset="published", max_epochs=6, **SMALL).fit(graph).labels_) > 0.8
+    assert gc.LNSCC(2, preset="published", max_epochs=2, **SMALL).fit(np.ones((9, 3))).n_clusters_ == 2
+
+
+def test_explicit_parameters_win_over_the_preset(rng):
+    x, _ = blobs(rng)
+    settings = gc.LNSCC(3, preset="published", n_neighbors=70, learning_rate=0.1, patience=3).settings
+    assert (settings.n_neighbors, settings.learning_rate, settings.patience, settings.batch_size) == (70, 0.1, 3, 200)
+    one, other = (
+        gc.LNSCC(3, preset=name, **(QUICK | {"max_epochs": 2})).fit(x).embedding_ for name in (None, "graphclust")
+    )
+    np.testing.assert_array_equal(one, other)
+    with pytest.raises(gc.UsageError, match="did you mean published"):
+        gc.LNSCC(3, preset="publishd", **QUICK).fit(x)
+
+
+def test_without_patience_training_does_not_stop_early(rng):
+    x, _ = blobs(rng)
+    plain = QUICK | {"start": "random", "noise": 0.0, "adversarial": 0.0, "max_epochs": 25}
+    assert gc.LNSCC(3, **(plain | {"patience": 1})).fit(x).details_["epochs"] < 25
+    assert gc.LNSCC(3, **(plain | {"patience": None})).fit(x).details_["epochs"] == 25
 
 
 def strokes(rng, size=60):

@@ -11,7 +11,7 @@ from torch import nn
 
 from graphclust.errors import DataError, UsageError
 from graphclust.nn.batch import Batch
-from graphclust.training import LoopSettings, Machine, Trainer, device_named, read_note
+from graphclust.training import SGD, Adam, Fleet, LoopSettings, Machine, Trainer, device_named, read_note
 
 SETTINGS = LoopSettings(
     steps=12, learning_rate=0.05, weight_decay=0.1, warmup=3, schedule="cosine", clip=0.5, average=0.9
@@ -265,3 +265,106 @@ def test_mixed_precision_leaves_inputs_and_weights_alone(tmp_path):
     plain = Trainer(Degrees(), LoopSettings(steps=60))
     plain.load(tmp_path / "run.state")
     assert torch.equal(plain.plain.linear.weight, trainer.plain.linear.weight)
+
+
+# ---------------------------------------------------------------- fleets
+
+
+def regression(runs, *, seed=0):
+    """Weights and biases of linear models side by side, float64, and the data that all of them see."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def drawn(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    return nn.Parameter(drawn(runs, 3, 2)), nn.Parameter(drawn(runs, 1, 2)), drawn(12, 3), drawn(12, 2)
+
+
+def squares(x, y, weight, bias):
+    """Squared errors of linear models, shape (runs, n)."""
+    return (x @ weight + bias - y).square().sum(-1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "optimizer", "options"),
+    [
+        (SGD(), torch.optim.SGD, {}),
+        (SGD(momentum=0.9), torch.optim.SGD, {"momentum": 0.9}),
+        (SGD(weight_decay=0.1), torch.optim.SGD, {"weight_decay": 0.1}),
+        (SGD(momentum=0.9, weight_decay=5e-4), torch.optim.SGD, {"momentum": 0.9, "weight_decay": 5e-4}),
+        (Adam(), torch.optim.Adam, {}),
+        (Adam(decays=(0.5, 0.9)), torch.optim.Adam, {"betas": (0.5, 0.9)}),
+    ],
+    ids=str,
+)
+def test_each_run_of_a_fleet_takes_the_steps_of_torchs_optimizer(rule, optimizer, options):
+    rates = torch.tensor([0.01, 0.05, 0.002], dtype=torch.float64)
+    weight, bias, x, y = regression(len(rates))
+    alone = [[p[run : run + 1].detach().clone().requires_grad_() for p in (weight, bias)] for run in range(len(rates))]
+    optimizers = [optimizer(own, lr=float(rate), **options) for own, rate in zip(alone, rates, strict=True)]
+    fleet = Fleet([weight, bias], rates, patience=1000, rule=rule)
+    steps = 0
+
+    def loss(index, _):
+        for run, own in enumerate(alone):  # the parameters that this step starts from
+            for parameter, expected in zip((weight, bias), own, strict=True):
+                torch.testing.assert_close(parameter[run : run + 1], expected, rtol=1e-10, atol=1e-12)
+        for own, other in zip(alone, optimizers, strict=True):
+            other.zero_grad()
+            squares(x[index], y[index], *own).mean().backward()
+            other.step()
+        nonlocal steps
+        steps += 1
+        return squares(x[index], y[index], weight, bias)
+
+    for _ in fleet.epochs(8, len(x), 5, loss, torch.Generator().manual_seed(1)):
+        pass
+    assert steps == 24
+    for run, own in enumerate(alone):
+        torch.testing.assert_close(weight[run : run + 1], own[0], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", [SGD(momentum=0.9, weight_decay=5e-4), Adam()], ids=str)
+def test_runs_that_are_kept_go_on_as_if_they_had_been_alone(rule):
+    rates = torch.tensor([0.01, 0.05, 0.002], dtype=torch.float64)
+    chosen = torch.tensor([2, 0])
+    results = []
+    for runs in (torch.arange(3), chosen):
+        weight, bias, x, y = regression(3)
+        parameters = [nn.Parameter(p[runs].detach().clone()) for p in (weight, bias)]
+        fleet = Fleet(parameters, rates[runs], patience=1000, rule=rule)
+
+        def loss(index, _, fleet=fleet, x=x, y=y):
+            return squares(x[index], y[index], *fleet.parameters)
+
+        for epoch in fleet.epochs(6, len(x), 4, loss, torch.Generator().manual_seed(1)):
+            if epoch == 2 and len(fleet.rates) == 3:
+                fleet.keep(chosen)
+        results.append(fleet.parameters)
+    for kept, alone in zip(*results, strict=True):
+        torch.testing.assert_close(kept, alone, rtol=1e-12, atol=1e-14)
+
+
+def test_the_default_rule_of_a_fleet_is_adam_to_the_bit():
+    fleets = []
+    for options in ({}, {"rule": Adam()}):
+        weight, bias, x, y = regression(2)
+        fleet = Fleet([weight, bias], torch.tensor([0.01, 0.1], dtype=torch.float64), [1.0, 0.5], **options)
+
+        def loss(index, _, fleet=fleet, x=x, y=y):
+            return squares(x[index], y[index], *fleet.parameters)
+
+        for _ in fleet.epochs(4, len(x), 4, loss, torch.Generator().manual_seed(1)):
+            pass
+        fleets.append(fleet)
+    for one, other in zip(*(fleet.best for fleet in fleets), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_gradient_that_is_not_finite_counts_as_0_in_a_fleet():
+    start = nn.Parameter(torch.tensor([[1.0], [1.0]]))
+    bad = torch.tensor([[1.0], [math.nan]])
+    fleet = Fleet([start], torch.tensor([0.1, 0.1]), rule=SGD(momentum=0.9))
+    for _ in fleet.epochs(1, 1, 1, lambda index, _: start * bad):
+        pass
+    torch.testing.assert_close(start.detach(), torch.tensor([[0.9], [1.0]]))

@@ -50,6 +50,29 @@ def _check_takes(method: str, parameter: str, option: str) -> None:
         raise UsageError(f"{method} does not take {option}; {', '.join(takes)} do")
 
 
+def _check_takes_features(method: str) -> None:
+    """Refuse --features where the method reads none."""
+    from graphclust.errors import UsageError
+    from graphclust.methods import METHODS, method_named
+
+    if not method_named(method).takes_features:
+        takes = [name for name, kind in METHODS.items() if kind.takes_features]
+        raise UsageError(f"{method} does not take --features; {', '.join(takes)} do")
+
+
+def _check_reads_features(method: str, n_edges: int) -> None:
+    """Refuse --features where the method reads them of points only, and the graph has edges."""
+    from graphclust.errors import UsageError
+    from graphclust.methods import METHODS, method_named
+
+    if n_edges and "vectors" not in method_named(method).parameters():
+        of_graphs = [name for name, kind in METHODS.items() if "vectors" in kind.parameters()]
+        raise UsageError(
+            f"{method} reads --features of points alone, and the graph has edges: leave out --features, or take "
+            f"{', '.join(of_graphs)}"
+        )
+
+
 def _known_labels(path: str, nodes: Any) -> dict[Any, Any]:
     """Read the labels of some nodes, by the graph's own ids."""
     from graphclust.errors import DataError
@@ -99,7 +122,8 @@ def detect(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Features of the nodes, a node and its numbers a line, or .npy; clam, cnc and lnscc read them.",
+            help="Features of the nodes, a node and its numbers a line, or .npy; read by clam, cnc and lnscc, and "
+            "where there are no edges by acp, acp-s and ccp.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where neural methods run.")] = "auto",
@@ -147,13 +171,14 @@ def detect(
     if known is not None:
         _check_takes(method, "known", "--known")
     if features is not None:
-        _check_takes(method, "vectors", "--features")
+        _check_takes_features(method)
     # a typo should not cost the reading of a large file
     detection.prepare(method, n_clusters, seed, device, refine=refine, **params)
     loaded = reading.read(graph)
     if features is not None:
         from graphclust.io.features import read_features
 
+        _check_reads_features(method, loaded.num_edges)
         loaded.x = read_features(features, loaded.nodes)
     if known is not None:
         params["known"] = _known_labels(known, loaded.nodes)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,15 +23,15 @@ def reproduce(
         str,
         typer.Argument(
             metavar="TABLE",
-            help="acp-table2, -table3, -table4, -fig4 or -families, clam-table1 or -graphs, cnc-table1 or -graphs, "
-            "lnscc-table2, -table4 or -graphs",
+            help="acp-table2, -table3, -table4, -fig4, -families or -mixtures, clam-table1 or -graphs, cnc-table1 or "
+            "-graphs, lnscc-table2, -table4 or -graphs",
             show_default=False,
         ),
     ],
     *,
     graphs: Annotated[
         int | None,
-        typer.Option(min=2, help="acp-*: test graphs; of each point or family.", show_default=False),
+        typer.Option(min=2, help="acp-*: test graphs, or sets of points; of each point or family.", show_default=False),
     ] = None,
     samples: Annotated[
         int | None,
@@ -37,7 +39,9 @@ def reproduce(
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="All but acp-table2, -table3 and -fig4: a data set or family; repeatable."),
+        typer.Option(
+            metavar="NAME", help="All but acp-table2, -table3, -fig4 and -mixtures: a data set or family; repeatable."
+        ),
     ] = None,
     method: Annotated[
         list[str] | None,
@@ -53,6 +57,10 @@ def reproduce(
     ] = None,
     repeats: Annotated[
         int | None, typer.Option(min=1, help="clam-*, cnc-*, lnscc-*: seeds to take the mean over.", show_default=False)
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help='lnscc-table2: training steps of "lnscc, published".', show_default=False),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less of it: a minute instead of many.")] = False,
     seed: Seed = 0,
@@ -78,6 +86,7 @@ def reproduce(
         "data": ("--data", data and tuple(data)),
         "methods": ("--method", method and tuple(method)),
         "repeats": ("--repeats", repeats),
+        "steps": ("--steps", steps),
         "checkpoints": ("--checkpoint", checkpoint and tuple(checkpoint)),
         "n_jobs": ("--jobs", jobs),
         "journal": ("--journal", journal),
@@ -90,6 +99,7 @@ def reproduce(
     if figure is not None and chosen.draw is None:
         raise UsageError(f"{table} takes no --figure")
     found = chosen.make(**options, seed=seed, quick=quick)
+    found["settings"]["command"] = shlex.join(["graphclust", *sys.argv[1:]])
     with output(out) as stream:
         if format == "json":
             stream.write(json.dumps(found, indent=1).encode() + b"\n")
@@ -100,6 +110,8 @@ def reproduce(
         with replacing(figure) as drawn:
             chosen.draw(found, drawn, figure)
     if not quiet:
+        for note in found.get("notes", ()):
+            say(note)
         missing = {
             row["command"]: row["row"] for row in reversed(found["rows"]) if "command" in row and "ami" not in row
         }

@@ -53,6 +53,11 @@ class PairGraphs(Sequence[Graph]):
         """Number of nodes of each graph, shape (n_pairs,)."""
         return np.array([len(self._union(i)) for i in range(len(self))], dtype=np.int64)
 
+    @property
+    def n_edges(self) -> IntArray:
+        """Number of edges of each graph, self-loops among them, shape (n_pairs,)."""
+        return np.array([len(self._induced(self._union(i))[0]) for i in range(len(self))], dtype=np.int64)
+
     @overload
     def __getitem__(self, index: int) -> Graph: ...
     @overload

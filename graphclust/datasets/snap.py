@@ -4,7 +4,8 @@ J. Leskovec & A. Krevl, "SNAP Datasets: Stanford Large Network Dataset Collectio
 J. Yang & J. Leskovec, "Defining and Evaluating Network Communities based on Ground-truth", ICDM 2012.
 
 A network is an edge list with `#` comments, `NAME.ungraph.txt.gz`; its communities, which overlap and leave nodes out,
-stand one a line in `NAME.top5000.cmty.txt.gz`. Some are listed more than once: they are kept once.
+stand one a line: the 5,000 of the highest quality in `NAME.top5000.cmty.txt.gz`, all of them in `NAME.all.cmty.txt.gz`
+or `NAME.all.dedup.cmty.txt.gz`. Some are listed more than once: they are kept once.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from graphclust.io import read_graph
 from graphclust.io.source import open_source, shorten, split_lines
 
 __all__ = ["load", "read", "read_communities"]
+
+_COMMUNITIES = (".top5000.cmty.", ".all.dedup.cmty.", ".all.cmty.")  # what stands for .ungraph., the best first
 
 
 def load(files: Mapping[str, Path], **reading: Any) -> Graph:
@@ -48,16 +51,20 @@ def load(files: Mapping[str, Path], **reading: Any) -> Graph:
 
 
 def read(path: Path, **reading: Any) -> Graph:
-    """Read an edge list; with its communities, if it is called X.ungraph.Y and X.top5000.cmty.Y lies beside it.
+    """Read an edge list, with its communities if it is called X.ungraph.Y and their file lies beside it.
+
+    That is X.top5000.cmty.Y, or without it X.all.dedup.cmty.Y or X.all.cmty.Y.
 
     Raises
     ------
     DataError
         As `load`.
     """
-    beside = path.with_name(path.name.replace(".ungraph.", ".top5000.cmty."))
-    if beside != path and beside.is_file():
-        return load({"graph": path, "communities": beside}, **reading)
+    if ".ungraph." in path.name:
+        for kind in _COMMUNITIES:
+            beside = path.with_name(path.name.replace(".ungraph.", kind))
+            if beside.is_file():
+                return load({"graph": path, "communities": beside}, **reading)
     return read_graph(path, **reading)
 
 

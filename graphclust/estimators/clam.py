@@ -449,7 +449,7 @@ class CLAM(VectorEstimator):
         found = torch.empty(len(runs), k, z.shape[1], dtype=z.dtype, device=z.device)
         powers = {"data": 0.0, "k-means++": 1.0, "spread": 32.0}
         for kind in dict.fromkeys(run.init for run in runs):
-            rows = torch.as_tensor([i for i, run in enumerate(runs) if run.init == kind], device=z.device)
+            rows = [i for i, run in enumerate(runs) if run.init == kind]
             if centers is not None and kind == "merged":
                 found[rows] = centers
             elif kind == "normal":
@@ -506,16 +506,19 @@ class CLAM(VectorEstimator):
         def alike(epoch: int) -> bool:
             return self.masking == "shared" or (self.masking == "mixed" and epoch % 3 == 2)
 
+        def drawn_mask(rows: int) -> Tensor:  # on the CPU, and the same on every device
+            return _mask(rows, d, self.mask_rate, generator).to(z.device, z.dtype, non_blocking=True)
+
         def loss(index: Tensor, epoch: int) -> Tensor:
             if self.masking is None:
                 return memory.loss(z[index])
             if alike(epoch):
                 if epoch not in masks:
                     masks.clear()
-                    masks[epoch] = _mask(1, d, self.mask_rate, generator).to(z)
+                    masks[epoch] = drawn_mask(1)
                 moving = masks[epoch]
             else:
-                moving = _mask(len(index), d, self.mask_rate, generator).to(z)
+                moving = drawn_mask(len(index))
             return memory.loss(z[index], moving, value)
 
         def counts(epoch: int) -> bool:  # losses of epochs that hide other features tell nothing about the memories
@@ -525,15 +528,15 @@ class CLAM(VectorEstimator):
         every = max(1, self.max_epochs // _LOOKS)
         for epoch in fleet.epochs(self.max_epochs, len(z), self._batch(len(z)), loss, generator, counts):
             self._snap(runs, memory, epoch + 1)
-            for run, lowest in zip(runs, fleet.loss.tolist(), strict=True):
-                run.loss = lowest
             looks, rest = divmod(epoch + 1, every)
             rung = rest == 0 and looks in _RUNGS and self.keep < 1
             if epoch + 1 < self.max_epochs and rest == 0 and (rung or self.select == "silhouette"):
                 self._look(runs, memory, seen, silhouette, k)
                 if rung:
+                    _note_losses(runs, fleet)
                     runs = self._go_on(runs, memory, fleet)
             yield epoch
+        _note_losses(runs, fleet)
         if self.select == "silhouette":
             self._look(runs, memory, seen, silhouette, k)
         with torch.no_grad():
@@ -716,15 +719,15 @@ class CLAM(VectorEstimator):
         )
         quick._space, quick._origin, quick._basis, quick.notes_ = self._space, self._origin, None, []
         labels = quick._best(quick._search(z, most, seed), z, most)[1]
-        paths = [torch.as_tensor(rank_labels(labels), device=z.device)]
-        for _ in range(most - 2):
-            paths.append(_merge_two(z, paths[-1]))
+        ranks = rank_labels(labels)
+        n_found = int(ranks.max()) + 1
+        numbers = range(n_found, n_found - max(1, most - 1), -1)
+        paths = [torch.as_tensor(ranks, device=z.device)]
+        for k in numbers[:-1]:
+            paths.append(_merge_two(z, paths[-1], k))
         values = Silhouette(z)(torch.stack(paths), most).tolist()
-        found, centers = {}, {}
-        for path, value in zip(paths, values, strict=True):
-            k = int(path.max()) + 1
-            found[k], centers[k] = value, _means(z, path, k)
-        return found, centers
+        centers = {k: _means(z, path, k) for k, path in zip(numbers, paths, strict=True)}
+        return dict(zip(numbers, values, strict=True)), centers
 
     # ---------------------------------------------------------------- the fitted memory
 
@@ -835,6 +838,12 @@ class CLAM(VectorEstimator):
         return draw_basins(self._prototypes, betas, self.n_steps, self.step_size)
 
 
+def _note_losses(runs: Sequence[_Run], fleet: Fleet) -> None:
+    """Note the lowest loss of each run: only when it is read, because it waits for the GPU."""
+    for run, lowest in zip(runs, fleet.loss.tolist(), strict=True):
+        run.loss = lowest
+
+
 def _mask(rows: int, d: int, rate: float, generator: torch.Generator) -> Tensor:
     """Draw masks, 1 for masked, shape (rows, d); each hides something."""
     import torch
@@ -877,17 +886,16 @@ def _means(z: Tensor, labels: Tensor, k: int) -> Tensor:
     return total / _sizes(labels[None], k)[0][:, None]
 
 
-def _merge_two(z: Tensor, labels: Tensor) -> Tensor:
-    """Merge the two clusters whose merging adds least to the squared error (Ward 1963)."""
-    k = int(labels.max()) + 1
+def _merge_two(z: Tensor, labels: Tensor, k: int) -> Tensor:
+    """Merge the two of k clusters whose merging adds least to the squared error (Ward 1963)."""
+    import torch
+
     means, sizes = _means(z, labels, k), _sizes(labels[None], k)[0]
     cost = (means[:, None] - means).square().sum(2) * (sizes[:, None] * sizes) / (sizes[:, None] + sizes)
     cost.fill_diagonal_(math.inf)
-    i, j = sorted(divmod(int(cost.argmin()), k))
-    merged = labels.clone()
-    merged[labels == j] = i
-    merged[labels > j] -= 1
-    return merged
+    pair = cost.argmin()
+    i, j = torch.minimum(pair // k, pair % k), torch.maximum(pair // k, pair % k)
+    return torch.where(labels == j, i, labels) - (labels > j).long()
 
 
 def _equal_rows(x: FloatArray) -> IntArray:
@@ -907,6 +915,7 @@ def _seeds(z: Tensor, k: int, n_runs: int, power: float, generator: torch.Genera
     """
     import torch
 
+    device, z = z.device, z.cpu()  # once, and not for each of the k points; the same points on every device
     square = z.square().sum(1)
     chosen = torch.randint(len(z), (n_runs, 1), generator=generator)
     nearest = torch.full((n_runs, len(z)), math.inf)
@@ -919,12 +928,12 @@ def _seeds(z: Tensor, k: int, n_runs: int, power: float, generator: torch.Genera
             candidates = torch.multinomial(weight, trials, replacement=True, generator=generator)
         else:
             candidates = chosen
-        own = z[candidates.reshape(-1).to(z.device)]
-        distance = (square - 2 * own @ z.T + own.square().sum(1, keepdim=True)).clamp_min(0).cpu()
+        own = z[candidates.reshape(-1)]
+        distance = (square - 2 * own @ z.T + own.square().sum(1, keepdim=True)).clamp_min(0)
         left = torch.minimum(nearest[:, None], distance.reshape(n_runs, -1, len(z)))
         left.scatter_(2, candidates[..., None], 0.0)
         best = left.sum(2).argmin(1)
         nearest = left[torch.arange(n_runs), best]
         if number:
             chosen = torch.cat((chosen, candidates.gather(1, best[:, None])), dim=1)
-    return chosen
+    return chosen.to(device)

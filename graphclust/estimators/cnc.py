@@ -17,6 +17,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -26,11 +27,12 @@ from graphclust.baselines import fill_up, kmeans
 from graphclust.errors import UsageError
 from graphclust.estimators.cuts import EVENNESS, Cutter, affinity_of, joined
 from graphclust.estimators.embedding import CodeSpace, Embedding
+from graphclust.estimators.presets import Presets, settings_of
 from graphclust.estimators.space import Space, check_sequence, refuse_unknown
 from graphclust.estimators.vectors import VectorEstimator, nearest_of, ranks_of_outputs
 from graphclust.features import spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph, holds_graph
-from graphclust.neighbors import gaussian_affinities, nearest_neighbors
+from graphclust.neighbors import gaussian_affinities, nearest_neighbors, unit_affinities
 from graphclust.progress import task
 from graphclust.resources import one_thread
 from graphclust.seeds import check_seed
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
     from graphclust.models.cnc import Affinity, FreeHead, Head
 
-__all__ = ["CNC"]
+__all__ = ["CNC", "PRESETS"]
 
 Start: TypeAlias = "tuple[str, IntArray | None]"
 
@@ -49,7 +51,6 @@ _HEADS = ("auto", "mlp", "gnn", "logits")
 _STARTS = ("spectral", "pieces", "k-means", "random")
 _CELLS = 1 << 26  # numbers in the assignments, or hidden layers, of all networks that learn at once
 _LOSSES = ("contrastive", "cross-entropy")
-_STEPS = 3000  # of the Siamese network
 _PAIRS = {"contrastive": (256, 1), "cross-entropy": (1024, 5)}  # points of a batch, negative pairs of each
 _SMALL = 1 << 20  # numbers in a layer up to which one thread is best
 _SHARE = 1 / 500  # neighbours, as a share of the points
@@ -59,6 +60,72 @@ _WORK = 1e10  # multiplications in a step up to which all points are one batch
 _BATCH = 1024
 _LESSONS = 200  # steps in which networks learn their start
 _RATES = {"logits": 0.2, "mlp": 0.003, "gnn": 0.003}
+_PLATEAU = 5  # epochs without a lower loss after which a preset's `decay` multiplies the learning rate
+_CONVERGED = 1e-3  # share of its first value below which such a learning rate ends the training
+
+_PUBLISHED: dict[str, Any] = {
+    "head": "mlp",
+    "starts": ("random",),
+    "n_init": 1,
+    "polish": False,
+    "evenness": 0.0,
+    "scale": False,
+    "code_dim": 10,
+    "code_epochs": 20,
+    "siamese_steps": 1000,
+    "siamese_loss": "contrastive",
+    "siamese_noise": 0.0,
+    "max_epochs": 100,
+    "standardize": False,
+    "affinity": "unit",
+    "annealing": 0.5,
+    "selection": "last",
+}
+
+
+def _published(
+    siamese: Sequence[int],
+    hidden: Sequence[int],
+    activation: str,
+    batch_size: int,
+    n_neighbors: int,
+    learning_rate: float,
+    decay: float,
+    temperature: Sequence[float],
+) -> dict[str, Any]:
+    """Return the settings that section 5.7 prints for a data set, with those that all data sets share."""
+    return _PUBLISHED | {
+        "siamese": siamese,
+        "siamese_batch": batch_size,
+        "siamese_neighbors": n_neighbors,
+        "hidden": hidden,
+        "activation": activation,
+        "batch_size": batch_size,
+        "n_neighbors": n_neighbors,
+        "batch_neighbors": n_neighbors,
+        "learning_rate": learning_rate,
+        "decay": decay,
+        "temperature": temperature,
+    }
+
+
+PRESETS: Presets = {
+    "graphclust": {  # the settings that no parameter sets
+        "siamese_batch": None,  # by the loss
+        "siamese_steps": 3000,  # where siamese_epochs is None
+        "standardize": True,  # the space that the clustering network sees gets mean 0 and variance 1
+        "affinity": "gaussian",  # of neighbours in a table; "unit": 1
+        "batch_neighbors": None,  # in the graph of a batch; as many fewer as there are points
+        "decay": None,  # factor of the learning rates on plateaus; None: they fall to 0 in a straight line
+        "annealing": 1.0,  # share of the epochs in which the temperature falls
+        "selection": "least cut",  # of all states of all networks; "last": the state at the end
+    },
+    "published": _published((1024, 1024, 512, 10), (512, 512), "relu", 256, 3, 0.005, 0.5, (1.5, 0.5)),
+    "published-reuters": _published((512, 256, 128), (512, 512, 512), "tanh", 128, 3, 1e-4, 0.5, (1.5, 1.0)),
+    "published-cifar10": _published((512, 256), (512, 512), "tanh", 256, 2, 1e-4, 0.1, (2.5, 0.5)) | {"code_dim": None},
+    "published-cifar100": _published((512, 256), (512, 512, 512), "tanh", 1024, 3, 1e-3, 0.5, (1.5, 1.0))
+    | {"code_dim": None},
+}
 
 
 @dataclass
@@ -145,8 +212,43 @@ class CNC(VectorEstimator):
         least. By default a 500th of the points, at least 10 and at most 100: with fewer, thin classes fall apart.
     vectors, n_components
         See `graphclust.CLAM`.
+    preset : {"graphclust", "published", "published-reuters", "published-cifar10", "published-cifar100"}, optional
+        Named settings in the place of the parameters that are left at their defaults; a parameter with another value
+        wins. None means "graphclust", the defaults described above. "published" is what the paper prints for MNIST,
+        and the others what it prints for their data sets; see the notes.
     random_state : int, Generator or None
     device : {"auto", "cpu", "cuda"}
+
+    Notes
+    -----
+    The published presets set what sections 4 and 5 of the paper print: the code of an autoencoder as the features (not
+    for CIFAR, whose features come from a trained residual network); the layers of both networks, the activations, the
+    contrastive loss, the batch size, the number of neighbours, Adam's learning rate and decay, and the two temperatures
+    of section 5.7; random minibatches, each with the graph of nearest neighbours among its own points; one network as
+    it is drawn. There are no classical starts, no moves, no evenness, no regularisation and no noise on the features.
+
+    The paper leaves open, and the presets choose:
+
+    - the autoencoder: the paper takes trained weights from elsewhere; the presets train one, layers 500, 500, 2000, 10,
+      for 20 epochs;
+    - "layers sized [1024, 1024, 512, 10] with ReLU": a ReLU stands between two layers of the Siamese network, and its
+      last layer is linear;
+    - the clustering network's activation for MNIST: ReLU;
+    - the printed learning rate is that of the clustering network, and the Siamese network learns at 0.001 (at the rate
+      of 0.005, and with a ReLU after its last layer, it maps all points to one); decay, batch size and neighbours hold
+      for both;
+    - "decay 0.5": the learning rate is halved when the loss has not fallen for 5 epochs;
+    - "while not converged": at most 100 epochs, or until the learning rate is below a thousandth of its first value;
+      the Siamese network learns for 1,000 steps;
+    - the weights of affinities: 1 between a point and each of its nearest neighbours, as in figure 1, in both
+      directions;
+    - negative pairs: one for each positive pair, among points that are not neighbours;
+    - the temperature's path: it falls by the same factor each epoch and reaches its minimum after half of the epochs;
+    - which run or state is reported: the last state of a single run.
+
+    With these presets a network may leave clusters empty. `predict` returns what the network assigns; `labels_` has
+    exactly `n_clusters` clusters, for which points are split off the largest one, with a note. On a graph with edges,
+    which the paper does not cluster, the graph's own edges are the affinities and batches are whole communities.
 
     Examples
     --------
@@ -193,6 +295,7 @@ class CNC(VectorEstimator):
         n_neighbors: int | None = None,
         vectors: str = "auto",
         n_components: int | None = None,
+        preset: str | None = None,
         random_state: Any = None,
         device: str = "auto",
     ) -> None:
@@ -222,42 +325,55 @@ class CNC(VectorEstimator):
         self.n_neighbors = n_neighbors
         self.vectors = vectors
         self.n_components = n_components
+        self.preset = preset
         self.random_state = random_state
         self.device = device
 
     # ---------------------------------------------------------------- parameters
 
+    @property
+    def settings(self) -> SimpleNamespace:
+        """The settings that `fit` uses: the parameters, with the preset's values for those left at their defaults.
+
+        Raises
+        ------
+        UsageError
+            No preset has the name that `preset` gives.
+        """
+        return settings_of(self, PRESETS)
+
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""
         super().check_params()
-        refuse_unknown("head", self.head, _HEADS)
-        refuse_unknown("activation", self.activation, ("relu", "tanh"))
-        check_sequence("starts", self.starts)
-        check_sequence("temperature", self.temperature)
-        for start in self.starts:
+        settings = self.settings
+        refuse_unknown("head", settings.head, _HEADS)
+        refuse_unknown("activation", settings.activation, ("relu", "tanh"))
+        check_sequence("starts", settings.starts)
+        check_sequence("temperature", settings.temperature)
+        for start in settings.starts:
             refuse_unknown("starts", start, _STARTS)
-        refuse_unknown("siamese_loss", self.siamese_loss, _LOSSES)
+        refuse_unknown("siamese_loss", settings.siamese_loss, _LOSSES)
         for name in ("n_init", "patience", "siamese_neighbors", "code_epochs"):
-            check_count(name, getattr(self, name))
+            check_count(name, getattr(settings, name))
         for name in ("batch_size", "code_dim", "max_epochs", "n_neighbors", "siamese_epochs"):
-            if getattr(self, name) is not None:
-                check_count(name, getattr(self, name))
+            if getattr(settings, name) is not None:
+                check_count(name, getattr(settings, name))
         for name in ("hidden", "siamese", "code_hidden"):
-            sizes = getattr(self, name)
+            sizes = getattr(settings, name)
             if name == "siamese" and sizes is None:
                 continue
             check_sequence(name, sizes, empty=name != "siamese")
             for size in sizes:
                 check_count(name, size)
-        check_number("regularization", self.regularization)
-        if self.evenness is not None:
-            check_number("evenness", self.evenness)
-        check_number("siamese_noise", self.siamese_noise)
-        for value in (*self.temperature, *([] if self.learning_rate is None else [self.learning_rate])):
+        check_number("regularization", settings.regularization)
+        if settings.evenness is not None:
+            check_number("evenness", settings.evenness)
+        check_number("siamese_noise", settings.siamese_noise)
+        for value in (*settings.temperature, *([] if settings.learning_rate is None else [settings.learning_rate])):
             check_number("temperature and learning_rate", value)
             if not value:
                 raise UsageError("temperature and learning_rate are above 0")
-        if len(self.temperature) != 2:
+        if len(settings.temperature) != 2:
             raise UsageError("temperature has two values: at first, and at the end")
 
     def _memory(self, n: int, d: int) -> float:
@@ -271,15 +387,15 @@ class CNC(VectorEstimator):
         return super().memory(graph) + 190.0 * graph.num_edges
 
     def _number_of_neighbors(self, n: int) -> int:
-        wanted = self.n_neighbors or min(max(round(n * _SHARE), _NEIGHBORS[0]), _NEIGHBORS[1])
+        wanted = self.settings.n_neighbors or min(max(round(n * _SHARE), _NEIGHBORS[0]), _NEIGHBORS[1])
         return max(1, min(wanted, n - 1))
 
     def _number_of_runs(self) -> int:
-        return self.n_init * len(self.starts)
+        return self.settings.n_init * len(self.settings.starts)
 
     def _head_kind(self, graph: Graph) -> str:
-        if self.head != "auto":
-            return self.head
+        if self.settings.head != "auto":
+            return self.settings.head
         return "logits" if self._kind(graph) == "spectral" else "mlp"
 
     # ---------------------------------------------------------------- graphs
@@ -309,9 +425,9 @@ class CNC(VectorEstimator):
                     "the graph has no edges: nothing tells its nodes apart, and clusters are of like size"
                 )
             return Fit(np.arange(n, dtype=np.int64) % k)
-        cutter = Cutter(graph, k, self.regularization, self.evenness or 0.0)
-        polish = self.polish is None or self.polish
-        pieces = cutter.pieces(seed) if polish or "pieces" in self.starts else []
+        cutter = Cutter(graph, k, self.settings.regularization, self.settings.evenness or 0.0)
+        polish = self.settings.polish is None or self.settings.polish
+        pieces = cutter.pieces(seed) if polish or "pieces" in self.settings.starts else []
         device = device_named(self.device)
         x = own = None
         if self._kind_of_head != "logits":
@@ -341,7 +457,7 @@ class CNC(VectorEstimator):
         labels = self._filled(labels, cutter)
         self._rank = ranks_of_outputs(best.labels, labels, k)
         share = float(np.bincount(labels, cutter.degree).max() / cutter.degree.sum())
-        if k > 1 and share > 0.9 and not self.regularization:
+        if k > 1 and share > 0.9 and not self.settings.regularization:
             self.notes_.append(
                 f"the largest cluster has {share:.0%} of the volume: the least normalized cut cuts off small pieces; "
                 "regularization=1 asks for larger ones"
@@ -363,16 +479,16 @@ class CNC(VectorEstimator):
         """Return what networks start at: labels of each, or None for a network as it is drawn."""
         k = cutter.k
         found: list[Start] = []
-        for kind in self.starts:
+        for kind in self.settings.starts:
             if kind == "spectral":
                 embedding = spectral_embedding(graph, k, random_state=seed)
-                found += [(kind, kmeans(embedding, k, 1, seed + i)) for i in range(self.n_init)]
+                found += [(kind, kmeans(embedding, k, 1, seed + i)) for i in range(self.settings.n_init)]
             elif kind == "pieces":
-                found += [(kind, cutter.merged(one)) for one in pieces[: self.n_init]]
+                found += [(kind, cutter.merged(one)) for one in pieces[: self.settings.n_init]]
             elif kind == "random":
-                found += [(kind, None)] * self.n_init
+                found += [(kind, None)] * self.settings.n_init
             elif vectors is not None:
-                found += [(kind, kmeans(vectors, k, 1, seed + i)) for i in range(self.n_init)]
+                found += [(kind, kmeans(vectors, k, 1, seed + i)) for i in range(self.settings.n_init)]
         return found or [("random", None)]
 
     # ---------------------------------------------------------------- tables
@@ -382,15 +498,16 @@ class CNC(VectorEstimator):
 
         from graphclust.training import device_named
 
-        if self.head in ("logits", "gnn"):
+        if self.settings.head in ("logits", "gnn"):
             raise UsageError(
-                f"head={self.head!r} is for graphs with edges: points alone have no neighbours of their own"
+                f"head={self.settings.head!r} is for graphs with edges: points alone have no neighbours of their own"
             )
         device = device_named(self.device)
         k, n = int(self.n_clusters), len(x)
         self._kind_of_head = "mlp"
         self._head, self._points_kept, self._inner = None, None, None
-        self._space = Space.fitted(x, scale=self.scale)
+        settings = self.settings
+        self._space = Space.fitted(x, scale=settings.scale)
         inside = self._space.single(x)
         self._unit = max(float(np.sqrt(np.square(inside).mean())), 1e-12)
         if k == 1 or k == n:
@@ -400,36 +517,27 @@ class CNC(VectorEstimator):
         z = torch.as_tensor(inside / self._unit, dtype=torch.float32, device=device)
         neighbors = self._number_of_neighbors(n)
         self._code = self._embedding = None
-        if self.code_dim is not None:
-            self._code = CodeSpace.learned(z, self.code_dim, self.code_hidden, max_epochs=self.code_epochs, seed=seed)
+        if settings.code_dim is not None:
+            self._code = CodeSpace.learned(
+                z, settings.code_dim, settings.code_hidden, max_epochs=settings.code_epochs, seed=seed
+            )
             details["autoencoder_loss"] = self._code.loss
             z = self._code.of(z)
-        if self.siamese is not None:
-            size, negative = _PAIRS[self.siamese_loss]
-            steps = max(20, n // size)  # of an epoch
-            self._embedding = Embedding.learned(
-                z,
-                self.siamese,
-                min(self.siamese_neighbors, n - 1),
-                max_epochs=self.siamese_epochs or -(-_STEPS // steps),
-                loss=self.siamese_loss,
-                n_negative=negative,
-                batch_size=size,
-                noise=self.siamese_noise,
-                seed=seed,
-            )
+        if settings.siamese is not None:
+            self._embedding = self._siamese(z, settings, seed)
             details["siamese_loss"] = self._embedding.loss
             z = self._embedding.of(z)
         for step in (self._code, self._embedding):
             if step is not None:
                 step.network.cpu()
         v = z.double().cpu().numpy()
-        self._inner = Space.fitted(v)
-        weight = gaussian_affinities(*nearest_neighbors(v, neighbors, device=str(device)))
+        self._inner = Space.fitted(v) if settings.standardize else Space.identity(v.shape[1])
+        near, distance = nearest_neighbors(v, neighbors, device=str(device))
+        weight = gaussian_affinities(near, distance) if settings.affinity == "gaussian" else unit_affinities(near)
         graph = as_graph(weight, directed=False)
-        evenness = EVENNESS if self.evenness is None else self.evenness
-        cutter = Cutter(graph, k, self.regularization, evenness)
-        pieces = cutter.pieces(seed) if "pieces" in self.starts else []
+        evenness = EVENNESS if settings.evenness is None else settings.evenness
+        cutter = Cutter(graph, k, settings.regularization, evenness)
+        pieces = cutter.pieces(seed) if "pieces" in settings.starts else []
         starts = self._starts_on(graph, cutter, pieces, v, seed)
         points = torch.as_tensor(self._inner.of(v), dtype=torch.float32, device=device)
         runs = self._learn(points, cutter, starts, seed, device, of_table=True)
@@ -440,12 +548,32 @@ class CNC(VectorEstimator):
         details |= {"head": "mlp", "start": best.start, "normalized_cut_at_start": at_start}
         details["expected_normalized_cut"] = best.expected
         details |= {"normalized_cut_learned": best.value}
-        if self.polish:
+        if settings.polish:
             labels = cutter.polished(self._filled(labels, cutter, v), seed)
             details["normalized_cut_polished"] = cutter.value(labels)
         labels = self._filled(labels, cutter, v)
         self._rank = ranks_of_outputs(best.labels, labels, k)
         return Fit(labels, details=details)
+
+    @staticmethod
+    def _siamese(z: Tensor, settings: SimpleNamespace, seed: int) -> Embedding:
+        """Train the Siamese network on points, shape (n, d)."""
+        size, negative = _PAIRS[settings.siamese_loss]
+        size = settings.siamese_batch or size
+        steps = max(20, len(z) // size)  # of an epoch
+        return Embedding.learned(
+            z,
+            settings.siamese,
+            min(settings.siamese_neighbors, len(z) - 1),
+            max_epochs=settings.siamese_epochs or -(-settings.siamese_steps // steps),
+            loss=settings.siamese_loss,
+            n_negative=negative,
+            batch_size=size,
+            noise=settings.siamese_noise,
+            decay=settings.decay,
+            keep_last=settings.selection == "last",
+            seed=seed,
+        )
 
     # ---------------------------------------------------------------- learning
 
@@ -456,7 +584,7 @@ class CNC(VectorEstimator):
         if x is None:
             return FreeHead(n, k, runs, generator)
         kind = GraphHead if self._kind_of_head == "gnn" else Head
-        return kind((x.shape[1], *self.hidden, k), runs, self.activation, generator)
+        return kind((x.shape[1], *self.settings.hidden, k), runs, self.settings.activation, generator)
 
     def _learn(
         self,
@@ -487,16 +615,17 @@ class CNC(VectorEstimator):
             draws the boundaries; of a graph that with the least cut.
         """
         n, k = len(cutter.degree), cutter.k
-        widest = max((k, *self.hidden) if x is not None else (k,))
+        widest = max((k, *self.settings.hidden) if x is not None else (k,))
         group = max(1, _CELLS // (n * widest))
         runs: list[_Run] = []
         if not of_table and blocks is None and self._batch(x, n, min(group, len(starts))) < n:
             blocks = next(iter(cutter.pieces(seed)), np.arange(n))
         for i in range(0, len(starts), group):
             runs += self._learn_group(x, cutter, starts[i : i + group], seed + i, device, blocks)
+        by_moves = of_table and self.settings.selection != "last"
         for run in runs:
             assert run.labels is not None
-            run.reached = cutter.score(cutter.moved(run.labels, seed)) if of_table else run.score
+            run.reached = cutter.score(cutter.moved(run.labels, seed)) if by_moves else run.score
         winner = min(runs, key=lambda run: run.reached)
         if x is not None:
             self._head = self._new_head(x, n, 1, None)
@@ -508,10 +637,11 @@ class CNC(VectorEstimator):
 
     def _batch(self, x: Tensor | None, n: int, n_runs: int) -> int:
         """Return the number of points of a batch, n where all are one."""
+        settings = self.settings
         if x is None:
-            return min(self.batch_size or n, n)
-        work = n_runs * n * sum(a * b for a, b in pairwise((x.shape[1], *self.hidden, int(self.n_clusters))))
-        return min(self.batch_size or (n if work <= _WORK else _BATCH), n)
+            return min(settings.batch_size or n, n)
+        work = n_runs * n * sum(a * b for a, b in pairwise((x.shape[1], *settings.hidden, int(self.n_clusters))))
+        return min(settings.batch_size or (n if work <= _WORK else _BATCH), n)
 
     def _learn_group(
         self,
@@ -527,6 +657,7 @@ class CNC(VectorEstimator):
         from graphclust.models.cnc import expected_normalized_cut, gumbel_softmax
         from graphclust.training import Fleet
 
+        settings = self.settings
         n, k = len(cutter.degree), cutter.k
         generator = torch.Generator().manual_seed(seed)
         noise = torch.Generator(device=device).manual_seed(seed)
@@ -535,20 +666,20 @@ class CNC(VectorEstimator):
         near = whole if self._kind_of_head == "gnn" and x is not None else None
         head.start_at([one for _, one in starts], x, near)  # type: ignore[arg-type]
         size = self._batch(x, n, len(starts))
-        near_in_batch = max(3, round(self._number_of_neighbors(n) * size / n))
-        plan = _Batches(n, size, blocks, cutter, x, near_in_batch, self.regularization)
-        epochs = self.max_epochs or (200 if plan.whole else 20)
-        rate = self.learning_rate or _RATES[self._kind_of_head]
+        near_in_batch = settings.batch_neighbors or max(3, round(self._number_of_neighbors(n) * size / n))
+        plan = _Batches(n, size, blocks, cutter, x, near_in_batch, settings)
+        epochs = settings.max_epochs or (200 if plan.whole else 20)
+        rate = settings.learning_rate or _RATES[self._kind_of_head]
         rates = torch.full((len(starts),), rate, device=device)
-        fleet = Fleet(list(head.parameters()), rates, patience=epochs)
-        first, last = self.temperature
+        patience, shrink = (epochs, 1.0) if settings.decay is None else (_PLATEAU, settings.decay)
+        fleet = Fleet(list(head.parameters()), rates, patience=patience, shrink=shrink)
         runs = [_Run(name) for name, _ in starts]
 
         told = torch.tensor([float(one is not None) for _, one in starts], device=device)[:, None]
         nothing = np.zeros(n, dtype=np.int64)
         taught = torch.as_tensor(np.stack([nothing if one is None else one for _, one in starts]), device=device)
         steps = -(-plan.units // plan.per_batch)
-        lessons = -(-_LESSONS // steps) if x is not None and told.any() else 0
+        lessons = -(-_LESSONS // steps) if x is not None and any(one is not None for _, one in starts) else 0
 
         def loss(index: Tensor, epoch: int) -> Tensor:
             points, affinity = (None, whole) if plan.whole else plan.batch(index, device)
@@ -558,25 +689,38 @@ class CNC(VectorEstimator):
                 wanted = taught if points is None else taught[:, points]
                 found = torch.nn.functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
                 return (found * told).mean(1, keepdim=True).expand(-1, len(index))
-            epoch -= lessons
-            temperature = first * (last / first) ** (epoch / max(1, epochs - 1))
-            y = gumbel_softmax(logits.transpose(0, 1), temperature, noise)
+            y = gumbel_softmax(logits.transpose(0, 1), _temperature(settings, epoch - lessons, epochs), noise)
             return expected_normalized_cut(y, affinity)[:, None].expand(-1, len(index))
 
         waited = 0
         every = max(1, epochs // _LOOKS)
-        self._look(runs, head, x, near, whole, cutter)
-        small = len(starts) * n * (k if x is None else max((k, *self.hidden))) <= _SMALL
+        chooses = settings.selection != "last"
+        if chooses:
+            self._look(runs, head, x, near, whole, cutter)
+        small = len(starts) * n * (k if x is None else max((k, *settings.hidden))) <= _SMALL
         with task("training", epochs) as advance, one_thread(small):
-            for done in fleet.epochs(lessons + epochs, plan.units, plan.per_batch, loss, generator):
+            for done in fleet.epochs(
+                lessons + epochs,
+                plan.units,
+                plan.per_batch,
+                loss,
+                generator,
+                lambda epoch: epoch >= lessons,
+                points_on_host=plan.of_pieces,
+            ):
                 epoch = done - lessons
-                fleet.rates = rates * min(1, 1 - (epoch + 1) / epochs)
+                if settings.decay is None:
+                    fleet.rates = rates * min(1, 1 - (epoch + 1) / epochs)
                 if epoch >= 0:
                     advance()
-                if epoch == -1 or (epoch >= 0 and (epoch + 1) % every == 0) or epoch + 1 == epochs:
+                if not (epoch == -1 or (epoch >= 0 and (epoch + 1) % every == 0) or epoch + 1 == epochs):
+                    continue
+                if chooses:
                     waited = 0 if self._look(runs, head, x, near, whole, cutter) else waited + 1
-                    if waited >= self.patience:
-                        break
+                if waited >= settings.patience or (settings.decay and float(fleet.rates.max()) < _CONVERGED * rate):
+                    break
+        if not chooses:
+            self._look(runs, head, x, near, whole, cutter)
         return runs
 
     @staticmethod
@@ -627,7 +771,7 @@ class CNC(VectorEstimator):
             The network has learned from a graph without node features, or from other features.
         """
         points = self._points(X)
-        with one_thread(len(points) * max((*self.hidden, 1)) <= _SMALL):
+        with one_thread(len(points) * max((*self.settings.hidden, 1)) <= _SMALL):
             return self._assigned(points, X)
 
     def embed(self, X: Any) -> FloatArray:
@@ -693,13 +837,15 @@ class _Batches:
         cutter: Cutter,
         x: Tensor | None,
         neighbors: int,
-        regularization: float,
+        settings: SimpleNamespace,
     ) -> None:
         self.whole = size >= n
         self.units, self.per_batch = (1, 1) if self.whole else (n, size)
-        self._cutter, self._x, self._neighbors, self._regularization = cutter, x, neighbors, regularization
+        self._cutter, self._x, self._neighbors, self._settings = cutter, x, neighbors, settings
         self._members: list[IntArray] | None = None
-        if not self.whole and blocks is not None:
+        self.of_pieces = not self.whole and blocks is not None
+        if self.of_pieces:
+            assert blocks is not None
             order = np.argsort(blocks, kind="stable")
             pieces = np.split(order, np.cumsum(np.bincount(blocks))[:-1])
             self._members = [part for piece in pieces for part in np.array_split(piece, -(-len(piece) // size))]
@@ -707,24 +853,35 @@ class _Batches:
             self.per_batch = max(1, round(size * self.units / n))
 
     def batch(self, index: Tensor, device: torch.device) -> tuple[Tensor, Affinity]:
-        """Return the points of a batch, and their affinities."""
+        """Return the points of a batch, and their affinities; `index`, of pieces, is on the CPU."""
         import torch
 
         from graphclust.models.cnc import Affinity
 
         if self._members is not None:
             nodes = np.concatenate([self._members[i] for i in index.tolist()])
-            return torch.as_tensor(nodes, device=device), self._cutter.affinity(device, nodes)
+            return torch.as_tensor(nodes).to(device, non_blocking=True), self._cutter.affinity(device, nodes)
         assert self._x is not None
         v = self._x[index]
         distance = torch.cdist(v, v).square()
         distance.fill_diagonal_(math.inf)
         k = max(1, min(self._neighbors, len(v) - 1))
         near = distance.topk(k, largest=False)
+        nothing = torch.zeros_like(distance)
+        if self._settings.affinity == "unit":
+            directed = nothing.scatter_(1, near.indices, 1.0)
+            return index, Affinity(torch.maximum(directed, directed.T), self._settings.regularization)
         scale = near.values[:, -1].clamp_min(1e-12).sqrt()
         weight = torch.exp(-near.values / (scale[:, None] * scale[near.indices]))
-        one = torch.zeros_like(distance).scatter_(1, near.indices, weight)
-        return index, Affinity((one + one.T) / 2, self._regularization)
+        directed = nothing.scatter_(1, near.indices, weight)
+        return index, Affinity((directed + directed.T) / 2, self._settings.regularization)
+
+
+def _temperature(settings: SimpleNamespace, epoch: int, epochs: int) -> float:
+    """Return the temperature of an epoch: it falls by the same factor each epoch, and then stays at its minimum."""
+    first, last = settings.temperature
+    progress = min(1.0, epoch / max(1, settings.annealing * epochs - 1))
+    return float(first * (last / first) ** progress)
 
 
 def _logits(head: Head | FreeHead, x: Tensor | None, near: Affinity | None) -> Tensor:

@@ -66,7 +66,8 @@ def affinity_of(weight: scipy.sparse.csr_array[Any], device: torch.device, regul
     start, end = torch.as_tensor(weight.indptr), torch.as_tensor(weight.indices)
     _, exponent = np.frexp(weight.data.sum() / max(weight.shape[0], 1))
     value = torch.as_tensor(np.ldexp(weight.data, -exponent), dtype=torch.float32)
-    return Affinity.from_csr(start.to(device), end.to(device), value.to(device), regularization)
+    start, end, value = (t.to(device, non_blocking=True) for t in (start, end, value))
+    return Affinity.from_csr(start, end, value, regularization)
 
 
 class Cutter:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CodeSpace", "Embedding"]
 
+_PLATEAU = 5  # epochs without a lower loss after which the learning rate falls, where it falls by steps
+
 
 def _train(
     network: torch.nn.Module,
@@ -29,10 +31,15 @@ def _train(
     batch_size: int,
     learning_rate: float,
     generator: torch.Generator,
+    decay: float | None = None,
+    keep_last: bool = False,
+    points_on_host: bool = False,
 ) -> float:
     """Train a network whose loss takes points, int64, shape (B,), and gives shape (1, B); keep its best epoch.
 
-    An epoch has 20 steps at least. The learning rate falls to 0 in a straight line. Return the mean loss of that epoch.
+    An epoch has 20 steps at least. The learning rate falls to 0 in a straight line; or `decay` multiplies it when the
+    loss has not fallen for 5 epochs. `keep_last`: the network stays as it is at the end. Return the lowest mean loss of
+    an epoch.
     """
     import torch
 
@@ -40,16 +47,24 @@ def _train(
 
     parameters = list(network.parameters())
     rate = torch.tensor([learning_rate], device=parameters[0].device)
-    fleet = Fleet(parameters, rate, patience=max_epochs)
+    patience, shrink = (max_epochs, 1.0) if decay is None else (_PLATEAU, decay)
+    fleet = Fleet(parameters, rate, patience=patience, shrink=shrink)
     with task(name, max_epochs) as advance:
         for epoch in fleet.epochs(
-            max_epochs, max(n, 20 * batch_size), batch_size, lambda drawn, _: loss(drawn % n), generator
+            max_epochs,
+            max(n, 20 * batch_size),
+            batch_size,
+            lambda drawn, _: loss(drawn % n),
+            generator,
+            points_on_host=points_on_host,
         ):
-            fleet.rates = rate * (1 - (epoch + 1) / max_epochs)
+            if decay is None:
+                fleet.rates = rate * (1 - (epoch + 1) / max_epochs)
             advance()
     with torch.no_grad():
         for parameter, best in zip(parameters, fleet.best, strict=True):
-            parameter.copy_(best)
+            if not keep_last:
+                parameter.copy_(best)
     return float(fleet.loss)
 
 
@@ -138,6 +153,8 @@ class Embedding:
         batch_size: int = 256,
         learning_rate: float = 1e-3,
         noise: float = 0.0,
+        decay: float | None = None,
+        keep_last: bool = False,
         seed: int = 0,
     ) -> Embedding:
         """Train a Siamese network on points, shape (n, d): neighbours are positive pairs, any others negative ones.
@@ -160,6 +177,11 @@ class Embedding:
         noise : float
             Standard deviation of what is added to the features of points in training, drawn anew each time, as a
             multiple of the features' own: new points then come to lie more like those that the network learned from.
+        decay : float, optional
+            Factor of the learning rate when the loss has not fallen for 5 epochs. By default the learning rate falls to
+            0 in a straight line.
+        keep_last : bool
+            Whether the network stays as it is at the end; by default the epoch with the lowest loss is kept.
         seed : int
 
         Raises
@@ -176,7 +198,7 @@ class Embedding:
             raise UsageError(f"n_neighbors={n_neighbors} of {len(x)} points")
         of_pair = {"contrastive": contrastive_loss, "cross-entropy": cross_entropy_loss}[loss]
         index, _ = nearest_neighbors(x.cpu().numpy(), n_neighbors, device=str(x.device))
-        near = torch.as_tensor(index, device=x.device)
+        near = torch.as_tensor(index)
         scale = float((x - x.mean(0)).square().sum(1).mean().sqrt().clamp_min(1e-12)) / x.shape[1] ** 0.5
         z = x / scale
         generator = torch.Generator().manual_seed(seed)
@@ -186,19 +208,21 @@ class Embedding:
         shifts = range(1, 1 + min(n_negative, batch_size - 1))
 
         def of_batch(points: Tensor) -> Tensor:
-            column = torch.randint(near.shape[1], (len(points),), generator=generator).to(points.device)
+            """Return the loss of points, int64 on the CPU, shape (B,): the number of distinct ones is needed there."""
+            column = torch.randint(near.shape[1], (len(points),), generator=generator)
             distinct, place = torch.unique(torch.cat((points, near[points, column])), return_inverse=True)
+            others = torch.stack([points.roll(shift) for shift in shifts])  # (shifts, B)
+            wrong = (near[points] == others[..., None]).any(2) | (points == others)  # drawn, and yet near
+            distinct, place, wrong = (t.to(x.device, non_blocking=True) for t in (distinct, place, wrong))
             seen = z[distinct]
             if noise:
                 seen = seen + noise * torch.empty_like(seen).normal_(generator=drops)
             v = network(seen)[:, place]
             own, close = v[:, : len(points)], v[:, len(points) :]
-            yes = torch.ones_like(points, dtype=torch.bool)
+            yes = torch.ones(len(points), dtype=torch.bool, device=x.device)
             total = of_pair(own, close, yes)
-            for shift in shifts:
-                other = points.roll(shift)
-                wrong = (near[points] == other[:, None]).any(1) | (points == other)  # drawn, and yet near
-                total = total + torch.where(wrong, 0.0, of_pair(own, own.roll(shift, 1), ~yes))
+            for shift, is_wrong in zip(shifts, wrong, strict=True):
+                total = total + torch.where(is_wrong, 0.0, of_pair(own, own.roll(shift, 1), ~yes))
             return total
 
         found = _train(
@@ -210,6 +234,9 @@ class Embedding:
             batch_size=batch_size,
             learning_rate=learning_rate,
             generator=generator,
+            decay=decay,
+            keep_last=keep_last,
+            points_on_host=True,
         )
         return cls(network, found, scale)
 

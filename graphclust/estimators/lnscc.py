@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ from graphclust.base import Fit, check_count, check_number
 from graphclust.baselines import fill_up, kmeans
 from graphclust.errors import UsageError
 from graphclust.estimators.cuts import EVENNESS, Cutter
+from graphclust.estimators.presets import Presets, settings_of
 from graphclust.estimators.space import Space, check_sequence, refuse_unknown
 from graphclust.estimators.vectors import VectorEstimator, nearest_of, ranks_of_outputs
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph
@@ -34,13 +36,15 @@ from graphclust.seeds import check_seed
 
 if TYPE_CHECKING:
     import scipy.sparse
+    import torch
     from matplotlib.figure import Figure
     from torch import Tensor
 
     from graphclust.models.lnscc import Contrast
     from graphclust.nn.parallel import ParallelMLP
+    from graphclust.training import UpdateRule
 
-__all__ = ["LNSCC"]
+__all__ = ["LNSCC", "steps_of_epoch"]
 
 _PHASES = ("im", "ba", "dis")
 _STARTS = ("mixture", "pieces", "k-means", "random")
@@ -63,6 +67,35 @@ _TAUGHT_POINTS = 1024
 _SETTLED = 1e-3  # share of points that change their cluster in an epoch, below which training may stop
 _SHOWN = 2000  # points of a figure
 _LOOKS = 8  # at what is embedded, for each stage that is kept: training may stop early
+_MOMENTUM, _WEIGHT_DECAY = 0.9, 5e-4  # of SGD, as published
+
+_PRESETS: Presets = {
+    "graphclust": {
+        "optimizer": "adam",
+        "rate_falls": True,  # in a straight line, to 0 at the end
+        "eta_grows": "training",  # with the share of the training that is done; "step": as eq. (19) has it
+        "unit_range": False,  # whether features are brought to [0, 1] by one affine map
+    },
+    "published": {
+        "optimizer": "sgd",
+        "rate_falls": False,
+        "eta_grows": "step",
+        "unit_range": True,
+        "scale": False,
+        "hidden": (500, 500, 2000),
+        "embedding_dim": 64,
+        "noise": 0.0,
+        "adversarial": 0.0,
+        "n_neighbors": 10,
+        "bandwidth": 1.0,
+        "repulsion": None,
+        "contraction": None,
+        "start": "random",
+        "batch_size": 200,
+        "learning_rate": 0.01,
+        "patience": None,
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +108,154 @@ class _Stage:
     labels: IntArray
 
 
+def steps_of_epoch(n: int, batch_size: int) -> int:
+    """Return how many steps an epoch of n points has.
+
+    Examples
+    --------
+    >>> steps_of_epoch(9298, 200), steps_of_epoch(150, 200)
+    (47, 20)
+    """
+    return max(_LEAST_STEPS, -(-n // min(batch_size, n)))
+
+
+def _rule_of(optimizer: str) -> UpdateRule:
+    """Return the update rule of an optimiser."""
+    from graphclust.training import SGD, Adam
+
+    return Adam() if optimizer == "adam" else SGD(_MOMENTUM, _WEIGHT_DECAY)
+
+
+class _Weight:
+    """The weight eta of the clustering loss in each step, eq. (19).
+
+    Parameters
+    ----------
+    settings : SimpleNamespace
+        Of `LNSCC`: delta, xi, and whether eta grows with steps or with the share of the training that is done.
+    first, epochs : int
+        Epoch before which the head does not learn, and number of epochs.
+    steps : int
+        Of an epoch.
+    """
+
+    def __init__(self, settings: SimpleNamespace, first: int, epochs: int, steps: int) -> None:
+        self.delta, self.xi = settings.delta, settings.xi
+        self.by_step = settings.eta_grows == "step"
+        self.first, self.epochs, self.steps = first, epochs, steps
+        self._learned = 0  # steps that the head has learned for
+
+    def _of(self, iteration: int) -> float:
+        from graphclust.models.lnscc import balance
+
+        return balance(iteration, self.delta, self.xi)
+
+    def at(self, epoch: int) -> float:
+        """Return the weight at the beginning of an epoch."""
+        if epoch < self.first:
+            return 0.0
+        if self.by_step:
+            return self._of((epoch - self.first) * self.steps)
+        return self._of((epoch - self.first) * _ITERATIONS // max(self.epochs - self.first, 1))
+
+    def next_step(self, epoch: int) -> float:
+        """Return the weight of the next step, which is one of this epoch."""
+        if epoch < self.first or not self.by_step:
+            return self.at(epoch)
+        self._learned += 1
+        return self._of(self._learned - 1)
+
+    def is_full(self, epoch: int) -> bool:
+        """Return whether the weight has stopped growing at the beginning of an epoch."""
+        return self.at(epoch) >= min(self.xi, self.delta * _ITERATIONS)
+
+
+class _Settled:
+    """Tells when few points have changed their cluster for some epochs in a row; never without patience."""
+
+    def __init__(self, patience: int | None) -> None:
+        self.patience = patience
+        self._labels: Tensor | None = None
+        self._epochs = 0
+
+    def after(self, network: ParallelMLP, head: ParallelMLP, x: Tensor) -> bool:
+        """Look at the clusters after an epoch, and return whether training may stop."""
+        from graphclust.nn.parallel import through
+
+        if self.patience is None:
+            return False
+        labels = through(head, through(network, x)).argmax(1)
+        changed = 1.0 if self._labels is None else float((labels != self._labels).float().mean())
+        self._labels, self._epochs = labels, self._epochs + 1 if changed < _SETTLED else 0
+        return self._epochs >= self.patience
+
+
+class _Objective:
+    """The loss of a step: the contrasts of a batch of edges, and the clustering loss of their ends, eq. (19).
+
+    Attributes
+    ----------
+    contrasts : Tensor, shape ()
+        Sum of the contrastive losses of the steps so far; the caller sets it back.
+    prior : Tensor, shape (K,), or None
+        Shares of the clusters that the head started at.
+    """
+
+    def __init__(
+        self,
+        settings: SimpleNamespace,
+        network: ParallelMLP,
+        head: ParallelMLP,
+        x: Tensor,
+        contrast: Contrast,
+        generator: torch.Generator,
+        seed: int,
+    ) -> None:
+        import torch
+
+        self.noise, self.adversarial, self.gamma = settings.noise, settings.adversarial, settings.gamma
+        self.network, self.head, self.x, self.contrast = network, head, x, contrast
+        self.generator = generator
+        self.contrasts = torch.zeros((), device=x.device)
+        self.prior: Tensor | None = None
+        self._drops = torch.Generator(device=x.device).manual_seed(seed)
+        self._reach = contrast.reach(x) if self.adversarial else None
+
+    def __call__(self, size: int, eta: float) -> Tensor:
+        """Return the loss of a batch of edges, shape (); eta is the weight of the clustering loss."""
+        import torch
+
+        from graphclust.models.lnscc import clustering_loss
+
+        batch = self.contrast.draw(size, self.generator)
+        here = self.x[batch.nodes]
+        seen = here + self.noise * torch.empty_like(here).normal_(generator=self._drops) if self.noise else here
+        z = self.network(seen)[0]
+        value = self.contrast.loss(z, batch, self.generator)
+        self.contrasts.add_(value.detach())
+        if eta and self._reach is not None:
+            value = value + eta * self._adversarial_loss(here, self.adversarial * self._reach[batch.nodes])
+        elif eta:
+            value = value + eta * clustering_loss(torch.log_softmax(self.head(z)[0], 1), self.gamma, self.prior)
+        return value
+
+    def _log_u(self, points: Tensor) -> Tensor:
+        import torch
+
+        return torch.log_softmax(self.head(self.network(points)[0])[0], 1)
+
+    def _adversarial_loss(self, points: Tensor, radius: Tensor) -> Tensor:
+        """Return the clustering loss of points that are moved to where their cluster is least sure."""
+        import torch
+
+        from graphclust.models.lnscc import clustering_loss, worst_shift
+
+        with torch.no_grad():
+            before = self._log_u(points)
+        moved = points + worst_shift(self._log_u, points, before, radius, self._drops)
+        return clustering_loss(self._log_u(moved), self.gamma, self.prior, before)
+
+
 class LNSCC(VectorEstimator):
     """Locally normalized soft contrastive clustering: neighbours attract and repel by how much they stand out.
 
@@ -85,7 +266,7 @@ class LNSCC(VectorEstimator):
     nearest neighbours.
 
     Beyond the paper: noise, ten dimensions, the head's start, and adversarial self-training, which holds cluster sizes
-    to those at the start.
+    to those at the start. `preset="published"` has none of these.
 
     Parameters
     ----------
@@ -142,9 +323,12 @@ class LNSCC(VectorEstimator):
         Pairs of a step, two at least; no more than there are points.
     learning_rate : float
         Of Adam, at first; it falls to 0 in a straight line.
-    patience : int
+    patience : int, optional
         Epochs in a row in which fewer than a thousandth of the points change their cluster, after which training
-        stops; counted once the clustering loss has its full weight.
+        stops; counted once the clustering loss has its full weight. None: training does not stop early.
+    preset : {"graphclust", "published"}, optional
+        A set of values for the parameters that are left at their defaults. "published" is what the paper prints, see
+        the notes; "graphclust", the default, changes nothing.
     scale : bool
         Whether the features of a table get mean 0 and variance 1 first; not those of images.
     n_stages : int
@@ -164,6 +348,27 @@ class LNSCC(VectorEstimator):
     stages_ : list
         Of each stage kept: `epoch`, and of at most 2,000 points their places in `labels_` (`points`), where they were
         (`z`) and their clusters (`labels`).
+
+    Notes
+    -----
+    `preset="published"` is section 4.1 of the paper: layers of 500, 500 and 2,000 units, an embedding of 64 dimensions,
+    a head with one layer of 32 units, 10 neighbours (set `n_neighbors=70` for news, as the paper does), batches of 200,
+    SGD with learning rate 0.01, momentum 0.9 and weight decay 0.0005, alpha 2, beta 5, gamma 1, delta 0.05, xi 5, a
+    head with random weights, and softmax(-D) of plain distances in eq. (1). There is no noise, no adversarial shift and
+    no start from another clustering, and labels are those of the last step. The paper leaves open:
+
+    - the number of epochs: `max_epochs` sets it; without it, the number of steps is that of our own settings;
+    - a schedule of the learning rate: it is constant;
+    - the unit of the features: one affine map brings the least number of the table to 0 and the largest to 1, as
+      is usual for pixels;
+    - whether the losses of a batch are averaged: they are. Added, as eqs. (9), (13) and (17) stand, training diverges
+      within ten steps on USPS;
+    - how a batch is spread over the data sets: they count by their sizes, which alpha and beta balance. A step draws
+      200 edges and estimates the sum of all losses from these, see `graphclust.models.lnscc`;
+    - what an iteration of eq. (19) is: a step. eta reaches its limit after 100 of them;
+    - which points eq. (18) sums over: the distinct points of the batch, and the divergence is their mean;
+    - activations and initial weights: ReLU, and normal with variance 2 / inputs (He et al., 2015); biases start at 0;
+    - which epoch is kept: the last. No label and no score chooses among epochs or runs.
     """
 
     name: ClassVar[str] = "lnscc"
@@ -198,7 +403,8 @@ class LNSCC(VectorEstimator):
         max_epochs: int | None = None,
         batch_size: int = 1024,
         learning_rate: float = 1e-3,
-        patience: int = 10,
+        patience: int | None = 10,
+        preset: str | None = None,
         scale: bool = True,
         n_stages: int = 0,
         vectors: str = "auto",
@@ -228,6 +434,7 @@ class LNSCC(VectorEstimator):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.patience = patience
+        self.preset = preset
         self.scale = scale
         self.n_stages = n_stages
         self.vectors = vectors
@@ -237,56 +444,80 @@ class LNSCC(VectorEstimator):
 
     # ---------------------------------------------------------------- parameters
 
+    @property
+    def settings(self) -> SimpleNamespace:
+        """What the estimator runs with: its parameters, with those of `preset` in the place of defaults.
+
+        Raises
+        ------
+        UsageError
+            No preset has this name.
+        """
+        return settings_of(self, _PRESETS)
+
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""
         super().check_params()
-        refuse_unknown("start", self.start, _STARTS)
-        check_sequence("phases", self.phases)
-        if not set(self.phases) & {"im", "ba"}:
-            raise UsageError("phases names im or ba, and dis if wanted: without edges there is nothing to learn from")
-        for phase in self.phases:
-            refuse_unknown("phases", phase, _PHASES)
-        for name in ("embedding_dim", "n_neighbors", "patience"):
-            check_count(name, getattr(self, name))
-        check_count("batch_size", self.batch_size, 2)  # pairs, whose ends make the unconnected ones
-        for name in ("hidden", "head_hidden"):
-            sizes = () if (given := getattr(self, name)) is None else given
-            check_sequence(name, sizes, empty=True)
-            for size in sizes:
-                check_count(name, size)
-        if self.image_shape is not None:
-            check_sequence("image_shape", self.image_shape)
-            if len(self.image_shape) != 2:
-                raise UsageError(f"image_shape is height and width, not {self.image_shape!r}")
-            for side in self.image_shape:
-                check_count("image_shape", side)
-        if self.max_epochs is not None:
-            check_count("max_epochs", self.max_epochs)
-        if self.n_stages:
-            check_count("n_stages", self.n_stages)
+        settings = self.settings
+        refuse_unknown("start", settings.start, _STARTS)
+        self._check_phases(settings.phases)
+        for name in ("embedding_dim", "n_neighbors"):
+            check_count(name, getattr(settings, name))
+        for name in ("max_epochs", "patience"):
+            if getattr(settings, name) is not None:
+                check_count(name, getattr(settings, name))
+        check_count("batch_size", settings.batch_size, 2)  # pairs, whose ends make the unconnected ones
+        self._check_shapes(settings)
+        if settings.n_stages:
+            check_count("n_stages", settings.n_stages)
         for name in ("noise", "adversarial", "beta", "gamma", "repulsion", "contraction", "delta", "xi"):
-            if getattr(self, name) is not None or name not in ("repulsion", "contraction"):
-                check_number(name, getattr(self, name))
+            if getattr(settings, name) is not None or name not in ("repulsion", "contraction"):
+                check_number(name, getattr(settings, name))
         for name in ("alpha", "learning_rate", "bandwidth"):
-            value = getattr(self, name)
+            value = getattr(settings, name)
             if value is not None or name != "bandwidth":
                 check_number(name, value)
                 if not value:
                     raise UsageError(f"{name} is above 0")
 
+    @staticmethod
+    def _check_phases(phases: Any) -> None:
+        check_sequence("phases", phases)
+        if not set(phases) & {"im", "ba"}:
+            raise UsageError("phases names im or ba, and dis if wanted: without edges there is nothing to learn from")
+        for phase in phases:
+            refuse_unknown("phases", phase, _PHASES)
+
+    @staticmethod
+    def _check_shapes(settings: SimpleNamespace) -> None:
+        for name in ("hidden", "head_hidden"):
+            sizes = () if (given := getattr(settings, name)) is None else given
+            check_sequence(name, sizes, empty=True)
+            for size in sizes:
+                check_count(name, size)
+        if settings.image_shape is None:
+            return
+        check_sequence("image_shape", settings.image_shape)
+        if len(settings.image_shape) != 2:
+            raise UsageError(f"image_shape is height and width, not {settings.image_shape!r}")
+        for side in settings.image_shape:
+            check_count("image_shape", side)
+
     def _memory(self, n: int, d: int) -> float:
         """Bytes of points, neighbours, embeddings, what is said of clusters, and layers of a batch with gradients."""
-        sizes = (d, *self._layers(n, d), self.embedding_dim)
+        settings = self.settings
+        sizes = (d, *self._layers(n, d), settings.embedding_dim)
         weights = sum(a * b for a, b in pairwise(sizes))
-        layers = 3 * 4 * 2 * self.batch_size * sum(sizes) + 4 * 5 * weights
-        neighbors = 200.0 * n * min(self.n_neighbors, n)
-        clusters = (48.0 if self.start == "mixture" else 8.0) * n * int(self.n_clusters)
-        moved = 0.0 if self.image_shape is None else 12.0 * n * d
-        return 16.0 * n * d + moved + neighbors + 16.0 * n * self.embedding_dim + clusters + layers
+        layers = 3 * 4 * 2 * settings.batch_size * sum(sizes) + 4 * 5 * weights
+        neighbors = 200.0 * n * min(settings.n_neighbors, n)
+        clusters = (48.0 if settings.start == "mixture" else 8.0) * n * int(self.n_clusters)
+        moved = 0.0 if settings.image_shape is None else 12.0 * n * d
+        return 16.0 * n * d + moved + neighbors + 16.0 * n * settings.embedding_dim + clusters + layers
 
     def _layers(self, n: int, d: int) -> tuple[int, ...]:
-        if self.hidden is not None:
-            return tuple(self.hidden)
+        hidden = self.settings.hidden
+        if hidden is not None:
+            return tuple(hidden)
         return _SMALL_LAYERS if n * d < _FEW else _LAYERS
 
     def memory(self, graph: Graph) -> float:
@@ -318,7 +549,7 @@ class LNSCC(VectorEstimator):
             distance = np.tile(-np.log(graph.edge_weight[apart]), 2)
         else:
             distance = np.tile(np.linalg.norm(inside[rows] - inside[columns], axis=1), 2)
-            distance = distance / (self.bandwidth or _spread_of(both[0], distance, len(x)))
+            distance = distance / (self.settings.bandwidth or _spread_of(both[0], distance, len(x)))
         affinity = locally_normalized(*both, distance, len(x))
         if affinity.nnz:
             affinity.data /= affinity.data.max()  # it is nearly 1 among nearest neighbours, and eq. (6) lives on that
@@ -326,7 +557,8 @@ class LNSCC(VectorEstimator):
 
     def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
         inside = self._inside(x, embedded)
-        return self._fit_neighbors(inside, inside if self.image_shape is None else x, seed)
+        same_space = self.image_shape is None or self.settings.unit_range
+        return self._fit_neighbors(inside, inside if same_space else x, seed)
 
     def _fit_neighbors(self, inside: FloatArray, points: FloatArray, seed: int) -> Fit:
         """Cluster points, of which `points` are what neighbours are nearest in."""
@@ -334,16 +566,25 @@ class LNSCC(VectorEstimator):
             return self._nothing_learned(inside)
         from graphclust.training import device_named
 
+        settings = self.settings
         device = str(device_named(self.device))
-        affinity = _neighborhood(points, self.n_neighbors, device, self.bandwidth, self.image_shape)
+        affinity = _neighborhood(points, settings.n_neighbors, device, settings.bandwidth, settings.image_shape)
         largest = affinity.data.max()
-        if self.alpha * largest < 1:  # the floor of eq. (6) leaves out pairs, though many neighbours are all alike
+        if settings.alpha * largest < 1:  # the floor of eq. (6) leaves out pairs, though many neighbours are all alike
             affinity.data /= largest
         return self._fit_inside(inside, affinity, seed)
 
     def _inside(self, x: FloatArray, embedded: bool, components: int = 0, seed: int = 0) -> FloatArray:
-        """Bring vectors to mean 0, to variance 1 where that is wanted, and to components if they have more numbers."""
-        self._space = Space.fitted(x, scale=self.scale and not embedded and self.image_shape is None)
+        """Bring vectors to mean 0, to variance 1 where that is wanted, and to components if they have more numbers.
+
+        By the published preset, bring them to the range from 0 to 1.
+        """
+        settings = self.settings
+        unit_range = settings.unit_range and not embedded
+        if unit_range:
+            self._space = Space.unit_range(x)
+        else:
+            self._space = Space.fitted(x, scale=settings.scale and not embedded and settings.image_shape is None)
         self._axes: FloatArray | None = None
         inside = self._space.single(x)
         if 0 < components < min(x.shape):
@@ -351,8 +592,11 @@ class LNSCC(VectorEstimator):
 
             self._axes = PCA(components, random_state=seed).fit(inside).components_.T
         inside = self._within(inside)
-        self._center = inside.mean(axis=0)
-        self._unit = max(float(np.sqrt(np.square(inside - self._center).mean())), 1e-12)
+        if unit_range:
+            self._center, self._unit = np.zeros(inside.shape[1]), 1.0
+        else:
+            self._center = inside.mean(axis=0)
+            self._unit = max(float(np.sqrt(np.square(inside - self._center).mean())), 1e-12)
         return inside
 
     def _within(self, inside: FloatArray) -> FloatArray:
@@ -373,22 +617,23 @@ class LNSCC(VectorEstimator):
         from graphclust.training import device_named
 
         n, k = len(inside), int(self.n_clusters)
+        settings = self.settings
         self._stages: list[_Stage] = []
         if k in (1, n) or not affinity.nnz:
             return self._nothing_learned(inside)
         device = device_named(self.device)
         x = torch.as_tensor(self._scaled(inside), device=device)
-        switched = [phase in self.phases for phase in _PHASES]
+        switched = [phase in settings.phases for phase in _PHASES]
         contrast = Contrast(
             affinity,
-            self.alpha,
-            self.beta,
+            settings.alpha,
+            settings.beta,
             switched,
             device,
-            repulsion=self.repulsion,
-            contraction=self.contraction,
+            repulsion=settings.repulsion,
+            contraction=settings.contraction,
         )
-        with one_thread(2 * min(self.batch_size, n) * max(self._layers(*x.shape), default=1) <= _SMALL):
+        with one_thread(2 * min(settings.batch_size, n) * max(self._layers(*x.shape), default=1) <= _SMALL):
             network, head, details = self._learn(x, contrast, given, seed)
         self._networks = network.cpu(), head.cpu()
         z, raw = self._applied(x.cpu())
@@ -405,7 +650,7 @@ class LNSCC(VectorEstimator):
 
     def _keep(self, fit: Fit, start: float, order: IntArray | None = None, graph: Graph | None = None) -> None:
         super()._keep(fit, start, order, graph)
-        nothing = np.zeros((0, self.embedding_dim))
+        nothing = np.zeros((0, self.settings.embedding_dim))
         self.embedding_ = self._restore(self.__dict__.pop("_embedded", nothing), order)
         self.stages_: list[_Stage] = [
             replace(
@@ -424,80 +669,55 @@ class LNSCC(VectorEstimator):
         """Train the network and its head."""
         import torch
 
-        from graphclust.models.lnscc import balance, clustering_loss, worst_shift
-        from graphclust.nn.parallel import ParallelMLP, through
+        from graphclust.nn.parallel import ParallelMLP
         from graphclust.training import Fleet
 
+        settings = self.settings
         n, k = len(x), int(self.n_clusters)
         generator = torch.Generator().manual_seed(seed)
-        network = ParallelMLP((x.shape[1], *self._layers(*x.shape), self.embedding_dim), generator=generator).to(
+        network = ParallelMLP((x.shape[1], *self._layers(*x.shape), settings.embedding_dim), generator=generator).to(
             x.device
         )
-        head = ParallelMLP((self.embedding_dim, *self.head_hidden, k), generator=generator).to(x.device)
-        size = min(self.batch_size, n)
-        steps = max(_LEAST_STEPS, -(-n // size))
-        epochs = self.max_epochs or -(-min(max(n, _STEPS[0]), _STEPS[1]) // steps)
-        rate = torch.tensor([self.learning_rate], device=x.device)
-        fleet = Fleet([*network.parameters(), *head.parameters()], rate, patience=epochs)
-        first = 0 if self.start == "random" else max(1, round(_ALONE * epochs))  # when the clustering loss begins
-        full = min(self.xi, self.delta * _ITERATIONS)
-        details: dict[str, Any] = {"start": self.start}
-        drops = torch.Generator(device=x.device).manual_seed(seed)
-        reach = contrast.reach(x) if self.adversarial else None
-        prior: Tensor | None = None
-        eta, contrasts = 0.0, torch.zeros((), device=x.device)
-
-        def log_of(points: Tensor) -> Tensor:
-            return torch.log_softmax(head(network(points)[0])[0], 1)
-
-        def loss(index: Tensor, _: int) -> Tensor:
-            batch = contrast.draw(size, generator)
-            here = x[batch.nodes]
-            seen = here + self.noise * torch.empty_like(here).normal_(generator=drops) if self.noise else here
-            z = network(seen)[0]
-            value = contrast.loss(z, batch, generator)
-            contrasts.add_(value.detach())
-            if eta and reach is not None:
-                with torch.no_grad():
-                    told = log_of(here)
-                moved = here + worst_shift(log_of, here, told, self.adversarial * reach[batch.nodes], drops)
-                value = value + eta * clustering_loss(log_of(moved), self.gamma, prior, told)
-            elif eta:
-                value = value + eta * clustering_loss(torch.log_softmax(head(z)[0], 1), self.gamma, prior)
-            repeated: Tensor = value.expand(1, len(index))
-            return repeated
-
+        head = ParallelMLP((settings.embedding_dim, *settings.head_hidden, k), generator=generator).to(x.device)
+        size = min(settings.batch_size, n)
+        steps = steps_of_epoch(n, settings.batch_size)
+        epochs = settings.max_epochs or -(-min(max(n, _STEPS[0]), _STEPS[1]) // steps)
+        first = 0 if settings.start == "random" else max(1, round(_ALONE * epochs))  # when the clustering loss begins
+        rate = torch.tensor([settings.learning_rate], device=x.device)
+        parameters = [*network.parameters(), *head.parameters()]
+        fleet = Fleet(parameters, rate, patience=epochs, rule=_rule_of(settings.optimizer))
+        objective = _Objective(settings, network, head, x, contrast, generator, seed)
+        eta = _Weight(settings, first, epochs, steps)
+        details: dict[str, Any] = {"start": settings.start}
         looks = _LOOKS * (self.n_stages - 1) + 1
         kept = {round(i) for i in np.linspace(epochs, 0, looks)} if self.n_stages else set()
-        before, still = None, 0
+        settled = _Settled(settings.patience)
+
+        def loss(index: Tensor, epoch: int) -> Tensor:
+            repeated: Tensor = objective(size, eta.next_step(epoch)).expand(1, len(index))
+            return repeated
+
         self._look(0, kept, network, head, x)
         with task("training", epochs) as advance:
-            if not first:
-                eta = balance(0, self.delta, self.xi)
             for epoch in fleet.epochs(epochs, steps * size, size, loss, generator):
                 done = epoch + 1
-                details["contrastive_loss"] = float(contrasts) / steps
-                contrasts.zero_()
-                fleet.rates = rate * (1 - done / epochs)
+                contrasts = objective.contrasts.clone()
+                objective.contrasts.zero_()
+                if settings.rate_falls:
+                    fleet.rates = rate * (1 - done / epochs)
                 if done == first:
                     found, started = self._start(network, head, x, given, seed)
-                    prior = torch.bincount(found, minlength=k) / n
+                    objective.prior = torch.bincount(found, minlength=k) / n
                     details |= started
-                if done >= first:
-                    eta = balance((done - first) * _ITERATIONS // max(epochs - first, 1), self.delta, self.xi)
                 self._look(done, kept, network, head, x)
                 advance()
-                if done > first and eta >= full:
-                    labels = through(head, through(network, x)).argmax(1)
-                    changed = 1.0 if before is None else float((labels != before).float().mean())
-                    before, still = labels, still + 1 if changed < _SETTLED else 0
-                    if still >= self.patience:
-                        break
+                if done > first and eta.is_full(done) and settled.after(network, head, x):
+                    break
         self._look(done, kept and {done}, network, head, x)  # the last, wherever training stopped
         at = np.array([stage.epoch for stage in self._stages])
         nearest = [int(np.abs(at - epoch).argmin()) for epoch in np.linspace(done, 0, self.n_stages)]
         self._stages = [self._stages[i] for i in sorted(set(nearest))]
-        details["epochs"] = done
+        details |= {"contrastive_loss": float(contrasts) / steps, "epochs": done, "steps": done * steps}
         return network, head, details
 
     def _start(
@@ -528,16 +748,17 @@ class LNSCC(VectorEstimator):
 
         from graphclust.models.mixture import refined_by_mixture
 
-        wanted = self.start in ("mixture", "pieces")
+        start = self.settings.start
+        wanted = start in ("mixture", "pieces")
         cutter, starts = self._merged(z, given, seed) if wanted else (None, {})
-        if cutter is None or not starts:  # k-means is asked for, or a graph has no finer pieces
+        if cutter is None or not starts:  # k-means is wanted, or a graph has no finer pieces
             labels = torch.as_tensor(kmeans(z.double().cpu().numpy(), int(self.n_clusters), 10, seed), device=z.device)
-            return (refined_by_mixture(z.double(), labels)[0] if self.start == "mixture" else labels), {}
+            return (refined_by_mixture(z.double(), labels)[0] if start == "mixture" else labels), {}
         chosen, least, details = None, np.inf, {}
-        for cost in sorted(starts)[: _FITTED if self.start == "mixture" else 1]:
+        for cost in sorted(starts)[: _FITTED if start == "mixture" else 1]:
             labels = torch.as_tensor(starts[cost], device=z.device)
             said: dict[str, Any] = {"normalized_cut_at_start": cutter.value(starts[cost])}
-            if self.start == "mixture":
+            if start == "mixture":
                 labels, likelihood = refined_by_mixture(z.double(), labels)
                 cost = cost + cutter.unevenness(labels.cpu().numpy())
                 if np.isfinite(likelihood):  # not where a cluster would vanish
@@ -551,8 +772,9 @@ class LNSCC(VectorEstimator):
         """Return merged communities of what is embedded, or of the given graph, by what they cost; and what says so."""
         if given is None:
             given = as_graph(_neighborhood(z.double().cpu().numpy(), _AMONG, str(z.device)), directed=False)
+        start = self.settings.start
         cutter = Cutter(given, int(self.n_clusters), evenness=EVENNESS)
-        tries, more = (_TRIES, _MORE_EVEN) if self.start == "mixture" else (1, 0)
+        tries, more = (_TRIES, _MORE_EVEN) if start == "mixture" else (1, 0)
         starts: dict[float, IntArray] = {}
         for each in range(tries):
             for pieces in cutter.pieces(seed + each, _COARSER):

@@ -96,6 +96,34 @@ class Space:
                 return centered
         return cls(mean, spread, whiten, similarity == "cosine")
 
+    @classmethod
+    def identity(cls, d: int) -> Space:
+        """Return the space of the features as they are."""
+        return cls(np.zeros(d), np.ones(d))
+
+    @classmethod
+    def unit_range(cls, x: FloatArray) -> Space:
+        """Learn the map that takes the least of all numbers to 0 and the largest to 1, one for all features.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n, d)
+
+        Raises
+        ------
+        DataError
+            Features above 1e100.
+
+        Examples
+        --------
+        >>> Space.unit_range(np.array([[0.0, 255.0], [51.0, 0.0]])).of(np.array([[51.0, 255.0]]))
+        array([[0.2, 1. ]])
+        """
+        _refuse_above(_LARGEST, x)
+        d = x.shape[1]
+        low, high = float(x.min(initial=np.inf)), float(x.max(initial=-np.inf))
+        return cls(np.full(d, low), np.full(d, high - low if high > low else 1.0))
+
     def of(self, x: FloatArray) -> FloatArray:
         """Map points of shape (n, d) into the space."""
         z = (x - self.mean) / self.scale

@@ -16,11 +16,49 @@ from graphclust.metrics import rank_labels
 from graphclust.resources import one_thread, require_memory, single_precision
 from graphclust.seeds import check_seed
 
-__all__ = ["VectorEstimator", "nearest_of", "ranks_of_outputs"]
+__all__ = ["VectorEstimator", "checked_table", "feature_matrix", "nearest_of", "ranks_of_outputs"]
 
 _VECTORS = ("auto", "features", "smoothed", "spectral")
 _SMALL = 5000  # numbers in a table, or nodes and edges, up to which a second thread gains nothing
 _MAX_DIMENSIONS = 16  # of a spectral embedding whose number of communities is not known
+
+
+def checked_table(estimator: GraphEstimator, X: Any, *, reset: bool) -> FloatArray:
+    """Return a feature matrix that scikit-learn finds in order, dense; `reset` sets the estimator's number of features.
+
+    Raises
+    ------
+    ValueError
+        Of scikit-learn: `X` is no table of finite numbers.
+    ResourceError
+        A sparse table whose dense copy does not fit into memory.
+    """
+    from sklearn.utils.validation import validate_data
+
+    checked = validate_data(estimator, X, reset=reset, dtype=np.float64, accept_sparse=["csr", "csc", "coo"])
+    if hasattr(checked, "toarray"):
+        require_memory(8.0 * checked.shape[0] * checked.shape[1], "a dense copy of the features")
+        checked = checked.toarray()
+    table: FloatArray = checked
+    return table
+
+
+def feature_matrix(x: Any) -> FloatArray:
+    """Return the features of a graph's nodes as a dense matrix of shape (n_nodes, d).
+
+    Raises
+    ------
+    DataError
+        Values are missing or infinite.
+    """
+    if hasattr(x, "toarray"):
+        x = x.toarray()
+    features: FloatArray = np.asarray(x, dtype=np.float64)
+    if features.ndim == 1:
+        features = features[:, None]
+    if not np.isfinite(features).all():
+        raise DataError("the node features have missing or infinite values")
+    return features
 
 
 class VectorEstimator(GraphEstimator):
@@ -71,7 +109,7 @@ class VectorEstimator(GraphEstimator):
             self.__dict__.pop("feature_names_in_", None)
             return super().fit(X)
         start = time.perf_counter()
-        x = self._table(X, reset=True)
+        x = checked_table(self, X, reset=True)
         self.notes_: list[str] = []
         self.__dict__.pop("graph_", None)
         self.check_params()
@@ -80,17 +118,6 @@ class VectorEstimator(GraphEstimator):
         with one_thread(x.size <= _SMALL), single_precision():
             self._keep(self._fit_vectors(x, check_seed(self.random_state)), start)
         return self
-
-    def _table(self, X: Any, *, reset: bool) -> FloatArray:
-        """Return a feature matrix that scikit-learn finds in order, dense."""
-        from sklearn.utils.validation import validate_data
-
-        checked = validate_data(self, X, reset=reset, dtype=np.float64, accept_sparse=["csr", "csc", "coo"])
-        if hasattr(checked, "toarray"):
-            require_memory(8.0 * checked.shape[0] * checked.shape[1], "a dense copy of the features")
-            checked = checked.toarray()
-        table: FloatArray = checked
-        return table
 
     def _check_number(self, n: int) -> None:
         k = self._number()
@@ -129,15 +156,7 @@ class VectorEstimator(GraphEstimator):
         kind = kind or self._kind(graph)
         if kind == "spectral":
             return self._spectral(graph, seed)
-        x = smoothed_features(graph, graph.x) if kind == "smoothed" else graph.x
-        if hasattr(x, "toarray"):
-            x = x.toarray()
-        found: FloatArray = np.asarray(x, dtype=np.float64)
-        if found.ndim == 1:
-            found = found[:, None]
-        if not np.isfinite(found).all():
-            raise DataError("the node features have missing or infinite values")
-        return found
+        return feature_matrix(smoothed_features(graph, graph.x) if kind == "smoothed" else graph.x)
 
     def _spectral(self, graph: Graph, seed: int) -> FloatArray:
         """Return as many eigenvectors as clusters are wanted, or as stand before the largest gap of eigenvalues."""
@@ -198,7 +217,7 @@ class VectorEstimator(GraphEstimator):
                     f"{self.name} was fitted to features averaged over a graph, which rows of a table are not: predict "
                     "needs a graph; or fit with vectors='features'"
                 )
-            return self._table(X, reset=False)
+            return checked_table(self, X, reset=False)
         graph = as_graph(X)
         kind = self._kind(graph)
         if of_table and self.vectors == "auto" and kind == "smoothed":

@@ -19,7 +19,7 @@ __all__ = ["ENCODINGS", "MODELS", "ModelConfig", "build"]
 
 ENCODINGS = {"acp": ACPEncodings, "acp-s": ACPSEncodings, "ccp": CCPEncodings}
 MODELS = (*ENCODINGS, "ncp")
-FEATURES = ("laplacian", "random", "given")
+FEATURES = ("laplacian", "random", "given", "standardised")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ModelConfig:
         "ncp" has no z and no attention: it ignores dim_z, n_heads, n_inducing and depth_gaussian.
     encoder : str
         Key of `ENCODERS`.
-    features : {"laplacian", "random", "given"}
+    features : {"laplacian", "random", "given", "standardised"}
         What the encoder is fed: `graphclust.features.input_features`.
     n_features : int
     dim, dim_z : int

@@ -272,9 +272,10 @@ class AssociativeMemory(nn.Module):
         self.step_size = step_size
         self.on_sphere = on_sphere
         self.coder = coder
-        upper = torch.triu_indices(prototypes.shape[1], prototypes.shape[1])
-        place = torch.zeros(prototypes.shape[1], prototypes.shape[1], dtype=torch.long)
-        place[upper[0], upper[1]] = place[upper[1], upper[0]] = torch.arange(upper.shape[1])
+        n_prototypes, device = prototypes.shape[1], prototypes.device
+        upper = torch.triu_indices(n_prototypes, n_prototypes, device=device)
+        place = torch.zeros(n_prototypes, n_prototypes, dtype=torch.long, device=device)
+        place[upper[0], upper[1]] = place[upper[1], upper[0]] = torch.arange(upper.shape[1], device=device)
         self.register_buffer("_upper", upper, persistent=False)
         self.register_buffer("_place", place.reshape(-1), persistent=False)
 

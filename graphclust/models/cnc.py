@@ -61,8 +61,8 @@ class Affinity:
     weight : Tensor, sparse CSR or dense, shape (n, n)
     degree : Tensor, shape (n,)
         With what regularisation adds.
-    extra : float
-        tau / n.
+    extra : Tensor of float64, shape (), or None
+        tau / n; None without regularisation.
 
     Examples
     --------
@@ -75,9 +75,9 @@ class Affinity:
         n = weight.shape[0]
         self.weight = weight
         self.degree = (weight @ torch.ones(n, 1, dtype=weight.dtype, device=weight.device))[:, 0]
-        self.extra = 0.0
+        self.extra: Tensor | None = None
         if regularization and n:
-            self.extra = regularization * float(self.degree.mean()) / n
+            self.extra = regularization * self.degree.mean().double() / n  # a tensor: no wait for the GPU
             self.degree = self.degree + n * self.extra
 
     @classmethod
@@ -91,7 +91,7 @@ class Affinity:
     def product(self, y: Tensor) -> Tensor:
         """Return W Y, shape (n, columns)."""
         found: Tensor = self.weight @ y
-        return found + self.extra * y.sum(0) if self.extra else found
+        return found if self.extra is None else found + self.extra * y.sum(0)
 
     def mean(self, h: Tensor) -> Tensor:
         """Return the weighted means of neighbours without what regularisation adds, D^-1 W h; 0 where there are none.
@@ -109,7 +109,9 @@ class _Mean(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, h: Tensor, affinity: Affinity) -> Tensor:
-        degree = affinity.degree - len(affinity.degree) * affinity.extra
+        degree = affinity.degree
+        if affinity.extra is not None:
+            degree = degree - len(degree) * affinity.extra
         ctx.affinity, ctx.share = affinity, torch.where(degree > _TINY, 1 / degree, 0.0)[:, None]
         found: Tensor = affinity.weight @ h
         return found.mul_(ctx.share)

@@ -146,6 +146,10 @@ class Quantities:
 
         return Quantities(self.attract, scaled(self.repel, repulsion), scaled(self.contract, contraction))
 
+    def to(self, device: torch.device | None) -> Quantities:
+        """Return them on a device."""
+        return Quantities(self.attract.to(device), self.repel.to(device), self.contract.to(device))
+
     @property
     def total(self) -> Tensor:
         """Sum of the three, shape (m,)."""
@@ -171,9 +175,10 @@ class Quantities:
         -------
         Tensor, shape (B,)
         """
-        drawn = self.drawn[edges]
-        near = ((self.attract + self.contract)[edges] / drawn).to(d.dtype)
-        far = (self.repel[edges] / drawn).to(d.dtype)
+        batch = Quantities(self.attract[edges], self.repel[edges], self.contract[edges])
+        drawn = batch.drawn
+        near = ((batch.attract + batch.contract) / drawn).to(d.dtype)
+        far = (batch.repel / drawn).to(d.dtype)
         return near * d - far * log_separation(d)
 
 
@@ -236,23 +241,22 @@ class Contrast:
         n = affinity.shape[0]
         entries = affinity.tocoo()
         upper = entries.row < entries.col
-        ends = np.stack((entries.row[upper], entries.col[upper])).astype(np.int64)
-        self.n, self.partners = n, partners
-        self.ends = torch.as_tensor(ends, device=device)
-        value = torch.as_tensor(entries.data[upper], dtype=torch.float64, device=device)
+        ends = torch.as_tensor(np.stack((entries.row[upper], entries.col[upper])).astype(np.int64))
+        self.n, self.partners, self._device = n, partners, device
+        value = torch.as_tensor(entries.data[upper], dtype=torch.float64)
         whole = Quantities.of(value, alpha).sized(repulsion, contraction)
-        self.quantities = Quantities(whole.attract * phases[0], whole.repel * phases[0], whole.contract * phases[1])
-        repeated = float(self.quantities.total.sum())
+        quantities = Quantities(whole.attract * phases[0], whole.repel * phases[0], whole.contract * phases[1])
+        repeated = float(quantities.total.sum())
         if not repeated:
             raise DataError(f"no edge is left in the data sets of the phases: alpha = {alpha:g} is too small for them")
-        drawn = self.quantities.drawn
-        self._sum = torch.cumsum(drawn, 0)
+        drawn = quantities.drawn
+        self._sum, self._drawn_from = torch.cumsum(drawn, 0), ends  # edges are drawn on the CPU
         self._joined = float(self._sum[-1]) / repeated
-        self._keys = torch.sort(self.ends[0] * n + self.ends[1]).values
-        degree = torch.zeros(n, dtype=torch.float64, device=device).index_add_(0, self.ends[0], drawn)
-        degree.index_add_(0, self.ends[1], drawn)
+        degree = torch.zeros(n, dtype=torch.float64).index_add_(0, ends[0], drawn).index_add_(0, ends[1], drawn)
         linked = int((degree > 0).sum())
-        self._rarity = (2 * self._sum[-1] / (linked * degree)).float()  # 1 over how often a node is drawn, on average 1
+        rarity = (2 * self._sum[-1] / (linked * degree)).float()  # 1 over how often a node is drawn, on average 1
+        self.ends, self.quantities, self._rarity = ends.to(device), quantities.to(device), rarity.to(device)
+        self._keys = torch.sort(ends[0] * n + ends[1]).values.to(device)
         unconnected = 1 - 1 / linked - 2 * len(value) / linked**2
         attract = float(whole.attract.sum())  # |E im+| where L_im is left out, too
         self._apart = beta * attract / repeated / unconnected if phases[2] and unconnected > 0.5 / linked**2 else 0.0
@@ -268,15 +272,18 @@ class Contrast:
         return total / number.clamp_min(1)
 
     def draw(self, size: int, generator: torch.Generator) -> Batch:
-        """Draw B edges with replacement by their quantities, in either direction; generator of the CPU."""
-        device = self._sum.device
-        at = torch.rand(size, dtype=torch.float64, generator=generator).to(device) * self._sum[-1]
+        """Draw B edges with replacement by their quantities, in either direction; generator of the CPU.
+
+        All is drawn and looked up on the CPU, and only the batch is sent to the device: the number of distinct nodes
+        depends on what was drawn, so that on a GPU every step would wait for it.
+        """
+        at = torch.rand(size, dtype=torch.float64, generator=generator) * self._sum[-1]
         edges = torch.searchsorted(self._sum, at, right=True).clamp_max(len(self._sum) - 1)
-        swap = torch.rand(size, generator=generator).to(device) < 0.5
-        one, other = self.ends[:, edges]
+        swap = torch.rand(size, generator=generator) < 0.5
+        one, other = self._drawn_from[:, edges]
         both = torch.cat((torch.where(swap, other, one), torch.where(swap, one, other)))
         nodes, place = torch.unique(both, return_inverse=True)
-        return Batch(edges, nodes, place)
+        return Batch(_sent(edges, self._device), _sent(nodes, self._device), _sent(place, self._device))
 
     def loss(self, z: Tensor, batch: Batch, generator: torch.Generator) -> Tensor:
         """Estimate the sum of the losses over the number of repeated edges, without bias.
@@ -311,6 +318,13 @@ class Contrast:
             weight = torch.where(joined, 0.0, self._rarity[ends] * self._rarity[other])
             apart = apart - (weight * log_separation(distance(placed, placed.roll(shift, 0)))).mean()
         return found + self._apart * apart / len(shifts)
+
+
+def _sent(tensor: Tensor, device: torch.device | None) -> Tensor:
+    """Return a tensor of the CPU on a device, without waiting for it."""
+    if device is None or device.type == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def target(u: Tensor, prior: Tensor | None = None) -> Tensor:

@@ -66,9 +66,10 @@ def refined_by_mixture(z: Tensor, labels: Tensor, degrees: float = 3.0) -> tuple
     member = torch.nn.functional.one_hot(labels, k).to(z)
     weight = torch.ones_like(member)
     found, likelihood = labels, -math.inf
+    least = float(member.mean(0).min())
     for _ in range(_STEPS):
         share = member.mean(0)
-        if n * float(share.min()) < _LEAST:
+        if n * least < _LEAST:
             return labels, -math.inf
         log_density = torch.empty_like(member)
         for one in range(k):
@@ -79,18 +80,24 @@ def refined_by_mixture(z: Tensor, labels: Tensor, degrees: float = 3.0) -> tuple
         log_joint = log_density + share.log()
         total = log_joint.logsumexp(1)
         member = (log_joint - total[:, None]).exp()
-        found, before, likelihood = log_joint.argmax(1), likelihood, float(total.mean())
+        found, before = log_joint.argmax(1), likelihood
+        likelihood, least = torch.stack((total.mean(), member.mean(0).min())).tolist()  # the only wait for a GPU
+        if math.isnan(likelihood):
+            return labels, -math.inf
         if likelihood - before < _SETTLED:
             break
     return (found, likelihood) if len(torch.unique(found)) == k else (labels, -math.inf)
 
 
 def _density(away: Tensor, spread: Tensor, degrees: float) -> tuple[Tensor, Tensor]:
-    """Return the logarithm of a density at points, and how much they count in its parameters; both of shape (n,)."""
+    """Return the logarithm of a density at points, and how much they count in its parameters; both of shape (n,).
+
+    The density is NaN where the spread has no Cholesky factor: an error would make a GPU wait for each cluster.
+    """
     d = away.shape[1]
-    root = torch.linalg.cholesky(spread)
+    root, failed = torch.linalg.cholesky_ex(spread)
     delta = torch.linalg.solve_triangular(root, away.mT, upper=False).square().sum(0)
-    scale = root.diagonal().log().sum()
+    scale = torch.where(failed > 0, math.nan, root.diagonal().log().sum())
     if math.isinf(degrees):
         return -0.5 * (d * math.log(2 * math.pi) + delta) - scale, torch.ones_like(delta)
     height = math.lgamma((degrees + d) / 2) - math.lgamma(degrees / 2) - d / 2 * math.log(degrees * math.pi)

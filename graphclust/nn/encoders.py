@@ -24,7 +24,15 @@ from graphclust.nn.batch import Batch, Packing
 from graphclust.nn.edge_gates import EdgeList, EdgeNorm, gated_messages
 from graphclust.nn.mlp import MLP, PReLU
 
-__all__ = ["ENCODERS", "BenchmarkGatedGCN", "GatedGCN", "GraphSAGE", "GraphTransformer", "PointEncoder"]
+__all__ = [
+    "ENCODERS",
+    "POINT_ENCODERS",
+    "BenchmarkGatedGCN",
+    "GatedGCN",
+    "GraphSAGE",
+    "GraphTransformer",
+    "PointEncoder",
+]
 
 
 class Input(nn.Module):
@@ -365,3 +373,4 @@ ENCODERS = {
     "graph-transformer": GraphTransformer,
     "points": PointEncoder,
 }
+POINT_ENCODERS = frozenset({"points"})  # those that read features alone, and so can encode points without a graph

@@ -17,6 +17,7 @@ TABLES: dict[str, str] = {
     "acp-table3": "graphclust.reproduce.acp_table3",
     "acp-table4": "graphclust.reproduce.acp_table4",
     "acp-families": "graphclust.reproduce.acp_families",
+    "acp-mixtures": "graphclust.reproduce.acp_mixtures",
     "clam-table1": "graphclust.reproduce.clam_tables",
     "clam-graphs": "graphclust.reproduce.clam_graphs",
     "cnc-table1": "graphclust.reproduce.cnc_tables",

@@ -1,8 +1,10 @@
 """Table 2 of Attentive Clustering Processes: General SBM, adjusted mutual information and ELBO.
 
 The paper's nine rows and graphclust's own, on one set of test graphs whose seeds no training uses, beside the classical
-methods on the same graphs. A row is evaluated if its checkpoint is shipped, and says how much it was trained; every
-row comes with the command that trains it at the published size.
+methods on the same graphs. A row is evaluated if a checkpoint of its name is there. It then says how much the model was
+trained and what it started from: our ACP-S and CCP began with the weights of an ACP, only the row "CCP (from scratch)"
+stands for a CCP that began with random weights. Every row comes with the command that trains it at the published size;
+`trained_by` is the command that trained the model which was measured.
 
 Labels are used for the scores, and for the number of communities that spectral clustering is given.
 """
@@ -18,25 +20,29 @@ import torch
 from torch import Tensor
 
 from graphclust.calibration import Reliability, draw_reliability
-from graphclust.checkpoint import CheckpointInfo, load_checkpoint, shipped
+from graphclust.checkpoint import CheckpointInfo, load_checkpoint
 from graphclust.errors import UsageError
 from graphclust.evaluation import evaluate, standard_error
 from graphclust.graph import FloatArray, Graph
+from graphclust.models.build import ModelConfig
 from graphclust.models.sampler import PartitionModel, log_probability, sample
 from graphclust.nn.batch import Batch
 from graphclust.posterior import Posterior
 from graphclust.progress import task
-from graphclust.reproduce.sheet import SPECTRAL, detected, settings, shown
+from graphclust.reproduce.provenance import COLUMNS as PROVENANCE
+from graphclust.reproduce.provenance import check_architecture, check_from_scratch, describe_architecture, provenance
+from graphclust.reproduce.sheet import SPECTRAL, available_models, detected, settings, shown
 from graphclust.synthetic import TEST, DataConfig, held_out_batches
 
 __all__ = ["COLUMNS", "PEERS", "ROWS", "Row", "calibrate", "draw", "order_spread", "reproduce"]
 
 COLUMNS = (
     "row", "paper_ami", "ami", "ami_se", "paper_elbo", "elbo", "k_right", "ms_per_graph", "calibration_error",
-    "order_spread", "n_failed", "graphs_trained", "full_size",
+    "order_spread", "n_failed", *PROVENANCE,
 )  # fmt: skip
 PUBLISHED_GRAPHS = 20_000 * 32  # section B.3: steps x batch
 _BATCH = 25
+_FROM_SCRATCH = "-scratch"
 
 
 @dataclass(frozen=True)
@@ -48,24 +54,33 @@ class Row:
     name : str
         As in the paper, or of ours.
     checkpoint : str
-        Name of the shipped model.
+        Name of the model.
+    config : ModelConfig
+        Architecture that the command trains.
     ami, elbo : float or None
-        As published (AMI x 100).
+        As published (AMI x 100); None for rows of ours.
     command : str
         What trains it at the published size.
     """
 
     name: str
     checkpoint: str
+    config: ModelConfig
     ami: float | None
     elbo: float | None
     command: str
 
+    @property
+    def published(self) -> ModelConfig | None:
+        """The architecture, if the paper has this row."""
+        return None if self.ami is None else self.config
 
-def _command(model: str, encoder: str, features: str, checkpoint: str, extra: str = "") -> str:
+
+def _command(config: ModelConfig, checkpoint: str, learning_rate: str, extra: str = "") -> str:
     return (
-        f"graphclust train {model} --family general-sbm --encoder {encoder} --features {features} --steps 20000 "
-        f"--batch-size 32 --n-z 40 --learning-rate 1e-4 --weight-decay 0.01{extra} --out {checkpoint}.safetensors"
+        f"graphclust train {config.model} --family general-sbm --encoder {config.encoder} --features {config.features} "
+        f"--steps 20000 --batch-size 32 --n-z 40 --learning-rate {learning_rate} --weight-decay 0.01{extra} "
+        f"--out {checkpoint}.safetensors"
     )
 
 
@@ -80,14 +95,19 @@ def _published() -> Iterator[Row]:
         for model, (score, elbo) in zip(("acp", "acp-s", "ccp"), values, strict=True):
             checkpoint = f"{model}-{encoder}-{features}"
             label = f"{names[encoder]} + {names[features]} + {model.upper()}"
-            yield Row(label, checkpoint, score, elbo, _command(model, encoder, features, checkpoint))
+            config = ModelConfig(model, encoder, features)
+            yield Row(label, checkpoint, config, score, elbo, _command(config, checkpoint, "1e-4"))
 
 
 def _own() -> Iterator[Row]:
-    for model in ("acp", "acp-s", "ccp"):
-        extra = " --layers 4 --known-share 0.2 --schedule cosine --warmup 100 --average 0.998"
-        command = _command(model, "graph-transformer", "laplacian", model, extra).replace("1e-4", "5e-4")
-        yield Row(f"GraphTransformer + Pos Enc. + {model.upper()}", model, None, None, command)
+    options = " --layers 4 --known-share 0.2 --schedule cosine --warmup 100 --average 0.998"
+    starts = {"acp": "", "acp-s": " --start acp", "ccp": " --start acp", "ccp-scratch": ""}
+    for checkpoint, start in starts.items():
+        config = ModelConfig(checkpoint.removesuffix(_FROM_SCRATCH), "graph-transformer")
+        name = f"GraphTransformer + Pos Enc. + {config.model.upper()}"
+        if checkpoint.endswith(_FROM_SCRATCH):
+            name += " (from scratch)"
+        yield Row(name, checkpoint, config, None, None, _command(config, checkpoint, "5e-4", options + start))
 
 
 ROWS = (*_published(), *_own())
@@ -153,6 +173,34 @@ def _hundred(values: FloatArray) -> dict[str, float]:
     return {"ami": 100 * float(values.mean()), "ami_se": 100 * standard_error(values)}
 
 
+def _line(row: Row, n_graphs: int, n_samples: int, seed: int) -> tuple[dict[str, Any], list[dict[str, float]] | None]:
+    """Return a row, measured if its model is there, and the calibration table of a model of ours."""
+    line: dict[str, Any] = {"row": row.name, "paper_ami": row.ami, "paper_elbo": row.elbo, "command": row.command}
+    path = available_models().get(row.checkpoint)
+    if path is None:
+        return line | {"architecture": describe_architecture(row.config, row.published)}, None
+    model, info = load_checkpoint(path)
+    if row.published is not None:
+        check_architecture(row.checkpoint, info.config, row.published)
+    if row.checkpoint.endswith(_FROM_SCRATCH):
+        check_from_scratch(row.checkpoint, info)
+    batches = _test_batches(info, n_graphs)
+    scores = evaluate(model, batches, n_samples, seed=seed)
+    line |= _hundred(scores.ami) | {
+        "elbo": float(scores.elbo.mean()),
+        "elbo_se": standard_error(scores.elbo),
+        "k_right": float((scores.n_found == scores.n_true).mean()),
+        "n_failed": scores.n_failed,
+        "ms_per_graph": 1000 * scores.seconds / n_graphs,
+        "order_spread": order_spread(model, batches[: max(1, len(batches) // 5)], seed=seed),
+    }
+    line |= provenance(info, row.published, PUBLISHED_GRAPHS)
+    if row.published is not None:
+        return line, None
+    reliability = calibrate(model, batches, seed=seed)
+    return line | {"calibration_error": reliability.error()}, reliability.table()
+
+
 def reproduce(n_graphs: int | None = None, n_samples: int = 10, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     """Make the table.
 
@@ -169,43 +217,24 @@ def reproduce(n_graphs: int | None = None, n_samples: int = 10, seed: int = 0, q
     Returns
     -------
     dict
-        rows (paper's and ours), peers, calibration (expected error and table a shipped model of ours), settings.
+        rows (see `COLUMNS`), peers, calibration (a table for each model of ours), settings.
 
     Raises
     ------
     UsageError
-        Both `quick` and a number of graphs.
+        Both `quick` and a number of graphs; a checkpoint that does not fit its row.
     """
     if quick and n_graphs is not None:
         raise UsageError("--quick is for few graphs: leave out one of --quick and --graphs")
     n_graphs = n_graphs or (50 if quick else 500)
-    known = shipped()
     rows: list[dict[str, Any]] = []
     calibration: dict[str, Any] = {}
     with task("acp-table2", total=len(ROWS) + len(PEERS)) as advance:
         for row in ROWS:
-            found: dict[str, Any] = {"row": row.name, "paper_ami": row.ami, "paper_elbo": row.elbo}
-            if row.checkpoint in known:
-                model, info = load_checkpoint(row.checkpoint)
-                trained = sum(one["graphs"] for one in info.lineage)
-                batches = _test_batches(info, n_graphs)
-                scores = evaluate(model, batches, n_samples, seed=seed)
-                found |= _hundred(scores.ami)
-                found |= {
-                    "elbo": float(scores.elbo.mean()),
-                    "k_right": float((scores.n_found == scores.n_true).mean()),
-                    "n_failed": scores.n_failed,
-                    "ms_per_graph": 1000 * scores.seconds / n_graphs,
-                    "order_spread": order_spread(model, batches[: max(1, len(batches) // 5)], seed=seed),
-                    "graphs_trained": trained,
-                    "full_size": trained >= PUBLISHED_GRAPHS,
-                }
-                if row.ami is None:
-                    reliability = calibrate(model, batches, seed=seed)
-                    found["calibration_error"] = reliability.error()
-                    calibration[row.checkpoint] = reliability.table()
-            found["command"] = row.command
-            rows.append(found)
+            line, table = _line(row, n_graphs, n_samples, seed)
+            if table is not None:
+                calibration[row.checkpoint] = table
+            rows.append(line)
             advance()
         graphs = [
             graph
@@ -231,8 +260,6 @@ def draw(found: Mapping[str, Any], stream: BinaryIO, name: str) -> None:
 
 
 def _classical() -> CheckpointInfo:
-    from graphclust.models.build import ModelConfig
-
     model = ModelConfig(features="random").to_dict()
     return CheckpointInfo(model, DataConfig().to_dict(), (50, 300), (1, 12), 0, 0)
 

@@ -1,96 +1,334 @@
 """Table 4 of Attentive Clustering Processes: pairs of communities of SNAP networks, none of them seen in training.
 
-`graphclust.datasets.community_pairs` builds the graphs and splits them by community. What is here of com-Amazon has
-one pair of test communities, and what is here of com-Youtube and com-DBLP are parts of the published files
-(`graphclust data list`): the pairs are fewer than the paper's 633 and 19,995.
+`graphclust.datasets.community_pairs` builds the graphs and splits them by community. A network that has fewer nodes
+than the published one is a fragment: its name says so, with its number of nodes, wherever it stands. `networks` in the
+result tells how many pairs each network has and how large they are, beside the paper's numbers.
 
-A row is the mean over independently trained models, and their standard deviation: the shipped one, and those given as
-checkpoints, each on the test pairs of the split that it was trained on (`split_seed`); the other methods, over those
-splits. Accuracy is that of the best matching of communities with clusters; AMI and accuracy are means over graphs.
-"acp" answers with the partition of the highest expected AMI, which is its default; "acp, most probable" as published.
+Rows named "GatedGCN" are the paper's architecture (section B.1: 4 layers of 128), the others are ours; the column
+`architecture` says it for each row. The paper's numbers stand beside both.
+
+A row is the mean over independently trained models, and their standard deviation: those that are there, and those given
+as checkpoints, each on the test pairs of the split that it was trained on (`split_seed`); the other methods, over those
+splits. Accuracy is that of the best matching of communities with clusters; accuracy, AMI and ELBO are means over
+graphs. "acp" answers with the partition of the highest expected AMI, which is its default; "acp, most probable" and
+"acp, GatedGCN" with the most probable one, as published.
+
+A fragment may have next to no pairs of test communities. "NETWORK, all pairs" measures the models that were trained on
+other networks, and have seen nothing of this one, on all its pairs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphclust.checkpoint import CheckpointInfo, read_info, shipped
-from graphclust.datasets.pairs import community_pairs
+from graphclust import datasets
+from graphclust.checkpoint import CheckpointInfo, load_checkpoint, read_info
+from graphclust.datasets.cache import advice, is_here
+from graphclust.datasets.entries import entry_of
+from graphclust.datasets.pairs import PairGraphs, community_pairs
 from graphclust.errors import UsageError
+from graphclust.evaluation import elbos
 from graphclust.graph import Graph
 from graphclust.metrics import accuracy, ami
+from graphclust.models.build import ModelConfig
 from graphclust.progress import task
-from graphclust.reproduce.sheet import SPECTRAL, check_names, detected, over_seeds, settings, shown
+from graphclust.reproduce.provenance import COLUMNS as PROVENANCE
+from graphclust.reproduce.provenance import describe_architecture, has_architecture, provenance
+from graphclust.reproduce.sheet import (
+    SPECTRAL,
+    available_models,
+    check_names,
+    detected,
+    over_seeds,
+    settings,
+    shown,
+)
 
-__all__ = ["COLUMNS", "DATA", "METHODS", "reproduce"]
+__all__ = ["COLUMNS", "DATA", "METHODS", "Published", "reproduce"]
 
 COLUMNS = (
-    "data", "method", "paper_accuracy", "accuracy", "accuracy_sd", "paper_ami", "ami", "ami_sd", "models", "splits",
-    "graphs", "n_failed", "ms_per_graph", "graphs_trained",
+    "data", "method", "paper_accuracy", "accuracy", "accuracy_sd", "paper_ami", "ami", "ami_sd", "paper_elbo", "elbo",
+    "elbo_sd", "models", "splits", "graphs", "n_failed", "ms_per_graph", *PROVENANCE,
 )  # fmt: skip
-DATA: dict[str, dict[str, tuple[float, float]]] = {  # accuracy and AMI as published, x 100
-    "com-dblp": {"acp": (85.09, 69.17), "ccp": (78.17, 63.30)},
-    "com-youtube": {"acp": (92.16, 79.37), "ccp": (85.65, 66.37)},
-}
+PUBLISHED_GRAPHS = 5000 * 16  # section B.3: steps x batch
+
+
+@dataclass(frozen=True)
+class Published:
+    """What SNAP and the paper print about a network.
+
+    Attributes
+    ----------
+    nodes, edges : int
+        Of SNAP's file.
+    pairs : (int, int)
+        Pairs of training and of test communities.
+    pair_nodes, pair_edges : (float, float)
+        Mean and standard deviation over these pairs.
+    scores : dict
+        Method -> accuracy and AMI (x 100), and ELBO.
+    """
+
+    nodes: int
+    edges: int
+    pairs: tuple[int, int]
+    pair_nodes: tuple[float, float]
+    pair_edges: tuple[float, float]
+    scores: Mapping[str, tuple[float, float, float]]
+
+
+DATA: dict[str, Published] = {
+    "com-amazon": Published(
+        334_863, 925_872, (713, 120), (75, 37), (423, 185),
+        {"acp": (94.73, 90.38, -6.81), "ccp": (92.63, 89.26, -5.74)},
+    ),
+    "com-dblp": Published(
+        317_080, 1_049_866, (3163, 633), (62, 85), (368, 494),
+        {"acp": (85.09, 69.17, -7.48), "ccp": (78.17, 63.30, -8.12)},
+    ),
+    "com-livejournal": Published(
+        3_997_962, 34_681_189, (10_356, 1928), (129, 94), (6101, 10_821),
+        {"acp": (90.63, 83.25, -6.65), "ccp": (89.94, 81.82, -6.65)},
+    ),
+    "com-youtube": Published(
+        1_134_890, 2_987_624, (114_622, 19_995), (97, 80), (416, 417),
+        {"acp": (92.16, 79.37, -7.15), "ccp": (85.65, 66.37, -7.38)},
+    ),
+}  # fmt: skip
+_ALL_PAIRS = ", all pairs"
+_BLOCKS = (*DATA, *(f"{name}{_ALL_PAIRS}" for name in DATA))
+_DEFAULT_BLOCKS = (*DATA, f"com-amazon{_ALL_PAIRS}")
 PEERS = ("auto", "leiden", "louvain", "infomap", "label-propagation", *SPECTRAL)
-_AS_PUBLISHED = ", most probable"
-METHODS = ("acp", f"acp{_AS_PUBLISHED}", "ccp", f"ccp{_AS_PUBLISHED}", *PEERS)
-_DEFAULT = "com-dblp"  # the network of a model that names none
+_GATED_GCN = ", GatedGCN"
+_MOST_PROBABLE = ", most probable"
+_MODELS = ("acp", "ccp")
+_NAMES = {  # of the files that the commands write, but for the network
+    "acp, GatedGCN": "acp-gated-gcn",
+    "ccp, GatedGCN": "ccp",
+    "acp": "acp",
+    "ccp": "ccp-graph-transformer",
+}
+METHODS = (
+    *(f"{model}{_GATED_GCN}" for model in _MODELS),
+    *(f"{model}{answer}" for model in _MODELS for answer in ("", _MOST_PROBABLE)),
+    *PEERS,
+)
+_DEFAULT_NETWORK = "com-dblp"  # of a model that names none
 _GRAPHS = 1000  # at most, by default: com-youtube has 18,905
 
 
-def _checkpoint(method: str, data: str) -> str:
-    return f"{method}-{data.removeprefix('com-')}"
+# ---------------------------------------------------------------- networks
 
 
-def _command(method: str, data: str) -> str:
-    return (
-        f"graphclust train {method} --family community-pairs --set data={data} --encoder gated-gcn --steps 5000 "
-        f"--batch-size 16 --n-z 40 --learning-rate 1e-4 --out {_checkpoint(method, data)}.safetensors"
+class _Network:
+    """A network with its pairs of communities."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.published = name, DATA[name]
+        self.graph = datasets.load(name)
+        self.is_fragment = self.graph.num_nodes < self.published.nodes
+        self.label = f"{name}, fragment of {self.graph.num_nodes:,} nodes" if self.is_fragment else name
+        self._pairs: dict[tuple[str, int], PairGraphs] = {}
+
+    def pairs(self, part: str, split: int) -> PairGraphs:
+        """Return the pairs of a part, "train", "test" or "all", of a split."""
+        if (part, split) not in self._pairs:
+            self._pairs[part, split] = community_pairs(self.graph, part, split)
+        return self._pairs[part, split]
+
+    def chosen(self, part: str, split: int, most: int, seed: int) -> list[Graph]:
+        """Return the pairs of a part, chosen at random where there are more than `most`."""
+        pairs = self.pairs(part, split)
+        return [pairs[int(i)] for i in np.sort(np.random.default_rng(seed).permutation(len(pairs))[:most])]
+
+    def summary(self, splits: Sequence[int]) -> dict[str, Any]:
+        """Return how many pairs there are, and their sizes in the first split, beside the paper's numbers."""
+        parts = [self.pairs(part, splits[0]) for part in ("train", "test")]
+        nodes, edges = (np.concatenate(column) for column in ([p.n_nodes for p in parts], [p.n_edges for p in parts]))
+        return {
+            "label": self.label,
+            "is_fragment": self.is_fragment,
+            "nodes": self.graph.num_nodes,
+            "edges": self.graph.num_edges,
+            "communities": len(self.graph.meta["communities"]),
+            "pairs": {
+                str(split): {part: len(self.pairs(part, split)) for part in ("train", "test")} for split in splits
+            },
+            "pair_nodes": _mean_and_spread(nodes),
+            "pair_edges": _mean_and_spread(edges),
+            "paper": {
+                "nodes": self.published.nodes,
+                "edges": self.published.edges,
+                "pairs": dict(zip(("train", "test"), self.published.pairs, strict=True)),
+                "pair_nodes": list(self.published.pair_nodes),
+                "pair_edges": list(self.published.pair_edges),
+            },
+        }
+
+
+def _mean_and_spread(values: Any) -> list[float] | None:
+    return [float(values.mean()), float(values.std())] if len(values) else None
+
+
+def _described(summary: Mapping[str, Any]) -> str:
+    """Say in a sentence what `_Network.summary` returns."""
+    paper = summary["paper"]
+    counts = [f"{pairs['train']:,} and {pairs['test']:,} in split {split}" for split, pairs in summary["pairs"].items()]
+    text = (
+        f"{summary['label']} (published: {paper['nodes']:,}), {summary['edges']:,} edges ({paper['edges']:,}): "
+        f"training and test pairs {', '.join(counts)} "
+        f"(published: {paper['pairs']['train']:,} and {paper['pairs']['test']:,})"
     )
+    if summary["pair_nodes"] is None:
+        return text
+    sizes = (
+        "{} {:.0f} ± {:.0f} (published: {:.0f} ± {:.0f})".format(name, *summary[key], *paper[key])
+        for name, key in (("nodes", "pair_nodes"), ("edges", "pair_edges"))
+    )
+    return f"{text}; {', '.join(sizes)}"
 
 
-def _split(name: str, info: CheckpointInfo) -> int:
-    """Return the seed of the split that a model was trained on.
+# ---------------------------------------------------------------- models
+
+
+@cache
+def _published_architecture(model: str) -> ModelConfig:
+    return ModelConfig(model, "gated-gcn")
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A trained model.
+
+    Attributes
+    ----------
+    name : str
+    source : str or Path
+        What `load_checkpoint` takes.
+    info : CheckpointInfo
+    """
+
+    name: str
+    source: str | Path
+    info: CheckpointInfo
+
+    @property
+    def method(self) -> str:
+        """The method whose row it belongs to."""
+        model: str = self.info.model["model"]
+        is_published = has_architecture(self.info.config, _published_architecture(model))
+        return f"{model}{_GATED_GCN}" if is_published else model
+
+    @property
+    def network(self) -> str:
+        """The network whose pairs it was trained on."""
+        return _network_of(self.info.data["parameters"])
+
+    def split(self) -> int:
+        """Return the seed of the split that it was trained on.
+
+        Raises
+        ------
+        UsageError
+            It, or what it began with, has seen other pairs of its network than the training pairs of that split.
+        """
+        seed = int(self.info.data["parameters"].get("split_seed", 0))
+        for network, part, split in self._seen():
+            is_training_part = (network, part, split) == (self.network, "train", seed)
+            if _plain(network) == _plain(self.network) and not is_training_part:
+                raise UsageError(f"{self.name} has seen test pairs of split {seed} of {network} in training")
+        return seed
+
+    def has_seen(self, name: str) -> bool:
+        """Whether it, or what it began with, has seen pairs of a network."""
+        return any(_plain(network) == _plain(name) for network, _, _ in self._seen())
+
+    def _seen(self) -> Iterator[tuple[str, str, int]]:
+        """Yield network, part and split of all trainings on pairs of communities."""
+        for training in self.info.lineage:
+            data = training.get("data")
+            if data is None and "community-pairs" in training["command"]:
+                raise UsageError(f"{self.name} began with a model that does not tell which pairs it has seen")
+            if data is not None and data["family"] == "community-pairs":
+                given = data["parameters"]
+                yield _network_of(given), given.get("split", "train"), int(given.get("split_seed", 0))
+
+
+def _network_of(parameters: Mapping[str, Any]) -> str:
+    """Return the name of the data set that a training drew pairs from, or of a file without its endings."""
+    name: str = parameters.get("data", _DEFAULT_NETWORK)
+    try:
+        return entry_of(name).name
+    except UsageError:
+        return Path(name).name.partition(".")[0]
+
+
+def _plain(network: str) -> str:
+    """Return the name of a network, whichever of its communities a data set has."""
+    return network.removesuffix("-all")
+
+
+def _models(checkpoints: tuple[str, ...]) -> list[_Model]:
+    """Return the models of pairs of communities that are there, and those given.
 
     Raises
     ------
     UsageError
-        It, or what it began with, has seen other pairs of its network than the training pairs of that split.
+        A given one was trained on another family.
     """
-    given = info.data["parameters"]
-    network, seed = given.get("data", _DEFAULT), given.get("split_seed", 0)
-    for one in info.lineage:
-        seen = one.get("data")
-        if seen is None and "community-pairs" in one["command"]:
-            raise UsageError(f"{name} began with a model that does not tell which pairs it has seen")
-        if seen is None or seen["family"] != "community-pairs" or seen["parameters"].get("data", _DEFAULT) != network:
-            continue
-        if seen["parameters"].get("split", "train") != "train" or seen["parameters"].get("split_seed", 0) != seed:
-            raise UsageError(f"{name} has seen test pairs of split {seed} of {network} in training")
-    return int(seed)
+    sources: dict[str, str | Path] = {**available_models(), **{name: name for name in checkpoints}}
+    models = [_Model(name, source, read_info(source)) for name, source in sources.items()]
+    for model in models:
+        if model.name in checkpoints and model.info.data["family"] != "community-pairs":
+            raise UsageError(f"{model.name} was trained on {model.info.data['family']}, not on community-pairs")
+    return [model for model in models if model.info.data["family"] == "community-pairs"]
 
 
-def _test_graphs(name: str, split: int, most: int, seed: int) -> list[Graph]:
-    pairs = community_pairs(name, "test", split)
-    return [pairs[int(i)] for i in np.sort(np.random.default_rng(seed).permutation(len(pairs))[:most])]
+def _command(method: str, data: str) -> str:
+    """Return what trains a model at the published size: the paper's architecture, or ours."""
+    model = method.removesuffix(_GATED_GCN)
+    name = f"{_NAMES[method]}-{data.removeprefix('com-')}"
+    if method.endswith(_GATED_GCN):
+        options = "--encoder gated-gcn --n-z 40 --learning-rate 1e-4"
+    else:
+        options = (
+            "--set drop=0.3 --same-size --encoder graph-transformer --layers 4 --known-share 0.2 --n-z 8 "
+            "--learning-rate 5e-4 --weight-decay 0 --schedule cosine --warmup 100 --clip 200 --average 0.999 "
+            f"--start {model}"
+        )
+    return (
+        f"graphclust train {model} --family community-pairs --set data={data} --steps 5000 --batch-size 16 {options} "
+        f"--out {name}.safetensors"
+    )
 
 
-def _measure(method: str, graphs: list[Graph], seed: int, checkpoint: str | None = None) -> dict[str, Any]:
-    """Return accuracy and AMI x 100, and what `detected` tells."""
-    given: dict[str, Any] = {} if checkpoint is None else {"checkpoint": checkpoint}
-    if method.endswith(_AS_PUBLISHED):
+# ---------------------------------------------------------------- measurements
+
+
+def _measure(method: str, graphs: list[Graph], seed: int, model: _Model | None = None) -> dict[str, Any]:
+    """Return accuracy and AMI x 100, what `detected` tells, and the ELBO of a model."""
+    given: dict[str, Any] = {} if model is None else {"checkpoint": model.source}
+    if method.endswith((_MOST_PROBABLE, _GATED_GCN)):
         given["estimate"] = "map"
-    scores, told = detected(method.removesuffix(_AS_PUBLISHED), graphs, seed, (accuracy, ami), **given)
-    return dict(zip(("accuracy", "ami"), 100 * scores.mean(axis=0), strict=True)) | told
+    name = method.removesuffix(_MOST_PROBABLE).removesuffix(_GATED_GCN)
+    scores, told = detected(name, graphs, seed, (accuracy, ami), **given)
+    line = dict(zip(("accuracy", "ami"), 100 * scores.mean(axis=0), strict=True)) | told
+    if model is not None and not method.endswith(_MOST_PROBABLE):
+        network, info = load_checkpoint(model.source)
+        line["elbo"] = float(elbos(network, info.config, graphs, seed=seed).mean())
+    return line
 
 
-def _over_runs(runs: list[dict[str, Any]], splits: list[int]) -> dict[str, Any]:
-    """Return means over runs, each on the test graphs of a split; graphs and failures are counted."""
+def _over_runs(runs: list[dict[str, Any]], splits: Sequence[int | str]) -> dict[str, Any]:
+    """Return means over runs, each on the graphs of a split; graphs and failures are counted."""
     line: dict[str, Any] = over_seeds(runs) | {
-        "runs": [run | {"split": i} for run, i in zip(runs, splits, strict=True)]
+        "runs": [run | {"split": split} for run, split in zip(runs, splits, strict=True)]
     }
     line["splits"] = len(set(splits))
     line["graphs"] = sum({split: run["graphs"] for run, split in zip(runs, splits, strict=True)}.values())
@@ -100,17 +338,125 @@ def _over_runs(runs: list[dict[str, Any]], splits: list[int]) -> dict[str, Any]:
     return line
 
 
-def _models(checkpoints: tuple[str, ...]) -> dict[tuple[str, str], dict[str, CheckpointInfo]]:
-    """Group the shipped models and others by method and data."""
-    found: dict[tuple[str, str], dict[str, CheckpointInfo]] = {}
-    for name in (*shipped(), *checkpoints):
-        info = read_info(name)
-        data = info.data.get("parameters", {}).get("data", _DEFAULT)
-        if info.data["family"] == "community-pairs":
-            found.setdefault((info.model["model"], data), {})[name] = info
-        elif name in checkpoints:
-            raise UsageError(f"{name} was trained on {info.data['family']}, not on community-pairs")
-    return found
+def _provenance(models: Sequence[_Model]) -> dict[str, Any]:
+    """Return the columns on the architecture and the training of models; numbers and commands one a model."""
+    each = [
+        provenance(model.info, _published_architecture(model.info.model["model"]), PUBLISHED_GRAPHS) for model in models
+    ]
+    merged: dict[str, Any] = {
+        name: "; ".join(dict.fromkeys(item[name] for item in each)) for name in ("architecture", "started_from")
+    }
+    merged |= {name: [item[name] for item in each] for name in ("steps", "graphs_trained", "trained_by")}
+    return merged | {"full_size": all(item["full_size"] for item in each)}
+
+
+# ---------------------------------------------------------------- blocks of the table
+
+
+class _TestPairs:
+    """Rows of a network on the test pairs of the splits that its models were trained on, or else of split 0.
+
+    Raises
+    ------
+    UsageError
+        A model has seen test pairs of its split, or that split has none.
+    """
+
+    def __init__(self, network: _Network, models: list[_Model], most: int, seed: int) -> None:
+        self.label, self.name = network.label, network.name
+        self.models = [model for model in models if model.network == network.name]
+        splits = {model.name: model.split() for model in self.models}
+        self.splits: list[int] = sorted({*splits.values()} or {0})
+        graphs = {split: network.chosen("test", split, most, seed) for split in self.splits}
+        for name, split in splits.items():
+            if not graphs[split]:
+                raise UsageError(
+                    f"{name} was trained on split {split} of {network.label}, which has no pairs of test communities: "
+                    "train it on another (--set split_seed=N)"
+                )
+        self.graphs: dict[int | str, list[Graph]] = {split: part for split, part in graphs.items() if part}
+
+    def rows(self, method: str) -> Iterator[tuple[str, str, list[_Model]]]:
+        """Yield the name of each row of a method, its command, and its models."""
+        base = method.removesuffix(_MOST_PROBABLE)
+        yield method, _command(base, self.name), [model for model in self.models if model.method == base]
+
+    def graphs_of(self, model: _Model) -> tuple[int | str, list[Graph]]:
+        """Return the split of a model, and its graphs."""
+        split = model.split()
+        return split, self.graphs[split]
+
+
+class _AllPairs:
+    """Rows of a network on all its pairs, of models that have seen none of them."""
+
+    def __init__(self, network: _Network, models: list[_Model], most: int, seed: int) -> None:
+        self.label, self.name = f"{network.label}{_ALL_PAIRS}", network.name
+        self.models = [model for model in models if not model.has_seen(network.name)]
+        self.splits = [0]
+        graphs = network.chosen("all", 0, most, seed)
+        self.graphs: dict[int | str, list[Graph]] = {"all": graphs} if graphs else {}
+
+    def rows(self, method: str) -> Iterator[tuple[str, str, list[_Model]]]:
+        """Yield the name of each row of a method, its command, and its models: a row a network of training."""
+        base = method.removesuffix(_MOST_PROBABLE)
+        for network in DATA:
+            models = [model for model in self.models if (model.method, model.network) == (base, network)]
+            if models:
+                yield f"{method}, trained on {network}", _command(base, network), models
+
+    def graphs_of(self, model: _Model) -> tuple[int | str, list[Graph]]:
+        """Return "all", and the graphs that every model is measured on."""
+        return "all", self.graphs["all"]
+
+
+def _line(label: str, name: str, method: str) -> dict[str, Any]:
+    """Begin a row, with the paper's numbers where it has some."""
+    base = method.removesuffix(_MOST_PROBABLE).removesuffix(_GATED_GCN)
+    scores = DATA[name].scores.get(base, (None, None, None))
+    line: dict[str, Any] = {"row": f"{label}: {method}", "data": label, "method": method}
+    return line | dict(zip(("paper_accuracy", "paper_ami", "paper_elbo"), scores, strict=True))
+
+
+def _untrained(method: str, command: str) -> dict[str, Any]:
+    """Return what is known of a row without a model."""
+    base = method.removesuffix(_MOST_PROBABLE)
+    published = _published_architecture(base.removesuffix(_GATED_GCN))
+    config = published if base.endswith(_GATED_GCN) else ModelConfig(base, "graph-transformer")
+    return {"command": command, "architecture": describe_architecture(config, published)}
+
+
+def _model_rows(block: _TestPairs | _AllPairs, method: str, seed: int) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a method with trained models."""
+    for name, command, models in block.rows(method):
+        line = _line(block.label, block.name, method) | {"row": f"{block.label}: {name}", "method": name}
+        if not models:
+            yield line | _untrained(method, command)
+            continue
+        runs, splits = [], []
+        for model in models:
+            split, graphs = block.graphs_of(model)
+            runs.append(_measure(method, graphs, seed, model))
+            splits.append(split)
+        yield line | {"command": command} | _over_runs(runs, splits) | {"models": len(runs)} | _provenance(models)
+
+
+def _peer_row(block: _TestPairs | _AllPairs, method: str, seed: int) -> dict[str, Any]:
+    """Return the row of a method without a trained model."""
+    line = _line(block.label, block.name, shown(method))
+    if not block.graphs:
+        return line
+    runs = [_measure(method, graphs, seed) for graphs in block.graphs.values()]
+    return line | _over_runs(runs, list(block.graphs))
+
+
+def _block(name: str, networks: dict[str, _Network], models: list[_Model], most: int, seed: int) -> Any:
+    """Load the network of a block, unless it is loaded, and return the block."""
+    network = name.removesuffix(_ALL_PAIRS)
+    if network not in networks:
+        networks[network] = _Network(network)
+    kind = _AllPairs if name.endswith(_ALL_PAIRS) else _TestPairs
+    return kind(networks[network], models, most, seed)
 
 
 def reproduce(
@@ -131,53 +477,70 @@ def reproduce(
     seed : int
         Of the choice, and of the methods.
     quick : bool
-    data, methods : tuple of str
-        Of `DATA` and `METHODS`; all by default.
+    data : tuple of str
+        Of `DATA`, or "NETWORK, all pairs"; by default all networks, those that are not here without measurements, and
+        all pairs of com-amazon.
+    methods : tuple of str
+        Of `METHODS`; all by default.
     checkpoints : tuple of str
-        Files of models that were trained on community-pairs, beside the shipped ones, on the same split or on others.
+        Files of models that were trained on community-pairs, beside those that are there, on the same split or on
+        others.
 
     Returns
     -------
     dict
-        table, rows (see `COLUMNS`), peers, settings. A row without a model has the command to train it.
+        table, rows (see `COLUMNS`), peers, networks (numbers and sizes of their pairs), notes, settings. A row without
+        a model has the command to train it.
 
     Raises
     ------
     UsageError
-        No such data set, method or checkpoint; a checkpoint that has seen test pairs of its split.
+        No such data set, method or checkpoint; a checkpoint that has seen test pairs of its split, or whose split has
+        none.
     DataError
-        A data set is not here.
+        A data set that was asked for by its name is not here.
     """
-    check_names("data set of the table", data, DATA)
+    check_names("data set of the table", data, _BLOCKS)
     check_names("method of the table", methods, METHODS)
     most = n_graphs or (20 if quick else _GRAPHS)
-    known = _models(checkpoints)
+    models = _models(checkpoints)
+    networks: dict[str, _Network] = {}
+    summaries: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     peers: list[dict[str, Any]] = []
-    with task("acp-table4", len(data or DATA) * len(methods or METHODS)) as advance:
-        for name in data or DATA:
-            trained = {
-                model: _split(model, info) for key, of in known.items() if key[1] == name for model, info in of.items()
-            }
-            splits = sorted({*trained.values()} or {0})
-            graphs = {split: _test_graphs(name, split, most, seed) for split in splits}
+    notes: list[str] = []
+    with task("acp-table4", len(data or _DEFAULT_BLOCKS) * len(methods or METHODS)) as advance:
+        for name in data or _DEFAULT_BLOCKS:
+            entry = entry_of(name.removesuffix(_ALL_PAIRS))
+            if not data and not is_here(entry):
+                if not name.endswith(_ALL_PAIRS):
+                    rows += _rows_without_data(name, methods)
+                    notes.append(f"{name} is not here: {advice(entry)}")
+                continue
+            block = _block(name, networks, models, most, seed)
+            if isinstance(block, _TestPairs):
+                summaries[name] = networks[name].summary(block.splits)
+                notes.append(_described(summaries[name]))
             for method in methods or METHODS:
-                line: dict[str, Any] = {"row": f"{name}: {method}", "data": name, "method": method}
-                base = method.removesuffix(_AS_PUBLISHED)
-                scores = DATA[name].get(base, (None, None))
-                line |= dict(zip(("paper_accuracy", "paper_ami"), scores, strict=True))
                 if method in PEERS:
-                    line["method"] = shown(method)
-                    peers.append(line | _over_runs([_measure(method, graphs[split], seed) for split in splits], splits))
+                    peers.append(_peer_row(block, method, seed))
                 else:
-                    line["command"] = _command(base, name)
-                    models = known.get((base, name), {})
-                    if models:
-                        runs = [_measure(method, graphs[trained[model]], seed, model) for model in models]
-                        line |= _over_runs(runs, [trained[model] for model in models]) | {"models": len(runs)}
-                        line["graphs_trained"] = [
-                            sum(one["graphs"] for one in info.lineage) for info in models.values()
-                        ]
-                    rows.append(line)
+                    rows += _model_rows(block, method, seed)
                 advance()
-    return {"table": "acp-table4", "rows": rows, "peers": peers, "settings": settings(seed=seed, most_graphs=most)}
+    return {
+        "table": "acp-table4",
+        "rows": rows,
+        "peers": peers,
+        "networks": summaries,
+        "notes": notes,
+        "settings": settings(seed=seed, most_graphs=most),
+    }
+
+
+def _rows_without_data(name: str, methods: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the paper's numbers and the commands of a network that is not here."""
+    return [
+        _line(name, name, method) | _untrained(method, _command(method.removesuffix(_MOST_PROBABLE), name))
+        for method in methods or METHODS
+        if method not in PEERS
+    ]

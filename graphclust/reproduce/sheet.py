@@ -5,20 +5,22 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphclust import datasets
 from graphclust.baselines import Spectral, kmeans
+from graphclust.checkpoint import shipped
 from graphclust.errors import GraphclustError, unknown
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph, counted
 from graphclust.metrics import accuracy, ami, nmi
 from graphclust.neighbors import gaussian_affinities, nearest_neighbors
 
 __all__ = [
-    "PEERS", "SPECTRAL", "check_names", "detected", "n_classes", "neighbor_graph", "over_seeds", "scored", "settings",
-    "shown", "spectral_of", "table_of",
+    "PEERS", "SPECTRAL", "available_models", "check_names", "detected", "n_classes", "neighbor_graph", "over_seeds",
+    "scored", "settings", "shown", "spectral_of", "table_of",
 ]  # fmt: skip
 
 Metric = Callable[[IntArray, IntArray], float]
@@ -39,6 +41,11 @@ def check_names(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
     for name in names:
         if name not in known:
             raise unknown(kind, name, known)
+
+
+def available_models() -> dict[str, Path]:
+    """Return the trained models that the tables look up by name: name -> file."""
+    return shipped()
 
 
 def table_of(name: str) -> tuple[FloatArray, IntArray]:

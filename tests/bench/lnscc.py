@@ -4,11 +4,12 @@
 embedded once) against two that draw from edges that are really repeated and embed both ends of every pair: "literal"
 takes a batch from each data set, and beta batches of unconnected pairs; "literal, sparing" spreads one batch over the
 data sets of edges by their sizes. Beside the times, the variance of the gradients: time at equal variance is what
-counts. `neighbors`: the 10 nearest neighbours of MNIST's 70,000 points, by the approximate search, which is the default
-for so many, and exactly: time, recall, memory; `images`: the same up to a move by one pixel. `same`: how many
-neighbours are of the same class, with and without the move. `starts`: the clusterings that the head may start at, for
-each of three embeddings of Fashion-MNIST: which label-free number chooses the better ones; `weights`: the same on the
-ten for which the weights were chosen. `baseline`: k-means on the pixels of MNIST-test and USPS, as they are,
+counts. `added`: after how many steps the published SGD diverges on USPS if the losses of a batch are added, as the
+equations are printed. `neighbors`: the 10 nearest neighbours of MNIST's 70,000 points, by the approximate search, which
+is the default for so many, and exactly: time, recall, memory; `images`: the same up to a move by one pixel. `same`: how
+many neighbours are of the same class, with and without the move. `starts`: the clusterings that the head may start at,
+for each of three embeddings of Fashion-MNIST: which label-free number chooses the better ones; `weights`: the same on
+the ten for which the weights were chosen. `baseline`: k-means on the pixels of MNIST-test and USPS, as they are,
 standardised, of length 1 and in black and white, beside what the paper prints for it. All need the real data
 (GRAPHCLUST_DATA).
 """
@@ -78,11 +79,47 @@ class Repeated:
         for i, pairs in enumerate(self.sets):
             size = max(1, round(BATCH * pairs.shape[1] / self.total)) if sparing else BATCH * (BETA if i == 3 else 1)
             drawn = pairs[:, torch.randint(pairs.shape[1], (size,), generator=self.generator)]
-            d = distance(network(x[drawn[0]])[0], network(x[drawn[1]])[0])
-            terms = d if i in (0, 2) else -log_separation(d)
+            terms = self._terms(i, drawn, network, x)
             whole = self.apart if i == 3 else pairs.shape[1]
             found = found + terms.mean() * whole / self.total
         return found
+
+    def added(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """Return eqs. (9), (13) and (17) as they stand: sums over a batch from each data set."""
+        total = torch.zeros(())
+        for i, pairs in enumerate(self.sets):
+            drawn = pairs[:, torch.randint(pairs.shape[1], (BATCH,), generator=self.generator)]
+            total = total + self._terms(i, drawn, network, x).sum()
+        return total
+
+    def _terms(self, i: int, pairs: Tensor, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """Return the losses of pairs of data set i, shape (number of pairs,)."""
+        d = distance(network(x[pairs[0]])[0], network(x[pairs[1]])[0])
+        return d if i in (0, 2) else -log_separation(d)
+
+
+def added(limit: int = 30) -> None:
+    """Print after how many steps the published SGD diverges on USPS if the losses of a batch are added."""
+    x, _ = table_of("usps")
+    n = len(x)
+    x = (x - x.min()) / (x.max() - x.min())
+    index, square = nearest_neighbors(x, NEIGHBORS)
+    affinity = locally_normalized(np.repeat(np.arange(n), NEIGHBORS), index.ravel(), np.sqrt(square).ravel(), n)
+    contrast, table = Contrast(affinity), torch.as_tensor(x, dtype=torch.float32)
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        network = ParallelMLP((x.shape[1], 500, 500, 2000, 64), generator=generator)
+        repeated = Repeated(contrast, n, BETA, generator)
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+        losses: list[float] = []
+        while len(losses) < limit and all(map(math.isfinite, losses)):
+            loss = repeated.added(network, table)
+            losses.append(loss.item())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        ending = "finite" if math.isfinite(losses[-1]) else "not finite"
+        print(f"added: seed {seed}: the loss of step {len(losses)} is {ending}", flush=True)
 
 
 def step(repeats: int = 20) -> None:
@@ -242,6 +279,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parts = {
         "step": step,
+        "added": added,
         "neighbors": neighbors,
         "images": partial(neighbors, (28, 28)),
         "same": same,

@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shlex
+import sys
 from dataclasses import replace
 from functools import partial
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.metrics import silhouette_score
 
 from graphclust import checkpoint
 from graphclust.cli import run
+from graphclust.datasets import cache
 from graphclust.errors import DataError, UsageError
+from graphclust.generators import pairs
+from graphclust.models.build import build
 from graphclust.reproduce import acp_families, acp_fig4, acp_table2, acp_table3, acp_table4, clam_tables
 
 
 def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
     monkeypatch.setattr(acp_table2, "PEERS", ("leiden", "spectral"))
+    monkeypatch.setattr(sys, "argv", ["graphclust", "reproduce", "acp-table2", "--graphs", "4"])
     out, figure = tmp_path / "table.json", tmp_path / "reliability.png"
     options = ["--graphs", "4", "--samples", "4", "--format", "json", "--quiet"]
     assert run(["reproduce", "acp-table2", *options, "--out", str(out), "--figure", str(figure)]) == 0
     found = json.loads(out.read_text())
     assert figure.read_bytes().startswith(b"\x89PNG")
     rows = {row["row"]: row for row in found["rows"]}
-    assert len(rows) == 12
+    assert len(rows) == 13
     assert rows["GatedGCN + Pos Enc. + ACP"]["paper_ami"] == 90.75
     ours = rows["GraphTransformer + Pos Enc. + ACP"]
     assert 50 < ours["ami"] <= 100
     assert 0 <= ours["calibration_error"] < 0.2
     assert ours["order_spread"] > 0
     assert ours["n_failed"] == 0
+    assert ours["started_from"] == "random weights"
+    assert ours["trained_by"] != ours["command"]
+    warm, cold = (rows[f"GraphTransformer + Pos Enc. + CCP{end}"] for end in ("", " (from scratch)"))
+    assert warm["started_from"] == "acp on general-sbm (153,600 graphs)"
+    assert (warm["steps"], warm["graphs_trained"], warm["full_size"]) == (1000, 169_600, False)
+    assert warm["elbo"] < 0
+    assert "ami" not in cold
+    assert ["--start acp" in row["command"] for row in (warm, cold)] == [True, False]
+    assert {row["architecture"].split(":")[0] for row in found["rows"][:9]} == {"paper's"}
+    assert {row["architecture"].split(":")[0] for row in found["rows"][9:]} == {"ours"}
     assert all(row["command"].startswith("graphclust train ") for row in found["rows"])
     assert [row["row"] for row in found["peers"]] == ["leiden", "spectral (true K)"]
     assert found["settings"]["n_graphs"] == 4
+    assert found["settings"]["command"] == "graphclust reproduce acp-table2 --graphs 4"
 
 
 def test_commands_of_the_rows_are_commands(monkeypatch):
@@ -55,6 +74,30 @@ def test_commands_of_the_rows_are_commands(monkeypatch):
             assert (settings.learning_rate, settings.schedule, settings.average) == (1e-4, "constant", 0)
 
 
+SMALL = ["--encoder", "graph-transformer", "--dim", "8", "--layers", "1", "--n-features", "4", "--n-z", "2"]
+BRIEF = ["--steps", "2", "--batch-size", "2", "--eval-graphs", "0", "--device", "cpu", "--quiet"]
+
+
+def test_a_model_from_scratch_has_a_row_of_its_own(monkeypatch, tmp_path, capsysbinary):
+    model = tmp_path / "ccp-scratch.safetensors"
+    assert run(["train", "ccp", *SMALL, *BRIEF, "--out", str(model)]) == 0
+    monkeypatch.setattr(acp_table2, "PEERS", ())
+    monkeypatch.setattr(acp_table2, "available_models", lambda: {"ccp-scratch": model})
+    command = ["reproduce", "acp-table2", "--graphs", "2", "--samples", "2", "--format", "json", "--quiet"]
+    assert run(command) == 0
+    rows = json.loads(capsysbinary.readouterr().out)["rows"]
+    (row,) = (row for row in rows if "ami" in row)
+    assert row["row"].endswith("CCP (from scratch)")
+    assert (row["started_from"], row["steps"], row["graphs_trained"]) == ("random weights", 2, 4)
+    shipped = checkpoint.shipped()
+    monkeypatch.setattr(acp_table2, "available_models", lambda: {"ccp-scratch": shipped["ccp"]})
+    assert run(command) == 2
+    assert "ccp-scratch was not trained from scratch but from acp" in capsysbinary.readouterr().err.decode()
+    monkeypatch.setattr(acp_table2, "available_models", lambda: {"acp-gated-gcn-laplacian": shipped["acp"]})
+    assert run(command) == 2
+    assert "encoder graph-transformer, not gated-gcn" in capsysbinary.readouterr().err.decode()
+
+
 def test_tables_that_are_none(capsysbinary):
     assert run(["reproduce", "acp-table5"]) == 2
     assert "did you mean acp-table" in capsysbinary.readouterr().err.decode()
@@ -72,9 +115,9 @@ def test_test_graphs_are_no_training_graphs():
 
 def test_cluster_table_of_a_few_graphs(monkeypatch, capsysbinary):
     """With the General-SBM model in the place of one trained on CLUSTER: what matters is what is done with it."""
-    monkeypatch.setattr(acp_table3, "_checkpoint", lambda method: {"acp": "acp"}.get(method, "none"))
+    monkeypatch.setattr(acp_table3, "available_models", lambda: {"acp-cluster": checkpoint.shipped()["acp"]})
     command = ["reproduce", "acp-table3", "--graphs", "6", "--format", "json"]
-    methods = ("acp", "ccp", "acp + chains", "chains", "auto", "leiden")
+    methods = ("acp", "ccp, GatedGCN", "acp + chains", "chains", "auto", "leiden")
     assert run([*command, *(word for name in methods for word in ("--method", name))]) == 0
     written = capsysbinary.readouterr()
     table = json.loads(written.out)
@@ -84,13 +127,51 @@ def test_cluster_table_of_a_few_graphs(monkeypatch, capsysbinary):
     assert ("leiden", "one a block") not in peers
     assert rows["acp", "none"]["paper_ami"] == 63.67
     assert rows["acp", "one a block"]["graphs"] == 6
-    assert "ami" not in rows["ccp", "none"]
+    missing = rows["ccp, GatedGCN", "one a block"]
+    assert (missing["paper_ami"], missing["paper_accuracy"], missing["paper_elbo"]) == (63.96, 71.76, -57.77)
+    assert missing["architecture"] == "paper's: gated-gcn, 16 layers of 78"
+    assert "ami" not in missing
     assert written.err.decode().count("graphclust train ccp --family cluster") == 1
     for start in ("acp + chains", "chains"):  # exact inference beats the rest from any start
         assert rows[start, "one a block"]["accuracy"] > rows["acp", "one a block"]["accuracy"] + 10
         assert rows[start, "one a block"]["accuracy"] > 70
         assert rows[start, "none"]["ami"] > peers["leiden", "none"]["ami"]
+        assert "elbo" not in rows[start, "none"]
+    for labels in ("none", "one a block"):
+        row = rows["acp", labels]
+        assert row["architecture"] == "ours: graph-transformer, 4 layers of 128"
+        assert -1000 < row["elbo"] < -30
+        assert row["elbo_se"] > 0
+        assert row["accuracy"] != row["accuracy_balanced"]
+    assert rows["acp", "none"]["elbo"] != rows["acp", "one a block"]["elbo"]
     assert all(row["n_failed"] == 0 for row in (*rows.values(), *peers.values()) if "ami" in row)
+
+
+def test_cluster_rows_of_the_published_architecture(monkeypatch, tmp_path, capsysbinary):
+    """A model of the published architecture is measured in its row, any other is refused there."""
+    config = acp_table3._MODELS["ccp, GatedGCN"].config
+    info = checkpoint.CheckpointInfo(
+        replace(config, n_labels=16).to_dict(), {"family": "cluster", "parameters": {}}, (30, 204), (6, 6), 5, 160
+    )
+    path = tmp_path / "ccp-cluster.safetensors"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        checkpoint.save_checkpoint(path, build(info.config).state_dict(), info)
+    monkeypatch.setattr(acp_table3, "available_models", lambda: {"ccp-cluster": path})
+    command = ["reproduce", "acp-table3", "--graphs", "2", "--method", "ccp, GatedGCN", "--format", "json", "--quiet"]
+    assert run(command) == 0
+    rows = json.loads(capsysbinary.readouterr().out)["rows"]
+    for row, paper in zip(rows, ((63.52, 71.35, -59.81), (63.96, 71.76, -57.77)), strict=True):
+        assert (row["paper_ami"], row["paper_accuracy"], row["paper_elbo"]) == paper
+        assert row["architecture"] == "paper's: gated-gcn, 16 layers of 78"
+        assert (row["started_from"], row["steps"], row["graphs_trained"]) == ("random weights", 5, 160)
+        assert row["full_size"] is False
+        assert row["graphs"] == 2
+        assert {"accuracy", "accuracy_balanced", "elbo"} <= row.keys()
+    assert {"paper_accuracy", "accuracy", "accuracy_balanced", "paper_elbo", "elbo"} <= set(acp_table3.COLUMNS)
+    monkeypatch.setattr(acp_table3, "available_models", lambda: {"ccp-cluster": checkpoint.shipped()["ccp"]})
+    assert run(command) == 2
+    assert "does not have the published architecture" in capsysbinary.readouterr().err.decode()
 
 
 def test_accuracy_is_pooled_by_class_with_known_nodes_named():
@@ -107,25 +188,140 @@ def test_accuracy_is_pooled_by_class_with_known_nodes_named():
 def test_pairs_table_of_a_few_graphs(shared_data, monkeypatch, capsysbinary, tmp_path):
     monkeypatch.setenv("GRAPHCLUST_DATA", str(shared_data))
     model = tmp_path / "small.safetensors"
-    data = ["--family", "community-pairs", "--set", "data=com-dblp", "--set", "split_seed=1"]
-    data += ["--same-size", "--batch-size", "2"]
-    size = ["--encoder", "graph-transformer", "--dim", "8", "--layers", "1", "--n-features", "4", "--n-z", "2"]
-    assert (
-        run(["train", "acp", *data, *size, "--steps", "2", "--eval-graphs", "0", "--quiet", "--out", str(model)]) == 0
-    )
+    data = ["--family", "community-pairs", "--set", "data=com-dblp", "--set", "split_seed=1", "--same-size"]
+    assert run(["train", "acp", *data, *SMALL, *BRIEF, "--out", str(model)]) == 0
     command = ["reproduce", "acp-table4", "--graphs", "5", "--data", "com-dblp", "--format", "json", "--quiet"]
-    command += ["--method", "acp", "--method", "spectral", "--method", "label-propagation"]
+    command += ["--method", "acp", "--method", "acp, GatedGCN", "--method", "spectral", "--method", "label-propagation"]
     assert run([*command, "--checkpoint", str(model), "--checkpoint", "acp"]) == 2
     assert "acp was trained on general-sbm" in capsysbinary.readouterr().err.decode()
     assert run([*command, "--checkpoint", str(model)]) == 0
     table = json.loads(capsysbinary.readouterr().out)
-    (row,) = table["rows"]
+    row, literal = table["rows"]
     assert (row["paper_accuracy"], row["graphs"], row["n_failed"]) == (85.09, 10, 0)
     assert (row["models"], row["splits"], [run["split"] for run in row["runs"]]) == (2, 2, [0, 1])
     assert row["ami"] == pytest.approx(np.mean([run["ami"] for run in row["runs"]]))
+    assert row["elbo"] == pytest.approx(np.mean([run["elbo"] for run in row["runs"]]))
+    assert row["steps"] == [1050, 2]
+    assert row["started_from"] == "acp on general-sbm (236,800 graphs); random weights"
+    assert literal["architecture"] == "paper's: gated-gcn, 4 layers of 128"
+    assert "ami" not in literal
+    assert literal["paper_elbo"] == row["paper_elbo"] == -7.48
     assert all((peer["splits"], peer["graphs"]) == (2, 10) for peer in table["peers"])
     assert {"spectral (true K)", "label-propagation"} == {peer["method"] for peer in table["peers"]}
     assert all(30 < peer["accuracy"] <= 100 for peer in table["peers"])
+    assert table["networks"]["com-dblp"]["is_fragment"] is False
+
+
+def test_the_fragment_of_amazon(shared_data, monkeypatch, capsysbinary):
+    """Its size stands in every row; models of other networks are measured on all its pairs."""
+    monkeypatch.setenv("GRAPHCLUST_DATA", str(shared_data))
+    command = ["reproduce", "acp-table4", "--data", "com-amazon", "--data", "com-amazon, all pairs", "--graphs", "4"]
+    options = ["--method", "acp", "--method", "ccp, GatedGCN", "--method", "leiden", "--format", "json"]
+    assert run([*command, *options]) == 0
+    written = capsysbinary.readouterr()
+    table = json.loads(written.out)
+    assert all("fragment of 13,178 nodes" in row["row"] for row in (*table["rows"], *table["peers"]))
+    network = table["networks"]["com-amazon"]
+    assert network["pairs"] == {"0": {"train": 12, "test": 1}}
+    assert (network["nodes"], network["edges"], network["is_fragment"]) == (13_178, 33_767, True)
+    assert network["paper"]["pairs"] == {"train": 713, "test": 120}
+    assert "(published: 713 and 120)" in written.err.decode()
+    rows = {row["method"]: row for row in table["rows"]}
+    assert "ami" not in rows["acp"]
+    assert rows["acp"]["paper_accuracy"] == 94.73
+    assert rows["ccp, GatedGCN"]["paper_ami"] == 89.26
+    assert rows["acp, trained on com-dblp"]["graphs"] == 4
+    assert rows["acp, trained on com-dblp"]["accuracy"] > 80
+    assert [peer["graphs"] for peer in table["peers"]] == [1, 4]
+
+
+@pytest.fixture
+def amazon(tmp_path, monkeypatch):
+    """A ring of 30 cliques of 12 products in the format of SNAP's files, under the name of com-Amazon."""
+    folder = tmp_path / "data" / "snap"
+    folder.mkdir(parents=True)
+    edges = list(nx.ring_of_cliques(30, 12).edges)
+    head = f"# Undirected graph\n# Nodes: 360 Edges: {len(edges)}\n# FromNodeId\tToNodeId\n"
+    text = head + "".join(f"{u}\t{v}\n" for u, v in edges)
+    (folder / "com-amazon.ungraph.txt.gz").write_bytes(gzip.compress(text.encode()))
+    groups = ["\t".join(map(str, range(first, first + 12))) for first in range(0, 360, 12)]
+    (folder / "com-amazon.top5000.cmty.txt.gz").write_bytes(gzip.compress("\n".join([*groups, groups[0], ""]).encode()))
+    monkeypatch.setenv("GRAPHCLUST_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    pairs._pairs.cache_clear()
+    pairs._by_size.cache_clear()
+    yield folder
+    pairs._pairs.cache_clear()
+    pairs._by_size.cache_clear()
+
+
+def test_files_of_amazon_train_and_make_the_table(amazon, tmp_path, capsysbinary):
+    """Each clique touches the next: of 30, a pair is of one part if both of its cliques are."""
+    model = tmp_path / "small.safetensors"
+    data = ["--family", "community-pairs", "--set", "data=com-amazon"]
+    assert run(["train", "ccp", *data, *SMALL, *BRIEF, "--out", str(model)]) == 0
+    command = ["reproduce", "acp-table4", "--data", "com-amazon", "--method", "ccp", "--method", "leiden"]
+    assert run([*command, "--checkpoint", str(model), "--format", "json", "--quiet"]) == 0
+    table = json.loads(capsysbinary.readouterr().out)
+    in_train = np.zeros(30, dtype=bool)
+    in_train[np.random.default_rng(0).permutation(30)[:21]] = True
+    both = [in_train[i] and in_train[(i + 1) % 30] for i in range(30)]
+    none = [not in_train[i] and not in_train[(i + 1) % 30] for i in range(30)]
+    network = table["networks"]["com-amazon"]
+    assert network["pairs"]["0"] == {"train": sum(both), "test": sum(none)}
+    assert network["communities"] == 30
+    assert network["pair_nodes"] == [24, 0]
+    assert network["pair_edges"] == [2 * 66 + 1, 0]
+    (row,) = table["rows"]
+    assert row["data"] == "com-amazon, fragment of 360 nodes"
+    assert (row["graphs"], row["models"]) == (sum(none), 1)
+    assert row["started_from"] == "random weights"
+    assert table["peers"][0]["accuracy"] == 100
+
+
+def test_a_split_without_test_pairs_is_refused_at_once(amazon, tmp_path, monkeypatch, capsysbinary):
+    groups = ["\t".join(map(str, range(first, first + 12))) for first in range(0, 48, 12)]
+    (amazon / "com-amazon.top5000.cmty.txt.gz").write_bytes(gzip.compress("\n".join(groups).encode()))
+    model = tmp_path / "small.safetensors"
+    command = ["train", "ccp", "--family", "community-pairs", "--set", "data=com-amazon", *SMALL, *BRIEF]
+    evaluated = [
+        "10" if before == "--eval-graphs" else word for before, word in zip(["", *command], command, strict=False)
+    ]
+    assert run([*evaluated, "--out", str(model)]) == 1
+    assert "com-amazon has no pairs of test communities" in capsysbinary.readouterr().err.decode()
+    assert not model.exists()
+    assert run([*command, "--out", str(model)]) == 0
+    table = ["reproduce", "acp-table4", "--data", "com-amazon", "--method", "leiden", "--method", "ccp", "--quiet"]
+    assert run([*table, "--checkpoint", str(model)]) == 2
+    assert "train it on another (--set split_seed=N)" in capsysbinary.readouterr().err.decode()
+    assert run([*table, "--format", "json"]) == 0
+    found = json.loads(capsysbinary.readouterr().out)
+    assert not any("ami" in row for row in (*found["rows"], *found["peers"]))
+
+
+def test_networks_that_are_not_here(tmp_path, monkeypatch, capsysbinary):
+    """By default their rows have the paper's numbers; one that is asked for by its name is refused."""
+    monkeypatch.setenv("GRAPHCLUST_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def offline(url, target):
+        raise DataError("no connection to snap.stanford.edu")
+
+    monkeypatch.setattr(cache, "_retrieve", offline)
+    assert run(["reproduce", "acp-table4", "--format", "json"]) == 0
+    written = capsysbinary.readouterr()
+    table = json.loads(written.out)
+    rows = {(row["data"], row["method"]): row for row in table["rows"]}
+    assert len(rows) == 4 * 6
+    assert table["peers"] == []
+    assert not any("ami" in row for row in rows.values())
+    assert rows["com-livejournal", "ccp, GatedGCN"]["paper_ami"] == 81.82
+    assert "com-livejournal is not here: put below" in written.err.decode()
+    assert run(["reproduce", "acp-table4", "--data", "com-livejournal", "--quiet"]) == 1
+    error = capsysbinary.readouterr().err.decode()
+    assert "com-livejournal is not here" in error
+    assert f"put below {tmp_path / 'data'}" in error
+    assert "snap/com-lj.ungraph.txt.gz" in error
 
 
 @pytest.mark.parametrize(
@@ -141,13 +337,21 @@ def test_models_that_have_seen_test_pairs_are_refused(own, ancestor, message):
     before = {"command": "", "graphs": 1, "data": {"family": "community-pairs", "parameters": ancestor or {}}}
     info = replace(info, data=data, ancestors=[] if ancestor is None else [before])
     if message is None:
-        assert acp_table4._split("m", info) == own.get("split_seed", 0)
+        assert acp_table4._Model("m", "m", info).split() == own.get("split_seed", 0)
     else:
         with pytest.raises(UsageError, match=message):
-            acp_table4._split("m", info)
+            acp_table4._Model("m", "m", info).split()
+    assert acp_table4._Model("m", "m", info).has_seen("com-youtube") == bool(ancestor and "data" in ancestor)
+    for name in ("com-amazon-all", "COM_AMAZON", "folder/com-amazon.ungraph.txt.gz"):
+        seen = acp_table4._Model("m", "m", replace(info, data=data | {"parameters": {"data": name}}, ancestors=[]))
+        assert seen.has_seen("com-amazon")
+        after = replace(info, data=data | {"parameters": {"data": "com-amazon", "split_seed": 1}}, ancestors=[])
+        after = replace(after, ancestors=[before | {"data": data | {"parameters": {"data": name}}}])
+        with pytest.raises(UsageError, match="has seen test pairs of split 1"):
+            acp_table4._Model("m", "m", after).split()
     older = replace(info, ancestors=[{"command": "graphclust train acp --family community-pairs", "graphs": 1}])
     with pytest.raises(UsageError, match="does not tell which pairs"):
-        acp_table4._split("m", replace(older, data={"family": "community-pairs", "parameters": {}}))
+        acp_table4._Model("m", "m", replace(older, data={"family": "community-pairs", "parameters": {}})).split()
 
 
 def test_a_search_without_k_clusters_counts_as_0(monkeypatch):
@@ -201,24 +405,60 @@ def test_maps_of_a_few_points(monkeypatch, tmp_path, capsysbinary):
     assert "no maps to draw" in capsysbinary.readouterr().err.decode()
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        *(acp_table3._command(name) for name in ("acp", "acp-s", "ccp")),
-        *(acp_table4._command(name, data) for name in ("acp", "ccp") for data in acp_table4.DATA),
-        *(acp_fig4._command(name) for name in ("acp", "ccp")),
-    ],
-)
-def test_commands_of_missing_checkpoints_are_commands(monkeypatch, command):
+CLUSTER = {name: entry.command() for name, entry in acp_table3._MODELS.items()}
+PAIRS = [name for name in acp_table4.METHODS if name not in acp_table4.PEERS and "probable" not in name]
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What a command asks of the training, which is not carried out."""
     seen = []
     monkeypatch.setattr(
         "graphclust.amortized.train_clusterwise", lambda *args, **more: seen.append((args, more)) or 1 / 0
     )
-    with pytest.raises(ZeroDivisionError):
-        run(shlex.split(command)[1:])
-    (model, data, settings, _), more = seen[-1]
-    steps = {"cluster": 60_000, "log-degree-sbm": 20_000, "community-pairs": 5000}[data.family]
-    assert (settings.steps, settings.learning_rate, more["n_z"], model.encoder) == (steps, 1e-4, 40, "gated-gcn")
+
+    def ask(command):
+        with pytest.raises(ZeroDivisionError):
+            run([*shlex.split(command)[1:], "--quiet"])
+        (model, data, settings, out), more = seen[-1]
+        return model, data, settings, out, more
+
+    return ask
+
+
+@pytest.mark.parametrize("command", [acp_fig4._command(name) for name in ("acp", "ccp")])
+def test_commands_of_missing_checkpoints_are_commands(asked, command):
+    model, data, settings, _, more = asked(command)
+    assert data.family == "log-degree-sbm"
+    assert (settings.steps, settings.learning_rate, more["n_z"], model.encoder) == (20_000, 1e-4, 40, "gated-gcn")
+
+
+@pytest.mark.parametrize("name", CLUSTER)
+def test_commands_of_cluster_train_what_the_rows_say(asked, name):
+    model, data, settings, out, more = asked(CLUSTER[name])
+    entry = acp_table3._MODELS[name]
+    assert replace(model, n_labels=0) == entry.config
+    assert model.n_labels >= 6
+    assert (data.family, data.batch_size, settings.steps, more["n_z"]) == ("cluster", 32, 60_000, 40)
+    assert out == f"{entry.checkpoint}.safetensors"
+    if "GatedGCN" in name:
+        assert (model.encoder, model.n_layers, model.dim_encoder, settings.learning_rate) == ("gated-gcn", 16, 78, 1e-4)
+        assert (settings.schedule, settings.average, more["start"]) == ("constant", 0, None)
+
+
+@pytest.mark.parametrize("network", acp_table4.DATA)
+@pytest.mark.parametrize("method", PAIRS)
+def test_commands_of_pairs_train_what_the_rows_say(asked, method, network):
+    model, data, settings, out, more = asked(acp_table4._command(method, network))
+    assert (data.family, data.parameters["data"], data.batch_size) == ("community-pairs", network, 16)
+    assert (settings.steps, model.model) == (5000, method.partition(",")[0])
+    literal = "GatedGCN" in method
+    assert (model.encoder, model.n_layers, model.dim_encoder or model.dim) == (
+        ("gated-gcn", 4, 128) if literal else ("graph-transformer", 4, 128)
+    )
+    assert out == f"{acp_table4._NAMES[method]}-{network.removeprefix('com-')}.safetensors"
+    if literal:
+        assert (settings.learning_rate, settings.schedule, more["n_z"], more["start"]) == (1e-4, "constant", 40, None)
 
 
 def test_tables_of_clam(shared_data, monkeypatch, capsysbinary):
@@ -284,7 +524,7 @@ def test_tables_of_lnscc(monkeypatch, capsysbinary):
     for module in (lnscc_tables, lnscc_ablations):
         monkeypatch.setattr(module, "table_of", lambda _: load_digits(return_X_y=True))
         monkeypatch.setattr(module, "LNSCC", partial(module.LNSCC, hidden=(64,), max_epochs=40))
-    monkeypatch.setitem(lnscc_tables.PUBLISHED, "hidden", (64,))
+    monkeypatch.setitem(lnscc_tables.PUBLISHED_WITH_ADAM, "hidden", (64,))
     monkeypatch.setattr(lnscc_tables, "CNC", partial(lnscc_tables.CNC, siamese_epochs=20, max_epochs=5, hidden=(64,)))
     assert run(["reproduce", "lnscc-table2", "--quick", "--format", "json", "--quiet"]) == 0
     rows = {row["method"]: row for row in json.loads(capsysbinary.readouterr().out)["rows"]}
@@ -294,6 +534,12 @@ def test_tables_of_lnscc(monkeypatch, capsysbinary):
     assert rows["lnscc, images"]["paper_accuracy"] == 0.946
     for method in ("lnscc", "spectral"):
         assert rows[f"{method}, images"]["runs"] != rows[method]["runs"]
+    assert rows["lnscc, published"]["steps"] == rows["lnscc, published, adam"]["steps"] == 800  # 40 epochs of 20
+    assert "steps" not in rows["k-means"]
+    part = ["--method", "lnscc, published", "--steps", "70", "--repeats", "2"]
+    assert run(["reproduce", "lnscc-table2", "--data", "mnist", *part, "--format", "json", "--quiet"]) == 0
+    (row,) = json.loads(capsysbinary.readouterr().out)["rows"]
+    assert (row["steps"], row["paper_accuracy"], len(row["runs"])) == (60, 0.964, 2)
     news = ["--data", "reuters21578", "--method", "spectral, images", "--method", "k-means"]
     assert run(["reproduce", "lnscc-table2", *news, "--format", "json", "--quiet"]) == 0
     assert [row["method"] for row in json.loads(capsysbinary.readouterr().out)["rows"]] == ["k-means"]
@@ -320,6 +566,7 @@ def test_graphs_of_lnscc(shared_data, monkeypatch, capsysbinary):
     ("options", "message"),
     [
         (["acp-table2", "--data", "zoo"], "takes no --data"), (["clam-table1", "--graphs", "5"], "takes no --graphs"),
+        (["cnc-table1", "--steps", "5"], "takes no --steps"),
         (["clam-table1", "--data", "zooo"], "did you mean zoo"), (["clam-graphs", "--figure", "x.png"], "no --figure"),
         (["clam-table1", "--method", "kmeans"], "k-means"), (["cnc-table1", "--data", "uspss"], "did you mean usps"),
         (["cnc-graphs", "--data", "footbal"], "did you mean football"), (["cnc-table1", "--method", "cn"], "cnc"),

@@ -131,6 +131,25 @@ def test_the_architecture_is_that_of_the_start_unless_told(cli, tmp_path):
         assert f"{model} is of another architecture: {words}" in refused.err
 
 
+def test_an_encoder_of_its_own_width(cli, tmp_path):
+    """As CLUSTER's in the paper: layers narrower than all other vectors; --start takes the width over."""
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    options = ("--eval-graphs", 0, "--steps", 1)
+    result = cli("train", *TINY, "--encoder", "gated-gcn", "--dim-encoder", 6, *options, "--out", first)
+    assert result.code == 0
+    assert (read_info(first).config.dim_encoder, read_info(first).config.dim) == (6, 16)
+    state = load_file(first)
+    assert state["encoder.0.edge.0.weight"].shape == (6, 6)
+    assert state["encoder.1.weight"].shape == (16, 6)
+    brief = shlex.split("acp --set 'n_nodes=(8, 14)' --batch-size 5 --n-z 2 --device cpu")
+    result = cli("train", *brief, *options, "--start", first, "--out", second)
+    assert result.code == 0
+    assert "--layers 1, --dim 16, --dim-encoder 6" in result.err
+    assert read_info(second).config == read_info(first).config
+    result = cli("train", *TINY, *options, "--start", "acp", "--out", tmp_path / "third.safetensors")
+    assert "None" not in result.err
+
+
 def test_benchmark_prints_and_writes_nothing(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = cli("train", *TINY, "--benchmark", "--steps", 3)

@@ -34,6 +34,28 @@ def test_snap_file_by_its_path_finds_the_communities_beside(folder):
         datasets.load(str(path) + ".nosuch")
 
 
+def test_all_communities_of_amazon(folder):
+    """The whole published network has two files of communities; each has a name."""
+    folder.put("snap/com-amazon.ungraph.txt.gz", DBLP)
+    folder.put("snap/com-amazon.all.dedup.cmty.txt.gz", TOP + "7\t5\n")
+    with pytest.raises(gc.DataError, match=r"com-amazon.top5000.cmty.txt.gz"):
+        datasets.path("com-amazon", labels=True)
+    graph = datasets.load("com-amazon-all")
+    named = [[graph.nodes[i] for i in group] for group in graph.meta["communities"]]
+    assert named == [["10", "20", "30"], ["5", "7", "400"], ["5", "400"], ["5", "7"]]
+    folder.put("snap/com-amazon.top5000.cmty.txt.gz", TOP)
+    assert [len(datasets.load(name).meta["communities"]) for name in ("com-amazon", "com-amazon-all")] == [3, 4]
+
+
+@pytest.mark.parametrize("kind", ["all.dedup", "all"])
+def test_snap_file_by_its_path_takes_all_communities_without_the_best(folder, kind):
+    path = folder.put("com-x.ungraph.txt.gz", DBLP)
+    folder.put(f"com-x.{kind}.cmty.txt.gz", TOP + "7\t5\n")
+    assert len(datasets.load(str(path)).meta["communities"]) == 4
+    folder.put("com-x.top5000.cmty.txt.gz", TOP)
+    assert len(datasets.load(str(path)).meta["communities"]) == 3
+
+
 def test_a_file_does_not_hide_a_data_set(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("karate", "mine"):

@@ -57,6 +57,7 @@ def test_equals_the_search_through_all_pairs(grown, seed):
     assert len(expected) > 5
     assert grown or not all(nx.is_connected(graph.subgraph(distinct[i])) for pair in expected for i in pair)
     assert found.pairs.tolist() == [list(pair) for pair in expected]
+    assert found.n_edges.tolist() == [graph.subgraph(distinct[i] | distinct[j]).number_of_edges() for i, j in expected]
     for (i, j), pair in zip(expected, found, strict=True):
         one, two = distinct[i], distinct[j]
         assert pair.nodes == sorted(one | two)

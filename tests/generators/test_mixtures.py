@@ -132,6 +132,38 @@ def test_graph_of_points():
     assert gaussian_mixture(0).x.shape == (0, 2)
 
 
+def test_numbers_draw_what_they_drew_before_there_were_ranges():
+    graph = gaussian_mixture((3, 9), random_state=7)
+    assert graph.y.tolist() == [0, 0, 0, 1, 0, 1, 2, 1, 1]
+    assert graph.x[0].tolist() == [4.327670620639233, -3.2335850721735055]
+    assert graph.x[-1].tolist() == [-8.63465402875104, -4.389956765093]
+    assert list(graph.meta["realised"]) == ["n_clusters", "largest"]
+
+
+def test_ranges_are_drawn_from_log_uniformly():
+    ranges = {"concentration": (0.5, 8.0), "prior_std": (2.0, 20.0), "noise_std": [0.1, 10.0]}
+    rng = np.random.default_rng(1)
+    realised = [gaussian_mixture(1, **ranges, random_state=rng).meta["realised"] for _ in range(600)]
+    for name, (low, high) in ranges.items():
+        places = np.log([values[name] / low for values in realised]) / math.log(high / low)
+        assert stats.kstest(places, "uniform").pvalue > 1e-3
+    fixed = gaussian_mixture(40, **dict.fromkeys(ranges, (3.0, 3.0)), random_state=2)
+    scale = fixed.meta["realised"]["noise_std"]
+    assert scale == pytest.approx(3.0)
+    within = np.concatenate([fixed.x[fixed.y == k] - fixed.x[fixed.y == k].mean(axis=0) for k in set(fixed.y)])
+    assert within.std() == pytest.approx(3.0, rel=0.3)
+    again = gaussian_mixture(5, prior_std=(2.0, 20.0), random_state=3)
+    asked = {key: value for key, value in again.meta["generator"].items() if key != "family"}
+    np.testing.assert_array_equal(gaussian_mixture(**asked).x, again.x)
+
+
+@pytest.mark.parametrize("name", ["concentration", "prior_std", "noise_std"])
+@pytest.mark.parametrize("bad", [(0.0, 1.0), (3.0, 2.0), (1.0, math.inf), (math.nan, 1.0)])
+def test_ranges_that_make_no_sense(name, bad):
+    with pytest.raises(gc.UsageError, match=f"a range of {name} is"):
+        gaussian_mixture(5, **{name: bad})
+
+
 def test_parameters_that_make_no_sense():
     for options in (
         {"dimension": 0},

@@ -72,6 +72,16 @@ def test_training_never_sees_what_is_held_out(network, monkeypatch):
     assert set(asked) == {"train"}
 
 
+def test_no_more_is_held_out_than_there_is(network, monkeypatch):
+    """A network with few pairs is not evaluated on copies of them."""
+    data, model = DataConfig("community-pairs", {"data": "x", "split_seed": 0}), ModelConfig(n_features=4)
+    monkeypatch.setitem(network, "test", network["train"])
+    number = len(network["test"])
+    assert 7 < number < 30
+    for asked, drawn in ((200, number), (7, 7)):
+        assert sum(len(batch) for batch, _ in held_out_batches(model, data, asked)) == drawn
+
+
 def test_each_split_has_its_own_pairs(monkeypatch):
     asked = []
     monkeypatch.setattr("graphclust.datasets.pairs.community_pairs", lambda *args: asked.append(args) or [])

@@ -108,3 +108,10 @@ def test_an_empty_cluster_stays_empty():
     found, likelihood = refined_by_mixture(tensor(np.arange(8.0).reshape(4, 2)), begun)
     assert torch.equal(found, begun)
     assert likelihood == -math.inf
+
+
+def test_where_numbers_overflow_the_clusters_stay_as_they_were():
+    begun = torch.tensor([0, 0, 1, 1, 1, 1])
+    labels, likelihood = refined_by_mixture(tensor(1e200 * np.random.default_rng(0).normal(size=(6, 3))), begun)
+    assert torch.equal(labels, begun)
+    assert likelihood == -math.inf

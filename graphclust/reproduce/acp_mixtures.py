@@ -1,0 +1,238 @@
+"""ACP on mixtures of Gaussians in two dimensions, beside the exact posterior and the mixtures of scikit-learn.
+
+Sets of 50 to 200 points whose concentration and spread of the means are drawn log-uniformly (equations 1 to 3), from
+seeds that no training uses; the same sets for all methods. The exact posterior is sampled by collapsed Gibbs chains
+that know this law: once from the points as they are, whose origin is that of the means and whose noise has the standard
+deviation 1, and once from their shape alone, as ACP sees them. A row whose chains start at the true partition checks
+that the others have found the mode.
+ACP and the exact posteriors answer by the same rule, the sample of the highest expected adjusted mutual information.
+
+scikit-learn's mixtures are fitted to the points that ACP sees, at mean 0 and variance 1: the variational mixture with
+as many components as most sets need, each shape of its covariances and two priors of the weights; a mixture whose
+number of components the BIC chooses; and k-means, which is told the number of clusters. Labels are used for the scores,
+for k-means' number of clusters, and where the name says so.
+
+A difference is the mean of a method's AMI minus ACP's on the same sets, with the standard error of that mean.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from graphclust.baselines import kmeans
+from graphclust.checkpoint import read_info, shipped
+from graphclust.evaluation import standard_error
+from graphclust.features import standardised
+from graphclust.generators.mixtures import gaussian_mixture
+from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.metrics import ami
+from graphclust.models.mixture_posterior import MixtureLaw, sample_partitions
+from graphclust.posterior import Posterior
+from graphclust.progress import task
+from graphclust.reproduce.sheet import check_names, n_classes, settings
+from graphclust.synthetic import TEST
+
+__all__ = ["COLUMNS", "LAW", "METHODS", "SIZES", "exact", "reproduce"]
+
+COLUMNS = ("method", "ami", "ami_se", "difference", "difference_se", "k_right", "sets", "ms_per_set", "graphs_trained")
+SIZES = (50, 200)
+LAW = MixtureLaw(concentration=(0.5, 2.0), prior_std=(3.0, 15.0), noise_std=1.0)
+_MODEL = "acp-mixture"
+_CHAINS = {"n_samples": 32, "n_burn_in": 500, "thin": 40}
+_COMPONENTS = 16
+
+Labels = Callable[[FloatArray, IntArray, int], IntArray]  # points, true labels, seed -> labels
+
+
+def _acp(x: FloatArray, _: IntArray, seed: int) -> IntArray:
+    from graphclust.estimators.acp import ACP
+
+    labels: IntArray = (
+        ACP(checkpoint=_MODEL, random_state=seed).fit(Graph.from_edges([], [], nodes=len(x), x=x)).labels_
+    )
+    return labels
+
+
+def exact(x: FloatArray, truth: IntArray, seed: int, *, law: MixtureLaw = LAW, at_truth: bool = False) -> IntArray:
+    """Return the partition of the highest expected adjusted mutual information under the exact posterior.
+
+    Parameters
+    ----------
+    x : ndarray of float64, shape (n, dimension)
+    truth : ndarray of int64, shape (n,)
+        Where the chains start if `at_truth`; else it is not looked at.
+    seed : int
+    law : MixtureLaw
+    at_truth : bool
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+
+    Examples
+    --------
+    >>> exact(np.array([[0.0], [0.1], [30.0]]), np.zeros(3), 0).tolist()
+    [0, 0, 1]
+    """
+    starts = [truth] * 4 if at_truth else None
+    samples = sample_partitions(x, law, starts=starts, random_state=seed, **_CHAINS)
+    return Posterior(samples.reshape(-1, len(x))).point_estimate("ami")
+
+
+def _variational(x: FloatArray, _: IntArray, seed: int, *, covariance: str, weight: float | None) -> IntArray:
+    """Fit scikit-learn's BayesianGaussianMixture, a truncated Dirichlet process."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import BayesianGaussianMixture
+
+    model = BayesianGaussianMixture(
+        n_components=min(_COMPONENTS, len(x)),
+        covariance_type=covariance,
+        weight_concentration_prior=weight,
+        n_init=3,
+        max_iter=500,
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels: IntArray = model.fit_predict(x).astype(np.int64)
+    return labels
+
+
+def _by_bic(x: FloatArray, _: IntArray, seed: int) -> IntArray:
+    """Fit scikit-learn's GaussianMixture with the number of components and the covariances of the lowest BIC."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        models = [
+            GaussianMixture(k, covariance_type=covariance, n_init=3, random_state=seed).fit(x)
+            for k in range(1, min(_COMPONENTS, len(x)) + 1)
+            for covariance in ("spherical", "tied")
+        ]
+    labels: IntArray = min(models, key=lambda model: float(model.bic(x))).predict(x).astype(np.int64)
+    return labels
+
+
+def _standardised(method: Labels) -> Labels:
+    def run(x: FloatArray, truth: IntArray, seed: int) -> IntArray:
+        return method(standardised(x[None], np.array([len(x)]))[0].astype(np.float64), truth, seed)
+
+    return run
+
+
+PEERS: dict[str, Labels] = {
+    "exact posterior": exact,
+    "exact posterior of the standardised points": _standardised(partial(exact, law=replace(LAW, standardised=True))),
+    "exact posterior, chains that start at the truth": partial(exact, at_truth=True),
+    **{
+        f"BayesianGaussianMixture, {covariance}, weight prior {weight or 'default'}": _standardised(
+            partial(_variational, covariance=covariance, weight=weight)
+        )
+        for covariance in ("full", "tied", "spherical")
+        for weight in (None, 1.0)
+    },
+    "GaussianMixture, BIC": _standardised(_by_bic),
+    "k-means (true K)": _standardised(lambda x, truth, seed: kmeans(x, n_classes(truth), 10, seed)),
+}
+METHODS = ("acp", *PEERS)
+
+
+def _command() -> str:
+    law = " ".join(
+        f"--set '{name}={value}'"
+        for name, value in (("n", SIZES), ("concentration", LAW.concentration), ("prior_std", LAW.prior_std))
+    )
+    return (
+        f"graphclust train acp --family gaussian-mixture {law} --same-size --encoder points --features standardised "
+        "--n-features 2 --dim 64 --batch-size 32 --n-z 2 --steps 20000 --learning-rate 1e-3 --weight-decay 0 "
+        f"--warmup 100 --schedule cosine --clip 100 --average 0.999 --out {_MODEL}.safetensors"
+    )
+
+
+def _sets(number: int) -> list[Graph]:
+    seeds = (np.random.SeedSequence(TEST, spawn_key=(i,)) for i in range(number))
+    return [
+        gaussian_mixture(
+            SIZES,
+            concentration=LAW.concentration,
+            prior_std=LAW.prior_std,
+            noise_std=LAW.noise_std,
+            random_state=np.random.default_rng(seed),
+        )
+        for seed in seeds
+    ]
+
+
+def _measured(method: Labels, sets: list[Graph], seed: int) -> tuple[FloatArray, dict[str, Any]]:
+    """Return the AMI x 100 of each set, and what the table says of the method."""
+    scores, right, start = np.zeros(len(sets)), 0, time.perf_counter()
+    for i, points in enumerate(sets):
+        assert points.y is not None
+        labels = method(points.x, points.y, seed + i)
+        scores[i] = 100 * ami(points.y, labels)
+        right += n_classes(labels) == n_classes(points.y)
+    seconds = time.perf_counter() - start
+    line = {"ami": float(scores.mean()), "ami_se": standard_error(scores), "k_right": right / len(sets)}
+    return scores, line | {"sets": len(sets), "ms_per_set": 1000 * seconds / len(sets)}
+
+
+def reproduce(
+    n_graphs: int | None = None, seed: int = 0, quick: bool = False, methods: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Make the table.
+
+    Parameters
+    ----------
+    n_graphs : int, optional
+        Sets of points; 200 by default, 10 if `quick`.
+    seed : int
+        Of the methods; the sets have fixed seeds.
+    quick : bool
+    methods : tuple of str
+        Of `METHODS`; all by default.
+
+    Returns
+    -------
+    dict
+        table, rows (see `COLUMNS`), peers, settings. The row of ACP has the command to train it.
+
+    Raises
+    ------
+    UsageError
+        No such method.
+    """
+    check_names("method of the table", methods, METHODS)
+    sets = _sets(n_graphs or (10 if quick else 200))
+    rows: list[dict[str, Any]] = []
+    peers: list[dict[str, Any]] = []
+    of_acp: FloatArray | None = None
+    chosen = [name for name in METHODS if name in (methods or METHODS)]  # ACP first
+    with task("acp-mixtures", len(chosen)) as advance:
+        for name in chosen:
+            line: dict[str, Any] = {"row": name, "method": name}
+            if name in PEERS:
+                scores, measured = _measured(PEERS[name], sets, seed)
+                line |= measured
+                if of_acp is not None:
+                    difference = scores - of_acp
+                    line |= {"difference": float(difference.mean()), "difference_se": standard_error(difference)}
+                peers.append(line)
+            else:
+                if _MODEL in shipped():
+                    of_acp, measured = _measured(_acp, sets, seed)
+                    line |= measured
+                    line["graphs_trained"] = sum(training["graphs"] for training in read_info(_MODEL).lineage)
+                line["command"] = _command()
+                rows.append(line)
+            advance()
+    law = {"n": SIZES, "concentration": LAW.concentration, "prior_std": LAW.prior_std, "noise_std": LAW.noise_std}
+    made_with = settings(seed=seed, n_graphs=len(sets), test_seed=TEST, law=law, chains=_CHAINS)
+    return {"table": "acp-mixtures", "rows": rows, "peers": peers, "settings": made_with}

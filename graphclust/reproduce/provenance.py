@@ -1,0 +1,194 @@
+"""What the tables say of a trained model: its architecture, what it started from, and how much it was trained.
+
+A model may go on from the weights of another (`graphclust train --start`). Trainings of the same method on the same
+family of graphs count as one: a model is "trained from random weights" if its whole history is of its own method and
+family. `graphs_trained` counts the graphs of the whole history, `full_size` only those of the model's own method and
+family.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from itertools import groupby, pairwise
+from typing import Any
+
+from graphclust.checkpoint import CheckpointInfo
+from graphclust.errors import UsageError
+from graphclust.models.build import ModelConfig
+
+__all__ = [
+    "COLUMNS",
+    "check_architecture",
+    "check_from_scratch",
+    "describe_architecture",
+    "has_architecture",
+    "provenance",
+    "started_from",
+]
+
+COLUMNS = ("architecture", "started_from", "steps", "graphs_trained", "full_size")
+_RANDOM_WEIGHTS = "random weights"
+_DEFAULT_FAMILY = "general-sbm"  # of `graphclust train`
+_DEFAULT_NETWORK = "com-dblp"  # of the family community-pairs
+_ENCODER = ("encoder", "n_layers", "dim_encoder", "features", "n_features")
+_ALL = ("model", *_ENCODER, "dim", "dim_z", "n_heads", "n_inducing", "depth_decoder", "depth_gaussian")
+
+
+def _fields(config: ModelConfig) -> dict[str, Any]:
+    """Return the fields that make an architecture; the encoder's width is spelt out."""
+    values = config.to_dict()
+    return {name: values[name] for name in _ALL} | {"dim_encoder": config.dim_encoder or config.dim}
+
+
+def has_architecture(config: ModelConfig, published: ModelConfig) -> bool:
+    """Whether two models have the same architecture; how many labels they can be given does not count.
+
+    Examples
+    --------
+    >>> has_architecture(ModelConfig(n_labels=16), ModelConfig(dim_encoder=128))
+    True
+    """
+    return _fields(config) == _fields(published)
+
+
+def describe_architecture(config: ModelConfig, published: ModelConfig | None) -> str:
+    """Describe a model's encoder, and say whether the whole model is built as published.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    published : ModelConfig or None
+        The architecture that the paper prints for the row; None where the paper has no such row.
+
+    Examples
+    --------
+    >>> describe_architecture(ModelConfig(encoder="gated-gcn"), ModelConfig(encoder="gated-gcn"))
+    "paper's: gated-gcn, 4 layers of 128"
+    >>> describe_architecture(ModelConfig(encoder="graph-transformer"), ModelConfig(encoder="gated-gcn"))
+    'ours: graph-transformer, 4 layers of 128'
+    """
+    whose = "paper's" if published is not None and has_architecture(config, published) else "ours"
+    return f"{whose}: {config.encoder}, {config.n_layers} layers of {config.dim_encoder or config.dim}"
+
+
+def check_architecture(name: str, config: ModelConfig, published: ModelConfig) -> None:
+    """Refuse a model in a row of the paper that has another architecture.
+
+    Parameters
+    ----------
+    name : str
+        Of the checkpoint.
+    config : ModelConfig
+        Its architecture.
+    published : ModelConfig
+        The architecture of the row.
+
+    Raises
+    ------
+    UsageError
+        They differ; names the differences.
+    """
+    have, want = _fields(config), _fields(published)
+    differences = [f"{key} {have[key]}, not {want[key]}" for key in want if have[key] != want[key]]
+    if differences:
+        raise UsageError(
+            f"the checkpoint {name} does not have the published architecture ({'; '.join(differences)}): "
+            "give it another name"
+        )
+
+
+def _origin(training: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the method and the family of a training, read from its command where its data are not recorded."""
+    words = shlex.split(training["command"])
+    method = words[words.index("train") + 1] if "train" in words[:-1] else "unknown method"
+    data = training.get("data")
+    if data is None:
+        options = list(pairwise(words))
+        given = dict(value.split("=", 1) for key, value in options if key == "--set" and "=" in value)
+        data = {"family": dict(options).get("--family", _DEFAULT_FAMILY), "parameters": given}
+    return method, _family(data)
+
+
+def _family(data: Mapping[str, Any]) -> str:
+    """Name a family; that of community pairs with its network."""
+    family: str = data["family"]
+    network = data.get("parameters", {}).get("data", _DEFAULT_NETWORK)
+    return f"{family} of {network}" if family == "community-pairs" else family
+
+
+def _history(info: CheckpointInfo) -> list[tuple[tuple[str, str], int]]:
+    """Return (method, family) and graphs of each training, oldest first, the model's own last."""
+    own = (info.model["model"], _family(info.data))
+    return [*((_origin(ancestor), int(ancestor["graphs"])) for ancestor in info.ancestors), (own, info.graphs)]
+
+
+def started_from(info: CheckpointInfo) -> str:
+    """Say what a model started from: random weights, or the trainings of other methods or families before.
+
+    Parameters
+    ----------
+    info : CheckpointInfo
+
+    Returns
+    -------
+    str
+        Such as "random weights" or "acp on general-sbm (153,600 graphs)".
+    """
+    history = _history(info)
+    own = history[-1][0]
+    stages = [
+        (origin, sum(graphs for _, graphs in part)) for origin, part in groupby(history, key=lambda item: item[0])
+    ]
+    earlier = [
+        f"{method} on {family} ({graphs:,} graphs)" for (method, family), graphs in stages if (method, family) != own
+    ]
+    return ", then ".join(earlier) or _RANDOM_WEIGHTS
+
+
+def check_from_scratch(name: str, info: CheckpointInfo) -> None:
+    """Refuse a model that did not start from random weights in a row that says so.
+
+    Parameters
+    ----------
+    name : str
+        Of the checkpoint.
+    info : CheckpointInfo
+
+    Raises
+    ------
+    UsageError
+        It started from another model.
+    """
+    start = started_from(info)
+    if start != _RANDOM_WEIGHTS:
+        raise UsageError(f"the checkpoint {name} was not trained from scratch but from {start}: give it another name")
+
+
+def provenance(info: CheckpointInfo, published: ModelConfig | None, published_graphs: int) -> dict[str, Any]:
+    """Return the columns on a model's architecture and training.
+
+    Parameters
+    ----------
+    info : CheckpointInfo
+    published : ModelConfig or None
+        The architecture that the paper prints for the row, if it has such a row.
+    published_graphs : int
+        Steps times batch size in the paper.
+
+    Returns
+    -------
+    dict
+        The values of `COLUMNS`, and `trained_by`, the command of the last training. `steps` are those of the last
+        training.
+    """
+    history = _history(info)
+    own = sum(graphs for origin, graphs in history if origin == history[-1][0])
+    return {
+        "architecture": describe_architecture(info.config, published),
+        "started_from": started_from(info),
+        "steps": info.steps,
+        "graphs_trained": sum(graphs for _, graphs in history),
+        "full_size": own >= published_graphs,
+        "trained_by": info.command,
+    }
