@@ -64,8 +64,7 @@ bench: setup  ## measure the bars: times as ratios against the plain way, in one
 	$(BIN)/python tests/bench/lnscc.py
 	$(BIN)/python tests/bench/study.py
 
-# -P keeps training/ off the module path, where its queue.py would stand for the standard library's
-QUEUE = $(BIN)/python -P training/queue.py
+QUEUE = $(BIN)/python -m training.queue
 
 train-queue: setup  ## train the published models of training/queue.toml, one after another
 	@$(QUEUE) run

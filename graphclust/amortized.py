@@ -493,6 +493,10 @@ def train_clusterwise(
         )
         return False
 
+    def current_scores() -> dict[str, Any]:
+        """Return the scores of the model: those of an earlier step are not those of the finished one."""
+        return {} if trainer.step >= settings.steps and evaluated != trainer.step else plain(held_out)
+
     def save() -> None:
         n_nodes, n_clusters = run.ranges()
         seen = {"n_nodes": n_nodes, "n_clusters": n_clusters, "held_out": plain(held_out)}
@@ -500,8 +504,7 @@ def train_clusterwise(
             return
         progress = {"evaluated": evaluated, "ancestors": ancestors, "log": lines.state()}
         trainer.save(files.state, plain({**begun, **seen, **progress}))
-        if trainer.step >= settings.steps and evaluated != trainer.step:
-            seen["held_out"] = {}  # scores of an earlier step are not those of the finished model
+        seen["held_out"] = current_scores()
         done = {"n_z": n_z, "precision": machine.precision, "processes": machine.processes}
         info = CheckpointInfo(
             **{name: plain(begun[name]) for name in ("model", "data")},
@@ -538,8 +541,9 @@ def train_clusterwise(
     if finished and lines is not None:
         lines.flush()
         measure()
-    news = int(trainer.step > first or not note or evaluated != note["evaluated"] or files.model_is_older(trainer.step))
-    if trainer.largest([news])[0]:  # the first process alone evaluates, and all of them save
+    news = trainer.step > first or not note or evaluated != note["evaluated"]
+    is_old = lines is not None and not files.model_has(trainer.step, current_scores())
+    if trainer.largest([int(news or is_old)])[0]:  # the first process alone evaluates, and all of them save
         save()
     return Trained(trainer.step, finished, trainer.seconds, held_out, is_main)
 
@@ -575,12 +579,13 @@ class _Files:
         if not self._is_log():
             raise UsageError(f"{self.log} is there already and no log of a training: choose another --log")
 
-    def model_is_older(self, step: int) -> bool:
-        """Whether the model was not written after a step, as where the program was killed between state and model."""
+    def model_has(self, steps: int, held_out: dict[str, Any]) -> bool:
+        """Whether the model is that of so many steps with these scores: not if a run was killed after its state."""
         try:
-            return read_info(self.model).steps != step
+            info = read_info(self.model)
         except (UsageError, DataError):
-            return True
+            return False
+        return info.steps == steps and info.held_out == held_out
 
     def _is_log(self) -> bool:
         """Whether what is at the log's place may be written over."""

@@ -13,7 +13,7 @@ import torch
 
 from graphclust import amortized, evaluation
 from graphclust.amortized import elbo_loss, measure_speed, train_clusterwise
-from graphclust.checkpoint import load_checkpoint, read_info
+from graphclust.checkpoint import load_checkpoint, read_info, save_checkpoint
 from graphclust.errors import DataError, ResourceError, UsageError
 from graphclust.evaluation import Scores, evaluate
 from graphclust.features import laplacian_eigenvectors
@@ -383,6 +383,65 @@ def test_stopped_and_resumed_is_the_same(tmp_path, model):
     assert curve(tmp_path / "whole.log.jsonl") == curve(tmp_path / "parts.log.jsonl")
     notes = [read_note(f"{path}.state") | {"seconds": 0, "log": None} for path in (whole, parts)]
     assert notes[0] == notes[1]
+
+
+class KilledError(Exception):
+    """Stands for SIGKILL: what is written stays as it is."""
+
+
+def killed_at(moment):
+    """Stop a run as SIGKILL does when it has asked so many times whether to go on."""
+    left = [moment]
+
+    def ask():
+        left[0] -= 1
+        if left[0] == 0:
+            raise KilledError
+        return False
+
+    return ask
+
+
+CHECKED = {"save_every": 2, "log_every": 3, "eval_every": 4, "eval_graphs": 2}
+
+
+def assert_same_run(folder, name, other):
+    one, two = (load_checkpoint(folder / f"{each}.safetensors")[0].state_dict() for each in (name, other))
+    assert all(torch.equal(value, two[key]) for key, value in one.items())
+    assert curve(folder / f"{name}.log.jsonl") == curve(folder / f"{other}.log.jsonl")
+    infos = [replace(read_info(folder / f"{each}.safetensors"), settings={}) for each in (name, other)]
+    assert infos[0] == infos[1]
+
+
+def test_killed_at_any_moment_is_the_same(tmp_path):
+    """After every step and every graph of an evaluation; the lines of the log lie across the savings."""
+    run(tmp_path, 5, name="whole", **CHECKED)
+    moments = 5 + 2 * 2  # evaluations after steps 4 and 5
+    for moment in range(1, moments + 1):
+        with pytest.raises(KilledError):
+            run(tmp_path, 5, name="killed", stop=killed_at(moment), **CHECKED)
+        run(tmp_path, 5, name="killed", resume=True, **CHECKED)
+        assert_same_run(tmp_path, "whole", "killed")
+        for path in tmp_path.glob("killed*"):
+            path.unlink()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_killed_between_the_state_and_the_model(tmp_path, monkeypatch, number):
+    run(tmp_path, 5, name="whole", **CHECKED)
+    written = []
+
+    def write(*given):
+        written.append(None)
+        if len(written) == number:
+            raise KilledError
+        save_checkpoint(*given)
+
+    monkeypatch.setattr(amortized, "save_checkpoint", write)
+    with pytest.raises(KilledError):
+        run(tmp_path, 5, name="killed", **CHECKED)
+    run(tmp_path, 5, name="killed", resume=True, **CHECKED)
+    assert_same_run(tmp_path, "whole", "killed")
 
 
 def test_workers_make_the_same_batches(tmp_path):

@@ -174,8 +174,8 @@ def test_bounds_hold_for_the_pinned_versions():
 
 def test_readme_commands_exist():
     readme = (ROOT / "README.md").read_text()
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for target in re.findall(r"\bmake ([a-z]+)", readme):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for target in re.findall(r"\bmake ([a-z-]+)", readme):
         assert target in targets
 
 
