@@ -391,11 +391,11 @@ class CNC(VectorEstimator):
         return max(1, min(wanted, n - 1))
 
     def _number_of_runs(self) -> int:
-        return self.settings.n_init * len(self.settings.starts)
+        return int(self.settings.n_init) * len(self.settings.starts)
 
     def _head_kind(self, graph: Graph) -> str:
         if self.settings.head != "auto":
-            return self.settings.head
+            return str(self.settings.head)
         return "logits" if self._kind(graph) == "spectral" else "mlp"
 
     # ---------------------------------------------------------------- graphs

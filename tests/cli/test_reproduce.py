@@ -500,16 +500,20 @@ def test_tables_of_cnc(monkeypatch, capsysbinary):
     """The whole way on the small digits of scikit-learn."""
     from sklearn.datasets import load_digits
 
+    from graphclust.estimators.cnc import PRESETS
     from graphclust.reproduce import cnc_tables
 
     monkeypatch.setattr(cnc_tables, "table_of", lambda _: load_digits(return_X_y=True))
     monkeypatch.setattr(cnc_tables, "CNC", partial(cnc_tables.CNC, siamese_epochs=20, max_epochs=5, hidden=(64,)))
-    small = {"code_dim": 5, "code_hidden": (32,), "code_epochs": 5, "siamese": (64, 5), "siamese_loss": "contrastive"}
-    monkeypatch.setattr(cnc_tables, "PUBLISHED", small)
+    for name, value in {"code_dim": 5, "code_epochs": 5, "siamese": (64, 5)}.items():
+        monkeypatch.setitem(PRESETS["published"], name, value)
+    monkeypatch.setitem(PRESETS["published"], "code_hidden", (32,))
     assert run(["reproduce", "cnc-table1", "--quick", "--format", "json", "--quiet"]) == 0
     rows = {row["method"]: row for row in json.loads(capsysbinary.readouterr().out)["rows"]}
     assert list(rows) == list(cnc_tables.METHODS)
     assert rows["cnc"]["accuracy"] > rows["k-means"]["accuracy"]
+    assert 1 <= rows["cnc, published"]["n_clusters"] <= 10
+    assert "polished_accuracy" not in rows["cnc, published"]
     split = rows["cnc 90/10"]
     assert split["accuracy"] == pytest.approx(split["train_accuracy"], abs=0.1)
     assert all(0 < split[name] < 10 for name in ("normalized_cut", "spectral_cut", "embedded_cut"))
