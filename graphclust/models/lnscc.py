@@ -324,7 +324,8 @@ def _sent(tensor: Tensor, device: torch.device | None) -> Tensor:
     """Return a tensor of the CPU on a device, without waiting for it."""
     if device is None or device.type == "cpu":
         return tensor
-    return tensor.pin_memory().to(device, non_blocking=True)
+    page_locked = tensor.pin_memory() if torch.cuda.is_available() else tensor  # else the copy is not asynchronous
+    return page_locked.to(device, non_blocking=True)
 
 
 def target(u: Tensor, prior: Tensor | None = None) -> Tensor:
