@@ -798,7 +798,7 @@ def holds_points(obj: Any) -> bool:
     >>> holds_points(np.zeros((5, 2))), holds_points(np.zeros((5, 2), dtype=int)), holds_points(np.zeros((5, 5)))
     (True, False, False)
     """
-    shape = getattr(obj, "shape", ())
+    shape: tuple[Any, ...] = getattr(obj, "shape", ())
     if len(shape) != 2:
         return False
     if _is_from(obj, "pandas", "DataFrame"):
