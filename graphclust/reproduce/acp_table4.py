@@ -1,8 +1,9 @@
 """Table 4 of Attentive Clustering Processes: pairs of communities of SNAP networks, none of them seen in training.
 
 `graphclust.datasets.community_pairs` builds the graphs and splits them by community. A network that has fewer nodes
-than the published one is a fragment: its name says so, with its number of nodes, wherever it stands. `networks` in the
-result tells how many pairs each network has and how large they are, beside the paper's numbers.
+than the published one is a fragment: its name says so, with its number of nodes, wherever it stands, and the paper's
+numbers beside it are of other pairs. `networks` in the result tells how many pairs each network has and how large they
+are, beside the paper's counts and sizes.
 
 Rows named "GatedGCN" are the paper's architecture (section B.1: 4 layers of 128), the others are ours; the column
 `architecture` says it for each row. The paper's numbers stand beside both.
@@ -10,8 +11,10 @@ Rows named "GatedGCN" are the paper's architecture (section B.1: 4 layers of 128
 A row is the mean over independently trained models, and their standard deviation: those that are there, and those given
 as checkpoints, each on the test pairs of the split that it was trained on (`split_seed`); the other methods, over those
 splits. Accuracy is that of the best matching of communities with clusters; accuracy, AMI and ELBO are means over
-graphs. "acp" answers with the partition of the highest expected AMI, which is its default; "acp, most probable" and
-"acp, GatedGCN" with the most probable one, as published.
+graphs. A row of one run has the standard error over graphs instead (`accuracy_se`, `ami_se`).
+
+"acp" answers with the partition of the highest expected AMI, which is its default; "acp, most probable" and "acp,
+GatedGCN" with the most probable one, as published.
 
 A fragment may have next to no pairs of test communities. "NETWORK, all pairs" measures the models that were trained on
 other networks, and have seen nothing of this one, on all its pairs.
@@ -33,7 +36,7 @@ from graphclust.datasets.cache import advice, is_here
 from graphclust.datasets.entries import entry_of
 from graphclust.datasets.pairs import PairGraphs, community_pairs
 from graphclust.errors import UsageError
-from graphclust.evaluation import elbos
+from graphclust.evaluation import elbos, standard_error
 from graphclust.graph import Graph
 from graphclust.metrics import accuracy, ami
 from graphclust.models.build import ModelConfig
@@ -53,8 +56,8 @@ from graphclust.reproduce.sheet import (
 __all__ = ["COLUMNS", "DATA", "METHODS", "Published", "reproduce"]
 
 COLUMNS = (
-    "data", "method", "paper_accuracy", "accuracy", "accuracy_sd", "paper_ami", "ami", "ami_sd", "paper_elbo", "elbo",
-    "elbo_sd", "models", "splits", "graphs", "n_failed", "ms_per_graph", *PROVENANCE,
+    "data", "method", "paper_accuracy", "accuracy", "accuracy_sd", "accuracy_se", "paper_ami", "ami", "ami_sd",
+    "ami_se", "paper_elbo", "elbo", "elbo_sd", "models", "splits", "graphs", "n_failed", "ms_per_graph", *PROVENANCE,
 )  # fmt: skip
 PUBLISHED_GRAPHS = 5000 * 16  # section B.3: steps x batch
 
@@ -319,6 +322,8 @@ def _measure(method: str, graphs: list[Graph], seed: int, model: _Model | None =
     name = method.removesuffix(_MOST_PROBABLE).removesuffix(_GATED_GCN)
     scores, told = detected(name, graphs, seed, (accuracy, ami), **given)
     line = dict(zip(("accuracy", "ami"), 100 * scores.mean(axis=0), strict=True)) | told
+    if len(graphs) > 1:
+        line |= {f"{name}_se": 100 * standard_error(scores[:, i]) for i, name in enumerate(("accuracy", "ami"))}
     if model is not None and not method.endswith(_MOST_PROBABLE):
         network, info = load_checkpoint(model.source)
         line["elbo"] = float(elbos(network, info.config, graphs, seed=seed).mean())
@@ -327,9 +332,9 @@ def _measure(method: str, graphs: list[Graph], seed: int, model: _Model | None =
 
 def _over_runs(runs: list[dict[str, Any]], splits: Sequence[int | str]) -> dict[str, Any]:
     """Return means over runs, each on the graphs of a split; graphs and failures are counted."""
-    line: dict[str, Any] = over_seeds(runs) | {
-        "runs": [run | {"split": split} for run, split in zip(runs, splits, strict=True)]
-    }
+    is_one = len(runs) == 1
+    means = over_seeds([{name: run[name] for name in run if is_one or not name.endswith("_se")} for run in runs])
+    line: dict[str, Any] = means | {"runs": [run | {"split": split} for run, split in zip(runs, splits, strict=True)]}
     line["splits"] = len(set(splits))
     line["graphs"] = sum({split: run["graphs"] for run, split in zip(runs, splits, strict=True)}.values())
     line["n_failed"] = sum(run["n_failed"] for run in runs)

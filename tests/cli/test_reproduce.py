@@ -202,6 +202,8 @@ def test_pairs_table_of_a_few_graphs(shared_data, monkeypatch, capsysbinary, tmp
     assert row["ami"] == pytest.approx(np.mean([run["ami"] for run in row["runs"]]))
     assert row["elbo"] == pytest.approx(np.mean([run["elbo"] for run in row["runs"]]))
     assert row["steps"] == [1050, 2]
+    assert "ami_se" not in row
+    assert row["runs"][0]["ami_se"] > 0
     assert row["started_from"] == "acp on general-sbm (236,800 graphs); random weights"
     assert literal["architecture"] == "paper's: gated-gcn, 4 layers of 128"
     assert "ami" not in literal
@@ -232,6 +234,8 @@ def test_the_fragment_of_amazon(shared_data, monkeypatch, capsysbinary):
     assert rows["ccp, GatedGCN"]["paper_ami"] == 89.26
     assert rows["acp, trained on com-dblp"]["graphs"] == 4
     assert rows["acp, trained on com-dblp"]["accuracy"] > 80
+    assert 0 <= rows["acp, trained on com-dblp"]["ami_se"] < 50
+    assert ["ami_se" in peer for peer in table["peers"]] == [False, True]  # one pair has no standard error
     assert [peer["graphs"] for peer in table["peers"]] == [1, 4]
 
 
