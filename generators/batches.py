@@ -1,4 +1,4 @@
-"""Batches of small graphs as dense arrays, for training: the same laws as graph by graph, many times faster."""
+"""Padded batches of small graphs, or of sets of points, for training: the samplers' laws, many times faster."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from graphclust.generators.sbm import Plan
 from graphclust.graph import Graph, IntArray
 
-__all__ = ["DenseBatch", "from_graphs", "from_plans"]
+__all__ = ["DenseBatch", "from_graphs", "from_plans", "from_points"]
 
 
 @dataclass(frozen=True)
 class DenseBatch:
-    """Graphs padded to the size of the largest.
+    """Graphs, or sets of points, padded to the size of the largest.
 
     Attributes
     ----------
-    adjacency : ndarray of bool, shape (batch, n_max, n_max)
-        Symmetric, without self-loops; False beyond a graph's nodes.
+    adjacency : ndarray of bool, shape (batch, n_max, n_max), or None
+        Symmetric, without self-loops; False beyond a graph's nodes. None for points, which have no edges.
     labels : ndarray of int64, shape (batch, n_max)
         Blocks; -1 beyond a graph's nodes.
     n_nodes : ndarray of int64, shape (batch,)
@@ -29,7 +29,7 @@ class DenseBatch:
         0 beyond a graph's nodes.
     """
 
-    adjacency: NDArray[np.bool_]
+    adjacency: NDArray[np.bool_] | None
     labels: IntArray
     n_nodes: IntArray
     features: NDArray[np.float32] | None = None
@@ -40,7 +40,8 @@ class DenseBatch:
     def graphs(self) -> Iterator[Graph]:
         """Yield the graphs one by one, with `y`, and `x` where there are features."""
         for i, n in enumerate(self.n_nodes.tolist()):
-            source, target = np.nonzero(np.triu(self.adjacency[i, :n, :n], 1))
+            edges = np.zeros((n, n), dtype=bool) if self.adjacency is None else self.adjacency[i, :n, :n]
+            source, target = np.nonzero(np.triu(edges, 1))
             x = None if self.features is None else self.features[i, :n]
             yield Graph.from_edges(source, target, nodes=n, y=self.labels[i, :n], x=x)
 
@@ -109,11 +110,47 @@ def from_graphs(graphs: Sequence[Graph]) -> DenseBatch:
         np.fill_diagonal(adjacency, val=False)
         return adjacency | adjacency.T, np.full(graph.num_nodes, -1) if graph.y is None else graph.y
 
-    batch = _padded(np.array([graph.num_nodes for graph in graphs], dtype=np.int64), fill)
-    widths = {None if graph.x is None else np.shape(graph.x)[1] for graph in graphs}
-    if len(widths) != 1 or None in widths:
-        return batch
-    features = np.zeros((*batch.labels.shape, widths.pop()), dtype=np.float32)
+    batch = _padded(_sizes(graphs), fill)
+    return replace(batch, features=_features(graphs, batch.labels.shape[1]))
+
+
+def from_points(sets: Sequence[Graph]) -> DenseBatch:
+    """Pad sets of points with known classes into a batch without an adjacency, which would take n_max^2 bytes a set.
+
+    Parameters
+    ----------
+    sets : sequence of Graph
+        Edges are ignored; classes are -1 where `y` is None; features are kept if all sets have as many.
+
+    Returns
+    -------
+    DenseBatch
+
+    Examples
+    --------
+    >>> points = Graph.from_edges([], [], nodes=3, x=np.ones((3, 2)))
+    >>> batch = from_points([points])
+    >>> batch.adjacency is None, batch.features.shape
+    (True, (1, 3, 2))
+    """
+    n_points = _sizes(sets)
+    labels = np.full((len(sets), int(n_points.max(initial=0))), -1, dtype=np.int64)
+    for row, points in zip(labels, sets, strict=True):
+        if points.y is not None:
+            row[: points.num_nodes] = points.y
+    return DenseBatch(None, labels, n_points, _features(sets, labels.shape[1]))
+
+
+def _sizes(graphs: Sequence[Graph]) -> IntArray:
+    return np.array([graph.num_nodes for graph in graphs], dtype=np.int64)
+
+
+def _features(graphs: Sequence[Graph], width: int) -> NDArray[np.float32] | None:
+    """Return the padded features, shape (batch, width, n_features); None unless all graphs have as many."""
+    numbers = {None if graph.x is None else np.shape(graph.x)[1] for graph in graphs}
+    if len(numbers) != 1 or None in numbers:
+        return None
+    features = np.zeros((len(graphs), width, numbers.pop()), dtype=np.float32)
     for row, graph in zip(features, graphs, strict=True):
         row[: graph.num_nodes] = graph.x
-    return replace(batch, features=features)
+    return features

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphclust.errors import UsageError, unknown
-from graphclust.generators.batches import DenseBatch, from_graphs, from_plans
+from graphclust.generators.batches import DenseBatch, from_graphs, from_plans, from_points
 from graphclust.generators.lfr import lfr
 from graphclust.generators.mixed import mixed
 from graphclust.generators.mixtures import gaussian_mixture
@@ -40,7 +40,7 @@ __all__ = ["FAMILIES", "Family", "family_named", "stream"]
 
 @dataclass(frozen=True)
 class Family:
-    """A family of random graphs.
+    """A family of random graphs, or of sets of points.
 
     Attributes
     ----------
@@ -56,6 +56,8 @@ class Family:
         own to choose from.
     held_out : dict
         Parameters of the graphs that no training may use, where their seed alone does not set them apart.
+    points : bool
+        Whether its members are points with features `x` and no edges, whose batches have no adjacency.
     """
 
     sample: Callable[..., Graph]
@@ -63,6 +65,7 @@ class Family:
     sizes: str | None = None
     batch: Callable[..., DenseBatch] | None = None
     held_out: dict[str, Any] = field(default_factory=dict)
+    points: bool = False
 
     def parameters(self) -> dict[str, Any]:
         """Names and defaults of the parameters of `sample`; `inspect.Parameter.empty` where there is none."""
@@ -80,7 +83,7 @@ FAMILIES: dict[str, Family] = {
     "lfr": Family(lfr),
     "mixed": Family(mixed, sizes="n_nodes"),
     "community-pairs": Family(community_pair, batch=community_pair_batch, held_out={"split": "test", "drop": 0.0}),
-    "gaussian-mixture": Family(gaussian_mixture, sizes="n"),
+    "gaussian-mixture": Family(gaussian_mixture, sizes="n", points=True),
 }
 
 
@@ -138,7 +141,7 @@ def stream(
     Raises
     ------
     UsageError
-        No such family or parameter; one size asked for where the size is no range.
+        No such family or parameter; one size asked for where the size is no range; eigenvectors of points.
 
     Examples
     --------
@@ -156,6 +159,8 @@ def stream(
         raise UsageError(f"{family} needs {' and '.join(missing)}")
     if same_size and kind.batch is None and not isinstance({**known, **parameters}.get(kind.sizes or ""), tuple):
         raise UsageError(f"the graphs of {family} have no range of sizes to draw one from")
+    if kind.points and n_eigenvectors:
+        raise UsageError(f"{family} draws points without edges, which have no Laplacian eigenvectors")
     if batch_size < 1:
         raise UsageError(f"batch_size is a positive integer, not {batch_size!r}")
     seed = check_seed(random_state)
@@ -164,7 +169,7 @@ def stream(
     while True:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
         batch = _batch(kind, rng, batch_size, settings, same_size)
-        if n_eigenvectors:
+        if n_eigenvectors and batch.adjacency is not None:
             from graphclust.features import laplacian_features
 
             features = laplacian_features(batch.adjacency, batch.n_nodes, n_eigenvectors)
@@ -184,4 +189,5 @@ def _batch(
         settings = {**settings, kind.sizes: (n, n)}
     if kind.plan is not None:
         return from_plans(rng, [kind.plan(rng, **settings) for _ in range(batch_size)])
-    return from_graphs([kind.sample(**settings, random_state=rng) for _ in range(batch_size)])
+    pad = from_points if kind.points else from_graphs
+    return pad([kind.sample(**settings, random_state=rng) for _ in range(batch_size)])

@@ -14,6 +14,7 @@ from graphclust.generators.families import family_named, stream
 from graphclust.graph import IntArray
 from graphclust.models.build import ModelConfig
 from graphclust.nn.batch import Batch
+from graphclust.nn.encoders import POINT_ENCODERS
 
 __all__ = ["HELD_OUT", "TEST", "DataConfig", "SyntheticBatches", "first_batch", "held_out_batches", "part"]
 
@@ -92,7 +93,8 @@ class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
     Raises
     ------
     UsageError
-        Labels to be known by a model that takes none; more processes than graphs in a batch.
+        Labels to be known by a model that takes none; more processes than graphs in a batch; points for an encoder
+        that needs a graph.
 
     Examples
     --------
@@ -109,6 +111,11 @@ class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
             raise UsageError("a model that takes no labels (n_labels) cannot be trained on known ones")
         if share[1] > data.batch_size:
             raise UsageError(f"{share[1]} processes cannot share batches of {data.batch_size}")
+        if family_named(data.family).points and model.encoder not in POINT_ENCODERS:
+            raise UsageError(
+                f"{data.family} draws points, and the encoder {model.encoder} needs the edges of a graph: "
+                f"choose the encoder {' or '.join(sorted(POINT_ENCODERS))}"
+            )
         self.model, self.data, self.train, self.share = model, data, train, share
 
     def __getitem__(self, number: int) -> tuple[Batch, list[int]]:

@@ -75,6 +75,18 @@ def test_a_batch_is_that_of_the_stream():
     assert len(set(seeds)) == 5
 
 
+def test_a_batch_of_points_has_features_and_no_adjacency():
+    model = replace(MODEL, encoder="points", features="given", n_features=2)
+    data = DataConfig("gaussian-mixture", {"n": (5, 9)}, batch_size=4, seed=3)
+    batch, _ = SyntheticBatches(model, data)[6]
+    drawn = next(stream("gaussian-mixture", random_state=3, batch_size=4, start=6, n=(5, 9)))
+    assert batch.adjacency is None
+    assert np.array_equal(batch.x.numpy(), drawn.features)
+    assert np.array_equal(batch.labels.numpy(), drawn.labels)
+    with pytest.raises(UsageError, match="encoder graphsage needs the edges of a graph: choose the encoder points"):
+        SyntheticBatches(replace(model, encoder="graphsage"), data)
+
+
 def test_signs_are_drawn_in_training_only():
     flips = []
     for train in (True, False):

@@ -251,12 +251,13 @@ def _architecture(method: str, asked: dict[str, Any], start: str | None, labels:
     """Return the architecture asked for; what is not asked comes from the model to begin with, where there is one."""
     from graphclust.checkpoint import read_info
     from graphclust.models.build import ModelConfig
+    from graphclust.nn.encoders import POINT_ENCODERS
 
     given = {name: value for name, value in asked.items() if value is not None}
     if "dim" in given:
         given["dim_z"] = given["dim"]
     if start is None:
-        if given.get("encoder") == "points":
+        if given.get("encoder") in POINT_ENCODERS:
             given.setdefault("features", "given")
         return ModelConfig(method, n_labels=_N_LABELS if labels else 0, **given)
     begun = read_info(start).config

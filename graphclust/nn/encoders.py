@@ -23,7 +23,7 @@ from graphclust.nn.attention import dot_product
 from graphclust.nn.batch import Batch, Packing
 from graphclust.nn.mlp import MLP, PReLU
 
-__all__ = ["ENCODERS", "GatedGCN", "GraphSAGE", "GraphTransformer", "PointEncoder"]
+__all__ = ["ENCODERS", "POINT_ENCODERS", "GatedGCN", "GraphSAGE", "GraphTransformer", "PointEncoder"]
 
 
 class Input(nn.Module):
@@ -265,3 +265,4 @@ ENCODERS = {
     "graph-transformer": GraphTransformer,
     "points": PointEncoder,
 }
+POINT_ENCODERS = frozenset({"points"})  # those that read features alone, and so can encode points without a graph

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import graphclust as gc
-from graphclust.generators.batches import from_graphs, from_plans
+from graphclust.generators.batches import from_graphs, from_plans, from_points
 from graphclust.generators.sbm import (
     CLUSTER_SPLITS,
     _bernoulli_rows,
@@ -314,6 +314,29 @@ def test_stream_of_families_without_a_plan():
     assert batch.adjacency.any(axis=(1, 2)).all()
 
 
+def test_batches_of_points_have_no_adjacency():
+    batch = next(gc.generators.stream("gaussian-mixture", random_state=2, batch_size=3, n=(4, 30), dimension=3))
+    assert batch.adjacency is None
+    assert batch.labels.shape == (3, batch.n_nodes.max())
+    assert batch.features.shape == (3, batch.n_nodes.max(), 3)
+    assert batch.features.dtype == np.float32
+    for i, (n, points) in enumerate(zip(batch.n_nodes.tolist(), batch.graphs(), strict=True)):
+        assert batch.features[i, :n].any(axis=1).all()
+        assert not batch.features[i, n:].any()
+        assert (batch.labels[i, n:] == -1).all()
+        assert (points.num_nodes, points.num_edges) == (n, 0)
+        np.testing.assert_array_equal(points.y, batch.labels[i, :n])
+        np.testing.assert_array_equal(points.x, batch.features[i, :n])
+    again = from_points(list(batch.graphs()))
+    np.testing.assert_array_equal(again.features, batch.features)
+    np.testing.assert_array_equal(again.labels, batch.labels)
+
+
+def test_points_without_features_or_classes():
+    bare = from_points([gc.Graph.from_edges([], [], nodes=n) for n in (2, 3)])
+    assert (bare.adjacency, bare.features, bare.labels.tolist()) == (None, None, [[-1] * 3] * 2)
+
+
 def test_stream_of_one_size_and_with_features():
     batch = next(gc.generators.stream("general-sbm", batch_size=4, same_size=True, n_eigenvectors=6, n_nodes=(30, 40)))
     assert len(set(batch.n_nodes.tolist())) == 1
@@ -329,6 +352,7 @@ def test_stream_of_one_size_and_with_features():
         {"family": "cluster", "same_size": True},
         {"family": "log-degree-sbm", "same_size": True},
         {"family": "cluster", "batch_size": 0},
+        {"family": "gaussian-mixture", "n": 9, "n_eigenvectors": 2},
     ],
 )
 def test_streams_that_make_no_sense(arguments):
