@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -16,7 +18,10 @@ from graphclust.models.build import ModelConfig
 from graphclust.nn.batch import Batch
 from graphclust.nn.encoders import POINT_ENCODERS
 
-__all__ = ["HELD_OUT", "TEST", "DataConfig", "SyntheticBatches", "first_batch", "held_out_batches", "part"]
+__all__ = [
+    "HELD_OUT", "TEST", "DataConfig", "SyntheticBatches", "first_batch", "held_out_batches",
+    "n_given_features", "part",
+]  # fmt: skip
 
 HELD_OUT, TEST = 1_000_003, 2_000_003  # seeds of the graphs that no training may use
 
@@ -188,12 +193,36 @@ def held_out_batches(
 
 def first_batch(batches: SyntheticBatches) -> None:
     """Draw a batch before anything is spent: what the family refuses is said now."""
-    try:
+    with _refusals(batches.data):
         _ = batches[0]
+
+
+def n_given_features(data: DataConfig) -> int | None:
+    """Return how many features the family's own vectors have; None where it has none.
+
+    Raises
+    ------
+    UsageError
+        The family refuses its parameters.
+
+    Examples
+    --------
+    >>> n_given_features(DataConfig("gaussian-mixture", {"n": 9, "dimension": 3})), n_given_features(DataConfig())
+    (3, None)
+    """
+    with _refusals(data):
+        features = next(stream(data.family, random_state=data.seed, batch_size=1, **data.parameters)).features
+    return None if features is None else features.shape[-1]
+
+
+@contextmanager
+def _refusals(data: DataConfig) -> Iterator[None]:
+    """Turn what drawing from a family raises for parameters of the wrong shape into the user's error."""
+    try:
+        yield
     except GraphclustError:
         raise
     except (TypeError, ValueError, IndexError) as error:
-        data = batches.data
         given = ", ".join(f"{name}={value!r}" for name, value in data.parameters.items())
         defaults = family_named(data.family).parameters()
         usual = ", ".join(f"{name}={defaults[name]!r}" for name in data.parameters)
