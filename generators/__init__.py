@@ -1,4 +1,4 @@
-"""Random graphs with known communities; imported as `graphclust.generators`.
+"""Random graphs, and sets of points, with known communities; imported as `graphclust.generators`.
 
 Every sampler takes `random_state` and returns a `Graph` with `y`; `meta["generator"]` holds what was asked,
 `meta["realised"]` what came out.
@@ -24,6 +24,7 @@ from graphclust.generators.sbm import (
     planted_partition,
     sbm,
 )
+from graphclust.generators.spikes import spikes
 
 if TYPE_CHECKING:
     from graphclust.generators.pyg import SyntheticGraphs as SyntheticGraphs
@@ -44,6 +45,7 @@ __all__ = [
     "mixed",
     "planted_partition",
     "sbm",
+    "spikes",
     "stream",
 ]
 

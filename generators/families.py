@@ -32,6 +32,7 @@ from graphclust.generators.sbm import (
     sbm,
     sbm_plan,
 )
+from graphclust.generators.spikes import spikes, spikes_batch
 from graphclust.graph import Graph
 from graphclust.seeds import check_seed
 
@@ -52,8 +53,8 @@ class Family:
     sizes : str or None
         The parameter with the range of sizes, for batches of graphs of one size.
     batch : callable or None
-        Draws a batch at once, from a Generator, a number of graphs and `same_size`, where a family has graphs of its
-        own to choose from.
+        Draws a batch at once, from a Generator, a number of graphs and `same_size`: where a family chooses from graphs
+        of its own, or draws many faster than one by one.
     held_out : dict
         Parameters of the graphs that no training may use, where their seed alone does not set them apart.
     points : bool
@@ -92,6 +93,7 @@ FAMILIES: dict[str, Family] = {
         number=n_community_pairs,
     ),
     "gaussian-mixture": Family(gaussian_mixture, sizes="n", points=True),
+    "spikes": Family(spikes, sizes="n", batch=spikes_batch, points=True),
 }
 
 
@@ -165,7 +167,8 @@ def stream(
     missing = [name for name, value in {**known, **parameters}.items() if value is inspect.Parameter.empty]
     if missing:
         raise UsageError(f"{family} needs {' and '.join(missing)}")
-    if same_size and kind.batch is None and not isinstance({**known, **parameters}.get(kind.sizes or ""), tuple):
+    draws_sizes = kind.batch is None or kind.sizes is not None
+    if same_size and draws_sizes and not isinstance({**known, **parameters}.get(kind.sizes or ""), tuple):
         raise UsageError(f"the graphs of {family} have no range of sizes to draw one from")
     if kind.points and n_eigenvectors:
         raise UsageError(f"{family} draws points without edges, which have no Laplacian eigenvectors")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = [
     "batch_of_graphs",
     "first_batch",
     "held_out_batches",
+    "n_given_features",
     "part",
 ]
 
@@ -241,12 +243,36 @@ def held_out_batches(
 
 def first_batch(batches: SyntheticBatches) -> None:
     """Draw a batch before anything is spent: what the family refuses is said now."""
-    try:
+    with _refusals(batches.data):
         _ = batches[0]
+
+
+def n_given_features(data: DataConfig) -> int | None:
+    """Return how many features the family's own vectors have; None where it has none.
+
+    Raises
+    ------
+    UsageError
+        The family refuses its parameters.
+
+    Examples
+    --------
+    >>> n_given_features(DataConfig("gaussian-mixture", {"n": 9, "dimension": 3})), n_given_features(DataConfig())
+    (3, None)
+    """
+    with _refusals(data):
+        features = next(stream(data.family, random_state=data.seed, batch_size=1, **data.parameters)).features
+    return None if features is None else features.shape[-1]
+
+
+@contextmanager
+def _refusals(data: DataConfig) -> Iterator[None]:
+    """Turn what drawing from a family raises for parameters of the wrong shape into the user's error."""
+    try:
+        yield
     except GraphclustError:
         raise
     except (TypeError, ValueError, IndexError) as error:
-        data = batches.data
         given = ", ".join(f"{name}={value!r}" for name, value in data.parameters.items())
         defaults = family_named(data.family).parameters()
         usual = ", ".join(f"{name}={defaults[name]!r}" for name in data.parameters)

@@ -240,6 +240,32 @@ def batch_norm(weights, rows, training):
     return [(row - mean) / np.sqrt(variance + 1e-5) * weights["weight"] + weights["bias"] for row in rows]
 
 
+def spike_encoder(weights, waveform, label, n_layers):
+    """One waveform, shape (channels, samples): convolutions of stride 2 with zeros around, then two linear layers."""
+    signal = waveform
+    for layer in range(n_layers):
+        kernels, bias = weights[f"convolutions.{2 * layer}.weight"], weights[f"convolutions.{2 * layer}.bias"]
+        half = kernels.shape[2] // 2
+        moved = np.zeros((len(kernels), (signal.shape[1] + 1) // 2))
+        for out, kernel in enumerate(kernels):
+            for t in range(moved.shape[1]):
+                total = bias[out]
+                for channel, row in enumerate(signal):
+                    for lag in range(-half, half + 1):
+                        if 0 <= 2 * t + lag < len(row):
+                            total += kernel[channel, half + lag] * row[2 * t + lag]
+                moved[out, t] = total
+        signal = leaky(moved, weights[f"convolutions.{2 * layer + 1}.weight"])
+    h = linear(weights, "input.linear", signal.ravel())
+    if label:
+        h = h + weights["input.label.weight"][label]
+    return linear(weights, "mlp.1", leaky(h, weights["mlp.0.weight"]))
+
+
+def leaky(x, slope):
+    return np.where(x > 0, x, slope * x)
+
+
 def graphsage(weights, xs, neighbours, n_layers, training, residual=False):
     """Eq. (57); neighbours[i] are those of node i."""
     h = [linear(weights, "input.linear", x) for x in xs]

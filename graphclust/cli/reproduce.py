@@ -23,8 +23,8 @@ def reproduce(
         str,
         typer.Argument(
             metavar="TABLE",
-            help="acp-table2, -table3, -table4, -fig4, -families or -mixtures, clam-table1 or -graphs, cnc-table1 or "
-            "-graphs, lnscc-table2, -table4 or -graphs",
+            help="acp-table1, -table2, -table3, -table4, -fig4, -families or -mixtures, clam-table1 or -graphs, "
+            "cnc-table1 or -graphs, lnscc-table2, -table4 or -graphs",
             show_default=False,
         ),
     ],
@@ -35,12 +35,13 @@ def reproduce(
     ] = None,
     samples: Annotated[
         int | None,
-        typer.Option(min=1, help="acp-table2: partitions drawn a graph; 10 by default.", show_default=False),
+        typer.Option(min=1, help="acp-table1, -table2: partitions drawn a graph; 10 by default.", show_default=False),
     ] = None,
     data: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="All but acp-table2, -table3, -fig4 and -mixtures: a data set or family; repeatable."
+            metavar="NAME",
+            help="All but acp-table1 to -table3, -fig4 and -mixtures: a data set or family; repeatable.",
         ),
     ] = None,
     method: Annotated[

@@ -20,6 +20,7 @@ from graphclust.interrupts import interrupts_handled
 
 if TYPE_CHECKING:
     from graphclust.models.build import ModelConfig
+    from graphclust.synthetic import DataConfig
 
 __all__ = ["train"]
 
@@ -85,7 +86,7 @@ def train(
         _option(
             _MODEL,
             "NAME",
-            "graphsage, gated-gcn, gated-gcn-benchmark, graph-transformer; points, for vectors.",
+            "graphsage, gated-gcn, gated-gcn-benchmark, graph-transformer; points, for vectors; spikes, for waveforms.",
             show_default="that of --start, or graphsage",
         ),
     ] = None,
@@ -96,11 +97,12 @@ def train(
             _MODEL,
             "laplacian|random|given|standardised",
             "What a node is described by; given: the family's own vectors; standardised: these, at mean 0, variance 1.",
-            show_default="those of --start, or laplacian",
+            show_default="those of --start, or laplacian; given, for points and spikes",
         ),
     ] = None,
     n_features: Annotated[
-        int | None, _option(_MODEL, "N", "So many numbers a node.", min=1, show_default="those of --start, or 20")
+        int | None,
+        _option(_MODEL, "N", "So many numbers a node.", min=1, show_default="those of --start, of the family, or 20"),
     ] = None,
     # section B.1: 4 layers of 128; all other vectors have 128 entries too
     layers: Annotated[
@@ -172,8 +174,6 @@ def train(
     from graphclust.synthetic import DataConfig
     from graphclust.training import LoopSettings, Machine
 
-    asked = dict(zip(_FIELDS.values(), (encoder, features, n_features, layers, dim, dim_encoder), strict=True))
-    model = _architecture(method, asked, start, known_share > 0, quiet)
     data = DataConfig(
         family=family,
         parameters=parse_pairs("--set", parameter),
@@ -182,6 +182,8 @@ def train(
         known_share=known_share,
         seed=seed,
     )
+    asked = dict(zip(_FIELDS.values(), (encoder, features, n_features, layers, dim, dim_encoder), strict=True))
+    model = _architecture(method, asked, start, data, quiet)
     total = steps if steps is not None else _BENCHMARK_STEPS if benchmark else _STEPS
     settings = LoopSettings(
         steps=total,
@@ -261,21 +263,25 @@ def _check_out(out: str | None, log: str | None, benchmark: bool) -> None:
     check_files({"--out": out, "--log": log})
 
 
-def _architecture(method: str, asked: dict[str, Any], start: str | None, labels: bool, quiet: bool) -> ModelConfig:
-    """Return the architecture asked for; what is not asked comes from the model to begin with, where there is one."""
+def _architecture(method: str, asked: dict[str, Any], start: str | None, data: DataConfig, quiet: bool) -> ModelConfig:
+    """Return the architecture asked for; what is not asked comes from the model to begin with, or from the family."""
     from graphclust.checkpoint import read_info
     from graphclust.models.build import ModelConfig
     from graphclust.nn.encoders import POINT_ENCODERS
+    from graphclust.synthetic import n_given_features
 
     given = {name: value for name, value in asked.items() if value is not None}
     if "dim" in given:
         given["dim_z"] = given["dim"]
+    labels = _N_LABELS if data.known_share else 0
     if start is None:
         if given.get("encoder") in POINT_ENCODERS:
             given.setdefault("features", "given")
-        return ModelConfig(method, n_labels=_N_LABELS if labels else 0, **given)
+        if given.get("features") == "given" and "n_features" not in given and (width := n_given_features(data)):
+            given["n_features"] = width
+        return ModelConfig(method, n_labels=labels, **given)
     begun = read_info(start).config
-    found = replace(begun, model=method, n_labels=begun.n_labels or (_N_LABELS if labels else 0), **given)
+    found = replace(begun, model=method, n_labels=begun.n_labels or labels, **given)
     if not quiet and not is_helper():
         taken = [
             f"{option} {getattr(begun, name)}"

@@ -9,6 +9,8 @@ operators and a learned one move the vectors of the nodes in every layer: the me
 of a similar profile, :math:`P_{ij} \propto \exp(\tau_h \, \mathrm{corr}(A_i, A_j))` with a temperature a head, and
 content-based attention. All three are products of dense n x n matrices with n x d: far cheaper than a state an edge.
 
+`PointEncoder` and `SpikeEncoder` take vectors without a graph.
+
 Batch normalisation counts true nodes only, and in evaluation uses running averages: a graph's encoding does not depend
 on its companions in the batch.
 """
@@ -19,10 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphclust.errors import UsageError
 from graphclust.nn.attention import dot_product
 from graphclust.nn.batch import Batch, Packing
 from graphclust.nn.edge_gates import EdgeList, EdgeNorm, gated_messages
 from graphclust.nn.mlp import MLP, PReLU
+from graphclust.nn.waveforms import N_CHANNELS
 
 __all__ = [
     "ENCODERS",
@@ -32,7 +36,10 @@ __all__ = [
     "GraphSAGE",
     "GraphTransformer",
     "PointEncoder",
+    "SpikeEncoder",
 ]
+
+_CONVOLUTIONS = (32, 5), (64, 3)  # channels and kernel of the first over a waveform, and of all that follow
 
 
 class Input(nn.Module):
@@ -366,11 +373,71 @@ class PointEncoder(nn.Module):
         return h.masked_fill(~batch.mask[..., None], 0.0)
 
 
+class SpikeEncoder(nn.Module):
+    """Convolution over time of waveforms with several channels, as those of the family `spikes`.
+
+    Wang et al. (2019) encode spikes by a residual network of four blocks, 32 to 256 channels wide, with batch
+    normalisation and a mean over time. Here plain layers of stride 2 with PReLU end in a linear layer that keeps the
+    places in time, a fraction of the cost; a spike's vector does not depend on the others of its batch.
+
+    Parameters
+    ----------
+    n_features : int
+        Channels times samples: the samples of the first channel come first.
+    dim : int
+        Features of the result.
+    n_layers : int
+        Convolutions. The first has 32 channels and a kernel of 5 samples, the others 64 channels and kernels of 3; each
+        halves the number of samples, down to one.
+    n_labels : int
+        See `Input`; the label's embedding is added to the linear layer that follows the convolutions.
+    n_channels : int
+        Of the waveforms; divides `n_features`.
+
+    Raises
+    ------
+    UsageError
+        The features are no whole number of samples for each channel.
+    """
+
+    def __init__(
+        self, n_features: int, dim: int, n_layers: int = 4, n_labels: int = 0, n_channels: int = N_CHANNELS
+    ) -> None:
+        super().__init__()
+        if n_features % n_channels:
+            raise UsageError(
+                f"the encoder spikes reads waveforms of {n_channels} channels: n_features is a multiple of "
+                f"{n_channels}, not {n_features}"
+            )
+        self.n_channels = n_channels
+        layers: list[nn.Module] = []
+        channels, samples = n_channels, n_features // n_channels
+        for i in range(n_layers):
+            width, kernel = _CONVOLUTIONS[min(i, 1)]
+            layer = nn.Conv1d(channels, width, kernel, stride=2, padding=kernel // 2)
+            nn.init.kaiming_uniform_(layer.weight, a=0.25)  # as in `MLP`
+            nn.init.zeros_(layer.bias)
+            layers += [layer, PReLU()]
+            channels, samples = width, (samples + 1) // 2
+        self.convolutions = nn.Sequential(*layers)
+        self.input = Input(channels * samples, dim, n_labels)
+        self.mlp = nn.Sequential(PReLU(), nn.Linear(dim, dim))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return shape (batch, n, dim)."""
+        packing = Packing(batch.mask)
+        x = packing.pack(batch.x).unflatten(-1, (self.n_channels, -1))  # (n_spikes, channels, samples)
+        known = None if batch.known is None else packing.pack(batch.known[..., None])[:, 0]
+        h: Tensor = self.mlp(self.input(self.convolutions(x).flatten(1), known))
+        return packing.unpack(h)
+
+
 ENCODERS = {
     "graphsage": GraphSAGE,
     "gated-gcn": GatedGCN,
     "gated-gcn-benchmark": BenchmarkGatedGCN,
     "graph-transformer": GraphTransformer,
     "points": PointEncoder,
+    "spikes": SpikeEncoder,
 }
-POINT_ENCODERS = frozenset({"points"})  # those that read features alone, and so can encode points without a graph
+POINT_ENCODERS = frozenset({"points", "spikes"})  # those that read features alone and need no edges

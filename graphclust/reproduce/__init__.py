@@ -12,6 +12,7 @@ from graphclust.errors import unknown
 __all__ = ["TABLES", "Table", "table_named"]
 
 TABLES: dict[str, str] = {
+    "acp-table1": "graphclust.reproduce.acp_table1",
     "acp-table2": "graphclust.reproduce.acp_table2",
     "acp-fig4": "graphclust.reproduce.acp_fig4",
     "acp-table3": "graphclust.reproduce.acp_table3",

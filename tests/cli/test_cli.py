@@ -336,6 +336,7 @@ def test_generate_is_fixed_by_its_seed(cli, tmp_path):
         ("lfr", "--nodes", "300", "--mu", "0.2", "--average-degree", "8", "--max-degree", "30"),
         ("mixed", "--nodes", "60:80"),
         ("gaussian-mixture", "--n", "50", "--dimension", "3"),
+        ("spikes", "--n", "30:40", "--noise-std", "0.2"),
     ],
 )
 def test_generate_every_family_one_and_many(cli, tmp_path, options):
@@ -352,7 +353,7 @@ def test_generate_every_family_one_and_many(cli, tmp_path, options):
     assert len(files) == 6
     contents = {path.read_bytes() for path in (tmp_path / "many").glob("labels-*")}
     assert len(contents) == 3
-    if options[0] != "gaussian-mixture":
+    if not FAMILIES[options[0]].points:
         assert gc.read_graph(tmp_path / "one").num_edges > 0
 
 
@@ -402,6 +403,14 @@ def test_generate_takes_whole_numbers_however_they_are_written(cli, tmp_path, mo
     many = cli("generate", "gaussian-mixture", "--n", "10", "--count", "2", "--out", "many", "--output-format", "tsv")
     assert many.code == 0
     assert (tmp_path / "many" / "graph-000000.tsv").read_text().startswith("x0\tx1\n")
+
+
+def test_generated_spikes_are_a_table_of_their_samples(cli, tmp_path):
+    assert cli("generate", "spikes", "--n", "5", "--seed", 3, "--out", tmp_path / "spikes.csv").code == 0
+    header, *rows = (tmp_path / "spikes.csv").read_text().splitlines()
+    assert header == ",".join(f"x{i}" for i in range(7 * 32))
+    drawn = gc.generators.spikes(5, random_state=3).x
+    assert [[float(value) for value in row.split(",")] for row in rows] == drawn.tolist()
 
 
 def test_lists(cli):

@@ -22,7 +22,7 @@ from graphclust.datasets import cache
 from graphclust.errors import DataError, UsageError
 from graphclust.generators import pairs
 from graphclust.models.build import build
-from graphclust.reproduce import acp_families, acp_fig4, acp_table2, acp_table3, acp_table4, clam_tables
+from graphclust.reproduce import acp_families, acp_fig4, acp_table1, acp_table2, acp_table3, acp_table4, clam_tables
 
 
 def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
@@ -96,6 +96,66 @@ def test_a_model_from_scratch_has_a_row_of_its_own(monkeypatch, tmp_path, capsys
     monkeypatch.setattr(acp_table2, "available_models", lambda: {"acp-gated-gcn-laplacian": shipped["acp"]})
     assert run(command) == 2
     assert "encoder graph-transformer, not gated-gcn" in capsysbinary.readouterr().err.decode()
+
+
+@pytest.fixture
+def small_spikes_model(tmp_path):
+    """An ACP that has seen two small batches of spikes: what matters is what the table does with it."""
+    path = tmp_path / "acp.safetensors"
+    size = ["--dim", "16", "--layers", "3", "--n-z", "2", "--batch-size", "3", "--steps", "2", "--eval-graphs", "0"]
+    options = ["--family", "spikes", "--encoder", "spikes", "--set", "n=(8, 14)", "--quiet", "--out", str(path)]
+    assert run(["train", "acp", *size, *options]) == 0
+    return path
+
+
+def test_spikes_table_of_a_few_sets(small_spikes_model, monkeypatch, capsysbinary):
+    monkeypatch.setattr(acp_table1, "shipped", lambda: {"acp-spikes": small_spikes_model})
+    monkeypatch.setattr(acp_table1, "SIZES", (20, 30, 50))
+    command = ["reproduce", "acp-table1", "--graphs", "3", "--samples", "2", "--format", "json"]
+    assert run(command) == 0
+    written = capsysbinary.readouterr()
+    table = json.loads(written.out)
+    assert "synthetic" in table["settings"]["data"]
+    rows = {row["row"]: row for row in table["rows"]}
+    assert list(rows) == [f"{model}, N = {n}" for model in ("CCP", "ACP", "NCP") for n in (20, 30, 50)]
+    assert [row["paper_ami"] for row in table["rows"]] == [83.1, 81.7, 81.5, 88.0, 86.7, 86.1, 87.8, 86.5, 88.8]
+    assert (rows["ACP, N = 20"]["paper_elbo"], rows["NCP, N = 20"]["paper_elbo"]) == (-13.0, None)
+    for name, row in rows.items():
+        assert ("ami" in row) == name.startswith("ACP")
+    measured = rows["ACP, N = 30"]
+    assert (measured["sets"], measured["n_failed"], measured["graphs_trained"]) == (3, 0, 6)
+    assert -20 < measured["ami"] <= 100
+    assert measured["elbo"] < 0
+    assert measured["full_size"] is False
+    assert written.err.decode().count("graphclust train ccp --family spikes") == 1
+    peers = {row["row"]: row for row in table["peers"]}
+    assert list(peers) == [f"{name}, N = {n}" for name in acp_table1.PEERS for n in (20, 30, 50)]
+    told = peers["k-means (true K), N = 50"]
+    assert (told["k_right"], told["sets"]) == (1, 3)
+    assert 30 < told["ami"] <= 100
+
+
+def test_the_spikes_table_scores_what_the_methods_find(monkeypatch):
+    """A peer that answers with the truth has 100, one that tells nothing 0; all see the same sets."""
+    seen = []
+    monkeypatch.setattr(acp_table1, "SIZES", (30, 20, 25))
+    right, wrong = ((lambda x, truth, seed: seen.append(x) or truth), (lambda x, truth, seed: np.zeros_like(truth)))
+    monkeypatch.setattr(acp_table1, "PEERS", {"right": right, "wrong": wrong})
+    monkeypatch.setattr(acp_table1, "METHODS", ("right", "wrong"))
+    table = acp_table1.reproduce(n_graphs=4)
+    assert [(row["n"], row["ami"]) for row in table["peers"][:3]] == [(30, 100), (20, 100), (25, 100)]
+    assert all(row["ami"] == 0 for row in table["peers"][3:])
+    assert [len(x) for x in seen] == [30] * 4 + [20] * 4 + [25] * 4
+    again = acp_table1._point_sets(30, 4)
+    for x, (components, labels) in zip(seen, again, strict=False):
+        np.testing.assert_array_equal(x, components)
+        assert len(np.unique(labels)) > 1
+
+
+def test_a_checkpoint_that_is_not_the_rows(small_spikes_model, monkeypatch):
+    monkeypatch.setattr(acp_table1, "shipped", lambda: {"ccp-spikes": small_spikes_model})
+    with pytest.raises(DataError, match="ccp-spikes is acp with the encoder spikes"):
+        acp_table1.reproduce(n_graphs=2, methods=("ccp",))
 
 
 def test_tables_that_are_none(capsysbinary):
@@ -465,6 +525,14 @@ def test_commands_of_pairs_train_what_the_rows_say(asked, method, network):
         assert (settings.learning_rate, settings.schedule, more["n_z"], more["start"]) == (1e-4, "constant", 40, None)
 
 
+@pytest.mark.parametrize("name", ["acp", "ccp", "ncp"])
+def test_commands_of_spikes_train_what_the_rows_say(asked, name):
+    model, data, settings, _, more = asked(acp_table1._command(name))
+    assert (model.model, model.encoder, model.features, model.n_features) == (name, "spikes", "given", 7 * 32)
+    assert (data.family, data.parameters) == ("spikes", {"n": (200, 400)})
+    assert (settings.steps, settings.learning_rate, more["n_z"]) == (20_000, 1e-4, 40)
+
+
 def test_tables_of_clam(shared_data, monkeypatch, capsysbinary):
     monkeypatch.setenv("GRAPHCLUST_DATA", str(shared_data))
     command = ["reproduce", "clam-table1", "--quick", "--data", "zoo", "--format", "json", "--quiet"]
@@ -575,8 +643,8 @@ def test_graphs_of_lnscc(shared_data, monkeypatch, capsysbinary):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["acp-table2", "--data", "zoo"], "takes no --data"), (["clam-table1", "--graphs", "5"], "takes no --graphs"),
-        (["cnc-table1", "--steps", "5"], "takes no --steps"),
+        (["acp-table2", "--data", "zoo"], "takes no --data"), (["acp-table1", "--method", "k-mean"], "k-means"),
+        (["clam-table1", "--graphs", "5"], "takes no --graphs"), (["cnc-table1", "--steps", "5"], "takes no --steps"),
         (["clam-table1", "--data", "zooo"], "did you mean zoo"), (["clam-graphs", "--figure", "x.png"], "no --figure"),
         (["clam-table1", "--method", "kmeans"], "k-means"), (["cnc-table1", "--data", "uspss"], "did you mean usps"),
         (["cnc-graphs", "--data", "footbal"], "did you mean football"), (["cnc-table1", "--method", "cn"], "cnc"),

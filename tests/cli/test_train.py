@@ -168,6 +168,24 @@ def test_benchmark_prints_and_writes_nothing(cli, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("family", "encoder", "parameter", "width"),
+    [("spikes", "spikes", "n=(8, 14)", 224), ("gaussian-mixture", "points", "n=(8, 14)", 2)],
+)
+def test_points_need_no_features_option(cli, tmp_path, family, encoder, parameter, width):
+    """Features are those of the family, and so is their number."""
+    out = tmp_path / "a.safetensors"
+    options = ("--dim", 16, "--layers", 2, "--n-z", 2, "--batch-size", 3, "--steps", 2, "--eval-graphs", 2, "--quiet")
+    command = ("train", "acp", "--family", family, "--encoder", encoder, "--set", parameter, *options, "--out", out)
+    result = cli(*command, "--known-share", 0.5)
+    assert (result.code, result.out, result.err) == (0, "", "")
+    model, info = load_checkpoint(out)
+    config = info.config
+    assert (config.encoder, config.features, config.n_features, config.n_labels) == (encoder, "given", width, 16)
+    assert info.held_out["n_graphs"] == 2
+    assert all(torch.isfinite(value).all() for value in model.state_dict().values())
+
+
+@pytest.mark.parametrize(
     ("args", "words"),
     [
         (("apc",), ("no method that can be trained is called 'apc'", "acp")),
@@ -193,6 +211,13 @@ def test_benchmark_prints_and_writes_nothing(cli, tmp_path, monkeypatch):
         (("acp", "--log", "-"), ("--log takes a file",)),
         (("acp", "--benchmark", "--out", "a.safetensors"), ("leave out --out",)),
         (("acp", "--encoder", "points"), ("20 given features a node; there are none",)),
+        (("acp", "--family", "spikes"), ("spikes draws points, and the encoder graphsage needs the edges",)),
+        (("acp", "--family", "spikes", "--encoder", "spikes", "--set", "n=few"), ("cannot be drawn with n='few'",)),
+        (
+            ("acp", "--family", "gaussian-mixture", "--encoder", "spikes", "--set", "n=20"),
+            ("waveforms of 7 channels: n_features is a multiple of 7, not 2",),
+        ),
+        (("acp", "--family", "spikes", "--encoder", "spikes", "--n-features", "7"), ("7 given features", "are 224")),
     ],
 )
 def test_what_makes_no_sense(cli, tmp_path, monkeypatch, args, words):

@@ -9,13 +9,31 @@ import pytest
 import torch
 from torch import nn
 
+from graphclust.errors import UsageError
 from graphclust.nn.batch import Batch
-from graphclust.nn.encoders import ENCODERS, GatedGCN, GraphSAGE, GraphTransformer, Norm, _profile_correlation
+from graphclust.nn.encoders import (
+    ENCODERS,
+    POINT_ENCODERS,
+    GatedGCN,
+    GraphSAGE,
+    GraphTransformer,
+    Norm,
+    SpikeEncoder,
+    _profile_correlation,
+)
 from tests import oracles
 
 DIM, FEATURES = 8, 3
-KINDS = ["graphsage", "graphsage-residual", "gated-gcn", "gated-gcn-benchmark", "graph-transformer", "points"]
-GRAPH_KINDS = KINDS[:-1]
+KINDS = [
+    "graphsage",
+    "graphsage-residual",
+    "gated-gcn",
+    "gated-gcn-benchmark",
+    "graph-transformer",
+    "points",
+    "spikes",
+]
+GRAPH_KINDS, POINT_KINDS = KINDS[:5], KINDS[5:]
 NORMED = KINDS[:4]  # by batch
 
 
@@ -29,7 +47,7 @@ def _one_thread():
 
 
 def made(kind, n_layers=2, n_labels=0, seed=0):
-    options = {"residual": True} if kind == "graphsage-residual" else {}
+    options = {"graphsage-residual": {"residual": True}, "spikes": {"n_channels": 1}}.get(kind, {})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = ENCODERS[kind.removesuffix("-residual")](FEATURES, DIM, n_layers, n_labels, **options).double()
@@ -207,6 +225,27 @@ def test_profile_of_an_isolated_node_correlates_with_none(graphs):
     assert_near(found[1:, 1:][linked][:, linked], np.corrcoef(rest[linked]))
 
 
+@pytest.mark.parametrize(("n_layers", "n_samples"), [(1, 7), (2, 32), (4, 32), (7, 5)])
+def test_spikes_are_convolved_as_loops_say(n_layers, n_samples, rng):
+    n_channels = 3
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        model = SpikeEncoder(n_channels * n_samples, DIM, n_layers, n_labels=2, n_channels=n_channels).double()
+    x, known = rng.normal(size=(1, 2, n_channels * n_samples)), torch.tensor([[0, 2]])
+    batch = replace(Batch.of(x, np.array([2])), x=torch.from_numpy(x), known=known)
+    weights = oracles.weights_of(model)
+    wanted = [
+        oracles.spike_encoder(weights, row.reshape(n_channels, n_samples), label, n_layers)
+        for row, label in zip(x[0], (0, 2), strict=True)
+    ]
+    assert_near(model(batch)[0], np.array(wanted))
+
+
+def test_a_spike_has_equally_many_samples_in_each_channel():
+    with pytest.raises(UsageError, match="n_features is a multiple of 7, not 20"):
+        SpikeEncoder(20, DIM)
+
+
 # --------------------------------------------------------------------------------------------------------- symmetries
 
 
@@ -251,7 +290,7 @@ def test_companions_in_the_batch_do_not_matter_in_evaluation(kind, graphs):
     assert all(map(torch.equal, before, model.buffers()))
 
 
-@pytest.mark.parametrize("kind", ["graph-transformer", "points"])
+@pytest.mark.parametrize("kind", ["graph-transformer", *POINT_KINDS])
 def test_nor_in_training_without_batch_norm(kind, graphs):
     model = made(kind).train()
     together = model(batch_of(graphs))
@@ -296,8 +335,10 @@ def test_weights_count_by_their_ratio(kind, graphs):
     assert (found - model(batch)).abs().max() > 1e-3
 
 
-def test_points_need_no_graph(graphs):
-    model, batch = made("points"), batch_of(graphs)
+@pytest.mark.parametrize("kind", POINT_KINDS)
+def test_points_need_no_graph(kind, graphs):
+    assert kind in POINT_ENCODERS
+    model, batch = made(kind), batch_of(graphs)
     assert_near(model(replace(batch, adjacency=None)), model(batch))
 
 
@@ -405,3 +446,4 @@ def test_names():
     assert ENCODERS["graphsage"] is GraphSAGE
     assert ENCODERS["gated-gcn"] is GatedGCN
     assert ENCODERS["graph-transformer"] is GraphTransformer
+    assert ENCODERS["spikes"] is SpikeEncoder
