@@ -455,7 +455,9 @@ def _peer_row(block: _TestPairs | _AllPairs, method: str, seed: int) -> dict[str
     return line | _over_runs(runs, list(block.graphs))
 
 
-def _block(name: str, networks: dict[str, _Network], models: list[_Model], most: int, seed: int) -> Any:
+def _block(
+    name: str, networks: dict[str, _Network], models: list[_Model], most: int, seed: int
+) -> _TestPairs | _AllPairs:
     """Load the network of a block, unless it is loaded, and return the block."""
     network = name.removesuffix(_ALL_PAIRS)
     if network not in networks:
