@@ -398,7 +398,6 @@ class _AllPairs:
     def __init__(self, network: _Network, models: list[_Model], most: int, seed: int) -> None:
         self.label, self.name = f"{network.label}{_ALL_PAIRS}", network.name
         self.models = [model for model in models if not model.has_seen(network.name)]
-        self.splits = [0]
         graphs = network.chosen("all", 0, most, seed)
         self.graphs: dict[int | str, list[Graph]] = {"all": graphs} if graphs else {}
 
@@ -407,7 +406,7 @@ class _AllPairs:
         base = method.removesuffix(_MOST_PROBABLE)
         for network in DATA:
             models = [model for model in self.models if (model.method, model.network) == (base, network)]
-            if models:
+            if models and self.graphs:
                 yield f"{method}, trained on {network}", _command(base, network), models
 
     def graphs_of(self, model: _Model) -> tuple[int | str, list[Graph]]:
