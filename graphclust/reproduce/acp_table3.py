@@ -10,9 +10,10 @@ Rows named "GatedGCN" are the paper's architecture (section B.1: 16 layers of 78
 Two accuracies stand beside the published one: `accuracy`, the mean over the 6 classes of the share of their nodes that
 are right, pooled over all nodes of all graphs; and `accuracy_balanced`, the same share balanced within each graph and
 averaged over graphs. The caption of the paper's table says that every class counts for a sixth of the accuracy, which
-fits both, and leaves open which of the two it prints. Without labels, communities
-are matched with blocks graph by graph; with them, a node gets the label whose known node it most probably shares a
-community with, and the known nodes count as the benchmark counts them.
+fits both, and leaves open which of the two it prints.
+
+Without labels, communities are matched with blocks graph by graph; with them, a node gets the label whose known node it
+most probably shares a community with, and the known nodes count as the benchmark counts them.
 
 The ELBO is the mean over graphs, in nats, of the bound that training maximises (`graphclust.evaluation.elbos`). With
 known nodes it bounds the probability of the other nodes' labels, and includes the chance of the order in which the

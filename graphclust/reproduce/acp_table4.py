@@ -398,7 +398,6 @@ class _AllPairs:
     def __init__(self, network: _Network, models: list[_Model], most: int, seed: int) -> None:
         self.label, self.name = f"{network.label}{_ALL_PAIRS}", network.name
         self.models = [model for model in models if not model.has_seen(network.name)]
-        self.splits = [0]
         graphs = network.chosen("all", 0, most, seed)
         self.graphs: dict[int | str, list[Graph]] = {"all": graphs} if graphs else {}
 
@@ -407,7 +406,7 @@ class _AllPairs:
         base = method.removesuffix(_MOST_PROBABLE)
         for network in DATA:
             models = [model for model in self.models if (model.method, model.network) == (base, network)]
-            if models:
+            if models and self.graphs:
                 yield f"{method}, trained on {network}", _command(base, network), models
 
     def graphs_of(self, model: _Model) -> tuple[int | str, list[Graph]]:
@@ -455,7 +454,9 @@ def _peer_row(block: _TestPairs | _AllPairs, method: str, seed: int) -> dict[str
     return line | _over_runs(runs, list(block.graphs))
 
 
-def _block(name: str, networks: dict[str, _Network], models: list[_Model], most: int, seed: int) -> Any:
+def _block(
+    name: str, networks: dict[str, _Network], models: list[_Model], most: int, seed: int
+) -> _TestPairs | _AllPairs:
     """Load the network of a block, unless it is loaded, and return the block."""
     network = name.removesuffix(_ALL_PAIRS)
     if network not in networks:

@@ -363,6 +363,16 @@ def test_a_split_without_test_pairs_is_refused_at_once(amazon, tmp_path, monkeyp
     assert not any("ami" in row for row in (*found["rows"], *found["peers"]))
 
 
+def test_a_network_without_pairs_has_no_scores(amazon, capsysbinary):
+    (amazon / "com-amazon.top5000.cmty.txt.gz").write_bytes(gzip.compress(b"0\t1\t2\n3\t4\n"))
+    command = ["reproduce", "acp-table4", "--method", "acp", "--method", "leiden", "--format", "json", "--quiet"]
+    assert run([*command, "--data", "com-amazon", "--data", "com-amazon, all pairs"]) == 0
+    found = json.loads(capsysbinary.readouterr().out)
+    assert found["networks"]["com-amazon"]["pair_nodes"] is None
+    assert [row["method"] for row in found["rows"]] == ["acp"]
+    assert not any("ami" in row for row in (*found["rows"], *found["peers"]))
+
+
 def test_networks_that_are_not_here(tmp_path, monkeypatch, capsysbinary):
     """By default their rows have the paper's numbers; one that is asked for by its name is refused."""
     monkeypatch.setenv("GRAPHCLUST_DATA", str(tmp_path / "data"))
