@@ -140,7 +140,8 @@ class _Weight:
     """
 
     def __init__(self, settings: SimpleNamespace, first: int, epochs: int, steps: int) -> None:
-        self.delta, self.xi = settings.delta, settings.xi
+        self.delta: float = settings.delta
+        self.xi: float = settings.xi
         self.by_step = settings.eta_grows == "step"
         self.first, self.epochs, self.steps = first, epochs, steps
         self._learned = 0  # steps that the head has learned for
@@ -512,7 +513,8 @@ class LNSCC(VectorEstimator):
         neighbors = 200.0 * n * min(settings.n_neighbors, n)
         clusters = (48.0 if settings.start == "mixture" else 8.0) * n * int(self.n_clusters)
         moved = 0.0 if settings.image_shape is None else 12.0 * n * d
-        return 16.0 * n * d + moved + neighbors + 16.0 * n * settings.embedding_dim + clusters + layers
+        memory: float = 16.0 * n * d + moved + neighbors + 16.0 * n * settings.embedding_dim + clusters + layers
+        return memory
 
     def _layers(self, n: int, d: int) -> tuple[int, ...]:
         hidden = self.settings.hidden
@@ -706,9 +708,9 @@ class LNSCC(VectorEstimator):
                 if settings.rate_falls:
                     fleet.rates = rate * (1 - done / epochs)
                 if done == first:
-                    found, started = self._start(network, head, x, given, seed)
-                    objective.prior = torch.bincount(found, minlength=k) / n
-                    details |= started
+                    labels, start_details = self._start(network, head, x, given, seed)
+                    objective.prior = torch.bincount(labels, minlength=k) / n
+                    details |= start_details
                 self._look(done, kept, network, head, x)
                 advance()
                 if done > first and eta.is_full(done) and settled.after(network, head, x):
