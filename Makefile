@@ -64,24 +64,25 @@ bench: setup  ## measure the bars: times as ratios against the plain way, in one
 	$(BIN)/python tests/bench/lnscc.py
 	$(BIN)/python tests/bench/study.py
 
-QUEUE = $(BIN)/python -m training.queue
+# only the training needs what setup installs: the rest answers at once, also while pyproject.toml is edited
+QUEUE = $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m training.queue
 
 train-queue: setup  ## train the published models of training/queue.toml, one after another
 	@$(QUEUE) run
 
-train-queue-status: setup  ## say how far each of them is
+train-queue-status:  ## say how far each of them is
 	@$(QUEUE) status
 
-train-queue-checkpoint: setup  ## write a state of the model under way that can be committed
+train-queue-checkpoint:  ## write a state of the model under way that can be committed
 	@$(QUEUE) checkpoint
 
-train-queue-pause: setup  ## stop the queue where it is, until train-queue-continue
+train-queue-pause:  ## stop the queue where it is, until train-queue-continue
 	@$(QUEUE) pause
 
-train-queue-continue: setup  ## let a paused queue go on
+train-queue-continue:  ## let a paused queue go on
 	@$(QUEUE) continue
 
-train-queue-stop: setup  ## end the queue after the training step under way
+train-queue-stop:  ## end the queue after the training step under way
 	@$(QUEUE) stop
 
 build: setup  ## build the wheel, and use it in an environment of its own

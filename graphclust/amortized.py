@@ -249,8 +249,8 @@ def _as_it_is(item: Any) -> Any:
 
 
 def _ignore_interrupts(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the trainer stops them when it has finished its step
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the trainer stops them when it has finished its step
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _differences(have: dict[str, Any], want: dict[str, Any]) -> str:

@@ -20,9 +20,20 @@ if TYPE_CHECKING:
     from graphclust.models.build import ModelConfig
     from graphclust.models.sampler import PartitionModel
 
-__all__ = ["SHIPPED", "CheckpointInfo", "cards", "digest", "load_checkpoint", "read_info", "save_checkpoint", "shipped"]
+__all__ = [
+    "SHIPPED",
+    "CheckpointInfo",
+    "cards",
+    "digest",
+    "load_checkpoint",
+    "read_info",
+    "save_checkpoint",
+    "shipped",
+    "trained_models",
+]
 
 SHIPPED = Path(__file__).resolve().parent / "checkpoints"
+_TRAINED = Path("results") / "models"  # where the training queue of a checkout leaves its models
 _KEY = "graphclust"
 
 
@@ -78,6 +89,30 @@ class CheckpointInfo:
 def shipped() -> dict[str, Path]:
     """Return the checkpoints that come with the package: name -> file."""
     return {path.name.removesuffix(".safetensors"): path for path in sorted(SHIPPED.glob("*.safetensors"))}
+
+
+def trained_models(folder: str | os.PathLike[str] | None = None) -> dict[str, Path]:
+    """Return the checkpoints that come with the package, and those of a folder: name -> file.
+
+    Parameters
+    ----------
+    folder : path, optional
+        By default results/models in the current folder, if that is there. Its models go before those of the package.
+
+    Raises
+    ------
+    UsageError
+        There is no such folder.
+
+    Examples
+    --------
+    >>> "acp" in trained_models()
+    True
+    """
+    if folder is not None and not Path(folder).is_dir():
+        raise UsageError(f"there is no folder {os.fspath(folder)}")
+    files = sorted(Path(_TRAINED if folder is None else folder).glob("*.safetensors"))
+    return shipped() | {path.stem: path for path in files if not path.name.endswith(".state.safetensors")}
 
 
 def _found(name: str | os.PathLike[str]) -> Path:

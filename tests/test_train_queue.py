@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -92,6 +93,10 @@ class Checkout:
     def __init__(self, root):
         self.root, self.state, self.gate = root, root / ".train-queue", root / ".train-queue" / "gate"
 
+    @property
+    def environment(self):
+        return {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"GATE": str(self.gate)}
+
     @classmethod
     def make(cls, root, rows, **settings):
         shutil.copytree(ROOT / "training", root / "training", ignore=shutil.ignore_patterns("__pycache__"))
@@ -121,21 +126,20 @@ class Checkout:
         self.git("commit", "--quiet", "-m", message)
         return self.git("rev-parse", "HEAD").strip()
 
-    def start(self, action="run", *words):
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"GATE": str(self.gate)}
+    def start(self, action="run"):
         return subprocess.Popen(
-            [sys.executable, "-m", "training.queue", action, "--nice", "0", *words],
+            [sys.executable, "-m", "training.queue", action, "--nice", "0"],
             cwd=self.root,
-            env=environment,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    def do(self, action="run", code=0, *words):
-        with self.start(action, *words) as process:
-            out, _ = process.communicate(timeout=120)
+    def do(self, action="run", code=0, timeout=120):
+        with self.start(action) as process:
+            out, _ = process.communicate(timeout=timeout)
         assert process.returncode == code, out
         return out
 
@@ -370,6 +374,25 @@ def test_a_signal_ends_the_queue_after_the_step(checkout, number, code):
     assert clone.processes() == []
 
 
+def test_ctrl_c_in_a_terminal(checkout):
+    """The queue, a process group of its own, has the terminal; the shell that started it gets it back."""
+    clone = checkout({"a": {}}, steps=100_000, full_steps=100_000)
+    script = f"{sys.executable} -m training.queue run --nice 0; echo ended $?; read word; echo read $word"
+    spawn = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])", "sh", "-c", script]
+    with subprocess.Popen(
+        spawn, cwd=clone.root, env=clone.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as shell:
+        wait_for(lambda: clone.logged("a") > 4)
+        printed = b""
+        for typed, answer in ((b"\x03", b"ended 130"), (b"something\n", b"read something")):
+            shell.stdin.write(typed)
+            shell.stdin.flush()
+            while answer not in printed:
+                printed += shell.stdout.read1()
+    assert b"stopped by SIGINT; make train-queue goes on" in printed
+    assert clone.saved("a") >= clone.logged("a")
+
+
 def test_pause_and_continue(checkout):
     clone = checkout({"a": {"command": "acp --pause 0.01"}}, steps=10_000, full_steps=10_000)
     assert "no queue is running" in clone.do("pause", 1)
@@ -568,3 +591,78 @@ def test_the_trainer_goes_on_from_either(compact, tmp_path, source):
     curves = [[line["elbo"] for line in log if "elbo" in line and line["step"] > 16] for log in lines]
     assert curves[1] == pytest.approx(curves[0], rel=0.02 if source == "compact state" else 0.3)
     assert done[1].held_out["elbo"] == pytest.approx(done[0].held_out["elbo"], rel=0.02 if "state" in source else 0.3)
+
+
+# ---------------------------------------------------------------- the real trainer, killed
+
+
+REAL = (
+    "acp --family general-sbm --set 'n_nodes=(8, 14)' --encoder gated-gcn --dim 16 --layers 2 --n-features 4 --n-z 2 "
+    "--seed 2 --device cpu"
+)
+
+
+@pytest.fixture
+def real(checkout):
+    """A checkout with the package itself, and one row."""
+    options = "--save-every 5 --eval-every 40 --eval-graphs 5"
+    clone = checkout({"a": {"command": REAL}}, steps=320, full_steps=640, options=options)
+    shutil.rmtree(clone.root / "graphclust")
+    for name in ("graphclust", "generators", "data"):
+        ignored = shutil.ignore_patterns("__pycache__", "checkpoints", "generators", "data", "cache")
+        shutil.copytree(ROOT / name, clone.root / name, ignore=ignored)
+    for name in ("generators", "data"):
+        (clone.root / "graphclust" / name).symlink_to(f"../{name}")
+    clone.commit("the package")
+    return clone
+
+
+def wait_for_steps(clone, process, steps):
+    """Wait until a training has done so many steps more, or the queue has ended."""
+    begun = clone.logged("a")
+    wait_for(lambda: process.poll() is not None or clone.logged("a") >= begun + steps, 600)
+
+
+@pytest.mark.slow
+def test_the_real_trainer_killed_at_twenty_random_moments(real, tmp_path):
+    """Weights and curve equal those of a run that was never stopped; half of the kills come while it imports."""
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    options = [*shlex.split(f"{REAL} --batch-size 4 --eval-every 40 --eval-graphs 5"), "--steps", "640"]
+    environment = os.environ | {"PYTHONPATH": str(real.root), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "graphclust", "train", *options, "--out", "a.safetensors"]
+    subprocess.run(command, cwd=whole, env=environment, check=True, capture_output=True)
+
+    rng, kills = random.Random(5), 0
+    process = real.start()
+    while kills < 20:
+        if rng.random() < 0.5:
+            time.sleep(rng.uniform(0, 5))
+        else:
+            wait_for_steps(real, process, rng.randint(1, 60))
+        if process.poll() is not None:
+            process.communicate()
+            process = real.start()
+            continue
+        before = real.logged("a")
+        victims = {"queue": [process.pid], "training": real.trainings(), "both": [process.pid, *real.trainings()]}
+        for pid in victims[rng.choice(list(victims))]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                kills += 1
+        assert real.saved("a") >= before - 5
+    process.kill()
+    process.communicate(timeout=600)
+    real.do(timeout=1800)
+    one, other = load_file(whole / "a.safetensors"), load_file(real.root / "results" / "models" / "a.safetensors")
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    times = ("seconds", "graphs_per_second")
+    curves = [
+        [{key: value for key, value in json.loads(line).items() if key not in times} for line in path.open()]
+        for path in (whole / "a.log.jsonl", real.root / "results" / "models" / "a.log.jsonl")
+    ]
+    assert curves[0] == curves[1]
+    assert len(curves[0]) == 640 // 20 + 640 // 40
+    command = real.header("results/models/a.safetensors")["graphclust"]["command"]
+    assert command.endswith("--steps 640 --out a.safetensors --resume")
+    assert str(tmp_path) not in command

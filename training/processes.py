@@ -8,12 +8,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from training.files import write
 
-__all__ = ["Lock", "lead_own_group"]
+__all__ = ["Lock", "own_group"]
 
 
 class Lock:
@@ -130,12 +130,25 @@ def _fields(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-def lead_own_group() -> None:
-    """Become the leader of a process group, and take the terminal along, so that Ctrl-C arrives here."""
+@contextlib.contextmanager
+def own_group() -> Iterator[None]:
+    """Lead a process group of its own; the terminal belongs to it meanwhile, so that Ctrl-C arrives here."""
+    before, in_front = os.getpgrp(), False
     with contextlib.suppress(OSError):
-        in_front = sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+        in_front = sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == before
         os.setpgid(0, 0)
+    if in_front:
+        _give_terminal(os.getpgrp())
+    try:
+        yield
+    finally:
         if in_front:
-            before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-            os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
-            signal.signal(signal.SIGTTOU, before)
+            _give_terminal(before)
+
+
+def _give_terminal(group: int) -> None:
+    """Make a process group that of the terminal, from whichever group."""
+    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        os.tcsetpgrp(sys.stdin.fileno(), group)
+    signal.signal(signal.SIGTTOU, before)

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from training.files import read_header, read_json, remove_partial, with_metadata, write
-from training.processes import Lock, lead_own_group
+from training.processes import Lock, own_group
 from training.rows import QueueError, Row, Table, read_table
 from training.runs import Repository, Run
 from training.status import show
@@ -163,8 +163,8 @@ class Queue:
                 if status == 0:
                     self._keep(self.run(row))
                     return
-            except (QueueError, OSError) as error:
-                self._fail(row, str(error))
+            except (QueueError, OSError, ValueError, KeyError) as error:  # the last two: a file that is none
+                self._fail(row, str(error) if isinstance(error, QueueError) else repr(error))
                 return
             if self.is_stopping():
                 return
@@ -184,12 +184,11 @@ class Queue:
         self.repository.check_out(commit, run.worktree)
         write(self.folder / "current.json", json.dumps({"row": row.name}).encode())
         self.say(f"{row.name}: training from step {run.saved:,} to {goal:,} at commit {commit[:10]}")
-        path = os.pathsep.join(filter(None, (str(run.worktree), os.environ.get("PYTHONPATH"))))
         with run.output.open("wb") as output:
             self._training = subprocess.Popen(
                 [sys.executable, "-m", *self._command(row, goal)],
                 cwd=run.folder,
-                env=os.environ | ONE_THREAD | {"PYTHONPATH": path},
+                env=self._environment(run),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -201,6 +200,16 @@ class Queue:
             return self._training.wait()
         finally:
             self._training = None
+
+    @staticmethod
+    def _environment(run: Run) -> dict[str, str]:
+        """Return the environment of a training: the code of its worktree, one thread, data where they are."""
+        changes = ONE_THREAD | {
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(run.worktree), os.environ.get("PYTHONPATH"))))
+        }
+        if data := os.environ.get("GRAPHCLUST_DATA"):  # perhaps relative, and the training runs elsewhere
+            changes["GRAPHCLUST_DATA"] = str(Path(data).resolve())
+        return {**os.environ, **changes}
 
     def _command(self, row: Row, goal: int) -> list[str]:
         """Return the command line of a training; files are named without their folder, as the model's header has it."""
@@ -338,8 +347,8 @@ def _commit_command(row: Row, message: str) -> str:
 
 
 def _work(queue: Queue) -> int:
-    lead_own_group()
-    return queue.work()
+    with own_group():
+        return queue.work()
 
 
 ACTIONS: dict[str, Callable[[Queue], int]] = {

@@ -52,6 +52,14 @@ def reproduce(
         list[str] | None,
         typer.Option(metavar="FILE", help="acp-table4: a model of yours, beside the shipped one; repeatable."),
     ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="acp-table2, -table3, -table4: trained models, beside the shipped ones.",
+            show_default="results/models, if it is here",
+        ),
+    ] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="acp-fig4: processes.", show_default=False)] = None,
     journal: Annotated[
         str | None, typer.Option(metavar="FILE", help="acp-fig4: keeps what is measured, to go on from.")
@@ -89,6 +97,7 @@ def reproduce(
         "repeats": ("--repeats", repeats),
         "steps": ("--steps", steps),
         "checkpoints": ("--checkpoint", checkpoint and tuple(checkpoint)),
+        "models": ("--models", models),
         "n_jobs": ("--jobs", jobs),
         "journal": ("--journal", journal),
     }

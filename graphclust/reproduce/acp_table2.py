@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -173,10 +174,11 @@ def _hundred(values: FloatArray) -> dict[str, float]:
     return {"ami": 100 * float(values.mean()), "ami_se": 100 * standard_error(values)}
 
 
-def _line(row: Row, n_graphs: int, n_samples: int, seed: int) -> tuple[dict[str, Any], list[dict[str, float]] | None]:
+def _line(
+    row: Row, path: Path | None, n_graphs: int, n_samples: int, seed: int
+) -> tuple[dict[str, Any], list[dict[str, float]] | None]:
     """Return a row, measured if its model is there, and the calibration table of a model of ours."""
     line: dict[str, Any] = {"row": row.name, "paper_ami": row.ami, "paper_elbo": row.elbo, "command": row.command}
-    path = available_models().get(row.checkpoint)
     if path is None:
         return line | {"architecture": describe_architecture(row.config, row.published)}, None
     model, info = load_checkpoint(path)
@@ -201,7 +203,13 @@ def _line(row: Row, n_graphs: int, n_samples: int, seed: int) -> tuple[dict[str,
     return line | {"calibration_error": reliability.error()}, reliability.table()
 
 
-def reproduce(n_graphs: int | None = None, n_samples: int = 10, seed: int = 0, quick: bool = False) -> dict[str, Any]:
+def reproduce(
+    n_graphs: int | None = None,
+    n_samples: int = 10,
+    seed: int = 0,
+    quick: bool = False,
+    models: str | None = None,
+) -> dict[str, Any]:
     """Make the table.
 
     Parameters
@@ -213,6 +221,8 @@ def reproduce(n_graphs: int | None = None, n_samples: int = 10, seed: int = 0, q
     seed : int
         Of the samplers; the graphs have fixed seeds.
     quick : bool
+    models : str, optional
+        Folder of trained models, beside those that are shipped; by default results/models, if it is here.
 
     Returns
     -------
@@ -227,11 +237,12 @@ def reproduce(n_graphs: int | None = None, n_samples: int = 10, seed: int = 0, q
     if quick and n_graphs is not None:
         raise UsageError("--quick is for few graphs: leave out one of --quick and --graphs")
     n_graphs = n_graphs or (50 if quick else 500)
+    available = available_models(models)
     rows: list[dict[str, Any]] = []
     calibration: dict[str, Any] = {}
     with task("acp-table2", total=len(ROWS) + len(PEERS)) as advance:
         for row in ROWS:
-            line, table = _line(row, n_graphs, n_samples, seed)
+            line, table = _line(row, available.get(row.checkpoint), n_graphs, n_samples, seed)
             if table is not None:
                 calibration[row.checkpoint] = table
             rows.append(line)

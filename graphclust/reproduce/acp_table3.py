@@ -28,6 +28,7 @@ clustering, and "auto, told K", are told that there are six blocks.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -287,7 +288,9 @@ def _elbo(checkpoint: Path, with_labels: bool, n_graphs: int, seed: int) -> dict
     return {"elbo": float(values.mean()), "elbo_se": standard_error(values)}
 
 
-def _model_row(method: str, with_labels: bool, n_graphs: int, seed: int) -> dict[str, Any]:
+def _model_row(
+    method: str, available: Mapping[str, Path], with_labels: bool, n_graphs: int, seed: int
+) -> dict[str, Any]:
     """Return what is known of a method with a trained model: measured if it is there, and the command that trains it.
 
     Raises
@@ -298,7 +301,7 @@ def _model_row(method: str, with_labels: bool, n_graphs: int, seed: int) -> dict
     base = method.removesuffix(_CHAINS)
     entry = _MODELS[base]
     line: dict[str, Any] = {"command": entry.command()}
-    checkpoint = available_models().get(entry.checkpoint)
+    checkpoint = available.get(entry.checkpoint)
     if checkpoint is None:
         return line | {"architecture": describe_architecture(entry.config, entry.published)}
     info = read_info(checkpoint)
@@ -310,7 +313,11 @@ def _model_row(method: str, with_labels: bool, n_graphs: int, seed: int) -> dict
 
 
 def reproduce(
-    n_graphs: int | None = None, seed: int = 0, quick: bool = False, methods: tuple[str, ...] = ()
+    n_graphs: int | None = None,
+    seed: int = 0,
+    quick: bool = False,
+    methods: tuple[str, ...] = (),
+    models: str | None = None,
 ) -> dict[str, Any]:
     """Make the table.
 
@@ -323,6 +330,8 @@ def reproduce(
     quick : bool
     methods : tuple of str
         Of `METHODS`; all by default.
+    models : str, optional
+        Folder of trained models, beside those that are shipped; by default results/models, if it is here.
 
     Returns
     -------
@@ -336,6 +345,7 @@ def reproduce(
     """
     check_names("method of the table", methods, METHODS)
     n_graphs = n_graphs or (20 if quick else 1000)
+    available = available_models(models)
     rows: list[dict[str, Any]] = []
     peers: list[dict[str, Any]] = []
     asked = [(method, labels) for method in methods or METHODS for labels in (False, True)]
@@ -350,7 +360,7 @@ def reproduce(
             scores = (None, None, None) if entry is None else _PUBLISHED[entry.model, labels]
             line |= dict(zip(("paper_ami", "paper_accuracy", "paper_elbo"), scores, strict=True))
             if method.removesuffix(_CHAINS) in _MODELS:
-                rows.append(line | _model_row(method, labels, n_graphs, seed))
+                rows.append(line | _model_row(method, available, labels, n_graphs, seed))
             elif not labels or method.startswith(("chains", "auto")):  # the other peers know of no labels
                 (rows if method == "chains" else peers).append(line | _measure(method, labels, n_graphs, seed))
             advance()

@@ -277,7 +277,7 @@ def _plain(network: str) -> str:
     return network.removesuffix("-all")
 
 
-def _models(checkpoints: tuple[str, ...]) -> list[_Model]:
+def _models(available: dict[str, Path], checkpoints: tuple[str, ...]) -> list[_Model]:
     """Return the models of pairs of communities that are there, and those given.
 
     Raises
@@ -285,7 +285,7 @@ def _models(checkpoints: tuple[str, ...]) -> list[_Model]:
     UsageError
         A given one was trained on another family.
     """
-    sources: dict[str, str | Path] = {**available_models(), **{name: name for name in checkpoints}}
+    sources: dict[str, str | Path] = {**available, **{name: name for name in checkpoints}}
     models = [_Model(name, source, read_info(source)) for name, source in sources.items()]
     for model in models:
         if model.name in checkpoints and model.info.data["family"] != "community-pairs":
@@ -472,6 +472,7 @@ def reproduce(
     data: tuple[str, ...] = (),
     methods: tuple[str, ...] = (),
     checkpoints: tuple[str, ...] = (),
+    models: str | None = None,
 ) -> dict[str, Any]:
     """Make the table.
 
@@ -491,6 +492,8 @@ def reproduce(
     checkpoints : tuple of str
         Files of models that were trained on community-pairs, beside those that are there, on the same split or on
         others.
+    models : str, optional
+        Folder of trained models, beside those that are shipped; by default results/models, if it is here.
 
     Returns
     -------
@@ -509,7 +512,7 @@ def reproduce(
     check_names("data set of the table", data, _BLOCKS)
     check_names("method of the table", methods, METHODS)
     most = n_graphs or (20 if quick else _GRAPHS)
-    models = _models(checkpoints)
+    trained = _models(available_models(models), checkpoints)
     networks: dict[str, _Network] = {}
     summaries: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
@@ -523,7 +526,7 @@ def reproduce(
                     rows += _rows_without_data(name, methods)
                     notes.append(f"{name} is not here: {advice(entry)}")
                 continue
-            block = _block(name, networks, models, most, seed)
+            block = _block(name, networks, trained, most, seed)
             if isinstance(block, _TestPairs):
                 summaries[name] = networks[name].summary(block.splits)
                 notes.append(_described(summaries[name]))

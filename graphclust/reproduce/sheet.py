@@ -12,7 +12,7 @@ import numpy as np
 
 from graphclust import datasets
 from graphclust.baselines import Spectral, kmeans
-from graphclust.checkpoint import shipped
+from graphclust.checkpoint import trained_models
 from graphclust.errors import GraphclustError, unknown
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph, counted
 from graphclust.metrics import accuracy, ami, nmi
@@ -43,9 +43,9 @@ def check_names(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
             raise unknown(kind, name, known)
 
 
-def available_models() -> dict[str, Path]:
-    """Return the trained models that the tables look up by name: name -> file."""
-    return shipped()
+def available_models(folder: str | None = None) -> dict[str, Path]:
+    """Return the trained models that the tables look up by name, as `trained_models` does: name -> file."""
+    return trained_models(folder)
 
 
 def table_of(name: str) -> tuple[FloatArray, IntArray]:

@@ -25,6 +25,12 @@ from graphclust.models.build import build
 from graphclust.reproduce import acp_families, acp_fig4, acp_table1, acp_table2, acp_table3, acp_table4, clam_tables
 
 
+@pytest.fixture(autouse=True)
+def _only_shipped_models(monkeypatch, tmp_path):
+    """What the training queue has left in the checkout changes no test."""
+    monkeypatch.setattr(checkpoint, "_TRAINED", tmp_path / "results")
+
+
 def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
     monkeypatch.setattr(acp_table2, "PEERS", ("leiden", "spectral"))
     monkeypatch.setattr(sys, "argv", ["graphclust", "reproduce", "acp-table2", "--graphs", "4"])
@@ -82,18 +88,21 @@ def test_a_model_from_scratch_has_a_row_of_its_own(monkeypatch, tmp_path, capsys
     model = tmp_path / "ccp-scratch.safetensors"
     assert run(["train", "ccp", *SMALL, *BRIEF, "--out", str(model)]) == 0
     monkeypatch.setattr(acp_table2, "PEERS", ())
-    monkeypatch.setattr(acp_table2, "available_models", lambda: {"ccp-scratch": model})
     command = ["reproduce", "acp-table2", "--graphs", "2", "--samples", "2", "--format", "json", "--quiet"]
-    assert run(command) == 0
+    with monkeypatch.context() as context:
+        context.setattr(checkpoint, "shipped", dict)
+        assert run([*command, "--models", str(tmp_path / "nowhere")]) == 2
+        assert "there is no folder" in capsysbinary.readouterr().err.decode()
+        assert run([*command, "--models", str(tmp_path)]) == 0
     rows = json.loads(capsysbinary.readouterr().out)["rows"]
     (row,) = (row for row in rows if "ami" in row)
     assert row["row"].endswith("CCP (from scratch)")
     assert (row["started_from"], row["steps"], row["graphs_trained"]) == ("random weights", 2, 4)
     shipped = checkpoint.shipped()
-    monkeypatch.setattr(acp_table2, "available_models", lambda: {"ccp-scratch": shipped["ccp"]})
+    monkeypatch.setattr(acp_table2, "available_models", lambda _: {"ccp-scratch": shipped["ccp"]})
     assert run(command) == 2
     assert "ccp-scratch was not trained from scratch but from acp" in capsysbinary.readouterr().err.decode()
-    monkeypatch.setattr(acp_table2, "available_models", lambda: {"acp-gated-gcn-laplacian": shipped["acp"]})
+    monkeypatch.setattr(acp_table2, "available_models", lambda _: {"acp-gated-gcn-laplacian": shipped["acp"]})
     assert run(command) == 2
     assert "encoder graph-transformer, not gated-gcn" in capsysbinary.readouterr().err.decode()
 
@@ -175,7 +184,7 @@ def test_test_graphs_are_no_training_graphs():
 
 def test_cluster_table_of_a_few_graphs(monkeypatch, capsysbinary):
     """With the General-SBM model in the place of one trained on CLUSTER: what matters is what is done with it."""
-    monkeypatch.setattr(acp_table3, "available_models", lambda: {"acp-cluster": checkpoint.shipped()["acp"]})
+    monkeypatch.setattr(acp_table3, "available_models", lambda _: {"acp-cluster": checkpoint.shipped()["acp"]})
     command = ["reproduce", "acp-table3", "--graphs", "6", "--format", "json"]
     methods = ("acp", "ccp, GatedGCN", "acp + chains", "chains", "auto", "leiden")
     assert run([*command, *(word for name in methods for word in ("--method", name))]) == 0
@@ -217,7 +226,7 @@ def test_cluster_rows_of_the_published_architecture(monkeypatch, tmp_path, capsy
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         checkpoint.save_checkpoint(path, build(info.config).state_dict(), info)
-    monkeypatch.setattr(acp_table3, "available_models", lambda: {"ccp-cluster": path})
+    monkeypatch.setattr(acp_table3, "available_models", lambda _: {"ccp-cluster": path})
     command = ["reproduce", "acp-table3", "--graphs", "2", "--method", "ccp, GatedGCN", "--format", "json", "--quiet"]
     assert run(command) == 0
     rows = json.loads(capsysbinary.readouterr().out)["rows"]
@@ -229,7 +238,7 @@ def test_cluster_rows_of_the_published_architecture(monkeypatch, tmp_path, capsy
         assert row["graphs"] == 2
         assert {"accuracy", "accuracy_balanced", "elbo"} <= row.keys()
     assert {"paper_accuracy", "accuracy", "accuracy_balanced", "paper_elbo", "elbo"} <= set(acp_table3.COLUMNS)
-    monkeypatch.setattr(acp_table3, "available_models", lambda: {"ccp-cluster": checkpoint.shipped()["ccp"]})
+    monkeypatch.setattr(acp_table3, "available_models", lambda _: {"ccp-cluster": checkpoint.shipped()["ccp"]})
     assert run(command) == 2
     assert "does not have the published architecture" in capsysbinary.readouterr().err.decode()
 

@@ -254,19 +254,20 @@ def start(*args):
     )
 
 
-def test_interrupt_saves_and_resumes(cli, tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_the_run_resumes(cli, tmp_path, number, code):
     out = tmp_path / "a.safetensors"
     process = start("--out", out, "--steps", 100_000, "--save-every", 100_000, "--workers", 1)
     deadline = time.monotonic() + 60
     while not (tmp_path / "a.log.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.3)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes
+    os.killpg(process.pid, number)  # as a terminal does: to all processes
     printed, err = process.communicate(timeout=60)
-    assert (process.returncode, printed) == (130, "")
+    assert (process.returncode, printed) == (code, "")
     assert "Traceback" not in err
-    told, last = err.splitlines()[-2:]
-    assert last == "graphclust: interrupted"
+    told = next(line for line in err.splitlines() if "stopped after" in line)
+    assert err.endswith("graphclust: interrupted\n") == (number == signal.SIGINT)
     step = read_note(f"{out}.state")["step"]
     assert told == f"graphclust: stopped after step {step:,} of 100,000; the same command with --resume goes on"
     assert read_info(out).steps == step
