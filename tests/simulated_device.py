@@ -74,6 +74,8 @@ class SimulatedDevice(TorchFunctionMode):
             return _labelled(args[0], _place(args[1]), func(*args, **kwargs))
         if name == "_has_compatible_shallow_copy_type":  # asked by Module.to of both places
             return func(*args, **kwargs)
+        if name == "pin_memory":
+            return args[0]
         if name in _MOVES and isinstance(args[0], Tensor):
             return self._moved(name, args, kwargs)
         wanted = kwargs.pop("device", None)

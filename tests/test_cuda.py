@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,10 @@ def _points() -> Any:
 
 def _graph() -> Any:
     return gc.generators.planted_partition(24, 3, p_in=0.9, p_out=0.05, random_state=0)
+
+
+def _six_points() -> Any:
+    return 3 * np.random.default_rng(0).normal(size=(6, 2))
 
 
 def _details(*names: str) -> Callable[[Any], Scores]:
@@ -78,6 +83,9 @@ _LNSCC = {
     "batch_size": 20, "max_epochs": 3,
 }  # fmt: skip
 _SAMPLES = {"n_samples": 8, "n_anchors": 3}
+_NCP = {
+    "checkpoint": Path(__file__).parent / "golden" / "six-points-ncp.safetensors", "n_samples": 8, "n_orders": 3,
+}  # fmt: skip
 
 
 def _case(kind: Any, params: dict[str, Any], *rest: Any) -> Case:
@@ -96,6 +104,7 @@ CASES = {
     "acp": _case(gc.ACP, _SAMPLES, _graph, _highest_log_prob, 1e-3, "n_samples"),
     "acp-s": _case(gc.ACPS, _SAMPLES, _graph, _highest_log_prob, 1e-3, "n_samples"),
     "ccp": _case(gc.CCP, _SAMPLES, _graph, _highest_log_prob, 1e-3, "n_samples"),
+    "ncp": _case(gc.NCP, _NCP, _six_points, _highest_log_prob, 1e-3, "n_samples"),
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@
 | Alg. 1 line 7 | `CNC` | as printed with `starts=("random",)`, `n_init=1` |
 | Alg. 1 line 8 | `CNC.max_epochs`, `CNC.patience` | a number of epochs, or until the cut no longer falls |
 | Alg. 1 line 9 | `CNC.predict` | as printed |
-| sec. 5.7 | `CNC.preset` | as printed for MNIST |
+| sec. 5.7 | `CNC.preset`, `PRESETS` | as printed, a preset for each data set |
 | Fig. 1 | `CNC` | as printed |
 """
 
