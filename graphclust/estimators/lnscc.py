@@ -701,7 +701,7 @@ class LNSCC(VectorEstimator):
 
         self._look(0, kept, network, head, x)
         with task("training", epochs) as advance:
-            for epoch in fleet.epochs(epochs, steps * size, size, loss, generator):
+            for epoch in fleet.epochs(epochs, steps * size, size, loss, generator, points_on_host=True):
                 done = epoch + 1
                 contrasts = objective.contrasts.clone()
                 objective.contrasts.zero_()
