@@ -139,7 +139,7 @@ def test_an_encoder_of_its_own_width(cli, tmp_path):
     assert result.code == 0
     assert (read_info(first).config.dim_encoder, read_info(first).config.dim) == (6, 16)
     state = load_file(first)
-    assert state["encoder.0.edge.0.weight"].shape == (6, 6)
+    assert state["encoder.0.layers.0.own.weight"].shape == (6, 6)
     assert state["encoder.1.weight"].shape == (16, 6)
     brief = shlex.split("acp --set 'n_nodes=(8, 14)' --batch-size 5 --n-z 2 --device cpu")
     result = cli("train", *brief, *options, "--start", first, "--out", second)
