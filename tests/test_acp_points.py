@@ -194,16 +194,13 @@ def test_command_line(model, x, tmp_path, capsysbinary):
     assert "acp reads --features of points alone, and the graph has edges" in message
     assert "clam, cnc, lnscc" in message
     assert run(["detect", str(nodes), "--features", str(table), "-m", "leiden"]) == 2
-    assert "leiden does not take --features; acp, acp-s, ccp, clam, cnc, lnscc do" in (
-        capsysbinary.readouterr().err.decode()
-    )
+    message = capsysbinary.readouterr().err.decode()
+    assert "leiden does not take --features; acp, acp-s, ccp, ncp, clam, cnc, lnscc do" in message
 
 
 def test_a_model_of_points_is_trained_on_the_command_line(tmp_path, x, capsysbinary):
     out = str(tmp_path / "mine.safetensors")
-    size = shlex.split(
-        "--encoder point-transformer --features standardised --n-features 2 --layers 1 --dim 8 --batch-size 4"
-    )
+    size = shlex.split("--encoder point-transformer --features standardised --n-features 2 --layers 1 --dim 8")
     law = ["--set", "n=(10, 30)", "--set", "prior_std=(3.0, 15.0)", "--set", "concentration=(0.5, 2.0)"]
     steps = ["--same-size", "--steps", "2", "--eval-graphs", "2", "--device", "cpu", "-q", "--out", out]
     assert run(["train", "acp", "--family", "gaussian-mixture", *law, *size, *steps]) == 0
