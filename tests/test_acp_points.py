@@ -27,7 +27,7 @@ FEW = {"n_samples": 4, "random_state": 0}
 def write_model(path, method="acp", features="standardised", n_features=2):
     """Write a small model of points with fresh weights, as if trained on sets of 20 to 50."""
     config = ModelConfig(
-        method, "points", features, n_features, dim=8, dim_z=8, n_layers=1, n_inducing=2, depth_decoder=2
+        method, "point-transformer", features, n_features, dim=8, dim_z=8, n_layers=1, n_inducing=2, depth_decoder=2
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -175,13 +175,6 @@ def test_numbers_that_are_missing_are_refused(model, x, bad):
         fitted(Graph.from_edges([], [], nodes=30, x=x), checkpoint=model)
 
 
-def test_many_points_need_no_square_of_their_number(model, monkeypatch):
-    monkeypatch.setenv("GRAPHCLUST_MEMORY", "4")
-    estimator = gc.ACP(checkpoint=model)
-    points = Graph.from_edges([], [], nodes=50_000, x=np.zeros((50_000, 2)))
-    assert estimator.memory(points) < 4 * 2**30 < estimator.memory(Graph.from_edges([0], [1], nodes=50_000))
-
-
 def test_command_line(model, x, tmp_path, capsysbinary):
     names = [f"point {i}" for i in range(30)]
     nodes, table = tmp_path / "nodes.graphml", tmp_path / "x.csv"
@@ -201,14 +194,13 @@ def test_command_line(model, x, tmp_path, capsysbinary):
     assert "acp reads --features of points alone, and the graph has edges" in message
     assert "clam, cnc, lnscc" in message
     assert run(["detect", str(nodes), "--features", str(table), "-m", "leiden"]) == 2
-    assert "leiden does not take --features; acp, acp-s, ccp, clam, cnc, lnscc do" in (
-        capsysbinary.readouterr().err.decode()
-    )
+    message = capsysbinary.readouterr().err.decode()
+    assert "leiden does not take --features; acp, acp-s, ccp, ncp, clam, cnc, lnscc do" in message
 
 
 def test_a_model_of_points_is_trained_on_the_command_line(tmp_path, x, capsysbinary):
     out = str(tmp_path / "mine.safetensors")
-    size = shlex.split("--encoder points --features standardised --n-features 2 --layers 1 --dim 8 --batch-size 4")
+    size = shlex.split("--encoder point-transformer --features standardised --n-features 2 --layers 1 --dim 8")
     law = ["--set", "n=(10, 30)", "--set", "prior_std=(3.0, 15.0)", "--set", "concentration=(0.5, 2.0)"]
     steps = ["--same-size", "--steps", "2", "--eval-graphs", "2", "--device", "cpu", "-q", "--out", out]
     assert run(["train", "acp", "--family", "gaussian-mixture", *law, *size, *steps]) == 0

@@ -123,7 +123,7 @@ def detect(
         typer.Option(
             metavar="FILE",
             help="Features of the nodes, a node and its numbers a line, or .npy; read by clam, cnc and lnscc, and "
-            "where there are no edges by acp, acp-s and ccp.",
+            "where there are no edges by acp, acp-s, ccp and ncp.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where neural methods run.")] = "auto",

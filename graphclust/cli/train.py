@@ -86,7 +86,8 @@ def train(
         _option(
             _MODEL,
             "NAME",
-            "graphsage, gated-gcn, gated-gcn-benchmark, graph-transformer; points, for vectors; spikes, for waveforms.",
+            "graphsage, gated-gcn, gated-gcn-benchmark, graph-transformer; points or point-transformer, for vectors; "
+            "spikes, for waveforms.",
             show_default="that of --start, or graphsage",
         ),
     ] = None,

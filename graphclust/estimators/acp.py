@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["ACP", "ACPS", "CCP", "NCP"]
 
 _BYTES_PER_PAIR = 64  # of nodes: the adjacency, similarities and attention weights of an encoder
-_BYTES_PER_POINT = 1 << 14  # its encodings
 _BYTES_FIXED = 1 << 29  # samples are drawn in chunks of this size
 _BYTES_PER_LABEL = 64  # of a sample: its label, the random numbers for it, and copies
 _SMALL = 1000  # nodes, up to which a second thread gains nothing
@@ -149,8 +148,7 @@ class _Amortized(GraphEstimator):
     def memory(self, graph: Graph) -> float:
         """Estimate the peak of memory: some bytes a pair of nodes, some a label of each sample, and a fixed part."""
         n = float(graph.num_nodes)
-        encodings = _BYTES_PER_POINT * n if only_points(graph) else _BYTES_PER_PAIR * n**2
-        return encodings + _BYTES_PER_LABEL * n * self.n_samples + (_BYTES_FIXED if n > _SMALL else 0)
+        return _BYTES_PER_PAIR * n**2 + _BYTES_PER_LABEL * n * self.n_samples + (_BYTES_FIXED if n > _SMALL else 0)
 
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""
@@ -192,8 +190,9 @@ class _Amortized(GraphEstimator):
     def _how_to_train(self, points: Graph) -> str:
         d = feature_matrix(points.x).shape[1]
         return (
-            f"train one with `graphclust train {self.name} --family gaussian-mixture --set dimension={d} --set "
-            f"'n=(50, 200)' --encoder points --features standardised --n-features {d} --out FILE.safetensors`"
+            f"train one with `graphclust train {self.name} --family gaussian-mixture --set dimension={d} "
+            f"--set 'n=(50, 200)' --encoder point-transformer --features standardised --n-features {d} "
+            "--out FILE.safetensors`"
         )
 
     def _check(self, graph: Graph) -> None:

@@ -13,7 +13,7 @@ from graphclust.models.acp_s import ACPSEncodings
 from graphclust.models.ccp import CCPEncodings
 from graphclust.models.clusterwise import ClusterwiseModel
 from graphclust.models.ncp import NCP
-from graphclust.nn.encoders import ENCODERS
+from graphclust.nn.encoders import ENCODERS, WITH_HEADS
 
 __all__ = ["ENCODINGS", "MODELS", "ModelConfig", "build"]
 
@@ -69,7 +69,7 @@ class ModelConfig:
                 raise unknown(name, getattr(self, name), known)
         if self.n_heads < 1 or self.depth_decoder < 2:
             raise UsageError("n_heads is at least 1, depth_decoder at least 2")
-        attended = {self.dim, self.dim_encoder or self.dim} if self.encoder == "graph-transformer" else {self.dim}
+        attended = {self.dim, self.dim_encoder or self.dim} if self.encoder in WITH_HEADS else {self.dim}
         for width in attended:
             if width % self.n_heads:
                 raise UsageError(f"{self.n_heads} heads do not divide {width} dimensions")
@@ -99,7 +99,7 @@ def build(config: ModelConfig) -> ClusterwiseModel | NCP:
     'ACPEncodings'
     """
     width = config.dim_encoder or config.dim
-    heads = {"n_heads": config.n_heads} if config.encoder == "graph-transformer" else {}
+    heads = {"n_heads": config.n_heads} if config.encoder in WITH_HEADS else {}
     encoder: nn.Module = ENCODERS[config.encoder](config.n_features, width, config.n_layers, config.n_labels, **heads)
     if width != config.dim:
         encoder = _Projected(encoder, nn.Linear(width, config.dim))

@@ -9,7 +9,10 @@ operators and a learned one move the vectors of the nodes in every layer: the me
 of a similar profile, :math:`P_{ij} \propto \exp(\tau_h \, \mathrm{corr}(A_i, A_j))` with a temperature a head, and
 content-based attention. All three are products of dense n x n matrices with n x d: far cheaper than a state an edge.
 
-`PointEncoder` and `SpikeEncoder` take vectors without a graph.
+`PointEncoder` and `SpikeEncoder` take vectors without a graph, one by one. `PointTransformer` is graphclust's own, for
+points whose clusters show in their density: as `GraphTransformer`, with Gaussian kernels of the distances,
+:math:`P_{ij} \propto \exp(-\lambda_h |x_i - x_j|^2 / 2)`, in the place of similar profiles. A layer that moves points
+to these means is a step of mean shift (Fukunaga & Hostetler 1975).
 
 Batch normalisation counts true nodes only, and in evaluation uses running averages: a graph's encoding does not depend
 on its companions in the batch.
@@ -31,11 +34,13 @@ from graphclust.nn.waveforms import N_CHANNELS
 __all__ = [
     "ENCODERS",
     "POINT_ENCODERS",
+    "WITH_HEADS",
     "BenchmarkGatedGCN",
     "GatedGCN",
     "GraphSAGE",
     "GraphTransformer",
     "PointEncoder",
+    "PointTransformer",
     "SpikeEncoder",
 ]
 
@@ -334,22 +339,25 @@ def _profile_correlation(adjacency: Tensor, mask: Tensor, n: Tensor) -> Tensor:
 
 
 class _Layer(nn.Module):
-    def __init__(self, dim: int, n_heads: int) -> None:
+    """A layer of `GraphTransformer`, or of `PointTransformer`, which has no `mean` over neighbours."""
+
+    def __init__(self, dim: int, n_heads: int, *, with_mean: bool = True) -> None:
         super().__init__()
         self.n_heads = n_heads
         self.before = nn.LayerNorm(dim)
         self.qkv = nn.Linear(dim, 3 * dim)
-        self.mixed = nn.Linear(4 * dim, dim)
+        self.mixed = nn.Linear((4 if with_mean else 3) * dim, dim)
         self.between = nn.LayerNorm(dim)
         self.ff = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
 
-    def forward(self, h: Tensor, mean: Tensor, similar: Tensor, keys: Tensor | None) -> Tensor:
+    def forward(self, h: Tensor, mean: Tensor | None, similar: Tensor, keys: Tensor | None) -> Tensor:
         x = self.before(h)
         q, k, v = (t.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for t in self.qkv(x).chunk(3, dim=-1))
         attended = dot_product(q, k, v, keys, q.shape[-1] ** -0.5).transpose(1, 2).flatten(-2)
         heads = x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)  # (batch, h, n, d/h)
         alike = (similar.to(x.dtype) @ heads).transpose(1, 2).flatten(-2)
-        h = h + self.mixed(torch.cat([attended, mean.to(x.dtype) @ x, alike, x], dim=-1))
+        around = [] if mean is None else [mean.to(x.dtype) @ x]
+        h = h + self.mixed(torch.cat([attended, *around, alike, x], dim=-1))
         return h + self.ff(self.between(h))
 
 
@@ -371,6 +379,42 @@ class PointEncoder(nn.Module):
         """Return shape (batch, n, dim)."""
         h: Tensor = self.mlp(self.input(batch.x, batch.known))
         return h.masked_fill(~batch.mask[..., None], 0.0)
+
+
+class PointTransformer(nn.Module):
+    """Attention, and means over near points; see the module's docstring. Not in the paper, whose points have an MLP.
+
+    Parameters
+    ----------
+    n_features, dim, n_layers, n_labels : int
+        As in `GraphSAGE`.
+    n_heads : int
+        Of the attention, and kernels, whose widths begin between 1 and .05, that of the points being 1; divides dim.
+    """
+
+    def __init__(self, n_features: int, dim: int, n_layers: int = 4, n_labels: int = 0, n_heads: int = 4) -> None:
+        super().__init__()
+        self.input = Input(n_features + n_heads, dim, n_labels)
+        self.log_precision = nn.Parameter(torch.linspace(0.0, 6.0, n_heads))
+        self.layers = nn.ModuleList(_Layer(dim, n_heads, with_mean=False) for _ in range(n_layers))
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return shape (batch, n, dim)."""
+        x, mask = batch.x, batch.mask
+        keys = None if bool(mask.all()) else mask[:, None, None, :]
+        with torch.autocast(x.device.type, enabled=False):  # squares that cancel are no numbers of bfloat16
+            squares = x.square().sum(dim=-1)
+            squares = (squares[:, :, None] + squares[:, None] - 2 * x @ x.transpose(1, 2)).clamp_min(0.0)
+            logits = -0.5 * squares[:, None] * self.log_precision.exp()[:, None, None]  # (batch, h, n, n)
+            logits = logits.masked_fill(~mask[:, None, None, :], torch.finfo(logits.dtype).min)
+            n = mask.sum(dim=1).clamp_min(1).to(x.dtype)
+            log_density = logits.logsumexp(dim=-1) - n.log()[:, None, None]  # (batch, h, n)
+            similar = torch.softmax(logits, dim=-1)
+        h = self.input(torch.cat([x, log_density.transpose(1, 2)], dim=-1), batch.known)
+        for layer in self.layers:
+            h = layer(h, None, similar, keys)
+        return self.norm(h).masked_fill(~mask[..., None], 0.0)
 
 
 class SpikeEncoder(nn.Module):
@@ -438,6 +482,8 @@ ENCODERS = {
     "gated-gcn-benchmark": BenchmarkGatedGCN,
     "graph-transformer": GraphTransformer,
     "points": PointEncoder,
+    "point-transformer": PointTransformer,
     "spikes": SpikeEncoder,
 }
-POINT_ENCODERS = frozenset({"points", "spikes"})  # those that read features alone and need no edges
+POINT_ENCODERS = frozenset({"points", "point-transformer", "spikes"})  # that read features alone and need no edges
+WITH_HEADS = frozenset({"graph-transformer", "point-transformer"})  # whose attention has as many heads as the model's

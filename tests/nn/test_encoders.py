@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from graphclust.nn.encoders import (
     GraphSAGE,
     GraphTransformer,
     Norm,
+    PointTransformer,
     SpikeEncoder,
     _profile_correlation,
 )
@@ -31,6 +33,7 @@ KINDS = [
     "gated-gcn-benchmark",
     "graph-transformer",
     "points",
+    "point-transformer",
     "spikes",
 ]
 GRAPH_KINDS, POINT_KINDS = KINDS[:5], KINDS[5:]
@@ -246,6 +249,40 @@ def test_a_spike_has_equally_many_samples_in_each_channel():
         SpikeEncoder(20, DIM)
 
 
+def point_transformer_by_loops(model, x):
+    """One layer, point by point and head by head."""
+    n, heads, width = len(x), len(model.log_precision), DIM // len(model.log_precision)
+    kernel = np.array(
+        [
+            [[math.exp(-math.exp(lam) * sum((x[i] - x[j]) ** 2) / 2) for j in range(n)] for i in range(n)]
+            for lam in model.log_precision.tolist()
+        ]
+    )
+    density = np.log(kernel.mean(axis=2)).T  # (n, heads)
+    h = model.input.linear(torch.as_tensor(np.concatenate([x, density], axis=1)))
+    layer = model.layers[0]
+    before = layer.before(h)
+    q, k, v = (part.detach().numpy() for part in layer.qkv(before).chunk(3, dim=-1))
+    rows = before.detach().numpy()
+    attended, alike = np.zeros((n, DIM)), np.zeros((n, DIM))
+    for head in range(heads):
+        own = slice(head * width, (head + 1) * width)
+        for i in range(n):
+            weights = np.array([math.exp(q[i, own] @ k[j, own] / math.sqrt(width)) for j in range(n)])
+            attended[i, own] = sum(weights[j] * v[j, own] for j in range(n)) / weights.sum()
+            near = kernel[head, i]
+            alike[i, own] = sum(near[j] * rows[j, own] for j in range(n)) / near.sum()
+    h = h + layer.mixed(torch.as_tensor(np.concatenate([attended, alike, rows], axis=1)))
+    return model.norm(h + layer.ff(layer.between(h)))
+
+
+def test_point_transformer_is_that_of_loops(rng):
+    x = rng.normal(size=(6, FEATURES))
+    model = made("point-transformer", n_layers=1)
+    found = model(batch_of([(x, np.zeros((6, 6), dtype=bool))]))[0]
+    assert_near(found, point_transformer_by_loops(model, x))
+
+
 # --------------------------------------------------------------------------------------------------------- symmetries
 
 
@@ -447,3 +484,4 @@ def test_names():
     assert ENCODERS["gated-gcn"] is GatedGCN
     assert ENCODERS["graph-transformer"] is GraphTransformer
     assert ENCODERS["spikes"] is SpikeEncoder
+    assert ENCODERS["point-transformer"] is PointTransformer
