@@ -56,7 +56,7 @@ def reproduce(
         str | None,
         typer.Option(
             metavar="FOLDER",
-            help="acp-table2, -table3, -table4: trained models, beside the shipped ones.",
+            help="acp-table1 to -table4: trained models, beside the shipped ones.",
             show_default="results/models, if it is here",
         ),
     ] = None,

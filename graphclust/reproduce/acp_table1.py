@@ -17,12 +17,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphclust.baselines import kmeans
-from graphclust.checkpoint import load_checkpoint, shipped
+from graphclust.checkpoint import load_checkpoint
 from graphclust.errors import DataError
 from graphclust.evaluation import evaluate, standard_error
 from graphclust.generators.families import family_named
@@ -39,7 +40,7 @@ from graphclust.reproduce.point_peers import (
     principal_components,
     variational_mixture,
 )
-from graphclust.reproduce.sheet import check_names, n_classes, settings
+from graphclust.reproduce.sheet import available_models, check_names, n_classes, settings
 from graphclust.synthetic import TEST, DataConfig, held_out_batches
 
 __all__ = ["COLUMNS", "METHODS", "PEERS", "SIZES", "reproduce"]
@@ -115,7 +116,7 @@ def _scores(values: FloatArray) -> dict[str, float]:
     return {"ami": 100 * float(values.mean()), "ami_se": 100 * standard_error(values)}
 
 
-def _model_line(model: str, size: int, number: int, n_samples: int, seed: int) -> dict[str, Any]:
+def _model_line(model: str, path: Path | None, size: int, number: int, n_samples: int, seed: int) -> dict[str, Any]:
     """Return what the table measures of a model at one size; nothing where its checkpoint is missing.
 
     Raises
@@ -123,7 +124,6 @@ def _model_line(model: str, size: int, number: int, n_samples: int, seed: int) -
     DataError
         The checkpoint is of another family, model or encoder.
     """
-    path = shipped().get(_checkpoint(model))
     if path is None:
         return {}
     network, info = load_checkpoint(path)
@@ -173,6 +173,7 @@ def reproduce(
     seed: int = 0,
     quick: bool = False,
     methods: tuple[str, ...] = (),
+    models: str | None = None,
 ) -> dict[str, Any]:
     """Make the table.
 
@@ -187,6 +188,8 @@ def reproduce(
     quick : bool
     methods : tuple of str
         Of `METHODS`; all by default.
+    models : str, optional
+        Folder of trained models, beside those that are shipped; by default results/models, if it is here.
 
     Returns
     -------
@@ -201,6 +204,7 @@ def reproduce(
         A checkpoint that does not fit its row.
     """
     check_names("method of the table", methods, METHODS)
+    available = available_models(models)
     number = n_graphs or (10 if quick else 200)
     chosen = [name for name in METHODS if name in (methods or METHODS)]
     has_peers = any(name in PEERS for name in chosen)
@@ -214,7 +218,9 @@ def reproduce(
                 if name in MODELS:
                     published = MODELS[name]
                     line |= {"paper_ami": published.ami[i], "paper_elbo": published.elbo, "command": _command(name)}
-                    rows.append(line | _model_line(name, size, number, n_samples, seed))
+                    rows.append(
+                        line | _model_line(name, available.get(_checkpoint(name)), size, number, n_samples, seed)
+                    )
                 else:
                     peers.append(line | _peer_line(PEERS[name], point_sets[size], seed))
                 advance()

@@ -118,7 +118,7 @@ def small_spikes_model(tmp_path):
 
 
 def test_spikes_table_of_a_few_sets(small_spikes_model, monkeypatch, capsysbinary):
-    monkeypatch.setattr(acp_table1, "shipped", lambda: {"acp-spikes": small_spikes_model})
+    monkeypatch.setattr(acp_table1, "available_models", lambda _: {"acp-spikes": small_spikes_model})
     monkeypatch.setattr(acp_table1, "SIZES", (20, 30, 50))
     command = ["reproduce", "acp-table1", "--graphs", "3", "--samples", "2", "--format", "json"]
     assert run(command) == 0
@@ -162,7 +162,7 @@ def test_the_spikes_table_scores_what_the_methods_find(monkeypatch):
 
 
 def test_a_checkpoint_that_is_not_the_rows(small_spikes_model, monkeypatch):
-    monkeypatch.setattr(acp_table1, "shipped", lambda: {"ccp-spikes": small_spikes_model})
+    monkeypatch.setattr(acp_table1, "available_models", lambda _: {"ccp-spikes": small_spikes_model})
     with pytest.raises(DataError, match="ccp-spikes is acp with the encoder spikes"):
         acp_table1.reproduce(n_graphs=2, methods=("ccp",))
 
