@@ -10,10 +10,12 @@ import torch
 from torch import nn
 
 from graphclust.errors import UsageError
-from graphclust.models.build import ENCODINGS, ModelConfig, build
+from graphclust.models.build import ENCODINGS, MODELS, ModelConfig, build
 from graphclust.models.clusterwise import ClusterwiseModel
+from graphclust.models.ncp import NCP
 from graphclust.nn.batch import Batch
 from graphclust.nn.encoders import ENCODERS
+from graphclust.nn.waveforms import N_CHANNELS
 
 SMALL = {"n_features": 3, "dim": 16, "dim_z": 4, "n_heads": 4, "n_inducing": 3, "n_layers": 2}
 
@@ -33,16 +35,18 @@ def made(**options):
         return build(ModelConfig(**SMALL | options))
 
 
-def elbo(model, known=None):
+def elbo(model, known=None, n_features=3):
     rng = np.random.default_rng(0)
-    batch = Batch.of(rng.normal(size=(1, 4, 3)), np.array([4]), ~np.eye(4, dtype=bool)[None], np.array([[0, 1, 0, 0]]))
+    batch = Batch.of(
+        rng.normal(size=(1, 4, n_features)), np.array([4]), ~np.eye(4, dtype=bool)[None], np.array([[0, 1, 0, 0]])
+    )
     return model(replace(batch, known=known), 2, [0])
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "ncp"}, "model .*'ncp'"),
+        ({"model": "ncpp"}, "model .*'ncpp'.*did you mean ncp"),
         ({"encoder": "gcn"}, "encoder .*'gcn'"),
         ({"features": "degrees"}, "features .*'degrees'"),
         ({"model": None}, "model .*None"),
@@ -87,17 +91,19 @@ def test_defaults_are_the_published_settings():
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("kind", ENCODINGS)
+@pytest.mark.parametrize("kind", MODELS)
 def test_every_kind_is_built_and_shares_nothing(kind, encoder):
-    model = made(model=kind, encoder=encoder, n_labels=2)
-    assert isinstance(model, ClusterwiseModel)
-    assert isinstance(model.encodings, ENCODINGS[kind])
+    n_features = 2 * N_CHANNELS if encoder == "spikes" else 3
+    model = made(model=kind, encoder=encoder, n_labels=2, n_features=n_features)
+    assert isinstance(model, NCP if kind == "ncp" else ClusterwiseModel)
+    if kind in ENCODINGS:
+        assert isinstance(model.encodings, ENCODINGS[kind])
     assert isinstance(model.encoder, ENCODERS[encoder])
     found = [parameter.data_ptr() for _, parameter in model.named_parameters(remove_duplicate=False)]
     assert len(found) == len(set(found))
     modules = [name for name, _ in model.named_modules(remove_duplicate=False)]
     assert len(modules) == len(list(model.named_modules()))
-    assert torch.isfinite(elbo(model, torch.tensor([[0, 1, 2, 0]])).total)
+    assert torch.isfinite(elbo(model, torch.tensor([[0, 1, 2, 0]]), n_features).total)
 
 
 def test_an_encoder_of_its_own_width():
