@@ -111,7 +111,8 @@ def test_command(tmp_path, capsysbinary, rng):
     rows = dict(line.split("\t") for line in capsysbinary.readouterr().out.decode().splitlines()[1:])
     assert len({(int(node[1:]) % 3, label) for node, label in rows.items()}) == 3
     assert run(["detect", str(edges), "--method", "leiden", "--features", str(features)]) == 2
-    assert (
+    error = capsysbinary.readouterr().err
+    assert b"leiden does not take --features; acp, acp-s, ccp, ncp, clam, cnc, lnscc do" in error
         b"leiden does not take --features; acp, acp-s, ccp, ncp, clam, cnc, lnscc do" in capsysbinary.readouterr().err
     )
     assert run([*command, "--features", str(tmp_path / "none.csv")]) == 1
