@@ -113,8 +113,6 @@ def test_command(tmp_path, capsysbinary, rng):
     assert run(["detect", str(edges), "--method", "leiden", "--features", str(features)]) == 2
     error = capsysbinary.readouterr().err
     assert b"leiden does not take --features; acp, acp-s, ccp, ncp, clam, cnc, lnscc do" in error
-        b"leiden does not take --features; acp, acp-s, ccp, ncp, clam, cnc, lnscc do" in capsysbinary.readouterr().err
-    )
     assert run([*command, "--features", str(tmp_path / "none.csv")]) == 1
     features.write_text(features.read_text().replace("n7,", "n7,red,", 1).replace("n8,", "n8,,", 1))
     capsysbinary.readouterr()
