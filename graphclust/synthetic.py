@@ -191,6 +191,7 @@ def batch_of_graphs(
     dense = from_graphs(graphs)
     vectors = dense.features
     if model.features == "laplacian":
+        assert dense.adjacency is not None
         vectors = laplacian_features(dense.adjacency, dense.n_nodes, model.n_features)
     features = input_features(model.features, model.n_features, vectors, dense.n_nodes, rng, train=False)
     batch = Batch.of(features, dense.n_nodes, dense.adjacency, dense.labels)

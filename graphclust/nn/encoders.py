@@ -205,6 +205,11 @@ class GatedConvolution(nn.Module):
         self.neighbours = nn.Linear(dim, dim, bias=False)  # V
         self.norm = Norm(dim)
 
+    def values(self, h: Tensor) -> Tensor:
+        """Return V h, shape (n_nodes, dim)."""
+        v: Tensor = self.neighbours(h)
+        return v
+
     def forward(self, h: Tensor, message: Tensor) -> Tensor:
         """Return shape (n_nodes, dim), for h and the sums over the neighbours, both of this shape."""
         return h + F.relu(self.norm(self.own(h) + message))
@@ -238,11 +243,13 @@ class GatedGCN(nn.Module):
         previous = packing.pack(self.input(batch.x, batch.known))
         state = previous.new_ones(1, previous.shape[-1])
         first, *later = self.layers
+        assert isinstance(first, GatedConvolution)
         adjacency = _adjacency(batch).to(previous.dtype)
-        message = packing.pack(adjacency @ packing.unpack(first.neighbours(previous)))
+        message = packing.pack(adjacency @ packing.unpack(first.values(previous)))
         h = first(previous, message)
         for layer, next_state in zip(later, self.states, strict=True):
-            message, state = next_state(previous, state, layer.neighbours(h), edges)
+            assert isinstance(layer, GatedConvolution)
+            message, state = next_state(previous, state, layer.values(h), edges)
             previous, h = h, layer(h, message)
         return packing.unpack(h)
 
@@ -272,7 +279,8 @@ class BenchmarkGatedGCN(nn.Module):
         h = packing.pack(self.input(batch.x, batch.known))
         state = h.new_ones(1, h.shape[-1])
         for layer, next_state in zip(self.layers, self.states, strict=True):
-            message, state = next_state(h, state, layer.neighbours(h), edges)
+            assert isinstance(layer, GatedConvolution)
+            message, state = next_state(h, state, layer.values(h), edges)
             h = layer(h, message)
         return packing.unpack(h)
 
@@ -460,6 +468,7 @@ class SpikeEncoder(nn.Module):
             width, kernel = _CONVOLUTIONS[min(i, 1)]
             layer = nn.Conv1d(channels, width, kernel, stride=2, padding=kernel // 2)
             nn.init.kaiming_uniform_(layer.weight, a=0.25)  # as in `MLP`
+            assert layer.bias is not None
             nn.init.zeros_(layer.bias)
             layers += [layer, PReLU()]
             channels, samples = width, (samples + 1) // 2
