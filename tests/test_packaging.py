@@ -46,7 +46,7 @@ LAYERS = [
 ]
 LAZY = {  # allowed against the direction, inside a function: a convenience of the caller's, not a dependency
     ("communities", "report"), ("communities", "plot"), ("communities", "detection"), ("graph", "io"),
-    ("io", "datasets"), ("io", "communities"), ("generators", "datasets"),
+    ("io", "datasets"), ("io", "communities"), ("generators", "datasets"), ("models", "generators"),
 }  # fmt: skip
 
 
