@@ -147,11 +147,11 @@ def _sizes(graphs: Sequence[Graph]) -> IntArray:
 
 def _features(graphs: Sequence[Graph], width: int) -> NDArray[np.float32] | None:
     """Return the padded features, shape (batch, width, n_features); None unless all graphs have as many."""
-    numbers: set[int | None] = {None if graph.x is None else int(np.shape(graph.x)[1]) for graph in graphs}
-    number = numbers.pop() if len(numbers) == 1 else None
-    if number is None:
+    numbers = {None if graph.x is None else np.shape(graph.x)[1] for graph in graphs}
+    n_features = numbers.pop() if len(numbers) == 1 else None
+    if n_features is None:
         return None
-    features = np.zeros((len(graphs), width, number), dtype=np.float32)
+    features = np.zeros((len(graphs), width, n_features), dtype=np.float32)
     for row, graph in zip(features, graphs, strict=True):
         row[: graph.num_nodes] = graph.x
     return features

@@ -130,8 +130,8 @@ class Neurons:
         delays = self.delays[which] + shifts[:, None]
         times = _TIMES.astype(np.float32) - delays.astype(np.float32)[:, :, None]
         scale = (self.peaks[which] * amplitudes[:, None]).astype(np.float32)
-        x: NDArray[np.float32] = scale[:, :, None] * _shape(self.bumps.astype(np.float32)[which], times)
-        return x
+        waveforms: NDArray[np.float32] = scale[:, :, None] * _shape(self.bumps.astype(np.float32)[which], times)
+        return waveforms
 
 
 def _shape(bumps: NDArray[Any], times: NDArray[Any]) -> NDArray[Any]:
