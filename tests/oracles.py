@@ -256,7 +256,7 @@ def spike_encoder(weights, waveform, label, n_layers):
                             total += kernel[channel, half + lag] * row[2 * t + lag]
                 moved[out, t] = total
         signal = leaky(moved, weights[f"convolutions.{2 * layer + 1}.weight"])
-    h = linear(weights, "input.linear", signal.ravel())
+    h = linear(weights, "input.linear", signal.T.ravel())
     if label:
         h = h + weights["input.label.weight"][label]
     return linear(weights, "mlp.1", leaky(h, weights["mlp.0.weight"]))

@@ -70,6 +70,26 @@ class Input(nn.Module):
         return h + self.label(known.masked_fill(known >= self.label.num_embeddings, 0))
 
 
+class _Convolution(nn.Conv1d):
+    """Convolution over time with stride 2, as one matrix product of all windows.
+
+    oneDNN, to which torch gives convolutions on a CPU, compiles and keeps code for each new number of waveforms, which
+    is another in every batch.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int) -> None:
+        super().__init__(channels_in, channels_out, kernel, stride=2, padding=kernel // 2)
+        nn.init.kaiming_uniform_(self.weight, a=0.25)  # as in `MLP`
+        assert self.bias is not None
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, samples, channels_in) to (n, half as many samples, channels_out)."""
+        half = self.kernel_size[0] // 2
+        windows = F.pad(x, (0, 0, half, half)).unfold(1, 2 * half + 1, 2)  # (n, samples / 2, channels_in, kernel)
+        return F.linear(windows.flatten(2), self.weight.flatten(1), self.bias)
+
+
 class Norm(nn.BatchNorm1d):
     """Batch normalisation that lets a single row pass in training, which has no variance."""
 
@@ -466,11 +486,7 @@ class SpikeEncoder(nn.Module):
         channels, samples = n_channels, n_features // n_channels
         for i in range(n_layers):
             width, kernel = _CONVOLUTIONS[min(i, 1)]
-            layer = nn.Conv1d(channels, width, kernel, stride=2, padding=kernel // 2)
-            nn.init.kaiming_uniform_(layer.weight, a=0.25)  # as in `MLP`
-            assert layer.bias is not None
-            nn.init.zeros_(layer.bias)
-            layers += [layer, PReLU()]
+            layers += [_Convolution(channels, width, kernel), PReLU()]
             channels, samples = width, (samples + 1) // 2
         self.convolutions = nn.Sequential(*layers)
         self.input = Input(channels * samples, dim, n_labels)
@@ -479,7 +495,7 @@ class SpikeEncoder(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Return shape (batch, n, dim)."""
         packing = Packing(batch.mask)
-        x = packing.pack(batch.x).unflatten(-1, (self.n_channels, -1))  # (n_spikes, channels, samples)
+        x = packing.pack(batch.x).unflatten(-1, (self.n_channels, -1)).mT  # (n_spikes, samples, channels)
         known = None if batch.known is None else packing.pack(batch.known[..., None])[:, 0]
         h: Tensor = self.mlp(self.input(self.convolutions(x).flatten(1), known))
         return packing.unpack(h)
