@@ -151,8 +151,8 @@ def _command() -> str:
         for name, value in (("n", SIZES), ("concentration", LAW.concentration), ("prior_std", LAW.prior_std))
     )
     return (
-        f"graphclust train acp --family gaussian-mixture {law} --same-size --encoder points --features standardised "
-        "--n-features 2 --dim 64 --batch-size 32 --n-z 2 --steps 20000 --learning-rate 1e-3 --weight-decay 0 "
+        f"graphclust train acp --family gaussian-mixture {law} --same-size --encoder point-transformer --features "
+        "standardised --n-features 2 --dim 64 --batch-size 32 --n-z 2 --steps 20000 --learning-rate 1e-3 --weight-decay 0 "
         f"--warmup 100 --schedule cosine --clip 100 --average 0.999 --out {_MODEL}.safetensors"
     )
 
