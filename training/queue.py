@@ -373,6 +373,9 @@ def main(words: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     try:
         return ACTIONS[given.action](Queue(CHECKOUT, given.table, given.state.resolve(), given.nice))
+    except BrokenPipeError:  # as in `make train-queue-status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except QueueError as error:
         print(f"train-queue: {error}", file=sys.stderr)
         return 1

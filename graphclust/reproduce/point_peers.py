@@ -159,7 +159,7 @@ def hdbscan(x: FloatArray, min_cluster_size: int = 5) -> IntArray:
     Examples
     --------
     >>> x = np.random.default_rng(0).normal(size=(60, 1)) + np.repeat([[0.0], [20.0]], 30, axis=0)
-    >>> len(np.unique(hdbscan(x)))
+    >>> len(np.unique(hdbscan(x, min_cluster_size=20)))
     2
     """
     from sklearn.cluster import HDBSCAN
