@@ -63,9 +63,12 @@ def _check_patience(n: int, concentration: float, discount: float, most: int) ->
         )
 
 
-def _draw(batch: int, n: int, concentration: float, discount: float, rng: np.random.Generator) -> IntArray:
-    """Draw partitions, shape (batch, n); the first m columns are partitions of m by the same law."""
-    turn = np.arange(n)
+def _draw(n: int, concentration: FloatArray, discount: float, rng: np.random.Generator) -> IntArray:
+    """Draw partitions, shape (batch, n), by concentrations of shape (batch, 1).
+
+    The first m columns are partitions of m by the same law.
+    """
+    turn, batch = np.arange(n), len(concentration)
     place = rng.random((batch, n)) * (concentration + turn) - concentration
     seen = np.clip(place, 0, np.maximum(turn - 1, 0)).astype(np.int64)
     opens = (place - seen < discount).ravel()  # if the one seen opened a table, too
@@ -88,7 +91,7 @@ def _draw(batch: int, n: int, concentration: float, discount: float, rng: np.ran
 
 def crp_batch(
     sizes: ArrayLike,
-    concentration: float = 1.0,
+    concentration: ArrayLike = 1.0,
     *,
     discount: float = 0.0,
     max_clusters: int | None = None,
@@ -100,7 +103,7 @@ def crp_batch(
     ----------
     sizes : array of int, shape (batch,)
         Things to partition, in each draw.
-    concentration : float
+    concentration : float, or array of float, shape (batch,)
         theta, above -discount.
     discount : float
         d, in [0, 1).
@@ -124,16 +127,19 @@ def crp_batch(
     array([[ 0,  1,  1, -1, -1, -1],
            [ 0,  1,  1,  2,  0,  1]])
     """
-    _check(concentration, discount, max_clusters)
     lengths = np.asarray(sizes, dtype=np.int64)
+    theta = np.broadcast_to(np.asarray(concentration, dtype=np.float64), lengths.shape)
+    lowest, highest = (float(np.min(concentration)), float(np.max(concentration)))
+    for value in (lowest, highest):
+        _check(value, discount, max_clusters)
     n = int(lengths.max(initial=0))
     _check_size(int(lengths.min(initial=0)))
-    labels = _draw(len(lengths), n, concentration, discount, rng)
+    labels = _draw(n, theta[:, None], discount, rng)
     labels[np.arange(n) >= lengths[:, None]] = -1
     if max_clusters is not None and max_clusters < n:
-        _check_patience(n, concentration, discount, max_clusters)
+        _check_patience(n, highest, discount, max_clusters)
         while len(over := np.flatnonzero(labels.max(axis=1) >= max_clusters)):
-            labels[over] = _draw(len(over), n, concentration, discount, rng)
+            labels[over] = _draw(n, theta[over, None], discount, rng)
             labels[np.arange(n) >= lengths[:, None]] = -1
     return labels
 

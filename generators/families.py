@@ -16,7 +16,7 @@ from graphclust.errors import UsageError, unknown
 from graphclust.generators.batches import DenseBatch, from_graphs, from_plans, from_points
 from graphclust.generators.lfr import lfr
 from graphclust.generators.mixed import mixed
-from graphclust.generators.mixtures import gaussian_mixture
+from graphclust.generators.mixtures import gaussian_mixture, gaussian_mixture_batch
 from graphclust.generators.pairs import community_pair, community_pair_batch, n_community_pairs
 from graphclust.generators.sbm import (
     Plan,
@@ -92,7 +92,7 @@ FAMILIES: dict[str, Family] = {
         held_out={"split": "test", "drop": 0.0},
         number=n_community_pairs,
     ),
-    "gaussian-mixture": Family(gaussian_mixture, sizes="n", points=True),
+    "gaussian-mixture": Family(gaussian_mixture, sizes="n", batch=gaussian_mixture_batch, points=True),
     "spikes": Family(spikes, sizes="n", batch=spikes_batch, points=True),
 }
 

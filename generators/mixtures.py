@@ -29,12 +29,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from graphclust.errors import UsageError
-from graphclust.generators.crp import crp, log_probability
+from graphclust.generators.batches import DenseBatch
+from graphclust.generators.crp import crp, crp_batch, log_probability
 from graphclust.generators.sbm import Real, Whole, pick
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.seeds import check_seed
 
-__all__ = ["enumerate_posterior", "gaussian_mixture", "log_joint", "pair_posterior"]
+__all__ = ["enumerate_posterior", "gaussian_mixture", "gaussian_mixture_batch", "log_joint", "pair_posterior"]
 
 _HYPERPARAMETERS = ("concentration", "prior_std", "noise_std")  # which may be ranges, in the order of drawing
 _MOST = 8  # points whose 4,140 partitions are counted out
@@ -43,6 +44,11 @@ _MOST = 8  # points whose 4,140 partitions are counted out
 def _check(prior_std: float, noise_std: float) -> None:
     if not (0 < prior_std < math.inf and 0 < noise_std < math.inf):
         raise UsageError(f"prior_std and noise_std are positive and finite, not {prior_std} and {noise_std}")
+
+
+def _check_dimension(dimension: int) -> None:
+    if dimension < 1:
+        raise UsageError(f"points have at least one dimension, not {dimension}")
 
 
 def _points(x: ArrayLike) -> FloatArray:
@@ -108,8 +114,7 @@ def gaussian_mixture(
     >>> g.x.shape, g.num_edges
     ((100, 3), 0)
     """
-    if dimension < 1:
-        raise UsageError(f"points have at least one dimension, not {dimension}")
+    _check_dimension(dimension)
     seed = check_seed(random_state)
     rng = np.random.default_rng(seed)
     parameters: dict[str, Any] = {
@@ -134,6 +139,59 @@ def gaussian_mixture(
     drawn = zip(_HYPERPARAMETERS, (theta, tau, sigma), strict=True)
     realised |= {name: value for name, value in drawn if isinstance(parameters[name], tuple | list)}
     return Graph.from_edges([], [], nodes=number, x=x, y=y, meta={"generator": parameters, "realised": realised})
+
+
+def gaussian_mixture_batch(
+    rng: np.random.Generator,
+    batch_size: int,
+    *,
+    same_size: bool,
+    n: Whole,
+    dimension: int,
+    concentration: Real,
+    discount: float,
+    max_clusters: int | None,
+    prior_std: Real,
+    noise_std: Real,
+) -> DenseBatch:
+    """Draw sets of points all at once, by the law of `gaussian_mixture`.
+
+    Parameters
+    ----------
+    rng : Generator
+    batch_size : int
+    same_size : bool
+        Whether all sets have one number of points.
+    n, dimension, concentration, discount, max_clusters, prior_std, noise_std
+        As of `gaussian_mixture`; what is a range is drawn for each set.
+
+    Returns
+    -------
+    DenseBatch
+        Without an adjacency.
+
+    Raises
+    ------
+    UsageError
+        Parameters out of range.
+    """
+    _check_dimension(dimension)
+    sizes = np.array([pick(rng, n)] * batch_size if same_size else [pick(rng, n) for _ in range(batch_size)])
+    theta, tau, sigma = (
+        np.array([_log_uniform(rng, name, value) for _ in range(batch_size)])
+        for name, value in zip(_HYPERPARAMETERS, (concentration, prior_std, noise_std), strict=True)
+    )
+    for pair in zip(tau.tolist(), sigma.tolist(), strict=True):
+        _check(*pair)
+    labels = crp_batch(sizes, theta, discount=discount, max_clusters=max_clusters, rng=rng)
+    inside = labels >= 0
+    n_clusters = labels.max(axis=1, initial=-1) + 1
+    first = np.cumsum(n_clusters) - n_clusters  # the number of a set's first mean
+    means = np.repeat(tau, n_clusters)[:, None] * rng.standard_normal((n_clusters.sum(), dimension))
+    noise = np.repeat(sigma, sizes)[:, None] * rng.standard_normal((sizes.sum(), dimension))
+    features = np.zeros((*labels.shape, dimension), dtype=np.float32)
+    features[inside] = means[(first[:, None] + labels)[inside]] + noise
+    return DenseBatch(None, labels, sizes.astype(np.int64), features)
 
 
 def log_joint(

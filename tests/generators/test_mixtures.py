@@ -9,7 +9,13 @@ import pytest
 from scipy import integrate, stats
 
 import graphclust as gc
-from graphclust.generators.mixtures import enumerate_posterior, gaussian_mixture, log_joint, pair_posterior
+from graphclust.generators.mixtures import (
+    enumerate_posterior,
+    gaussian_mixture,
+    gaussian_mixture_batch,
+    log_joint,
+    pair_posterior,
+)
 from tests import oracles
 
 MODELS = [
@@ -185,3 +191,35 @@ def test_parameters_that_make_no_sense():
         log_joint([[0.0], [1.0]], [0, 0, 1])
     with pytest.raises(gc.UsageError, match="9 points"):
         enumerate_posterior(np.zeros((9, 1)))
+
+
+@pytest.mark.parametrize("ranges", [False, True])
+def test_a_batch_has_the_law_of_its_members(rng, ranges):
+    """Distances within and between the clusters, and their number, as in sets that are drawn one by one."""
+    law = {"n": (4, 12), "dimension": 2, "concentration": 1.5, "discount": 0.1, "max_clusters": 6, "prior_std": 4.0,
+           "noise_std": 0.5}  # fmt: skip
+    if ranges:
+        law |= {"concentration": (0.3, 5.0), "prior_std": (2.0, 8.0), "noise_std": (0.1, 1.0)}
+
+    def summary(points, labels):
+        same = labels[:, None] == labels
+        square = ((points[:, None] - points) ** 2).sum(axis=-1)
+        pairs = ~np.eye(len(labels), dtype=bool)
+        return [
+            len(labels),
+            len(set(labels.tolist())),
+            square[same & pairs].mean() if (same & pairs).any() else np.nan,
+            square[~same].mean() if (~same).any() else np.nan,
+        ]
+
+    batch = gaussian_mixture_batch(rng, 3000, same_size=False, **law)
+    assert batch.adjacency is None
+    at_once = np.array([summary(graph.x, graph.y) for graph in batch.graphs()])
+    alone = [gaussian_mixture(**law, random_state=rng) for _ in range(3000)]
+    one_by_one = np.array([summary(graph.x, graph.y) for graph in alone])
+    for a, b in zip(at_once.T, one_by_one.T, strict=True):
+        a, b = a[~np.isnan(a)], b[~np.isnan(b)]
+        assert abs(a.mean() - b.mean()) < 4 * np.hypot(a.std() / np.sqrt(len(a)), b.std() / np.sqrt(len(b)))
+        assert abs(len(a) - len(b)) < 200
+    same = gaussian_mixture_batch(rng, 50, same_size=True, **law)
+    assert len(set(same.n_nodes.tolist())) == 1
