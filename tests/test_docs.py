@@ -187,8 +187,7 @@ def run(tmp_path, monkeypatch, capfd):
 def test_commands_of_training_run(run):
     """One after the other, as they stand there, but shorter; no graph that a family may draw is refused."""
     from graphclust.cli.common import parse_pairs
-    from graphclust.models.build import ModelConfig
-    from graphclust.synthetic import DataConfig, SyntheticBatches
+    from graphclust.generators.families import stream
 
     kinds = []
     for words in commands(TRAINING):
@@ -199,10 +198,8 @@ def test_commands_of_training_run(run):
             continue
         options = dict(itertools.pairwise(words))
         sets = [value for option, value in itertools.pairwise(words) if option == "--set"]
-        data = DataConfig(options["--family"], parse_pairs("--set", sets), batch_size=100)
-        encoder = options.get("--encoder", "graphsage")
-        model = ModelConfig(encoder=encoder, features="laplacian" if encoder == "graphsage" else "given")
-        assert len(SyntheticBatches(model, data)[0][1]) == 100
+        batch = next(stream(options["--family"], batch_size=100, **parse_pairs("--set", sets)))
+        assert len(batch) == 100
         _, err = run([*words, *BRIEF])
         if "--start" in options:
             assert f"as {options['--start']} has it: --encoder graph-transformer" in err
