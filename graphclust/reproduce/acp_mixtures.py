@@ -18,7 +18,6 @@ A difference is the mean of a method's AMI minus ACP's on the same sets, with th
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -36,6 +35,7 @@ from graphclust.metrics import ami
 from graphclust.models.mixture_posterior import MixtureLaw, sample_partitions
 from graphclust.posterior import Posterior
 from graphclust.progress import task
+from graphclust.reproduce.point_peers import gaussian_mixture_by_bic, variational_mixture
 from graphclust.reproduce.sheet import check_names, n_classes, settings
 from graphclust.synthetic import TEST
 
@@ -86,46 +86,19 @@ def exact(x: FloatArray, truth: IntArray, seed: int, *, law: MixtureLaw = LAW, a
     return Posterior(samples.reshape(-1, len(x))).point_estimate("ami")
 
 
-def _variational(x: FloatArray, _: IntArray, seed: int, *, covariance: str, weight: float | None) -> IntArray:
-    """Fit scikit-learn's BayesianGaussianMixture, a truncated Dirichlet process."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import BayesianGaussianMixture
-
-    model = BayesianGaussianMixture(
-        n_components=min(_COMPONENTS, len(x)),
-        covariance_type=covariance,
-        weight_concentration_prior=weight,
-        n_init=3,
-        max_iter=500,
-        random_state=seed,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        labels: IntArray = model.fit_predict(x).astype(np.int64)
-    return labels
-
-
-def _by_bic(x: FloatArray, _: IntArray, seed: int) -> IntArray:
-    """Fit scikit-learn's GaussianMixture with the number of components and the covariances of the lowest BIC."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        models = [
-            GaussianMixture(k, covariance_type=covariance, n_init=3, random_state=seed).fit(x)
-            for k in range(1, min(_COMPONENTS, len(x)) + 1)
-            for covariance in ("spherical", "tied")
-        ]
-    labels: IntArray = min(models, key=lambda model: float(model.bic(x))).predict(x).astype(np.int64)
-    return labels
-
-
 def _standardised(method: Labels) -> Labels:
     def run(x: FloatArray, truth: IntArray, seed: int) -> IntArray:
         return method(standardised(x[None], np.array([len(x)]))[0].astype(np.float64), truth, seed)
 
     return run
+
+
+def _variational(x: FloatArray, _: IntArray, seed: int, *, covariance: str, weight: float | None) -> IntArray:
+    return variational_mixture(x, _COMPONENTS, seed, covariance=covariance, weight_prior=weight)
+
+
+def _by_bic(x: FloatArray, _: IntArray, seed: int) -> IntArray:
+    return gaussian_mixture_by_bic(x, _COMPONENTS, seed, covariances=("spherical", "tied"))
 
 
 PEERS: dict[str, Labels] = {
@@ -146,14 +119,19 @@ METHODS = ("acp", *PEERS)
 
 
 def _command() -> str:
+    """Return the two commands that train the model: on small sets first, which take less time."""
     law = " ".join(
-        f"--set '{name}={value}'"
-        for name, value in (("n", SIZES), ("concentration", LAW.concentration), ("prior_std", LAW.prior_std))
+        f"--set '{name}={str(value).replace(' ', '')}'"
+        for name, value in (("concentration", LAW.concentration), ("prior_std", LAW.prior_std))
+    )
+    common = (
+        f"graphclust train acp --family gaussian-mixture {law} --same-size --encoder point-transformer --features "
+        "standardised --n-features 2 --dim 64 --weight-decay 0 --clip 100 --average 0.998 --learning-rate 1e-3"
     )
     return (
-        f"graphclust train acp --family gaussian-mixture {law} --same-size --encoder point-transformer --features "
-        "standardised --n-features 2 --dim 64 --batch-size 32 --n-z 2 --steps 20000 --learning-rate 1e-3 --weight-decay 0 "
-        f"--warmup 100 --schedule cosine --clip 100 --average 0.999 --out {_MODEL}.safetensors"
+        f"{common} --set 'n=(20,60)' --batch-size 32 --n-z 1 --warmup 100 --seed 80 --steps 2000 "
+        f"--out {_MODEL}-first.safetensors && {common} --set 'n=(50,200)' --batch-size 16 --n-z 2 --warmup 50 "
+        f"--schedule cosine --seed 81 --start {_MODEL}-first.safetensors --steps 4000 --out {_MODEL}.safetensors"
     )
 
 
