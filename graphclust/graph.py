@@ -728,6 +728,11 @@ def _from_array(array: NDArray[Any], directed: bool | None) -> Graph:
         return graph_from_entries(row, col, array[row, col], len(array), directed=directed)
     if array.ndim == 2 and np.issubdtype(array.dtype, np.integer) and 2 in array.shape:
         ends = array if array.shape[0] == 2 else array.T
+        if ends.size and ends.min() < 0:
+            raise DataError(
+                f"an array of integers of shape {array.shape} is read as edges, whose nodes are numbers from 0, and "
+                "this one has negative numbers: if its rows are points, give them as floats"
+            )
         n_nodes = int(ends.max()) + 1 if ends.size else 0
         if array.shape[0] == 2:
             return graph_from_entries(ends[0], ends[1], None, n_nodes, directed=directed)
@@ -791,13 +796,15 @@ def holds_points(obj: Any) -> bool:
 
     A square array is an adjacency matrix, an integer array with two rows or columns holds edges, and so does a data
     frame with columns named source and target, or with two or three columns of which the first two are not floats.
-    All other rectangular tables of numbers are points, a row each.
+    All other rectangular tables of numbers are points, a row each. A list of rows is read like a data frame.
 
     Examples
     --------
     >>> holds_points(np.zeros((5, 2))), holds_points(np.zeros((5, 2), dtype=int)), holds_points(np.zeros((5, 5)))
     (True, False, False)
     """
+    if isinstance(obj, list | tuple):
+        return _lists_points(obj)
     shape: tuple[Any, ...] = getattr(obj, "shape", ())
     if len(shape) != 2:
         return False
@@ -813,6 +820,16 @@ def holds_points(obj: Any) -> bool:
         return False
     kind = _numpy(obj).dtype.kind
     return shape[0] != shape[1] and (kind == "f" or (kind in "biu" and 2 not in shape))
+
+
+def _lists_points(rows: Sequence[Any]) -> bool:
+    """Whether rows of numbers are points: edges have two or three entries, and ids that are not floats."""
+    first = rows[0] if rows else None
+    if not isinstance(first, list | tuple) or not first or not all(isinstance(value, int | float) for value in first):
+        return False
+    if len(first) in (2, 3):
+        return all(isinstance(value, float) for value in first[:2])
+    return len(first) != len(rows)
 
 
 def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None = None) -> Graph:

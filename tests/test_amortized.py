@@ -87,7 +87,7 @@ def test_a_batch_of_points_has_features_and_no_adjacency():
     assert batch.adjacency is None
     assert np.array_equal(batch.x.numpy(), drawn.features)
     assert np.array_equal(batch.labels.numpy(), drawn.labels)
-    with pytest.raises(UsageError, match="encoder graphsage needs the edges of a graph: choose .*points"):
+    with pytest.raises(UsageError, match=r"encoder graphsage needs the edges of a graph: choose .*points"):
         SyntheticBatches(replace(model, encoder="graphsage"), data)
 
 

@@ -208,6 +208,8 @@ def test_graphs_of_pyg_that_have_no_edge_index_are_refused():
         sp.csr_array(np.ones((4, 3))),
         pd.DataFrame({"x": [0.0, 1.0, 2.0], "y": [0.5, 1.0, 2.0]}),
         pd.DataFrame(np.zeros((6, 4), dtype=int)),
+        [[0.5, 1.0], [1.0, 2.0], [2.0, 0.0]],
+        [[0, 1, 2, 3], [1, 2, 3, 4]],
     ],
 )
 def test_tables_that_are_no_graph_are_points(table):
@@ -227,6 +229,8 @@ def test_tables_that_are_no_graph_are_points(table):
         pd.DataFrame({"a": [0, 1], "b": [1, 2], "c": [0.5, 0.5]}),
         pd.DataFrame({"a": ["u", "v"], "b": ["v", "w"]}),
         [(0, 1), (1, 2)],
+        [[0, 1, 0.5], [1, 2, 0.5]],
+        [("u", "v"), ("v", "w")],
         "graph.edgelist",
         nx.path_graph(3),
         Graph.from_edges([], [], nodes=3, x=np.zeros((3, 2))),
@@ -236,6 +240,11 @@ def test_whatever_can_be_read_as_a_graph_is_no_table_of_points(graph):
     assert not holds_points(graph)
     if not isinstance(graph, str):
         assert as_graph(graph).num_nodes > 1
+
+
+def test_negative_numbers_are_no_ids():
+    with pytest.raises(DataError, match="if its rows are points, give them as floats"):
+        as_graph(np.array([[0, -1], [3, 4], [2, 2]]))
 
 
 def test_tensors_are_arrays():

@@ -338,6 +338,33 @@ def test_killed_at_twenty_random_moments(checkout):
     assert clone.git("worktree", "list").count("\n") == 1
 
 
+def test_a_training_that_is_killed_before_it_saves_is_started_again(checkout):
+    clone = checkout({"a": {"command": "acp --hold-at 3"}, "b": {}}, full_steps=20)
+    process = clone.start()
+    for number, signals in enumerate((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)):
+        pid = wait_for(lambda: next((pid for pid in clone.trainings() if clone.logged("a") == 2), None))
+        os.kill(pid, signals)
+        wait_for(lambda number=number: (clone.state / "log").read_text().count("going on from its") == number + 1)
+    clone.gate.touch()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, out
+    assert clone.log("a") == clone.log("b") == curve(20)
+
+
+def test_a_training_that_is_always_killed_fails(checkout):
+    clone = checkout({"a": {"command": "acp --hold-at 3"}, "b": {}}, full_steps=20)
+    process = clone.start()
+    while process.poll() is None and not (clone.root / "results").exists():
+        for pid in clone.trainings():
+            if Path(f"/proc/{pid}/cwd").readlink().name == "a":
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+    out, _ = process.communicate(timeout=60)
+    assert "a failed: exit status -9" in out
+    assert clone.log("b") == curve(20)
+
+
 def test_one_queue_at_a_time(checkout):
     clone = checkout({"a": {"command": "acp --hold-at 8"}}, steps=10_000, full_steps=10_000)
     process = clone.start()
@@ -443,6 +470,18 @@ def test_a_state_goes_on_in_another_clone(checkout, tmp_path):
     assert not (other.root / "results/models/a.state.safetensors").exists()
 
 
+def test_every_state_that_the_repository_lacks_is_written(checkout):
+    """After a stop, also of a row that failed before."""
+    clone = checkout({"bad": {"command": "acp --fail-at 7"}, "good": {"command": "acp --hold-at 9"}})
+    process = clone.start()
+    wait_for(lambda: clone.saved("good") == 8)
+    clone.do("stop")
+    process.communicate(timeout=60)
+    out = clone.do("checkpoint")
+    assert "bad.state.safetensors: step 4, " in out
+    assert re.search(r"good.state.safetensors: step [89], ", out)
+
+
 def test_a_commit_that_the_clone_lacks(checkout):
     clone = checkout({"a": {"command": "acp --fail-at 15"}}, full_steps=20)
     clone.do(code=1)
@@ -469,9 +508,16 @@ def test_a_worktree_that_vanished_or_is_not_whole_is_made_again(checkout):
         lambda: shutil.rmtree(worktree),
         lambda: (worktree / "graphclust" / "__main__.py").unlink(),
         lambda: (worktree / ".git").unlink(),
+        lambda: (
+            (worktree / ".git").unlink(),
+            (worktree / "graphclust" / "__main__.py").write_text("raise SystemExit(3)"),
+        ),
         lambda: (worktree / "graphclust" / "__main__.py").write_text("raise SystemExit(3)"),
     ):
         assert "the gradient was not finite" in clone.do(code=1)
+        assert (
+            clone.git("status", "--porcelain") == ""
+        )  # so a damaged worktree cannot be told by this checkout's changes
         damage()
     clone.write_rows({"a": {}}, full_steps=20)
     clone.do()

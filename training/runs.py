@@ -57,9 +57,11 @@ class Repository:
     def check_out(self, commit: str, path: Path) -> None:
         """Make a worktree of a commit, unless it is there and whole."""
         if path.exists():
-            there = Repository(path)
+            there = Repository(path)  # where it is damaged, git finds the checkout around it
+            top = there.git("rev-parse", "--show-toplevel", check=False).stdout.strip()
             changes = there.git("status", "--porcelain", check=False)
-            if there.commit("HEAD") == commit and not changes.returncode and not changes.stdout.strip():
+            is_own = bool(top) and Path(top).resolve() == path.resolve()
+            if is_own and there.commit("HEAD") == commit and not changes.returncode and not changes.stdout.strip():
                 return
         self.remove_worktree(path)
         path.parent.mkdir(parents=True, exist_ok=True)

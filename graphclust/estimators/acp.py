@@ -143,7 +143,11 @@ class _Amortized(GraphEstimator):
             return super().fit(Graph.from_edges([], [], nodes=len(table), x=table))
         self.__dict__.pop("n_features_in_", None)
         self.__dict__.pop("feature_names_in_", None)
-        return super().fit(X)
+        super().fit(X)
+        shape = getattr(X, "shape", ())
+        if len(shape) == 2 and shape[0] not in (shape[1], 2):
+            self.notes_.append(f"the {shape[0]:,} rows were read as edges: if they are points, give them as floats")
+        return self
 
     def memory(self, graph: Graph) -> float:
         """Estimate the peak of memory: some bytes a pair of nodes, some a label of each sample, and a fixed part."""

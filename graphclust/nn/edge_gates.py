@@ -178,8 +178,10 @@ class _GatedMessages(torch.autograd.Function):
         a, b = at_target.numpy(), at_source.numpy()
         origin = (at_target.mean(dim=0) + at_source.mean(dim=0)).numpy()  # sums of squares lose no digits around it
         for part in _chunks(n_edges):
-            rows = F.linear(state[part], C) if constant is None else constant.expand(part.stop - part.start, -1)
-            change[part] = rows
+            if constant is None:
+                torch.mm(state[part], C.T, out=change[part])
+            else:
+                change[part] = constant
             _add_ends(change[part].numpy(), a, b, target[part], source[part], origin, sums)
         mean, variance = statistics or _moments(sums, origin, n_edges, C.dtype)
         inverse = (variance + epsilon).rsqrt()
