@@ -30,6 +30,9 @@ def table(name: str, wanted: str) -> str:
     for row in (*with_calibration(results), *results["peers"]):
         if any(isinstance(row.get(column), float) for column, _ in columns if not column.startswith("paper")):
             lines.append("| " + " | ".join(cell(row, column) for column, _ in columns) + " |")
+    for row in (*results["rows"], *results["peers"]):
+        if "note" in row:
+            lines += ["", f"{row['method']}, {row.get('data', '')}: {row['note']}"]
     lines += ["", ", ".join(f"{key} {value}" for key, value in results["settings"].items()) + f"; results/{name}.json"]
     return "\n".join(lines)
 

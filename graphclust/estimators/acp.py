@@ -195,8 +195,8 @@ class _Amortized(GraphEstimator):
         d = feature_matrix(points.x).shape[1]
         return (
             f"train one with `graphclust train {self.name} --family gaussian-mixture --set dimension={d} "
-            f"--set 'n=(50, 200)' --encoder point-transformer --features standardised --n-features {d} "
-            "--out FILE.safetensors`"
+            "--set 'n=(50, 200)' --set 'concentration=(0.5, 2.0)' --set 'prior_std=(3.0, 15.0)' "
+            f"--encoder point-transformer --features standardised --n-features {d} --out FILE.safetensors`"
         )
 
     def _check(self, graph: Graph) -> None:

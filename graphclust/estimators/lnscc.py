@@ -3,7 +3,7 @@
 | LNSCC | here | as printed? |
 |---|---|---|
 | 1 | `LNSCC.bandwidth` | distances are divided by their spread first |
-| 19 | `LNSCC` | an iteration is an 800th of the training with the head; means in place of sums |
+| 19 | `LNSCC` | an iteration is an 800th of the training with the head (preset: a step); means in place of sums |
 | sec. 3.3 start | `LNSCC.start` | the paper's is "random" |
 | sec. 4.1 | `LNSCC.preset` | as printed with the preset |
 | Fig. 1 | `LNSCC.plot_embedding` | ten dimensions, of which two are drawn |
@@ -366,6 +366,8 @@ class LNSCC(VectorEstimator):
       within ten steps on USPS;
     - how a batch is spread over the data sets: they count by their sizes, which alpha and beta balance. A step draws
       200 edges and estimates the sum of all losses from these, see `graphclust.models.lnscc`;
+    - affinities so even that eq. (6) leaves nothing that attracts, as of a few points without near neighbours: they are
+      divided by the largest, and a note says so;
     - what an iteration of eq. (19) is: a step. eta reaches its limit after 100 of them;
     - which points eq. (18) sums over: the distinct points of the batch, and the divergence is their mean;
     - activations and initial weights: ReLU, and normal with variance 2 / inputs (He et al., 2015); biases start at 0;
@@ -574,6 +576,11 @@ class LNSCC(VectorEstimator):
         largest = affinity.data.max()
         if settings.alpha * largest < 1:  # the floor of eq. (6) leaves out pairs, though many neighbours are all alike
             affinity.data /= largest
+            if self.preset == "published":
+                self.notes_.append(
+                    f"all affinities are at most {largest:.2f}, of which the floor of eq. (6) leaves nothing that "
+                    "attracts: they were divided by the largest, which is not in the paper"
+                )
         return self._fit_inside(inside, affinity, seed)
 
     def _inside(self, x: FloatArray, embedded: bool, components: int = 0, seed: int = 0) -> FloatArray:
