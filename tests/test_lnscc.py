@@ -132,6 +132,19 @@ def test_the_published_preset_clusters_tables_graphs_and_new_points(rng):
     assert gc.LNSCC(2, preset="published", max_epochs=2, **SMALL).fit(np.ones((9, 3))).n_clusters_ == 2
 
 
+def test_affinities_without_attraction_are_scaled_and_said_to_be(rng):
+    """Ten neighbours at nearly the same distance each get a tenth, and eq. (6) keeps nothing of that."""
+    even = 10 * np.eye(60) + rng.normal(0, 0.01, (60, 60))
+    fitted = gc.LNSCC(3, preset="published", max_epochs=1, **SMALL).fit(even)
+    assert any("divided by the largest, which is not in the paper" in note for note in fitted.notes_)
+    near = np.tile(rng.integers(0, 2, (60, 120)), (3, 1)) + 0.1 * rng.normal(
+        size=(180, 120)
+    )  # two close copies of each
+    assert not any(
+        "divided" in note for note in gc.LNSCC(3, preset="published", max_epochs=1, **SMALL).fit(near).notes_
+    )
+
+
 def test_explicit_parameters_win_over_the_preset(rng):
     x, _ = blobs(rng)
     settings = gc.LNSCC(3, preset="published", n_neighbors=70, learning_rate=0.1, patience=3).settings
