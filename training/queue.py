@@ -139,6 +139,10 @@ class Queue:
                 pids = ", ".join(map(str, self.lock.holders())) or "unknown"
                 raise QueueError(f"another queue or its training runs and does not end: pid {pids}")
         os.nice(max(self.niceness - os.nice(0), 0))
+        if os.getsid(0) in (os.getpid(), os.getppid()):  # a session of its own, as by setsid
+            # Linux shares the processors out among sessions, and heeds priorities only within one
+            with contextlib.suppress(OSError):
+                Path("/proc/self/autogroup").write_text(str(os.nice(0)), encoding="ascii")
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and background jobs have it
                 signal.signal(number, self._stop)
