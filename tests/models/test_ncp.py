@@ -261,13 +261,20 @@ def trained():
     return model, info.config
 
 
-@pytest.mark.xfail(reason="the model has seen 0.6 million sets, too few: it is to be trained on", strict=True)
-def test_a_trained_model_matches_the_enumerated_posterior(trained):
-    assert distances(*trained).mean() < 0.05
+@pytest.fixture(scope="module")
+def distance(trained):
+    return distances(*trained).mean()
+
+
+@pytest.mark.xfail(
+    reason="1.3 million sets are too few: .0496 with 20 orders of the points, .051 with 200", strict=False
+)
+def test_a_trained_model_matches_the_enumerated_posterior(distance):
+    assert distance < 0.05
 
 
 @pytest.mark.parametrize(
     "law", [{"concentration": 2.0}, {"prior_std": 1.5}, {"noise_std": 1.5}], ids=lambda law: next(iter(law))
 )
-def test_a_wrong_prior_fails_the_same_test(trained, law):
-    assert distances(*trained, **law).mean() > 0.05
+def test_a_wrong_prior_fails_the_same_test(trained, distance, law):
+    assert distances(*trained, n_sets=12, **law).mean() > max(0.05, 2 * distance)
