@@ -144,7 +144,7 @@ class _Amortized(GraphEstimator):
         self.__dict__.pop("n_features_in_", None)
         self.__dict__.pop("feature_names_in_", None)
         super().fit(X)
-        shape = getattr(X, "shape", ())
+        shape: tuple[Any, ...] = getattr(X, "shape", ())
         if len(shape) == 2 and shape[0] not in (shape[1], 2):
             self.notes_.append(f"the {shape[0]:,} rows were read as edges: if they are points, give them as floats")
         return self
