@@ -98,7 +98,7 @@ class Queue:
 
     def current(self) -> Row | None:
         """Return the row that is being trained; None where the queue does not run."""
-        name = read_json(self.folder / "current.json").get("row")
+        name = str(read_json(self.folder / "current.json").get("row"))
         rows = {row.name: row for row in self.table().rows}
         return rows.get(name) if self.lock.holders() else None
 
