@@ -65,8 +65,8 @@ bench: setup  ## measure the bars: times as ratios against the plain way, in one
 	$(BIN)/python tests/bench/study.py
 
 # only the training needs what setup installs: the rest answers at once, also while pyproject.toml is edited
-SHARED_DATA = $(abspath $(wildcard ../shared/data))
 QUEUE = $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m training.queue
+SHARED_DATA = $(abspath $(wildcard ../shared/data))
 
 train-queue: setup  ## train the published models of training/queue.toml, one after another
 	@$(if $(SHARED_DATA),GRAPHCLUST_DATA="$${GRAPHCLUST_DATA:-$(SHARED_DATA)}") $(QUEUE) run

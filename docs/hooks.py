@@ -32,7 +32,8 @@ def table(name: str, wanted: str) -> str:
             lines.append("| " + " | ".join(cell(row, column) for column, _ in columns) + " |")
     for row in (*results["rows"], *results["peers"]):
         if "note" in row:
-            lines += ["", f"{row['method']}, {row.get('data', '')}: {row['note']}"]
+            data = f" on {row['data']}" if "data" in row else ""
+            lines += ["", f'"{row["method"]}"{data}: {row["note"]}.']
     lines += ["", ", ".join(f"{key} {value}" for key, value in results["settings"].items()) + f"; results/{name}.json"]
     return "\n".join(lines)
 

@@ -169,6 +169,8 @@ def test_arrays_that_are_graphs_stay_graphs():
 def test_tables_of_integers_say_that_they_were_read_as_edges(model, x):
     notes = gc.ACP(n_samples=2, random_state=0).fit(np.array([[0, 1], [1, 2], [2, 0], [2, 3]])).notes_
     assert "the 4 rows were read as edges: if they are points, give them as floats" in notes
+    edges = pd.DataFrame({"source": [0, 1, 2, 2], "target": [1, 2, 0, 3]})
+    assert not any("read as edges" in note for note in gc.ACP(n_samples=2, random_state=0).fit(edges).notes_)
     as_lists = gc.ACP(checkpoint=model, n_samples=8, random_state=0).fit(x.tolist())
     as_array = gc.ACP(checkpoint=model, n_samples=8, random_state=0).fit(x)
     np.testing.assert_array_equal(as_lists.labels_, as_array.labels_)

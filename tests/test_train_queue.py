@@ -629,11 +629,11 @@ def test_the_trainer_goes_on_from_either(compact, begun, continued, tmp_path, so
     """The curve is nearly that of the run that went on from its own state."""
     log = begun / "a.log.jsonl"
     if source == "compact state":
-        kept = tmp_path / "small.safetensors"
-        compact.pack(begun / "a.safetensors.state", kept, log, tmp_path / "log", {})
+        committed = tmp_path / "small.safetensors"
+        compact.pack(begun / "a.safetensors.state", committed, log, tmp_path / "log", {})
     else:
-        kept = begun / "a.safetensors"
-    compact.unpack(kept, tmp_path / "a.safetensors.state", log, tmp_path / "a.log.jsonl")
+        committed = begun / "a.safetensors"
+    compact.unpack(committed, tmp_path / "a.safetensors.state", log, tmp_path / "a.log.jsonl")
     whole, exact = continued
     done = train(tmp_path, 12)
     assert done.step == exact.step == 12

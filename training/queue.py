@@ -42,8 +42,8 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 GPU = Path("/dev/nvidia0")
 NICENESS = 19
 PATIENCE = 900.0  # seconds in which a training that is asked to end may finish its step and save
-# glibc returns tensors of many MB to the system once they are freed, and a new one costs a page fault for each 4 KB:
-# without that, a step of GatedGCN takes three quarters of the time
+# By default glibc returns tensors of many MB to the system when they are freed, and a new one costs a page fault for
+# each 4 KB. With freed memory kept, a step of GatedGCN takes three quarters of the time.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 RESTARTS = 5  # of a training that signals end before it has saved
 LAST_LINES = 5  # of the output of a failed training

@@ -40,6 +40,13 @@ _BYTES_PER_LABEL = 64  # of a sample: its label, the random numbers for it, and 
 _SMALL = 1000  # nodes, up to which a second thread gains nothing
 
 
+def _has_edge_columns(table: Any) -> bool:
+    """Whether the columns of a data frame are named as those of edges are, such as source and target."""
+    from graphclust.io.header import edge_columns
+
+    return edge_columns([str(name) for name in getattr(table, "columns", ())]) is not None
+
+
 class _Amortized(GraphEstimator):
     """What ACP, ACP-S, CCP and NCP share: graphs, or points, to a posterior over their partitions.
 
@@ -145,7 +152,7 @@ class _Amortized(GraphEstimator):
         self.__dict__.pop("feature_names_in_", None)
         super().fit(X)
         shape: tuple[Any, ...] = getattr(X, "shape", ())
-        if len(shape) == 2 and shape[0] not in (shape[1], 2):
+        if len(shape) == 2 and shape[0] not in (shape[1], 2) and not _has_edge_columns(X):
             self.notes_.append(f"the {shape[0]:,} rows were read as edges: if they are points, give them as floats")
         return self
 
