@@ -34,7 +34,7 @@ from graphclust.generators.sbm import (
 )
 from graphclust.generators.spikes import spikes, spikes_batch
 from graphclust.graph import Graph
-from graphclust.seeds import check_seed
+from graphclust.runtime.seeds import check_seed
 
 __all__ = ["FAMILIES", "Family", "family_named", "stream"]
 

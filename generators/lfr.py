@@ -32,8 +32,8 @@ from numpy.typing import NDArray
 
 from graphclust.errors import UsageError
 from graphclust.graph import FloatArray, Graph, IntArray
-from graphclust.resources import is_cached
-from graphclust.seeds import check_seed
+from graphclust.runtime.compilation import is_cached
+from graphclust.runtime.seeds import check_seed
 
 __all__ = ["lfr"]
 

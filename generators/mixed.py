@@ -19,7 +19,7 @@ from graphclust.generators.sbm import (
     planted_partition,
 )
 from graphclust.graph import Graph
-from graphclust.seeds import check_seed
+from graphclust.runtime.seeds import check_seed
 
 __all__ = ["COMPONENTS", "mixed"]
 

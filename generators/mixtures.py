@@ -33,7 +33,7 @@ from graphclust.generators.batches import DenseBatch
 from graphclust.generators.crp import crp, crp_batch, log_probability
 from graphclust.generators.sbm import Real, Whole, pick
 from graphclust.graph import FloatArray, Graph, IntArray
-from graphclust.seeds import check_seed
+from graphclust.runtime.seeds import check_seed
 
 __all__ = ["enumerate_posterior", "gaussian_mixture", "gaussian_mixture_batch", "log_joint", "pair_posterior"]
 

@@ -14,7 +14,7 @@ import numpy as np
 from graphclust.errors import DataError, UsageError
 from graphclust.generators.batches import DenseBatch, from_graphs
 from graphclust.graph import Graph, IntArray
-from graphclust.seeds import check_seed
+from graphclust.runtime.seeds import check_seed
 
 if TYPE_CHECKING:
     from graphclust.datasets.pairs import PairGraphs

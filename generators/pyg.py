@@ -12,7 +12,7 @@ from torch_geometric.data import InMemoryDataset
 
 from graphclust.errors import UsageError
 from graphclust.generators.families import family_named
-from graphclust.seeds import check_seed
+from graphclust.runtime.seeds import check_seed
 
 __all__ = ["SyntheticGraphs"]
 

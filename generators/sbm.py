@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from graphclust.errors import UsageError
 from graphclust.generators.crp import crp
 from graphclust.graph import FloatArray, Graph, IntArray
-from graphclust.resources import require_memory
-from graphclust.seeds import check_seed
+from graphclust.runtime.memory import require_memory
+from graphclust.runtime.seeds import check_seed
 
 __all__ = [
     "CLUSTER_SPLITS",

@@ -53,7 +53,7 @@ from graphclust.generators.crp import crp_batch
 from graphclust.generators.sbm import Whole, pick
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.nn.waveforms import N_CHANNELS, N_SAMPLES
-from graphclust.seeds import check_seed
+from graphclust.runtime.seeds import check_seed
 
 __all__ = ["ELECTRODES", "spikes", "spikes_batch"]
 

@@ -30,9 +30,10 @@ from graphclust.models.build import ModelConfig, build
 from graphclust.models.sampler import PartitionModel
 from graphclust.nn.batch import Batch
 from graphclust.nn.encoders import GraphTransformer
-from graphclust.progress import task
+from graphclust.runtime.memory import keep_memory
+from graphclust.runtime.progress import task
 from graphclust.synthetic import HELD_OUT, TEST, DataConfig, SyntheticBatches, first_batch, held_out_batches
-from graphclust.training import LoopSettings, Machine, Trainer, keep_memory, read_note
+from graphclust.training import LoopSettings, Machine, Trainer, read_note
 
 __all__ = [
     "Speed",

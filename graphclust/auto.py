@@ -14,10 +14,10 @@ from graphclust.constraints import check_known, components, known_labels, taking
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.estimators import ACP
 from graphclust.graph import Graph, IntArray
-from graphclust.progress import task
 from graphclust.refinement import MODELS, check_effort, check_model, explained, memory_needed, refine
-from graphclust.resources import format_bytes
-from graphclust.seeds import check_seed
+from graphclust.runtime.memory import format_bytes
+from graphclust.runtime.progress import task
+from graphclust.runtime.seeds import check_seed
 
 __all__ = ["Auto"]
 

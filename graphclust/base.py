@@ -25,7 +25,8 @@ from graphclust.errors import UsageError
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph
 from graphclust.metrics import rank_labels
 from graphclust.posterior import Posterior
-from graphclust.resources import require_memory, single_precision
+from graphclust.runtime.memory import require_memory
+from graphclust.runtime.precision import single_precision
 
 __all__ = ["Fit", "GraphEstimator", "check_count", "check_number", "only_points"]
 

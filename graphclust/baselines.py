@@ -20,9 +20,9 @@ from graphclust.constraints import connected_parts
 from graphclust.errors import UsageError
 from graphclust.features import REGULARIZATION, leading_eigenvectors, rows_of_length_one, spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray
-from graphclust.interrupts import uninterrupted
-from graphclust.progress import task
-from graphclust.seeds import check_seed, seeded_igraph
+from graphclust.runtime.interrupts import uninterrupted
+from graphclust.runtime.progress import task
+from graphclust.runtime.seeds import check_seed, seeded_igraph
 
 if TYPE_CHECKING:
     import igraph

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from graphclust.errors import UsageError
 from graphclust.graph import FloatArray, Graph, IntArray
-from graphclust.resources import require_memory
+from graphclust.runtime.memory import require_memory
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController

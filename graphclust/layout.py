@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.graph import FloatArray, Graph, IntArray
-from graphclust.interrupts import uninterrupted
-from graphclust.seeds import seeded_igraph
+from graphclust.runtime.interrupts import uninterrupted
+from graphclust.runtime.seeds import seeded_igraph
 
 __all__ = ["NODE_LIMIT", "Drawing", "draw", "layout", "sample_nodes"]
 

@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike
 from graphclust.errors import DataError, UsageError
 from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import Contingency, chance_information, rank_labels
-from graphclust.resources import require_memory
+from graphclust.runtime.memory import require_memory
 
 __all__ = ["Posterior"]
 

@@ -30,9 +30,10 @@ from graphclust.errors import UsageError, unknown
 from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.metrics import modularity, rank_labels
 from graphclust.posterior import Posterior
-from graphclust.progress import task
-from graphclust.resources import is_cached, n_threads
-from graphclust.seeds import check_seed
+from graphclust.runtime.compilation import is_cached
+from graphclust.runtime.progress import task
+from graphclust.runtime.seeds import check_seed
+from graphclust.runtime.threads import n_threads
 
 if TYPE_CHECKING:
     from graphclust.models.sbm_posterior import BlockModel, Chains

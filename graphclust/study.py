@@ -37,11 +37,12 @@ from graphclust.errors import DataError, GraphclustError, ResourceError, UsageEr
 from graphclust.generators.families import FAMILIES, family_named
 from graphclust.generators.sbm import recovery_ratios
 from graphclust.graph import FloatArray, Graph
-from graphclust.interrupts import interrupts_handled
 from graphclust.methods import method_named
 from graphclust.palette import COLORS
-from graphclust.progress import task
-from graphclust.resources import PeakMemory, single_threaded
+from graphclust.runtime.interrupts import interrupts_handled
+from graphclust.runtime.memory import PeakMemory
+from graphclust.runtime.progress import task
+from graphclust.runtime.threads import single_threaded
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -29,22 +29,12 @@ from torch import Tensor, nn
 
 from graphclust.errors import DataError, UsageError, unknown
 from graphclust.io.files import replacing
+from graphclust.runtime.devices import device_named
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-__all__ = [
-    "SGD",
-    "Adam",
-    "Fleet",
-    "LoopSettings",
-    "Machine",
-    "Trainer",
-    "UpdateRule",
-    "device_named",
-    "keep_memory",
-    "read_note",
-]
+__all__ = ["SGD", "Adam", "Fleet", "LoopSettings", "Machine", "Trainer", "UpdateRule", "read_note"]
 
 _PATIENCE = 20  # steps in a row without a finite gradient before a run is given up
 
@@ -106,49 +96,6 @@ class LoopSettings:
         if self.schedule == "cosine":
             return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
         return self.learning_rate * (1.0 if self.schedule == "constant" else max(1 - done, 0.0))
-
-
-def device_named(name: str) -> torch.device:
-    """Return a device: "auto" is the GPU where there is one.
-
-    Raises
-    ------
-    UsageError
-        No such device here.
-
-    Examples
-    --------
-    >>> device_named("cpu")
-    device(type='cpu')
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError):
-        device = torch.device("meta")
-    if device.type not in ("cpu", "cuda"):
-        raise UsageError(f"device is auto, cpu or cuda, not {name!r}")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError("there is no CUDA device here: --device cpu, or auto")
-    return device
-
-
-def keep_memory() -> None:
-    """Let the C library keep the memory of freed tensors for the next step, where it is glibc.
-
-    By default tensors of some megabytes are given back to the system and cost as many page faults when they come again:
-    a tenth of the time of a training step.
-    """
-    import ctypes
-
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-        mmap_threshold, trim_threshold = -3, -1
-        libc.mallopt(mmap_threshold, 1 << 30)
-        libc.mallopt(trim_threshold, -1)  # never
-    except (OSError, AttributeError):
-        return
 
 
 @dataclass(frozen=True)

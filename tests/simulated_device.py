@@ -36,7 +36,7 @@ class SimulatedDevice(TorchFunctionMode):
     Parameters
     ----------
     monkeypatch : pytest.MonkeyPatch
-        Replaces `graphclust.training.device_named`, and what makes generators and parameters.
+        Replaces `graphclust.runtime.devices.device_named`, and what makes generators and parameters.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class SimulatedDevice(TorchFunctionMode):
 
         monkeypatch.setattr(torch, "Generator", generator)
         monkeypatch.setattr(nn.Parameter, "__new__", parameter)
-        monkeypatch.setattr("graphclust.training.device_named", torch.device)
+        monkeypatch.setattr("graphclust.runtime.devices.device_named", torch.device)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -12,7 +12,7 @@ import igraph
 import pytest
 
 import graphclust as gc
-from graphclust.interrupts import interrupts_handled, uninterrupted
+from graphclust.runtime.interrupts import interrupts_handled, uninterrupted
 
 CALLS = {
     "leiden": "community_leiden",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from graphclust import resources
 from graphclust.errors import ResourceError, UsageError
-from graphclust.resources import available_memory, format_bytes, require_memory
+from graphclust.runtime import memory
+from graphclust.runtime.memory import available_memory, format_bytes, require_memory
 
 
 def test_available_memory_is_plausible():
@@ -39,7 +39,7 @@ def test_units(size, text):
 )
 def test_what_a_control_group_holds_is_not_available(monkeypatch, tmp_path, names, prefix):
     monkeypatch.delenv("GRAPHCLUST_MEMORY", raising=False)
-    monkeypatch.setattr(resources, "_CGROUPS", ((tmp_path, *names, prefix),))
+    monkeypatch.setattr(memory, "_CGROUPS", ((tmp_path, *names, prefix),))
     limit, held = (tmp_path / name for name in names)
     limit.write_text(f"{64 * 2**20}\n")
     assert available_memory() == 64 * 2**20

@@ -18,7 +18,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from graphclust.errors import DataError, GraphclustError, UsageError
-from graphclust.interrupts import interrupts_handled
+from graphclust.runtime.interrupts import interrupts_handled
 
 __all__ = [
     "GraphPath",
@@ -77,7 +77,7 @@ class Reading:
     def read(self, path: str) -> Any:
         """Read a graph with these options."""
         from graphclust.io import read_graph
-        from graphclust.progress import task
+        from graphclust.runtime.progress import task
 
         options = {field.name: getattr(self, field.name) for field in fields(self)}
         with task(f"reading {path}"):

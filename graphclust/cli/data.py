@@ -23,7 +23,7 @@ def _list(
     """List the data sets, and which of them are here."""
     from graphclust.datasets import registry
     from graphclust.datasets.cache import is_here
-    from graphclust.resources import format_bytes
+    from graphclust.runtime.memory import format_bytes
 
     check_format(format, "table", "json")
     rows = [

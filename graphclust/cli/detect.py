@@ -151,7 +151,7 @@ def detect(
     from graphclust.io.files import replacing
     from graphclust.io.partition import result_format, write_result
     from graphclust.io.source import suffix_of
-    from graphclust.progress import task
+    from graphclust.runtime.progress import task
 
     start = time.perf_counter()
     page = out is not None and format is None and suffix_of(out) in (".html", ".htm")

@@ -194,7 +194,7 @@ def _write_many(
     import numpy as np
 
     from graphclust.io import FORMATS
-    from graphclust.progress import task
+    from graphclust.runtime.progress import task
 
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)

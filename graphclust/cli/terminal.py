@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from graphclust.progress import showing
+from graphclust.runtime.progress import showing
 
 __all__ = ["progress_shown"]
 

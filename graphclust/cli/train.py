@@ -16,7 +16,7 @@ import typer
 
 from graphclust.cli.common import Quiet, Seed, check_files, is_helper, output, parse_pairs, print_table, say
 from graphclust.errors import UsageError, unknown
-from graphclust.interrupts import interrupts_handled
+from graphclust.runtime.interrupts import interrupts_handled
 
 if TYPE_CHECKING:
     from graphclust.models.build import ModelConfig

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 from graphclust.datasets.entries import BUNDLED, Entry, File, function
 from graphclust.errors import DataError
 from graphclust.io.files import replacing
-from graphclust.progress import is_shown, task
+from graphclust.runtime.progress import is_shown, task
 
 __all__ = ["advice", "cache_folder", "checksum", "fetch", "fetch_url", "find", "is_here"]
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from graphclust.errors import DataError, UsageError
 from graphclust.graph import DecimalIds, Graph, IntArray
-from graphclust.seeds import check_seed
+from graphclust.runtime.seeds import check_seed
 
 __all__ = ["SPLITS", "PairGraphs", "community_pairs"]
 

@@ -16,7 +16,7 @@ from torch_geometric.data import InMemoryDataset
 from graphclust.datasets.cache import checksum, fetch
 from graphclust.datasets.entries import entry_of
 from graphclust.datasets.pairs import community_pairs
-from graphclust.progress import task
+from graphclust.runtime.progress import task
 
 __all__ = ["CommunityPairs"]
 

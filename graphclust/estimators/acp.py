@@ -23,9 +23,9 @@ from graphclust.errors import UsageError
 from graphclust.estimators.vectors import checked_table, feature_matrix
 from graphclust.graph import FloatArray, Graph, IntArray, holds_points
 from graphclust.posterior import Posterior
-from graphclust.progress import task
-from graphclust.resources import one_thread
-from graphclust.seeds import check_seed
+from graphclust.runtime.progress import task
+from graphclust.runtime.seeds import check_seed
+from graphclust.runtime.threads import one_thread
 
 if TYPE_CHECKING:
     from graphclust.checkpoint import CheckpointInfo
@@ -293,7 +293,7 @@ class _Amortized(GraphEstimator):
         import torch
 
         from graphclust.models.sampler import draw
-        from graphclust.training import device_named
+        from graphclust.runtime.devices import device_named
 
         device = device_named(self.device)
         if device.type != "cpu":

@@ -27,8 +27,8 @@ from graphclust.estimators.space import SIMILARITIES, Space, check_sequence, ref
 from graphclust.estimators.vectors import VectorEstimator
 from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import rank_labels
-from graphclust.progress import task
-from graphclust.resources import one_thread
+from graphclust.runtime.progress import task
+from graphclust.runtime.threads import one_thread
 
 if TYPE_CHECKING:
     import torch
@@ -319,7 +319,7 @@ class CLAM(VectorEstimator):
     def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
         import torch
 
-        from graphclust.training import device_named
+        from graphclust.runtime.devices import device_named
 
         device = device_named(self.device)
         scaled = self.scale and not embedded

@@ -33,9 +33,9 @@ from graphclust.estimators.vectors import VectorEstimator, nearest_of, ranks_of_
 from graphclust.features import spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph, holds_graph
 from graphclust.neighbors import gaussian_affinities, nearest_neighbors, unit_affinities
-from graphclust.progress import task
-from graphclust.resources import one_thread
-from graphclust.seeds import check_seed
+from graphclust.runtime.progress import task
+from graphclust.runtime.seeds import check_seed
+from graphclust.runtime.threads import one_thread
 
 if TYPE_CHECKING:
     import torch
@@ -403,7 +403,7 @@ class CNC(VectorEstimator):
     def _fit_graph(self, graph: Graph) -> Fit:
         import torch
 
-        from graphclust.training import device_named
+        from graphclust.runtime.devices import device_named
 
         seed = check_seed(self.random_state)
         k, n = int(self.n_clusters), graph.num_nodes
@@ -496,7 +496,7 @@ class CNC(VectorEstimator):
     def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
         import torch
 
-        from graphclust.training import device_named
+        from graphclust.runtime.devices import device_named
 
         if self.settings.head in ("logits", "gnn"):
             raise UsageError(

@@ -15,7 +15,7 @@ import numpy as np
 from graphclust.baselines import Leiden, merge_to
 from graphclust.errors import ResourceError
 from graphclust.graph import FloatArray, Graph, IntArray
-from graphclust.progress import task
+from graphclust.runtime.progress import task
 
 if TYPE_CHECKING:
     import scipy.sparse

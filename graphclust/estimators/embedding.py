@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from graphclust.errors import UsageError
 from graphclust.neighbors import nearest_neighbors
-from graphclust.progress import task
+from graphclust.runtime.progress import task
 
 if TYPE_CHECKING:
     import torch

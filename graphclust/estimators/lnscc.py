@@ -30,9 +30,9 @@ from graphclust.estimators.space import Space, check_sequence, refuse_unknown
 from graphclust.estimators.vectors import VectorEstimator, nearest_of, ranks_of_outputs
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph
 from graphclust.neighbors import locally_normalized, nearest_neighbors
-from graphclust.progress import task
-from graphclust.resources import one_thread
-from graphclust.seeds import check_seed
+from graphclust.runtime.progress import task
+from graphclust.runtime.seeds import check_seed
+from graphclust.runtime.threads import one_thread
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -568,7 +568,7 @@ class LNSCC(VectorEstimator):
         """Cluster points, of which `points` are what neighbours are nearest in."""
         if len(points) == 1:
             return self._nothing_learned(inside)
-        from graphclust.training import device_named
+        from graphclust.runtime.devices import device_named
 
         settings = self.settings
         device = str(device_named(self.device))
@@ -623,7 +623,7 @@ class LNSCC(VectorEstimator):
         import torch
 
         from graphclust.models.lnscc import Contrast
-        from graphclust.training import device_named
+        from graphclust.runtime.devices import device_named
 
         n, k = len(inside), int(self.n_clusters)
         settings = self.settings

@@ -13,8 +13,10 @@ from graphclust.estimators.space import refuse_unknown
 from graphclust.features import leading_eigenvectors, rows_of_length_one, smoothed_features, spectral_embedding
 from graphclust.graph import FloatArray, Graph, IntArray, as_graph, holds_graph
 from graphclust.metrics import rank_labels
-from graphclust.resources import one_thread, require_memory, single_precision
-from graphclust.seeds import check_seed
+from graphclust.runtime.memory import require_memory
+from graphclust.runtime.precision import single_precision
+from graphclust.runtime.seeds import check_seed
+from graphclust.runtime.threads import one_thread
 
 __all__ = ["VectorEstimator", "checked_table", "feature_matrix", "nearest_of", "ranks_of_outputs"]
 

@@ -8,7 +8,7 @@ import zlib
 
 from graphclust.errors import GraphclustError
 from graphclust.io.source import Source
-from graphclust.resources import require_memory
+from graphclust.runtime.memory import require_memory
 
 __all__ = ["members"]
 

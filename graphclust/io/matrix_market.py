@@ -16,7 +16,7 @@ from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.io.reading import build, build_from_entries, parse_int, parse_weight, require_nodes, unweighted
 from graphclust.io.source import Source, shorten, split_lines
 from graphclust.io.writing import refuse_attributes
-from graphclust.resources import require_memory
+from graphclust.runtime.memory import require_memory
 
 __all__ = ["KEEPS_IDS", "read", "write"]
 

@@ -19,7 +19,7 @@ from graphclust.io.header import edge_columns
 from graphclust.io.reading import build, unweighted
 from graphclust.io.source import Source, shorten
 from graphclust.io.writing import id_texts, refuse_attributes
-from graphclust.resources import require_memory
+from graphclust.runtime.memory import require_memory
 
 if TYPE_CHECKING:
     import pyarrow as pa

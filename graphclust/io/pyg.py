@@ -21,7 +21,7 @@ from graphclust.io.archive import members
 from graphclust.io.reading import build_from_entries, require_nodes, unweighted
 from graphclust.io.source import Source, shorten
 from graphclust.io.writing import id_texts, node_columns
-from graphclust.resources import require_memory
+from graphclust.runtime.memory import require_memory
 
 __all__ = ["KEEPS_IDS", "read", "write"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from graphclust.errors import DataError
 from graphclust.graph import MAX_NODES, MIXED, Graph, both_directions, graph_from_entries
 from graphclust.io.source import Source, shorten
-from graphclust.resources import require_memory
+from graphclust.runtime.memory import require_memory
 
 __all__ = [
     "Draft",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphclust.errors import DataError
-from graphclust.resources import require_memory
+from graphclust.runtime.memory import require_memory
 
 __all__ = ["Source", "is_number", "open_source", "shorten", "split_lines", "suffix_of"]
 

@@ -55,7 +55,7 @@ from scipy.special import gammaln
 
 from graphclust.models import block_moves
 from graphclust.models.block_moves import DC_SBM, PLANTED, SBM, Blocks, FloatArray, IntArray, Law, Net
-from graphclust.progress import task
+from graphclust.runtime.progress import task
 
 __all__ = [
     "KINDS",

@@ -20,8 +20,8 @@ from graphclust.evaluation import standard_error
 from graphclust.generators.mixed import COMPONENTS, mixed
 from graphclust.generators.sbm import general_sbm
 from graphclust.graph import Graph
-from graphclust.progress import task
 from graphclust.reproduce.sheet import SPECTRAL, check_names, detected, settings, shown
+from graphclust.runtime.progress import task
 from graphclust.synthetic import TEST
 
 __all__ = ["COLUMNS", "DATA", "METHODS", "reproduce"]

@@ -34,9 +34,9 @@ from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.metrics import ami
 from graphclust.models.mixture_posterior import MixtureLaw, sample_partitions
 from graphclust.posterior import Posterior
-from graphclust.progress import task
 from graphclust.reproduce.point_peers import gaussian_mixture_by_bic, variational_mixture
 from graphclust.reproduce.sheet import check_names, n_classes, settings
+from graphclust.runtime.progress import task
 from graphclust.synthetic import TEST
 
 __all__ = ["COLUMNS", "LAW", "METHODS", "SIZES", "exact", "reproduce"]

@@ -32,7 +32,6 @@ from graphclust.metrics import ami
 from graphclust.models.build import ModelConfig
 from graphclust.nn.batch import Batch
 from graphclust.nn.waveforms import N_CHANNELS, N_SAMPLES
-from graphclust.progress import task
 from graphclust.reproduce.point_peers import (
     gaussian_mixture_by_bic,
     hdbscan,
@@ -41,6 +40,7 @@ from graphclust.reproduce.point_peers import (
     variational_mixture,
 )
 from graphclust.reproduce.sheet import available_models, check_names, n_classes, settings
+from graphclust.runtime.progress import task
 from graphclust.synthetic import TEST, DataConfig, held_out_batches
 
 __all__ = ["COLUMNS", "METHODS", "PEERS", "SIZES", "reproduce"]

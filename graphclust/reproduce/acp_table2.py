@@ -29,10 +29,10 @@ from graphclust.models.build import ModelConfig
 from graphclust.models.sampler import PartitionModel, log_probability, sample
 from graphclust.nn.batch import Batch
 from graphclust.posterior import Posterior
-from graphclust.progress import task
 from graphclust.reproduce.provenance import COLUMNS as PROVENANCE
 from graphclust.reproduce.provenance import check_architecture, check_from_scratch, describe_architecture, provenance
 from graphclust.reproduce.sheet import SPECTRAL, available_models, detected, settings, shown
+from graphclust.runtime.progress import task
 from graphclust.synthetic import TEST, DataConfig, held_out_batches
 
 __all__ = ["COLUMNS", "PEERS", "ROWS", "Row", "calibrate", "draw", "order_spread", "reproduce"]

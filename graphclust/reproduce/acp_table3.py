@@ -44,11 +44,11 @@ from graphclust.graph import FloatArray, Graph, IntArray
 from graphclust.metrics import Contingency, ami
 from graphclust.models.build import ModelConfig
 from graphclust.posterior import Posterior
-from graphclust.progress import task
 from graphclust.reproduce.provenance import COLUMNS as PROVENANCE
 from graphclust.reproduce.provenance import check_architecture, describe_architecture, provenance
 from graphclust.reproduce.sheet import SPECTRAL, available_models, check_names, settings, shown
-from graphclust.resources import n_threads
+from graphclust.runtime.progress import task
+from graphclust.runtime.threads import n_threads
 
 __all__ = ["COLUMNS", "METHODS", "exact_posterior", "reproduce"]
 

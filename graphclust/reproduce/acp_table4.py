@@ -40,7 +40,6 @@ from graphclust.evaluation import elbos, standard_error
 from graphclust.graph import Graph
 from graphclust.metrics import accuracy, ami
 from graphclust.models.build import ModelConfig
-from graphclust.progress import task
 from graphclust.reproduce.provenance import COLUMNS as PROVENANCE
 from graphclust.reproduce.provenance import describe_architecture, has_architecture, provenance
 from graphclust.reproduce.sheet import (
@@ -52,6 +51,7 @@ from graphclust.reproduce.sheet import (
     settings,
     shown,
 )
+from graphclust.runtime.progress import task
 
 __all__ = ["COLUMNS", "DATA", "METHODS", "Published", "reproduce"]
 

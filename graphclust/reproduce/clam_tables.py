@@ -24,8 +24,8 @@ from graphclust.errors import GraphclustError
 from graphclust.estimators.clam import CLAM
 from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import ari, nmi
-from graphclust.progress import task
 from graphclust.reproduce.sheet import check_names, over_seeds, settings
+from graphclust.runtime.progress import task
 
 __all__ = ["COLUMNS", "TABLES", "Table", "reproduce", "searched"]
 

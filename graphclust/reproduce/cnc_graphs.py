@@ -20,8 +20,8 @@ from graphclust.constraints import components
 from graphclust.estimators.cnc import CNC
 from graphclust.graph import Graph, IntArray
 from graphclust.metrics import normalized_cut, quality, rank_labels
-from graphclust.progress import task
 from graphclust.reproduce.sheet import check_names, over_seeds, settings
+from graphclust.runtime.progress import task
 
 __all__ = ["COLUMNS", "GRAPHS", "largest_component", "reproduce"]
 

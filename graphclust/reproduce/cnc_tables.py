@@ -22,8 +22,8 @@ from graphclust.features import REGULARIZATION, spectral_embedding
 from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import accuracy, nmi, normalized_cut, rank_labels
 from graphclust.neighbors import nearest_neighbors
-from graphclust.progress import task
 from graphclust.reproduce.sheet import PEERS, check_names, neighbor_graph, over_seeds, settings, table_of
+from graphclust.runtime.progress import task
 
 __all__ = ["COLUMNS", "DATA", "METHODS", "reproduce"]
 

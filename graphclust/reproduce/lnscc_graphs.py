@@ -14,8 +14,8 @@ from graphclust.baselines import Spectral, kmeans
 from graphclust.estimators.lnscc import LNSCC
 from graphclust.features import rows_of_length_one
 from graphclust.graph import Graph, IntArray
-from graphclust.progress import task
 from graphclust.reproduce.sheet import check_names, n_classes, scored, settings, table_of
+from graphclust.runtime.progress import task
 
 __all__ = ["COLUMNS", "GRAPHS", "METHODS", "reproduce"]
 

@@ -23,8 +23,9 @@ N_GRAPHS = 24
 def training():
     from graphclust.amortized import measure_speed
     from graphclust.models.build import ModelConfig
+    from graphclust.runtime.memory import keep_memory
     from graphclust.synthetic import DataConfig
-    from graphclust.training import LoopSettings, Machine, keep_memory
+    from graphclust.training import LoopSettings, Machine
 
     keep_memory()
     settings = LoopSettings(steps=20, learning_rate=1e-4, weight_decay=0.01)

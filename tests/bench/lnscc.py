@@ -44,7 +44,7 @@ from graphclust.neighbors import locally_normalized, nearest_neighbors
 from graphclust.nn.parallel import ParallelMLP
 from graphclust.reproduce.lnscc_tables import DATA
 from graphclust.reproduce.sheet import scored, table_of
-from graphclust.resources import PeakMemory, format_bytes
+from graphclust.runtime.memory import PeakMemory, format_bytes
 
 BATCH = 200
 BETA = 5

@@ -13,7 +13,7 @@ import pytest
 import graphclust as gc
 from graphclust import datasets
 from graphclust.datasets.entries import Archive, Entry, File
-from graphclust.progress import showing
+from graphclust.runtime.progress import showing
 
 EDGES = b"# a graph\n1\t2\n2\t3\n3\t1\n"
 LABELS = b"1\ta\n2\ta\n3\tb\n4\tb\n"

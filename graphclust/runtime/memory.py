@@ -1,30 +1,14 @@
-"""What the machine has: memory, with a refusal before work starts that would not fit, and loops compiled before."""
+"""What memory the machine has; a refusal before work starts that would not fit; how much a block of code took."""
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
 
 from graphclust.errors import ResourceError, UsageError
 
-__all__ = [
-    "PeakMemory",
-    "available_memory",
-    "format_bytes",
-    "is_cached",
-    "n_threads",
-    "one_thread",
-    "require_memory",
-    "single_precision",
-    "single_threaded",
-]
+__all__ = ["PeakMemory", "available_memory", "format_bytes", "keep_memory", "require_memory"]
 
-_alone: ContextVar[bool] = ContextVar("alone", default=False)  # whether within `single_threaded`
 _CGROUPS = (  # where limits are, what is held of it, and what tells the page cache apart
     (Path("/sys/fs/cgroup"), "memory.max", "memory.current", ""),
     (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
@@ -119,86 +103,6 @@ def require_memory(size: float, what: str) -> None:
         raise ResourceError(f"{what} needs about {format_bytes(size)} of memory; {format_bytes(limit)} are available")
 
 
-def is_cached(kernel: Any) -> bool:
-    """Whether a function under `numba.njit(cache=True)` need not be compiled any more, wherever the cache lies."""
-    if not hasattr(kernel, "stats"):  # NUMBA_DISABLE_JIT is set
-        return True
-    changed = Path(kernel.py_func.__code__.co_filename).stat().st_mtime
-    kept = Path(kernel.stats.cache_path).glob(f"*.{kernel.py_func.__name__}-*.nbi")
-    return bool(kernel.signatures) or any(index.stat().st_mtime >= changed for index in kept)
-
-
-@contextmanager
-def one_thread(wanted: bool) -> Iterator[None]:
-    """Keep torch to one thread, where small tensors gain nothing from more.
-
-    Threads that wait for each other on a busy machine make a small network take 40 times longer, and a process forked
-    after they were started would wait for them for ever.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    if wanted:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def single_precision() -> Iterator[None]:
-    """Have torch make numbers of single precision where none is named, as networks do, whatever the caller's default.
-
-    Examples
-    --------
-    >>> import torch
-    >>> torch.set_default_dtype(torch.float64)
-    >>> with single_precision():
-    ...     torch.zeros(1).dtype
-    torch.float32
-    >>> torch.zeros(1).dtype
-    torch.float64
-    >>> torch.set_default_dtype(torch.float32)
-    """
-    if "torch" not in sys.modules:  # its default is single
-        yield
-        return
-    import torch
-
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
-
-
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Keep what is loaded and computes to one thread, so that times do not depend on what else runs."""
-    from threadpoolctl import threadpool_limits
-
-    token = _alone.set(True)
-    try:
-        with one_thread(True) if "torch" in sys.modules else nullcontext(), threadpool_limits(1):
-            yield
-    finally:
-        _alone.reset(token)
-
-
-def n_threads() -> int:
-    """Return how many threads work may be spread over: one for each core, or one within `single_threaded`.
-
-    Examples
-    --------
-    >>> with single_threaded():
-    ...     n_threads()
-    1
-    """
-    return 1 if _alone.get() else os.cpu_count() or 1
-
-
 class PeakMemory:
     """How far the memory of this process grows above what it holds, while the block runs.
 
@@ -239,3 +143,20 @@ def _status_of(field: str) -> int:
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
     raise ValueError(field)
+
+
+def keep_memory() -> None:
+    """Let the C library keep the memory of freed tensors for the next step, where it is glibc.
+
+    By default tensors of some megabytes are given back to the system and cost as many page faults when they come again:
+    a tenth of the time of a training step.
+    """
+    import ctypes
+
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        mmap_threshold, trim_threshold = -3, -1
+        libc.mallopt(mmap_threshold, 1 << 30)
+        libc.mallopt(trim_threshold, -1)  # never
+    except (OSError, AttributeError):
+        return

@@ -1,0 +1,1 @@
+"""What methods need from the machine: memory, threads, devices, seeds, progress, interrupts."""

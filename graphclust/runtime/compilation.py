@@ -1,0 +1,17 @@
+"""Functions that numba compiles at their first call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+__all__ = ["is_cached"]
+
+
+def is_cached(kernel: Any) -> bool:
+    """Whether a function under `numba.njit(cache=True)` need not be compiled any more, wherever the cache lies."""
+    if not hasattr(kernel, "stats"):  # NUMBA_DISABLE_JIT is set
+        return True
+    changed = Path(kernel.py_func.__code__.co_filename).stat().st_mtime
+    kept = Path(kernel.stats.cache_path).glob(f"*.{kernel.py_func.__name__}-*.nbi")
+    return bool(kernel.signatures) or any(index.stat().st_mtime >= changed for index in kept)
