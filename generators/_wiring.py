@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from graphclust.graph import IntArray
+from graphclust.runtime.arrays import IntArray
 
 __all__ = ["assign", "is_graphical", "settle", "wire_inside", "wire_outside"]
 

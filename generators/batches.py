@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.generators.sbm import Plan
-from graphclust.graph import Graph, IntArray
+from graphclust.graph import Graph
+from graphclust.runtime.arrays import IntArray
 
 __all__ = ["DenseBatch", "from_graphs", "from_plans", "from_points"]
 

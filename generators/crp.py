@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from graphclust.errors import UsageError
-from graphclust.graph import FloatArray, IntArray
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.seeds import check_seed
 
 __all__ = ["crp", "crp_batch", "expected_n_clusters", "log_probability", "n_clusters_distribution"]

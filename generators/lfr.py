@@ -31,7 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.errors import UsageError
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import is_cached
 from graphclust.runtime.seeds import check_seed
 

@@ -32,7 +32,8 @@ from graphclust.errors import UsageError
 from graphclust.generators.batches import DenseBatch
 from graphclust.generators.crp import crp, crp_batch, log_probability
 from graphclust.generators.sbm import Real, Whole, pick
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.seeds import check_seed
 
 __all__ = ["enumerate_posterior", "gaussian_mixture", "gaussian_mixture_batch", "log_joint", "pair_posterior"]

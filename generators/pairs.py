@@ -13,7 +13,8 @@ import numpy as np
 
 from graphclust.errors import DataError, UsageError
 from graphclust.generators.batches import DenseBatch, from_graphs
-from graphclust.graph import Graph, IntArray
+from graphclust.graph import Graph
+from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.seeds import check_seed
 
 if TYPE_CHECKING:

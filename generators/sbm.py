@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 
 from graphclust.errors import UsageError
 from graphclust.generators.crp import crp
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.memory import require_memory
 from graphclust.runtime.seeds import check_seed
 

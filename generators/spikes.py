@@ -51,8 +51,9 @@ from graphclust.errors import UsageError
 from graphclust.generators.batches import DenseBatch
 from graphclust.generators.crp import crp_batch
 from graphclust.generators.sbm import Whole, pick
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.nn.waveforms import N_CHANNELS, N_SAMPLES
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.seeds import check_seed
 
 __all__ = ["ELECTRODES", "spikes", "spikes_batch"]

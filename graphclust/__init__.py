@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from graphclust.estimators import LNSCC as LNSCC
     from graphclust.estimators import NCP as NCP
     from graphclust.graph import Graph as Graph
-    from graphclust.graph import as_graph as as_graph
-    from graphclust.io import read_graph as read_graph
+    from graphclust.inputs import as_graph as as_graph
+    from graphclust.inputs import read_graph as read_graph
     from graphclust.methods import METHODS as METHODS
     from graphclust.posterior import Posterior as Posterior
 
@@ -63,9 +63,9 @@ _HOME = {
     "ResourceError": "errors",
     "Spectral": "baselines",
     "UsageError": "errors",
-    "as_graph": "graph",
+    "as_graph": "inputs",
     "detect": "detection",
-    "read_graph": "io",
+    "read_graph": "inputs",
 }
 _MODULES = ("datasets", "generators", "metrics")
 

@@ -13,8 +13,9 @@ from graphclust.baselines import Infomap, LabelPropagation, Leiden, Louvain, Spe
 from graphclust.constraints import check_known, components, known_labels, taking_part, with_number
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.estimators import ACP
-from graphclust.graph import Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.refinement import MODELS, check_effort, check_model, explained, memory_needed, refine
+from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.memory import format_bytes
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed

@@ -22,9 +22,11 @@ import numpy as np
 
 from graphclust.constraints import count_disconnected
 from graphclust.errors import UsageError
-from graphclust.graph import FloatArray, Graph, IntArray, as_graph
+from graphclust.graph import Graph
+from graphclust.inputs import as_graph
 from graphclust.metrics import rank_labels
 from graphclust.posterior import Posterior
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.memory import require_memory
 from graphclust.runtime.precision import single_precision
 

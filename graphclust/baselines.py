@@ -19,7 +19,8 @@ from graphclust.base import Fit, GraphEstimator, check_count, check_number
 from graphclust.constraints import connected_parts
 from graphclust.errors import UsageError
 from graphclust.features import REGULARIZATION, leading_eigenvectors, rows_of_length_one, spectral_embedding
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.interrupts import uninterrupted
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed, seeded_igraph

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from graphclust.errors import UsageError
-from graphclust.graph import FloatArray
+from graphclust.runtime.arrays import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

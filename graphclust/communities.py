@@ -12,7 +12,8 @@ import numpy as np
 
 from graphclust import metrics
 from graphclust.errors import DataError, UsageError
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
+from graphclust.runtime.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
     import networkx

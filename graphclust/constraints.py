@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from graphclust.communities import is_missing, plain_labels
 from graphclust.errors import UsageError
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.metrics import rank_labels
+from graphclust.runtime.arrays import FloatArray, IntArray
 
 __all__ = [
     "added_up",

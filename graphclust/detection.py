@@ -7,7 +7,8 @@ from typing import Any
 from graphclust.base import GraphEstimator
 from graphclust.communities import Communities
 from graphclust.errors import UsageError
-from graphclust.graph import as_graph, merge_notes
+from graphclust.graph import merge_notes
+from graphclust.inputs import as_graph
 from graphclust.methods import method_named
 from graphclust.refinement import MODELS, Refined, check_model
 

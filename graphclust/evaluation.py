@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.metrics import ami
 from graphclust.models.build import ModelConfig
 from graphclust.models.sampler import PartitionModel, draw
 from graphclust.nn.batch import Batch
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.synthetic import batch_of_graphs, part
 
 __all__ = ["Scores", "elbos", "evaluate", "standard_error"]

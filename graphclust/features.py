@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.errors import UsageError
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.memory import require_memory
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from heapq import heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.interrupts import uninterrupted
 from graphclust.runtime.seeds import seeded_igraph
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.errors import DataError, UsageError
-from graphclust.graph import FloatArray, IntArray
+from graphclust.runtime.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
     import scipy.sparse

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from graphclust.errors import DataError, UsageError
-from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import Contingency, chance_information, rank_labels
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.memory import require_memory
 
 __all__ = ["Posterior"]

@@ -27,9 +27,10 @@ from graphclust.constraints import (
     within_components,
 )
 from graphclust.errors import UsageError, unknown
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.metrics import modularity, rank_labels
 from graphclust.posterior import Posterior
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import is_cached
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed

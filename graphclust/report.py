@@ -21,9 +21,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.layout import Drawing, draw
 from graphclust.palette import COLORS, SINGLETON
+from graphclust.runtime.arrays import FloatArray, IntArray
 
 __all__ = ["Clustering", "html_report", "text_report"]
 

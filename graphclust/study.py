@@ -36,9 +36,10 @@ from graphclust.detection import detect, prepare
 from graphclust.errors import DataError, GraphclustError, ResourceError, UsageError, unknown
 from graphclust.generators.families import FAMILIES, family_named
 from graphclust.generators.sbm import recovery_ratios
-from graphclust.graph import FloatArray, Graph
+from graphclust.graph import Graph
 from graphclust.methods import method_named
 from graphclust.palette import COLORS
+from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.interrupts import interrupts_handled
 from graphclust.runtime.memory import PeakMemory
 from graphclust.runtime.progress import task

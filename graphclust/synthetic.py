@@ -14,10 +14,11 @@ from graphclust.errors import GraphclustError, UsageError, unknown
 from graphclust.features import input_features, laplacian_features
 from graphclust.generators.batches import from_graphs
 from graphclust.generators.families import family_named, stream
-from graphclust.graph import Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.models.build import ModelConfig
 from graphclust.nn.batch import Batch
 from graphclust.nn.encoders import POINT_ENCODERS
+from graphclust.runtime.arrays import IntArray
 
 __all__ = [
     "HELD_OUT",

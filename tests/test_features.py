@@ -5,6 +5,7 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 import pytest
+from graphclust.inputs import as_graph
 
 import graphclust as gc
 from graphclust import features
@@ -15,7 +16,6 @@ from graphclust.features import (
     laplacian_features,
     standardised,
 )
-from graphclust.graph import as_graph
 
 
 def projector(vectors):

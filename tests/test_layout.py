@@ -6,8 +6,9 @@ import igraph
 import networkx as nx
 import numpy as np
 import pytest
+from graphclust.inputs import as_graph
 
-from graphclust.graph import Graph, as_graph
+from graphclust.graph import Graph
 from graphclust.layout import _quota, draw, layout, sample_nodes
 
 

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from graphclust.inputs import as_graph
 from sklearn.base import clone, is_clusterer
 
 import graphclust as gc
 from graphclust.baselines import connected_parts
 from graphclust.errors import UsageError
 from graphclust.features import spectral_embedding
-from graphclust.graph import Graph, as_graph
+from graphclust.graph import Graph
 from graphclust.metrics import modularity, rank_labels
 from tests.estimating import blobs
 

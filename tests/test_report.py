@@ -6,10 +6,11 @@ from html.parser import HTMLParser
 import networkx as nx
 import numpy as np
 import pytest
+from graphclust.inputs import as_graph
 
 from graphclust import report
 from graphclust.communities import Communities
-from graphclust.graph import Graph, as_graph
+from graphclust.graph import Graph
 from graphclust.palette import COLORS
 from graphclust.report import html_report, text_report
 

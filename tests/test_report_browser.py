@@ -5,9 +5,10 @@ import shutil
 import networkx as nx
 import numpy as np
 import pytest
+from graphclust.inputs import as_graph
 
 from graphclust.communities import Communities
-from graphclust.graph import Graph, as_graph
+from graphclust.graph import Graph
 from graphclust.report import html_report
 
 pytestmark = pytest.mark.browser

@@ -76,7 +76,7 @@ class Reading:
 
     def read(self, path: str) -> Any:
         """Read a graph with these options."""
-        from graphclust.io import read_graph
+        from graphclust.inputs import read_graph
         from graphclust.runtime.progress import task
 
         options = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -20,7 +20,7 @@ from graphclust.datasets.entries import File
 from graphclust.datasets.parsing import class_codes
 from graphclust.errors import DataError
 from graphclust.graph import Graph
-from graphclust.io import gml, read_graph
+from graphclust.io import gml, read_file
 from graphclust.io.partition import read_partition
 from graphclust.io.source import Source
 
@@ -49,7 +49,7 @@ def load(files: Mapping[str, Path], classes: Mapping[str, str] | None = None, **
     DataError
         A file cannot be read.
     """
-    graph = read_graph(files["graph"], **reading)
+    graph = read_file(files["graph"], **reading)
     if "labels" not in files:
         return graph
     truth = read_partition(files["labels"], "labels", graph.nodes)

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from graphclust.datasets.parsing import number_table, points, sparse_archive
 from graphclust.errors import DataError
-from graphclust.graph import FloatArray, Graph
+from graphclust.graph import Graph
 from graphclust.io.source import open_source
+from graphclust.runtime.arrays import FloatArray
 
 __all__ = ["counts", "digits", "images", "matlab", "table"]
 

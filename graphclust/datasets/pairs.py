@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.errors import DataError, UsageError
-from graphclust.graph import DecimalIds, Graph, IntArray
+from graphclust.graph import DecimalIds, Graph
+from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.seeds import check_seed
 
 __all__ = ["SPLITS", "PairGraphs", "community_pairs"]

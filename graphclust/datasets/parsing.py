@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphclust.errors import DataError
-from graphclust.graph import Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.io.source import open_source
+from graphclust.runtime.arrays import IntArray
 
 __all__ = ["class_codes", "number_table", "points", "read_labels", "simple_edges", "sparse_archive"]
 

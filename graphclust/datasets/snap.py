@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from graphclust.graph import DecimalIds, Graph, IntArray
-from graphclust.io import read_graph
+from graphclust.graph import DecimalIds, Graph
+from graphclust.io import read_file
 from graphclust.io.source import open_source, shorten, split_lines
+from graphclust.runtime.arrays import IntArray
 
 __all__ = ["load", "read", "read_communities"]
 
@@ -45,7 +46,7 @@ def load(files: Mapping[str, Path], **reading: Any) -> Graph:
     DataError
         A file cannot be read, or a community has a node that the network has not.
     """
-    graph = read_graph(files["graph"], **reading)
+    graph = read_file(files["graph"], **reading)
     graph.meta["communities"] = read_communities(files["communities"], graph)
     return graph
 
@@ -65,7 +66,7 @@ def read(path: Path, **reading: Any) -> Graph:
             beside = path.with_name(path.name.replace(".ungraph.", kind))
             if beside.is_file():
                 return load({"graph": path, "communities": beside}, **reading)
-    return read_graph(path, **reading)
+    return read_file(path, **reading)
 
 
 def _positions_of(graph: Graph) -> Callable[[list[str]], IntArray]:

@@ -21,8 +21,9 @@ from graphclust.constraints import (
 )
 from graphclust.errors import UsageError
 from graphclust.estimators.vectors import checked_table, feature_matrix
-from graphclust.graph import FloatArray, Graph, IntArray, holds_points
+from graphclust.graph import Graph, holds_points
 from graphclust.posterior import Posterior
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed
 from graphclust.runtime.threads import one_thread
@@ -42,7 +43,7 @@ _SMALL = 1000  # nodes, up to which a second thread gains nothing
 
 def _has_edge_columns(table: Any) -> bool:
     """Whether the columns of a data frame are named as those of edges are, such as source and target."""
-    from graphclust.io.header import edge_columns
+    from graphclust.graph.columns import edge_columns
 
     return edge_columns([str(name) for name in getattr(table, "columns", ())]) is not None
 
@@ -50,7 +51,7 @@ def _has_edge_columns(table: Any) -> bool:
 class _Amortized(GraphEstimator):
     """What ACP, ACP-S, CCP and NCP share: graphs, or points, to a posterior over their partitions.
 
-    `fit` takes what `graphclust.graph.as_graph` reads, or points: a data frame or a rectangular array, a row each. A
+    `fit` takes what `graphclust.inputs.as_graph` reads, or points: a data frame or a rectangular array, a row each. A
     square array is an adjacency matrix, an integer array of two rows or columns holds edges; points of such a shape can
     be given as the features `x` of a `Graph` without edges. Points are shifted to mean 0 and scaled, all columns alike,
     to variance 1, as in training: columns should be in one unit.

@@ -25,8 +25,8 @@ from graphclust.baselines import fill_up, kmeans
 from graphclust.errors import DataError, UsageError
 from graphclust.estimators.space import SIMILARITIES, Space, check_sequence, refuse_unknown
 from graphclust.estimators.vectors import VectorEstimator
-from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import rank_labels
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 from graphclust.runtime.threads import one_thread
 

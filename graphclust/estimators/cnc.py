@@ -31,8 +31,10 @@ from graphclust.estimators.presets import Presets, settings_of
 from graphclust.estimators.space import Space, check_sequence, refuse_unknown
 from graphclust.estimators.vectors import VectorEstimator, nearest_of, ranks_of_outputs
 from graphclust.features import spectral_embedding
-from graphclust.graph import FloatArray, Graph, IntArray, as_graph, holds_graph
+from graphclust.graph import Graph, graph_of, holds_graph
+from graphclust.inputs import as_graph
 from graphclust.neighbors import gaussian_affinities, nearest_neighbors, unit_affinities
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed
 from graphclust.runtime.threads import one_thread
@@ -534,7 +536,7 @@ class CNC(VectorEstimator):
         self._inner = Space.fitted(v) if settings.standardize else Space.identity(v.shape[1])
         near, distance = nearest_neighbors(v, neighbors, device=str(device))
         weight = gaussian_affinities(near, distance) if settings.affinity == "gaussian" else unit_affinities(near)
-        graph = as_graph(weight, directed=False)
+        graph = graph_of(weight, directed=False)
         evenness = EVENNESS if settings.evenness is None else settings.evenness
         cutter = Cutter(graph, k, settings.regularization, evenness)
         pieces = cutter.pieces(seed) if "pieces" in settings.starts else []

@@ -14,7 +14,8 @@ import numpy as np
 
 from graphclust.baselines import Leiden, merge_to
 from graphclust.errors import ResourceError
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 
 if TYPE_CHECKING:

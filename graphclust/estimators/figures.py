@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphclust.errors import UsageError
-from graphclust.graph import FloatArray, IntArray
 from graphclust.palette import community_colors
+from graphclust.runtime.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

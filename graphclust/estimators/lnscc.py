@@ -28,8 +28,9 @@ from graphclust.estimators.cuts import EVENNESS, Cutter
 from graphclust.estimators.presets import Presets, settings_of
 from graphclust.estimators.space import Space, check_sequence, refuse_unknown
 from graphclust.estimators.vectors import VectorEstimator, nearest_of, ranks_of_outputs
-from graphclust.graph import FloatArray, Graph, IntArray, as_graph
+from graphclust.graph import Graph, graph_of
 from graphclust.neighbors import locally_normalized, nearest_neighbors
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed
 from graphclust.runtime.threads import one_thread
@@ -780,7 +781,7 @@ class LNSCC(VectorEstimator):
     def _merged(self, z: Tensor, given: Graph | None, seed: int) -> tuple[Cutter, dict[float, IntArray]]:
         """Return merged communities of what is embedded, or of the given graph, by what they cost; and what says so."""
         if given is None:
-            given = as_graph(_neighborhood(z.double().cpu().numpy(), _AMONG, str(z.device)), directed=False)
+            given = graph_of(_neighborhood(z.double().cpu().numpy(), _AMONG, str(z.device)), directed=False)
         start = self.settings.start
         cutter = Cutter(given, int(self.n_clusters), evenness=EVENNESS)
         tries, more = (_TRIES, _MORE_EVEN) if start == "mixture" else (1, 0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from graphclust.errors import DataError, UsageError, unknown
 from graphclust.features import rows_of_length_one
-from graphclust.graph import FloatArray
+from graphclust.runtime.arrays import FloatArray
 
 __all__ = ["SIMILARITIES", "Space"]
 

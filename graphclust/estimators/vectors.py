@@ -11,8 +11,10 @@ from graphclust.base import Fit, GraphEstimator, check_count
 from graphclust.errors import DataError, UsageError
 from graphclust.estimators.space import refuse_unknown
 from graphclust.features import leading_eigenvectors, rows_of_length_one, smoothed_features, spectral_embedding
-from graphclust.graph import FloatArray, Graph, IntArray, as_graph, holds_graph
+from graphclust.graph import Graph, holds_graph
+from graphclust.inputs import as_graph
 from graphclust.metrics import rank_labels
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.memory import require_memory
 from graphclust.runtime.precision import single_precision
 from graphclust.runtime.seeds import check_seed

@@ -13,7 +13,7 @@ from graphclust.errors import UsageError
 from graphclust.graph import Graph, counted, merge_notes
 from graphclust.io.source import Source, open_source, suffix_of
 
-__all__ = ["FORMATS", "carried", "format_of", "read_graph", "write_graph"]
+__all__ = ["FORMATS", "carried", "format_of", "read_file", "write_graph"]
 
 logger = logging.getLogger("graphclust")
 
@@ -84,7 +84,7 @@ def _sniff_format(source: Source) -> str:
     return next((name for mark, name in _BEGINNINGS if low.startswith(mark.lower())), "edgelist")
 
 
-def read_graph(
+def read_file(
     path: str | os.PathLike[str],
     *,
     format: str | None = None,
@@ -103,7 +103,7 @@ def read_graph(
     Parameters
     ----------
     path : str or PathLike
-        A file, perhaps compressed (.gz .bz2 .xz .zst); "-" is standard input; "data:NAME" a data set by its name.
+        A file, perhaps compressed (.gz .bz2 .xz .zst); "-" is standard input.
     format : str, optional
         A key of `FORMATS`; told by the file's name, else by its first bytes.
     directed, weights : bool, optional
@@ -123,19 +123,8 @@ def read_graph(
         The file cannot be read; names the file and, in textual formats, the line.
     UsageError
         Unknown format, or an option for edge lists with another format.
-
-    Examples
-    --------
-    >>> read_graph("data:karate")
-    Graph(34 nodes, 78 edges)
     """
     name = os.fspath(path)
-    if name.startswith("data:"):
-        from graphclust import datasets
-
-        asked: dict[str, Any] = {"format": format, "directed": directed, "weights": weights, "delimiter": delimiter}
-        asked |= {"header": header, "comment": comment, "encoding": encoding}
-        return datasets.load(name.removeprefix("data:"), **{k: v for k, v in asked.items() if v is not None})
     if format is not None and format not in FORMATS:
         raise UsageError(f"no format is called {format!r}; known: {', '.join(FORMATS)}")
     source = open_source(name)

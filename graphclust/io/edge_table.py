@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 
 from graphclust.errors import DataError
 from graphclust.graph import Graph
+from graphclust.graph.columns import PAIRS
 from graphclust.io.edgelist import edge_ids, edge_weights, quote, read
-from graphclust.io.header import PAIRS
 from graphclust.io.writing import encode, refuse_attributes
 
 __all__ = ["KEEPS_IDS", "read", "write"]

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.errors import DataError, UsageError
-from graphclust.graph import MAX_DECIMAL, MIXED, DecimalIds, FloatArray, Graph, IntArray, both_directions
-from graphclust.io.header import edge_columns
+from graphclust.graph import MAX_DECIMAL, MIXED, DecimalIds, Graph, both_directions
+from graphclust.graph.columns import edge_columns
 from graphclust.io.reading import naming, parse_weight
 from graphclust.io.source import Source, is_number, shorten, split_lines
 from graphclust.io.writing import encode, id_texts
+from graphclust.runtime.arrays import FloatArray, IntArray
 
 __all__ = ["KEEPS_IDS", "Dialect", "edge_ids", "edge_weights", "quote", "read", "sniff", "write"]
 

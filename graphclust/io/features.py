@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from graphclust.errors import DataError
-from graphclust.graph import FloatArray, counted
+from graphclust.graph import counted
 from graphclust.io.source import Source, is_number, open_source, shorten, split_lines
+from graphclust.runtime.arrays import FloatArray
 
 __all__ = ["read_features"]
 

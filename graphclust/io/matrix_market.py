@@ -12,10 +12,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.io.reading import build, build_from_entries, parse_int, parse_weight, require_nodes, unweighted
 from graphclust.io.source import Source, shorten, split_lines
 from graphclust.io.writing import refuse_attributes
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.memory import require_memory
 
 __all__ = ["KEEPS_IDS", "read", "write"]

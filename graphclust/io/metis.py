@@ -13,10 +13,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from graphclust.errors import DataError
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.io.reading import build, parse_int, parse_weight, require_nodes, unweighted
 from graphclust.io.source import Source, shorten, split_lines
 from graphclust.io.writing import refuse_attributes
+from graphclust.runtime.arrays import FloatArray, IntArray
 
 __all__ = ["KEEPS_IDS", "read", "write"]
 

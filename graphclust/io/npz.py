@@ -15,11 +15,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from graphclust.graph import Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.io.archive import members
 from graphclust.io.reading import build_from_entries, require_nodes
 from graphclust.io.source import Source, shorten
 from graphclust.io.writing import refuse_attributes
+from graphclust.runtime.arrays import IntArray
 
 __all__ = ["KEEPS_IDS", "read", "write"]
 

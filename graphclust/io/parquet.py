@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from graphclust.errors import DataError, ResourceError
-from graphclust.graph import FloatArray, Graph
-from graphclust.io.header import edge_columns
+from graphclust.graph import Graph
+from graphclust.graph.columns import edge_columns
 from graphclust.io.reading import build, unweighted
 from graphclust.io.source import Source, shorten
 from graphclust.io.writing import id_texts, refuse_attributes
+from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.memory import require_memory
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ class Source:
     encoding : str, optional
         Text encoding, if it is not to be found out.
     notes : list of str
-        Decisions taken while reading, in order; `read_graph` shows them and keeps them in `graph.meta["notes"]`.
+        Decisions taken while reading, in order; `read_file` shows them and keeps them in `graph.meta["notes"]`.
     """
 
     name: str

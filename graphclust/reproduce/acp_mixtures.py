@@ -30,12 +30,13 @@ from graphclust.checkpoint import read_info, shipped
 from graphclust.evaluation import standard_error
 from graphclust.features import standardised
 from graphclust.generators.mixtures import gaussian_mixture
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.metrics import ami
 from graphclust.models.mixture_posterior import MixtureLaw, sample_partitions
 from graphclust.posterior import Posterior
 from graphclust.reproduce.point_peers import gaussian_mixture_by_bic, variational_mixture
 from graphclust.reproduce.sheet import check_names, n_classes, settings
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 from graphclust.synthetic import TEST
 

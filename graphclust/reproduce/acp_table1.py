@@ -27,7 +27,6 @@ from graphclust.checkpoint import load_checkpoint
 from graphclust.errors import DataError
 from graphclust.evaluation import evaluate, standard_error
 from graphclust.generators.families import family_named
-from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import ami
 from graphclust.models.build import ModelConfig
 from graphclust.nn.batch import Batch
@@ -40,6 +39,7 @@ from graphclust.reproduce.point_peers import (
     variational_mixture,
 )
 from graphclust.reproduce.sheet import available_models, check_names, n_classes, settings
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 from graphclust.synthetic import TEST, DataConfig, held_out_batches
 

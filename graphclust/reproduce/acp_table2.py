@@ -24,7 +24,7 @@ from graphclust.calibration import Reliability, draw_reliability
 from graphclust.checkpoint import CheckpointInfo, load_checkpoint
 from graphclust.errors import UsageError
 from graphclust.evaluation import evaluate, standard_error
-from graphclust.graph import FloatArray, Graph
+from graphclust.graph import Graph
 from graphclust.models.build import ModelConfig
 from graphclust.models.sampler import PartitionModel, log_probability, sample
 from graphclust.nn.batch import Batch
@@ -32,6 +32,7 @@ from graphclust.posterior import Posterior
 from graphclust.reproduce.provenance import COLUMNS as PROVENANCE
 from graphclust.reproduce.provenance import check_architecture, check_from_scratch, describe_architecture, provenance
 from graphclust.reproduce.sheet import SPECTRAL, available_models, detected, settings, shown
+from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.progress import task
 from graphclust.synthetic import TEST, DataConfig, held_out_batches
 

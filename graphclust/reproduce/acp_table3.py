@@ -40,13 +40,14 @@ from graphclust.detection import detect
 from graphclust.errors import GraphclustError
 from graphclust.evaluation import elbos, standard_error
 from graphclust.generators.sbm import cluster_split
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.metrics import Contingency, ami
 from graphclust.models.build import ModelConfig
 from graphclust.posterior import Posterior
 from graphclust.reproduce.provenance import COLUMNS as PROVENANCE
 from graphclust.reproduce.provenance import check_architecture, describe_architecture, provenance
 from graphclust.reproduce.sheet import SPECTRAL, available_models, check_names, settings, shown
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 from graphclust.runtime.threads import n_threads
 

@@ -15,9 +15,10 @@ from graphclust import datasets
 from graphclust.baselines import kmeans
 from graphclust.estimators.clam import CLAM
 from graphclust.features import rows_of_length_one, smoothed_features, spectral_embedding
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.metrics import compare_labels
 from graphclust.reproduce.sheet import check_names, n_classes, over_seeds, settings
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 
 __all__ = ["COLUMNS", "GRAPHS", "reproduce"]

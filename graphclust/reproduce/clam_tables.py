@@ -22,9 +22,9 @@ from graphclust import datasets
 from graphclust.baselines import kmeans
 from graphclust.errors import GraphclustError
 from graphclust.estimators.clam import CLAM
-from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import ari, nmi
 from graphclust.reproduce.sheet import check_names, over_seeds, settings
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 
 __all__ = ["COLUMNS", "TABLES", "Table", "reproduce", "searched"]

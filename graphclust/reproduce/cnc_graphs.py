@@ -18,9 +18,10 @@ from graphclust import datasets
 from graphclust.baselines import Leiden, Louvain, Spectral
 from graphclust.constraints import components
 from graphclust.estimators.cnc import CNC
-from graphclust.graph import Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.metrics import normalized_cut, quality, rank_labels
 from graphclust.reproduce.sheet import check_names, over_seeds, settings
+from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.progress import task
 
 __all__ = ["COLUMNS", "GRAPHS", "largest_component", "reproduce"]

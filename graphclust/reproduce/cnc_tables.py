@@ -19,10 +19,10 @@ from graphclust.baselines import Spectral, kmeans
 from graphclust.estimators.cnc import CNC
 from graphclust.estimators.cuts import Cutter
 from graphclust.features import REGULARIZATION, spectral_embedding
-from graphclust.graph import FloatArray, IntArray
 from graphclust.metrics import accuracy, nmi, normalized_cut, rank_labels
 from graphclust.neighbors import nearest_neighbors
 from graphclust.reproduce.sheet import PEERS, check_names, neighbor_graph, over_seeds, settings, table_of
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 
 __all__ = ["COLUMNS", "DATA", "METHODS", "reproduce"]

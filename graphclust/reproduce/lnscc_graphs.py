@@ -13,8 +13,9 @@ from graphclust import datasets
 from graphclust.baselines import Spectral, kmeans
 from graphclust.estimators.lnscc import LNSCC
 from graphclust.features import rows_of_length_one
-from graphclust.graph import Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.reproduce.sheet import check_names, n_classes, scored, settings, table_of
+from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.progress import task
 
 __all__ = ["COLUMNS", "GRAPHS", "METHODS", "reproduce"]

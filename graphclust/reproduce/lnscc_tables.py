@@ -24,8 +24,8 @@ import numpy as np
 from graphclust.errors import UsageError
 from graphclust.estimators.cnc import CNC
 from graphclust.estimators.lnscc import LNSCC, steps_of_epoch
-from graphclust.graph import FloatArray, IntArray
 from graphclust.reproduce.sheet import PEERS, check_names, scored, settings, spectral_of, table_of
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 
 __all__ = ["COLUMNS", "DATA", "METHODS", "PUBLISHED_WITH_ADAM", "reproduce"]

@@ -14,14 +14,26 @@ from graphclust import datasets
 from graphclust.baselines import Spectral, kmeans
 from graphclust.checkpoint import trained_models
 from graphclust.errors import GraphclustError, unknown
-from graphclust.graph import FloatArray, Graph, IntArray, as_graph, counted
+from graphclust.graph import Graph, counted, graph_of
 from graphclust.metrics import accuracy, ami, nmi
 from graphclust.neighbors import gaussian_affinities, nearest_neighbors
+from graphclust.runtime.arrays import FloatArray, IntArray
 
 __all__ = [
-    "PEERS", "SPECTRAL", "available_models", "check_names", "detected", "n_classes", "neighbor_graph", "over_seeds",
-    "scored", "settings", "shown", "spectral_of", "table_of",
-]  # fmt: skip
+    "PEERS",
+    "SPECTRAL",
+    "available_models",
+    "check_names",
+    "detected",
+    "n_classes",
+    "neighbor_graph",
+    "over_seeds",
+    "scored",
+    "settings",
+    "shown",
+    "spectral_of",
+    "table_of",
+]
 
 Metric = Callable[[IntArray, IntArray], float]
 
@@ -65,7 +77,7 @@ def table_of(name: str) -> tuple[FloatArray, IntArray]:
 def neighbor_graph(x: FloatArray, image_shape: Sequence[int] | None = None) -> Graph:
     """Return the graph of affinities between points and their 20 nearest neighbours, for peers that need one."""
     near = nearest_neighbors(x, _NEIGHBORS, image_shape=image_shape)
-    return as_graph(gaussian_affinities(*near), directed=False)
+    return graph_of(gaussian_affinities(*near), directed=False)
 
 
 def spectral_of(x: FloatArray, k: int, seed: int, image_shape: Sequence[int] | None = None) -> IntArray:

@@ -23,9 +23,10 @@ import torch
 
 import graphclust as gc
 from graphclust.estimators.cuts import Cutter
-from graphclust.graph import Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.metrics import normalized_cut, rank_labels
 from graphclust.models.cnc import FreeHead, expected_normalized_cut, gumbel_softmax
+from graphclust.runtime.arrays import IntArray
 from graphclust.training import Fleet
 
 CLUSTERS = 64

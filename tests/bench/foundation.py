@@ -64,8 +64,7 @@ def line(what, measured, bar, good):
 def reading(runs):
     import numpy as np
     import pandas as pd
-
-    from graphclust.io import read_graph
+    from graphclust.inputs import read_graph
 
     def plain():
         pd.read_csv(DBLP, sep="\t", skiprows=4, header=None, dtype=np.int64)

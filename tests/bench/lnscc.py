@@ -36,7 +36,7 @@ from torch import Tensor
 from graphclust.baselines import kmeans
 from graphclust.estimators.lnscc import LNSCC
 from graphclust.features import rows_of_length_one
-from graphclust.graph import FloatArray, Graph, IntArray
+from graphclust.graph import Graph
 from graphclust.metrics import accuracy
 from graphclust.models.lnscc import Contrast, distance, log_separation
 from graphclust.models.mixture import refined_by_mixture
@@ -44,6 +44,7 @@ from graphclust.neighbors import locally_normalized, nearest_neighbors
 from graphclust.nn.parallel import ParallelMLP
 from graphclust.reproduce.lnscc_tables import DATA
 from graphclust.reproduce.sheet import scored, table_of
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.memory import PeakMemory, format_bytes
 
 BATCH = 200

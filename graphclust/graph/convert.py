@@ -1,0 +1,370 @@
+"""From networkx, igraph, SciPy, PyTorch Geometric, pandas and arrays to a `Graph`.
+
+None of these libraries is imported before an object of theirs is met.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graphclust.errors import DataError, UsageError
+from graphclust.graph.core import Graph
+from graphclust.graph.edges import both_directions
+from graphclust.graph.ids import _is_missing
+
+if TYPE_CHECKING:
+    import igraph
+    import networkx
+    from torch_geometric.data import Data
+
+__all__ = ["from_pyg", "graph_from_entries", "graph_of", "holds_graph", "holds_points"]
+
+_PYG = ("Data", "HeteroData", "TemporalData")
+
+
+def _numpy(tensor: Any) -> NDArray[Any]:
+    if getattr(tensor, "is_sparse", False):
+        tensor = tensor.to_dense()
+    return np.asarray(tensor.detach().cpu()) if hasattr(tensor, "detach") else np.asarray(tensor)
+
+
+def graph_from_entries(
+    row: NDArray[Any],
+    col: NDArray[Any],
+    weight: NDArray[Any] | None,
+    n_nodes: int,
+    *,
+    x: Any = None,
+    y: ArrayLike | None = None,
+    directed: bool | None = None,
+) -> Graph:
+    """Build from the entries of an adjacency matrix, or an edge_index: undirected if they are symmetric.
+
+    Weights are so up to the rounding of their type: 16 units in the last place.
+
+    Parameters
+    ----------
+    row, col : array of int, shape (n_entries,)
+    weight : array of float, shape (n_entries,), or None
+    n_nodes : int
+    x, y : optional
+        As in `Graph.from_edges`.
+    directed : bool, optional
+        True keeps symmetric entries as directed edges, False adds up the two directions of entries that are not.
+
+    Raises
+    ------
+    DataError
+        As `Graph.from_edges`.
+
+    Examples
+    --------
+    >>> graph_from_entries(np.array([0, 1]), np.array([1, 0]), None, 2)
+    Graph(2 nodes, 1 edges)
+    """
+    graph = Graph.from_edges(row, col, weight, nodes=n_nodes, directed=True, x=x, y=y)
+    if directed:
+        return graph
+    forward = graph.source * n_nodes + graph.target
+    backward = graph.target * n_nodes + graph.source
+    order = np.argsort(backward, kind="stable")
+    symmetric = bool((backward[order] == forward).all())
+    if symmetric and graph.weight is not None and len(graph.weight):
+        kind = None if weight is None else np.asarray(weight).dtype
+        unit = float(np.finfo(kind if kind is not None and kind.kind == "f" else np.float64).eps)
+        near, least = max(1e-9, 16 * unit), unit * float(graph.weight.max())
+        symmetric = bool(np.allclose(graph.weight[order], graph.weight, rtol=near, atol=least))
+    if not symmetric:
+        return graph.undirected() if directed is False else graph
+    once = graph.source <= graph.target
+    return Graph(
+        graph._ids,
+        graph.source[once],
+        graph.target[once],
+        None if graph.weight is None else graph.weight[once],
+        directed=False,
+        x=graph.x,
+        y=graph.y,
+        meta=graph.meta,
+        is_canonical=True,
+    )
+
+
+def _from_networkx(graph: networkx.Graph[Any], weight: str | None) -> Graph:
+    ids = list(graph.nodes)
+    index = {node: i for i, node in enumerate(ids)}
+    if weight is None:
+        rows = [(index[u], index[v], 1.0) for u, v in graph.edges()]
+    else:
+        rows = [(index[u], index[v], w) for u, v, w in graph.edges(data=weight, default=1.0)]
+    source, target, weights = zip(*rows, strict=True) if rows else ((), (), ())
+    values = np.ones(len(rows))
+    for i, w in enumerate(weights):
+        try:
+            values[i] = 1.0 if w is None else w
+        except (TypeError, ValueError, OverflowError):
+            ends = f"{ids[source[i]]!r} - {ids[target[i]]!r}"
+            raise DataError(f"edge {ends} has the weight {w!r:.80}, which is no number") from None
+    return Graph.from_edges(source, target, values, nodes=ids, directed=graph.is_directed())
+
+
+def _from_igraph(graph: igraph.Graph, weight: str | None) -> Graph:
+    named = "name" in graph.vs.attributes()
+    ids: Sequence[Hashable] = graph.vs["name"] if named else range(graph.vcount())
+    try:
+        repeated = named and len(set(ids)) < len(ids)
+    except TypeError:
+        raise DataError("the igraph graph has vertex names that cannot be hashed") from None
+    if repeated:
+        raise DataError("the igraph graph has several vertices of one name")
+    ends = np.array(graph.get_edgelist(), dtype=np.int64).reshape(-1, 2)
+    weights = graph.es[weight] if weight is not None and weight in graph.es.attributes() else None
+    if weights is not None:
+        try:
+            weights = [1.0 if w is None else float(w) for w in weights]
+        except (TypeError, ValueError, OverflowError):
+            raise DataError(f"the igraph graph has edge weights ({weight}) that are no numbers") from None
+    return Graph.from_edges(ends[:, 0], ends[:, 1], weights, nodes=ids, directed=graph.is_directed())
+
+
+def _from_matrix(matrix: Any, directed: bool | None) -> Graph:
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise DataError(f"an adjacency matrix is square, this one has the shape {matrix.shape}")
+    coo = matrix.tocoo()
+    values = coo.data
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"an adjacency matrix has real numbers, this one {values.dtype}")
+    return graph_from_entries(coo.row, coo.col, values, matrix.shape[0], directed=directed)
+
+
+def _from_pairs(pairs: Iterable[Any], directed: bool, is_arc: Sequence[bool] = ()) -> Graph:
+    """Build from an iterable of (id, id) or (id, id, weight); `is_arc` says which of them are directed, if some are."""
+    index: dict[Hashable, int] = {}
+    source, target, weight = [], [], []
+    for number, pair in enumerate(pairs):
+        if isinstance(pair, str) or not isinstance(pair, Sequence | np.ndarray) or len(pair) not in (2, 3):
+            raise DataError(f"edge {number} is no (source, target) or (source, target, weight): {pair!r:.80}")
+        try:
+            source.append(index.setdefault(pair[0], len(index)))
+            target.append(index.setdefault(pair[1], len(index)))
+            weight.append(float(pair[2]) if len(pair) == 3 else 1.0)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise DataError(f"edge {number}: {error}") from None
+        if any(map(_is_missing, pair[:2])):
+            raise DataError(f"edge {number} has an end without an id: {tuple(pair[:2])!r:.80}")
+    mixed = any(is_arc) and not all(is_arc)
+    edges: tuple[Any, Any, Any] = source, target, weight
+    if mixed:
+        edges = both_directions(np.array(source), np.array(target), np.array(weight), np.array(is_arc))
+    return Graph.from_edges(*edges, nodes=list(index), directed=directed, meta={"mixed": True} if mixed else None)
+
+
+def _from_array(array: NDArray[Any], directed: bool | None) -> Graph:
+    if array.ndim == 2 and array.shape[0] == array.shape[1]:
+        if array.dtype.kind not in "biuf":
+            raise DataError(f"an adjacency matrix has real numbers, this one {array.dtype}")
+        row, col = np.nonzero(array)
+        return graph_from_entries(row, col, array[row, col], len(array), directed=directed)
+    if array.ndim == 2 and np.issubdtype(array.dtype, np.integer) and 2 in array.shape:
+        ends = array if array.shape[0] == 2 else array.T
+        if ends.size and ends.min() < 0:
+            raise DataError(
+                f"an array of integers of shape {array.shape} is read as edges, whose nodes are numbers from 0, and "
+                "this one has negative numbers: if its rows are points, give them as floats"
+            )
+        n_nodes = int(ends.max()) + 1 if ends.size else 0
+        if array.shape[0] == 2:
+            return graph_from_entries(ends[0], ends[1], None, n_nodes, directed=directed)
+        return Graph.from_edges(ends[0], ends[1], nodes=n_nodes, directed=bool(directed))
+    raise DataError(
+        f"an array is taken as an adjacency matrix (n, n), an edge_index (2, m) or an edge list (m, 2) of integers; "
+        f"this one has the shape {array.shape} and the dtype {array.dtype}"
+    )
+
+
+def _from_frame(frame: Any, directed: bool | None) -> Graph:
+    from graphclust.graph.columns import edge_columns
+
+    columns = [str(name) for name in frame.columns]
+    found = edge_columns(columns)
+    if found is None:
+        if len(columns) not in (2, 3):
+            raise DataError(f"a table of edges has columns source, target and perhaps weight, not {', '.join(columns)}")
+        found = (0, 1, 2 if len(columns) == 3 else None)
+    rows = zip(*(frame.iloc[:, i].tolist() for i in found if i is not None), strict=True)
+    is_arc = _arcs(frame) if directed is None else []
+    return _from_pairs(rows, bool(directed) or any(is_arc), is_arc)
+
+
+def _arcs(frame: Any) -> list[bool]:
+    """Say of each edge whether Gephi's column Type calls it directed; nothing without such a column."""
+    place = next((i for i, name in enumerate(frame.columns) if str(name).lower() == "type"), None)
+    kinds = [] if place is None else [str(kind).lower() for kind in frame.iloc[:, place].tolist()]
+    return [kind == "directed" for kind in kinds] if set(kinds) <= {"directed", "undirected"} else []
+
+
+def _is_from(obj: Any, module: str, *names: str) -> bool:
+    """Whether `obj` is an instance of a class of a module, without importing the module."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and any(isinstance(obj, kind) for name in names if (kind := getattr(loaded, name, None)))
+
+
+def holds_graph(obj: Any) -> bool:
+    """Whether an object can be nothing but a graph: an array, a list or a table may as well hold features.
+
+    A square sparse matrix is an adjacency matrix.
+
+    Examples
+    --------
+    >>> holds_graph("graph.edgelist"), holds_graph(np.eye(3))
+    (True, False)
+    """
+    if hasattr(obj, "tocoo") and hasattr(obj, "shape"):
+        return len(obj.shape) == 2 and obj.shape[0] == obj.shape[1]
+    return (
+        isinstance(obj, Graph | str | os.PathLike)
+        or _is_from(obj, "networkx", "Graph")
+        or _is_from(obj, "igraph", "Graph")
+        or hasattr(obj, "edge_index")
+        or _is_from(obj, "torch_geometric.data", *_PYG)
+    )
+
+
+def holds_points(obj: Any) -> bool:
+    """Whether an object is a table of points to a method that takes graphs first: one that `as_graph` cannot read.
+
+    A square array is an adjacency matrix, an integer array with two rows or columns holds edges, and so does a data
+    frame with columns named source and target, or with two or three columns of which the first two are not floats.
+    All other rectangular tables of numbers are points, a row each. A list of rows is read like a data frame.
+
+    Examples
+    --------
+    >>> holds_points(np.zeros((5, 2))), holds_points(np.zeros((5, 2), dtype=int)), holds_points(np.zeros((5, 5)))
+    (True, False, False)
+    """
+    if isinstance(obj, list | tuple):
+        return _lists_points(obj)
+    shape: tuple[Any, ...] = getattr(obj, "shape", ())
+    if len(shape) != 2:
+        return False
+    if _is_from(obj, "pandas", "DataFrame"):
+        from graphclust.graph.columns import edge_columns
+
+        if edge_columns([str(name) for name in obj.columns]) is not None:
+            return False
+        return shape[1] not in (2, 3) or all(kind.kind == "f" for kind in obj.dtypes.iloc[:2])
+    if hasattr(obj, "tocoo"):
+        return bool(shape[0] != shape[1])
+    if not isinstance(obj, np.ndarray) and not _is_from(obj, "torch", "Tensor"):
+        return False
+    kind = _numpy(obj).dtype.kind
+    return shape[0] != shape[1] and (kind == "f" or (kind in "biu" and 2 not in shape))
+
+
+def _lists_points(rows: Sequence[Any]) -> bool:
+    """Whether rows of numbers are points: edges have two or three entries, and ids that are not floats."""
+    first = rows[0] if rows else None
+    if not isinstance(first, list | tuple) or not first or not all(isinstance(value, int | float) for value in first):
+        return False
+    if len(first) in (2, 3):
+        return all(isinstance(value, float) for value in first[:2])
+    return len(first) != len(rows)
+
+
+def from_pyg(data: Data) -> Graph:
+    """Take a PyTorch Geometric Data; undirected if each edge stands in both directions with one weight.
+
+    Raises
+    ------
+    DataError
+        The object has no `edge_index`, or more than one kind of edge.
+    """
+    edge_index = data.get("edge_index") if hasattr(data, "num_nodes") and not hasattr(data, "edge_types") else None
+    if edge_index is None:
+        raise DataError("the PyG object has no edge_index (heterogeneous graphs: choose one edge type first)")
+    n_nodes = data.num_nodes or 0
+    weight = next(
+        (
+            value
+            for name in ("edge_weight", "weight", "edge_attr")
+            if (value := data.get(name)) is not None
+            and np.size(_numpy(value)) == edge_index.shape[1]
+            and (name != "edge_attr" or value.is_floating_point())  # whole numbers there are types
+        ),
+        None,
+    )
+    ends = _numpy(edge_index)
+    x, y = data.get("x"), data.get("y")
+    return graph_from_entries(
+        ends[0],
+        ends[1],
+        None if weight is None else _numpy(weight).ravel(),
+        n_nodes,
+        x=None if x is None else _numpy(x),
+        y=None if y is None or y.numel() != n_nodes or y.is_floating_point() else _numpy(y).ravel(),
+    )
+
+
+def graph_of(obj: Any, *, weight: str | None = "weight", directed: bool | None = None) -> Graph:
+    """Turn an object of another library, an array or an iterable of edges into a `Graph`; it is never modified.
+
+    Parameters
+    ----------
+    obj : Graph, networkx graph, igraph.Graph, scipy sparse matrix, PyG Data, array, DataFrame, iterable
+        Matrices are adjacency matrices, undirected where symmetric; an integer array
+        of shape (2, m) is an edge_index and of shape (m, 2) an edge list; an iterable yields (source, target) or
+        (source, target, weight) with any hashable ids; a DataFrame has columns source, target and perhaps weight.
+    weight : str or None
+        Edge attribute that holds the weight (networkx, igraph); None ignores weights.
+    directed : bool, optional
+        Overrides what the container says: False adds up the two directions, True takes an undirected edge in both.
+
+    Returns
+    -------
+    Graph
+        Nodes in the caller's order.
+
+    Raises
+    ------
+    DataError
+        The container holds no graph: not square, weights negative or not finite, repeated ids.
+    UsageError
+        A type that is not known.
+
+    Examples
+    --------
+    >>> graph_of([("a", "b"), ("b", "c", 2.5)])
+    Graph(3 nodes, 2 edges, weighted)
+    """
+    if isinstance(obj, Graph):
+        graph = obj
+    elif _is_from(obj, "networkx", "Graph"):
+        graph = _from_networkx(obj, weight)
+    elif _is_from(obj, "igraph", "Graph"):
+        graph = _from_igraph(obj, weight)
+    elif hasattr(obj, "tocoo") and hasattr(obj, "shape"):
+        graph = _from_matrix(obj, directed)
+    elif _is_from(obj, "pandas", "DataFrame"):
+        graph = _from_frame(obj, directed)
+    elif hasattr(obj, "edge_index") or _is_from(obj, "torch_geometric.data", *_PYG):
+        graph = from_pyg(obj)
+    elif _is_from(obj, "torch", "Tensor") and obj.shape == (2, 2) and not obj.is_floating_point():
+        ends = _numpy(obj)
+        graph = graph_from_entries(ends[0], ends[1], None, int(ends.max()) + 1, directed=directed)
+    elif isinstance(obj, np.ndarray) or _is_from(obj, "torch", "Tensor"):
+        graph = _from_array(_numpy(obj), directed)
+    elif _is_from(obj, "networkx.classes.reportviews", "OutEdgeView"):  # the base of all; a mapping
+        graph = _from_pairs((edge[:2] for edge in obj), bool(directed))  # those of multigraphs have keys
+    elif isinstance(obj, Iterable) and not isinstance(obj, Mapping | bytes):
+        graph = _from_pairs(obj, bool(directed))
+    else:
+        raise UsageError(f"cannot make a graph of a {type(obj).__module__}.{type(obj).__qualname__}")
+    if directed is None:
+        return graph
+    return graph.to_directed() if directed else graph.undirected()

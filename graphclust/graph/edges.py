@@ -1,0 +1,72 @@
+"""Edges as arrays: merged, checked, in both directions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graphclust.errors import DataError
+from graphclust.runtime.arrays import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["both_directions"]
+
+
+def _merge_edges(
+    source: IntArray, target: IntArray, weight: FloatArray | None, n_nodes: int, directed: bool
+) -> tuple[IntArray, IntArray, FloatArray | None]:
+    """Sort edges, and add up the weights of parallel ones; unweighted parallel edges get their count as weight."""
+    if not directed and bool((source > target).any()):
+        source, target = np.minimum(source, target), np.maximum(source, target)
+    key = source * n_nodes + target
+    if len(key) < 2 or bool(np.all(key[1:] > key[:-1])):
+        return np.ascontiguousarray(source), np.ascontiguousarray(target), weight
+    if weight is None:
+        key.sort()
+        first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+        merged = len(first) < len(key)
+        weight = np.diff(first, append=len(key)).astype(np.float64) if merged else None
+    else:
+        order = np.lexsort((weight, key))  # by weight within an edge: the sum's rounding must not depend on the order
+        key, weight = key[order], weight[order]
+        first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+        weight = np.add.reduceat(weight, first)
+    key = key[first]
+    return key // n_nodes, key % n_nodes, weight
+
+
+def _positions(ends: ArrayLike, copy: bool) -> IntArray:
+    values = np.asarray(ends)
+    if values.size and values.dtype.kind not in "iu" and not bool(np.all(np.mod(values, 1) == 0)):
+        raise DataError("the ends of edges are positions of nodes: whole numbers")
+    return np.array(values, dtype=np.int64, copy=copy or None).ravel()
+
+
+def _check_weights(weight: FloatArray) -> None:
+    bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
+    if len(bad):
+        raise DataError(f"edge weights are finite and not negative; edge {bad[0]} has {weight[bad[0]]}")
+
+
+def both_directions(
+    source: IntArray, target: IntArray, weight: FloatArray | None, is_arc: NDArray[np.bool_]
+) -> tuple[IntArray, IntArray, FloatArray | None]:
+    """Turn edges of which only some are directed into directed ones: the others stand in both directions.
+
+    Parameters
+    ----------
+    source, target : ndarray of int64, shape (n_edges,)
+    weight : ndarray of float64, shape (n_edges,), or None
+    is_arc : ndarray of bool, shape (n_edges,)
+        Whether an edge is directed.
+    """
+    back = ~is_arc & (source != target)
+    return (
+        np.concatenate((source, target[back])),
+        np.concatenate((target, source[back])),
+        None if weight is None else np.concatenate((weight, weight[back])),
+    )

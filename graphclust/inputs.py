@@ -1,0 +1,94 @@
+"""Whatever a user has to a `Graph`: the only module that knows files, data sets and objects alike."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from graphclust.graph import Graph, graph_of
+from graphclust.io import read_file
+
+__all__ = ["as_graph", "read_graph"]
+
+
+def read_graph(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    directed: bool | None = None,
+    weights: bool | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    comment: str | None = None,
+    encoding: str | None = None,
+) -> Graph:
+    """Read a graph from a file in any supported format, or load a data set.
+
+    What had to be guessed or changed is logged (logger "graphclust", level INFO) and kept in `graph.meta["notes"]`.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        A file, perhaps compressed (.gz .bz2 .xz .zst); "-" for standard input; "data:NAME" for a data set.
+    format, directed, weights, delimiter, header, comment, encoding
+        How to read it; see `graphclust.io.read_file`. Data sets take those of their format.
+
+    Returns
+    -------
+    Graph
+
+    Raises
+    ------
+    DataError
+        The file cannot be read. The message names the file and, in textual formats, the line.
+    UsageError
+        Unknown format or data set, or an option that the format does not take.
+
+    Examples
+    --------
+    >>> read_graph("data:karate")
+    Graph(34 nodes, 78 edges)
+    """
+    name = os.fspath(path)
+    reading: dict[str, Any] = {"format": format, "directed": directed, "weights": weights, "delimiter": delimiter}
+    reading |= {"header": header, "comment": comment, "encoding": encoding}
+    if name.startswith("data:"):
+        from graphclust import datasets
+
+        given = {option: value for option, value in reading.items() if value is not None}
+        return datasets.load(name.removeprefix("data:"), **given)
+    return read_file(name, **reading)
+
+
+def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None = None) -> Graph:
+    """Turn whatever holds a graph into a `Graph`. The object itself is never modified.
+
+    Parameters
+    ----------
+    obj : Graph, str, PathLike, networkx graph, igraph.Graph, scipy sparse matrix, PyG Data, array, DataFrame, iterable
+        `read_graph` reads a path; `graphclust.graph.graph_of` converts everything else.
+    weight : str or None
+        Edge attribute that holds the weight (networkx, igraph); None ignores weights.
+    directed : bool, optional
+        Overrides what the container says: False adds up the two directions, True takes an undirected edge in both.
+
+    Returns
+    -------
+    Graph
+        Nodes in the caller's order.
+
+    Raises
+    ------
+    DataError
+        The object or file holds no graph: not square, weights negative or not finite, repeated ids.
+    UsageError
+        A type that is not known.
+
+    Examples
+    --------
+    >>> as_graph([("a", "b"), ("b", "c", 2.5)])
+    Graph(3 nodes, 2 edges, weighted)
+    """
+    if isinstance(obj, str | os.PathLike):
+        return read_graph(obj, directed=directed)
+    return graph_of(obj, weight=weight, directed=directed)
