@@ -140,7 +140,7 @@ def stream(
         Whether the graphs of a batch have one number of nodes, or nearly one where they are chosen among given ones,
         drawn anew for each batch; else they are padded.
     n_eigenvectors : int
-        So many Laplacian eigenvectors as features; see `graphclust.features.laplacian_features`.
+        So many Laplacian eigenvectors as features; see `graphclust.nn.features.laplacian_features`.
     **parameters
         Of the family.
 
@@ -181,7 +181,7 @@ def stream(
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
         batch = _batch(kind, rng, batch_size, settings, same_size)
         if n_eigenvectors and batch.adjacency is not None:
-            from graphclust.features import laplacian_features
+            from graphclust.nn.features import laplacian_features
 
             features = laplacian_features(batch.adjacency, batch.n_nodes, n_eigenvectors)
             batch = replace(batch, features=features)

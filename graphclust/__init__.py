@@ -16,52 +16,52 @@ if TYPE_CHECKING:
     from graphclust import datasets as datasets
     from graphclust import generators as generators
     from graphclust import metrics as metrics
-    from graphclust.baselines import Infomap as Infomap
-    from graphclust.baselines import LabelPropagation as LabelPropagation
-    from graphclust.baselines import Leiden as Leiden
-    from graphclust.baselines import Louvain as Louvain
-    from graphclust.baselines import Spectral as Spectral
-    from graphclust.communities import Communities as Communities
     from graphclust.detection import detect as detect
     from graphclust.errors import DataError as DataError
     from graphclust.errors import GraphclustError as GraphclustError
     from graphclust.errors import ResourceError as ResourceError
     from graphclust.errors import UsageError as UsageError
-    from graphclust.estimators import ACP as ACP
-    from graphclust.estimators import ACPS as ACPS
-    from graphclust.estimators import CCP as CCP
-    from graphclust.estimators import CLAM as CLAM
-    from graphclust.estimators import CNC as CNC
-    from graphclust.estimators import LNSCC as LNSCC
-    from graphclust.estimators import NCP as NCP
     from graphclust.graph import Graph as Graph
     from graphclust.inputs import as_graph as as_graph
     from graphclust.inputs import read_graph as read_graph
     from graphclust.methods import METHODS as METHODS
-    from graphclust.posterior import Posterior as Posterior
+    from graphclust.methods.acp import ACP as ACP
+    from graphclust.methods.acp import ACPS as ACPS
+    from graphclust.methods.acp import CCP as CCP
+    from graphclust.methods.acp import NCP as NCP
+    from graphclust.methods.clam import CLAM as CLAM
+    from graphclust.methods.cnc import CNC as CNC
+    from graphclust.methods.infomap import Infomap as Infomap
+    from graphclust.methods.label_propagation import LabelPropagation as LabelPropagation
+    from graphclust.methods.leiden import Leiden as Leiden
+    from graphclust.methods.lnscc import LNSCC as LNSCC
+    from graphclust.methods.louvain import Louvain as Louvain
+    from graphclust.methods.spectral import Spectral as Spectral
+    from graphclust.results.communities import Communities as Communities
+    from graphclust.results.posterior import Posterior as Posterior
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "ACP": "estimators",
-    "ACPS": "estimators",
-    "CCP": "estimators",
-    "CLAM": "estimators",
-    "CNC": "estimators",
-    "LNSCC": "estimators",
-    "Communities": "communities",
+    "ACP": "methods.acp",
+    "ACPS": "methods.acp",
+    "CCP": "methods.acp",
+    "CLAM": "methods.clam",
+    "CNC": "methods.cnc",
+    "LNSCC": "methods.lnscc",
+    "Communities": "results.communities",
     "DataError": "errors",
     "Graph": "graph",
     "GraphclustError": "errors",
-    "Infomap": "baselines",
-    "LabelPropagation": "baselines",
-    "Leiden": "baselines",
-    "Louvain": "baselines",
+    "Infomap": "methods.infomap",
+    "LabelPropagation": "methods.label_propagation",
+    "Leiden": "methods.leiden",
+    "Louvain": "methods.louvain",
     "METHODS": "methods",
-    "NCP": "estimators",
-    "Posterior": "posterior",
+    "NCP": "methods.acp",
+    "Posterior": "results.posterior",
     "ResourceError": "errors",
-    "Spectral": "baselines",
+    "Spectral": "methods.spectral",
     "UsageError": "errors",
     "as_graph": "inputs",
     "detect": "detection",

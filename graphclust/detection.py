@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphclust.base import GraphEstimator
-from graphclust.communities import Communities
 from graphclust.errors import UsageError
 from graphclust.graph import merge_notes
+from graphclust.inference.refinement import MODELS, check_model
 from graphclust.inputs import as_graph
-from graphclust.methods import method_named
-from graphclust.refinement import MODELS, Refined, check_model
+from graphclust.methods import METHODS
+from graphclust.methods.base import GraphEstimator
+from graphclust.methods.refined import Refined
+from graphclust.results.communities import Communities
 
 __all__ = ["detect", "prepare"]
 
@@ -41,7 +42,8 @@ def detect(
         Where neural methods run; the others run on the CPU.
     refine : {"sbm", "dc-sbm", "planted", "none"}, optional
         Block model under which the method's partitions are improved, with a posterior and confidence
-        (`graphclust.refinement`). By default "none"; "auto" compares "sbm" and "planted", unless one is given.
+        (`graphclust.inference.refinement`). By default "none"; "auto" compares "sbm" and "planted", unless one is
+        given.
     **method_params
         Parameters of the method's estimator, and of refinement: `effort`, `n_samples`.
 
@@ -119,7 +121,7 @@ def prepare(
     """
     if device not in ("auto", "cpu", "cuda") and not str(device).startswith("cuda:"):
         raise UsageError(f"device is auto, cpu or cuda, not {device!r}")
-    kind = method_named(method)
+    kind = METHODS.named(method)
     known = kind.parameters()
     given = dict(method_params)
     of_refinement: dict[str, Any] = {}

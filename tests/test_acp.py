@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import graphclust as gc
-from graphclust.checkpoint import shipped
 from graphclust.cli import run
-from graphclust.constraints import added_up, count_disconnected, within_components
 from graphclust.graph import Graph
 from graphclust.metrics import ami, vi
-from graphclust.posterior import Posterior
+from graphclust.problem.constraints import added_up, count_disconnected, within_components
+from graphclust.results.posterior import Posterior
+from graphclust.training.checkpoints import shipped
 
 NAMES = ["acp", "acp-s", "ccp"]
 

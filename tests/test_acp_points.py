@@ -13,13 +13,13 @@ import torch
 from sklearn.base import clone
 
 import graphclust as gc
-from graphclust import checkpoint
-from graphclust.checkpoint import SHIPPED, CheckpointInfo, save_checkpoint
 from graphclust.cli import run
-from graphclust.features import standardised
 from graphclust.graph import Graph
 from graphclust.models.build import ModelConfig, build
-from graphclust.synthetic import DataConfig
+from graphclust.nn.features import standardised
+from graphclust.training.checkpoints import SHIPPED, CheckpointInfo, save_checkpoint
+from graphclust.training.loops import checkpoints as checkpoint
+from graphclust.training.synthetic import DataConfig
 
 FEW = {"n_samples": 4, "random_state": 0}
 

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 import graphclust as gc
-from graphclust import auto as auto_module
-from graphclust.baselines import connected_parts
 from graphclust.errors import UsageError
 from graphclust.generators.lfr import lfr
 from graphclust.graph import Graph
+from graphclust.inference.block_models import BlockModel, Settings
+from graphclust.inference.refinement import EFFORTS, MODELS, explained, refine
+from graphclust.methods import auto as auto_module
 from graphclust.metrics import ami
-from graphclust.models.sbm_posterior import BlockModel, Settings
-from graphclust.refinement import EFFORTS, MODELS, explained, refine
+from graphclust.problem.constraints import connected_parts
 from tests import oracles
 
 

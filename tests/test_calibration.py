@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphclust as gc
-from graphclust.calibration import Reliability, draw_reliability
+from graphclust.training.calibration import Reliability, draw_reliability
 
 
 def pairs_of(labels):

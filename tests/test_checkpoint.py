@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import save
 
 import graphclust as gc
-from graphclust.checkpoint import (
+from graphclust.models.build import ModelConfig, build
+from graphclust.training.checkpoints import (
     SHIPPED,
     CheckpointInfo,
     cards,
@@ -22,8 +23,7 @@ from graphclust.checkpoint import (
     shipped,
     trained_models,
 )
-from graphclust.models.build import ModelConfig, build
-from graphclust.synthetic import DataConfig, held_out_batches
+from graphclust.training.synthetic import DataConfig, held_out_batches
 
 CONFIG = ModelConfig(dim=8, dim_z=4, n_heads=2, n_inducing=2, n_layers=1, n_features=3)
 DATA = {"family": "general-sbm"}

@@ -12,9 +12,9 @@ from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 
 import graphclust as gc
-from graphclust.estimators.space import Space
+from graphclust.methods.space import Space
 from graphclust.metrics import ami, nmi
-from graphclust.training import Fleet
+from graphclust.training.loops import Fleet
 from tests.estimating import assert_scikit_learns_contract
 
 QUICK = {"max_epochs": 20, "n_init": 1, "random_state": 0}

@@ -11,9 +11,9 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import graphclust as gc
-from graphclust.estimators import cnc
-from graphclust.estimators.cuts import Cutter
 from graphclust.graph import Graph
+from graphclust.methods import cnc
+from graphclust.methods.cutter import Cutter
 from graphclust.metrics import accuracy, ami, normalized_cut
 from tests.estimating import assert_scikit_learns_contract, blobs, featured
 

@@ -10,7 +10,7 @@ import torch
 from sklearn import metrics as sk
 
 import graphclust as gc
-from graphclust.communities import compare_to_truth
+from graphclust.results.communities import compare_to_truth
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 import graphclust as gc
-from graphclust.constraints import (
+from graphclust.errors import UsageError
+from graphclust.graph import Graph
+from graphclust.problem.constraints import (
     added_up,
     check_known,
     components,
@@ -19,8 +21,6 @@ from graphclust.constraints import (
     with_number,
     within_components,
 )
-from graphclust.errors import UsageError
-from graphclust.graph import Graph
 
 GRAPH = Graph.from_edges([0, 1, 3, 4], [1, 2, 4, 4], nodes=["a", "b", "c", "d", "e", "f"])
 

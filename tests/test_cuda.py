@@ -20,7 +20,7 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 
 import graphclust as gc
-from graphclust import neighbors
+from graphclust.kernels import neighbors
 from tests.estimating import blobs
 from tests.simulated_device import CUDA, SimulatedDevice
 

@@ -78,8 +78,8 @@ ROWS = {
 WITHOUT_TABLE = {
     "graphclust.models",
     "graphclust.models.build",
-    "graphclust.models.block_moves",
-    "graphclust.models.mixture_posterior",
+    "graphclust.kernels.block_moves",
+    "graphclust.inference.mixtures",
 }
 MODULES = sorted(
     {

@@ -5,17 +5,11 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 import pytest
-from graphclust.inputs import as_graph
 
 import graphclust as gc
-from graphclust import features
-from graphclust.features import (
-    flip_signs,
-    input_features,
-    laplacian_eigenvectors,
-    laplacian_features,
-    standardised,
-)
+from graphclust.inputs import as_graph
+from graphclust.nn import features
+from graphclust.nn.features import flip_signs, input_features, laplacian_eigenvectors, laplacian_features, standardised
 
 
 def projector(vectors):

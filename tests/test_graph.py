@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from graphclust.inputs import as_graph
 
 from graphclust.errors import DataError, ResourceError, UsageError
 from graphclust.graph import DecimalIds, Graph, holds_graph, holds_points, merge_notes
+from graphclust.inputs import as_graph
 
 
 def edge_set(graph):

@@ -153,7 +153,7 @@ def test_methods_let_igraph_return_first(name, monkeypatch):
 
 
 def test_layouts_let_igraph_return_first(monkeypatch):
-    from graphclust.layout import layout
+    from graphclust.report.layout import layout
 
     real, done = igraph.Graph.layout_fruchterman_reingold, []
 

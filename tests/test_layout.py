@@ -6,10 +6,10 @@ import igraph
 import networkx as nx
 import numpy as np
 import pytest
-from graphclust.inputs import as_graph
 
 from graphclust.graph import Graph
-from graphclust.layout import _quota, draw, layout, sample_nodes
+from graphclust.inputs import as_graph
+from graphclust.report.layout import _quota, draw, layout, sample_nodes
 
 
 def planted(n_groups=6, size=40, p_in=0.3, p_out=0.02, seed=1):
@@ -190,7 +190,9 @@ def test_a_sample_keeps_communities_where_the_whole_graph_has_them():
 
 
 def test_nothing_heavy_is_imported_before_it_is_used():
-    code = "import sys, graphclust.report, graphclust.plot; print([m for m in sys.modules if m in sys.argv])"
+    code = (
+        "import sys, graphclust.report.page, graphclust.report.plot; print([m for m in sys.modules if m in sys.argv])"
+    )
     heavy = ["igraph", "matplotlib", "scipy", "pandas", "networkx", "torch"]
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

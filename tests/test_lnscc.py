@@ -9,12 +9,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import graphclust as gc
-from graphclust.estimators.figures import draw_stages
 from graphclust.graph import Graph
+from graphclust.kernels.neighbors import locally_normalized, nearest_neighbors
 from graphclust.metrics import accuracy, ami
 from graphclust.models.lnscc import Contrast
-from graphclust.neighbors import locally_normalized, nearest_neighbors
 from graphclust.nn.parallel import ParallelMLP
+from graphclust.report.figures import draw_stages
 from tests.estimating import assert_scikit_learns_contract, blobs, featured
 
 QUICK = {"hidden": (32,), "embedding_dim": 8, "max_epochs": 25, "random_state": 0}
@@ -245,7 +245,7 @@ def test_of_several_starts_an_even_one_counts_though_it_cuts_more(monkeypatch):
     ends = ([0, 0, 1, 1, 2], [0, 1, 1, 2, 2])
     graph = Graph.from_edges(*ends, nodes=3, weight=[12.0, 0.1, 18.0, 12.0, 30.0])
     uneven, even = np.array([0, 1, 1]), np.array([0, 0, 1])
-    monkeypatch.setattr("graphclust.estimators.cuts.Cutter.pieces", lambda *_: [uneven, even])
+    monkeypatch.setattr("graphclust.methods.cutter.Cutter.pieces", lambda *_: [uneven, even])
     chosen = {}
     for start in ("mixture", "pieces"):
         cutter, starts = gc.LNSCC(2, start=start)._merged(None, graph, 0)

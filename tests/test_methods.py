@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from graphclust.inputs import as_graph
 from sklearn.base import clone, is_clusterer
 
 import graphclust as gc
-from graphclust.baselines import connected_parts
 from graphclust.errors import UsageError
-from graphclust.features import spectral_embedding
 from graphclust.graph import Graph
+from graphclust.inputs import as_graph
+from graphclust.kernels.eigenvectors import spectral_embedding
 from graphclust.metrics import modularity, rank_labels
+from graphclust.problem.constraints import connected_parts
 from tests.estimating import blobs
 
 K = 3
@@ -400,7 +400,7 @@ def test_infomap_communities_are_connected_too():
 def test_infomap_finds_the_same_in_trials_of_their_own(trials, monkeypatch):
     graphs = [*random_graphs(), blocks(), Graph.from_edges([], [], nodes=5)]
     together = [gc.Infomap(trials=trials, random_state=0).fit(graph).labels_ for graph in graphs]
-    monkeypatch.setattr("graphclust.baselines._AT_ONCE", -1)
+    monkeypatch.setattr("graphclust.methods.infomap._AT_ONCE", -1)
     for graph, labels in zip(graphs, together, strict=True):
         assert np.array_equal(gc.Infomap(trials=trials, random_state=0).fit(graph).labels_, labels)
 
@@ -422,7 +422,7 @@ def test_child_processes_forked_after_a_run_do_not_hang():
 
 def test_merging_takes_the_best_gain_each_time():
     """Against a search over all pairs that computes modularity from the definition."""
-    from graphclust.baselines import merge_to
+    from graphclust.kernels.merging import merge_to
 
     for graph in list(random_graphs())[3:]:
         labels = rank_labels(np.asarray(graph.nodes) // 6)
@@ -441,7 +441,7 @@ def test_merging_takes_the_best_gain_each_time():
 def test_spectral_dense_and_iterative_agree(regularization, monkeypatch):
     graph = blocks(n=120)
     one = gc.Spectral(K, regularization=regularization, random_state=0).fit(graph).labels_
-    monkeypatch.setattr("graphclust.features._DENSE_WHOLE", 0)
+    monkeypatch.setattr("graphclust.kernels.eigenvectors._DENSE_WHOLE", 0)
     two = gc.Spectral(K, regularization=regularization, random_state=0).fit(graph).labels_
     assert partition(graph.nodes, one) == partition(graph.nodes, two)
 

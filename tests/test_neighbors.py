@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphclust as gc
-from graphclust.neighbors import gaussian_affinities, nearest_neighbors
+from graphclust.kernels.neighbors import gaussian_affinities, nearest_neighbors
 
 
 def brute(x, k):
@@ -37,7 +37,7 @@ def test_the_small_world_finds_nearly_all(rng):
 def test_the_small_world_is_the_same_on_however_many_threads(rng, monkeypatch):
     import faiss
 
-    import graphclust.neighbors as module
+    import graphclust.kernels.neighbors as module
 
     for name, low in (("_LINKS", 8), ("_BUILD", 20), ("_WIDTH", 12)):  # a rough search, which sees every difference
         monkeypatch.setattr(module, name, low)
@@ -61,7 +61,7 @@ def test_missing_numbers_are_refused():
 
 @pytest.mark.parametrize("image_shape", [None, (2, 4)])
 def test_pieces_on_another_device_find_the_same(rng, monkeypatch, image_shape):
-    import graphclust.neighbors as module
+    import graphclust.kernels.neighbors as module
 
     monkeypatch.setattr(module, "_CHUNK", 1000)
     x = rng.normal(size=(150, 8)).astype(np.float32)

@@ -1,8 +1,7 @@
-"""The package as a whole: what it installs, what imports what, what an import costs."""
+"""The package as a whole: what it installs, and what an import costs."""
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import sys
@@ -17,59 +16,6 @@ import graphclust as gc
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "graphclust"
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())
-SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "generators").rglob("*.py")])
-
-# who may import whom: each layer only those after it
-LAYERS = [
-    {"cli", "__main__"},
-    {"reproduce"},
-    {"study"},
-    {"detection", "methods", "report", "plot", "datasets"},
-    {"auto"},
-    {"estimators"},
-    {"baselines", "refinement", "amortized", "calibration"},
-    {"base"},
-    {"constraints"},
-    {"communities"},
-    {"evaluation"},
-    {"synthetic"},
-    {"layout", "palette", "generators"},
-    {"checkpoint", "training"},
-    {"posterior"},
-    {"metrics", "features", "neighbors"},
-    {"io"},
-    {"graph"},
-    {"models"},  # tensors in, tensors out: no files, no optimiser
-    {"nn"},
-    {"interrupts", "progress", "resources", "seeds"},
-    {"errors"},
-]
-LAZY = {  # allowed against the direction, inside a function: a convenience of the caller's, not a dependency
-    ("communities", "report"), ("communities", "plot"), ("communities", "detection"), ("graph", "io"),
-    ("io", "datasets"), ("io", "communities"), ("generators", "datasets"), ("models", "generators"),
-}  # fmt: skip
-
-
-def module_of(path):
-    relative = path.relative_to(PACKAGE if PACKAGE in path.parents else ROOT)
-    return relative.parts[0].removesuffix(".py")
-
-
-def imports(path):
-    """(imported module of this package, whether at the top of the file)."""
-    tree = ast.parse(path.read_text())
-    typing_only = {id(node) for top in tree.body if isinstance(top, ast.If) for node in ast.walk(top)}
-    top_level = {id(node) for node in tree.body}
-    for node in ast.walk(tree):
-        names = []
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "graphclust":
-            parts = node.module.split(".")
-            names = [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name.split(".")[1] for alias in node.names if alias.name.startswith("graphclust.")]
-        for name in names:
-            if id(node) not in typing_only:
-                yield name, id(node) in top_level
 
 
 def test_packages_are_those_of_the_tree():
@@ -92,20 +38,6 @@ def test_every_bundled_file_is_in_the_wheel():
 
 def test_version_stands_once_in_each_place():
     assert CONFIG["project"]["version"] == gc.__version__
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_go_one_way(path):
-    own = module_of(path)
-    if own == "__init__":
-        return
-    level = {name: i for i, layer in enumerate(LAYERS) for name in layer}
-    for name, at_top in imports(path):
-        if name.startswith("__") or name == own:
-            continue
-        assert name in level, f"{name} has no layer: give it one in this test"
-        down = level[name] > level[own]
-        assert down or level[name] == level[own] or (not at_top and (own, name) in LAZY), f"{own} imports {name}"
 
 
 def test_public_names_exist():

@@ -2,16 +2,16 @@ import matplotlib
 import networkx as nx
 import numpy as np
 import pytest
-from graphclust.inputs import as_graph
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex, to_rgb
 
-from graphclust.communities import Communities
 from graphclust.graph import Graph
-from graphclust.layout import draw
-from graphclust.palette import COLORS, SINGLETON, community_colors
-from graphclust.plot import plot_communities
+from graphclust.inputs import as_graph
+from graphclust.report.layout import draw
+from graphclust.report.palette import COLORS, SINGLETON, community_colors
+from graphclust.report.plot import plot_communities
+from graphclust.results.communities import Communities
 
 matplotlib.use("Agg")
 

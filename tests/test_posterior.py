@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from graphclust import metrics, posterior
+from graphclust import metrics
 from graphclust.errors import DataError, ResourceError, UsageError
-from graphclust.posterior import Posterior
+from graphclust.results import posterior
+from graphclust.results.posterior import Posterior
 from tests import oracles
 
 PARTITIONS = oracles.set_partitions(5)

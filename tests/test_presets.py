@@ -8,12 +8,12 @@ import torch
 from sklearn.base import clone
 
 import graphclust as gc
-from graphclust import training
-from graphclust.base import GraphEstimator
-from graphclust.estimators import cnc
-from graphclust.estimators.cuts import Cutter
-from graphclust.estimators.presets import settings_of
-from graphclust.neighbors import unit_affinities
+from graphclust.kernels.neighbors import unit_affinities
+from graphclust.methods import cnc
+from graphclust.methods.base import GraphEstimator
+from graphclust.methods.cutter import Cutter
+from graphclust.methods.presets import settings_of
+from graphclust.training.loops import loops as training
 from tests.estimating import blobs
 
 SMALL = {

@@ -6,13 +6,14 @@ from html.parser import HTMLParser
 import networkx as nx
 import numpy as np
 import pytest
-from graphclust.inputs import as_graph
 
-from graphclust import report
-from graphclust.communities import Communities
 from graphclust.graph import Graph
-from graphclust.palette import COLORS
-from graphclust.report import html_report, text_report
+from graphclust.inputs import as_graph
+from graphclust.report.page import html_report
+from graphclust.report.page import page as report
+from graphclust.report.palette import COLORS
+from graphclust.report.text import text_report
+from graphclust.results.communities import Communities
 
 HOSTILE = (
     "</script><script>alert(1)</script>",

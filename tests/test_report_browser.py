@@ -5,11 +5,11 @@ import shutil
 import networkx as nx
 import numpy as np
 import pytest
-from graphclust.inputs import as_graph
 
-from graphclust.communities import Communities
 from graphclust.graph import Graph
-from graphclust.report import html_report
+from graphclust.inputs import as_graph
+from graphclust.report.page import html_report
+from graphclust.results.communities import Communities
 
 pytestmark = pytest.mark.browser
 

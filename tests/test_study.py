@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphclust import study as studies
-from graphclust.checkpoint import SHIPPED
 from graphclust.cli import run as command
 from graphclust.errors import DataError, UsageError
 from graphclust.generators.families import family_named
 from graphclust.generators.sbm import recovery_ratios
-from graphclust.study import Method, Study, draw, read_study, run, study_named
+from graphclust.studies import study as studies
+from graphclust.studies.study import Method, Study, draw, read_study, run, study_named
+from graphclust.training.checkpoints import SHIPPED
 
 SMALL = Study(
     "small",
@@ -154,7 +154,7 @@ def test_a_default_that_is_spelled_out_is_another_cell(tmp_path):
 
 def test_another_model_is_measured_anew(tmp_path, monkeypatch):
     """What a checkpoint holds, and defaults of methods and families, are part of what is measured."""
-    monkeypatch.setattr("graphclust.checkpoint.SHIPPED", tmp_path)
+    monkeypatch.setattr("graphclust.training.checkpoints.SHIPPED", tmp_path)
     model = tmp_path / "acp-s.safetensors"
     shutil.copy(SHIPPED / "acp-s.safetensors", model)
 

@@ -24,7 +24,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from graphclust.training import read_note
+from graphclust.training.loops import read_note
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.skipif(shutil.which("git") is None or not Path("/proc").is_dir(), reason="git and /proc")
@@ -570,10 +570,10 @@ def compact(monkeypatch):
 
 
 def train(folder, steps):
-    from graphclust.amortized import train_clusterwise
     from graphclust.models.build import ModelConfig
-    from graphclust.synthetic import DataConfig
-    from graphclust.training import LoopSettings, Machine
+    from graphclust.training.clusterwise import train_clusterwise
+    from graphclust.training.loops import LoopSettings, Machine
+    from graphclust.training.synthetic import DataConfig
 
     model = ModelConfig(encoder="graphsage", dim=16, dim_z=16, n_layers=2, n_features=4)
     data = DataConfig(parameters={"n_nodes": (8, 14)}, batch_size=4, seed=2)

@@ -12,7 +12,7 @@ from torch import nn
 from graphclust.errors import DataError, UsageError
 from graphclust.nn.batch import Batch
 from graphclust.runtime.devices import device_named
-from graphclust.training import SGD, Adam, Fleet, LoopSettings, Machine, Trainer, read_note
+from graphclust.training.loops import SGD, Adam, Fleet, LoopSettings, Machine, Trainer, read_note
 
 SETTINGS = LoopSettings(
     steps=12, learning_rate=0.05, weight_decay=0.1, warmup=3, schedule="cosine", clip=0.5, average=0.9

@@ -59,7 +59,7 @@ def compare(
     from graphclust.cli.detect import parse_params
     from graphclust.detection import prepare
     from graphclust.io.partition import read_partition
-    from graphclust.methods import METHODS, method_named
+    from graphclust.methods import METHODS
 
     check_format(format, "table", "json", "csv")
     check_files({"--out": out}, graph=graph, truth=truth)
@@ -72,7 +72,7 @@ def compare(
     params = parse_params(param)
     if samples is not None:
         params["n_samples"] = samples
-    kinds = {name: method_named(name) for name in names}
+    kinds = {name: METHODS.named(name) for name in names}
     for key in params:
         if not any(key in kind.parameters() for kind in kinds.values()):
             raise UsageError(f"none of {', '.join(names)} has a parameter {key!r}")

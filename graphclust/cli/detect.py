@@ -43,9 +43,9 @@ def parse_params(pairs: list[str] | None) -> dict[str, Any]:
 def _check_takes(method: str, parameter: str, option: str) -> None:
     """Refuse an option that only some methods take."""
     from graphclust.errors import UsageError
-    from graphclust.methods import METHODS, method_named
+    from graphclust.methods import METHODS
 
-    if parameter not in method_named(method).parameters():
+    if parameter not in METHODS.named(method).parameters():
         takes = [name for name, kind in METHODS.items() if parameter in kind.parameters()]
         raise UsageError(f"{method} does not take {option}; {', '.join(takes)} do")
 
@@ -53,9 +53,9 @@ def _check_takes(method: str, parameter: str, option: str) -> None:
 def _check_takes_features(method: str) -> None:
     """Refuse --features where the method reads none."""
     from graphclust.errors import UsageError
-    from graphclust.methods import METHODS, method_named
+    from graphclust.methods import METHODS
 
-    if not method_named(method).takes_features:
+    if not METHODS.named(method).takes_features:
         takes = [name for name, kind in METHODS.items() if kind.takes_features]
         raise UsageError(f"{method} does not take --features; {', '.join(takes)} do")
 
@@ -63,9 +63,9 @@ def _check_takes_features(method: str) -> None:
 def _check_reads_features(method: str, n_edges: int) -> None:
     """Refuse --features where the method reads them of points only, and the graph has edges."""
     from graphclust.errors import UsageError
-    from graphclust.methods import METHODS, method_named
+    from graphclust.methods import METHODS
 
-    if n_edges and "vectors" not in method_named(method).parameters():
+    if n_edges and "vectors" not in METHODS.named(method).parameters():
         of_graphs = [name for name, kind in METHODS.items() if "vectors" in kind.parameters()]
         raise UsageError(
             f"{method} reads --features of points alone, and the graph has edges: leave out --features, or take "
@@ -149,8 +149,8 @@ def detect(
     from graphclust import detection
     from graphclust.io import carried
     from graphclust.io.files import replacing
-    from graphclust.io.partition import result_format, write_result
     from graphclust.io.source import suffix_of
+    from graphclust.results.files import result_format, write_result
     from graphclust.runtime.progress import task
 
     start = time.perf_counter()
@@ -227,7 +227,7 @@ def detect(
         },
     }
     if report is not None:
-        from graphclust.report import html_report
+        from graphclust.report.page import html_report
 
         with task("drawing"):
             drawn = html_report(found, manifest=record).encode()
@@ -241,7 +241,7 @@ def detect(
     if kind in ("graphml", "gexf") and (dropped := carried(loaded, kind)[1]):
         say(f"node attributes dropped: {', '.join(dropped)}")
     if out is not None:  # nothing on the screen yet: there is room for more than a line
-        from graphclust.report import text_report
+        from graphclust.report.text import text_report
 
         for line in text_report(found).splitlines():
             say(line)
@@ -253,7 +253,7 @@ def detect(
 
 
 def _plain(value: Any) -> Any:
-    from graphclust.io.partition import plain
+    from graphclust.runtime.serialize import plain
 
     return plain(value)
 

@@ -35,8 +35,8 @@ def evaluate(
 
     A truth may cover a part of the nodes: the others are left out, and counted on stderr.
     """
-    from graphclust.communities import compare_to_truth
     from graphclust.io.partition import read_partition
+    from graphclust.results.communities import compare_to_truth
 
     check_format(format, "table", "json")
     check_files({"--out": out}, predicted=predicted, truth=truth, graph=graph)

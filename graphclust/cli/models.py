@@ -21,7 +21,7 @@ def models(
     format: Annotated[str, typer.Option(metavar="table|json|md")] = "table",
 ) -> None:
     """List the trained models, with what they were trained on and how good they are."""
-    from graphclust.checkpoint import cards, read_info, shipped
+    from graphclust.training.checkpoints import cards, read_info, shipped
 
     check_format(format, "table", "json", "md")
     if format == "md":

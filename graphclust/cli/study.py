@@ -53,7 +53,7 @@ def study(
     from dataclasses import replace
 
     from graphclust.io.files import is_special
-    from graphclust.study import axes_of, draw, run, study_named
+    from graphclust.studies.study import axes_of, draw, run, study_named
 
     if jobs < 1 and jobs != -1:
         raise UsageError("--jobs takes a number of processes, or -1 for one a core")

@@ -20,7 +20,7 @@ from graphclust.runtime.interrupts import interrupts_handled
 
 if TYPE_CHECKING:
     from graphclust.models.build import ModelConfig
-    from graphclust.synthetic import DataConfig
+    from graphclust.training.synthetic import DataConfig
 
 __all__ = ["train"]
 
@@ -171,9 +171,9 @@ def train(
     for option, given in (("--out", out), ("--log", log), ("--start", start), ("--resume", resume)):
         if benchmark and given:
             raise UsageError(f"--benchmark trains nothing that is kept: leave out {option}")
-    from graphclust.amortized import measure_speed, train_clusterwise
-    from graphclust.synthetic import DataConfig
-    from graphclust.training import LoopSettings, Machine
+    from graphclust.training.clusterwise import measure_speed, train_clusterwise
+    from graphclust.training.loops import LoopSettings, Machine
+    from graphclust.training.synthetic import DataConfig
 
     data = DataConfig(
         family=family,
@@ -266,10 +266,10 @@ def _check_out(out: str | None, log: str | None, benchmark: bool) -> None:
 
 def _architecture(method: str, asked: dict[str, Any], start: str | None, data: DataConfig, quiet: bool) -> ModelConfig:
     """Return the architecture asked for; what is not asked comes from the model to begin with, or from the family."""
-    from graphclust.checkpoint import read_info
     from graphclust.models.build import ModelConfig
     from graphclust.nn.encoders import POINT_ENCODERS
-    from graphclust.synthetic import n_given_features
+    from graphclust.training.checkpoints import read_info
+    from graphclust.training.synthetic import n_given_features
 
     given = {name: value for name, value in asked.items() if value is not None}
     if "dim" in given:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphclust.errors import DataError
 from graphclust.runtime.arrays import FloatArray, IntArray
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["both_directions"]
 

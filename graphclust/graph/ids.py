@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from graphclust.errors import DataError
 from graphclust.runtime.arrays import IntArray
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["MAX_DECIMAL", "DecimalIds"]
 

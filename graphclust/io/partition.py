@@ -1,224 +1,30 @@
-"""Partitions as files: results that go out, predictions and ground truth that come in."""
+"""Partitions and covers from files: predictions and ground truth in whatever form people have them."""
 
 from __future__ import annotations
 
 import csv
-import io
 import json
 import logging
-import math
 import os
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, TypeAlias
 
-from graphclust.errors import DataError, UsageError
-from graphclust.io import carried, format_of, write_graph
+from graphclust.errors import UsageError
+from graphclust.io import format_of
 from graphclust.io.source import Source, is_number, open_source, shorten, split_lines, suffix_of
-from graphclust.io.writing import id_texts
-
-if TYPE_CHECKING:
-    from graphclust.communities import Communities
-
-__all__ = ["RESULT_FORMATS", "Cover", "Labels", "read_partition", "result_format", "write_result"]
 
 logger = logging.getLogger("graphclust")
 
+__all__ = ["Cover", "Labels", "read_partition"]
+
 Labels: TypeAlias = dict[Hashable, Any]  # node -> label
 Cover: TypeAlias = list[set[Hashable]]  # communities, which may overlap and leave nodes out
-
-RESULT_FORMATS = ("tsv", "csv", "json", "cmty", "clu", "graphml", "gexf", "parquet")
-_NO_RESULTS = ("xls", "xlsx", "ods", "db", "sqlite", "pkl", "npy")
 _HTML = re.compile(rb"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _XML = re.compile(rb"<(\?xml|!doctype|!--|([a-z_][\w:.-]*)[\s/>])", re.IGNORECASE)
 _JSON = re.compile(rb"\{\s*[\"'}]|\[\s*(?:[\"\[{]|[0-9.,\s-]*\]$)")
 _NODES = ("node", "id", "name", "vertex", "node_id", "nodeid")  # names of columns, best first
 _CLASSES = ("community", "label", "class", "cluster", "group", "module", "block", "partition", "membership")
-
-
-# ---------------------------------------------------------------- out
-
-
-def _rows(communities: Communities) -> tuple[list[str], list[Any]]:
-    names, columns = ["node", "community"], [communities.nodes, communities.labels.tolist()]
-    if communities.confidence is not None:
-        names.append("confidence")
-        columns.append([f"{value:.6g}" for value in communities.confidence.tolist()])
-    return names, columns
-
-
-def _write_table(communities: Communities, stream: BinaryIO, delimiter: str) -> None:
-    id_texts(communities.graph)  # refuses ids that are spelt alike
-    names, columns = _rows(communities)
-    text = io.StringIO()
-    # blanks at the ends of an id, or nothing at all, survive only in quotes
-    bare = all(type(node) is not str or (node and node == node.strip()) for node in columns[0])
-    writer = csv.writer(
-        text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_MINIMAL if bare else csv.QUOTE_NONNUMERIC
-    )
-    writer.writerow(names)
-    writer.writerows(zip(*columns, strict=True))
-    stream.write(text.getvalue().encode())
-
-
-def _json_id(node: Any) -> Any:
-    if isinstance(node, bool | int | str) or (isinstance(node, float) and math.isfinite(node)):
-        return node
-    return node.item() if hasattr(node, "item") else str(node)
-
-
-def as_json(communities: Communities) -> dict[str, Any]:
-    """Return a result as a dictionary that `json` can write."""
-    posterior = communities.posterior
-    ids = [_json_id(node) for node in communities.nodes]
-    if len(set(ids)) < len(ids):
-        id_texts(communities.graph)  # names those that are spelt alike
-    return {
-        "nodes": ids,
-        "labels": communities.labels.tolist(),
-        "confidence": None if communities.confidence is None else communities.confidence.round(6).tolist(),
-        "n_clusters": communities.n_clusters,
-        "method": communities.method,
-        "params": plain(communities.params),
-        "seed": plain(communities.params.get("random_state")),
-        "seconds": communities.seconds,
-        "explanation": plain(communities.details),
-        "quality": communities.quality(),
-        "posterior": None
-        if posterior is None
-        else {"n_clusters": {str(k): p for k, p in posterior.n_clusters().items()}},
-        "notes": list(communities.notes),
-    }
-
-
-def plain(value: Any) -> Any:
-    """Turn a value into what `json` can write; what it has no form for becomes its `repr`."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
-
-
-def _write_json(communities: Communities, stream: BinaryIO) -> None:
-    stream.write(json.dumps(as_json(communities), ensure_ascii=False, allow_nan=False).encode())
-    stream.write(b"\n")
-
-
-def _cmty_id(text: str) -> str:
-    if not text or any(c.isspace() for c in text) or text[0] == "#":
-        raise DataError(f"cmty separates ids by white space and cannot hold the id {text!r}; csv and json can")
-    return text
-
-
-def _write_cmty(communities: Communities, stream: BinaryIO) -> None:
-    members: list[list[str]] = [[] for _ in range(communities.n_clusters)]
-    for text, label in zip(id_texts(communities.graph), communities.labels.tolist(), strict=True):
-        members[label].append(_cmty_id(text))
-    stream.write("".join("\t".join(line) + "\n" for line in members).encode())
-
-
-def _write_clu(communities: Communities, stream: BinaryIO) -> None:
-    """Pajek's partition file: classes from 1, in the order of the nodes."""
-    lines = "".join(f"{label + 1}\n" for label in communities.labels.tolist())
-    stream.write(f"*Vertices {len(communities.labels)}\n{lines}".encode())
-
-
-def _write_graph(kind: str) -> Callable[[Communities, BinaryIO], None]:
-    def write(communities: Communities, stream: BinaryIO) -> None:
-        attributes = carried(communities.graph, kind)[0]
-        attributes.pop("confidence", None)  # of an earlier result
-        attributes["community"] = communities.labels.tolist()
-        if communities.confidence is not None:
-            attributes["confidence"] = communities.confidence.tolist()
-        write_graph(communities.graph, stream, format=kind, attributes=attributes)
-
-    return write
-
-
-def _write_parquet(communities: Communities, stream: BinaryIO) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    nodes = communities.nodes
-    same = len({type(node) for node in nodes}) <= 1 and all(isinstance(node, int | str) for node in nodes[:1])
-    same = same and all(isinstance(node, str) or -(2**63) <= node < 2**63 for node in nodes)
-    columns: dict[str, Any] = {
-        "node": nodes if same else id_texts(communities.graph),
-        "community": communities.labels,
-    }
-    if communities.confidence is not None:
-        columns["confidence"] = communities.confidence
-    pq.write_table(pa.table(columns), stream)
-
-
-_WRITERS: dict[str, Callable[[Communities, BinaryIO], None]] = {
-    "tsv": lambda c, stream: _write_table(c, stream, "\t"),
-    "csv": lambda c, stream: _write_table(c, stream, ","),
-    "json": _write_json,
-    "cmty": _write_cmty,
-    "clu": _write_clu,
-    "graphml": _write_graph("graphml"),
-    "gexf": _write_graph("gexf"),
-    "parquet": _write_parquet,
-}
-
-
-def result_format(path: str | os.PathLike[str] | None, asked: str | None = None) -> str:
-    """Choose the format of a result: what is asked, else what the file's name tells, else tsv.
-
-    Raises
-    ------
-    UsageError
-        No such format.
-
-    Examples
-    --------
-    >>> result_format("communities.json"), result_format("out"), result_format("out.txt", "csv")
-    ('json', 'tsv', 'csv')
-    """
-    if asked is None:
-        suffix = "" if path is None else suffix_of(os.fspath(path)).removeprefix(".")
-        if suffix in ("html", "htm"):
-            raise UsageError("a page is no table of results: it is the format 'html'")
-        if suffix in _NO_RESULTS or (
-            suffix not in RESULT_FORMATS and format_of(f"x.{suffix}") not in (None, "edgelist")
-        ):
-            raise UsageError(f"results are not written as .{suffix}; there are {', '.join(RESULT_FORMATS)}")
-        return suffix if suffix in RESULT_FORMATS else "tsv"
-    if asked not in RESULT_FORMATS:
-        raise UsageError(f"no result format is called {asked!r}; there are {', '.join(RESULT_FORMATS)}")
-    return asked
-
-
-def write_result(communities: Communities, stream: BinaryIO, format: str = "tsv") -> None:
-    """Write a result.
-
-    Parameters
-    ----------
-    communities : Communities
-    stream : binary file
-    format : str
-        One of `RESULT_FORMATS`. cmty has one community a line; clu is Pajek's, classes from 1 in the nodes' order.
-
-    Raises
-    ------
-    UsageError
-        No such format.
-    DataError
-        The format cannot hold an id, or spells two alike, as 1 and "1".
-    """
-    try:
-        _WRITERS[result_format(None, format)](communities, stream)
-    except UnicodeEncodeError as error:
-        raise DataError(f"the id {error.object[:40]!r} cannot be written as UTF-8") from None
-
-
-# ---------------------------------------------------------------- in
 
 
 def _read_json(source: Source) -> Labels | Cover:

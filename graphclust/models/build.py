@@ -33,7 +33,7 @@ class ModelConfig:
     encoder : str
         Key of `ENCODERS`.
     features : {"laplacian", "random", "given", "standardised"}
-        What the encoder is fed: `graphclust.features.input_features`.
+        What the encoder is fed: `graphclust.nn.features.input_features`.
     n_features : int
     dim, dim_z : int
         Features of every vector; of z.

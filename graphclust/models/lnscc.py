@@ -1,7 +1,7 @@
 r"""LNSCC: soft contrastive learning on a locally normalized graph, and a clustering head that trains itself.
 
-A, shape (n, n), holds the affinities of neighbours (`graphclust.neighbors.locally_normalized`, eqs. 1 and 2). With
-O_ij = exp(-d(z_i, z_j)) between embedded points (eq. 4), the losses of the three phases are
+A, shape (n, n), holds the affinities of neighbours (`graphclust.kernels.neighbors.locally_normalized`, eqs. 1 and 2).
+With O_ij = exp(-d(z_i, z_j)) between embedded points (eq. 4), the losses of the three phases are
 
     L_im  = - sum_{E im+} log O - sum_{E im-} log (1 - O)      boundaries,      eq. (9)
     L_ba  = - sum_{E ba} log O                                 interiors,       eq. (13)

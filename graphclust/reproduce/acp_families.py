@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from graphclust.checkpoint import read_info, shipped
-from graphclust.evaluation import standard_error
 from graphclust.generators.mixed import COMPONENTS, mixed
 from graphclust.generators.sbm import general_sbm
 from graphclust.graph import Graph
 from graphclust.reproduce.sheet import SPECTRAL, check_names, detected, settings, shown
 from graphclust.runtime.progress import task
-from graphclust.synthetic import TEST
+from graphclust.training.checkpoints import read_info, shipped
+from graphclust.training.evaluation import standard_error
+from graphclust.training.synthetic import TEST
 
 __all__ = ["COLUMNS", "DATA", "METHODS", "reproduce"]
 

@@ -1,7 +1,7 @@
 """Figure 4 of Attentive Clustering Processes: log-degree SBMs over (a, b), above and below the thresholds.
 
-Two studies (`graphclust.study`): N = 300 nodes in K = 2 communities with 40 graphs a point, and N = 600, K = 4 with 10,
-each with the models that were trained on N from 300 to 600, K from 2 to 4 and (a, b) on [1, 30] x [1, 10], beside
+Two studies (`graphclust.studies`): N = 300 nodes in K = 2 communities with 40 graphs a point, and N = 600, K = 4 with
+10, each with the models that were trained on N from 300 to 600, K from 2 to 4 and (a, b) on [1, 30] x [1, 10], beside
 `auto` and spectral clustering that is told K. ACP and CCP answer with the partition of the highest expected AMI. The
 paper prints maps, and no numbers but that ACP's are higher than CCP's.
 """
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from graphclust.checkpoint import read_info, shipped
 from graphclust.errors import UsageError
 from graphclust.generators.sbm import recovery_ratios
 from graphclust.reproduce.sheet import SPECTRAL, check_names, settings, shown
-from graphclust.study import Method, Study, draw_maps, run
+from graphclust.studies.study import Method, Study, draw_maps, run
+from graphclust.training.checkpoints import read_info, shipped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,7 +145,7 @@ def reproduce(
     methods : tuple of str
         Of `METHODS`; all by default.
     n_jobs, journal
-        As of `graphclust.study.run`.
+        As of `graphclust.studies.study.run`.
 
     Returns
     -------

@@ -25,20 +25,20 @@ from typing import Any
 
 import numpy as np
 
-from graphclust.baselines import kmeans
-from graphclust.checkpoint import read_info, shipped
-from graphclust.evaluation import standard_error
-from graphclust.features import standardised
 from graphclust.generators.mixtures import gaussian_mixture
 from graphclust.graph import Graph
+from graphclust.inference.mixtures import MixtureLaw, sample_partitions
+from graphclust.kernels.kmeans import kmeans
 from graphclust.metrics import ami
-from graphclust.models.mixture_posterior import MixtureLaw, sample_partitions
-from graphclust.posterior import Posterior
+from graphclust.nn.features import standardised
 from graphclust.reproduce.point_peers import gaussian_mixture_by_bic, variational_mixture
 from graphclust.reproduce.sheet import check_names, n_classes, settings
+from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
-from graphclust.synthetic import TEST
+from graphclust.training.checkpoints import read_info, shipped
+from graphclust.training.evaluation import standard_error
+from graphclust.training.synthetic import TEST
 
 __all__ = ["COLUMNS", "LAW", "METHODS", "SIZES", "exact", "reproduce"]
 
@@ -53,7 +53,7 @@ Labels = Callable[[FloatArray, IntArray, int], IntArray]  # points, true labels,
 
 
 def _acp(x: FloatArray, _: IntArray, seed: int) -> IntArray:
-    from graphclust.estimators.acp import ACP
+    from graphclust.methods.acp import ACP
 
     labels: IntArray = (
         ACP(checkpoint=_MODEL, random_state=seed).fit(Graph.from_edges([], [], nodes=len(x), x=x)).labels_

@@ -22,11 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from graphclust.baselines import kmeans
-from graphclust.checkpoint import load_checkpoint
 from graphclust.errors import DataError
-from graphclust.evaluation import evaluate, standard_error
 from graphclust.generators.families import family_named
+from graphclust.kernels.kmeans import kmeans
 from graphclust.metrics import ami
 from graphclust.models.build import ModelConfig
 from graphclust.nn.batch import Batch
@@ -41,7 +39,9 @@ from graphclust.reproduce.point_peers import (
 from graphclust.reproduce.sheet import available_models, check_names, n_classes, settings
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
-from graphclust.synthetic import TEST, DataConfig, held_out_batches
+from graphclust.training.checkpoints import load_checkpoint
+from graphclust.training.evaluation import evaluate, standard_error
+from graphclust.training.synthetic import TEST, DataConfig, held_out_batches
 
 __all__ = ["COLUMNS", "METHODS", "PEERS", "SIZES", "reproduce"]
 

@@ -20,21 +20,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphclust.calibration import Reliability, draw_reliability
-from graphclust.checkpoint import CheckpointInfo, load_checkpoint
 from graphclust.errors import UsageError
-from graphclust.evaluation import evaluate, standard_error
 from graphclust.graph import Graph
 from graphclust.models.build import ModelConfig
 from graphclust.models.sampler import PartitionModel, log_probability, sample
 from graphclust.nn.batch import Batch
-from graphclust.posterior import Posterior
 from graphclust.reproduce.provenance import COLUMNS as PROVENANCE
 from graphclust.reproduce.provenance import check_architecture, check_from_scratch, describe_architecture, provenance
 from graphclust.reproduce.sheet import SPECTRAL, available_models, detected, settings, shown
+from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.progress import task
-from graphclust.synthetic import TEST, DataConfig, held_out_batches
+from graphclust.training.calibration import Reliability, draw_reliability
+from graphclust.training.checkpoints import CheckpointInfo, load_checkpoint
+from graphclust.training.evaluation import evaluate, standard_error
+from graphclust.training.synthetic import TEST, DataConfig, held_out_batches
 
 __all__ = ["COLUMNS", "PEERS", "ROWS", "Row", "calibrate", "draw", "order_spread", "reproduce"]
 

@@ -15,9 +15,10 @@ fits both, and leaves open which of the two it prints.
 Without labels, communities are matched with blocks graph by graph; with them, a node gets the label whose known node it
 most probably shares a community with, and the known nodes count as the benchmark counts them.
 
-The ELBO is the mean over graphs, in nats, of the bound that training maximises (`graphclust.evaluation.elbos`). With
-known nodes it bounds the probability of the other nodes' labels, and includes the chance of the order in which the
-known nodes become anchors, 1/720 or -6.6 nats; the paper does not say whether its own does.
+The ELBO is the mean over graphs, in nats, of the bound that training maximises
+(`graphclust.training.evaluation.elbos`). With known nodes it bounds the probability of the other nodes' labels, and
+includes the chance of the order in which the known nodes become anchors, 1/720 or -6.6 nats; the paper does not say
+whether its own does.
 
 "+ chains" draws from the exact posterior of the family's law, as training on it tells a network, by Markov chains that
 start at the method's samples. Dwivedi et al.'s best semi-supervised classification has 76.08, the best published graph
@@ -35,21 +36,21 @@ from typing import Any
 
 import numpy as np
 
-from graphclust.checkpoint import load_checkpoint, read_info
 from graphclust.detection import detect
 from graphclust.errors import GraphclustError
-from graphclust.evaluation import elbos, standard_error
 from graphclust.generators.sbm import cluster_split
 from graphclust.graph import Graph
 from graphclust.metrics import Contingency, ami
 from graphclust.models.build import ModelConfig
-from graphclust.posterior import Posterior
 from graphclust.reproduce.provenance import COLUMNS as PROVENANCE
 from graphclust.reproduce.provenance import check_architecture, describe_architecture, provenance
 from graphclust.reproduce.sheet import SPECTRAL, available_models, check_names, settings, shown
+from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 from graphclust.runtime.threads import n_threads
+from graphclust.training.checkpoints import load_checkpoint, read_info
+from graphclust.training.evaluation import elbos, standard_error
 
 __all__ = ["COLUMNS", "METHODS", "exact_posterior", "reproduce"]
 
@@ -157,7 +158,7 @@ def exact_posterior(
     log_joint : ndarray of float64, shape (n,)
         Of the chains that did not get stuck.
     """
-    from graphclust.models.sbm_posterior import BlockModel, Settings, sized_prior
+    from graphclust.inference.block_models import BlockModel, Settings, sized_prior
 
     n = graph.num_nodes
     prior = sized_prior(n, _K, *_SIZES)

@@ -31,12 +31,10 @@ from typing import Any
 import numpy as np
 
 from graphclust import datasets
-from graphclust.checkpoint import CheckpointInfo, load_checkpoint, read_info
 from graphclust.datasets.cache import advice, is_here
 from graphclust.datasets.entries import entry_of
 from graphclust.datasets.pairs import PairGraphs, community_pairs
 from graphclust.errors import UsageError
-from graphclust.evaluation import elbos, standard_error
 from graphclust.graph import Graph
 from graphclust.metrics import accuracy, ami
 from graphclust.models.build import ModelConfig
@@ -52,6 +50,8 @@ from graphclust.reproduce.sheet import (
     shown,
 )
 from graphclust.runtime.progress import task
+from graphclust.training.checkpoints import CheckpointInfo, load_checkpoint, read_info
+from graphclust.training.evaluation import elbos, standard_error
 
 __all__ = ["COLUMNS", "DATA", "METHODS", "Published", "reproduce"]
 

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from graphclust import datasets
-from graphclust.baselines import kmeans
-from graphclust.estimators.clam import CLAM
-from graphclust.features import rows_of_length_one, smoothed_features, spectral_embedding
 from graphclust.graph import Graph
+from graphclust.kernels.eigenvectors import rows_of_length_one, spectral_embedding
+from graphclust.kernels.kmeans import kmeans
+from graphclust.kernels.smoothing import smoothed_features
+from graphclust.methods.clam import CLAM
 from graphclust.metrics import compare_labels
 from graphclust.reproduce.sheet import check_names, n_classes, over_seeds, settings
 from graphclust.runtime.arrays import FloatArray, IntArray

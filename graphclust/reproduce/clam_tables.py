@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from graphclust import datasets
-from graphclust.baselines import kmeans
 from graphclust.errors import GraphclustError
-from graphclust.estimators.clam import CLAM
+from graphclust.kernels.kmeans import kmeans
+from graphclust.methods.clam import CLAM
 from graphclust.metrics import ari, nmi
 from graphclust.reproduce.sheet import check_names, over_seeds, settings
 from graphclust.runtime.arrays import FloatArray, IntArray

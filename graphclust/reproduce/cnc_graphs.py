@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from graphclust import datasets
-from graphclust.baselines import Leiden, Louvain, Spectral
-from graphclust.constraints import components
-from graphclust.estimators.cnc import CNC
 from graphclust.graph import Graph
+from graphclust.methods.cnc import CNC
+from graphclust.methods.leiden import Leiden
+from graphclust.methods.louvain import Louvain
+from graphclust.methods.spectral import Spectral
 from graphclust.metrics import normalized_cut, quality, rank_labels
+from graphclust.problem.constraints import components
 from graphclust.reproduce.sheet import check_names, over_seeds, settings
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.progress import task

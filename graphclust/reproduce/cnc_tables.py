@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from graphclust.baselines import Spectral, kmeans
-from graphclust.estimators.cnc import CNC
-from graphclust.estimators.cuts import Cutter
-from graphclust.features import REGULARIZATION, spectral_embedding
+from graphclust.kernels.eigenvectors import REGULARIZATION, spectral_embedding
+from graphclust.kernels.kmeans import kmeans
+from graphclust.kernels.neighbors import nearest_neighbors
+from graphclust.methods.cnc import CNC
+from graphclust.methods.cutter import Cutter
+from graphclust.methods.spectral import Spectral
 from graphclust.metrics import accuracy, nmi, normalized_cut, rank_labels
-from graphclust.neighbors import nearest_neighbors
 from graphclust.reproduce.sheet import PEERS, check_names, neighbor_graph, over_seeds, settings, table_of
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from graphclust.estimators.lnscc import LNSCC
+from graphclust.methods.lnscc import LNSCC
 from graphclust.reproduce.lnscc_tables import COLUMNS, PUBLISHED_WITH_ADAM
 from graphclust.reproduce.sheet import check_names, scored, settings, table_of
 from graphclust.runtime.arrays import FloatArray, IntArray

@@ -10,10 +10,11 @@ from functools import partial
 from typing import Any
 
 from graphclust import datasets
-from graphclust.baselines import Spectral, kmeans
-from graphclust.estimators.lnscc import LNSCC
-from graphclust.features import rows_of_length_one
 from graphclust.graph import Graph
+from graphclust.kernels.eigenvectors import rows_of_length_one
+from graphclust.kernels.kmeans import kmeans
+from graphclust.methods.lnscc import LNSCC
+from graphclust.methods.spectral import Spectral
 from graphclust.reproduce.sheet import check_names, n_classes, scored, settings, table_of
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.progress import task

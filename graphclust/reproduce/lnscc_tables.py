@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from graphclust.errors import UsageError
-from graphclust.estimators.cnc import CNC
-from graphclust.estimators.lnscc import LNSCC, steps_of_epoch
+from graphclust.methods.cnc import CNC
+from graphclust.methods.lnscc import LNSCC, steps_of_epoch
 from graphclust.reproduce.sheet import PEERS, check_names, scored, settings, spectral_of, table_of
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from graphclust.baselines import kmeans
+from graphclust.kernels.kmeans import kmeans
 from graphclust.runtime.arrays import FloatArray, IntArray
 
 __all__ = ["gaussian_mixture_by_bic", "hdbscan", "kmeans_by_silhouette", "principal_components", "variational_mixture"]

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from itertools import groupby, pairwise
 from typing import Any
 
-from graphclust.checkpoint import CheckpointInfo
 from graphclust.errors import UsageError
 from graphclust.models.build import ModelConfig
+from graphclust.training.checkpoints import CheckpointInfo
 
 __all__ = [
     "COLUMNS",

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from graphclust import datasets
-from graphclust.baselines import Spectral, kmeans
-from graphclust.checkpoint import trained_models
 from graphclust.errors import GraphclustError, unknown
 from graphclust.graph import Graph, counted, graph_of
+from graphclust.kernels.kmeans import kmeans
+from graphclust.kernels.neighbors import gaussian_affinities, nearest_neighbors
+from graphclust.methods.spectral import Spectral
 from graphclust.metrics import accuracy, ami, nmi
-from graphclust.neighbors import gaussian_affinities, nearest_neighbors
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.training.checkpoints import trained_models
 
 __all__ = [
     "PEERS",

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from graphclust.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["device_named"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 
-__all__ = ["n_threads", "one_thread", "single_threaded"]
+__all__ = ["n_threads", "one_openmp_thread", "one_thread", "single_threaded"]
 
 _alone: ContextVar[bool] = ContextVar("alone", default=False)  # whether within `single_threaded`
 
@@ -54,3 +54,12 @@ def n_threads() -> int:
     1
     """
     return 1 if _alone.get() else os.cpu_count() or 1
+
+
+@contextmanager
+def one_openmp_thread() -> Iterator[None]:
+    """Keep OpenMP to one thread: once it has a pool, a child process that is forked later hangs at its first use."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="openmp"):
+        yield

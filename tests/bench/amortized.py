@@ -21,11 +21,11 @@ N_GRAPHS = 24
 
 
 def training():
-    from graphclust.amortized import measure_speed
     from graphclust.models.build import ModelConfig
     from graphclust.runtime.memory import keep_memory
-    from graphclust.synthetic import DataConfig
-    from graphclust.training import LoopSettings, Machine
+    from graphclust.training.clusterwise import measure_speed
+    from graphclust.training.loops import LoopSettings, Machine
+    from graphclust.training.synthetic import DataConfig
 
     keep_memory()
     settings = LoopSettings(steps=20, learning_rate=1e-4, weight_decay=0.01)
@@ -46,11 +46,11 @@ def inference():
     import torch
 
     import graphclust as gc
-    from graphclust.checkpoint import load_checkpoint
-    from graphclust.features import laplacian_features
     from graphclust.models.sampler import draw
     from graphclust.nn.batch import Batch
     from graphclust.nn.encoders import ENCODERS
+    from graphclust.nn.features import laplacian_features
+    from graphclust.training.checkpoints import load_checkpoint
 
     graphs = [gc.generators.general_sbm(n_nodes=(200, 200), random_state=seed) for seed in range(N_GRAPHS)]
     batches = []

@@ -29,7 +29,7 @@ import numpy as np
 
 import graphclust as gc
 from graphclust.metrics import Contingency, ami
-from graphclust.synthetic import TEST
+from graphclust.training.synthetic import TEST
 
 PEERS = ("leiden", "louvain", "infomap", "label-propagation")
 
@@ -76,7 +76,7 @@ def general_sbm(n_graphs=200):
 
 
 def known_prior(graph):
-    from graphclust.models.sbm_posterior import BlockModel, crp_prior
+    from graphclust.inference.block_models import BlockModel, crp_prior
 
     n = graph.num_nodes
     model = BlockModel(graph.source, graph.target, n, prior=crp_prior(n, 0.7))

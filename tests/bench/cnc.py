@@ -22,12 +22,12 @@ import numpy as np
 import torch
 
 import graphclust as gc
-from graphclust.estimators.cuts import Cutter
 from graphclust.graph import Graph
+from graphclust.methods.cutter import Cutter
 from graphclust.metrics import normalized_cut, rank_labels
 from graphclust.models.cnc import FreeHead, expected_normalized_cut, gumbel_softmax
 from graphclust.runtime.arrays import IntArray
-from graphclust.training import Fleet
+from graphclust.training.loops import Fleet
 
 CLUSTERS = 64
 

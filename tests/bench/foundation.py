@@ -64,6 +64,7 @@ def line(what, measured, bar, good):
 def reading(runs):
     import numpy as np
     import pandas as pd
+
     from graphclust.inputs import read_graph
 
     def plain():

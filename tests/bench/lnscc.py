@@ -33,14 +33,14 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from graphclust.baselines import kmeans
-from graphclust.estimators.lnscc import LNSCC
-from graphclust.features import rows_of_length_one
 from graphclust.graph import Graph
+from graphclust.kernels.eigenvectors import rows_of_length_one
+from graphclust.kernels.kmeans import kmeans
+from graphclust.kernels.neighbors import locally_normalized, nearest_neighbors
+from graphclust.methods.lnscc import LNSCC
 from graphclust.metrics import accuracy
 from graphclust.models.lnscc import Contrast, distance, log_separation
 from graphclust.models.mixture import refined_by_mixture
-from graphclust.neighbors import locally_normalized, nearest_neighbors
 from graphclust.nn.parallel import ParallelMLP
 from graphclust.reproduce.lnscc_tables import DATA
 from graphclust.reproduce.sheet import scored, table_of

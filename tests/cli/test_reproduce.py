@@ -16,13 +16,13 @@ import pytest
 import torch
 from sklearn.metrics import silhouette_score
 
-from graphclust import checkpoint
 from graphclust.cli import run
 from graphclust.datasets import cache
 from graphclust.errors import DataError, UsageError
 from graphclust.generators import pairs
 from graphclust.models.build import build
 from graphclust.reproduce import acp_families, acp_fig4, acp_table1, acp_table2, acp_table3, acp_table4, clam_tables
+from graphclust.training.loops import checkpoints as checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def test_commands_of_the_rows_are_commands(monkeypatch):
     """Each is taken by the command line, and asks for the published settings."""
     seen = []
     monkeypatch.setattr(
-        "graphclust.amortized.train_clusterwise", lambda *args, **more: seen.append((args, more)) or 1 / 0
+        "graphclust.training.clusterwise.train_clusterwise", lambda *args, **more: seen.append((args, more)) or 1 / 0
     )
     for row in acp_table2.ROWS:
         with pytest.raises(ZeroDivisionError):
@@ -173,7 +173,7 @@ def test_tables_that_are_none(capsysbinary):
 
 
 def test_test_graphs_are_no_training_graphs():
-    from graphclust.synthetic import HELD_OUT, TEST, DataConfig, SyntheticBatches
+    from graphclust.training.synthetic import HELD_OUT, TEST, DataConfig, SyntheticBatches
 
     config = acp_table2._classical().config
     first = [SyntheticBatches(config, DataConfig(seed=seed), train=False)[0][0] for seed in (0, 1, HELD_OUT, TEST)]
@@ -497,7 +497,7 @@ def asked(monkeypatch):
     """What a command asks of the training, which is not carried out."""
     seen = []
     monkeypatch.setattr(
-        "graphclust.amortized.train_clusterwise", lambda *args, **more: seen.append((args, more)) or 1 / 0
+        "graphclust.training.clusterwise.train_clusterwise", lambda *args, **more: seen.append((args, more)) or 1 / 0
     )
 
     def ask(command):
@@ -591,7 +591,7 @@ def test_tables_of_cnc(monkeypatch, capsysbinary):
     """The whole way on the small digits of scikit-learn."""
     from sklearn.datasets import load_digits
 
-    from graphclust.estimators.cnc import PRESETS
+    from graphclust.methods.cnc import PRESETS
     from graphclust.reproduce import cnc_tables
 
     monkeypatch.setattr(cnc_tables, "table_of", lambda _: load_digits(return_X_y=True))
@@ -688,6 +688,6 @@ def test_families_of_a_few_graphs(monkeypatch, capsysbinary):
     assert table["rows"][0]["ami"] > 60
     assert run([*command, "--data", "lfrr"]) == 2
     assert "did you mean lfr" in capsysbinary.readouterr().err.decode()
-    monkeypatch.setattr("graphclust.amortized.train_clusterwise", lambda *args, **more: 1 / 0)
+    monkeypatch.setattr("graphclust.training.clusterwise.train_clusterwise", lambda *args, **more: 1 / 0)
     with pytest.raises(ZeroDivisionError):  # the command of a row is a command
         run(shlex.split(acp_families._command("acp-mixed"))[1:])

@@ -16,11 +16,11 @@ import torch
 from safetensors.torch import load_file
 
 import graphclust as gc
-from graphclust.amortized import train_clusterwise
-from graphclust.checkpoint import load_checkpoint, read_info
 from graphclust.models.build import ModelConfig
-from graphclust.synthetic import DataConfig
-from graphclust.training import LoopSettings, read_note
+from graphclust.training.checkpoints import load_checkpoint, read_info
+from graphclust.training.clusterwise import train_clusterwise
+from graphclust.training.loops import LoopSettings, read_note
+from graphclust.training.synthetic import DataConfig
 
 TINY = shlex.split(
     "acp --family general-sbm --set 'n_nodes=(8, 14)' --encoder graph-transformer --dim 16 --layers 1 --n-features 4 "
@@ -74,7 +74,7 @@ def test_train_stop_resume_and_use(cli, tmp_path):
 
 
 def test_defaults_are_the_published_settings(cli, tmp_path, monkeypatch):
-    from graphclust import amortized
+    from graphclust.training.loops import clusterwise as amortized
 
     asked = {}
 

@@ -7,7 +7,7 @@ from graphclust.datasets.pairs import community_pairs
 from graphclust.errors import DataError, UsageError
 from graphclust.generators import pairs as family
 from graphclust.models.build import ModelConfig
-from graphclust.synthetic import DataConfig, SyntheticBatches, held_out_batches
+from graphclust.training.synthetic import DataConfig, SyntheticBatches, held_out_batches
 
 
 @pytest.fixture

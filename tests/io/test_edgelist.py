@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from graphclust.inputs import as_graph, read_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphclust.errors import DataError, GraphclustError, UsageError
 from graphclust.graph import Graph
 from graphclust.graph.columns import PAIRS
+from graphclust.inputs import as_graph, read_graph
 from graphclust.io import edge_table, edgelist, write_graph
 from graphclust.io.source import Source
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from graphclust.models.cut_moves import both_ends, lower_cut, merge_cut
+from graphclust.kernels.cut_moves import both_ends, lower_cut, merge_cut
 
 
 def cut(w, labels, k):

@@ -14,11 +14,11 @@ import pytest
 import torch
 
 import graphclust as gc
-from graphclust.checkpoint import load_checkpoint
-from graphclust.features import input_features, laplacian_features
 from graphclust.models.sampler import log_probability
 from graphclust.nn.batch import Batch
-from graphclust.synthetic import TEST
+from graphclust.nn.features import input_features, laplacian_features
+from graphclust.training.checkpoints import load_checkpoint
+from graphclust.training.synthetic import TEST
 from tests import oracles
 
 pytestmark = pytest.mark.slow  # minutes: each graph has 4,683 ordered partitions

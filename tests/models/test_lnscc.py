@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from graphclust.errors import DataError
+from graphclust.kernels.neighbors import locally_normalized, nearest_neighbors
 from graphclust.models.lnscc import (
     Contrast,
     Quantities,
@@ -19,7 +20,6 @@ from graphclust.models.lnscc import (
     target,
     worst_shift,
 )
-from graphclust.neighbors import locally_normalized, nearest_neighbors
 
 
 def literal_affinities(x, m):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal, multivariate_t
 
-from graphclust.baselines import kmeans
+from graphclust.kernels.kmeans import kmeans
 from graphclust.metrics import accuracy
 from graphclust.models.mixture import _SETTLED, _density, refined_by_mixture
 

@@ -9,7 +9,7 @@ import pytest
 
 import graphclust as gc
 from graphclust.generators.mixtures import enumerate_posterior, gaussian_mixture
-from graphclust.models.mixture_posterior import MixtureLaw, sample_partitions
+from graphclust.inference.mixtures import MixtureLaw, sample_partitions
 from tests import oracles
 
 POINTS = gaussian_mixture(6, prior_std=2.0, random_state=4).x

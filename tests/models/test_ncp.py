@@ -12,14 +12,14 @@ import torch
 from scipy import stats
 
 from graphclust import generators
-from graphclust.checkpoint import load_checkpoint
-from graphclust.features import input_features
 from graphclust.generators.mixtures import enumerate_posterior
 from graphclust.models.build import ModelConfig, build
 from graphclust.models.clusterwise import Noise
 from graphclust.models.sampler import canonical, draw, log_probability, sample
 from graphclust.nn.batch import Batch
-from graphclust.synthetic import TEST
+from graphclust.nn.features import input_features
+from graphclust.training.checkpoints import load_checkpoint
+from graphclust.training.synthetic import TEST
 from tests import oracles
 from tests.models.test_clusterwise import assert_near, batch_of, graph
 

@@ -11,14 +11,7 @@ import numpy as np
 import pytest
 
 from graphclust.generators.crp import log_probability
-from graphclust.models.sbm_posterior import (
-    BlockModel,
-    Settings,
-    crp_prior,
-    effective_sample_size,
-    r_hat,
-    sized_prior,
-)
+from graphclust.inference.block_models import BlockModel, Settings, crp_prior, effective_sample_size, r_hat, sized_prior
 from tests import oracles
 
 N = 6

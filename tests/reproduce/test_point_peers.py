@@ -7,7 +7,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
-from graphclust.baselines import kmeans
+from graphclust.kernels.kmeans import kmeans
 from graphclust.metrics import ami
 from graphclust.reproduce.point_peers import (
     gaussian_mixture_by_bic,

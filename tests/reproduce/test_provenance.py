@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from graphclust.checkpoint import CheckpointInfo, read_info
 from graphclust.errors import UsageError
 from graphclust.models.build import ModelConfig
 from graphclust.reproduce.provenance import (
@@ -18,6 +17,7 @@ from graphclust.reproduce.provenance import (
     provenance,
     started_from,
 )
+from graphclust.training.checkpoints import CheckpointInfo, read_info
 
 SBM = {"family": "general-sbm", "parameters": {}}
 LITERAL = ModelConfig("ccp", "gated-gcn", n_layers=16, dim_encoder=78)

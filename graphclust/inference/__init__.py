@@ -1,0 +1,1 @@
+"""Exact Bayesian inference: block models, chains, refinement by description length."""

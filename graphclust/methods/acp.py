@@ -1,0 +1,413 @@
+"""The amortized methods as estimators: a trained model, a graph, and the posterior over its partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphclust.errors import UsageError
+from graphclust.graph import Graph, holds_points
+from graphclust.methods.base import GraphEstimator, only_points
+from graphclust.methods.points import checked_table, feature_matrix
+from graphclust.problem.constraints import (
+    added_up,
+    check_known,
+    components,
+    edge_counts,
+    known_labels,
+    strengths,
+    within_components,
+)
+from graphclust.problem.solution import Fit
+from graphclust.results.posterior import Posterior
+from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.checks import check_count
+from graphclust.runtime.progress import task
+from graphclust.runtime.seeds import check_seed
+from graphclust.runtime.threads import one_thread
+
+if TYPE_CHECKING:
+    from graphclust.models.build import ModelConfig
+    from graphclust.nn.batch import Batch
+    from graphclust.training.checkpoints import CheckpointInfo
+
+__all__ = ["ACP", "ACPS", "CCP", "NCP"]
+
+_BYTES_PER_PAIR = 64  # of nodes: the adjacency, similarities and attention weights of an encoder
+_BYTES_FIXED = 1 << 29  # samples are drawn in chunks of this size
+_BYTES_PER_LABEL = 64  # of a sample: its label, the random numbers for it, and copies
+_SMALL = 1000  # nodes, up to which a second thread gains nothing
+
+
+def _has_edge_columns(table: Any) -> bool:
+    """Whether the columns of a data frame are named as those of edges are, such as source and target."""
+    from graphclust.graph.columns import edge_columns
+
+    return edge_columns([str(name) for name in getattr(table, "columns", ())]) is not None
+
+
+class _Amortized(GraphEstimator):
+    """What ACP, ACP-S, CCP and NCP share: graphs, or points, to a posterior over their partitions.
+
+    `fit` takes what `graphclust.inputs.as_graph` reads, or points: a data frame or a rectangular array, a row each. A
+    square array is an adjacency matrix, an integer array of two rows or columns holds edges; points of such a shape can
+    be given as the features `x` of a `Graph` without edges. Points are shifted to mean 0 and scaled, all columns alike,
+    to variance 1, as in training: columns should be in one unit.
+
+    Edges are present or absent to the models they were trained as. A weight counts as min(1, weight / w) with w the
+    mean of the weights, the highest twentieth of which are lowered to the next: equal weights count as none, and a few
+    heavy edges do not hide the others. Self-loops do not count. Isolated nodes are communities of their own, and a
+    community never spans two components.
+
+    Parameters
+    ----------
+    checkpoint : str or path, optional
+        One of `graphclust models`, or a file; by default the one named like the method, and for points the one named
+        METHOD-mixture.
+    n_samples : int
+        Partitions to draw.
+    sample : {"posterior", "map"}
+        "posterior": draws from the posterior; the result is chosen among them and as many "map" samples as `n_samples`,
+        at most 16. "map": the most probable answer of each thread, from random anchors; distinct ones are weighted by
+        their estimated probabilities.
+    estimate : {"map", "vi", "ami"}
+        Which of these partitions is the result: that of the highest estimated probability, as in the paper, or the one
+        that is nearest to the whole posterior, by the expected variation of information or adjusted mutual information.
+        Where the posterior is wide, the most probable partition often has too few communities. With known labels, "vi"
+        and "ami" give nodes of labelled communities the label that most samples give them (`Posterior.labelled`).
+    known : mapping or Series, optional
+        Label of some nodes, in the caller's ids; None, NaN and "" say that it is not known. Nodes of one label come
+        together, of two labels apart, and the other nodes are placed in their knowledge.
+    n_anchors, n_z : int
+        T and M of eq. (33), which estimates the probability of a partition; M = 0 for the mean of z.
+    random_state : int, Generator or None
+    device : {"auto", "cpu", "cuda"}
+
+    Attributes
+    ----------
+    posterior_ : Posterior
+        `log_prob` is the estimate by eq. (33) without the chances of the anchors: of the partition, not of its clusters
+        in one order. That is the same for all orders as far as the model is exchangeable; the clusters that most
+        samples have in common are taken first. Samples that span several components are cut there after they are
+        drawn: then it is the sum over the distinct samples that became this partition.
+    info_ : CheckpointInfo
+    n_features_in_ : int
+    feature_names_in_ : ndarray of object
+        Of points; the names where `fit` was given a data frame with names.
+    """
+
+    takes_features: ClassVar[bool] = True
+    _terms: ClassVar[tuple[tuple[str, int], ...]] = (("n_anchors", 1), ("n_z", 0))  # of a probability, with their least
+
+    needs: ClassVar[tuple[str, ...]] = ("graphclust.models.sampler", "graphclust.models.build", "safetensors.torch")
+
+    def __init__(
+        self,
+        checkpoint: Any = None,
+        n_samples: int = 64,
+        sample: str = "posterior",
+        known: Mapping[Hashable, Any] | None = None,
+        n_anchors: int = 10,
+        n_z: int = 0,
+        random_state: Any = None,
+        device: str = "auto",
+        estimate: str = "ami",
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.n_samples = n_samples
+        self.sample = sample
+        self.known = known
+        self.n_anchors = n_anchors
+        self.n_z = n_z
+        self.random_state = random_state
+        self.device = device
+        self.estimate = estimate
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Draw from the posterior over the partitions of a graph, or of points.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, d), or a graph as of `graphclust.detect`
+            See the class on how an array is read.
+        y : ignored
+
+        Raises
+        ------
+        UsageError
+            Parameters out of range; a model of graphs for points or the reverse; points of another dimension than the
+            model's; no model of points.
+        DataError
+            `X` holds no graph.
+        ValueError
+            Of scikit-learn: `X` is a table with missing or infinite numbers.
+        ResourceError
+            The estimate of the memory needed is above what there is.
+        """
+        if holds_points(X):
+            table = checked_table(self, X, reset=True)
+            return super().fit(Graph.from_edges([], [], nodes=len(table), x=table))
+        self.__dict__.pop("n_features_in_", None)
+        self.__dict__.pop("feature_names_in_", None)
+        super().fit(X)
+        shape: tuple[Any, ...] = getattr(X, "shape", ())
+        if len(shape) == 2 and shape[0] not in (shape[1], 2) and not _has_edge_columns(X):
+            self.notes_.append(f"the {shape[0]:,} rows were read as edges: if they are points, give them as floats")
+        return self
+
+    def memory(self, graph: Graph) -> float:
+        """Estimate the peak of memory: some bytes a pair of nodes, some a label of each sample, and a fixed part."""
+        n = float(graph.num_nodes)
+        return _BYTES_PER_PAIR * n**2 + _BYTES_PER_LABEL * n * self.n_samples + (_BYTES_FIXED if n > _SMALL else 0)
+
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        from graphclust.training.checkpoints import read_info
+
+        super().check_params()
+        for name, low in (("n_samples", 1), *self._terms):
+            check_count(name, getattr(self, name), low)
+        if self.sample not in ("posterior", "map"):
+            raise UsageError(f"sample is posterior or map, not {self.sample!r}")
+        if self.estimate not in ("map", "vi", "ami"):
+            raise UsageError(f"estimate is map, vi or ami, not {self.estimate!r}")
+        check_known(self.known)
+        info = read_info(self._source)
+        if info.model["model"] != self.name:
+            raise UsageError(f"the checkpoint {self.checkpoint} is one of {info.model['model']}, not of {self.name}")
+
+    def checkpoints(self) -> tuple[Any, ...]:
+        """See `GraphEstimator.checkpoints`."""
+        return (self._source,)
+
+    @property
+    def _source(self) -> Any:
+        return self.name if self.checkpoint is None else self.checkpoint
+
+    def _source_for(self, graph: Graph) -> Any:
+        """Return the checkpoint that a graph, or points, are clustered by."""
+        from graphclust.training.checkpoints import shipped
+
+        if self.checkpoint is not None or not only_points(graph):
+            return self._source
+        name = f"{self.name}-mixture"
+        if name not in shipped():
+            raise UsageError(
+                f"no model of points is shipped for {self.name}: {self._how_to_train(graph)}, and give it as checkpoint"
+            )
+        return name
+
+    def _how_to_train(self, points: Graph) -> str:
+        d = feature_matrix(points.x).shape[1]
+        return (
+            f"train one with `graphclust train {self.name} --family gaussian-mixture --set dimension={d} "
+            "--set 'n=(50, 200)' --set 'concentration=(0.5, 2.0)' --set 'prior_std=(3.0, 15.0)' "
+            f"--encoder point-transformer --features standardised --n-features {d} --out FILE.safetensors`"
+        )
+
+    def _check(self, graph: Graph) -> None:
+        super()._check(graph)
+        if graph.num_nodes:
+            from graphclust.training.checkpoints import read_info
+
+            source = self._source_for(graph)
+            self._check_kind(graph, source, read_info(source).config)
+
+    def _check_kind(self, graph: Graph, source: Any, config: ModelConfig) -> None:
+        """Refuse a graph whose model is one of points, points whose model is one of graphs, and a wrong dimension."""
+        from graphclust.nn.encoders import POINT_ENCODERS
+
+        if config.encoder not in POINT_ENCODERS:
+            if only_points(graph):
+                raise UsageError(
+                    f"the checkpoint {source} is a model of graphs, and these are points without edges: leave out "
+                    f"checkpoint, or {self._how_to_train(graph)}"
+                )
+            return
+        if graph.num_edges:
+            raise UsageError(
+                f"the checkpoint {source} is a model of points, and this graph has edges: leave out checkpoint, "
+                "or give the points alone"
+            )
+        if graph.x is None:
+            raise UsageError(f"the checkpoint {source} is a model of points, and these nodes have no features")
+        dimension = feature_matrix(graph.x).shape[1]
+        if dimension != config.n_features:
+            raise UsageError(
+                f"the checkpoint {source} takes {config.n_features} features a point, and there are {dimension}: "
+                f"reduce them to {config.n_features}, as by PCA, or {self._how_to_train(graph)}"
+            )
+
+    def _nothing(self) -> Fit:
+        from graphclust.training.checkpoints import read_info
+
+        self.info_ = read_info(self._source)
+        empty = np.empty(0, dtype=np.int64)
+        return Fit(empty, empty.astype(np.float64), Posterior(empty[None], np.zeros(1)))
+
+    def _fit(self, graph: Graph) -> Fit:
+        from graphclust.training.checkpoints import load_checkpoint
+
+        seed = check_seed(self.random_state)
+        model, info = load_checkpoint(self._source_for(graph))
+        self.info_ = info
+        known = known_labels(graph, self.known)
+        points = only_points(graph)
+        places = np.arange(graph.num_nodes) if points else np.flatnonzero(edge_counts(graph) > 0)
+        component = np.zeros(graph.num_nodes, dtype=np.int64) if points else components(graph)
+        samples, log_prob, drawn = np.arange(graph.num_nodes)[None], np.zeros(1), np.ones(1, dtype=bool)
+        if len(places):
+            self._note_range("points" if points else "nodes with edges", len(places), info.n_nodes, points)
+            found, log_prob, drawn = self._draw(model, graph, places, known, info, seed)
+            samples = np.tile(graph.num_nodes + samples, (len(found), 1))
+            samples[:, places] = found
+        cut = within_components(samples, component, known)
+        if cut is not samples:
+            samples, log_prob = cut, added_up(samples, cut, log_prob)
+        candidates = Posterior(samples, log_prob, weighting="log_prob")
+        posterior = candidates if self.sample == "map" else Posterior(samples[drawn], log_prob[drawn])
+        given = [] if known is None else np.flatnonzero(known).tolist()
+        if self.estimate == "map":
+            labels = candidates.point_estimate("map")
+        else:
+            labels = posterior.point_estimate(self.estimate, candidates.samples)
+            labels = posterior.labelled(labels, given)
+        if int(labels.max()) >= info.n_clusters[1] and len(places) == graph.num_nodes:  # not for want of edges
+            self._note_range("clusters" if points else "communities", int(labels.max()) + 1, info.n_clusters, points)
+        return Fit(labels, posterior.confidence(labels, given), posterior)
+
+    def _note_range(self, noun: str, number: int, trained: tuple[int, int], points: bool) -> None:
+        low, high = trained
+        if not low <= number <= high:
+            examples = "sets of points" if points else "graphs"
+            self.notes_.append(
+                f"outside the trained range: {number:,} {noun}, and the model was trained on {examples} of {low:,} to "
+                f"{high:,}; its probabilities may be off"
+            )
+
+    def _draw(
+        self, model: Any, graph: Graph, places: IntArray, known: IntArray | None, info: CheckpointInfo, seed: int
+    ) -> tuple[IntArray, FloatArray, Any]:
+        """Return partitions of the nodes at `places`, their log-probabilities, and which are posterior draws."""
+        import torch
+
+        from graphclust.models.sampler import draw
+        from graphclust.runtime.devices import device_named
+
+        device = device_named(self.device)
+        if device.type != "cpu":
+            import copy
+
+            model = copy.deepcopy(model).to(device)
+        batch = self._batch(graph, places, info, seed)
+        if known is not None:
+            batch = replace(batch, known=torch.as_tensor(known[places])[None])
+            number = int(known.max())
+            if not info.config.n_labels:
+                self.notes_.append("the model was trained without known labels: they only constrain its samples")
+            elif number > info.config.n_labels:
+                self.notes_.append(f"of {number} known labels the model reads {info.config.n_labels}")
+        generator = torch.Generator().manual_seed(seed)
+        with task(f"drawing {self.n_samples} partitions"), one_thread(len(places) <= _SMALL):
+            found, log_prob, drawn = draw(
+                model, batch.to(device), self.n_samples, self.sample, generator, *self._number_of_terms()
+            )
+        return found.cpu().numpy(), log_prob.double().cpu().numpy(), drawn.numpy()
+
+    def _number_of_terms(self) -> tuple[int, int]:
+        """Return n_anchors and n_z of `graphclust.models.sampler.log_probability`."""
+        return self.n_anchors, self.n_z
+
+    def _batch(self, graph: Graph, places: IntArray, info: CheckpointInfo, seed: int) -> Batch:
+        import torch
+
+        from graphclust.nn.batch import Batch
+        from graphclust.nn.encoders import POINT_ENCODERS
+        from graphclust.nn.features import input_features, laplacian_eigenvectors
+
+        config = info.config
+        n = len(places)
+        place = np.full(graph.num_nodes, -1)
+        place[places] = np.arange(n)
+        apart = graph.source != graph.target
+        source, target, weight = place[graph.source[apart]], place[graph.target[apart]], graph.edge_weight[apart]
+        strength = strengths(weight)
+        vectors: NDArray[np.floating[Any]] | None = None
+        if config.features == "laplacian":
+            part = Graph.from_edges(source, target, strength, nodes=n)
+            vectors = laplacian_eigenvectors(part, config.n_features)[None]
+        elif config.features in ("given", "standardised"):
+            vectors = None if graph.x is None else feature_matrix(graph.x)[places][None]
+        n_nodes = np.array([n])
+        rng = np.random.default_rng(seed)
+        features = input_features(config.features, config.n_features, vectors, n_nodes, rng, train=False)
+        inside = torch.ones(1, n, dtype=torch.bool)
+        if config.encoder in POINT_ENCODERS:
+            return Batch(torch.as_tensor(features), inside)
+        adjacency = torch.zeros(1, n, n)
+        adjacency[0, source, target] = adjacency[0, target, source] = torch.as_tensor(strength, dtype=torch.float32)
+        return Batch(torch.as_tensor(features), inside, adjacency)
+
+
+class ACP(_Amortized):
+    """Attentive Clustering Process: posterior over partitions by a network trained on synthetic graphs."""
+
+    __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
+    name = "acp"
+    summary = "samples from the posterior over partitions, any number of communities, by a trained network"
+    source = "Pakman, Wang, Lee, Basu, Lee, Teh & Paninski, Attentive Clustering Processes, 2020"
+
+
+class ACPS(_Amortized):
+    """ACP-S: as ACP, with an attention that does not depend on the anchor."""
+
+    __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
+    name = "acp-s"
+    summary = "as acp, with a simpler attention: faster"
+    source = ACP.source
+
+
+class CCP(_Amortized):
+    """Clusterwise Clustering Process: as ACP, with sums in the place of attention."""
+
+    __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
+    name = "ccp"
+    summary = "as acp, with sums in the place of attention: the fastest of the three"
+    source = "Pakman, Wang, Mitelut, Lee & Paninski, Neural Clustering Processes, ICML 2020"
+
+
+class NCP(_Amortized):
+    """Neural Clustering Process: as ACP, with a partition drawn node by node and not cluster by cluster.
+
+    A sample takes as many steps as there are nodes. `n_orders`, in the place of `n_anchors` and `n_z`, is the number of
+    random orders of the nodes over which the probability of a partition is averaged.
+    """
+
+    __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
+    name = "ncp"
+    summary = "as acp, node by node: the sequential baseline, one network evaluation a node"
+    source = CCP.source
+    _terms = (("n_orders", 1),)
+
+    def __init__(
+        self,
+        checkpoint: Any = None,
+        n_samples: int = 64,
+        sample: str = "posterior",
+        known: Mapping[Hashable, Any] | None = None,
+        n_orders: int = 10,
+        random_state: Any = None,
+        device: str = "auto",
+        estimate: str = "ami",
+    ) -> None:
+        super().__init__(
+            checkpoint, n_samples, sample, known, random_state=random_state, device=device, estimate=estimate
+        )
+        self.n_orders = n_orders
+
+    def _number_of_terms(self) -> tuple[int, int]:
+        return self.n_orders, 0

@@ -1,0 +1,248 @@
+"""The default method: partitions from several methods, judged and improved by their description length."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from graphclust.errors import GraphclustError, UsageError
+from graphclust.graph import Graph
+from graphclust.inference.refinement import MODELS, check_effort, check_model, explained, memory_needed, refine
+from graphclust.methods.acp import ACP
+from graphclust.methods.base import GraphEstimator
+from graphclust.methods.igraph_methods import one_conversion
+from graphclust.methods.infomap import Infomap
+from graphclust.methods.label_propagation import LabelPropagation
+from graphclust.methods.leiden import Leiden
+from graphclust.methods.louvain import Louvain
+from graphclust.methods.spectral import Spectral
+from graphclust.problem.constraints import check_known, components, known_labels, taking_part, with_number
+from graphclust.problem.solution import Fit
+from graphclust.runtime.arrays import IntArray
+from graphclust.runtime.checks import check_count
+from graphclust.runtime.memory import format_bytes
+from graphclust.runtime.progress import task
+from graphclust.runtime.seeds import check_seed
+
+__all__ = ["Auto"]
+
+logger = logging.getLogger("graphclust")
+
+_ACP_NODES = (20, 300)  # about what the shipped model was trained on
+_ACP_DENSITY = 0.2  # hardly a graph that it was trained on is sparser
+_RESOLUTIONS = {"low": (1.0,), "normal": (0.5, 1.0, 2.0, 4.0), "high": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)}
+_REPEATS = {"low": 1, "normal": 2, "high": 4}  # of label propagation
+_INFOMAP_EDGES = {"low": 20_000, "normal": 200_000, "high": 5_000_000}
+_SPECTRAL_NODES = {"low": 0, "normal": 3000, "high": 10_000}
+_SPECTRAL_K = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
+_MODELS = ("sbm", "planted")
+_LARGE = 200_000  # edges, from which on it is said how long it will take
+_SECONDS_PER_EDGE = {"low": 6e-5, "normal": 1.5e-4, "high": 1e-3}  # com-dblp on two cores
+_FEW_NODES = 300  # up to which chains find what spectral clustering into more than a few would, sooner
+_SPECTRAL_FEW = 4
+
+
+class Auto(GraphEstimator):
+    """Partitions from several methods, judged and improved by description length: no parameters to choose.
+
+    Starting partitions that fit the size of the graph (Leiden at several resolutions, label propagation, Infomap,
+    spectral clustering, samples of ACP, all nodes in one) are scored under two block models with their parameters
+    integrated out (`graphclust.inference.block_models`): blocks of independent edges, as in small dense graphs, and a
+    degree-corrected planted partition, whose communities are connected. The best are improved; the result is the
+    partition of the shortest description. Up to 5,000 nodes, Markov chains that start there draw from the posterior; on
+    larger graphs a node's confidence is conditional on all others.
+
+    Blocks that are more than twice as dense towards another as inside, for a quarter of the nodes, do not count: hubs
+    and their periphery are no communities. Ask for a `model` to see them. Weighted graphs, and those of more than
+    20,000 nodes, are compared under the second model alone.
+    Isolated nodes are communities of their own, and a community never spans two components, unless `n_clusters` or
+    known labels ask for it.
+
+    Parameters
+    ----------
+    n_clusters : int, optional
+        Exact number of communities.
+    effort : {"low", "normal", "high"}
+        How many starts, and how long they are improved; each about ten times the work of the one before.
+    model : {"sbm", "dc-sbm", "planted"}, optional
+        The only model to use; by default the better of sbm and planted.
+    n_samples : int
+        Samples of the posterior.
+    known : mapping or Series, optional
+        Label of some nodes, in the caller's ids: of one label together, of two labels apart.
+    random_state : int, Generator or None
+    device : {"auto", "cpu", "cuda"}
+        Where ACP runs.
+
+    Attributes
+    ----------
+    details_ : dict
+        model, settings, start, description_length (nats), scores of all starts, chains.
+
+    Examples
+    --------
+    >>> import graphclust as gc
+    >>> planted = gc.generators.planted_partition(90, 3, p_in=0.5, p_out=0.05, random_state=0)
+    >>> Auto(effort="low", random_state=0).fit(planted).n_clusters_
+    3
+    """
+
+    name: ClassVar[str] = "auto"
+    summary: ClassVar[str] = "the best of several methods by description length, improved, with a posterior"
+    source: ClassVar[str] = "Peixoto 2017; Zhang & Peixoto 2020; Nowicki & Snijders 2001"
+    takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
+    takes_direction: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("igraph", "graphclust.inference.block_models", "scipy.sparse.csgraph")
+
+    def __init__(
+        self,
+        n_clusters: int | None = None,
+        *,
+        effort: str = "normal",
+        model: str | None = None,
+        n_samples: int = 64,
+        known: Mapping[Hashable, Any] | None = None,
+        random_state: Any = None,
+        device: str = "auto",
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.effort = effort
+        self.model = model
+        self.n_samples = n_samples
+        self.known = known
+        self.random_state = random_state
+        self.device = device
+
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
+        check_effort(self.effort)
+        if self.model is not None:
+            if self.model == "none":
+                raise UsageError(f"model is one of {', '.join(MODELS)}")
+            check_model(self.model, self.n_clusters)
+        check_count("n_samples", self.n_samples)
+        check_known(self.known)
+
+    def memory(self, graph: Graph) -> float:
+        """Estimate the peak: igraph's copy, ours for the models, and samples."""
+        return Leiden().memory(graph) + memory_needed(graph, self.n_samples)
+
+    def checkpoints(self) -> tuple[Any, ...]:
+        """See `GraphEstimator.checkpoints`."""
+        return ACP().checkpoints()
+
+    def _fit(self, graph: Graph) -> Fit:
+        seed = check_seed(self.random_state)
+        known = known_labels(graph, self.known)
+        if self.n_clusters is not None and known is not None and int(known.max()) > self.n_clusters:
+            raise UsageError(f"{int(known.max())} known labels are more than {self.n_clusters} communities")
+        plain = graph.undirected() if graph.directed else graph
+        if graph.num_edges >= _LARGE:
+            minutes = graph.num_edges * _SECONDS_PER_EDGE[self.effort] / 60
+            logger.info(
+                "auto: %s nodes, %s edges: about %.0f minutes and %s of memory beside the graph, with effort %s",
+                f"{graph.num_nodes:,}",
+                f"{graph.num_edges:,}",
+                max(minutes, 1),
+                format_bytes(self.memory(graph)),
+                self.effort,
+            )
+        places = np.arange(graph.num_nodes)
+        if self.n_clusters is None:  # nodes without edges are communities of their own, and cost the methods time
+            places = np.flatnonzero(taking_part(plain, known))
+        part = plain if len(places) == graph.num_nodes else _part(plain, places)
+        starts: dict[str, IntArray] = {}
+        proposals = list(self._proposals(part, None if known is None else known[places], seed))
+        with task("proposals", total=len(proposals)) as advance, one_conversion(part):
+            for label, method in proposals:
+                try:
+                    fitted = method.fit(part)
+                except GraphclustError as error:
+                    self.notes_.append(f"{label}: {error}")
+                else:
+                    starts[label] = fitted.labels_
+                advance()
+        try:
+            starts |= self._spectral(part, seed)
+        except GraphclustError as error:
+            self.notes_.append(f"spectral: {error}")
+        starts = {label: _extended(found, places, graph.num_nodes) for label, found in starts.items()}
+        k = self.n_clusters
+        if k is None:
+            starts["one"] = np.zeros(graph.num_nodes, dtype=np.int64)
+            starts["components"] = components(plain)
+        elif k == 1 or graph.num_nodes == k:
+            starts = {"given": np.arange(graph.num_nodes) % k}
+        if k is not None and known is not None:
+            starts = {name: with_number(labels, k, known) for name, labels in starts.items()}
+        models = _MODELS if self.model is None else (self.model,)
+        found = refine(
+            graph,
+            starts,
+            models,
+            known=known,
+            n_clusters=k,
+            effort=self.effort,
+            n_samples=int(self.n_samples),
+            seed=seed,
+        )
+        self.notes_ += explained(found.details)
+        return found
+
+    def _proposals(self, graph: Graph, known: IntArray | None, seed: int) -> Iterator[tuple[str, GraphEstimator]]:
+        k, n, m = self.n_clusters, graph.num_nodes, graph.num_edges
+        if m == 0:
+            return
+        if k is not None:
+            yield "leiden", Leiden(k, random_state=seed)
+            yield "louvain", Louvain(k, random_state=seed)
+            return
+        for resolution in _RESOLUTIONS[self.effort]:
+            yield f"leiden {resolution:g}", Leiden(resolution=resolution, random_state=seed)
+        for repeat in range(_REPEATS[self.effort]):
+            yield f"label-propagation {repeat + 1}", LabelPropagation(random_state=seed + repeat)
+        if m <= _INFOMAP_EDGES[self.effort]:
+            yield "infomap", Infomap(trials=1 if self.effort != "high" else 5, random_state=seed)
+        dense = 2 * m >= _ACP_DENSITY * n * (n - 1)
+        if _ACP_NODES[0] <= n <= _ACP_NODES[1] and dense and self.effort != "low":
+            labels = None
+            if known is not None:
+                labels = {graph.nodes[i]: int(known[i]) for i in np.flatnonzero(known).tolist()}
+            yield "acp", ACP(n_samples=8, sample="map", known=labels, random_state=seed, device=self.device)
+
+    def _spectral(self, graph: Graph, seed: int) -> dict[str, IntArray]:
+        n, k = graph.num_nodes, self.n_clusters
+        if k is not None:
+            if graph.num_edges and (n <= 20_000 or k <= 32):
+                return {"spectral": Spectral(k, random_state=seed).fit(graph).labels_}
+            if graph.num_edges == 0:
+                return {"given": np.arange(n) % k}
+            return {}
+        if n > _SPECTRAL_NODES[self.effort] or graph.num_edges == 0:
+            return {}
+        most = _SPECTRAL_K[-1] if n > _FEW_NODES or self.effort == "high" else _SPECTRAL_FEW
+        numbers = [k for k in _SPECTRAL_K if k <= most and k < n // 4]
+        with task("spectral", total=len(numbers)):
+            return Spectral.several(graph, numbers, seed)
+
+
+def _part(graph: Graph, places: IntArray) -> Graph:
+    """Return the graph of some nodes, in this order."""
+    number = np.full(graph.num_nodes, -1)
+    number[places] = np.arange(len(places))
+    source, target = number[graph.source], number[graph.target]
+    kept = (source >= 0) & (target >= 0)
+    weight = None if graph.weight is None else graph.weight[kept]
+    nodes = [graph.nodes[i] for i in places.tolist()]
+    return Graph.from_edges(source[kept], target[kept], weight, nodes=nodes, is_canonical=True)
+
+
+def _extended(labels: IntArray, places: IntArray, n_nodes: int) -> IntArray:
+    """Return labels of all nodes: those that are not among `places` are alone."""
+    found = len(places) + np.arange(n_nodes)
+    found[places] = labels
+    return found

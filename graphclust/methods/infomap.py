@@ -1,0 +1,65 @@
+"""Infomap, by igraph."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from graphclust.graph import Graph
+from graphclust.methods.igraph_methods import _ClassicalEstimator, _to_igraph
+from graphclust.problem.solution import Fit
+from graphclust.runtime.checks import check_count
+from graphclust.runtime.interrupts import uninterrupted
+from graphclust.runtime.progress import task
+from graphclust.runtime.seeds import check_seed, seeded_igraph
+from graphclust.runtime.threads import one_openmp_thread
+
+__all__ = ["Infomap"]
+
+_AT_ONCE = 200_000  # edges up to which one call of igraph makes all trials of Infomap: faster, but Ctrl-C has to wait
+
+
+class Infomap(_ClassicalEstimator):
+    """Infomap (Rosvall & Bergstrom 2008): the partition that describes a random walk in the fewest bits, by igraph.
+
+    Parameters
+    ----------
+    trials : int
+        Independent attempts; the shortest description is kept.
+    random_state : int, Generator or None
+
+    Examples
+    --------
+    >>> Infomap(random_state=0).fit([(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (4, 5), (3, 5)]).labels_
+    array([0, 0, 0, 1, 1, 1])
+    """
+
+    name: ClassVar[str] = "infomap"
+    summary: ClassVar[str] = "shortest description of a random walk"
+    source: ClassVar[str] = "Rosvall & Bergstrom 2008"
+    takes_direction: ClassVar[bool] = True
+
+    def __init__(self, *, trials: int = 10, random_state: Any = None) -> None:
+        self.trials = trials
+        self.random_state = random_state
+
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
+        check_count("trials", self.trials)
+
+    def _fit(self, graph: Graph) -> Fit:
+        import igraph as ig
+
+        ig_graph, weights = _to_igraph(graph)
+        trials = int(self.trials)
+        at_once = trials if graph.num_edges <= _AT_ONCE else 1
+        best, shortest = None, np.inf
+        with seeded_igraph(check_seed(self.random_state)), task("infomap"), one_openmp_thread():
+            for _ in range(trials // at_once):
+                with uninterrupted():
+                    membership, length = ig.GraphBase.community_infomap(ig_graph, weights, None, at_once)
+                if best is None or length < shortest:
+                    best, shortest = membership, length
+        return Fit(self._connected(graph, np.array(best, dtype=np.int64)))

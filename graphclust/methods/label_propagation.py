@@ -1,0 +1,45 @@
+"""Label propagation, by igraph."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from graphclust.graph import Graph
+from graphclust.methods.igraph_methods import _ClassicalEstimator, _to_igraph
+from graphclust.problem.solution import Fit
+from graphclust.runtime.interrupts import uninterrupted
+from graphclust.runtime.progress import task
+from graphclust.runtime.seeds import check_seed, seeded_igraph
+
+__all__ = ["LabelPropagation"]
+
+
+class LabelPropagation(_ClassicalEstimator):
+    """Label propagation (Raghavan, Albert & Kumara 2007), by igraph: nodes adopt the label most common around them.
+
+    Parameters
+    ----------
+    random_state : int, Generator or None
+
+    Examples
+    --------
+    >>> LabelPropagation(random_state=1).fit([(0, 1), (1, 2), (0, 2), (3, 4), (4, 5), (3, 5)]).labels_
+    array([0, 0, 0, 1, 1, 1])
+    """
+
+    name: ClassVar[str] = "label-propagation"
+    summary: ClassVar[str] = "nodes adopt the label most common around them"
+    source: ClassVar[str] = "Raghavan, Albert & Kumara 2007"
+
+    def __init__(self, *, random_state: Any = None) -> None:
+        self.random_state = random_state
+
+    def _fit(self, graph: Graph) -> Fit:
+        import igraph as ig
+
+        ig_graph, weights = _to_igraph(graph)
+        with seeded_igraph(check_seed(self.random_state)), task("label propagation"), uninterrupted():
+            found = ig.GraphBase.community_label_propagation(ig_graph, weights=weights)
+        return Fit(self._connected(graph, np.array(found, dtype=np.int64)))

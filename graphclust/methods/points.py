@@ -1,0 +1,292 @@
+"""Methods that cluster vectors: rows of a table, or the nodes of a graph by their features or a spectral embedding."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from graphclust.errors import DataError, UsageError
+from graphclust.graph import Graph, holds_graph
+from graphclust.inputs import as_graph
+from graphclust.kernels.eigenvectors import leading_eigenvectors, rows_of_length_one, spectral_embedding
+from graphclust.kernels.smoothing import smoothed_features
+from graphclust.methods.base import GraphEstimator
+from graphclust.metrics import rank_labels
+from graphclust.problem.solution import Fit
+from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.checks import check_count, refuse_unknown
+from graphclust.runtime.memory import require_memory
+from graphclust.runtime.precision import single_precision
+from graphclust.runtime.seeds import check_seed
+from graphclust.runtime.threads import one_thread
+
+__all__ = ["VectorEstimator", "checked_table", "feature_matrix", "nearest_of", "ranks_of_outputs"]
+
+_VECTORS = ("auto", "features", "smoothed", "spectral")
+_SMALL = 5000  # numbers in a table, or nodes and edges, up to which a second thread gains nothing
+_MAX_DIMENSIONS = 16  # of a spectral embedding whose number of communities is not known
+
+
+def checked_table(estimator: GraphEstimator, X: Any, *, reset: bool) -> FloatArray:
+    """Return a feature matrix that scikit-learn finds in order, dense; `reset` sets the estimator's number of features.
+
+    Raises
+    ------
+    ValueError
+        Of scikit-learn: `X` is no table of finite numbers.
+    ResourceError
+        A sparse table whose dense copy does not fit into memory.
+    """
+    from sklearn.utils.validation import validate_data
+
+    checked = validate_data(estimator, X, reset=reset, dtype=np.float64, accept_sparse=["csr", "csc", "coo"])
+    if hasattr(checked, "toarray"):
+        require_memory(8.0 * checked.shape[0] * checked.shape[1], "a dense copy of the features")
+        checked = checked.toarray()
+    table: FloatArray = checked
+    return table
+
+
+def feature_matrix(x: Any) -> FloatArray:
+    """Return the features of a graph's nodes as a dense matrix of shape (n_nodes, d).
+
+    Raises
+    ------
+    DataError
+        Values are missing or infinite.
+    """
+    if hasattr(x, "toarray"):
+        x = x.toarray()
+    features: FloatArray = np.asarray(x, dtype=np.float64)
+    if features.ndim == 1:
+        features = features[:, None]
+    if not np.isfinite(features).all():
+        raise DataError("the node features have missing or infinite values")
+    return features
+
+
+class VectorEstimator(GraphEstimator):
+    """Base class of methods that take a feature matrix, shape (n, d), or a graph.
+
+    What can be nothing but a graph is one (`graphclust.graph.holds_graph`); arrays, lists and data frames are features.
+    A graph's vectors are its node features where it has any, as they are or averaged over the graph, or its spectral
+    embedding.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+    feature_names_in_ : ndarray of object
+        Where `fit` was given a data frame with names.
+    """
+
+    takes_features: ClassVar[bool] = True
+    vectors: str
+    n_components: int | None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Cluster the rows of a table, or the nodes of a graph.
+
+        Parameters
+        ----------
+        X : array, sparse array or data frame of shape (n, d), or a graph as of `graphclust.detect`
+        y : ignored
+
+        Raises
+        ------
+        UsageError
+            Parameters out of range; more clusters than points.
+        DataError
+            Numbers too large for single precision; where the method cannot tell equal points apart, fewer distinct rows
+            than clusters.
+        ValueError
+            Of scikit-learn: `X` is neither a table of finite numbers nor a graph.
+        ResourceError
+            The estimate of the memory needed is above what there is.
+        """
+        if holds_graph(X):
+            self.__dict__.pop("n_features_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
+            return super().fit(X)
+        start = time.perf_counter()
+        x = checked_table(self, X, reset=True)
+        self.notes_: list[str] = []
+        self.__dict__.pop("graph_", None)
+        self.check_params()
+        self._check_number(len(x))
+        require_memory(self._memory(*x.shape), f"{self.name} on {x.shape[0]:,} points of {x.shape[1]:,} features")
+        with one_thread(x.size <= _SMALL), single_precision():
+            self._keep(self._fit_vectors(x, check_seed(self.random_state)), start)
+        return self
+
+    def _check_number(self, n: int) -> None:
+        k = self._number()
+        if k is None and self.takes_n_clusters == "required":
+            raise UsageError(f"{self.name} needs the number of clusters: n_clusters")
+        if k is not None and k > n:
+            raise UsageError(f"{k} clusters of n_samples = {n}: n_clusters is at most the number of points")
+
+    # ---------------------------------------------------------------- graphs
+
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
+        refuse_unknown("vectors", self.vectors, _VECTORS)
+        if self.n_components is not None:
+            check_count("n_components", self.n_components)
+
+    def _kind(self, graph: Graph) -> str:
+        """Return which vectors of a graph are taken."""
+        if self.vectors == "auto":
+            return "spectral" if graph.x is None else "features"
+        if self.vectors != "spectral" and graph.x is None:
+            raise DataError(f"the graph has no node features: vectors={self.vectors!r} needs some (--features)")
+        return self.vectors
+
+    def memory(self, graph: Graph) -> float:
+        """Estimate the peak of memory: the vectors, and what the method needs for them."""
+        if self._kind(graph) == "spectral":
+            d = min(self.n_components or self._number() or _MAX_DIMENSIONS, graph.num_nodes)
+            lanczos = 8.0 * (3 * graph.num_nodes * max(2 * d + 1, 20) + 6 * graph.num_edges)
+            return lanczos + self._memory(graph.num_nodes, d)
+        return self._memory(graph.num_nodes, graph.x.shape[1] if graph.x.ndim > 1 else 1)
+
+    def _vectors_of(self, graph: Graph, seed: int, kind: str | None = None) -> FloatArray:
+        """Return the vectors of a graph's nodes, shape (n_nodes, d); `kind` overrules `_kind`."""
+        kind = kind or self._kind(graph)
+        if kind == "spectral":
+            return self._spectral(graph, seed)
+        return feature_matrix(smoothed_features(graph, graph.x) if kind == "smoothed" else graph.x)
+
+    def _spectral(self, graph: Graph, seed: int) -> FloatArray:
+        """Return as many eigenvectors as clusters are wanted, or as stand before the largest gap of eigenvalues."""
+        n = graph.num_nodes
+        wanted = self.n_components or self._number()
+        if wanted is not None:
+            return spectral_embedding(graph, min(max(wanted, 2), n), random_state=seed)
+        vectors = leading_eigenvectors(graph, min(_MAX_DIMENSIONS + 1, n), random_state=seed)
+        scale = graph.degree()
+        matrix = graph.adjacency()
+        half = np.where(scale > 0, np.maximum(scale, 1e-300) ** -0.5, 0.0)
+        values = np.einsum("nk,nk->k", vectors, half[:, None] * (matrix @ (half[:, None] * vectors)))[::-1]
+        gaps = values[:-1] - values[1:]
+        keep = 2 if len(gaps) < 2 else int(gaps[1:].argmax()) + 2
+        self.notes_.append(f"spectral embedding of {keep} dimensions: the largest gap of eigenvalues is after them")
+        return rows_of_length_one(vectors[:, -keep:])
+
+    def _fit(self, graph: Graph) -> Fit:
+        with one_thread(graph.num_nodes + graph.num_edges <= _SMALL):
+            return self._fit_graph(graph)
+
+    def _fit_graph(self, graph: Graph) -> Fit:
+        """Cluster the nodes of a graph with at least one, in canonical order."""
+        seed = check_seed(self.random_state)
+        x = self._vectors_of(graph, seed)
+        if self._kind(graph) != "spectral":
+            self.n_features_in_ = x.shape[1]
+            return self._fit_vectors(x, seed)
+        alone = np.flatnonzero(graph.degree(weighted=False) == 0)
+        if self._number() is not None or not len(alone):
+            return self._fit_vectors(x, seed, embedded=True)
+        linked = np.flatnonzero(graph.degree(weighted=False) > 0)  # nothing is known of the others
+        labels = np.empty(graph.num_nodes, dtype=np.int64)
+        fit = self._fit_vectors(x[linked], seed, embedded=True) if len(linked) else Fit(np.empty(0, dtype=np.int64))
+        labels[linked] = fit.labels
+        labels[alone] = int(fit.labels.max(initial=-1)) + 1 + np.arange(len(alone))
+        return Fit(labels, details=fit.details)
+
+    def _points(self, X: Any) -> FloatArray:
+        """Return the vectors of what is to be predicted.
+
+        Raises
+        ------
+        NotFittedError
+        UsageError
+            A graph whose vectors would be another spectral embedding; features of another number; a table where those
+            of the fit were averaged over a graph.
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self)
+        of_table = not hasattr(self, "graph_")
+        if not holds_graph(X) or (of_table and hasattr(X, "tocoo")):
+            if not hasattr(self, "n_features_in_"):
+                raise UsageError(f"{self.name} was fitted to a spectral embedding, which other points are not part of")
+            if not of_table and self._kind(self.graph_) == "smoothed":
+                raise UsageError(
+                    f"{self.name} was fitted to features averaged over a graph, which rows of a table are not: predict "
+                    "needs a graph; or fit with vectors='features'"
+                )
+            return checked_table(self, X, reset=False)
+        graph = as_graph(X)
+        kind = self._kind(graph)
+        if of_table and self.vectors == "auto" and kind == "smoothed":
+            kind = "features"  # those of the fit were taken as they are
+        if kind == "spectral" or not hasattr(self, "n_features_in_"):
+            raise UsageError("a spectral embedding has no place for another graph's nodes: predict needs node features")
+        x = self._vectors_of(graph, 0, kind)
+        if x.shape[1] != self.n_features_in_:
+            raise UsageError(f"{x.shape[1]} node features; {self.name} was fitted to {self.n_features_in_}")
+        return x
+
+    # ---------------------------------------------------------------- the method's own
+
+    def _memory(self, n: int, d: int) -> float:
+        """Estimate the peak of memory for n points of d features, in bytes."""
+        raise NotImplementedError
+
+    def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
+        """Cluster points, float64, shape (n, d), n > 0.
+
+        `embedded`: they are a spectral embedding, whose scale is right, and equal ones are split rather than refused.
+        """
+        raise NotImplementedError
+
+    def predict(self, X: Any) -> IntArray:
+        """Return the cluster of new points."""
+        raise NotImplementedError
+
+
+def nearest_of(points: FloatArray, kept: FloatArray) -> IntArray:
+    """Return which kept point is nearest to each, int64, shape (n,), where points are clusters and nothing is learned.
+
+    Examples
+    --------
+    >>> nearest_of(np.array([[0.0], [9.0]]), np.array([[1.0], [8.0]])).tolist()
+    [0, 1]
+    """
+    from sklearn.metrics import pairwise_distances_argmin
+
+    found: IntArray = pairwise_distances_argmin(points, kept).astype(np.int64)
+    return found
+
+
+def ranks_of_outputs(raw: IntArray, labels: IntArray, k: int) -> IntArray:
+    """Return the rank by size of the cluster that each of a network's outputs stands for, shape (k,).
+
+    Parameters
+    ----------
+    raw : ndarray of int64, shape (n,)
+        The largest output of each point.
+    labels : ndarray of int64, shape (n,)
+        The result, which may have been moved, or filled up.
+    k : int
+
+    Examples
+    --------
+    >>> ranks_of_outputs(np.array([0, 1, 1]), np.array([0, 1, 1]), 2).tolist()
+    [1, 0]
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    ranks = rank_labels(labels)
+    table = np.zeros((k, k))
+    np.add.at(table, (raw, ranks), 1)
+    found: IntArray = linear_sum_assignment(-table)[1].astype(np.int64)
+    return found

@@ -1,0 +1,156 @@
+"""The space in which points are compared: features scaled, on the sphere or whitened; there and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphclust.errors import DataError, unknown
+from graphclust.kernels.eigenvectors import rows_of_length_one
+from graphclust.runtime.arrays import FloatArray
+
+__all__ = ["SIMILARITIES", "Space"]
+
+SIMILARITIES = ("euclidean", "cosine", "mahalanobis")
+_FAR = 10.0  # distance of the mean from the origin, in units of the spread, above which it is subtracted
+_LARGEST = 1e100  # of a feature; squares must be finite
+_LARGEST_SINGLE = 1e16  # the same in single precision, where squares are added up
+
+
+@dataclass(frozen=True)
+class Space:
+    """An affine map z = (x - mean) W, for the cosine followed by scaling to length 1.
+
+    Attributes
+    ----------
+    mean : ndarray of float64, shape (d,)
+    scale : ndarray of float64, shape (d,)
+        What coordinates are divided by.
+    whiten : ndarray of float64, shape (d, d), or None
+        What they are multiplied by after that.
+    on_sphere : bool
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 1.0], [2.0, 1.0]])
+    >>> space = Space.fitted(x)
+    >>> space.of(x)
+    array([[-1.,  0.],
+           [ 1.,  0.]])
+    >>> bool((space.back(space.of(x)) == x).all())
+    True
+    """
+
+    mean: FloatArray
+    scale: FloatArray
+    whiten: FloatArray | None = None
+    on_sphere: bool = False
+
+    @classmethod
+    def fitted(cls, x: FloatArray, similarity: str = "euclidean", *, scale: bool = True) -> Space:
+        """Learn the map from points.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n, d)
+        similarity : {"euclidean", "cosine", "mahalanobis"}
+            "mahalanobis": distances with the inverse of the covariance, shrunk as Ledoit & Wolf (2004) have it;
+            coordinates stay as close to the features as they can (ZCA).
+        scale : bool
+            Whether features get mean 0 and variance 1. A constant one is only centred. Without it they stay as they are
+            unless they lie far from the origin, more than ten times as far as from their mean: then they get mean 0,
+            which no distance tells, but single precision does. With the cosine the origin means something, and stays.
+
+        Raises
+        ------
+        UsageError
+            No such similarity.
+        DataError
+            Features above 1e100.
+        """
+        if similarity not in SIMILARITIES:
+            raise unknown("similarity", similarity, SIMILARITIES)
+        _refuse_above(_LARGEST, x)
+        d = x.shape[1]
+        mean: FloatArray = np.zeros(d)
+        spread: FloatArray = np.ones(d)
+        whiten: FloatArray | None = None
+        if scale:
+            from sklearn.preprocessing import StandardScaler
+
+            scaler = StandardScaler().fit(x)
+            mean, spread = scaler.mean_, scaler.scale_
+        if similarity == "mahalanobis":
+            from sklearn.covariance import ledoit_wolf
+
+            covariance: FloatArray = ledoit_wolf((x - mean) / spread)[0]
+            values, vectors = np.linalg.eigh(covariance)
+            floor = max(float(values.max()) * 1e-9, 1e-300)
+            whiten = (vectors * np.maximum(values, floor) ** -0.5) @ vectors.T
+        if not scale and similarity != "cosine":
+            centered = cls(x.mean(axis=0), spread, whiten)
+            if np.square(centered.of(np.zeros((1, d)))).sum() > _FAR**2 * np.square(centered.of(x)).sum() / len(x):
+                return centered
+        return cls(mean, spread, whiten, similarity == "cosine")
+
+    @classmethod
+    def identity(cls, d: int) -> Space:
+        """Return the space of the features as they are."""
+        return cls(np.zeros(d), np.ones(d))
+
+    @classmethod
+    def unit_range(cls, x: FloatArray) -> Space:
+        """Learn the map that takes the least of all numbers to 0 and the largest to 1, one for all features.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n, d)
+
+        Raises
+        ------
+        DataError
+            Features above 1e100.
+
+        Examples
+        --------
+        >>> Space.unit_range(np.array([[0.0, 255.0], [51.0, 0.0]])).of(np.array([[51.0, 255.0]]))
+        array([[0.2, 1. ]])
+        """
+        _refuse_above(_LARGEST, x)
+        d = x.shape[1]
+        low, high = float(x.min(initial=np.inf)), float(x.max(initial=-np.inf))
+        return cls(np.full(d, low), np.full(d, high - low if high > low else 1.0))
+
+    def of(self, x: FloatArray) -> FloatArray:
+        """Map points of shape (n, d) into the space."""
+        z = (x - self.mean) / self.scale
+        if self.whiten is not None:
+            z = z @ self.whiten
+        return rows_of_length_one(z) if self.on_sphere else z
+
+    def single(self, x: FloatArray) -> FloatArray:
+        """Map points into the space; refuse those that are too large to be computed with in single precision.
+
+        Raises
+        ------
+        DataError
+        """
+        z = self.of(x)
+        _refuse_above(_LARGEST_SINGLE, z)
+        return z
+
+    def back(self, z: FloatArray) -> FloatArray:
+        """Map points of shape (..., d) back; from the sphere, to a point that `of` takes there."""
+        if self.whiten is not None:
+            z = z @ np.linalg.inv(self.whiten)
+        x: FloatArray = z * self.scale + self.mean
+        return x
+
+
+def _refuse_above(limit: float, x: FloatArray) -> None:
+    largest = float(np.abs(x).max(initial=0.0))
+    if largest > limit:
+        raise DataError(
+            f"features are as large as {largest:.3g}, and at most {limit:g} can be computed with: scale them"
+        )

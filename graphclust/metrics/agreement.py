@@ -1,0 +1,398 @@
+"""How alike two partitions are, from their contingency table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graphclust.errors import UsageError
+from graphclust.metrics.labels import _as_labels, _unique
+from graphclust.runtime.arrays import FloatArray, IntArray
+
+__all__ = ["Contingency", "accuracy", "ami", "ari", "chance_information", "compare_labels", "nmi", "vi"]
+
+_Index: TypeAlias = NDArray[np.integer[Any]]
+_CELLS = 1 << 20  # entries of a temporary table: some megabytes
+
+
+@dataclass(frozen=True, eq=False)
+class Contingency:
+    """How the clusters of two partitions of the same nodes intersect; only cells with a node are held.
+
+    Made by `Contingency.of`. The scores of the table are its methods.
+
+    Attributes
+    ----------
+    rows, cols : ndarray of int64, shape (n_cells,)
+        Cluster of the first and of the second partition.
+    counts : ndarray of int64, shape (n_cells,)
+        Nodes in both.
+    row_sizes, col_sizes : ndarray of int64, shape (n_rows,), (n_cols,)
+        Nodes in each cluster.
+    cell : ndarray of int64, shape (n_nodes,)
+        The cell of each node.
+
+    Examples
+    --------
+    >>> table = Contingency.of([5, 5, 9], [1, 2, 2])
+    >>> table.rows, table.cols, table.counts
+    (array([0, 0, 1]), array([0, 1, 1]), array([1, 1, 1]))
+    """
+
+    rows: IntArray
+    cols: IntArray
+    counts: IntArray
+    row_sizes: IntArray
+    col_sizes: IntArray
+    cell: IntArray
+
+    @classmethod
+    def of(cls, first: ArrayLike, second: ArrayLike) -> Contingency:
+        """Count the nodes of each pair of clusters, in time linear in the nodes (sorting where clusters are many).
+
+        Parameters
+        ----------
+        first, second : array of int, shape (n_nodes,)
+            Any integers.
+
+        Raises
+        ------
+        UsageError
+            Not integer arrays of one dimension and of equal length.
+        """
+        one, two = _as_labels(first), _as_labels(second)
+        if len(one) != len(two):
+            raise UsageError(f"partitions of {len(one)} and of {len(two)} nodes cannot be compared")
+        _, row, row_sizes = _unique(one)
+        _, col, col_sizes = _unique(two)
+        width = max(len(col_sizes), 1)
+        keys, cell, counts = _unique(row * width + col)
+        return cls(keys // width, keys % width, counts, row_sizes, col_sizes, cell)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the two partitions are equal up to the names of their clusters; so they are if there is no node."""
+        return len(self.counts) == len(self.row_sizes) == len(self.col_sizes)
+
+    def local_vi(self) -> FloatArray:
+        """Nats that each partition leaves open about the other at a node of each cell, shape (n_cells,).
+
+        -log p(row | col) - log p(col | row) = log(row size * column size / count^2): the mean over nodes is the
+        variation of information.
+        """
+        count = self.counts.astype(np.float64)
+        return np.log(self.row_sizes[self.rows] / count) + np.log(self.col_sizes[self.cols] / count)
+
+    def vi(self) -> float:
+        """Variation of information, in nats."""
+        return float(self.counts @ self.local_vi() / max(len(self.cell), 1))
+
+    def mutual_information(self) -> float:
+        """Mutual information of the two partitions, in nats."""
+        n_nodes = max(len(self.cell), 1)
+        expected = self.row_sizes[self.rows] * (self.col_sizes[self.cols] / n_nodes)
+        return max(float(self.counts @ np.log(self.counts / expected) / n_nodes), 0.0)
+
+    def entropies(self) -> tuple[float, float]:
+        """Entropies of the two partitions, in nats."""
+        return _entropy(self.row_sizes), _entropy(self.col_sizes)
+
+    def expected_mutual_information(self) -> float:
+        """Mean mutual information over all pairs of partitions with these cluster sizes, in nats."""
+        return _expected_mutual_information(self.row_sizes, self.col_sizes)
+
+    def nmi(self, average: str = "arithmetic") -> float:
+        """Mutual information over the mean or the larger of the entropies; see `nmi`."""
+        averages: dict[str, Callable[[tuple[float, float]], float]] = {"arithmetic": lambda h: sum(h) / 2, "max": max}
+        if average not in averages:
+            raise UsageError(f"average is one of {', '.join(averages)}, not {average!r}")
+        return 1.0 if self.is_identity else self.mutual_information() / averages[average](self.entropies())
+
+    def ami(self) -> float:
+        """Mutual information adjusted for chance; see `ami`."""
+        if self.is_identity:
+            return 1.0
+        expected = self.expected_mutual_information()
+        return (self.mutual_information() - expected) / (sum(self.entropies()) / 2 - expected)
+
+    def ari(self) -> float:
+        """Rand index adjusted for chance; see `ari`."""
+        if self.is_identity:
+            return 1.0
+        # Python integers: products of pairs of pairs pass 64 bits at some ten thousand nodes
+        both, row, col = (int((size * (size - 1)).sum()) for size in (self.counts, self.row_sizes, self.col_sizes))
+        pairs = len(self.cell) * (len(self.cell) - 1)
+        return 2 * (both * pairs - row * col) / ((row + col) * pairs - 2 * row * col)
+
+    def matched(self) -> NDArray[np.bool_]:
+        """Cells of the one-to-one assignment of clusters that covers most nodes, shape (n_cells,).
+
+        A maximum-weight matching in the bipartite graph of the cells, sparse: time and memory follow the cells, not the
+        product of the numbers of clusters. Which of several best assignments is taken is fixed but arbitrary.
+        """
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+        few, many = self.rows, self.cols
+        n_few, n_many = len(self.row_sizes), len(self.col_sizes)
+        if n_few > n_many:
+            few, many, n_few, n_many = many, few, n_many, n_few
+        if n_few == 0:
+            return np.zeros(0, dtype=bool)
+        # A column of its own lets each row stay alone; every weight is one up, because SciPy wants none to be zero.
+        alone = np.arange(n_few)
+        weight = np.concatenate((self.counts + 1.0, np.ones(n_few)))
+        ends = np.concatenate((few, alone)), np.concatenate((many, n_many + alone))
+        partner = min_weight_full_bipartite_matching(
+            csr_array((weight, ends), shape=(n_few, n_many + n_few)), maximize=True
+        )[1]
+        return np.asarray(partner[few] == many)
+
+    def accuracy(self) -> float:
+        """Fraction of the nodes in the cells of the best one-to-one assignment; see `accuracy`."""
+        return float(self.counts[self.matched()].sum() / len(self.cell)) if len(self.cell) else 1.0
+
+
+def _entropy(sizes: IntArray) -> float:
+    share = sizes / max(sizes.sum(), 1)
+    return float(-(share @ np.log(share)))
+
+
+def _expected_mutual_information(row_sizes: IntArray, col_sizes: IntArray) -> float:
+    """Mean mutual information of random partitions with given cluster sizes, in nats."""
+    (row, row_times), (col, col_times) = (np.unique(sizes, return_counts=True) for sizes in (row_sizes, col_sizes))
+    n_nodes = int(row_sizes.sum())
+    return float(row_times @ chance_information(row, col, n_nodes) @ col_times)
+
+
+def chance_information(row: IntArray, col: IntArray, n_nodes: int) -> FloatArray:
+    r"""Return what chance gives a pair of clusters of given sizes: their share in the expected mutual information.
+
+    Vinh, Epps & Bailey, JMLR 11 (2010): for sizes a and b, :math:`\sum_x P(x) \, (x/n) \log(n x / a b)`, x
+    hypergeometric; summed over all pairs of clusters it is the expected mutual information. Differently from the paper,
+    P grows from one x to the next by its ratio and is normalised, which takes no factorial and loses no digits; and x
+    runs only as far from its mean as Bernstein's bound, which holds for the hypergeometric as for the binomial
+    distribution (Hoeffding 1963), leaves more than exp(-60).
+
+    Parameters
+    ----------
+    row, col : ndarray of int64, shape (n_rows,), (n_cols,)
+        Sizes of clusters, from 1 to n_nodes.
+    n_nodes : int
+
+    Returns
+    -------
+    ndarray of float64, shape (n_rows, n_cols)
+        Nats.
+
+    Examples
+    --------
+    >>> chance_information(np.array([1]), np.array([1, 2]), 2).round(4)
+    array([[0.1733, 0.    ]])
+    """
+    a, b = np.repeat(row, len(col)), np.tile(col, len(row))
+    mean = a * (b / n_nodes)
+    reach = 20 + np.sqrt(400 + 120 * mean)
+    low = np.maximum(np.maximum(a + b - n_nodes, 0), np.floor(mean - reach).astype(np.int64))
+    width = np.minimum(np.minimum(a, b), np.ceil(mean + reach).astype(np.int64)) - low + 1
+    order = np.argsort(width, kind="stable")
+    found, stop = np.empty(len(order)), len(order)
+    while stop:  # tables of pairs by x, widest first, so that little of a table is padding
+        widest = int(width[order[stop - 1]])
+        start = max(0, stop - max(1, _CELLS // widest))
+        pick = order[start:stop, None]
+        x = low[pick] + np.arange(widest)
+        left = np.maximum(a[pick] - x, 0) * np.maximum(b[pick] - x, 0)  # 0 beyond the last x: P vanishes there
+        with np.errstate(divide="ignore"):
+            log_ratio = np.log(left / ((x + 1) * (n_nodes - a[pick] - b[pick] + x + 1)))
+        log_p = np.zeros(x.shape)
+        np.cumsum(log_ratio[:, :-1], axis=1, out=log_p[:, 1:])
+        p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
+        information = (p * x * np.log(np.maximum(x, 1) / mean[pick])).sum(axis=1) / p.sum(axis=1)
+        found[pick[:, 0]] = information / n_nodes
+        stop = start
+    return found.reshape(len(row), len(col))
+
+
+def ami(first: ArrayLike, second: ArrayLike) -> float:
+    """Mutual information adjusted for chance, normalised by the arithmetic mean of the entropies.
+
+    Parameters
+    ----------
+    first, second : array of int, shape (n_nodes,)
+        Any integers.
+
+    Returns
+    -------
+    float
+        At most 1, for equal partitions (no nodes included); 0 on average for random ones of the same cluster sizes.
+
+    Raises
+    ------
+    UsageError
+        Not integer arrays of one dimension and of equal length.
+
+    References
+    ----------
+    Vinh, Epps & Bailey, "Information Theoretic Measures for Clusterings Comparison", JMLR 11 (2010).
+
+    Examples
+    --------
+    >>> ami([0, 0, 1, 1], [1, 1, 0, 0]), ami([0, 0, 1, 1], [0, 0, 0, 0])
+    (1.0, 0.0)
+    """
+    return Contingency.of(first, second).ami()
+
+
+def nmi(first: ArrayLike, second: ArrayLike, average: str = "arithmetic") -> float:
+    """Normalised mutual information.
+
+    Parameters
+    ----------
+    first, second : array of int, shape (n_nodes,)
+        Any integers.
+    average : {"arithmetic", "max"}
+        What the mutual information is divided by: the mean of the two entropies, or the larger one.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1 for equal partitions (no nodes included). Not adjusted: many clusters score high by chance.
+
+    Raises
+    ------
+    UsageError
+        Not integer arrays of one dimension and of equal length, or an unknown average.
+
+    References
+    ----------
+    Vinh, Epps & Bailey, JMLR 11 (2010).
+
+    Examples
+    --------
+    >>> nmi([0, 0, 1, 1], [0, 0, 1, 2]), nmi([0, 0, 1, 1], [0, 0, 1, 2], average="max")
+    (0.8, 0.6666666666666667)
+    """
+    return Contingency.of(first, second).nmi(average)
+
+
+def ari(first: ArrayLike, second: ArrayLike) -> float:
+    """Rand index adjusted for chance.
+
+    Parameters
+    ----------
+    first, second : array of int, shape (n_nodes,)
+        Any integers.
+
+    Returns
+    -------
+    float
+        In [-0.5, 1]; 1 for equal partitions (no nodes included), 0 on average for random ones of the same sizes.
+
+    Raises
+    ------
+    UsageError
+        Not integer arrays of one dimension and of equal length.
+
+    References
+    ----------
+    Hubert & Arabie, "Comparing partitions", J. Classification 2 (1985).
+
+    Examples
+    --------
+    >>> ari([0, 0, 1, 1], [0, 0, 1, 2])
+    0.5714285714285714
+    """
+    return Contingency.of(first, second).ari()
+
+
+def vi(first: ArrayLike, second: ArrayLike) -> float:
+    """Variation of information, in nats: a metric on partitions.
+
+    Parameters
+    ----------
+    first, second : array of int, shape (n_nodes,)
+        Any integers.
+
+    Returns
+    -------
+    float
+        H(first | second) + H(second | first), in [0, log n_nodes]; 0 for equal partitions (no nodes included).
+
+    Raises
+    ------
+    UsageError
+        Not integer arrays of one dimension and of equal length.
+
+    References
+    ----------
+    Meila, "Comparing clusterings", J. Multivariate Analysis 98 (2007).
+
+    Examples
+    --------
+    >>> vi([0, 0, 1, 1], [0, 1, 0, 1])
+    1.3862943611198906
+    """
+    return Contingency.of(first, second).vi()
+
+
+def accuracy(first: ArrayLike, second: ArrayLike) -> float:
+    """Fraction of nodes that agree under the best one-to-one assignment of clusters.
+
+    Parameters
+    ----------
+    first, second : array of int, shape (n_nodes,)
+        Any integers. Clusters without a partner, where one partition has more, count as wrong.
+
+    Returns
+    -------
+    float
+        In (0, 1]; 1 for equal partitions (no nodes included).
+
+    Raises
+    ------
+    UsageError
+        Not integer arrays of one dimension and of equal length.
+
+    References
+    ----------
+    Kuhn, "The Hungarian method for the assignment problem" (1955); here by SciPy's sparse matching.
+
+    Examples
+    --------
+    >>> accuracy([0, 0, 1, 1], [1, 1, 0, 2])
+    0.75
+    """
+    return Contingency.of(first, second).accuracy()
+
+
+def compare_labels(first: ArrayLike, second: ArrayLike) -> dict[str, float]:
+    """All comparisons of two partitions, from one contingency table.
+
+    Parameters
+    ----------
+    first, second : array of int, shape (n_nodes,)
+        Any integers.
+
+    Returns
+    -------
+    dict
+        `ami`, `nmi` (arithmetic), `ari`, `vi` (nats), `accuracy`.
+
+    Raises
+    ------
+    UsageError
+        Not integer arrays of one dimension and of equal length.
+
+    Examples
+    --------
+    >>> compare_labels([3, 3, 8], [0, 0, 1])
+    {'ami': 1.0, 'nmi': 1.0, 'ari': 1.0, 'vi': 0.0, 'accuracy': 1.0}
+    """
+    table = Contingency.of(first, second)
+    scores = ("ami", "nmi", "ari", "vi", "accuracy")
+    return {score: getattr(table, score)() for score in scores}

@@ -1,0 +1,157 @@
+"""How alike two covers are, whose communities may overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from graphclust.errors import UsageError
+from graphclust.metrics.agreement import _Index
+from graphclust.runtime.arrays import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+__all__ = ["Cover", "average_f1", "onmi"]
+
+Cover: TypeAlias = Sequence[Collection[int] | IntArray]
+
+
+def _overlaps(
+    found: Cover, truth: Cover, n_nodes: int | None = None
+) -> tuple[scipy.sparse.coo_array[Any, tuple[int, int]], IntArray, IntArray]:
+    """Count the common members of the communities that intersect; also the sizes. Empty communities are left out."""
+    from scipy.sparse import csr_array
+
+    covers = [
+        [np.unique(nodes if isinstance(nodes, np.ndarray) else list(nodes)) for nodes in cover if len(nodes)]
+        for cover in (found, truth)
+    ]
+    every = [nodes for cover in covers for nodes in cover]
+    if any(nodes.dtype.kind not in "iu" or nodes[0] < 0 for nodes in every):
+        raise UsageError("communities hold positions of nodes: integers from 0")
+    bound = 1 + max((int(nodes[-1]) for nodes in every), default=-1)
+    if n_nodes is not None and bound > n_nodes:
+        raise UsageError(f"a community holds the node {bound - 1}, of {n_nodes} nodes")
+    incidence, sizes = [], []
+    for cover in covers:
+        sizes.append(np.array([len(nodes) for nodes in cover], dtype=np.int64))
+        member = np.concatenate(cover) if cover else np.zeros(0, dtype=np.int64)
+        start = np.concatenate(([0], np.cumsum(sizes[-1])))
+        incidence.append(csr_array((np.ones(len(member), dtype=np.int64), member, start), shape=(len(cover), bound)))
+    return (incidence[0] @ incidence[1].T).tocoo(), sizes[0], sizes[1]
+
+
+def average_f1(found: Cover, truth: Cover) -> float:
+    """Average F1 score of two covers: each community against the one of the other cover that fits it best.
+
+    Parameters
+    ----------
+    found, truth : sequence of sets or arrays of int
+        The members of each community; empty communities are ignored.
+
+    Returns
+    -------
+    float
+        Mean of the two directed averages, in [0, 1]; 1 for equal covers (two empty ones included), 0 if one is empty.
+
+    Raises
+    ------
+    UsageError
+        Members that are not integers from 0.
+
+    References
+    ----------
+    Yang & Leskovec, "Overlapping community detection at scale: a nonnegative matrix factorization approach", WSDM 2013.
+
+    Examples
+    --------
+    >>> average_f1([{0, 1, 2}, {2, 3}], [[0, 1, 2], [3]])
+    0.8333333333333333
+    """
+    overlap, one_sizes, two_sizes = _overlaps(found, truth)
+    if not (len(one_sizes) and len(two_sizes)):
+        return float(len(one_sizes) == len(two_sizes))
+    row, col = overlap.coords
+    f1 = 2 * overlap.data / (one_sizes[row] + two_sizes[col])
+
+    def mean_best(sizes: IntArray, own: _Index) -> float:
+        best = np.zeros(len(sizes))
+        np.maximum.at(best, own, f1)
+        return float(best.mean())
+
+    return (mean_best(one_sizes, row) + mean_best(two_sizes, col)) / 2
+
+
+def onmi(found: Cover, truth: Cover, n_nodes: int) -> float:
+    r"""Overlapping normalised mutual information of two covers, normalised by the larger entropy.
+
+    Each community is a binary variable over the nodes, and is explained by that community of the other cover which
+    leaves least of its entropy, among those that satisfy :math:`h(a) + h(d) \ge h(b) + h(c)`: a, d the fractions of
+    nodes in none and in both of them, b and c those in one only, :math:`h(x) = -x \log x`. Two disjoint communities
+    (d = 0) satisfy it only if one of them holds more than half of the nodes; other disjoint pairs are never looked at.
+
+    Parameters
+    ----------
+    found, truth : sequence of sets or arrays of int
+        The members of each community, positions from 0 to `n_nodes` - 1; empty communities are ignored.
+    n_nodes : int
+        All nodes, also those in no community.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1 for equal covers. Where neither cover has any entropy (its communities hold all nodes, or there is
+        none): 1 if both have communities or both have none, else 0.
+
+    Raises
+    ------
+    UsageError
+        Members that are not integers from 0 to `n_nodes` - 1.
+
+    References
+    ----------
+    McDaid, Greene & Hurley, "Normalized Mutual Information to evaluate overlapping community finding algorithms",
+    arXiv:1110.2515 (2011): NMI_max.
+
+    Examples
+    --------
+    >>> onmi([{0, 1, 2}, {2, 3}], [{2, 3}, {0, 1, 2}], 6), onmi([{0, 1}], [{2, 3}], 4)
+    (1.0, 0.0)
+    """
+    from scipy.sparse import coo_array
+    from scipy.special import entr
+
+    overlap, one_sizes, two_sizes = _overlaps(found, truth, n_nodes)
+    ones, twos = np.arange(len(one_sizes)), np.arange(len(two_sizes))
+    # Explicit zeros for the pairs that count even if they are disjoint.
+    big_one, big_two = (np.flatnonzero(2 * sizes > n_nodes) for sizes in (one_sizes, two_sizes))
+    row: _Index = np.concatenate((overlap.coords[0], np.repeat(big_one, len(twos)), np.tile(ones, len(big_two))))
+    col: _Index = np.concatenate((overlap.coords[1], np.tile(twos, len(big_one)), np.repeat(big_two, len(ones))))
+    pairs = coo_array((np.pad(overlap.data, (0, len(row) - overlap.nnz)), (row, col)), shape=overlap.shape)
+    pairs.sum_duplicates()
+    (row, col), both = pairs.coords, pairs.data
+
+    def h(count: IntArray) -> FloatArray:
+        return np.asarray(entr(count / n_nodes))
+
+    only_one, only_two = one_sizes[row] - both, two_sizes[col] - both
+    alike, unlike = h(n_nodes - only_one - only_two - both) + h(both), h(only_one) + h(only_two)
+    allowed = alike >= unlike
+
+    def entropies(own: _Index, own_sizes: IntArray, other: _Index, other_sizes: IntArray) -> tuple[float, float]:
+        """Entropy of a cover, and what is left of it given the other one."""
+        entropy, other_entropy = (h(sizes) + h(n_nodes - sizes) for sizes in (own_sizes, other_sizes))
+        left = entropy.copy()
+        np.minimum.at(left, own[allowed], (alike + unlike - other_entropy[other])[allowed])
+        return float(entropy.sum()), float(left.sum())
+
+    (one, one_left), (two, two_left) = (
+        entropies(row, one_sizes, col, two_sizes),
+        entropies(col, two_sizes, row, one_sizes),
+    )
+    if max(one, two) == 0:
+        return float((len(ones) > 0) == (len(twos) > 0))
+    return max((one - one_left + two - two_left) / (2 * max(one, two)), 0.0)

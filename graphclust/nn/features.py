@@ -1,0 +1,256 @@
+"""Vectors of nodes: Laplacian eigenvectors (positional encodings), spectral embeddings, smoothed features."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphclust.errors import UsageError
+from graphclust.graph import Graph
+from graphclust.kernels.eigenvectors import (
+    _lanczos,
+)
+from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.memory import require_memory
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+__all__ = ["flip_signs", "input_features", "laplacian_eigenvectors", "laplacian_features", "standardised"]
+
+_DENSE = 600  # nodes; up to here a dense decomposition is faster than Lanczos
+
+
+def _dense_eigenvectors(adjacency: NDArray[Any], k: int) -> NDArray[np.float32]:
+    """Return eigenvectors 1 to k (0 is dropped) of the normalised Laplacian of one small graph, shape (n, k)."""
+    from scipy.linalg import eigh
+
+    n = len(adjacency)
+    found = np.zeros((n, k), dtype=np.float32)
+    if n < 2:
+        return found
+    matrix = np.asarray(adjacency, dtype=np.float32)
+    degree = matrix.sum(axis=1)
+    scale = np.zeros_like(degree)
+    scale[degree > 0] = degree[degree > 0] ** -0.5
+    laplacian = np.eye(n, dtype=np.float32) - scale[:, None] * matrix * scale
+    last = min(k, n - 1)
+    vectors = eigh(laplacian, subset_by_index=(0, last), driver="evr", overwrite_a=True, check_finite=False)[1]
+    found[:, :last] = vectors[:, 1:]
+    return _fix_signs(found)
+
+
+def _fix_signs(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Make the entry of largest magnitude of each vector positive, so that a graph always has the same features."""
+    if not vectors.size:
+        return vectors
+    top = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0, keepdims=True), axis=0)
+    return np.where(top < 0, -vectors, vectors)
+
+
+def laplacian_eigenvectors(graph: Graph, k: int = 20, *, random_state: int = 0) -> NDArray[np.float32]:
+    """Return the eigenvectors of the k smallest eigenvalues of I - D^-1/2 A D^-1/2 but the first.
+
+    Exactly one vector is dropped, that of the smallest eigenvalue, also where several eigenvalues are 0 because the
+    graph is not connected: those that remain tell its components apart. An isolated node has the eigenvalue 1. Signs
+    are fixed (largest entry positive); they carry no meaning, nor does the basis within an eigenspace. Directions of
+    edges are ignored (weights of both add up).
+
+    Parameters
+    ----------
+    graph : Graph
+    k : int
+        Number of vectors; columns beyond n_nodes - 1, and those to which the iteration did not converge, are 0.
+    random_state : int
+        Start of the iteration on graphs of more than some hundred nodes.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_nodes, k)
+
+    Raises
+    ------
+    UsageError
+        k is not positive.
+    ResourceError
+        The vectors do not fit into memory.
+
+    Examples
+    --------
+    >>> laplacian_eigenvectors(Graph.from_edges([0, 1], [1, 2], nodes=3), 2).shape
+    (3, 2)
+    """
+    if k < 1:
+        raise UsageError(f"k is a positive number of vectors, not {k!r}")
+    work = graph.undirected()
+    n = work.num_nodes
+    if n <= max(_DENSE, k + 2):
+        return _dense_eigenvectors(work.adjacency().toarray() if n else np.zeros((0, 0)), k)
+    from scipy.sparse import diags_array
+
+    require_memory(8.0 * n * 3 * max(2 * k + 3, 20), f"{k} Laplacian eigenvectors of {n:,} nodes")
+    matrix = work.adjacency()
+    degree = matrix.sum(axis=1)
+    scale = np.zeros(n)
+    scale[degree > 0] = degree[degree > 0] ** -0.5
+    half = diags_array(scale)
+    normalised = half @ matrix @ half
+    if not matrix.nnz:
+        return np.eye(n, k, -1, dtype=np.float32)
+    values, vectors = _lanczos(normalised, k + 1, random_state, tol=1e-5)
+    order = np.argsort(-values, kind="stable")[1:]
+    found = np.zeros((n, k), dtype=np.float32)
+    found[:, : len(order)] = vectors[:, order]
+    return _fix_signs(found)
+
+
+def laplacian_features(adjacency: NDArray[Any], n_nodes: IntArray, k: int = 20) -> NDArray[np.float32]:
+    """Return Laplacian eigenvectors for a padded batch of small graphs; see `laplacian_eigenvectors`.
+
+    Parameters
+    ----------
+    adjacency : ndarray, shape (batch, n_max, n_max)
+        Symmetric; rows and columns beyond a graph's nodes are ignored.
+    n_nodes : ndarray of int64, shape (batch,)
+    k : int
+
+    Returns
+    -------
+    ndarray of float32, shape (batch, n_max, k)
+        0 beyond a graph's nodes.
+
+    Examples
+    --------
+    >>> laplacian_features(np.ones((2, 4, 4)) - np.eye(4), np.array([4, 3]), 3).shape
+    (2, 4, 3)
+    """
+    found = np.zeros((*adjacency.shape[:2], k), dtype=np.float32)
+    with _linear_algebra().limit(
+        limits=1, user_api="blas"
+    ):  # threads that wait for each other cost more than they give
+        for i, n in enumerate(n_nodes.tolist()):
+            found[i, :n] = _dense_eigenvectors(adjacency[i, :n, :n], k)
+    return found
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    import scipy.linalg  # noqa: F401  the library must be loaded to be found
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def flip_signs(features: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Multiply each vector of each graph by a random sign: the augmentation that training needs.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (..., n_nodes, k)
+    rng : Generator
+
+    Returns
+    -------
+    ndarray of float32, of the same shape
+
+    Examples
+    --------
+    >>> x = flip_signs(np.ones((2, 3, 4), dtype=np.float32), np.random.default_rng(0))
+    >>> bool((abs(x) == 1).all()), bool((x == x[:, :1]).all())
+    (True, True)
+    """
+    signs = rng.integers(0, 2, size=(*features.shape[:-2], 1, features.shape[-1]), dtype=np.int8) * 2 - 1
+    return features * signs.astype(np.float32)
+
+
+def input_features(
+    kind: str,
+    k: int,
+    vectors: NDArray[np.floating[Any]] | None,
+    n_nodes: IntArray,
+    rng: np.random.Generator,
+    *,
+    train: bool,
+) -> NDArray[np.float32]:
+    """Return what an encoder is fed.
+
+    Parameters
+    ----------
+    kind : {"laplacian", "random", "given", "standardised"}
+        Laplacian eigenvectors, times the square root of the number of nodes so that entries are of order 1; standard
+        normal numbers; the vectors as they are; or the vectors after `standardised`.
+    k : int
+        Number of features.
+    vectors : ndarray of float, shape (batch, n_max, k), or None
+        The eigenvectors, or the given features; None for random ones.
+    n_nodes : ndarray of int64, shape (batch,)
+    rng : Generator
+    train : bool
+        Whether the signs of eigenvectors are drawn at random.
+
+    Returns
+    -------
+    ndarray of float32, shape (batch, n_max, k)
+        0 beyond a graph's nodes.
+
+    Raises
+    ------
+    UsageError
+        Vectors are needed and missing, or are of another number.
+
+    Examples
+    --------
+    >>> input_features("random", 2, None, np.array([3, 1]), np.random.default_rng(0), train=False).shape
+    (2, 3, 2)
+    """
+    if kind == "random":
+        drawn = rng.standard_normal((len(n_nodes), int(n_nodes.max(initial=0)), k), dtype=np.float32)
+        return drawn * (np.arange(drawn.shape[1]) < n_nodes[:, None])[..., None]
+    if vectors is None or vectors.shape[-1] != k:
+        have = "none" if vectors is None else vectors.shape[-1]
+        raise UsageError(f"the model takes {k} {kind} features a node; there are {have}")
+    if kind == "given":
+        return np.asarray(vectors, dtype=np.float32)
+    if kind == "standardised":
+        return standardised(vectors, n_nodes)
+    scaled = vectors * np.sqrt(n_nodes).astype(np.float32)[:, None, None]
+    return flip_signs(scaled, rng) if train else scaled
+
+
+def standardised(vectors: NDArray[np.floating[Any]], n_nodes: IntArray) -> NDArray[np.float32]:
+    """Shift each data set to mean 0 and scale it, all columns alike, to a mean variance of 1.
+
+    A model that is fed such points answers alike whatever the origin and the unit of a table, and a table's shape,
+    the ratio of its columns' variances included, stays what it is.
+
+    Parameters
+    ----------
+    vectors : ndarray of float, shape (batch, n_max, k)
+        What stands beyond a data set's points is ignored.
+    n_nodes : ndarray of int64, shape (batch,)
+
+    Returns
+    -------
+    ndarray of float32, shape (batch, n_max, k)
+        0 beyond a data set's points, and where all its points are equal.
+
+    Examples
+    --------
+    >>> standardised(np.array([[[1e9], [1e9 + 4.0], [7.0]]]), np.array([2])).ravel().tolist()
+    [-1.0, 1.0, 0.0]
+    """
+    inside = (np.arange(vectors.shape[1]) < n_nodes[:, None])[..., None]
+    count = np.maximum(n_nodes, 1)[:, None, None]
+    x = _largest_is_one(np.where(inside, vectors, 0.0).astype(np.float64))
+    x = _largest_is_one(np.where(inside, x - x.sum(axis=1, keepdims=True) / count, 0.0))
+    scale = np.sqrt((x**2).sum(axis=(1, 2), keepdims=True) / (count * vectors.shape[2]))
+    return (x / np.where(scale > 0, scale, 1.0)).astype(np.float32)
+
+
+def _largest_is_one(x: FloatArray) -> FloatArray:
+    """Scale each data set so that sums and squares neither overflow nor vanish; zeros stay."""
+    largest = np.abs(x).max(axis=(1, 2), keepdims=True, initial=0.0)
+    return x / np.where(largest > 0, largest, 1.0)

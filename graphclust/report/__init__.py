@@ -1,0 +1,1 @@
+"""What people look at: text, the HTML page, drawings and figures."""

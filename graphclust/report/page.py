@@ -1,0 +1,235 @@
+"""A result told to people: a few lines for the terminal, and one HTML page that opens anywhere.
+
+The page is one file and loads nothing: its data, style and script are inside, and its Content-Security-Policy forbids
+the browser every request and every script but the one whose checksum it names. Node ids and notes are text that
+somebody else wrote: they reach the page escaped, and the script handles them as text only.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from graphclust.graph import Graph
+from graphclust.report.layout import Drawing, draw
+from graphclust.report.palette import COLORS, SINGLETON
+from graphclust.report.text import _QUALITY, Clustering, _figure, _method
+from graphclust.runtime.arrays import IntArray
+
+__all__ = ["html_report"]
+
+_LISTED_SCORES = 60  # starting partitions in the table of scores
+_LISTED_SIZES = 50  # communities in the chart
+_LISTED_NODES = 500_000  # nodes in the table: beyond, the page would weigh tens of megabytes
+
+
+# -------------------------------------------------------------------- text
+
+
+# -------------------------------------------------------------------- page
+
+
+def html_report(
+    communities: Clustering,
+    *,
+    title: str | None = None,
+    manifest: Mapping[str, Any] | None = None,
+    random_state: int = 0,
+) -> str:
+    """Describe a result in one self-contained HTML page: figures, drawing, sizes, quality, table of nodes.
+
+    Parameters
+    ----------
+    communities : Communities
+    title : str, optional
+        Heading of the page; the name of the file that the graph came from by default.
+    manifest : mapping, optional
+        How the result was made (version, checksum of the input, seed, timings), shown in a folded section.
+    random_state : int
+        Seed of the drawing.
+
+    Returns
+    -------
+    str
+        The page. Write it as UTF-8. The same arguments give the same bytes.
+    """
+    graph = communities.graph
+    sizes = np.bincount(communities.labels, minlength=communities.n_clusters)
+    drawing = draw(graph, communities.labels, random_state=random_state)
+    listed = np.arange(graph.num_nodes) if graph.num_nodes <= _LISTED_NODES else np.sort(drawing.nodes)
+    template = files("graphclust.report").joinpath("page.html").read_text(encoding="utf-8")
+    script = template[template.rindex("<script>") + len("<script>") : template.rindex("</script>")]
+    parts = {
+        "title": _text(title or PurePath(str(graph.meta.get("source", ""))).name or "Communities of a graph"),
+        "method": _text(_method(communities)),
+        "version": _text(_version()),
+        "cards": _cards(communities, sizes),
+        "caption": _text(_caption(graph, drawing, communities.confidence is not None)),
+        "more": _text(_more(sizes)),
+        "quality": _quality_rows(communities.quality()),
+        "notes": _notes(communities.notes),
+        "explanation": _explanation(communities.details),
+        "listed": ""
+        if len(listed) == graph.num_nodes
+        else f"<p>Only the {len(listed):,} nodes drawn are listed: {graph.num_nodes:,} are too many for a page.</p>",
+        "manifest": _manifest(manifest),
+        "data": _json(_payload(communities, sizes, drawing, listed)),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    }
+    # One pass: what is put in is never searched for placeholders.
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
+
+
+def _payload(communities: Clustering, sizes: IntArray, drawing: Drawing, listed: IntArray) -> dict[str, Any]:
+    """All that the page's script works on; rows of the table count through `listed`."""
+    graph, confidence = communities.graph, communities.confidence
+    nodes = communities.nodes
+    return {
+        "nodes": [str(nodes[i]) for i in listed.tolist()],
+        "labels": communities.labels[listed].tolist(),
+        "degree": graph.degree(weighted=False)[listed].astype(np.int64).tolist(),
+        "confidence": None if confidence is None else np.nan_to_num(confidence[listed]).round(4).tolist(),
+        "sizes": sizes.tolist(),
+        "listed": _n_listed(sizes),
+        "palette": COLORS,
+        "singleton": SINGLETON,
+        "drawn": {
+            "nodes": np.searchsorted(listed, drawing.nodes).tolist(),
+            "x": drawing.position[:, 0].round(4).tolist(),
+            "y": drawing.position[:, 1].round(4).tolist(),
+            "source": drawing.source.tolist(),
+            "target": drawing.target.tolist(),
+        },
+    }
+
+
+def _json(payload: Any) -> str:
+    """Serialise for a script element, which nothing but `</script` or `<!--` could end or confuse."""
+    return json.dumps(payload, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _text(value: Any) -> str:
+    """Escape for HTML; lone surrogates, which no encoding could write, become question marks."""
+    return escape(str(value).encode("utf-8", "replace").decode())
+
+
+def _version() -> str:
+    try:
+        return version("graphclust")
+    except PackageNotFoundError:  # a checkout on the path
+        return "(not installed)"
+
+
+def _cards(communities: Clustering, sizes: IntArray) -> str:
+    graph, quality, confidence = communities.graph, communities.quality(), communities.confidence
+    kind = ", ".join(word for word, on in (("directed", graph.directed), ("weighted", graph.is_weighted)) if on)
+    largest = int(sizes.max()) if len(sizes) else 0
+    singletons = int((sizes == 1).sum())
+    cards: list[tuple[str, Any, str]] = [
+        ("Nodes", graph.num_nodes, ""),
+        ("Edges", graph.num_edges, kind),
+        ("Communities", communities.n_clusters, f"{singletons:,} of one node" if singletons else ""),
+        ("Largest", largest, f"{100 * largest / graph.num_nodes:.3g}% of all nodes" if largest else ""),
+        ("Modularity", quality.get("modularity"), ""),
+        ("Coverage", quality.get("coverage"), ""),
+    ]
+    if confidence is not None and len(confidence):
+        cards.append(("Mean confidence", float(confidence.mean()), f"{np.mean(confidence < 0.9):.0%} below 0.9"))
+    cards.append(("Seconds", communities.seconds, ""))
+    return "".join(
+        f"<div><dt>{name}</dt><dd>{_figure(value)}{f'<small>{note}</small>' if note else ''}</dd></div>"
+        for name, value, note in cards
+    )
+
+
+def _caption(graph: Graph, drawing: Drawing, has_confidence: bool) -> str:
+    said = []
+    if len(drawing.nodes) < graph.num_nodes:
+        said.append(
+            f"{len(drawing.nodes):,} of {graph.num_nodes:,} nodes drawn: the best connected of each community, in "
+            "proportion to its size."
+        )
+    if len(drawing.source) < drawing.n_edges:
+        said.append(f"{len(drawing.source):,} of the {drawing.n_edges:,} edges between them drawn, chosen at random.")
+    if graph.num_self_loops:
+        said.append("Self-loops are not drawn.")
+    if has_confidence:
+        said.append("Paler nodes are less sure of their community.")
+    return " ".join(said) or "All nodes and edges drawn."
+
+
+def _n_listed(sizes: IntArray) -> int:
+    """How many communities the chart lists: the largest, and not one by one those of a single node."""
+    larger = int((sizes > 1).sum())
+    return min(larger or len(sizes), _LISTED_SIZES)
+
+
+def _more(sizes: IntArray) -> str:
+    rest = sizes[_n_listed(sizes) :]
+    if not len(rest):
+        return ""
+    span = f"{rest.min():,} to {rest.max():,} nodes" if rest.min() < rest.max() else _nodes(int(rest.max())) + " each"
+    return f"and {len(rest):,} more, {span if len(rest) > 1 else _nodes(int(rest[0]))}"
+
+
+def _nodes(count: int) -> str:
+    return f"{count:,} node" + ("" if count == 1 else "s")
+
+
+def _quality_rows(quality: Mapping[str, Any]) -> str:
+    return "".join(
+        f'<tr><th scope="row">{name.replace("_", " ").capitalize()}</th>'
+        f'<td class="number">{_figure(quality[name])}</td><td class="muted small">{meaning}</td></tr>'
+        for name, meaning in _QUALITY.items()
+        if name in quality
+    )
+
+
+def _notes(notes: Iterable[str]) -> str:
+    items = "".join(f"<li>{_text(note)}</li>" for note in notes)
+    return f"<ul>{items}</ul>" if items else '<p class="muted">None.</p>'
+
+
+def _explanation(details: Mapping[str, Any]) -> str:
+    """Render how a result was chosen: the scores of what it was chosen from."""
+    scores = details.get("scores")
+    if not scores:
+        return ""
+    rows = "".join(
+        f'<tr><th scope="row">{_text(row["start"])}</th><td>{_text(row["model"])}</td>'
+        f'<td class="number">{row["n_clusters"]:,}</td><td class="number">{row["description_length"]:,.1f}</td></tr>'
+        for row in scores[:_LISTED_SCORES]
+    )
+    chains = details.get("chains")
+    said = f"The shortest description wins: {details['description_length']:,.1f} nats,"
+    said += f" {details['model']} of {details['start']}."
+    if chains:
+        said += (
+            f" {chains['n_kept']} of {chains['n_chains']} Markov chains count;"
+            f" effective samples: {chains['effective_samples']:,.0f};"
+            f" R-hat: {'infinite' if chains['r_hat'] is None else chains['r_hat']}."
+        )
+    return (
+        f"<section><details><summary><h2>How it was chosen</h2></summary><p>{_text(said)}</p>"
+        '<table class="quality"><thead><tr><th>Start</th><th>Model</th><th>Communities</th>'
+        f"<th>Description length, nats</th></tr></thead><tbody>{rows}</tbody></table></details></section>"
+    )
+
+
+def _manifest(manifest: Mapping[str, Any] | None) -> str:
+    if manifest is None:
+        return ""
+    told = json.dumps(manifest, indent=2, default=str, ensure_ascii=False)
+    return (
+        f"<section><details><summary><h2>How this was made</h2></summary><pre>{_text(told)}</pre></details></section>"
+    )

@@ -1,0 +1,1 @@
+"""Results: communities, posteriors, and the files that hold them."""

@@ -1,0 +1,330 @@
+"""The result type: communities of a graph, with their quality, their comparison with a truth, and ways out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphclust import metrics
+from graphclust.errors import DataError, UsageError
+from graphclust.graph import Graph
+from graphclust.graph.labels import is_missing, plain_labels
+from graphclust.runtime.arrays import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    import networkx
+    import pandas
+    from matplotlib.axes import Axes
+
+    from graphclust.results.posterior import Posterior
+
+__all__ = ["Communities", "compare_to_truth"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Communities:
+    """Communities of a graph, as `detect` returns them.
+
+    Attributes
+    ----------
+    graph : Graph
+    labels : ndarray of int64, shape (n_nodes,)
+        Community of each node, in the order of `nodes`; 0 is the largest community.
+    method : str
+        The method that found them.
+    params : dict
+        Its parameters, `random_state` included.
+    seconds : float
+        Wall time of the method.
+    confidence : ndarray of float64, shape (n_nodes,), or None
+        Posterior probability that the node's label is right.
+    posterior : Posterior or None
+        Samples of partitions, where the method draws them.
+    notes : tuple of str
+        What was decided, dropped or repaired on the way.
+    details : dict
+        How the result was found: for `auto` and refined results the model, its settings, the description length, the
+        score of every start, and how far the chains agree.
+
+    Examples
+    --------
+    >>> import graphclust as gc
+    >>> c = gc.detect([("a", "b"), ("b", "c"), ("a", "c"), ("c", "d"), ("d", "e"), ("e", "f"), ("d", "f")])
+    >>> c.n_clusters, c.membership["f"]
+    (2, 1)
+    >>> round(c.quality()["modularity"], 3)
+    0.357
+    """
+
+    graph: Graph
+    labels: IntArray
+    method: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    confidence: FloatArray | None = None
+    posterior: Posterior | None = None
+    notes: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that there is a label for each node, and keep labels and parameters from being changed."""
+        n = self.graph.num_nodes
+        labels = np.array(self.labels, dtype=np.int64)
+        if labels.shape != (n,) or (self.confidence is not None and np.shape(self.confidence) != (n,)):
+            raise DataError(f"labels of the shape {labels.shape} for {n} nodes, or confidence of another")
+        if n and (labels.min() < 0 or (np.bincount(labels) == 0).any()):
+            raise DataError("labels are 0, 1, ... without gaps (graphclust.metrics.rank_labels makes them so)")
+        labels.flags.writeable = False
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "params", dict(self.params))
+
+    @property
+    def nodes(self) -> list[Any]:
+        """The caller's own node ids."""
+        return self.graph.nodes
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of communities."""
+        return int(self.labels.max(initial=-1)) + 1
+
+    @cached_property
+    def communities(self) -> list[set[Any]]:
+        """Sets of node ids, largest first."""
+        found: list[set[Any]] = [set() for _ in range(self.n_clusters)]
+        for node, label in zip(self.nodes, self.labels.tolist(), strict=True):
+            found[label].add(node)
+        return found
+
+    @cached_property
+    def membership(self) -> dict[Any, int]:
+        """Node id -> label."""
+        return dict(zip(self.nodes, self.labels.tolist(), strict=True))
+
+    @cached_property
+    def _quality(self) -> dict[str, Any]:
+        return metrics.quality(self.graph, self.labels)
+
+    def quality(self) -> dict[str, Any]:
+        """Measure the partition on its graph.
+
+        Returns
+        -------
+        dict
+            modularity, coverage, mean_conductance, max_conductance, normalized_cut, balance, n_clusters, sizes (a
+            list); see `graphclust.metrics.quality`. With CNC also expected_normalized_cut, of its probabilities.
+        """
+        expected = {name: self.details[name] for name in ("expected_normalized_cut",) if name in self.details}
+        return {**self._quality, **expected, "sizes": list(self._quality["sizes"])}
+
+    def score(self, truth: Any) -> dict[str, float]:
+        """Compare with a ground truth, on the nodes that it covers.
+
+        Parameters
+        ----------
+        truth : mapping, sequence, Communities, or path
+            node id -> label (a mapping, a Series, a table of nodes and labels); a label for each of `nodes` (sequence,
+            array, tensor); a list of sets of nodes, which may overlap; a result; or a file that
+            `graphclust.io.partition.read_partition` reads.
+
+        Returns
+        -------
+        dict
+            ami, nmi, ari, vi (nats), accuracy (best one-to-one assignment of labels) for a partition; average_f1 and
+            onmi where the truth's communities overlap. n_scored: nodes that both cover.
+
+        Raises
+        ------
+        DataError
+            The truth and the graph have no node in common.
+        """
+        return compare_to_truth(self.membership, truth, self.nodes)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return a table with the columns node, community and, where there is one, confidence."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {
+            "node": pd.Series(self.nodes, dtype=object).infer_objects(),
+            "community": self.labels,
+        }
+        if self.confidence is not None:
+            columns["confidence"] = self.confidence
+        return pd.DataFrame(columns)
+
+    def to_networkx(self) -> networkx.Graph[Any]:
+        """Return a new networkx graph whose nodes have the attribute community, and confidence where there is one."""
+        import networkx as nx
+
+        graph = self.graph.to_networkx()
+        nx.set_node_attributes(graph, self.membership, "community")
+        if self.confidence is not None:
+            nx.set_node_attributes(graph, dict(zip(self.nodes, self.confidence.tolist(), strict=True)), "confidence")
+        return graph
+
+    def save(self, path: str | os.PathLike[str], format: str | None = None) -> None:
+        """Write the result to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or PathLike
+        format : str, optional
+            tsv, csv, json, cmty, clu, graphml, gexf, parquet, or html for the page that `--report` makes; told by the
+            file's extension, tsv where it tells nothing.
+
+        Raises
+        ------
+        UsageError
+            No such format.
+        DataError
+            The file cannot be written, or the format cannot hold an id.
+        """
+        from graphclust.io.files import replacing
+        from graphclust.results.files import result_format, write_result
+
+        if format == "html" or (format is None and os.fspath(path).lower().endswith((".html", ".htm"))):
+            from graphclust.report.page import html_report
+
+            page = html_report(self).encode()
+            with replacing(path) as stream:
+                stream.write(page)
+            return
+        chosen = result_format(path, format)
+        with replacing(path) as stream:
+            write_result(self, stream, chosen)
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the graph, coloured by community; see `graphclust.report.plot.plot_communities`."""
+        from graphclust.report.plot import plot_communities
+
+        axes: Axes = plot_communities(self, ax, **options)
+        return axes
+
+    def __repr__(self) -> str:
+        sizes = np.bincount(self.labels)[:5].tolist() if self.n_clusters else []
+        shown = ", ".join(map(str, sizes)) + (", ..." if self.n_clusters > 5 else "")
+        return f"Communities({self.n_clusters} of {self.graph.num_nodes} nodes by {self.method}; sizes {shown})"
+
+
+# ---------------------------------------------------------------- comparison with a truth
+
+
+def _as_labels(truth: Any, nodes: Sequence[Hashable] | None) -> dict[Hashable, Any] | list[set[Hashable]]:
+    """Bring whatever holds a truth into node -> label, or into communities that overlap."""
+    if isinstance(truth, Communities):
+        return dict(truth.membership)
+    if isinstance(truth, str | os.PathLike):
+        from graphclust.io.partition import read_partition
+
+        truth = read_partition(truth)
+    truth = plain_labels(truth)
+    if isinstance(truth, Mapping):
+        return {node: label for node, label in truth.items() if not is_missing(label)}
+    if not isinstance(truth, Iterable):
+        raise UsageError(f"a truth is a mapping, labels, communities or a file, not {type(truth).__name__}")
+    parts = list(truth)
+    sets = all(isinstance(part, set | frozenset) for part in parts)
+    lists = all(isinstance(part, list | tuple) for part in parts) and (nodes is None or len(parts) != len(nodes))
+    if parts and (sets or lists):
+        # a community that is listed twice is one community
+        cover = [set(part) for part in dict.fromkeys(frozenset(part) for part in parts if len(part))]
+        members = [node for part in cover for node in part]
+        if len(members) == len(set(members)):  # it does not overlap: a partition
+            return {node: label for label, part in enumerate(cover) for node in part}
+        return cover
+    if nodes is None or len(parts) != len(nodes):
+        raise DataError(f"{len(parts)} labels for {0 if nodes is None else len(nodes)} nodes")
+    return {node: label for node, label in zip(nodes, parts, strict=True) if not is_missing(label)}
+
+
+def _by_string(labels: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+    return {str(node): label for node, label in labels.items()}
+
+
+def compare_to_truth(found: Any, truth: Any, nodes: Sequence[Hashable] | None = None) -> dict[str, float]:
+    """Compare a partition with a truth that may cover a part of its nodes, or have communities that overlap.
+
+    The stated rules: only nodes that both have are compared, and their number is returned. A node has no label if it
+    is None, NaN, empty, or -1 in an array of integers, as in `Graph.y`. Ids that do not match as they are are compared
+    as strings. Where communities overlap, both sides are taken as covers, restricted to the nodes that both cover; a
+    community listed twice counts once.
+
+    Parameters
+    ----------
+    found, truth : mapping, sequence, Communities, or path
+        As in `Communities.score`.
+    nodes : sequence, optional
+        The nodes that a plain sequence of labels is about.
+
+    Returns
+    -------
+    dict
+        See `Communities.score`.
+
+    Raises
+    ------
+    DataError
+        No node in common.
+
+    Examples
+    --------
+    >>> scores = compare_to_truth({"a": 0, "b": 0, "c": 1}, {"a": "x", "b": "x", "c": "y", "d": "y"})
+    >>> scores["ari"], scores["n_scored"]
+    (1.0, 3)
+    """
+    one, two = _as_labels(found, nodes), _as_labels(truth, nodes)
+    if isinstance(one, list) or isinstance(two, list):
+        return _compare_covers(_as_cover(one), _as_cover(two))
+    common = [node for node in one if node in two]
+    if not common and one and two:
+        one, two = _by_string(one), _by_string(two)
+        common = [node for node in one if node in two]
+    if not common:
+        raise DataError("the truth and the partition have no node in common")
+    codes = []
+    for labels in (one, two):
+        number: dict[Any, int] = {}
+        try:
+            codes.append(np.array([number.setdefault(labels[node], len(number)) for node in common], dtype=np.int64))
+        except TypeError as error:
+            raise DataError(f"a label cannot be compared: {error}") from None
+    return {**metrics.compare_labels(*codes), "n_scored": len(common)}
+
+
+def _as_cover(labels: dict[Hashable, Any] | list[set[Hashable]]) -> list[set[Hashable]]:
+    if isinstance(labels, list):
+        return labels
+    parts: dict[Any, set[Hashable]] = {}
+    for node, label in labels.items():
+        parts.setdefault(label, set()).add(node)
+    return list(parts.values())
+
+
+def _strings(cover: list[set[Hashable]]) -> list[set[Hashable]]:
+    return [set(map(str, part)) for part in cover]
+
+
+def _compare_covers(one: list[set[Hashable]], two: list[set[Hashable]]) -> dict[str, float]:
+    covered: list[set[Hashable]] = [set().union(*cover) for cover in (one, two)]
+    if covered[0].isdisjoint(covered[1]):
+        one, two = _strings(one), _strings(two)
+        covered = [set().union(*cover) for cover in (one, two)]
+    common = covered[0] & covered[1]
+    if not common:
+        raise DataError("the truth and the partition have no node in common")
+    index = {node: i for i, node in enumerate(common)}
+    members = [
+        [np.array(sorted(index[node] for node in part if node in index), dtype=np.int64) for part in cover]
+        for cover in (one, two)
+    ]
+    left, right = ([part for part in cover if len(part)] for cover in members)
+    return {
+        "average_f1": metrics.average_f1(left, right),
+        "onmi": metrics.onmi(left, right, len(index)),
+        "n_scored": len(index),
+    }

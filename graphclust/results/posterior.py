@@ -1,0 +1,480 @@
+r"""What is known about a partition when it is not known for sure: weighted samples of it.
+
+Labels are names only: community 0 of one sample need not be community 0 of the next. Whatever is asked of a
+`Posterior` is therefore asked of partitions, with expectations over the samples as weighted:
+
+===============  =====================================================================================================
+co-membership    :math:`P(i \sim j) = \sum_s w_s [z_{si} = z_{sj}]`
+entropy          :math:`\frac{1}{2} \sum_{st} w_s w_t \, \mathrm{vi}_i(s, t)`, with
+                 :math:`\mathrm{vi}_i(s, t) = \log \left( |C_s(i)| \, |C_t(i)| \, / \, |C_s(i) \cap C_t(i)|^2 \right)`
+                 the share that node i, of community C_s(i) in sample s, has in the variation of information
+point estimates  the sample z of highest :math:`p(z)` (map), lowest :math:`E_s \mathrm{VI}(z, z_s)` (vi; Wade &
+                 Ghahramani 2018), highest :math:`E_s \mathrm{AMI}(z, z_s)` (ami)
+confidence       the probability that node i is in the community that corresponds best to its own, or holds its label
+===============  =====================================================================================================
+
+Differently from Wade & Ghahramani, point estimates are searched among the samples, and the expected variation of
+information is taken itself, not its lower bound by Jensen's inequality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from graphclust.errors import DataError, UsageError
+from graphclust.metrics import Contingency, rank_labels
+from graphclust.metrics.agreement import chance_information
+from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.memory import require_memory
+
+__all__ = ["Posterior"]
+
+_ROUNDING = 1e-9  # of sums of weights
+_CELLS = 1 << 20  # entries of a temporary table: some megabytes
+
+
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class Posterior:
+    """Samples of a partition, and what follows from them. Immutable.
+
+    Parameters
+    ----------
+    samples : array of int, shape (n_samples, n_nodes)
+        One partition a row, any integers as labels.
+    log_prob : array of float, shape (n_samples,), optional
+        Log posterior of each sample up to a constant that all share; -inf for an impossible one, NaN where unknown.
+    nodes : sequence of node ids, optional
+        Default `range(n_nodes)`.
+    weighting : {"uniform", "log_prob"}
+        "uniform" is for draws from the posterior (Monte Carlo): each counts 1 / n_samples, and the posterior shows in
+        how often a partition comes. "log_prob" is for partitions that were not drawn from the posterior but enumerated
+        or found by search: each *distinct* partition counts in proportion to its probability, however often it stands
+        among the samples. Draws weighted by their probability would count it twice.
+
+    Attributes
+    ----------
+    samples : ndarray of int64, shape (n_samples, n_nodes)
+        Relabelled by `rank_labels`: equal partitions are equal rows, 0 is the largest community of each.
+    log_prob : ndarray of float64, shape (n_samples,)
+        NaN where unknown.
+    weights : ndarray of float64, shape (n_samples,)
+        They add up to 1; partitions that occur several times share theirs.
+    nodes : sequence of node ids
+
+    Raises
+    ------
+    UsageError
+        No samples, samples that are not integers or not two-dimensional, arrays of other lengths, an unknown weighting
+        or one by log_prob where that is not known.
+    DataError
+        A log_prob of +inf, or of -inf for every sample that it should weight.
+
+    Examples
+    --------
+    >>> posterior = Posterior([[0, 0, 1], [5, 5, 2], [0, 1, 1], [0, 0, 0]], nodes=["a", "b", "c"])
+    >>> posterior
+    Posterior(4 samples of 3 nodes)
+    >>> posterior.n_clusters()
+    {1: 0.25, 2: 0.75}
+    """
+
+    samples: IntArray
+    log_prob: FloatArray
+    weights: FloatArray
+    nodes: Sequence[Hashable]
+
+    def __init__(
+        self,
+        samples: ArrayLike,
+        log_prob: ArrayLike | None = None,
+        nodes: Sequence[Hashable] | None = None,
+        weighting: str = "uniform",
+    ) -> None:
+        table = np.asarray(samples)
+        if table.ndim != 2 or len(table) == 0:
+            raise UsageError(f"samples have the shape (n_samples, n_nodes), at least one; not {table.shape}")
+        ranked = np.stack([rank_labels(row) for row in table])
+        n_samples, n_nodes = ranked.shape
+        log_probs = np.full(n_samples, np.nan) if log_prob is None else np.array(log_prob, dtype=np.float64)
+        ids = range(n_nodes) if nodes is None else nodes
+        if log_probs.shape != (n_samples,):
+            raise UsageError(f"log_prob has the shape {log_probs.shape} for {n_samples} samples")
+        if len(ids) != n_nodes:
+            raise UsageError(f"{len(ids)} nodes for samples of {n_nodes}")
+        if np.isposinf(log_probs).any():
+            raise DataError(f"log_prob is infinite for sample {int(np.argmax(log_probs))}")
+        if weighting not in ("uniform", "log_prob"):
+            raise UsageError(f"weighting is uniform or log_prob, not {weighting!r}")
+        object.__setattr__(self, "samples", ranked)
+        object.__setattr__(self, "log_prob", log_probs)
+        object.__setattr__(self, "nodes", ids)
+        weights = np.full(n_samples, 1 / n_samples) if weighting == "uniform" else self._probabilities()
+        object.__setattr__(self, "weights", weights)
+        for array in (ranked, log_probs, weights):
+            array.flags.writeable = False
+
+    def over(self, samples: ArrayLike, nodes: Sequence[Hashable]) -> Posterior:
+        """Return the same posterior with its nodes in another order.
+
+        Parameters
+        ----------
+        samples : array of int, shape (n_samples, n_nodes)
+            The samples, in the new order of the nodes.
+        nodes : sequence of node ids
+            The nodes in that order.
+        """
+        other = Posterior(samples, self.log_prob, nodes)
+        object.__setattr__(other, "weights", self.weights)
+        return other
+
+    def __repr__(self) -> str:
+        n_samples, n_nodes = self.samples.shape
+        return f"Posterior({n_samples} samples of {n_nodes} nodes)"
+
+    def _probabilities(self) -> FloatArray:
+        """Normalise exp(log_prob) over the distinct partitions; repeated ones share theirs."""
+        if np.isnan(self.log_prob).any():
+            raise UsageError("weighting by log_prob needs that of every sample")
+        highest = self.log_prob.max()
+        if np.isneginf(highest):
+            raise DataError("log_prob is -inf for every sample")
+        weights = np.exp(self.log_prob - highest) / np.bincount(self._partition)[self._partition]
+        return np.asarray(weights / weights.sum())
+
+    @cached_property
+    def _partition(self) -> IntArray:
+        """Index of each sample's partition among the distinct ones, counted as they come; shape (n_samples,)."""
+        seen: dict[bytes, int] = {}
+        return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in self.samples], dtype=np.int64)
+
+    @cached_property
+    def _distinct(self) -> tuple[IntArray, FloatArray]:
+        """Distinct partitions as they come, shape (n_distinct, n_nodes), and their weights, shape (n_distinct,)."""
+        _, first = np.unique(self._partition, return_index=True)
+        return self.samples[first], np.bincount(self._partition, self.weights).astype(np.float64)
+
+    def n_clusters(self) -> dict[int, float]:
+        """Posterior of the number of communities.
+
+        Returns
+        -------
+        dict
+            Number of communities -> probability, by increasing number; numbers that no sample has are left out.
+
+        Examples
+        --------
+        >>> Posterior([[0, 1, 2], [0, 0, 1], [0, 0, 0]], np.log([0.5, 0.25, 0.25]), weighting="log_prob").n_clusters()
+        {1: 0.25, 2: 0.25, 3: 0.5}
+        """
+        numbers, index = np.unique(self.samples.max(axis=1, initial=-1) + 1, return_inverse=True)
+        return dict(zip(numbers.tolist(), np.bincount(index, self.weights).tolist(), strict=True))
+
+    def co_membership(self, nodes: Sequence[Hashable] | None = None) -> FloatArray:
+        """Probability that two nodes are in one community.
+
+        Parameters
+        ----------
+        nodes : sequence of node ids, optional
+            The nodes of the rows and columns, in this order; all by default.
+
+        Returns
+        -------
+        ndarray of float64, shape (len(nodes), len(nodes))
+            Symmetric, ones on the diagonal.
+
+        Raises
+        ------
+        UsageError
+            A node that is not known.
+        ResourceError
+            The matrix would not fit into memory.
+
+        Examples
+        --------
+        >>> Posterior([[0, 0, 1], [0, 1, 1]], nodes=["a", "b", "c"]).co_membership(["a", "c", "b"])
+        array([[1. , 0. , 0.5],
+               [0. , 1. , 0.5],
+               [0.5, 0.5, 1. ]])
+        """
+        from scipy.sparse import csr_array
+
+        partitions, weights = self._distinct
+        n_nodes = len(self.nodes) if nodes is None else len(nodes)
+        require_memory(8.0 * n_nodes**2 + 64.0 * n_nodes * len(weights), f"co-membership of {n_nodes} nodes")
+        if nodes is not None:
+            partitions = partitions[:, self._places(nodes)]
+        community = _apart(partitions).T.ravel()
+        start = np.arange(n_nodes + 1) * len(weights)
+        shape = n_nodes, int(community.max(initial=-1)) + 1
+        weighted = csr_array((np.tile(weights, n_nodes), community, start), shape=shape)
+        members = csr_array((np.ones(len(community)), community, start), shape=shape).T.tocsr()
+        together = np.empty((n_nodes, n_nodes))
+        step = max(1, _CELLS // max(n_nodes, 1))
+        for row in range(0, n_nodes, step):
+            together[row : row + step] = (weighted[row : row + step] @ members).toarray()
+        return _sure(together)
+
+    def entropy(self) -> FloatArray:
+        """Uncertainty of each node's community: nats that one draw from the posterior leaves open in another draw.
+
+        The mean over nodes is the expected conditional entropy of one partition given another, half the expected
+        variation of information of two draws. A mean of binary entropies of a node's co-memberships would measure
+        something else: nearly all pairs of nodes are surely apart, and the more so the larger the graph, so that a node
+        torn between two small communities of a large graph would come out as certain.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_nodes,)
+            In [0, log n_nodes]; 0 where all samples agree about the community of the node. Time grows with the square
+            of the number of distinct samples, and with the number of nodes; memory with the number of nodes.
+
+        Examples
+        --------
+        >>> Posterior([[0, 0, 1, 1], [0, 0, 1, 2]]).entropy().round(3)
+        array([0.   , 0.   , 0.173, 0.173])
+        """
+        partitions, weights = self._distinct
+        entropy = np.zeros(self.samples.shape[1])
+        for s in range(len(partitions)):
+            for others, local in _local_vi(partitions[s], partitions, s + 1):
+                entropy += weights[s] * (weights[others] @ local)
+        return entropy
+
+    def point_estimate(self, criterion: str = "vi", candidates: ArrayLike | None = None) -> IntArray:
+        """Return the one sample that stands best for all.
+
+        Parameters
+        ----------
+        criterion : {"map", "vi", "ami"}
+            "map": the highest log_prob, of equally high ones that of the highest weight. "vi": the lowest expected
+            variation of information from the posterior. "ami": the highest expected adjusted mutual information with
+            it. Of equally good samples the first. The last two take time quadratic in the number of distinct samples.
+        candidates : array of int, shape (n_candidates, n_nodes), optional
+            Partitions to choose from by "vi" or "ami" instead of the samples: a good compromise need not be a sample.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_nodes,)
+            0 is the largest community.
+
+        Raises
+        ------
+        UsageError
+            An unknown criterion, "map" where a log_prob is not known or with candidates, or candidates of other nodes.
+
+        Examples
+        --------
+        >>> Posterior([[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 2]]).point_estimate("vi")
+        array([0, 0, 1, 1])
+        """
+        partitions, weights = self._distinct
+        if criterion not in ("map", "vi", "ami"):
+            raise UsageError(f"criterion is map, vi or ami, not {criterion!r}")
+        if criterion == "map":
+            if candidates is not None:
+                raise UsageError("the map estimate is one of the samples: there is no choosing from others")
+            if np.isnan(self.log_prob).any():
+                raise UsageError("the map estimate needs the log_prob of every sample")
+            best = int(self._partition[np.lexsort((-weights[self._partition], -self.log_prob))[0]])
+            return np.array(partitions[best])
+        choice = partitions if candidates is None else Posterior(candidates).samples
+        if choice.shape[1] != partitions.shape[1]:
+            raise UsageError(f"candidates of {choice.shape[1]} nodes for samples of {partitions.shape[1]}")
+        return np.array(choice[int(np.argmax(self._expected(criterion, choice)))])
+
+    def membership(self, nodes: Sequence[Hashable]) -> FloatArray:
+        """Probability that each node is in the community of some given ones, such as those whose labels are known.
+
+        Parameters
+        ----------
+        nodes : sequence of node ids
+
+        Returns
+        -------
+        ndarray of float64, shape (n_nodes, len(nodes))
+
+        Raises
+        ------
+        UsageError
+            A node that is not known.
+
+        Examples
+        --------
+        >>> Posterior([[0, 0, 1], [0, 1, 1]], nodes=["a", "b", "c"]).membership(["a", "c"])
+        array([[1. , 0. ],
+               [0.5, 0.5],
+               [0. , 1. ]])
+        """
+        found = np.zeros((self.samples.shape[1], len(nodes)))
+        for place, node in enumerate(self._places(nodes)):
+            for partition, weight in zip(*self._distinct, strict=True):
+                found[partition == partition[node], place] += weight
+        return _sure(found)
+
+    def _places(self, nodes: Sequence[Hashable]) -> list[int]:
+        place = {node: i for i, node in enumerate(self.nodes)}
+        unknown = [node for node in nodes if node not in place]
+        if unknown:
+            raise UsageError(f"{unknown[0]!r} is no node of this posterior")
+        return [place[node] for node in nodes]
+
+    def labelled(self, labels: ArrayLike, known: Sequence[Hashable]) -> IntArray:
+        """Bring nodes of labelled communities to the label that is most probable for them.
+
+        Where labels are given, most nodes are right under this partition, as far as samples tell, of all that leave
+        nodes in communities without a label where they are. Of equally probable labels a node keeps its own.
+
+        Parameters
+        ----------
+        labels : array of int, shape (n_nodes,)
+            A partition in the order of `nodes`, such as a point estimate.
+        known : sequence of node ids
+            Nodes with a label, one or more of each: `labels` and the samples have those of one label in one community
+            and those of two labels apart.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_nodes,)
+
+        Raises
+        ------
+        UsageError
+            A node that is not known.
+
+        Examples
+        --------
+        >>> samples = [[0, 0, 1, 1, 2], [0, 1, 1, 1, 2], [0, 1, 1, 2, 2]]
+        >>> Posterior(samples).labelled([0, 0, 1, 1, 2], known=[0, 2])
+        array([0, 1, 1, 1, 2])
+        """
+        found = np.array(labels, dtype=np.int64)
+        if not len(known):
+            return found
+        places = np.array(self._places(known), dtype=np.int64)
+        names, first = np.unique(found[places], return_index=True)
+        share = self.membership([known[i] for i in first.tolist()])
+        free = np.isin(found, names)
+        free[places] = False
+        own = np.searchsorted(names, found[free])
+        share = share[free]
+        best = share.argmax(axis=1)
+        rows = np.arange(len(own))
+        found[free] = names[np.where(share[rows, best] > share[rows, own] + _ROUNDING, best, own)]
+        return found
+
+    def confidence(self, labels: ArrayLike, known: Sequence[Hashable] = ()) -> FloatArray:
+        """Probability that each node's label is right.
+
+        Each sample's communities are first named: those that hold a node whose label is known after that label's
+        community in `labels`, the others by the one-to-one assignment under which most nodes agree
+        (`Contingency.matched`). A label is right in a sample if the node is in the community of that name.
+
+        Parameters
+        ----------
+        labels : array of int, shape (n_nodes,)
+            A partition in the order of `nodes`, such as a point estimate.
+        known : sequence of node ids, optional
+            As of `labelled`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_nodes,)
+            In [0, 1].
+
+        Raises
+        ------
+        UsageError
+            Not an integer array of this length; a node that is not known.
+
+        Examples
+        --------
+        >>> Posterior([[0, 0, 0, 1, 1], [1, 1, 0, 0, 0]]).confidence([0, 0, 0, 1, 1])
+        array([1. , 1. , 0.5, 1. , 1. ])
+        >>> Posterior([[0, 0, 0, 1, 1], [0, 1, 1, 0, 0]]).confidence([0, 0, 0, 1, 1], known=[0])
+        array([1. , 0.5, 0.5, 0.5, 0.5])
+        """
+        right = np.zeros(self.samples.shape[1])
+        places = self._places(known)
+        first = Contingency.of(labels, self.samples[0])
+        given = first.rows[first.cell]  # the same communities, numbered from 0
+        for partition, weight in zip(*self._distinct, strict=True):
+            name = np.full(int(partition.max(initial=-1)) + 1, -1)
+            name[partition[places]] = given[places]
+            free = (name[partition] < 0) & ~np.isin(given, given[places])
+            agreed = name[partition] == given
+            table = Contingency.of(given[free], partition[free])
+            agreed[free] = table.matched()[table.cell]
+            right += weight * agreed
+        return _sure(right)
+
+    def _expected(self, criterion: str, choice: IntArray) -> FloatArray:
+        """Return the posterior mean of a likeness to each partition of `choice`: of -VI, or of the adjusted MI."""
+        partitions, weights = self._distinct
+        n = max(partitions.shape[1], 1)
+        own = choice is partitions  # then each pair serves both of it
+        like = _Adjusted(choice, partitions) if criterion == "ami" else None
+        expected = weights.copy() if own and like is not None else np.zeros(len(choice))
+        for s in range(len(choice)):
+            for others, local in _local_vi(choice[s], partitions, s + 1 if own else 0):
+                vi = local.sum(axis=1) / n
+                value = -vi if like is None else like(s, others, vi)
+                expected[s] += weights[others] @ value
+                if own:
+                    expected[others] += weights[s] * value
+        return expected
+
+
+class _Adjusted:
+    """Adjusted mutual information of partitions, from their variation of information.
+
+    What chance gives to a pair of partitions depends on the sizes of their clusters alone, and of those there are few:
+    it is computed once for each pair of sizes.
+    """
+
+    def __init__(self, first: IntArray, second: IntArray) -> None:
+        n = first.shape[1]
+        counts = [
+            np.stack([np.bincount(np.bincount(row), minlength=n + 1)[1:] for row in rows]) for rows in (first, second)
+        ]
+        used = [np.flatnonzero(count.any(axis=0)) for count in counts]
+        chance = chance_information(used[0] + 1, used[1] + 1, n)
+        self.chance = counts[0][:, used[0]] @ chance @ counts[1][:, used[1]].T
+        size = np.arange(1, n + 1)
+        self.entropy = [count @ (-size / n * np.log(size / n)) for count in counts]
+
+    def __call__(self, s: int, others: slice, vi: FloatArray) -> FloatArray:
+        """Return the likeness of partition s of the first to some of the second."""
+        entropy = (self.entropy[0][s] + self.entropy[1][others]) / 2
+        chance = self.chance[s, others]
+        room = np.where(vi > 0, entropy - chance, 1.0)
+        return np.where(vi > 0, (entropy - vi / 2 - chance) / room, 1.0)
+
+
+def _local_vi(partition: IntArray, others: IntArray, first: int = 0) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield slices of `others`, from number `first` on, and each node's share in their VI with a partition.
+
+    One table serves many partitions: with labels of their own they are blocks that do not touch.
+    """
+    step = max(1, _CELLS // max(others.shape[1], 1))
+    for start in range(first, len(others), step):
+        part = others[start : start + step]
+        one = np.broadcast_to(partition, part.shape)
+        table = Contingency.of(_apart(one).ravel(), _apart(part).ravel())
+        yield slice(start, start + len(part)), table.local_vi()[table.cell].reshape(part.shape)
+
+
+def _sure(probability: FloatArray) -> FloatArray:
+    """Make 1 of what is 1 but for rounding, in place: weights add up to that."""
+    probability[probability > 1 - _ROUNDING] = 1.0
+    return probability
+
+
+def _apart(partitions: IntArray) -> IntArray:
+    """Give each row labels of its own."""
+    n_labels = int(partitions.max(initial=0)) + 1
+    return partitions + n_labels * np.arange(len(partitions), dtype=np.int64)[:, None]

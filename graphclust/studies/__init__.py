@@ -1,0 +1,1 @@
+"""Recovery studies: a grid of random graphs to a tidy table and a figure."""

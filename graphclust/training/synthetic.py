@@ -1,0 +1,281 @@
+"""Batches of synthetic graphs by their numbers: what the clusterwise models are trained on, and those held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from graphclust.errors import GraphclustError, UsageError, unknown
+from graphclust.generators.batches import from_graphs
+from graphclust.generators.families import family_named, stream
+from graphclust.graph import Graph
+from graphclust.models.build import ModelConfig
+from graphclust.nn.batch import Batch
+from graphclust.nn.encoders import POINT_ENCODERS
+from graphclust.nn.features import input_features, laplacian_features
+from graphclust.runtime.arrays import IntArray
+
+__all__ = [
+    "HELD_OUT",
+    "TEST",
+    "DataConfig",
+    "SyntheticBatches",
+    "batch_of_graphs",
+    "first_batch",
+    "held_out_batches",
+    "n_given_features",
+    "part",
+]
+
+HELD_OUT, TEST = 1_000_003, 2_000_003  # seeds of the graphs that no training may use
+
+_EVALUATED_AT_ONCE = 10  # graphs, padded to the largest of them
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What a model is trained on.
+
+    Attributes
+    ----------
+    family : str
+        Key of `graphclust.generators.FAMILIES`.
+    parameters : dict
+        Of the family.
+    batch_size : int
+        Graphs a step, over all processes.
+    same_size : bool
+        Whether the graphs of a batch have one number of nodes, which saves padding.
+    known_share : float
+        Share of the graphs of which some labels are known.
+    seed : int
+
+    Raises
+    ------
+    UsageError
+        No such family or parameter of it; numbers out of range.
+
+    Examples
+    --------
+    >>> DataConfig(parameters={"n_nodes": (50, 100)}).family
+    'general-sbm'
+    """
+
+    family: str = "general-sbm"
+    parameters: dict[str, Any] = field(default_factory=dict)
+    batch_size: int = 32
+    same_size: bool = False
+    known_share: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        known = family_named(self.family).parameters()
+        for name in self.parameters:
+            if name not in known:
+                raise unknown(f"parameter of {self.family}", name, known)
+        if self.batch_size < 1:
+            raise UsageError(f"batch_size is a positive integer, not {self.batch_size!r}")
+        if not 0 <= self.known_share <= 1:
+            raise UsageError(f"known_share lies between 0 and 1, not {self.known_share!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields."""
+        return asdict(self)
+
+
+class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
+    """Batches by their numbers, as a map-style data set: workers can make them ahead.
+
+    Parameters
+    ----------
+    model : ModelConfig
+    data : DataConfig
+    train : bool
+        Whether the signs of eigenvectors are drawn at random, and labels given away.
+    share : (int, int)
+        Rank and number of the processes; each takes every so manieth graph of a batch.
+
+    Notes
+    -----
+    An item is the batch and a seed for each of its graphs.
+
+    Raises
+    ------
+    UsageError
+        Labels to be known by a model that takes none; more processes than graphs in a batch; points for an encoder
+        that needs a graph.
+
+    Examples
+    --------
+    >>> batches = SyntheticBatches(ModelConfig(), DataConfig(parameters={"n_nodes": (20, 30)}, batch_size=4))
+    >>> batch, seeds = batches[7]
+    >>> len(batch), len(seeds), batch.x.shape[-1]
+    (4, 4, 20)
+    """
+
+    def __init__(
+        self, model: ModelConfig, data: DataConfig, *, train: bool = True, share: tuple[int, int] = (0, 1)
+    ) -> None:
+        if data.known_share and not model.n_labels:
+            raise UsageError("a model that takes no labels (n_labels) cannot be trained on known ones")
+        if share[1] > data.batch_size:
+            raise UsageError(f"{share[1]} processes cannot share batches of {data.batch_size}")
+        if family_named(data.family).points and model.encoder not in POINT_ENCODERS:
+            raise UsageError(
+                f"{data.family} draws points, and the encoder {model.encoder} needs the edges of a graph: "
+                f"choose the encoder {' or '.join(sorted(POINT_ENCODERS))}"
+            )
+        self.model, self.data, self.train, self.share = model, data, train, share
+
+    def __getitem__(self, number: int) -> tuple[Batch, list[int]]:
+        """Return batch `number` and its graphs' seeds."""
+        data, model = self.data, self.model
+        drawn = next(
+            stream(
+                data.family,
+                random_state=data.seed,
+                batch_size=data.batch_size,
+                start=number,
+                same_size=data.same_size,
+                n_eigenvectors=model.n_features if model.features == "laplacian" else 0,
+                **data.parameters,
+            )
+        )
+        rng = np.random.default_rng(np.random.SeedSequence(data.seed, spawn_key=(number, 1)))
+        features = input_features(
+            model.features, model.n_features, drawn.features, drawn.n_nodes, rng, train=self.train
+        )
+        seeds = rng.integers(2**62, size=len(drawn))
+        batch = Batch.of(features, drawn.n_nodes, drawn.adjacency, drawn.labels)
+        if model.n_labels and self.train:
+            known = [_known(labels, model.n_labels, data.known_share, rng) for labels in drawn.labels]
+            batch = replace(batch, known=torch.as_tensor(np.stack(known)))
+        rank, world = self.share
+        return part(batch, slice(rank, None, world)), seeds[rank::world].tolist()
+
+    def __len__(self) -> int:
+        return 2**62
+
+
+def part(batch: Batch, graphs: slice) -> Batch:
+    """Return some of the graphs of a batch."""
+    return replace(batch, **{name: value[graphs] for name, value in vars(batch).items() if value is not None})
+
+
+def batch_of_graphs(
+    model: ModelConfig,
+    graphs: Sequence[Graph],
+    known_nodes: Sequence[IntArray] | None,
+    rng: np.random.Generator,
+) -> Batch:
+    """Pad graphs with known classes into a batch, with the features that a model takes, to evaluate it.
+
+    Parameters
+    ----------
+    model : ModelConfig
+    graphs : sequence of Graph
+        With classes `y`; weights are dropped.
+    known_nodes : sequence of ndarray of int64, or None
+        Positions of the nodes of each graph whose labels the model is given.
+    rng : Generator
+        Of random features.
+
+    Returns
+    -------
+    Batch
+    """
+    dense = from_graphs(graphs)
+    vectors = dense.features
+    if model.features == "laplacian":
+        assert dense.adjacency is not None
+        vectors = laplacian_features(dense.adjacency, dense.n_nodes, model.n_features)
+    features = input_features(model.features, model.n_features, vectors, dense.n_nodes, rng, train=False)
+    batch = Batch.of(features, dense.n_nodes, dense.adjacency, dense.labels)
+    if known_nodes is None:
+        return batch
+    known = np.zeros_like(dense.labels)
+    for row, labels, nodes in zip(known, dense.labels, known_nodes, strict=True):
+        row[nodes] = labels[nodes] + 1
+    return replace(batch, known=torch.as_tensor(known))
+
+
+def _known(labels: IntArray, n_labels: int, share: float, rng: np.random.Generator) -> IntArray:
+    """Give away the labels of some nodes: 0 where not, else 1 + a random name of the cluster.
+
+    Of the share of the graphs that is asked for, one node of each cluster or a random share of all nodes is known.
+    """
+    known = np.zeros_like(labels)
+    n_clusters = int(labels.max(initial=-1)) + 1
+    if rng.random() >= share or n_clusters > n_labels:
+        return known
+    names = rng.permutation(n_labels)[:n_clusters] + 1
+    order = rng.permutation(np.flatnonzero(labels >= 0))
+    if rng.random() < 0.5:
+        chosen = order[np.unique(labels[order], return_index=True)[1]]
+    else:
+        chosen = order[: int(rng.random() * 0.3 * len(order))]
+    known[chosen] = names[labels[chosen]]
+    return known
+
+
+def held_out_batches(
+    model: ModelConfig, data: DataConfig, n_graphs: int, seed: int = HELD_OUT, size: int = _EVALUATED_AT_ONCE
+) -> list[tuple[Batch, list[int]]]:
+    """Draw graphs that are never trained on, the same for all trainings, so many a batch; no label is known.
+
+    Of a family that has fewer graphs to be held out, only so many are drawn.
+    """
+    family = family_named(data.family)
+    parameters = data.parameters | family.held_out
+    if family.number is not None:
+        n_graphs = min(n_graphs, family.number(**parameters))
+    apart = replace(data, parameters=parameters, batch_size=size, same_size=False, known_share=0.0, seed=seed)
+    batches = SyntheticBatches(model, apart, train=False)
+    found = [batches[i] for i in range(-(-n_graphs // size))]
+    batch, seeds = found[-1]
+    left = n_graphs - size * (len(found) - 1)
+    found[-1] = part(batch, slice(left)), seeds[:left]
+    return found
+
+
+def first_batch(batches: SyntheticBatches) -> None:
+    """Draw a batch before anything is spent: what the family refuses is said now."""
+    with _refusals(batches.data):
+        _ = batches[0]
+
+
+def n_given_features(data: DataConfig) -> int | None:
+    """Return how many features the family's own vectors have; None where it has none.
+
+    Raises
+    ------
+    UsageError
+        The family refuses its parameters.
+
+    Examples
+    --------
+    >>> n_given_features(DataConfig("gaussian-mixture", {"n": 9, "dimension": 3})), n_given_features(DataConfig())
+    (3, None)
+    """
+    with _refusals(data):
+        features = next(stream(data.family, random_state=data.seed, batch_size=1, **data.parameters)).features
+    return None if features is None else features.shape[-1]
+
+
+@contextmanager
+def _refusals(data: DataConfig) -> Iterator[None]:
+    """Turn what drawing from a family raises for parameters of the wrong shape into the user's error."""
+    try:
+        yield
+    except GraphclustError:
+        raise
+    except (TypeError, ValueError, IndexError) as error:
+        given = ", ".join(f"{name}={value!r}" for name, value in data.parameters.items())
+        defaults = family_named(data.family).parameters()
+        usual = ", ".join(f"{name}={defaults[name]!r}" for name in data.parameters)
+        raise UsageError(f"{data.family} cannot be drawn with {given}; the default is {usual}") from error

@@ -1,0 +1,99 @@
+"""How the code is laid out: few modules at the root, packages that import in one direction."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "graphclust"
+SOURCES = sorted(
+    path
+    for folder in (PACKAGE, ROOT / "generators")
+    for path in folder.rglob("*.py")
+    if folder != PACKAGE or path.relative_to(PACKAGE).parts[0] != "generators"  # a link to the other folder
+)
+MOST_ROOT_MODULES = 6
+MOST_LEVELS = 12
+
+
+def package_of(path):
+    """The package, or the module at the root, that a file belongs to."""
+    relative = path.relative_to(PACKAGE if PACKAGE in path.parents else ROOT)
+    return relative.parts[0].removesuffix(".py")
+
+
+def is_type_checking(node):
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def imported_packages(tree):
+    """Packages of graphclust that a module imports anywhere, also inside functions, but not for type checkers."""
+    for_types = {id(child) for node in ast.walk(tree) if is_type_checking(node) for child in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "graphclust":
+            parts = node.module.split(".")
+            yield from [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("graphclust."))
+
+
+@pytest.fixture(scope="module")
+def dependencies():
+    """Package -> the packages that it imports."""
+    found = defaultdict(set)
+    for path in SOURCES:
+        package = package_of(path)
+        if not package.startswith("__"):
+            found[package] |= {name for name in imported_packages(ast.parse(path.read_text())) if name != package}
+    return {package: {name for name in names if not name.startswith("__")} for package, names in found.items()}
+
+
+def levels(dependencies):
+    """Level of each package: 1 where it imports none of ours, else one above the highest that it imports."""
+    level = {}
+
+    def of(package, path=()):
+        assert package not in path, f"imports go in a circle: {' -> '.join((*path[path.index(package) :], package))}"
+        if package not in level:
+            below = (of(name, (*path, package)) for name in dependencies.get(package, ()))
+            level[package] = 1 + max(below, default=0)
+        return level[package]
+
+    for package in dependencies:
+        of(package)
+    return level
+
+
+def test_few_modules_at_the_root():
+    modules = sorted(path.name for path in PACKAGE.glob("*.py"))
+    assert len(modules) <= MOST_ROOT_MODULES, modules
+
+
+def test_imports_go_in_one_direction_through_few_levels(dependencies):
+    level = levels(dependencies)
+    assert max(level.values()) <= MOST_LEVELS, sorted(level.items(), key=lambda item: item[1])
+
+
+def test_a_circle_is_found():
+    with pytest.raises(AssertionError, match="circle: a -> b -> a"):
+        levels({"a": {"b"}, "b": {"a"}})
+
+
+@pytest.mark.parametrize(
+    ("package", "never"),
+    [
+        ("kernels", {"io", "results", "methods", "problem", "training"}),
+        ("models", {"io", "training", "methods", "results"}),  # tensors in, tensors out: no files, no optimiser
+        ("nn", {"io", "training", "methods", "results"}),
+        ("results", {"methods", "training", "inference"}),  # results know no method
+        ("report", {"methods", "training", "inference"}),
+    ],
+)
+def test_boundaries(dependencies, package, never):
+    assert not dependencies[package] & never
