@@ -20,6 +20,7 @@ from graphclust.nn.features import standardised
 from graphclust.training.checkpoints import SHIPPED, CheckpointInfo, save_checkpoint
 from graphclust.training.loops import checkpoints as checkpoint
 from graphclust.training.synthetic import DataConfig
+from tests.noted import codes, noted
 
 FEW = {"n_samples": 4, "random_state": 0}
 
@@ -108,14 +109,15 @@ def test_known_labels_hold_for_points(model, x):
 @pytest.mark.parametrize("n", [1, 3, 51])
 def test_numbers_outside_the_trained_range_are_noted(model, n):
     notes = fitted(np.random.default_rng(0).normal(size=(n, 2)) if n > 1 else np.zeros((1, 2)), checkpoint=model).notes_
-    assert any(f"outside the trained range: {n} points, and the model" in note for note in notes)
-    assert any("sets of points of 20 to 50; its probabilities may be off" in note for note in notes)
+    assert noted(notes, "outside-trained-range") == {"what": "points", "number": n, "trained": [20, 50]}
 
 
 def test_more_clusters_than_in_training_are_noted(model, x, monkeypatch):
     monkeypatch.setattr("graphclust.models.sampler.draw", lambda *_: every_point_alone(40))
     notes = fitted(np.tile(x, (2, 1))[:40], checkpoint=model).notes_
-    assert [note for note in notes if note.startswith("outside the trained range: 40 clusters")]
+    assert noted(notes, "outside-trained-range") | {"what": "clusters", "number": 40} == noted(
+        notes, "outside-trained-range"
+    )
 
 
 def every_point_alone(n):
@@ -168,9 +170,9 @@ def test_arrays_that_are_graphs_stay_graphs():
 
 def test_tables_of_integers_say_that_they_were_read_as_edges(model, x):
     notes = gc.ACP(n_samples=2, random_state=0).fit(np.array([[0, 1], [1, 2], [2, 0], [2, 3]])).notes_
-    assert "the 4 rows were read as edges: if they are points, give them as floats" in notes
+    assert noted(notes, "rows-as-edges") == {"n_rows": 4}
     edges = pd.DataFrame({"source": [0, 1, 2, 2], "target": [1, 2, 0, 3]})
-    assert not any("read as edges" in note for note in gc.ACP(n_samples=2, random_state=0).fit(edges).notes_)
+    assert "rows-as-edges" not in codes(gc.ACP(n_samples=2, random_state=0).fit(edges).notes_)
     as_lists = gc.ACP(checkpoint=model, n_samples=8, random_state=0).fit(x.tolist())
     as_array = gc.ACP(checkpoint=model, n_samples=8, random_state=0).fit(x)
     np.testing.assert_array_equal(as_lists.labels_, as_array.labels_)

@@ -11,6 +11,7 @@ from sklearn import metrics as sk
 
 import graphclust as gc
 from graphclust.results.communities import compare_to_truth
+from tests.noted import codes
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_ids_come_back_as_they_are(karate, ids):
 def test_method_and_params_say_what_ran(karate):
     found = gc.detect(karate)
     assert found.method == "auto"
-    assert "shortest description" in found.notes[0]
+    assert codes(found.notes)[0] == "chosen"
     assert found.params["random_state"] == 0
     found = gc.detect(karate, "louvain", random_state=3, resolution=0.5)
     assert found.params == {"n_clusters": None, "resolution": 0.5, "random_state": 3}
@@ -135,11 +136,11 @@ def test_unknown_classes_of_a_graph_are_no_class(karate):
 
 def test_notes_tell_what_was_merged():
     found = gc.detect([(0, 1), (0, 1), (1, 1), (1, 2, 0.0)], "leiden")
-    assert found.notes == (
-        "merged 1 parallel edge: their weights were added up",
-        "dropped 1 edge of weight 0; the nodes are kept",
-        "kept 1 self-loop",
-    )
+    assert [(note.code, note.data) for note in found.notes] == [
+        ("merged-parallel-edges", {"n_edges": 1}),
+        ("dropped-zero-weights", {"n_edges": 1}),
+        ("self-loops", {"n_edges": 1}),
+    ]
 
 
 def test_truth_of_other_nodes_is_an_error(karate):

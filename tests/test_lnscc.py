@@ -16,6 +16,7 @@ from graphclust.models.lnscc import Contrast
 from graphclust.nn.parallel import ParallelMLP
 from graphclust.report.figures import draw_stages
 from tests.estimating import assert_scikit_learns_contract, blobs, featured
+from tests.noted import codes, noted
 
 QUICK = {"hidden": (32,), "embedding_dim": 8, "max_epochs": 25, "random_state": 0}
 SLOW = ({"hidden": None}, {"phases": ("im",), "repulsion": None})  # what such short trainings do not finish
@@ -136,13 +137,11 @@ def test_affinities_without_attraction_are_scaled_and_said_to_be(rng):
     """Ten neighbours at nearly the same distance each get a tenth, and eq. (6) keeps nothing of that."""
     even = 10 * np.eye(60) + rng.normal(0, 0.01, (60, 60))
     fitted = gc.LNSCC(3, preset="published", max_epochs=1, **SMALL).fit(even)
-    assert any("divided by the largest, which is not in the paper" in note for note in fitted.notes_)
+    assert noted(fitted.notes_, "scaled-affinities")["largest"] < 0.5
     near = np.tile(rng.integers(0, 2, (60, 120)), (3, 1)) + 0.1 * rng.normal(
         size=(180, 120)
     )  # two close copies of each
-    assert not any(
-        "divided" in note for note in gc.LNSCC(3, preset="published", max_epochs=1, **SMALL).fit(near).notes_
-    )
+    assert "scaled-affinities" not in codes(gc.LNSCC(3, preset="published", max_epochs=1, **SMALL).fit(near).notes_)
 
 
 def test_explicit_parameters_win_over_the_preset(rng):
@@ -325,7 +324,7 @@ def test_nodes_without_edges_have_neighbours_by_their_features(rng, loops):
     graph = Graph.from_edges([3] * loops, [3] * loops, nodes=180, x=x, y=y)
     found = gc.LNSCC(3, **QUICK).fit(graph)
     assert accuracy(y, found.labels_) > 0.95
-    assert any("no edge joins two nodes" in note for note in found.notes_)
+    assert "neighbors-by-features" in codes(found.notes_)
     np.testing.assert_array_equal(found.predict(graph), found.labels_)
 
 

@@ -23,6 +23,7 @@ from graphclust.kernels.eigenvectors import spectral_embedding
 from graphclust.metrics import modularity, rank_labels
 from graphclust.problem.constraints import connected_parts
 from tests.estimating import blobs
+from tests.noted import codes, noted
 
 K = 3
 
@@ -170,7 +171,7 @@ def test_direction_counts_or_is_said_to_be_dropped(name):
     graph = nx.DiGraph(blocks().to_networkx())
     graph.remove_edges_from([edge for edge in list(graph.edges) if hash(edge) % 3 == 0])
     estimator = make(name).fit(graph)
-    assert estimator.takes_direction != any("undirected" in note for note in estimator.notes_)
+    assert estimator.takes_direction != ("dropped-directions" in codes(estimator.notes_))
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 7, 20, 60])
@@ -217,7 +218,7 @@ def test_memory_estimate_grows_with_edges_not_with_pairs(name):
 
 def said_to_be_apart(notes):
     """Numbers of communities that notes call not connected."""
-    return [int(note.split()[0].replace(",", "")) for note in notes if note.endswith(" not connected")]
+    return [note.data["n_communities"] for note in notes if note.code == "disconnected"]
 
 
 def number_apart(found):
@@ -279,7 +280,7 @@ def test_disconnected_communities_are_repaired_and_reported():
     estimator = gc.LabelPropagation()
     estimator.notes_ = []
     assert estimator._connected(graph, np.zeros(4, dtype=np.int64)).tolist() == [0, 0, 1, 1]
-    assert estimator.notes_ == ["label-propagation returned communities that are not connected: 1 became 2"]
+    assert noted(estimator.notes_, "split-disconnected") == {"n_before": 1, "n_after": 2}
 
 
 def test_connected_parts_equal_networkx():
@@ -356,7 +357,7 @@ def test_fewer_communities_than_components_are_joined_and_said(name):
     graph = Graph.from_edges([0, 2, 4], [1, 3, 5], nodes=7)
     found = gc.detect(graph, name, n_clusters=2)
     assert found.n_clusters == 2
-    assert any("4 components" in note for note in found.notes)
+    assert noted(found.notes, "joined-components") == {"n_components": 4}
 
 
 @pytest.mark.parametrize("name", ["leiden", "louvain"])
@@ -364,7 +365,7 @@ def test_fewer_communities_than_components_are_joined_and_said(name):
 def test_communities_are_connected_with_k_too_or_it_is_said_why(name, k):
     for graph in random_graphs():
         found = gc.detect(graph, name, n_clusters=k)
-        assert not number_apart(found) or any("joined" in note for note in found.notes)
+        assert not number_apart(found) or "joined-components" in codes(found.notes)
 
 
 def test_exact_numbers_are_found_in_time():

@@ -14,6 +14,7 @@ from graphclust.report.page import page as report
 from graphclust.report.palette import COLORS
 from graphclust.report.text import text_report
 from graphclust.results.communities import Communities
+from graphclust.runtime.notes import Note
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -69,7 +70,12 @@ def karate():
     club = nx.get_node_attributes(nx.karate_club_graph(), "club")
     labels = np.array([club[node] != "Mr. Hi" for node in graph.nodes])
     confidence = np.linspace(0.25, 1, 34)
-    return result(graph, labels, confidence=confidence, notes=("2 loops dropped", "auto chose leiden"))
+    return result(
+        graph,
+        labels,
+        confidence=confidence,
+        notes=(Note("loops", "2 loops dropped"), Note("chosen", "auto chose leiden")),
+    )
 
 
 @pytest.fixture
@@ -80,7 +86,13 @@ def planted():
 
 def hostile():
     graph = Graph.from_edges(range(6), range(1, 7), nodes=list(HOSTILE))
-    return result(graph, [0, 0, 0, 0, 1, 1, 1], method=HOSTILE[0], notes=HOSTILE, params={HOSTILE[1]: HOSTILE[2]})
+    return result(
+        graph,
+        [0, 0, 0, 0, 1, 1, 1],
+        method=HOSTILE[0],
+        notes=tuple(Note("hostile", text) for text in HOSTILE),
+        params={HOSTILE[1]: HOSTILE[2]},
+    )
 
 
 ODD = {

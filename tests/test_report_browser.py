@@ -10,6 +10,7 @@ from graphclust.graph import Graph
 from graphclust.inputs import as_graph
 from graphclust.report.page import html_report
 from graphclust.results.communities import Communities
+from graphclust.runtime.notes import Note
 
 pytestmark = pytest.mark.browser
 
@@ -92,7 +93,7 @@ def result(graph, labels, **more):
 def miserables():
     graph = as_graph(nx.les_miserables_graph())
     labels = np.repeat([0, 1, 2], [40, 27, 10])
-    return result(graph, labels, confidence=np.linspace(1, 0.2, 77), notes=("one", "two"))
+    return result(graph, labels, confidence=np.linspace(1, 0.2, 77), notes=(Note("one", "one"), Note("two", "two")))
 
 
 def test_drawing_shows_the_graph_and_moves(show, miserables):
@@ -211,7 +212,9 @@ def test_page_fits_and_follows_the_scheme(show, miserables, width, scheme):
 
 def test_hostile_ids_are_shown_and_not_run(show):
     graph = Graph.from_edges([0, 1], [1, 2], nodes=HOSTILE)
-    browser = show(result(graph, [0, 0, 0], notes=HOSTILE, method=HOSTILE[0]), title=HOSTILE[1])
+    browser = show(
+        result(graph, [0, 0, 0], notes=[Note("hostile", text) for text in HOSTILE], method=HOSTILE[0]), title=HOSTILE[1]
+    )
     click(browser, "#rows td button")
     assert browser.title == HOSTILE[1]
     assert column(browser, 1) == HOSTILE

@@ -26,6 +26,7 @@ __all__ = [
     "Quiet",
     "Reading",
     "Seed",
+    "Verbose",
     "abandon_output",
     "check_files",
     "check_format",
@@ -44,7 +45,8 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the sa
 Output = Annotated[
     str | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a file instead of standard output.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but results and errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print every decision of readers and methods.")]
 
 _PANEL = "How to read GRAPH (found out by default, and said on stderr)"
 
@@ -159,11 +161,24 @@ def abandon_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _Notes(logging.Handler):
-    """Shows what the library logs."""
+class _Console(logging.Handler):
+    """Shows what the library logs; details of notes only if the user wants to see them."""
+
+    def __init__(self, verbose: bool) -> None:
+        super().__init__()
+        self.verbose = verbose
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(record.getMessage())
+        from graphclust.runtime.notes import joined
+
+        notes = getattr(record, "notes", None)
+        if notes is None:
+            say(record.getMessage())
+        elif self.verbose:
+            for note in notes:
+                say(joined([note], record.about))  # type: ignore[attr-defined]
+        elif shown := [note for note in notes if not note.is_detail]:
+            say(joined(shown, record.about))  # type: ignore[attr-defined]
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -171,10 +186,10 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 @contextmanager
-def _console(quiet: bool) -> Iterator[None]:
+def _console(quiet: bool, verbose: bool) -> Iterator[None]:
     """Show notes, and progress where stderr is a terminal."""
     logger = logging.getLogger("graphclust")
-    handler = _Notes()
+    handler = _Console(verbose)
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.ERROR if quiet else logging.INFO)
@@ -219,10 +234,10 @@ class _Interruption:
             raise KeyboardInterrupt
 
 
-def _guarded(call: Callable[[], None], quiet: bool) -> int:
+def _guarded(call: Callable[[], None], quiet: bool, verbose: bool) -> int:
     """Run a command's body; turn what may go wrong into a line on stderr and an exit status."""
     try:
-        with _console(quiet), _Interruption.watched():
+        with _console(quiet, verbose), _Interruption.watched():
             call()
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -246,7 +261,11 @@ def _guarded(call: Callable[[], None], quiet: bool) -> int:
 
 
 def command(body: Callable[..., None]) -> Callable[..., None]:
-    """Make a subcommand of a function: a parameter `reading` is spread into its options, errors become statuses."""
+    """Make a subcommand of a function.
+
+    A parameter `reading` is spread into its options; a command with `quiet` also has --verbose, and gets it if its
+    function has such a parameter; errors become exit statuses.
+    """
     signature = inspect.signature(body, eval_str=True)
     parameters = []
     for parameter in signature.parameters.values():
@@ -256,11 +275,16 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
         else:
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
     reads = "reading" in signature.parameters
+    wants_verbose = "verbose" in signature.parameters
+    if "quiet" in signature.parameters and not wants_verbose:
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter("verbose", keyword, default=False, annotation=Verbose))
 
     def run(**options: Any) -> None:
         if reads:
             options["reading"] = Reading(**{field.name: options.pop(field.name) for field in fields(Reading)})
-        raise typer.Exit(_guarded(functools.partial(body, **options), bool(options.get("quiet"))))
+        verbose = bool(options.get("verbose") if wants_verbose else options.pop("verbose", False))
+        raise typer.Exit(_guarded(functools.partial(body, **options), bool(options.get("quiet")), verbose))
 
     run.__name__, run.__doc__ = body.__name__, body.__doc__
     run.__dict__["__signature__"] = inspect.Signature(parameters)

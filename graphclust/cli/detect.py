@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import platform
 import sys
 import time
@@ -13,7 +12,18 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import GraphPath, Output, Quiet, Reading, Seed, check_files, output, parse_pairs, say
+from graphclust.cli.common import (
+    GraphPath,
+    Output,
+    Quiet,
+    Reading,
+    Seed,
+    Verbose,
+    check_files,
+    output,
+    parse_pairs,
+    say,
+)
 
 __all__ = ["detect"]
 
@@ -139,6 +149,7 @@ def detect(
         str | None, typer.Option(metavar="FILE.html", help="A page with a drawing, sizes, quality and all nodes.")
     ] = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     reading: Reading,
 ) -> None:
     """Find the communities of a graph.
@@ -151,6 +162,7 @@ def detect(
     from graphclust.io.files import replacing
     from graphclust.io.source import suffix_of
     from graphclust.results.files import result_format, write_result
+    from graphclust.runtime.notes import log_notes
     from graphclust.runtime.progress import task
 
     start = time.perf_counter()
@@ -188,8 +200,7 @@ def detect(
     with task("measuring"):
         quality = found.quality()
     measured = time.perf_counter()
-    for note in found.notes[len(loaded.meta.get("notes", ())) :]:  # those of the reading were shown when they came
-        logging.getLogger("graphclust").info("%s", note)
+    log_notes(found.notes[len(loaded.meta.get("notes", ())) :])  # those of the reading were shown when they came
     if page and out is not None:
         found.save(out, "html")
     else:
@@ -208,7 +219,7 @@ def detect(
             "directed": loaded.directed,
             "weighted": loaded.is_weighted,
             "self_loops": loaded.num_self_loops,
-            "notes": list(loaded.meta.get("notes", ())),
+            "notes": [note.to_dict() for note in loaded.meta.get("notes", ())],
         },
         "method": found.method,
         "requested_method": method,
@@ -216,7 +227,7 @@ def detect(
         "seed": seed,
         "n_clusters": found.n_clusters,
         "quality": quality,
-        "notes": list(found.notes),
+        "notes": [note.to_dict() for note in found.notes],
         "explanation": _plain(found.details),
         "output": {"path": out, "format": kind},
         "seconds": {
@@ -240,7 +251,7 @@ def detect(
         return
     if kind in ("graphml", "gexf") and (dropped := carried(loaded, kind)[1]):
         say(f"node attributes dropped: {', '.join(dropped)}")
-    if out is not None:  # nothing on the screen yet: there is room for more than a line
+    if verbose:
         from graphclust.report.text import text_report
 
         for line in text_report(found).splitlines():

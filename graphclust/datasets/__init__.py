@@ -9,7 +9,6 @@ them. One module a family of file layouts; what there is stands in `data/registr
 from __future__ import annotations
 
 import hashlib
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from graphclust.datasets.cache import advice, fetch, fetch_url, find
 from graphclust.datasets.entries import Entry, File, entry_of, function, registry
 from graphclust.errors import DataError, UsageError
 from graphclust.graph import Graph
+from graphclust.runtime.notes import log_notes
 
 if TYPE_CHECKING:
     from graphclust.datasets.pairs import PairGraphs as PairGraphs
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CommunityPairs", "Entry", "File", "community_pairs", "download", "load", "path", "registry"]
 
-logger = logging.getLogger("graphclust")
 
 _LAZY = {"CommunityPairs": "pyg", "community_pairs": "pairs"}
 _TRUTH = ("labels", "communities")
@@ -135,7 +134,6 @@ def load(name: str, **reading: Any) -> Graph:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         told = {"source": str(main), "format": entry.loader.partition(".")[0], "sha256": digest, "notes": ()}
         graph.meta = told | graph.meta
-        for note in graph.meta["notes"]:
-            logger.info("%s: %s", entry.name, note)
+        log_notes(graph.meta["notes"], entry.name)
     graph.meta["name"] = entry.name
     return graph

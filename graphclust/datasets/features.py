@@ -24,6 +24,7 @@ from graphclust.errors import DataError
 from graphclust.graph import Graph
 from graphclust.io.source import open_source
 from graphclust.runtime.arrays import FloatArray
+from graphclust.runtime.notes import Note
 
 __all__ = ["counts", "digits", "images", "matlab", "table"]
 
@@ -60,8 +61,9 @@ def table(files: Mapping[str, Path], delimiter: str | None = None, missing: floa
         gap = x == missing
         x[gap] = np.nan
         x = np.where(gap, np.nanmean(x, axis=0), x)
-        note = f"{gap.sum():,} missing values (given as {missing:g}) replaced by the means of their columns"
-        meta = {"imputed": int(gap.sum()), "notes": (note,)}
+        n_values = int(gap.sum())
+        message = f"replaced {n_values:,} missing values (given as {missing:g}) by the means of their columns"
+        meta = {"imputed": n_values, "notes": (Note("imputed", message, {"n_values": n_values}),)}
     return points(x, cells[:, -1].tolist(), **meta)
 
 

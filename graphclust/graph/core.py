@@ -21,6 +21,7 @@ from graphclust.errors import DataError, ResourceError
 from graphclust.graph.edges import _check_weights, _merge_edges, _positions
 from graphclust.graph.ids import DecimalIds, _canonical_key, _check_ids
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.notes import Note, counted
 
 if TYPE_CHECKING:
     import igraph
@@ -33,7 +34,10 @@ __all__ = ["MAX_NODES", "MIXED", "FloatArray", "Graph", "IntArray", "counted", "
 
 _MAX_TOTAL = 1e150  # beyond, the squares in modularity overflow
 MAX_NODES = 3_037_000_499  # a pair of nodes must have a number below 2**63
-MIXED = "mixed directed and undirected edges: read as directed, undirected ones in both directions"
+MIXED = Note(
+    "mixed-directions",
+    "the file mixes directed and undirected edges: read as directed, undirected ones in both directions",
+)
 
 
 def _check_number(n_nodes: int) -> None:
@@ -412,32 +416,24 @@ class Graph:
         return zip(*ends, strict=True) if self.weight is None else zip(*ends, self.weight.tolist(), strict=True)
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where it is one.
+def merge_notes(graph: Graph) -> list[Note]:
+    """Return notes on what was merged, dropped or kept when a graph was built.
 
     Examples
     --------
-    >>> counted(1, "edge"), counted(1200, "edge")
-    ('1 edge', '1,200 edges')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def merge_notes(graph: Graph) -> list[str]:
-    """Say what was merged, dropped or kept when a graph was built.
-
-    Examples
-    --------
-    >>> merge_notes(as_graph([(0, 1), (1, 0), (1, 1)]))
-    ['merged 1 parallel edge: their weights were added up', 'kept 1 self-loop']
+    >>> graph = Graph.from_edges([0, 1, 1], [1, 0, 1], nodes=2)
+    >>> [note.code for note in merge_notes(graph)]
+    ['merged-parallel-edges', 'self-loops']
     """
     notes = []
     if graph.meta.get("mixed"):
         notes.append(MIXED)
     if merged := graph.meta.get("merged_edges"):
-        notes.append(f"merged {counted(merged, 'parallel edge')}: their weights were added up")
+        message = f"merged {counted(merged, 'parallel edge')} and added their weights"
+        notes.append(Note("merged-parallel-edges", message, {"n_edges": merged}))
     if dropped := graph.meta.get("dropped_edges"):
-        notes.append(f"dropped {counted(dropped, 'edge')} of weight 0; the nodes are kept")
-    if graph.num_self_loops:
-        notes.append(f"kept {counted(graph.num_self_loops, 'self-loop')}")
+        message = f"dropped {counted(dropped, 'edge')} of weight 0 and kept their nodes"
+        notes.append(Note("dropped-zero-weights", message, {"n_edges": dropped}))
+    if loops := graph.num_self_loops:
+        notes.append(Note("self-loops", f"kept {counted(loops, 'self-loop')}", {"n_edges": loops}, is_detail=True))
     return notes

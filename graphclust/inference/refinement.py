@@ -31,6 +31,7 @@ from graphclust.problem.solution import Fit
 from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import is_cached
+from graphclust.runtime.notes import Note, counted
 from graphclust.runtime.progress import task
 from graphclust.runtime.threads import n_threads
 
@@ -54,6 +55,11 @@ _SPLITS = (
     (200, 0.5),
     (1000, 0.1),
 )  # moves of two blocks a sweep, up to so many nodes; each costs as much as four sweeps
+_MODEL_NAMES = {
+    "sbm": "the stochastic block model",
+    "dc-sbm": "the degree-corrected block model",
+    "planted": "the planted-partition model",
+}
 _CONVERGED = 1.1  # R-hat up to which chains agree
 _RANDOM_BLOCKS = 12  # of the partition that a chain starts from
 _CONCENTRATION = {"sbm": 0.7, "dc-sbm": 1.0, "planted": 1.0}  # for sbm as in the General SBM of the ACP paper
@@ -410,9 +416,9 @@ def refine(
     several = len(models) > 1
     for kind in models if several else ():
         if kind == "sbm" and problem.weighted:
-            left_out[kind] = "it reads weights in another way"
+            left_out[kind] = "its scores of weighted graphs cannot be compared"
         elif kind != "planted" and problem.n_nodes > _MATRIX:
-            left_out[kind] = f"more than {_MATRIX:,} nodes"
+            left_out[kind] = f"the graph has more than {_MATRIX:,} nodes"
     asked, models = models, [kind for kind in models if kind not in left_out]
     small = graph.num_nodes <= _SAMPLED
     _announce("refinement")
@@ -509,40 +515,61 @@ def _judged(problem: _Problem, found: Fit) -> Fit:
     return found
 
 
-def explained(details: Mapping[str, Any]) -> list[str]:
-    """Say in a line or two how a result was chosen."""
+def explained(details: Mapping[str, Any]) -> list[Note]:
+    """Return notes on how a result was chosen, and what speaks against it."""
     if not details:
         return []
-    length = details["description_length"]
-    said = [f"{details['model']} of {details['start']}: {length:,.1f} nats, the shortest description"]
-    rival: dict[str, float] = {}
-    shorter: dict[str, float] = {}
+    chosen, length = details["model"], details["description_length"]
+    shortest: dict[str, float] = {}  # of each model, among partitions that were not chosen
+    rejected: dict[str, float] = {}
     for row in details["scores"]:
-        (shorter if row["description_length"] < length else rival).setdefault(row["model"], row["description_length"])
-    others = [f"{model} {value:,.1f}" for model, value in rival.items() if model != details["model"]]
-    if shorter:
-        said[0] += " of communities"
+        table = rejected if row["description_length"] < length else shortest
+        table.setdefault(row["model"], row["description_length"])
+    others = {model: value for model, value in shortest.items() if model != chosen}
+    message = (
+        f"chose {_described(details['start'])} under {_MODEL_NAMES[chosen]}: description length {length:,.1f} nats"
+    )
     if others:
-        said[0] += f" (best of others: {', '.join(others)})"
-    for model, value in shorter.items():
-        said.append(f"{model} has {value:,.1f} nats, but blocks or most samples are no denser inside: not communities")
-    said += [f"{model} was not tried: {reason}" for model, reason in details["left_out"].items()]
+        message += f" (best of other models: {', '.join(f'{model} {value:,.1f}' for model, value in others.items())})"
+    data = {"model": chosen, "start": details["start"], "description_length": length, "others": others}
+    notes = [Note("chosen", message, data, is_detail=True)]
+    for model, value in rejected.items():
+        message = f"rejected {model} ({value:,.1f} nats): its blocks are not denser inside than outside"
+        notes.append(Note("rejected-model", message, {"model": model, "description_length": value}, is_detail=True))
+    for model, reason in details["left_out"].items():
+        notes.append(Note("skipped-model", f"skipped {model}: {reason}", {"model": model}, is_detail=True))
     if moved := details.get("moved"):
-        said.append(
-            f"{moved['n_nodes']} nodes have another label than there, which more samples give them: "
-            f"{moved['description_length']:,.1f} nats"
+        message = (
+            f"gave {counted(moved['n_nodes'], 'node')} the label that most samples give: "
+            f"description length {moved['description_length']:,.1f} nats"
         )
+        notes.append(Note("moved-nodes", message, moved, is_detail=True))
     if details["modularity"] < 0:
-        said.append(f"fewer edges are inside communities than by chance (modularity {details['modularity']:.3f})")
-    chains = details.get("chains")
+        message = f"fewer edges lie inside the communities than by chance (modularity {details['modularity']:.3f})"
+        notes.append(Note("negative-modularity", message, {"modularity": details["modularity"]}))
+    return notes + _on_chains(details.get("chains"))
+
+
+def _on_chains(chains: Mapping[str, Any] | None) -> list[Note]:
+    """Return notes on Markov chains that were left out, or have not converged."""
+    notes = []
     if chains and chains["n_kept"] < chains["n_chains"]:
-        said.append(
-            f"{chains['n_kept']} of {chains['n_chains']} chains count; the others got stuck at worse partitions"
-        )
+        n_left_out = chains["n_chains"] - chains["n_kept"]
+        message = f"left out {n_left_out} of {chains['n_chains']} Markov chains, which got stuck at worse partitions"
+        notes.append(Note("stuck-chains", message, {"n_left_out": n_left_out}, is_detail=True))
     if chains and (chains["r_hat"] is None or chains["r_hat"] > _CONVERGED):
-        told = "" if chains["r_hat"] is None else f" (R-hat {chains['r_hat']:.2f})"
-        said.append(f"the chains stay apart{told}: confidence and posterior are rough; more effort may help")
-    return said
+        r_hat = "" if chains["r_hat"] is None else f" (R-hat {chains['r_hat']:.2f})"
+        message = f"the Markov chains have not converged{r_hat}: confidence is approximate"
+        notes.append(Note("chains-not-converged", message, {"r_hat": chains["r_hat"]}))
+    return notes
+
+
+def _described(start: str) -> str:
+    """Describe where a partition comes from: "the refined partition of leiden 0.5"."""
+    if start.endswith("~"):
+        return "the best partition of the Markov chains"
+    refined = "refined " if start.endswith("+") else ""
+    return f"the {refined}partition of {start.rstrip('+')}"
 
 
 def memory_needed(graph: Graph, n_samples: int) -> float:

@@ -10,8 +10,9 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 from graphclust.errors import UsageError
-from graphclust.graph import Graph, counted, merge_notes
+from graphclust.graph import Graph, merge_notes
 from graphclust.io.source import Source, open_source, suffix_of
+from graphclust.runtime.notes import counted, log_notes
 
 __all__ = ["FORMATS", "carried", "format_of", "read_file", "write_graph"]
 
@@ -141,9 +142,9 @@ def read_file(
     elif given := [key for key, value in dialect.items() if value is not None]:
         raise UsageError(f"{', '.join(given)}: only for edge lists, and {source.name} is read as {kind}")
     graph: Graph = _module(kind).read(source, **options)
-    source.notes.extend(merge_notes(graph))
-    for note in source.notes:
-        logger.info("%s: %s", source.name, note)
+    for note in merge_notes(graph):
+        source.add(note)
+    log_notes(source.notes, source.name)
     graph.meta |= {
         "source": source.name,
         "format": kind,

@@ -25,6 +25,7 @@ from graphclust.io.reading import naming, parse_weight
 from graphclust.io.source import Source, is_number, shorten, split_lines
 from graphclust.io.writing import encode, id_texts
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.notes import Note, counted
 
 __all__ = ["KEEPS_IDS", "Dialect", "edge_ids", "edge_weights", "quote", "read", "sniff", "write"]
 
@@ -412,7 +413,8 @@ def _choose_columns(
     ignored = [names[i] if names and i < len(names) and names[i] else f"column {i + 1}" for i in others if i != weight]
     if ignored and weights is None:
         insist = "" if weight is not None else " (--weights takes the first as weights)"
-        source.note(_shorten(f"ignored: {', '.join(ignored)}") + insist)
+        message = _shorten(f"ignored {', '.join(ignored)}") + insist
+        source.note("ignored-columns", message, names=ignored)
     return (first, second) if weight is None else (first, second, weight)
 
 
@@ -746,14 +748,23 @@ def _canonical_strings(ids: Any) -> tuple[IntArray, Sequence[Hashable]]:
 # ---------------------------------------------------------------- reading and writing
 
 
-def _describe(dialect: Dialect) -> str:
-    named = f"a header ({', '.join(dialect.header)})" if dialect.header else "no header"
+def _description(dialect: Dialect) -> Note:
+    """Return the note that says how the lines were understood; a detail where nothing had to be guessed."""
+    header = f"a header ({', '.join(dialect.header)})" if dialect.header else "no header"
     weight = "no weights"
     if dialect.weighted:
         weight = "weights in the attributes" if dialect.dicts else f"weights in column {dialect.columns[2] + 1}"
-    kind = "directed" if dialect.directed else "undirected"
+    direction = "directed" if dialect.directed else "undirected"
     separator = _DELIMITERS.get(dialect.delimiter, repr(dialect.delimiter))
-    return f"edge list: separated by {separator}, {_shorten(named)}, {weight}, {kind}"
+    message = f"edge list separated by {separator}, {_shorten(header)}, {weight}, {direction}"
+    data = {
+        "delimiter": dialect.delimiter,
+        "header": dialect.header,
+        "weighted": dialect.weighted,
+        "directed": dialect.directed,
+    }
+    is_plain = dialect.n_columns == 2 and not dialect.header and not dialect.directed
+    return Note("dialect", message, data, is_detail=is_plain)
 
 
 def _shorten(text: str, width: int = 80) -> str:
@@ -804,28 +815,36 @@ def read(
         edges = _parse_lines(source, data, dialect)
     if edges.is_arc is not None:
         dialect = replace(dialect, directed=bool(edges.is_arc.any()))
-    source.note(_describe(dialect))
+    source.add(_description(dialect))
     del data
     source.data = b""  # parsed: the graph is about to be built, and need not share the memory with its text
     if not len(edges.source):
         raise source.error("there is no edge in the file")
     for what, count in edges.skipped.items():
         insist = " (--comment none reads them)" if what == "comment line" else ""
-        source.note(f"skipped {count:,} {what}{'' if count == 1 else 's'}{insist}")
+        source.note(
+            "skipped-lines", f"skipped {counted(count, what)}{insist}", is_detail=True, what=what, n_lines=count
+        )
     if edges.decimal == ",":
-        source.note("the weights have decimal commas: 1,500 is read as 1.5")
+        source.note("decimal-commas", "the weights have decimal commas: read 1,500 as 1.5")
     if dialect.headless and (names := _maybe_header(edges)):
-        told = _shorten(f"the first line ({names[0]}, {names[1]}) may be a header")
-        source.note(f"{told}: no other line has these names (--header takes it as one, --no-header as an edge)")
+        line = _shorten(f"the first line ({names[0]}, {names[1]}) may be a header")
+        source.note(
+            "possible-header",
+            f"{line}: its names appear in no other line (--header reads it as a header, --no-header as an edge)",
+            names=names,
+        )
     if (
         edges.weight is not None
         and len(edges.weight) > 1
         and bool(((edges.weight > 1e8) & (edges.weight < 4e9) & (edges.weight % 1 == 0)).all())
     ):
-        source.note("the weights look like times in seconds since 1970 (--no-weights ignores them)")
+        source.note(
+            "weights-look-like-times", "the weights look like times in seconds since 1970 (--no-weights ignores them)"
+        )
     ends_and_weight = (edges.source, edges.target, edges.weight)
     if dialect.directed and edges.is_arc is not None and not edges.is_arc.all():
-        source.note(MIXED)
+        source.add(MIXED)
         ends_and_weight = both_directions(*ends_and_weight, edges.is_arc)
     with naming(source):
         return Graph.from_edges(

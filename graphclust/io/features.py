@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import logging
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,11 @@ from typing import Any
 import numpy as np
 
 from graphclust.errors import DataError
-from graphclust.graph import counted
 from graphclust.io.source import Source, is_number, open_source, shorten, split_lines
 from graphclust.runtime.arrays import FloatArray
+from graphclust.runtime.notes import counted, log_notes
 
 __all__ = ["read_features"]
-
-logger = logging.getLogger("graphclust")
 
 
 def read_features(path: str | os.PathLike[str], nodes: Sequence[Any]) -> FloatArray:
@@ -47,25 +44,28 @@ def read_features(path: str | os.PathLike[str], nodes: Sequence[Any]) -> FloatAr
     source = open_source(path)
     if source.data[:6] == b"\x93NUMPY" or source.data[:2] == b"PK":
         values = _in_order(_array(source), nodes, source)
-        logger.info("%s: rows read in the order of the nodes, %s", source.name, counted(values.shape[1], "feature"))
+        source.note(
+            "features", f"read {counted(values.shape[1], 'feature')}, rows in the order of the nodes", by_id=False
+        )
+        log_notes(source.notes, source.name)
         return values
     wanted = [str(node) for node in nodes]
     table = _table(source, set(wanted))
     names = table.cells[:, 0].tolist()
     has_ids = table.cells.shape[1] > 1 and set(wanted) <= set(names)
-    taken = "first column read as ids" if has_ids else "rows read in the order of the nodes"
+    n_features = table.cells.shape[1] - has_ids
+    place = "ids in the first column" if has_ids else "rows in the order of the nodes"
     header = "no header" if table.header is None else "a header"
-    source.note(f"{taken}, {counted(table.cells.shape[1] - has_ids, 'feature')}, {header}")
+    source.note("features", f"read {counted(n_features, 'feature')}, {place}, {header}", by_id=has_ids)
     if has_ids and (others := len(set(names)) - len(wanted)):
-        source.note(f"{counted(others, 'row')} {'is' if others == 1 else 'are'} of no node of the graph: left out")
-    for note in source.notes:
-        logger.info("%s: %s", source.name, note)
+        source.note("rows-without-node", f"left out {counted(others, 'row')} that belong to no node", n_rows=others)
+    log_notes(source.notes, source.name)
     if has_ids:
-        place: dict[str, int] = {}
+        row_of: dict[str, int] = {}
         for row, name in enumerate(names):
-            if place.setdefault(name, row) != row:
+            if row_of.setdefault(name, row) != row:
                 raise table.error(f"two lines of features for the node {shorten(name)}", row)
-        return table.numbers(1)[[place[name] for name in wanted]]
+        return table.numbers(1)[[row_of[name] for name in wanted]]
     try:
         return _in_order(table.numbers(0), nodes, source, "" if table.header is None else " (below a header)")
     except DataError:

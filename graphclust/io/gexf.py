@@ -14,6 +14,7 @@ from graphclust.io.reading import Draft
 from graphclust.io.source import Source, shorten
 from graphclust.io.writing import id_texts, node_columns
 from graphclust.io.xml import AttributeKey, escape, holds, needed, parse, type_name, value_text
+from graphclust.runtime.notes import Note
 
 __all__ = ["KEEPS_IDS", "holds", "read", "write"]
 
@@ -24,7 +25,7 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 xsi:schemaLocation="http://www.gexf.net/1.2draft http://www.gexf.net/1.2draft/gexf.xsd" version="1.2">
 """
 _IS_ARC = {"directed": True, "undirected": False, "mutual": False}
-_FLATTENED = "hierarchical nodes: read flat, as nodes of the one graph"
+_FLATTENED = Note("flattened-hierarchy", "the nodes form a hierarchy: read all of them as nodes of one graph")
 
 
 class _Reader:
@@ -52,7 +53,7 @@ class _Reader:
             return self._node(attributes, line)
         elif name in ("nodes", "edges") and place in ("graph", "node"):
             if place == "node":
-                self.draft.note(_FLATTENED)
+                self.draft.source.add(_FLATTENED)
             return (name,)
         elif name == "attribute" and place == "attributes":
             return self._attribute(attributes, parent[1], line)
@@ -87,7 +88,7 @@ class _Reader:
             raise self.source.error("a second graph in one file: only files with one graph are read", line)
         self.is_directed = self._type(attributes.get("defaultedgetype", "undirected"), line)
         if attributes.get("mode") == "dynamic":
-            self.draft.note("dynamic graph: read as all its edges at once")
+            self.draft.source.note("dynamic-graph", "the graph is dynamic: read all its edges as one graph")
         return ("graph",)
 
     def _attribute(self, attributes: dict[str, str], domain: str | None, line: int) -> Any:
@@ -106,7 +107,7 @@ class _Reader:
         if "label" in attributes:
             self.labels.values[node] = attributes["label"]
         if "pid" in attributes:
-            self.draft.note(_FLATTENED)
+            self.draft.source.add(_FLATTENED)
         return "node", node
 
     def _edge(self, attributes: dict[str, str], line: int) -> Any:

@@ -135,11 +135,16 @@ class _Reader:
         labels = self.columns.get("label", {})
         if labels and len(set(labels.values())) == len(ids):
             ids = list(self.columns.pop("label").values())
-            self.source.note("ids are the nodes' labels")
+            self.source.note("ids-from-labels", "took the labels of the nodes as node ids", is_detail=True)
         elif labels:
-            self.source.note("ids are the nodes' id: labels are missing or not distinct")
+            self.source.note(
+                "ids-from-numbers", "took the id of each node as node id: labels are missing or not unique"
+            )
         if self.in_lists:
-            self.source.note(f"node attributes left out, as they hold lists: {', '.join(sorted(self.in_lists))}")
+            names = sorted(self.in_lists)
+            self.source.note(
+                "attributes-with-lists", f"left out node attributes that hold lists: {', '.join(names)}", names=names
+            )
         return draft.graph(
             is_directed="directed" in self.head and _value(self.head["directed"]) not in (0, "0"),
             ids=ids,

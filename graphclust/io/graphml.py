@@ -115,11 +115,13 @@ class _Reader:
     def _graph(self, attributes: dict[str, str], nested: bool, line: int) -> Any:
         default = attributes.get("edgedefault")
         if default is None:
-            self.draft.note("no edgedefault: edges are undirected unless they say otherwise")
+            self.draft.source.note(
+                "no-edgedefault", "the graph has no edgedefault: read edges as undirected unless they say otherwise"
+            )
         elif default not in ("directed", "undirected"):
             raise self.source.error(f"edgedefault is directed or undirected, not {shorten(default)}", line)
         if nested:
-            self.draft.note("nested graphs: read as parts of the one graph")
+            self.draft.source.note("nested-graphs", "the file has nested graphs: read as parts of one graph")
         elif self.is_directed is not None:
             raise self.source.error("a second graph in one file: only files with one graph are read", line)
         else:

@@ -42,7 +42,7 @@ def _header(source: Source, text: str, line: int) -> tuple[int, int, int, bool]:
         raise source.error(f"the number of weights of a node is {n_weights}", line)
     skipped = (code[0] == "1") + n_weights * (code[1] == "1")
     if skipped:
-        source.note("weights and sizes of nodes are ignored")
+        source.note("ignored-node-weights", "ignored the weights and sizes of nodes")
     return n_nodes, n_edges, skipped, code[2] == "1"
 
 

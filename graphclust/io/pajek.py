@@ -78,9 +78,11 @@ class _Reader:
         if self.labels:
             if len(set(self.labels.values())) == self.n_nodes:
                 ids = [self.labels[i] for i in range(self.n_nodes)]
-                self.source.note("ids are the vertices' labels")
+                self.source.note("ids-from-labels", "took the labels of the vertices as node ids", is_detail=True)
             else:
-                self.source.note("ids are the vertices' numbers: labels are not distinct")
+                self.source.note(
+                    "ids-from-numbers", "took the numbers of the vertices as node ids: their labels are not unique"
+                )
         return self.draft.graph(is_directed=self.kinds == {True}, ids=ids, what=self.what)
 
     def _outside(self, text: str, line: int) -> None:
@@ -102,7 +104,7 @@ class _Reader:
         if self.n_nodes < 0:
             raise self.source.error(f"{name} stands before *Vertices", line)
         if rest and rest[0].startswith(":"):
-            self.draft.note("several relations: read as one, their edges together")
+            self.source.note("several-relations", "the file has several relations: put their edges together")
         self.is_arc = name != "*edges" and name != "*edgeslist"
         self.kinds.add(self.is_arc)
         return take
@@ -118,7 +120,7 @@ class _Reader:
             self.n_rows = parse_int(self.source, counts[1], line, "the number of vertices of the first mode")
             if not 0 <= self.n_rows <= self.n_nodes:
                 raise self.source.error(f"{self.n_rows} of {self.n_nodes} vertices in the first mode", line)
-            self.source.note("two-mode network: read as an ordinary graph")
+            self.source.note("two-mode", "the network is two-mode (bipartite): read as an ordinary graph")
         return self._vertex
 
     def _close(self, take: Callable[[str, int], None], line: int) -> None:

@@ -49,8 +49,9 @@ def _choose(source: Source, schema: pa.Schema, weights: bool | None) -> list[str
     picked = [names[i] for i in chosen if i is not None]
     if weights is False:
         picked = picked[:2]
-    tail = f", {shorten(picked[2])} as weights" if len(picked) > 2 else ""
-    source.note(f"columns {shorten(picked[0])} and {shorten(picked[1])} read as edges{tail}")
+    weight = f" and {shorten(picked[2])} as weights" if len(picked) > 2 else ""
+    message = f"read columns {shorten(picked[0])} and {shorten(picked[1])} as edges{weight}"
+    source.note("columns", message, names=picked)
     return picked
 
 
@@ -72,7 +73,7 @@ def _ends(source: Source, table: pa.Table) -> tuple[pa.ChunkedArray, bool]:
         ends.append(column)
         integers.append(not _is_text(kind))
     if integers[0] != integers[1]:
-        source.note("one column of ids holds integers, the other one strings: both read as strings")
+        source.note("mixed-id-types", "read both columns of ids as strings: one holds integers, the other one strings")
     kind = pa.int64() if all(integers) else pa.large_string()
     return pa.chunked_array([chunk for column in ends for chunk in column.cast(kind).chunks], type=kind), all(integers)
 

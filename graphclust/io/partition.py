@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import logging
 import os
 import re
 from collections.abc import Hashable, Iterable, Sequence
@@ -13,8 +12,7 @@ from typing import Any, TypeAlias
 from graphclust.errors import UsageError
 from graphclust.io import format_of
 from graphclust.io.source import Source, is_number, open_source, shorten, split_lines, suffix_of
-
-logger = logging.getLogger("graphclust")
+from graphclust.runtime.notes import log_notes
 
 __all__ = ["Cover", "Labels", "read_partition"]
 
@@ -144,11 +142,11 @@ def _header(
         columns = [[row[i] for row in rows] for i in (node, label)]
         numbers = any(cells and all(map(is_number, cells)) for cells in columns) and not is_number(head[label])
         is_header = numbers if not is_certain else head[label] not in columns[1] or head[node] in columns[0]
-    told = f"the first line ({shorten(', '.join(head))[1:-1]})"
+    line = f"the first line ({shorten(', '.join(head))[1:-1]})"
     if not is_header:
-        source.note(f"{told} is read as data, not as a header")
+        source.note("header-as-data", f"read {line} as data, not as a header")
     elif head[:2] != ["node", "community"]:  # our own
-        source.note(f"{told} is a header")
+        source.note("header", f"read {line} as a header", names=head)
     return (node, label) if is_header else None
 
 
@@ -164,7 +162,7 @@ def _read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | Non
         raise source.error("the file is empty")
     if kind is None and (suffix_of(source.name) == ".cmty" or ".cmty." in source.name):
         kind = "cmty"
-        source.note(f"read as one community a line ({option} overrides)")
+        source.note("form", f"read as one community a line ({option} overrides)", form="cmty")
     sample = [line for _, line in lines[:1000]]
     delimiter = next((d for d in ("\t", ",", ";") if kind != "cmty" and all(d in line for line in sample)), None)
     if delimiter is None and kind != "cmty" and _named(_split(sample[0], "\t" if "\t" in sample[0] else ",")):
@@ -181,7 +179,7 @@ def _read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | Non
         plain = len(sizes) == 1 and (sizes <= {2, 3} or (delimiter is not None and sizes != {1}))
         kind = "labels" if plain else "cmty"
         form = "node label" if kind == "labels" else "one community"
-        source.note(f"read as {form} a line ({option} overrides)")
+        source.note("form", f"read as {form} a line ({option} overrides)", form=kind)
     if kind == "cmty":
         return [set(row) for _, row in rows]
     node, label = columns or (0, 1)
@@ -244,8 +242,7 @@ def read_partition(
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")
     found = _read(source, kind, nodes, option)
-    for note in source.notes:
-        logger.info("%s: %s", source.name, note)
+    log_notes(source.notes, source.name)
     return found
 
 

@@ -145,7 +145,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     if weight is None and weights is not False:
         weight = _array(source, fields, "edge_attr")
         if weight is not None and weight.size == ends.shape[1]:
-            source.note("edge_attr read as weights")
+            source.note("weights-from-attribute", "read edge_attr as weights", name="edge_attr")
         else:
             weight = None
             unweighted(source, weights, ends.shape[1])

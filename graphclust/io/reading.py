@@ -117,7 +117,10 @@ def build_from_entries(
     with naming(source):
         graph = graph_from_entries(row, col, weight, n_nodes, x=x, y=y, directed=directed)
     if directed is None:
-        source.note("read as directed" if graph.directed else "each edge stands in both directions: read as undirected")
+        if graph.directed:
+            source.note("direction", "read as directed", directed=True)
+        else:
+            source.note("direction", "read as undirected: each edge is there in both directions", directed=False)
     return graph
 
 
@@ -155,13 +158,6 @@ class Draft:
         self.ignored: dict[str, None] = {}
         self._place: list[int] = []
         self._is_arc: list[bool | None] = []
-        self._told: set[str] = set()
-
-    def note(self, text: str) -> None:
-        """Note a decision, once."""
-        if text not in self._told:
-            self._told.add(text)
-            self.source.note(text)
 
     def add_node(self, node: Hashable, place: int) -> int:
         """Add a node and return its position."""
@@ -226,13 +222,14 @@ class Draft:
             )
         weight = self._weights(what)
         if self.ignored:
-            self.note(f"edge attributes ignored: {', '.join(self.ignored)}")
+            names = list(self.ignored)
+            self.source.note("ignored-edge-attributes", f"ignored edge attributes: {', '.join(names)}", names=names)
         is_arc = np.array([is_directed if known is None else known for known in self._is_arc], dtype=bool)
         directed = self.directed
         if directed is None:
             directed = bool(is_arc.any()) if len(is_arc) else is_directed
             if directed and not is_arc.all():
-                self.note(MIXED)
+                self.source.add(MIXED)
                 tail, head, weight = both_directions(tail, head, weight, is_arc)
         graph = build(
             self.source, tail, head, weight, nodes=list(self.index) if ids is None else ids, directed=directed
@@ -255,6 +252,6 @@ class Draft:
         if self.weights is False or (default is None and all(weight is None for weight in self.weight)):
             unweighted(self.source, self.weights, len(self.weight))
             return None
-        self.note(f"{what} read as weights")
+        self.source.note("weights-from-attribute", f"read {what} as weights", name=what)
         filler = 1.0 if default is None else default
         return np.array([filler if weight is None else weight for weight in self.weight])

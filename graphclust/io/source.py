@@ -17,6 +17,7 @@ from typing import Any
 
 from graphclust.errors import DataError
 from graphclust.runtime.memory import require_memory
+from graphclust.runtime.notes import Note
 
 __all__ = ["Source", "is_number", "open_source", "shorten", "split_lines", "suffix_of"]
 
@@ -48,7 +49,7 @@ class Source:
         Checksum of the bytes before decompression, hexadecimal.
     encoding : str, optional
         Text encoding, if it is not to be found out.
-    notes : list of str
+    notes : list of Note
         Decisions taken while reading, in order; `read_file` shows them and keeps them in `graph.meta["notes"]`.
     """
 
@@ -57,11 +58,16 @@ class Source:
     suffix: str = ""
     sha256: str = ""
     encoding: str | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
-    def note(self, text: str) -> None:
-        """Record a decision that the user may want to overrule."""
-        self.notes.append(text)
+    def note(self, code: str, message: str, *, is_detail: bool = False, **data: Any) -> None:
+        """Record a decision, once; see `Note` for the arguments."""
+        self.add(Note(code, message, data, is_detail))
+
+    def add(self, note: Note) -> None:
+        """Record a note, unless it was recorded before."""
+        if note not in self.notes:
+            self.notes.append(note)
 
     def error(self, message: str, line: int | None = None) -> DataError:
         """Return (not raise) the error that names this file and, if given, the line, counted from 1."""
@@ -92,7 +98,7 @@ class Source:
             raise self.error(f"there is no encoding named {wanted}") from None
         except UnicodeError as error:
             if self.encoding is None and announced == "utf-8" and not bom:
-                self.note("not UTF-8: read as Latin-1 (--encoding overrides)")
+                self.note("latin-1", "the text is not UTF-8: read as Latin-1 (--encoding overrides)")
                 return body.decode("latin-1").encode()
             start = error.start if isinstance(error, UnicodeDecodeError) else 0
             raise self.error(f"not {wanted} text ({error})", body[:start].count(b"\n") + 1) from None

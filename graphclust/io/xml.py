@@ -161,7 +161,11 @@ class AttributeKey:
             default = cast(self.default.strip()) if self.default and self.default.strip() else None
             return {node: cast(text.strip()) for node, text in self.values.items() if text.strip()}, default
         except (ValueError, LookupError):
-            source.note(f"node attribute {self.name!r}: not all values are of type {self.kind}, kept as text")
+            source.note(
+                "attribute-as-text",
+                f"kept node attribute {self.name!r} as text: not all values are of type {self.kind}",
+                name=self.name,
+            )
             return dict(self.values), self.default
 
 

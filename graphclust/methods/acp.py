@@ -156,7 +156,11 @@ class _Amortized(GraphEstimator):
         super().fit(X)
         shape: tuple[Any, ...] = getattr(X, "shape", ())
         if len(shape) == 2 and shape[0] not in (shape[1], 2) and not _has_edge_columns(X):
-            self.notes_.append(f"the {shape[0]:,} rows were read as edges: if they are points, give them as floats")
+            self._note(
+                "rows-as-edges",
+                f"read the {shape[0]:,} rows as edges: if they are points, give them as floats",
+                n_rows=shape[0],
+            )
         return self
 
     def memory(self, graph: Graph) -> float:
@@ -284,9 +288,13 @@ class _Amortized(GraphEstimator):
         low, high = trained
         if not low <= number <= high:
             examples = "sets of points" if points else "graphs"
-            self.notes_.append(
-                f"outside the trained range: {number:,} {noun}, and the model was trained on {examples} of {low:,} to "
-                f"{high:,}; its probabilities may be off"
+            self._note(
+                "outside-trained-range",
+                f"outside the trained range: {number:,} {noun}, but the model was trained on {examples} of {low:,} to "
+                f"{high:,}; its probabilities may be wrong",
+                what=noun,
+                number=number,
+                trained=list(trained),
             )
 
     def _draw(
@@ -308,9 +316,17 @@ class _Amortized(GraphEstimator):
             batch = replace(batch, known=torch.as_tensor(known[places])[None])
             number = int(known.max())
             if not info.config.n_labels:
-                self.notes_.append("the model was trained without known labels: they only constrain its samples")
+                self._note(
+                    "labels-not-trained",
+                    "the model was trained without known labels: they constrain its samples and nothing else",
+                )
             elif number > info.config.n_labels:
-                self.notes_.append(f"of {number} known labels the model reads {info.config.n_labels}")
+                self._note(
+                    "too-many-labels",
+                    f"the model reads {info.config.n_labels} of {number} known labels",
+                    n_read=info.config.n_labels,
+                    n_labels=number,
+                )
         generator = torch.Generator().manual_seed(seed)
         with task(f"drawing {self.n_samples} partitions"), one_thread(len(places) <= _SMALL):
             found, log_prob, drawn = draw(

@@ -162,14 +162,14 @@ class Auto(GraphEstimator):
                 try:
                     fitted = method.fit(part)
                 except GraphclustError as error:
-                    self.notes_.append(f"{label}: {error}")
+                    self._note("failed-start", f"left out {label}: {error}", start=label)
                 else:
                     starts[label] = fitted.labels_
                 advance()
         try:
             starts |= self._spectral(part, seed)
         except GraphclustError as error:
-            self.notes_.append(f"spectral: {error}")
+            self._note("failed-start", f"left out spectral: {error}", start="spectral")
         starts = {label: _extended(found, places, graph.num_nodes) for label, found in starts.items()}
         k = self.n_clusters
         if k is None:

@@ -28,6 +28,7 @@ from graphclust.problem.solution import Fit
 from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.memory import require_memory
+from graphclust.runtime.notes import Note
 from graphclust.runtime.precision import single_precision
 
 __all__ = ["GraphEstimator", "only_points"]
@@ -66,7 +67,7 @@ class GraphEstimator:
     graph_ : Graph
     details_ : dict
         How the result was found, where the method has more to say than its notes.
-    notes_ : list of str
+    notes_ : list of Note
         What was dropped, repaired or decided on the way.
     seconds_ : float
     """
@@ -141,14 +142,17 @@ class GraphEstimator:
         for module in (*self.needs, _CHECK_NEEDS):  # a first import should not count as the method's time
             importlib.import_module(module)
         start = time.perf_counter()
-        self.notes_: list[str] = []
+        self.notes_: list[Note] = []
         self.check_params()
         self._check(graph)
         order = graph.canonical_order()
         work = graph.canonical()
         if graph.directed and not self.takes_direction:
             work = work.undirected()
-            self.notes_.append(f"{self.name} works on undirected graphs: the weights of both directions were added up")
+            self._note(
+                "dropped-directions",
+                f"{self.name} ignores directions: added the weights of both directions of each edge",
+            )
         require_memory(self.memory(work), f"{self.name} on {work.num_nodes:,} nodes and {work.num_edges:,} edges")
         outer = _inside.set(True)
         try:
@@ -167,7 +171,12 @@ class GraphEstimator:
             return
         apart = count_disconnected(graph, labels)
         if apart:
-            self.notes_.append(f"{apart:,} of the communities {'is' if apart == 1 else 'are'} not connected")
+            verb = "is" if apart == 1 else "are"
+            self._note("disconnected", f"{apart:,} of the communities {verb} not connected", n_communities=apart)
+
+    def _note(self, code: str, message: str, *, is_detail: bool = False, **data: Any) -> None:
+        """Record a decision; see `graphclust.runtime.notes.Note`."""
+        self.notes_.append(Note(code, message, data, is_detail))
 
     def _keep(self, fit: Fit, start: float, order: IntArray | None = None, graph: Graph | None = None) -> None:
         """Set the attributes of the result, in the caller's order of the nodes."""

@@ -366,7 +366,11 @@ class CLAM(VectorEstimator):
         details["n_runs_of_n_clusters"] = sum(one.n_found == k for one in runs)
         if k > distinct:
             ranks = fill_up(inside, ranks, k)
-            self.notes_.append(f"{distinct} distinct vectors for {k} clusters: equal ones were told apart")
+            self._note(
+                "split-equal-points",
+                f"split equal points: there are {distinct} distinct vectors for {k} clusters",
+                n_distinct=distinct,
+            )
         return Fit(ranks, details=details)
 
     def _axes(self, x: FloatArray, seed: int) -> FloatArray | None:
@@ -419,7 +423,12 @@ class CLAM(VectorEstimator):
         sample = np.arange(n)
         if n > self.silhouette_sample:
             sample = np.sort(rng.permutation(n)[: self.silhouette_sample])
-            self.notes_.append(f"silhouettes are those of {len(sample):,} of {n:,} points")
+            self._note(
+                "sampled-silhouette",
+                f"computed silhouettes on a sample of {len(sample):,} of {n:,} points",
+                is_detail=True,
+                n_sampled=len(sample),
+            )
         from graphclust.models.silhouette import Silhouette
 
         seen = z[torch.as_tensor(sample, device=z.device)]
@@ -607,13 +616,19 @@ class CLAM(VectorEstimator):
                     labels = self._memory_of(run, z).assign(z)
                     if int(_sizes(labels, k).min()) >= allowed:
                         if allowed < least:
-                            self.notes_.append(f"no configuration has {k} {why}: smaller ones were allowed")
+                            self._note(
+                                "small-clusters",
+                                f"no configuration has {k} {why}: allowed smaller ones",
+                                min_size=least,
+                            )
                             run.n_found = k
                         return run, labels[0].cpu().numpy()
                     run.n_found = min(run.n_found, k - 1)  # in the sample, and not in all points
         run = max(order, key=lambda run: run.n_found)
         assert run.prototypes is not None
-        self.notes_.append(f"no configuration has {k} {why}: empty prototypes were moved to points far from all others")
+        self._note(
+            "empty-clusters", f"no configuration has {k} {why}: moved empty prototypes to points far from all others"
+        )
         beta = run.beta
         for _ in range(4 * k):
             labels = self._memory_of(run, z).assign(z)[0]
@@ -693,9 +708,12 @@ class CLAM(VectorEstimator):
                 advance()
         table = [{"n_clusters": k, "silhouette": value} for k, value in sorted(values.items())]
         if values[best] <= null:
-            self.notes_.append(
-                f"one cluster: the best silhouette, {values[best]:.3f} at {best} clusters, is no higher than that of "
-                f"points from one Gaussian, {null:.3f}"
+            self._note(
+                "one-cluster",
+                f"found one cluster: the best silhouette, {values[best]:.3f} at {best} clusters, is no higher than "
+                f"that of points from one Gaussian, {null:.3f}",
+                silhouette=values[best],
+                null_silhouette=null,
             )
             return 1, None, table
         return best, centers[best], table

@@ -424,9 +424,7 @@ class CNC(VectorEstimator):
             if vectors is not None:
                 self._points_kept = self._space.of(vectors)[:k]
             if 1 < k < n:
-                self.notes_.append(
-                    "the graph has no edges: nothing tells its nodes apart, and clusters are of like size"
-                )
+                self._note("no-edges", "the graph has no edges: made clusters of equal size, as all nodes are alike")
             return Fit(np.arange(n, dtype=np.int64) % k)
         cutter = Cutter(graph, k, self.settings.regularization, self.settings.evenness or 0.0)
         polish = self.settings.polish is None or self.settings.polish
@@ -461,9 +459,11 @@ class CNC(VectorEstimator):
         self._rank = ranks_of_outputs(best.labels, labels, k)
         share = float(np.bincount(labels, cutter.degree).max() / cutter.degree.sum())
         if k > 1 and share > 0.9 and not self.settings.regularization:
-            self.notes_.append(
-                f"the largest cluster has {share:.0%} of the volume: the least normalized cut cuts off small pieces; "
-                "regularization=1 asks for larger ones"
+            self._note(
+                "uneven-clusters",
+                f"the largest cluster has {share:.0%} of the volume: the least normalized cut cuts off small pieces "
+                "(regularization=1 gives larger ones)",
+                share=share,
             )
         return Fit(labels, details=details)
 
@@ -471,8 +471,11 @@ class CNC(VectorEstimator):
         """Return labels of exactly k clusters: where some are empty, nodes of the largest stand alone."""
         if len(np.unique(labels)) == cutter.k:
             return labels
-        self.notes_.append(
-            f"{len(np.unique(labels))} of {cutter.k} clusters were found: points were split off the largest"
+        n_found = len(np.unique(labels))
+        self._note(
+            "empty-clusters",
+            f"found {n_found} of {cutter.k} clusters and split points off the largest",
+            n_found=n_found,
         )
         return fill_up(cutter.degree[:, None] if points is None else points, labels, cutter.k)
 

@@ -18,6 +18,7 @@ from graphclust.kernels.merging import merge_to
 from graphclust.methods.base import GraphEstimator
 from graphclust.problem.constraints import connected_parts
 from graphclust.runtime.arrays import IntArray
+from graphclust.runtime.notes import Note
 from graphclust.runtime.progress import task
 
 if TYPE_CHECKING:
@@ -70,16 +71,22 @@ class _ClassicalEstimator(GraphEstimator):
         parts = connected_parts(graph, labels)
         found, real = (int(x.max(initial=-1)) + 1 for x in (labels, parts))
         if real > found:
-            self.notes_.append(f"{self.name} returned communities that are not connected: {found:,} became {real:,}")
+            self._note(
+                "split-disconnected",
+                f"split communities that {self.name} returned disconnected: {found:,} became {real:,}",
+                n_before=found,
+                n_after=real,
+            )
             return parts
         return labels
 
 
-def _exactly(graph: Graph, k: int, resolution: float, run: Callable[[float], IntArray], notes: list[str]) -> IntArray:
+def _exactly(graph: Graph, k: int, resolution: float, run: Callable[[float], IntArray], notes: list[Note]) -> IntArray:
     """Find exactly k communities: those of the asked resolution, or of a finer one if they are too few, merged to k."""
     components = int(connected_parts(graph, np.zeros(graph.num_nodes, dtype=np.int64)).max()) + 1
     if k < components:
-        notes.append(f"the graph has {components:,} components: for k = {k:,} some were joined")
+        message = f"joined some of the {components:,} components to have k = {k:,} communities"
+        notes.append(Note("joined-components", message, {"n_components": components}))
     best: IntArray = np.arange(graph.num_nodes)
     best_count, best_resolution = graph.num_nodes, np.inf
     low, high, gamma, step = 0.0, np.inf, max(resolution, 1e-9), 2.0
@@ -97,13 +104,14 @@ def _exactly(graph: Graph, k: int, resolution: float, run: Callable[[float], Int
             else:
                 gamma = (low * high) ** 0.5
             advance()
-    notes.append(
-        f"k = {k:,}: {best_count:,} communities at resolution {best_resolution:.4g}"
-        + (f", merged to {k:,} by modularity" if best_count > k else "")
-    )
+    message = f"found {best_count:,} communities at resolution {best_resolution:.4g}"
+    message += f" and merged them to {k:,} by modularity" if best_count > k else ""
+    data = {"n_found": best_count, "resolution": best_resolution}
+    notes.append(Note("resolution", message, data, is_detail=True))
     if best_count > k:
         best = merge_to(graph, best, k)
         apart = int(connected_parts(graph, best).max()) + 1 - k
         if apart and k >= components:
-            notes.append(f"{apart:,} small components were joined to others")
+            message = f"joined {apart:,} small components to others"
+            notes.append(Note("joined-components", message, {"n_joined": apart}))
     return best

@@ -547,7 +547,7 @@ class LNSCC(VectorEstimator):
         rows, columns = graph.source, graph.target
         apart = rows != columns
         if not apart.any() and not embedded:
-            self.notes_.append("no edge joins two nodes: neighbours are the nearest by their features")
+            self._note("neighbors-by-features", "no edge joins two nodes: took nearest neighbours by the features")
             return self._fit_neighbors(inside, inside, seed)
         rows, columns = rows[apart], columns[apart]
         both = np.concatenate((rows, columns)), np.concatenate((columns, rows))
@@ -579,9 +579,11 @@ class LNSCC(VectorEstimator):
         if settings.alpha * largest < 1:  # the floor of eq. (6) leaves out pairs, though many neighbours are all alike
             affinity.data /= largest
             if self.preset == "published":
-                self.notes_.append(
-                    f"all affinities are at most {largest:.2f}, of which the floor of eq. (6) leaves nothing that "
-                    "attracts: they were divided by the largest, which is not in the paper"
+                self._note(
+                    "scaled-affinities",
+                    f"divided the affinities by the largest, {largest:.2f}, which is not in the paper: the floor of "
+                    "eq. (6) would leave nothing that attracts",
+                    largest=float(largest),
                 )
         return self._fit_inside(inside, affinity, seed)
 
@@ -651,7 +653,12 @@ class LNSCC(VectorEstimator):
         self._embedded = z
         labels = raw
         if len(np.unique(raw)) < k:
-            self.notes_.append(f"{len(np.unique(raw))} of {k} clusters were found: points were split off the largest")
+            n_found = len(np.unique(raw))
+            self._note(
+                "empty-clusters",
+                f"found {n_found} of {k} clusters and split points off the largest",
+                n_found=n_found,
+            )
             labels = fill_up(z, raw, k)
         self._rank = ranks_of_outputs(raw, labels, k)
         return Fit(labels, details=details)

@@ -18,6 +18,7 @@ from graphclust.problem.solution import Fit
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.checks import check_count, refuse_unknown
 from graphclust.runtime.memory import require_memory
+from graphclust.runtime.notes import Note
 from graphclust.runtime.precision import single_precision
 from graphclust.runtime.seeds import check_seed
 from graphclust.runtime.threads import one_thread
@@ -116,7 +117,7 @@ class VectorEstimator(GraphEstimator):
             return super().fit(X)
         start = time.perf_counter()
         x = checked_table(self, X, reset=True)
-        self.notes_: list[str] = []
+        self.notes_: list[Note] = []
         self.__dict__.pop("graph_", None)
         self.check_params()
         self._check_number(len(x))
@@ -177,7 +178,12 @@ class VectorEstimator(GraphEstimator):
         values = np.einsum("nk,nk->k", vectors, half[:, None] * (matrix @ (half[:, None] * vectors)))[::-1]
         gaps = values[:-1] - values[1:]
         keep = 2 if len(gaps) < 2 else int(gaps[1:].argmax()) + 2
-        self.notes_.append(f"spectral embedding of {keep} dimensions: the largest gap of eigenvalues is after them")
+        self._note(
+            "embedding-dimensions",
+            f"took a spectral embedding of {keep} dimensions, after which the gap of the eigenvalues is largest",
+            is_detail=True,
+            n_components=keep,
+        )
         return rows_of_length_one(vectors[:, -keep:])
 
     def _fit(self, graph: Graph) -> Fit:

@@ -94,7 +94,11 @@ class Spectral(GraphEstimator):
                 graph, k, self.embedding, regularization=self.regularization, random_state=seed
             )
             if embedding.shape[1] < k:
-                self.notes_.append(f"only {embedding.shape[1]} of {k} eigenvectors converged")
+                self._note(
+                    "eigenvectors-not-converged",
+                    f"only {embedding.shape[1]} of {k} eigenvectors converged",
+                    n_converged=embedding.shape[1],
+                )
         with task("k-means"):
             return Fit(kmeans(embedding, k, self.n_init, seed))
 

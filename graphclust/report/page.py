@@ -25,6 +25,7 @@ from graphclust.report.layout import Drawing, draw
 from graphclust.report.palette import COLORS, SINGLETON
 from graphclust.report.text import _QUALITY, Clustering, _figure, _method
 from graphclust.runtime.arrays import IntArray
+from graphclust.runtime.notes import Note
 
 __all__ = ["html_report"]
 
@@ -195,7 +196,7 @@ def _quality_rows(quality: Mapping[str, Any]) -> str:
     )
 
 
-def _notes(notes: Iterable[str]) -> str:
+def _notes(notes: Iterable[Note]) -> str:
     items = "".join(f"<li>{_text(note)}</li>" for note in notes)
     return f"<ul>{items}</ul>" if items else '<p class="muted">None.</p>'
 

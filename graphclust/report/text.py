@@ -10,6 +10,7 @@ import numpy as np
 
 from graphclust.graph import Graph
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.notes import Note
 
 __all__ = ["Clustering", "text_report"]
 
@@ -44,7 +45,7 @@ class Clustering(Protocol):
     @property
     def confidence(self) -> FloatArray | None: ...  # noqa: D102
     @property
-    def notes(self) -> Sequence[str]: ...  # noqa: D102
+    def notes(self) -> Sequence[Note]: ...  # noqa: D102
     @property
     def details(self) -> Mapping[str, Any]: ...  # noqa: D102
     def quality(self) -> Mapping[str, Any]: ...  # noqa: D102

@@ -12,12 +12,13 @@ import numpy as np
 
 from graphclust import datasets
 from graphclust.errors import GraphclustError, unknown
-from graphclust.graph import Graph, counted, graph_of
+from graphclust.graph import Graph, graph_of
 from graphclust.kernels.kmeans import kmeans
 from graphclust.kernels.neighbors import gaussian_affinities, nearest_neighbors
 from graphclust.methods.spectral import Spectral
 from graphclust.metrics import accuracy, ami, nmi
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.notes import counted
 from graphclust.training.checkpoints import trained_models
 
 __all__ = [

@@ -15,6 +15,7 @@ from graphclust.errors import DataError, UsageError
 from graphclust.graph import Graph
 from graphclust.graph.labels import is_missing, plain_labels
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.notes import Note
 
 if TYPE_CHECKING:
     import networkx
@@ -45,7 +46,7 @@ class Communities:
         Posterior probability that the node's label is right.
     posterior : Posterior or None
         Samples of partitions, where the method draws them.
-    notes : tuple of str
+    notes : tuple of Note
         What was decided, dropped or repaired on the way.
     details : dict
         How the result was found: for `auto` and refined results the model, its settings, the description length, the
@@ -68,7 +69,7 @@ class Communities:
     seconds: float = 0.0
     confidence: FloatArray | None = None
     posterior: Posterior | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

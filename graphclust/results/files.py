@@ -80,7 +80,7 @@ def as_json(communities: Communities) -> dict[str, Any]:
         "posterior": None
         if posterior is None
         else {"n_clusters": {str(k): p for k, p in posterior.n_clusters().items()}},
-        "notes": list(communities.notes),
+        "notes": [note.to_dict() for note in communities.notes],
     }
 
 

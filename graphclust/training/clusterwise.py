@@ -21,13 +21,13 @@ import torch
 from torch import Tensor, nn
 
 from graphclust.errors import DataError, ResourceError, UsageError
-from graphclust.graph import counted
 from graphclust.io.files import replacing
 from graphclust.models.build import ModelConfig, build
 from graphclust.models.sampler import PartitionModel
 from graphclust.nn.batch import Batch
 from graphclust.nn.encoders import GraphTransformer
 from graphclust.runtime.memory import keep_memory
+from graphclust.runtime.notes import counted
 from graphclust.runtime.progress import task
 from graphclust.runtime.serialize import plain
 from graphclust.training.checkpoints import CheckpointInfo, digest, load_checkpoint, read_info, save_checkpoint

@@ -12,6 +12,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 
 import graphclust as gc
 from graphclust import datasets
+from tests.noted import noted
 
 
 @pytest.mark.parametrize(
@@ -38,8 +39,8 @@ def test_missing_values_become_means_and_that_is_said(folder, caplog):
     graph = datasets.load("mice-protein")
     assert graph.x.tolist() == [[1, 5], [3, 4], [2, 6]]
     assert graph.meta["imputed"] == 2
-    assert "2 missing values" in graph.meta["notes"][0]
-    assert "mice-protein: 2 missing values" in caplog.text
+    assert noted(graph.meta["notes"], "imputed") == {"n_values": 2}
+    assert "mice-protein: replaced 2 missing values" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,77 @@
+"""Notes: what a reader or a method decided, dropped or repaired, as values."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphclust.runtime.serialize import plain
+
+__all__ = ["Note", "counted", "joined", "log_notes"]
+
+logger = logging.getLogger("graphclust")
+
+
+@dataclass(frozen=True)
+class Note:
+    """One decision: a code for programs, a sentence for people, and the numbers behind it.
+
+    Attributes
+    ----------
+    code : str
+        A short, stable identifier, such as "merged-parallel-edges".
+    message : str
+        One sentence in plain English, without a capital letter and a full stop.
+    data : mapping
+        Numbers and names that the message mentions.
+    is_detail : bool
+        Whether the command line shows the note with `--verbose` only.
+
+    Examples
+    --------
+    >>> note = Note("merged-parallel-edges", "merged 2 parallel edges and added their weights", {"n_edges": 2})
+    >>> str(note)
+    'merged 2 parallel edges and added their weights'
+    >>> note.to_dict()["data"]
+    {'n_edges': 2}
+    """
+
+    code: str
+    message: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    is_detail: bool = False
+
+    def __str__(self) -> str:
+        return self.message
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return code, message and data as values that `json` can write."""
+        return {"code": self.code, "message": self.message, "data": plain(dict(self.data))}
+
+
+def log_notes(notes: Iterable[Note], about: str = "") -> None:
+    """Log notes in one record at level INFO, with the name of the file or data set that they are about.
+
+    The record has the attributes `notes` and `about`, for handlers that show only some of them.
+    """
+    notes = tuple(notes)
+    if notes:
+        logger.info(joined(notes, about), extra={"notes": notes, "about": about})
+
+
+def joined(notes: Iterable[Note], about: str = "") -> str:
+    """Return notes as one line of text."""
+    return (f"{about}: " if about else "") + "; ".join(map(str, notes))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it is one.
+
+    Examples
+    --------
+    >>> counted(1, "edge"), counted(1200, "edge")
+    ('1 edge', '1,200 edges')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
