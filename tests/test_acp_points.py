@@ -17,8 +17,8 @@ from graphclust.cli import run
 from graphclust.graph import Graph
 from graphclust.models.build import ModelConfig, build
 from graphclust.nn.features import standardised
+from graphclust.training import checkpoints as checkpoint
 from graphclust.training.checkpoints import SHIPPED, CheckpointInfo, save_checkpoint
-from graphclust.training.loops import checkpoints as checkpoint
 from graphclust.training.synthetic import DataConfig
 from tests.noted import codes, noted
 

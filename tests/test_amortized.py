@@ -17,11 +17,12 @@ from graphclust.graph import Graph
 from graphclust.models.build import ModelConfig, build
 from graphclust.nn.batch import Batch
 from graphclust.nn.features import laplacian_eigenvectors
+from graphclust.training import clusterwise as amortized
+from graphclust.training import evaluation
 from graphclust.training.checkpoints import load_checkpoint, read_info, save_checkpoint
 from graphclust.training.clusterwise import elbo_loss, measure_speed, train_clusterwise
 from graphclust.training.evaluation import Scores, evaluate
-from graphclust.training.loops import LoopSettings, Machine, evaluation, read_note
-from graphclust.training.loops import clusterwise as amortized
+from graphclust.training.loops import LoopSettings, Machine, read_note
 from graphclust.training.synthetic import HELD_OUT, DataConfig, SyntheticBatches, held_out_batches, part
 
 MODEL = ModelConfig(encoder="graph-transformer", dim=16, dim_z=8, n_layers=1, n_features=4, n_heads=2, n_inducing=4)

@@ -13,7 +13,7 @@ from graphclust.methods import cnc
 from graphclust.methods.base import GraphEstimator
 from graphclust.methods.cutter import Cutter
 from graphclust.methods.presets import settings_of
-from graphclust.training.loops import loops as training
+from graphclust.training import loops as training
 from tests.estimating import blobs
 from tests.noted import noted
 

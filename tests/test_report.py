@@ -9,8 +9,8 @@ import pytest
 
 from graphclust.graph import Graph
 from graphclust.inputs import as_graph
+from graphclust.report import page as report
 from graphclust.report.page import html_report
-from graphclust.report.page import page as report
 from graphclust.report.palette import COLORS
 from graphclust.report.text import text_report
 from graphclust.results.communities import Communities

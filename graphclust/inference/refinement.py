@@ -19,15 +19,12 @@ from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph
 from graphclust.metrics import modularity, rank_labels
 from graphclust.problem.constraints import (
-    added_up,
-    components,
     connected_parts,
     respecting,
     strengths,
-    taking_part,
-    within_components,
 )
-from graphclust.problem.solution import Fit
+from graphclust.problem.problem import Core
+from graphclust.problem.solution import Solution
 from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import is_cached
@@ -151,30 +148,19 @@ class Scored:
         }
 
 
-class _Problem:
-    """The part of a graph that block models are asked about: nodes with edges, or all where their number is fixed."""
+class _Target:
+    """What block models are asked about: the edges of a core without directions and self-loops."""
 
-    def __init__(self, graph: Graph, known: IntArray | None, n_clusters: int | None) -> None:
-        self.graph, self.n_clusters = graph, n_clusters
-        plain = graph.undirected() if graph.directed else graph
+    def __init__(self, core: Core) -> None:
+        self.core, self.n_clusters, self.known = core, core.n_clusters, core.known
+        graph, plain = core.graph, core.graph.undirected()
         apart = plain.source != plain.target
-        if plain.is_weighted:
-            apart &= plain.edge_weight > 0
-        inside = taking_part(plain, known)
-        if n_clusters is not None or not inside.any():
-            inside[:] = True
-        self.places = np.flatnonzero(inside)
-        number = np.full(graph.num_nodes, -1)
-        number[self.places] = np.arange(len(self.places))
-        self.source, self.target = number[plain.source[apart]], number[plain.target[apart]]
-        weight = plain.edge_weight[apart]
+        self.source, self.target = plain.source[apart], plain.target[apart]
         given = graph.edge_weight[graph.source != graph.target]  # in both directions it is one edge, if weights agree
         self.weighted = bool(len(given)) and bool(given.min() != given.max())
-        self.weight = weight if self.weighted else None
-        self.known = None if known is None else known[self.places]
-        self.n_nodes = len(self.places)
+        self.weight = plain.edge_weight[apart] if self.weighted else None
+        self.n_nodes = graph.num_nodes
         self.part = Graph.from_edges(self.source, self.target, nodes=self.n_nodes)
-        self._component = components(self.part)
 
     @property
     def free(self) -> bool:
@@ -200,37 +186,20 @@ class _Problem:
         )
 
     def restricted(self, labels: ArrayLike) -> IntArray:
-        return respecting(np.asarray(labels, dtype=np.int64)[self.places], self.known)
+        return respecting(np.asarray(labels, dtype=np.int64), self.known)
 
     def cut(self, labels: IntArray) -> IntArray:
         """Cut blocks at the borders of components, as results are, unless their number is given."""
         if self.n_clusters is not None:
             return labels
-        parts = within_components(labels[None], self._component, self.known)[0]
-        return np.unique(parts, return_inverse=True)[1].astype(np.int64)
-
-    def whole(self, samples: IntArray, log_prob: FloatArray) -> tuple[IntArray, FloatArray]:
-        """Bring samples to all nodes: those without edges alone, and no community in two components."""
-        n = self.graph.num_nodes
-        table = np.tile(n + np.arange(n), (len(samples), 1))
-        table[:, self.places] = samples
-        if self.n_clusters is not None:
-            return table, log_prob
-        known = None
-        if self.known is not None:
-            known = np.zeros(n, dtype=np.int64)
-            known[self.places] = self.known
-        cut = within_components(table, components(self.graph), known)
-        if cut is table or np.isnan(log_prob).any():
-            return cut, log_prob
-        return cut, added_up(table, cut, log_prob)
+        return np.unique(self.core.cut(labels[None], np.full(1, np.nan))[0][0], return_inverse=True)[1].astype(np.int64)
 
 
-def _sweeps(problem: _Problem, kind: str, labels: IntArray, effort: Effort, n_samples: int) -> int:
+def _sweeps(target: _Target, kind: str, labels: IntArray, effort: Effort, n_samples: int) -> int:
     """Return how many sweeps of all chains stay within the effort."""
     from graphclust.inference.block_models import sweeps_a_survey
 
-    n, ends = problem.n_nodes, 2 * len(problem.source)
+    n, ends = target.n_nodes, 2 * len(target.source)
     number = int(labels.max()) + 1
     near = min(number, 2 + ends / max(n, 1))
     surveys = 1 / sweeps_a_survey(number, near)
@@ -238,7 +207,7 @@ def _sweeps(problem: _Problem, kind: str, labels: IntArray, effort: Effort, n_sa
     options = each * (surveys * number + (1 - surveys) * near)
     cost = (ends + n * (60 + options)) * effort.chains
     wanted = max(effort.sweeps, 2 * n_samples, _CHEAP * effort.operations / cost)
-    wanted *= 1 if problem.known is None else _KNOWN
+    wanted *= 1 if target.known is None else _KNOWN
     return int(max(min(wanted, effort.operations / cost), _FEWEST_SWEEPS))
 
 
@@ -259,10 +228,10 @@ def _distinct(rows: Sequence[Scored], number: int) -> list[Scored]:
 class _Search:
     """The best partitions of a graph under one model."""
 
-    def __init__(self, problem: _Problem, kind: str, effort: Effort, seed: int, alone: bool) -> None:
-        self.problem, self.kind, self.effort, self.seed, self.alone = problem, kind, effort, seed, alone
+    def __init__(self, target: _Target, kind: str, effort: Effort, seed: int, alone: bool) -> None:
+        self.target, self.kind, self.effort, self.seed, self.alone = target, kind, effort, seed, alone
         self.fixed = kind == "sbm" and not alone
-        self.model = problem.model(kind)
+        self.model = target.model(kind)
         self.rows: list[Scored] = []
         self.chains: Chains | None = None
         self.share = 1.0  # of the samples that count
@@ -272,8 +241,8 @@ class _Search:
 
     def scored(self, start: str, labels: IntArray) -> Scored:
         if self.model.connected:
-            labels = connected_parts(self.problem.part, labels)
-        elif self.possible(parts := self.problem.cut(labels)):
+            labels = connected_parts(self.target.part, labels)
+        elif self.possible(parts := self.target.cut(labels)):
             labels = parts
         number = int(labels.max()) + 1
         share = self.model.assortative_share(labels) if number <= _MOST_BLOCKS else 1.0
@@ -302,7 +271,7 @@ class _Search:
         self.rows = [
             self.scored(name, labels)
             for name, labels in starts.items()
-            if self.possible(labels if whole else self.problem.cut(labels))
+            if self.possible(labels if whole else self.target.cut(labels))
         ]
         if not self.rows:
             return
@@ -314,15 +283,15 @@ class _Search:
 
     def sample(self, n_samples: int) -> None:
         """Run the chains, and add the best partition that they find."""
-        chains, n = self.effort.chains, self.problem.n_nodes
-        apart = self.kind == "sbm" and self.problem.n_clusters is None
+        chains, n = self.effort.chains, self.target.n_nodes
+        apart = self.kind == "sbm" and self.target.n_clusters is None
         starts = [row.labels for row in _distinct(self.rows, chains - chains // 2 if apart else chains)]
         if apart:  # starts that have nothing to do with each other: what their chains agree on is the posterior
             rng = np.random.default_rng(self.seed)
             for turn in range(chains // 2):
                 labels = rng.integers(0, min(n, _RANDOM_BLOCKS), n) if turn % 2 else np.zeros(n, dtype=np.int64)
-                starts.append(respecting(labels, self.problem.known))
-        sweeps = _sweeps(self.problem, self.kind, starts[0], self.effort, n_samples)
+                starts.append(respecting(labels, self.target.known))
+        sweeps = _sweeps(self.target, self.kind, starts[0], self.effort, n_samples)
         each = max(min(n_samples, sweeps // 2), 1)
         splits = next((rate for most, rate in _SPLITS if n <= most), 0.0)
         self.chains = self.model.sample(starts, each, sweeps, self.seed, splits=splits, threads=n_threads())
@@ -334,7 +303,7 @@ class _Search:
     def drawn(self, n_samples: int) -> tuple[IntArray, FloatArray] | None:
         """Return samples that count, and their log joint; None if they are few among the others."""
         assert self.chains is not None
-        samples = self.chains.samples[self.chains.kept].reshape(-1, self.problem.n_nodes)
+        samples = self.chains.samples[self.chains.kept].reshape(-1, self.target.n_nodes)
         log_joint = self.chains.log_joint[self.chains.kept].ravel()
         taken = np.unique(np.linspace(0, len(samples) - 1, n_samples).round().astype(np.int64))
         samples, log_joint = samples[taken], log_joint[taken]
@@ -353,22 +322,22 @@ def _announce(kind: str) -> None:
 
 
 def refine(
-    graph: Graph,
+    core: Core,
     starts: Mapping[str, ArrayLike],
     models: Sequence[str] = MODELS,
     *,
-    known: IntArray | None = None,
-    n_clusters: int | None = None,
     effort: str = "normal",
     n_samples: int = 64,
     seed: int = 0,
-) -> Fit:
+) -> Solution:
     """Find the partition of the shortest description, starting from given ones, and what the posterior says of it.
 
     Parameters
     ----------
-    graph : Graph
-        Directions are dropped; weights count as `BlockModel` says, those of equal weights as none.
+    core : Core
+        Directions are dropped; weights count as `BlockModel` says, those of equal weights as none. If it asks for a
+        number of communities, all starts have this number. With known labels, other nodes of the communities that have
+        one get the label that most samples give them, if there are samples.
     starts : mapping of str to arrays of int, shape (n_nodes,)
         Partitions, by where they come from.
     models : sequence of {"sbm", "dc-sbm", "planted"}
@@ -381,11 +350,6 @@ def refine(
         or labels are given: partitions are split into connected parts, and the posterior is that given connection.
         Blocks of the others are cut at the borders of components before they are scored, and samples after they were
         drawn.
-    known : ndarray of int64, shape (n_nodes,), optional
-        0 where the label is not known. Other nodes of the communities with labels get the label that most samples give
-        them, if there are samples.
-    n_clusters : int, optional
-        Keep this number, which all starts have to have.
     effort : {"low", "normal", "high"}
     n_samples : int
         Samples of the posterior: as many as the effort allows, at most.
@@ -393,8 +357,8 @@ def refine(
 
     Returns
     -------
-    Fit
-        In the order of the graph's nodes. Of graphs with more than 5,000 nodes without a posterior; their confidence is
+    Solution
+        Of graphs with more than 5,000 nodes without a posterior; their confidence is
         conditional on all other nodes. `details` holds model, settings, start and description_length of the result;
         scores, the best partition of each start and model; left_out, models that were not tried, with the reason; of
         the chains their number, how many count, and the effective number of samples.
@@ -404,9 +368,10 @@ def refine(
     UsageError
         No starts; a start with another number of communities than `n_clusters`.
     """
-    problem = _Problem(graph, known, n_clusters)
+    target = _Target(core)
+    n_clusters = core.n_clusters
     effort_ = EFFORTS[effort]
-    begin = {name: problem.restricted(labels) for name, labels in starts.items()}
+    begin = {name: target.restricted(labels) for name, labels in starts.items()}
     if not begin:
         raise UsageError("refinement starts from partitions: there are none")
     for name, labels in begin.items():
@@ -415,17 +380,17 @@ def refine(
     left_out: dict[str, str] = {}
     several = len(models) > 1
     for kind in models if several else ():
-        if kind == "sbm" and problem.weighted:
+        if kind == "sbm" and target.weighted:
             left_out[kind] = "its scores of weighted graphs cannot be compared"
-        elif kind != "planted" and problem.n_nodes > _MATRIX:
+        elif kind != "planted" and target.n_nodes > _MATRIX:
             left_out[kind] = f"the graph has more than {_MATRIX:,} nodes"
     asked, models = models, [kind for kind in models if kind not in left_out]
-    small = graph.num_nodes <= _SAMPLED
+    small = target.n_nodes <= _SAMPLED
     _announce("refinement")
     searches = []
     with task("refining", total=len(models) + 1) as advance:
         for kind in models:
-            search = _Search(problem, kind, effort_, seed, not several)
+            search = _Search(target, kind, effort_, seed, not several)
             search.run(begin)
             if search.rows:
                 if kind == "sbm" and small and several:  # single moves are a poor search there
@@ -437,7 +402,7 @@ def refine(
             raise UsageError("; ".join(f"{kind}: {left_out.get(kind, reason)}" for kind in asked))
         chosen, drawn = _chosen(searches, n_samples if small else 0)
         advance()
-    return _finished(problem, searches, chosen, drawn, left_out)
+    return _finished(target, searches, chosen, drawn, left_out)
 
 
 def _chosen(searches: Sequence[_Search], n_samples: int) -> tuple[_Search, tuple[IntArray, FloatArray] | None]:
@@ -460,12 +425,12 @@ def _chosen(searches: Sequence[_Search], n_samples: int) -> tuple[_Search, tuple
 
 
 def _finished(
-    problem: _Problem,
+    target: _Target,
     searches: Sequence[_Search],
     chosen: _Search,
     drawn: tuple[IntArray, FloatArray] | None,
     left_out: dict[str, str],
-) -> Fit:
+) -> Solution:
     best = chosen.best()
     rows = sorted((row for search in searches for row in search.rows), key=lambda row: row.description_length)
     first: dict[tuple[str, str], Scored] = {}
@@ -485,34 +450,28 @@ def _finished(
         "scores": [row.told() for row in first.values()],
         "left_out": left_out,
     }
-    labels = problem.whole(best.labels[None], np.full(1, np.nan))[0][0]
+    details["modularity"] = round(modularity(target.core.graph, best.labels), 4)
     chains = chosen.chains
     if chains is None or drawn is None:
-        confidence = np.ones(problem.graph.num_nodes)
-        confidence[problem.places] = chosen.model.conditional(best.labels)
-        return _judged(problem, Fit(labels, confidence, None, details))
-    table, log_prob = problem.whole(*drawn)
-    posterior = Posterior(table, log_prob)
-    given = [] if problem.known is None else problem.places[problem.known > 0].tolist()
+        return Solution(best.labels, chosen.model.conditional(best.labels), None, details)
+    labels = best.labels
+    samples, log_prob = target.core.cut(*drawn)
+    posterior = Posterior(samples, log_prob)
+    given = [] if target.known is None else np.flatnonzero(target.known).tolist()
     probable = posterior.labelled(labels, given)
     if moved := int((probable != labels).sum()):
         labels = probable
-        length = chosen.scored(best.start, np.unique(labels[problem.places], return_inverse=True)[1]).description_length
+        numbers = np.unique(labels, return_inverse=True)[1]
+        length = chosen.scored(best.start, numbers).description_length
         details["moved"] = {"n_nodes": moved, "description_length": round(length, 3)}
+        details["modularity"] = round(modularity(target.core.graph, numbers), 4)
     details["chains"] = {
         "n_chains": len(chains.kept),
         "n_kept": int(chains.kept.sum()),
         "effective_samples": round(chains.effective * chosen.share, 1),
         "r_hat": round(chains.r_hat, 3) if math.isfinite(chains.r_hat) else None,
     }
-    return _judged(problem, Fit(labels, posterior.confidence(labels, given), posterior, details))
-
-
-def _judged(problem: _Problem, found: Fit) -> Fit:
-    """Add the modularity of the partition, which tells whether its blocks are communities."""
-    labels = np.unique(found.labels, return_inverse=True)[1]
-    found.details["modularity"] = round(modularity(problem.graph, labels), 4)
-    return found
+    return Solution(labels, posterior.confidence(labels, given), posterior, details)
 
 
 def explained(details: Mapping[str, Any]) -> list[Note]:

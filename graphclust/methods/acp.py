@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -11,21 +11,20 @@ from numpy.typing import NDArray
 
 from graphclust.errors import UsageError
 from graphclust.graph import Graph, holds_points
-from graphclust.methods.base import GraphEstimator, only_points
-from graphclust.methods.points import checked_table, feature_matrix
+from graphclust.inputs import as_graph
+from graphclust.methods.base import GraphEstimator
+from graphclust.methods.points import checked_table, feature_matrix, points_graph
 from graphclust.problem.constraints import (
-    added_up,
     check_known,
-    components,
     edge_counts,
-    known_labels,
     strengths,
-    within_components,
 )
-from graphclust.problem.solution import Fit
+from graphclust.problem.problem import Core, only_points
+from graphclust.problem.solution import Solution
 from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.checks import check_count
+from graphclust.runtime.notes import Note
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed
 from graphclust.runtime.threads import one_thread
@@ -148,20 +147,20 @@ class _Amortized(GraphEstimator):
         ResourceError
             The estimate of the memory needed is above what there is.
         """
-        if holds_points(X):
-            table = checked_table(self, X, reset=True)
-            return super().fit(Graph.from_edges([], [], nodes=len(table), x=table))
-        self.__dict__.pop("n_features_in_", None)
-        self.__dict__.pop("feature_names_in_", None)
         super().fit(X)
         shape: tuple[Any, ...] = getattr(X, "shape", ())
-        if len(shape) == 2 and shape[0] not in (shape[1], 2) and not _has_edge_columns(X):
-            self._note(
-                "rows-as-edges",
-                f"read the {shape[0]:,} rows as edges: if they are points, give them as floats",
-                n_rows=shape[0],
-            )
+        if self.graph_.num_edges and len(shape) == 2 and shape[0] not in (shape[1], 2) and not _has_edge_columns(X):
+            message = f"read the {shape[0]:,} rows as edges: if they are points, give them as floats"
+            self.notes_.append(Note("rows-as-edges", message, {"n_rows": shape[0]}))
         return self
+
+    def _input(self, X: Any) -> tuple[Graph, bool]:
+        if holds_points(X):
+            return points_graph(checked_table(self, X, reset=True)), True
+        return as_graph(X), False
+
+    def _groups_by_features(self, graph: Graph) -> bool:
+        return only_points(graph)
 
     def memory(self, graph: Graph) -> float:
         """Estimate the peak of memory: some bytes a pair of nodes, some a label of each sample, and a fixed part."""
@@ -246,32 +245,33 @@ class _Amortized(GraphEstimator):
                 f"reduce them to {config.n_features}, as by PCA, or {self._how_to_train(graph)}"
             )
 
-    def _nothing(self) -> Fit:
+    def _nothing(self) -> Solution:
         from graphclust.training.checkpoints import read_info
 
         self.info_ = read_info(self._source)
         empty = np.empty(0, dtype=np.int64)
-        return Fit(empty, empty.astype(np.float64), Posterior(empty[None], np.zeros(1)))
+        return Solution(empty, empty.astype(np.float64), Posterior(empty[None], np.zeros(1)))
 
-    def _fit(self, graph: Graph) -> Fit:
+    def solve(self, core: Core) -> Solution:
+        """See `GraphEstimator.solve`."""
         from graphclust.training.checkpoints import load_checkpoint
 
         seed = check_seed(self.random_state)
+        graph, known = core.graph, core.known
         model, info = load_checkpoint(self._source_for(graph))
         self.info_ = info
-        known = known_labels(graph, self.known)
         points = only_points(graph)
         places = np.arange(graph.num_nodes) if points else np.flatnonzero(edge_counts(graph) > 0)
-        component = np.zeros(graph.num_nodes, dtype=np.int64) if points else components(graph)
         samples, log_prob, drawn = np.arange(graph.num_nodes)[None], np.zeros(1), np.ones(1, dtype=bool)
+        notes: list[Note] = []
         if len(places):
-            self._note_range("points" if points else "nodes with edges", len(places), info.n_nodes, points)
-            found, log_prob, drawn = self._draw(model, graph, places, known, info, seed)
-            samples = np.tile(graph.num_nodes + samples, (len(found), 1))
-            samples[:, places] = found
-        cut = within_components(samples, component, known)
-        if cut is not samples:
-            samples, log_prob = cut, added_up(samples, cut, log_prob)
+            notes += _outside(info.n_nodes, len(places), "points" if points else "nodes with edges", points)
+            notes += _on_labels(known, info)
+            ranks, log_prob, drawn = self._draw(model, graph, places, known, info, seed)
+            samples = np.tile(graph.num_nodes + samples, (len(ranks), 1))
+            samples[:, places] = ranks
+        if not points:
+            samples, log_prob = core.cut(samples, log_prob)
         candidates = Posterior(samples, log_prob, weighting="log_prob")
         posterior = candidates if self.sample == "map" else Posterior(samples[drawn], log_prob[drawn])
         given = [] if known is None else np.flatnonzero(known).tolist()
@@ -280,22 +280,10 @@ class _Amortized(GraphEstimator):
         else:
             labels = posterior.point_estimate(self.estimate, candidates.samples)
             labels = posterior.labelled(labels, given)
-        if int(labels.max()) >= info.n_clusters[1] and len(places) == graph.num_nodes:  # not for want of edges
-            self._note_range("clusters" if points else "communities", int(labels.max()) + 1, info.n_clusters, points)
-        return Fit(labels, posterior.confidence(labels, given), posterior)
-
-    def _note_range(self, noun: str, number: int, trained: tuple[int, int], points: bool) -> None:
-        low, high = trained
-        if not low <= number <= high:
-            examples = "sets of points" if points else "graphs"
-            self._note(
-                "outside-trained-range",
-                f"outside the trained range: {number:,} {noun}, but the model was trained on {examples} of {low:,} to "
-                f"{high:,}; its probabilities may be wrong",
-                what=noun,
-                number=number,
-                trained=list(trained),
-            )
+        number = int(labels.max()) + 1
+        if number > info.n_clusters[1] and len(places) == graph.num_nodes:  # not for want of edges
+            notes += _outside(info.n_clusters, number, "clusters" if points else "communities", points)
+        return Solution(labels, posterior.confidence(labels, given), posterior, notes=tuple(notes))
 
     def _draw(
         self, model: Any, graph: Graph, places: IntArray, known: IntArray | None, info: CheckpointInfo, seed: int
@@ -314,25 +302,12 @@ class _Amortized(GraphEstimator):
         batch = self._batch(graph, places, info, seed)
         if known is not None:
             batch = replace(batch, known=torch.as_tensor(known[places])[None])
-            number = int(known.max())
-            if not info.config.n_labels:
-                self._note(
-                    "labels-not-trained",
-                    "the model was trained without known labels: they constrain its samples and nothing else",
-                )
-            elif number > info.config.n_labels:
-                self._note(
-                    "too-many-labels",
-                    f"the model reads {info.config.n_labels} of {number} known labels",
-                    n_read=info.config.n_labels,
-                    n_labels=number,
-                )
         generator = torch.Generator().manual_seed(seed)
         with task(f"drawing {self.n_samples} partitions"), one_thread(len(places) <= _SMALL):
-            found, log_prob, drawn = draw(
+            ranks, log_prob, drawn = draw(
                 model, batch.to(device), self.n_samples, self.sample, generator, *self._number_of_terms()
             )
-        return found.cpu().numpy(), log_prob.double().cpu().numpy(), drawn.numpy()
+        return ranks.cpu().numpy(), log_prob.double().cpu().numpy(), drawn.numpy()
 
     def _number_of_terms(self) -> tuple[int, int]:
         """Return n_anchors and n_z of `graphclust.models.sampler.log_probability`."""
@@ -367,6 +342,31 @@ class _Amortized(GraphEstimator):
         adjacency = torch.zeros(1, n, n)
         adjacency[0, source, target] = adjacency[0, target, source] = torch.as_tensor(strength, dtype=torch.float32)
         return Batch(torch.as_tensor(features), inside, adjacency)
+
+
+def _outside(trained: tuple[int, int], number: int, what: str, points: bool) -> Iterator[Note]:
+    """Yield a note if a number is outside the range that a model was trained on."""
+    low, high = trained
+    if not low <= number <= high:
+        examples = "sets of points" if points else "graphs"
+        message = (
+            f"outside the trained range: {number:,} {what}, but the model was trained on {examples} of {low:,} to "
+            f"{high:,}; its probabilities may be wrong"
+        )
+        yield Note("outside-trained-range", message, {"what": what, "number": number, "trained": list(trained)})
+
+
+def _on_labels(known: IntArray | None, info: CheckpointInfo) -> Iterator[Note]:
+    """Yield a note if a model reads none or only some of the known labels."""
+    if known is None:
+        return
+    n_read, n_labels = info.config.n_labels, int(known.max())
+    if not n_read:
+        message = "the model was trained without known labels: they constrain its samples and nothing else"
+        yield Note("labels-not-trained", message)
+    elif n_labels > n_read:
+        message = f"the model reads {n_read} of {n_labels} known labels"
+        yield Note("too-many-labels", message, {"n_read": n_read, "n_labels": n_labels})
 
 
 class ACP(_Amortized):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,18 +13,19 @@ from graphclust.errors import GraphclustError, UsageError
 from graphclust.graph import Graph
 from graphclust.inference.refinement import MODELS, check_effort, check_model, explained, memory_needed, refine
 from graphclust.methods.acp import ACP
-from graphclust.methods.base import GraphEstimator
-from graphclust.methods.igraph_methods import one_conversion
+from graphclust.methods.base import GraphEstimator, solved
 from graphclust.methods.infomap import Infomap
 from graphclust.methods.label_propagation import LabelPropagation
 from graphclust.methods.leiden import Leiden
 from graphclust.methods.louvain import Louvain
 from graphclust.methods.spectral import Spectral
-from graphclust.problem.constraints import check_known, components, known_labels, taking_part, with_number
-from graphclust.problem.solution import Fit
+from graphclust.problem.constraints import check_known, with_number
+from graphclust.problem.problem import Core
+from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.checks import check_count
 from graphclust.runtime.memory import format_bytes
+from graphclust.runtime.notes import Note
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed
 
@@ -135,66 +137,61 @@ class Auto(GraphEstimator):
         """See `GraphEstimator.checkpoints`."""
         return ACP().checkpoints()
 
-    def _fit(self, graph: Graph) -> Fit:
+    def solve(self, core: Core) -> Solution:
+        """See `GraphEstimator.solve`."""
         seed = check_seed(self.random_state)
-        known = known_labels(graph, self.known)
-        if self.n_clusters is not None and known is not None and int(known.max()) > self.n_clusters:
-            raise UsageError(f"{int(known.max())} known labels are more than {self.n_clusters} communities")
-        plain = graph.undirected() if graph.directed else graph
-        if graph.num_edges >= _LARGE:
-            minutes = graph.num_edges * _SECONDS_PER_EDGE[self.effort] / 60
-            logger.info(
-                "auto: %s nodes, %s edges: about %.0f minutes and %s of memory beside the graph, with effort %s",
-                f"{graph.num_nodes:,}",
-                f"{graph.num_edges:,}",
-                max(minutes, 1),
-                format_bytes(self.memory(graph)),
-                self.effort,
-            )
-        places = np.arange(graph.num_nodes)
-        if self.n_clusters is None:  # nodes without edges are communities of their own, and cost the methods time
-            places = np.flatnonzero(taking_part(plain, known))
-        part = plain if len(places) == graph.num_nodes else _part(plain, places)
-        starts: dict[str, IntArray] = {}
-        proposals = list(self._proposals(part, None if known is None else known[places], seed))
-        with task("proposals", total=len(proposals)) as advance, one_conversion(part):
-            for label, method in proposals:
-                try:
-                    fitted = method.fit(part)
-                except GraphclustError as error:
-                    self._note("failed-start", f"left out {label}: {error}", start=label)
-                else:
-                    starts[label] = fitted.labels_
-                advance()
-        try:
-            starts |= self._spectral(part, seed)
-        except GraphclustError as error:
-            self._note("failed-start", f"left out spectral: {error}", start="spectral")
-        starts = {label: _extended(found, places, graph.num_nodes) for label, found in starts.items()}
-        k = self.n_clusters
-        if k is None:
-            starts["one"] = np.zeros(graph.num_nodes, dtype=np.int64)
-            starts["components"] = components(plain)
-        elif k == 1 or graph.num_nodes == k:
-            starts = {"given": np.arange(graph.num_nodes) % k}
-        if k is not None and known is not None:
-            starts = {name: with_number(labels, k, known) for name, labels in starts.items()}
+        k, known = core.n_clusters, core.known
+        if k is not None and known is not None and int(known.max()) > k:
+            raise UsageError(f"{int(known.max())} known labels are more than {k} communities")
+        self._announce(core.graph)
+        starts, notes = self._starts(core.undirected(), seed)
         models = _MODELS if self.model is None else (self.model,)
-        found = refine(
-            graph,
-            starts,
-            models,
-            known=known,
-            n_clusters=k,
-            effort=self.effort,
-            n_samples=int(self.n_samples),
-            seed=seed,
-        )
-        self.notes_ += explained(found.details)
-        return found
+        refined = refine(core, starts, models, effort=self.effort, n_samples=int(self.n_samples), seed=seed)
+        return replace(refined, notes=(*notes, *explained(refined.details)))
 
-    def _proposals(self, graph: Graph, known: IntArray | None, seed: int) -> Iterator[tuple[str, GraphEstimator]]:
-        k, n, m = self.n_clusters, graph.num_nodes, graph.num_edges
+    def _announce(self, graph: Graph) -> None:
+        """Say how long a large graph will take."""
+        if graph.num_edges < _LARGE:
+            return
+        minutes = graph.num_edges * _SECONDS_PER_EDGE[self.effort] / 60
+        logger.info(
+            "auto: %s nodes, %s edges: about %.0f minutes and %s of memory beside the graph, with effort %s",
+            f"{graph.num_nodes:,}",
+            f"{graph.num_edges:,}",
+            max(minutes, 1),
+            format_bytes(self.memory(graph)),
+            self.effort,
+        )
+
+    def _starts(self, core: Core, seed: int) -> tuple[dict[str, IntArray], list[Note]]:
+        """Return starting partitions by where they come from, and notes on methods that failed."""
+        n, k = core.graph.num_nodes, core.n_clusters
+        starts: dict[str, IntArray] = {}
+        notes: list[Note] = []
+
+        def attempt(start: str, find: Callable[[], dict[str, IntArray]]) -> None:
+            try:
+                starts.update(find())
+            except GraphclustError as error:
+                notes.append(Note("failed-start", f"left out {start}: {error}", {"start": start}))
+
+        proposals = list(self._proposals(core, seed))
+        with task("proposals", total=len(proposals)) as advance:
+            for start, method in proposals:
+                attempt(start, lambda start=start, method=method: {start: solved(method, core).labels})  # type: ignore[misc]
+                advance()
+        attempt("spectral", lambda: self._spectral(core, seed))
+        if k is None:
+            starts["one"] = np.zeros(n, dtype=np.int64)
+            starts["components"] = core.component
+        elif k == 1 or n == k:
+            starts = {"given": np.arange(n) % k}
+        if k is not None and core.known is not None:
+            starts = {start: with_number(labels, k, core.known) for start, labels in starts.items()}
+        return starts, notes
+
+    def _proposals(self, core: Core, seed: int) -> Iterator[tuple[str, GraphEstimator]]:
+        k, n, m = core.n_clusters, core.graph.num_nodes, core.graph.num_edges
         if m == 0:
             return
         if k is not None:
@@ -209,16 +206,14 @@ class Auto(GraphEstimator):
             yield "infomap", Infomap(trials=1 if self.effort != "high" else 5, random_state=seed)
         dense = 2 * m >= _ACP_DENSITY * n * (n - 1)
         if _ACP_NODES[0] <= n <= _ACP_NODES[1] and dense and self.effort != "low":
-            labels = None
-            if known is not None:
-                labels = {graph.nodes[i]: int(known[i]) for i in np.flatnonzero(known).tolist()}
-            yield "acp", ACP(n_samples=8, sample="map", known=labels, random_state=seed, device=self.device)
+            yield "acp", ACP(n_samples=8, sample="map", random_state=seed, device=self.device)
 
-    def _spectral(self, graph: Graph, seed: int) -> dict[str, IntArray]:
-        n, k = graph.num_nodes, self.n_clusters
+    def _spectral(self, core: Core, seed: int) -> dict[str, IntArray]:
+        graph = core.graph
+        n, k = graph.num_nodes, core.n_clusters
         if k is not None:
             if graph.num_edges and (n <= 20_000 or k <= 32):
-                return {"spectral": Spectral(k, random_state=seed).fit(graph).labels_}
+                return {"spectral": solved(Spectral(k, random_state=seed), core).labels}
             if graph.num_edges == 0:
                 return {"given": np.arange(n) % k}
             return {}
@@ -228,21 +223,3 @@ class Auto(GraphEstimator):
         numbers = [k for k in _SPECTRAL_K if k <= most and k < n // 4]
         with task("spectral", total=len(numbers)):
             return Spectral.several(graph, numbers, seed)
-
-
-def _part(graph: Graph, places: IntArray) -> Graph:
-    """Return the graph of some nodes, in this order."""
-    number = np.full(graph.num_nodes, -1)
-    number[places] = np.arange(len(places))
-    source, target = number[graph.source], number[graph.target]
-    kept = (source >= 0) & (target >= 0)
-    weight = None if graph.weight is None else graph.weight[kept]
-    nodes = [graph.nodes[i] for i in places.tolist()]
-    return Graph.from_edges(source[kept], target[kept], weight, nodes=nodes, is_canonical=True)
-
-
-def _extended(labels: IntArray, places: IntArray, n_nodes: int) -> IntArray:
-    """Return labels of all nodes: those that are not among `places` are alone."""
-    found = len(places) + np.arange(n_nodes)
-    found[places] = labels
-    return found

@@ -1,9 +1,7 @@
 """What all methods share: scikit-learn's estimator contract over graphs.
 
-A method is a class with an `__init__` that only stores its parameters and a `_fit(graph)` that returns labels. The
-base class turns whatever the caller has into a `Graph`, refuses what the method cannot do, works on the canonical
-order of the nodes, says how many communities are not connected, numbers them by size and brings everything back into
-the caller's order.
+A method is a class with an `__init__` that only stores its parameters, and a `solve(core)` that returns a `Solution`.
+`fit` turns whatever the caller has into a `Problem`, solves its core, and lifts the solution to the caller's nodes.
 
 scikit-learn's own `BaseEstimator` would do, but importing it takes longer than most runs of a method; `clone`,
 `get_params`, pipelines and `is_clusterer` work with these classes as with its own.
@@ -14,7 +12,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import time
-from contextvars import ContextVar
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -22,20 +19,16 @@ import numpy as np
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.inputs import as_graph
-from graphclust.metrics import rank_labels
-from graphclust.problem.constraints import count_disconnected
-from graphclust.problem.solution import Fit
-from graphclust.results.posterior import Posterior
+from graphclust.problem.problem import Core, Problem, dropped_directions
+from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.memory import require_memory
 from graphclust.runtime.notes import Note
 from graphclust.runtime.precision import single_precision
 
-__all__ = ["GraphEstimator", "only_points"]
+__all__ = ["GraphEstimator", "solved"]
 
-_CHECK_NEEDS = "scipy.sparse.csgraph"  # what `_note_disconnected` imports
-
-_inside: ContextVar[bool] = ContextVar("_inside", default=False)  # whether what fits is a part of another method
+_CHECK_NEEDS = "scipy.sparse.csgraph"  # what `Problem.lift` imports
 
 
 class GraphEstimator:
@@ -54,8 +47,10 @@ class GraphEstimator:
         Whether the directions of the edges count; if not, they are dropped with a note.
     takes_features : bool
         Whether the features of the nodes can count.
+    connected : bool
+        Whether communities are connected, unless their number is given.
     needs : tuple of str
-        Modules that `_fit` imports.
+        Modules that `solve` imports.
 
     Attributes
     ----------
@@ -78,6 +73,7 @@ class GraphEstimator:
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "no"
     takes_direction: ClassVar[bool] = False
     takes_features: ClassVar[bool] = False
+    connected: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
 
     n_clusters: Any = None
@@ -138,77 +134,73 @@ class GraphEstimator:
         ResourceError
             The estimate of the memory needed is above what there is.
         """
-        graph = as_graph(X)
         for module in (*self.needs, _CHECK_NEEDS):  # a first import should not count as the method's time
             importlib.import_module(module)
+        self._forget()
         start = time.perf_counter()
-        self.notes_: list[Note] = []
         self.check_params()
+        graph, is_table = self._input(X)
         self._check(graph)
-        order = graph.canonical_order()
-        work = graph.canonical()
-        if graph.directed and not self.takes_direction:
-            work = work.undirected()
-            self._note(
-                "dropped-directions",
-                f"{self.name} ignores directions: added the weights of both directions of each edge",
-            )
-        require_memory(self.memory(work), f"{self.name} on {work.num_nodes:,} nodes and {work.num_edges:,} edges")
-        outer = _inside.set(True)
-        try:
-            with single_precision():
-                fit = self._fit(work) if work.num_nodes else self._nothing()
-        finally:
-            _inside.reset(outer)
-        self._note_disconnected(work, fit.labels)
-        self.graph_ = graph
-        self._keep(fit, start, order, graph)
+        problem = Problem.of(
+            graph,
+            self._number(),
+            getattr(self, "known", None),
+            method=self.name,
+            directed=self.takes_direction,
+            by_features=self._groups_by_features(graph),
+            is_table=is_table,
+        )
+        require_memory(self.memory(problem.graph), f"{self.name} on {self._extent(problem)}")
+        core = problem.core
+        with single_precision():
+            solution = self.solve(core) if len(core.nodes) else self._nothing()
+        self._keep(problem, problem.lift(core.settled(solution, connected=self.connected)))
+        self.seconds_ = time.perf_counter() - start
         return self
 
-    def _note_disconnected(self, graph: Graph, labels: IntArray) -> None:
-        """Say how many communities are not connected, of a result that is not a start of another method's."""
-        if _inside.get() or only_points(graph):
-            return
-        apart = count_disconnected(graph, labels)
-        if apart:
-            verb = "is" if apart == 1 else "are"
-            self._note("disconnected", f"{apart:,} of the communities {verb} not connected", n_communities=apart)
+    def _forget(self) -> None:
+        """Remove what an earlier fit has learned."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
 
-    def _note(self, code: str, message: str, *, is_detail: bool = False, **data: Any) -> None:
-        """Record a decision; see `graphclust.runtime.notes.Note`."""
-        self.notes_.append(Note(code, message, data, is_detail))
+    def _input(self, X: Any) -> tuple[Graph, bool]:
+        """Return the graph to be fitted, and whether it stands for a table of points."""
+        return as_graph(X), False
 
-    def _keep(self, fit: Fit, start: float, order: IntArray | None = None, graph: Graph | None = None) -> None:
-        """Set the attributes of the result, in the caller's order of the nodes."""
-        labels = rank_labels(np.asarray(fit.labels, dtype=np.int64))
-        self.labels_ = self._restore(labels, order)
-        self.confidence_ = None if fit.confidence is None else self._restore(fit.confidence, order)
-        self.posterior_ = None
-        if fit.posterior is not None:
-            assert graph is not None
-            self.posterior_ = self._restore_posterior(fit.posterior, order, graph)
-        self.n_clusters_ = int(labels.max(initial=-1)) + 1
-        self.details_ = fit.details
-        self.seconds_ = time.perf_counter() - start
+    def _groups_by_features(self, graph: Graph) -> bool:
+        """Whether nodes without edges can be grouped by their features."""
+        return False
+
+    @staticmethod
+    def _extent(problem: Problem) -> str:
+        """Say how large a problem is, for messages."""
+        graph = problem.graph
+        if problem.is_table:
+            return f"{graph.num_nodes:,} points of {graph.x.shape[1]:,} features"
+        return f"{graph.num_nodes:,} nodes and {graph.num_edges:,} edges"
+
+    def _keep(self, problem: Problem, solution: Solution) -> None:
+        """Set the attributes of the result, whose nodes are in the caller's order."""
+        self.graph_ = problem.caller
+        self.labels_ = solution.labels
+        self.confidence_ = solution.confidence
+        self.posterior_ = solution.posterior
+        self.n_clusters_ = int(solution.labels.max(initial=-1)) + 1
+        self.details_ = solution.details
+        self.notes_ = list(solution.notes)
 
     def fit_predict(self, X: Any, y: Any = None) -> IntArray:
         """Fit, and return `labels_`."""
         labels: IntArray = self.fit(X).labels_
         return labels
 
-    @staticmethod
-    def _restore(values: Any, order: IntArray | None) -> Any:
-        """Bring values from the canonical order back into the caller's."""
-        if order is None:
-            return values
-        restored = np.empty_like(values)
-        restored[order] = values
-        return restored
+    def solve(self, core: Core) -> Solution:
+        """Find the communities of a core with at least one node.
 
-    @classmethod
-    def _restore_posterior(cls, posterior: Posterior, order: IntArray | None, graph: Graph) -> Posterior:
-        samples = cls._restore(posterior.samples.T, order).T
-        return posterior.over(samples, graph.nodes)
+        Knows nothing of ids, files and reports. Methods that are built from others call it; `fit` calls it between
+        `Problem.of` and `Problem.lift`.
+        """
+        raise NotImplementedError
 
     def check_params(self) -> None:
         """Refuse parameters that no graph could make right; `fit` asks, and whoever wants to know before reading one.
@@ -249,15 +241,14 @@ class GraphEstimator:
         """Return the trained models that fitting may read, as names or files."""
         return ()
 
-    def _nothing(self) -> Fit:
-        """Return the result for a graph without nodes."""
-        return Fit(np.empty(0, dtype=np.int64))
-
-    def _fit(self, graph: Graph) -> Fit:
-        """Cluster a graph with at least one node, in canonical order."""
-        raise NotImplementedError
+    def _nothing(self) -> Solution:
+        """Return the result for a core without nodes."""
+        return Solution(np.empty(0, dtype=np.int64))
 
 
-def only_points(graph: Graph) -> bool:
-    """Whether a graph is nothing but points: nodes with features and no edges."""
-    return graph.x is not None and not graph.num_edges
+def solved(method: GraphEstimator, core: Core) -> Solution:
+    """Return what a method finds on a core, as a part of another method."""
+    notes: tuple[Note, ...] = ()
+    if core.graph.directed and not method.takes_direction:
+        core, notes = core.undirected(), (dropped_directions(method.name),)
+    return core.settled(method.solve(core), connected=method.connected).with_notes(notes)

@@ -25,7 +25,7 @@ from graphclust.kernels.kmeans import fill_up, kmeans
 from graphclust.methods.points import VectorEstimator
 from graphclust.methods.space import SIMILARITIES, Space
 from graphclust.metrics import rank_labels
-from graphclust.problem.solution import Fit
+from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.checks import check_count, check_number, check_sequence, refuse_unknown
 from graphclust.runtime.progress import task
@@ -317,7 +317,7 @@ class CLAM(VectorEstimator):
 
     # ---------------------------------------------------------------- fitting
 
-    def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
+    def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Solution:
         import torch
 
         from graphclust.runtime.devices import device_named
@@ -371,7 +371,7 @@ class CLAM(VectorEstimator):
                 f"split equal points: there are {distinct} distinct vectors for {k} clusters",
                 n_distinct=distinct,
             )
-        return Fit(ranks, details=details)
+        return Solution(ranks, details=details)
 
     def _axes(self, x: FloatArray, seed: int) -> FloatArray | None:
         """Return the axes of the latents to start with, shape (d, l); None without latents."""
@@ -736,7 +736,7 @@ class CLAM(VectorEstimator):
             mask_rate=self.mask_rate,
             silhouette_sample=self.silhouette_sample,
         )
-        quick._space, quick._origin, quick._basis, quick.notes_ = self._space, self._origin, None, []
+        quick._space, quick._origin, quick._basis, quick._notes = self._space, self._origin, None, []
         labels = quick._best(quick._search(z, most, seed), z, most)[1]
         ranks = rank_labels(labels)
         n_found = int(ranks.max()) + 1

@@ -33,7 +33,7 @@ from graphclust.methods.embedding import CodeSpace, Embedding
 from graphclust.methods.points import VectorEstimator, nearest_of, ranks_of_outputs
 from graphclust.methods.presets import Presets, settings_of
 from graphclust.methods.space import Space
-from graphclust.problem.solution import Fit
+from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.checks import check_count, check_number, check_sequence, refuse_unknown
 from graphclust.runtime.progress import task
@@ -403,7 +403,7 @@ class CNC(VectorEstimator):
 
     # ---------------------------------------------------------------- graphs
 
-    def _fit_graph(self, graph: Graph) -> Fit:
+    def _fit_graph(self, graph: Graph) -> Solution:
         import torch
 
         from graphclust.runtime.devices import device_named
@@ -425,7 +425,7 @@ class CNC(VectorEstimator):
                 self._points_kept = self._space.of(vectors)[:k]
             if 1 < k < n:
                 self._note("no-edges", "the graph has no edges: made clusters of equal size, as all nodes are alike")
-            return Fit(np.arange(n, dtype=np.int64) % k)
+            return Solution(np.arange(n, dtype=np.int64) % k)
         cutter = Cutter(graph, k, self.settings.regularization, self.settings.evenness or 0.0)
         polish = self.settings.polish is None or self.settings.polish
         pieces = cutter.pieces(seed) if polish or "pieces" in self.settings.starts else []
@@ -465,7 +465,7 @@ class CNC(VectorEstimator):
                 "(regularization=1 gives larger ones)",
                 share=share,
             )
-        return Fit(labels, details=details)
+        return Solution(labels, details=details)
 
     def _filled(self, labels: IntArray, cutter: Cutter, points: FloatArray | None = None) -> IntArray:
         """Return labels of exactly k clusters: where some are empty, nodes of the largest stand alone."""
@@ -499,7 +499,7 @@ class CNC(VectorEstimator):
 
     # ---------------------------------------------------------------- tables
 
-    def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
+    def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Solution:
         import torch
 
         from graphclust.runtime.devices import device_named
@@ -518,7 +518,7 @@ class CNC(VectorEstimator):
         self._unit = max(float(np.sqrt(np.square(inside).mean())), 1e-12)
         if k == 1 or k == n:
             self._points_kept = inside[:k]
-            return Fit(np.arange(n, dtype=np.int64) % k)
+            return Solution(np.arange(n, dtype=np.int64) % k)
         details: dict[str, Any] = {}
         z = torch.as_tensor(inside / self._unit, dtype=torch.float32, device=device)
         neighbors = self._number_of_neighbors(n)
@@ -559,7 +559,7 @@ class CNC(VectorEstimator):
             details["normalized_cut_polished"] = cutter.value(labels)
         labels = self._filled(labels, cutter, v)
         self._rank = ranks_of_outputs(best.labels, labels, k)
-        return Fit(labels, details=details)
+        return Solution(labels, details=details)
 
     @staticmethod
     def _siamese(z: Tensor, settings: SimpleNamespace, seed: int) -> Embedding:

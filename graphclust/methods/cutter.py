@@ -15,7 +15,9 @@ import numpy as np
 from graphclust.errors import ResourceError
 from graphclust.graph import Graph
 from graphclust.kernels.merging import merge_to
+from graphclust.methods.base import solved
 from graphclust.methods.leiden import Leiden
+from graphclust.problem.problem import Core
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 
@@ -103,6 +105,7 @@ class Cutter:
 
     def __init__(self, graph: Graph, k: int, regularization: float = 0.0, evenness: float = 0.0) -> None:
         self.graph, self.k, self.regularization, self.evenness = graph, k, regularization, evenness
+        self._core = Core(graph, np.arange(graph.num_nodes))
         self.weight = joined(graph)
         degree: FloatArray = np.asarray(self.weight.sum(axis=1), dtype=np.float64)
         self.extra = regularization * float(degree.mean()) / len(degree) if len(degree) else 0.0
@@ -192,8 +195,7 @@ class Cutter:
         return found
 
     def _communities(self, resolution: float, seed: int) -> IntArray:
-        labels: IntArray = Leiden(resolution=resolution, random_state=seed).fit(self.graph).labels_
-        return labels
+        return solved(Leiden(resolution=resolution, random_state=seed), self._core).labels
 
     def polished(self, labels: IntArray, seed: int, pieces: IntArray | None = None) -> IntArray:
         """Move nodes, and merge pieces within clusters anew, while that lowers the normalized cut.

@@ -6,9 +6,7 @@ communities that are checked to be connected (and repaired, with a note), and an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
@@ -17,6 +15,8 @@ from graphclust.graph import Graph
 from graphclust.kernels.merging import merge_to
 from graphclust.methods.base import GraphEstimator
 from graphclust.problem.constraints import connected_parts
+from graphclust.problem.problem import Core
+from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.notes import Note
 from graphclust.runtime.progress import task
@@ -24,66 +24,52 @@ from graphclust.runtime.progress import task
 if TYPE_CHECKING:
     import igraph
 
-__all__ = ["connected_parts", "one_conversion"]
+__all__ = ["IgraphEstimator", "exactly", "igraph_of"]
 
 Converted: TypeAlias = "tuple[igraph.Graph, list[float] | None]"
 
 _MAX_SEARCH = 12  # runs of a method in search of a resolution that gives about K communities
 
 
-_shared: ContextVar[tuple[Graph, Converted] | None] = ContextVar("_shared", default=None)
+def igraph_of(core: Core) -> Converted:
+    """Return a core as a bare igraph graph, which nobody changes, and its weights; made once for all methods."""
+    return core.cached("igraph", lambda: _converted(core.graph))
 
 
-@contextmanager
-def one_conversion(graph: Graph) -> Iterator[None]:
-    """Let all methods that are fitted to this very graph inside the context share igraph's copy of it."""
-    token = _shared.set((graph, _to_igraph(graph)))
-    try:
-        yield
-    finally:
-        _shared.reset(token)
-
-
-def _to_igraph(graph: Graph) -> Converted:
-    """Return the bare igraph graph, which nobody changes, and its weights."""
+def _converted(graph: Graph) -> Converted:
     import igraph as ig
 
-    kept = _shared.get()
-    if kept is not None and kept[0] is graph:
-        return kept[1]
     edges = np.stack((graph.source, graph.target), axis=1)
     weights = None if graph.weight is None else graph.weight.tolist()
     return ig.Graph(n=graph.num_nodes, edges=edges, directed=graph.directed), weights
 
 
-class _ClassicalEstimator(GraphEstimator):
-    """Methods of igraph whose communities shall be connected."""
+class IgraphEstimator(GraphEstimator):
+    """A method of igraph, whose communities are connected unless their number is given."""
 
+    connected: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("igraph", "scipy.sparse.csgraph")
 
     def memory(self, graph: Graph) -> float:
         """Bytes of igraph's own copy, six integers an edge and two a node, and of its methods, as much again."""
         return 8.0 * (16 * graph.num_edges + 12 * graph.num_nodes)
 
-    def _connected(self, graph: Graph, labels: IntArray) -> IntArray:
-        """Repair communities that are not connected; return labels 0, 1, ..."""
-        labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-        parts = connected_parts(graph, labels)
-        found, real = (int(x.max(initial=-1)) + 1 for x in (labels, parts))
-        if real > found:
-            self._note(
-                "split-disconnected",
-                f"split communities that {self.name} returned disconnected: {found:,} became {real:,}",
-                n_before=found,
-                n_after=real,
-            )
-            return parts
-        return labels
 
+def exactly(core: Core, resolution: float, run: Callable[[float], IntArray]) -> Solution:
+    """Find the number of communities that a core asks for.
 
-def _exactly(graph: Graph, k: int, resolution: float, run: Callable[[float], IntArray], notes: list[Note]) -> IntArray:
-    """Find exactly k communities: those of the asked resolution, or of a finer one if they are too few, merged to k."""
-    components = int(connected_parts(graph, np.zeros(graph.num_nodes, dtype=np.int64)).max()) + 1
+    These are the communities of the given resolution, or of a finer one if they are too few, merged to the number.
+
+    Parameters
+    ----------
+    core : Core
+    resolution : float
+    run : callable
+        Returns labels at a resolution.
+    """
+    graph, k = core.graph, int(core.n_clusters or 1)
+    notes = []
+    components = int(core.component.max()) + 1
     if k < components:
         message = f"joined some of the {components:,} components to have k = {k:,} communities"
         notes.append(Note("joined-components", message, {"n_components": components}))
@@ -92,7 +78,7 @@ def _exactly(graph: Graph, k: int, resolution: float, run: Callable[[float], Int
     low, high, gamma, step = 0.0, np.inf, max(resolution, 1e-9), 2.0
     with task(f"search for {k} communities", _MAX_SEARCH) as advance:
         for _ in range(_MAX_SEARCH):
-            labels = run(gamma)
+            labels = connected_parts(graph, run(gamma))
             count = int(labels.max()) + 1
             if k <= count <= best_count:
                 best, best_count, best_resolution = labels, count, gamma
@@ -114,4 +100,4 @@ def _exactly(graph: Graph, k: int, resolution: float, run: Callable[[float], Int
         if apart and k >= components:
             message = f"joined {apart:,} small components to others"
             notes.append(Note("joined-components", message, {"n_joined": apart}))
-    return best
+    return Solution(best, notes=tuple(notes))

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from graphclust.graph import Graph
-from graphclust.methods.igraph_methods import _ClassicalEstimator, _to_igraph
-from graphclust.problem.solution import Fit
+from graphclust.methods.igraph_methods import IgraphEstimator, igraph_of
+from graphclust.problem.problem import Core
+from graphclust.problem.solution import Solution
 from graphclust.runtime.checks import check_count
 from graphclust.runtime.interrupts import uninterrupted
 from graphclust.runtime.progress import task
@@ -20,7 +20,7 @@ __all__ = ["Infomap"]
 _AT_ONCE = 200_000  # edges up to which one call of igraph makes all trials of Infomap: faster, but Ctrl-C has to wait
 
 
-class Infomap(_ClassicalEstimator):
+class Infomap(IgraphEstimator):
     """Infomap (Rosvall & Bergstrom 2008): the partition that describes a random walk in the fewest bits, by igraph.
 
     Parameters
@@ -49,12 +49,13 @@ class Infomap(_ClassicalEstimator):
         super().check_params()
         check_count("trials", self.trials)
 
-    def _fit(self, graph: Graph) -> Fit:
+    def solve(self, core: Core) -> Solution:
+        """See `GraphEstimator.solve`."""
         import igraph as ig
 
-        ig_graph, weights = _to_igraph(graph)
+        ig_graph, weights = igraph_of(core)
         trials = int(self.trials)
-        at_once = trials if graph.num_edges <= _AT_ONCE else 1
+        at_once = trials if core.graph.num_edges <= _AT_ONCE else 1
         best, shortest = None, np.inf
         with seeded_igraph(check_seed(self.random_state)), task("infomap"), one_openmp_thread():
             for _ in range(trials // at_once):
@@ -62,4 +63,4 @@ class Infomap(_ClassicalEstimator):
                     membership, length = ig.GraphBase.community_infomap(ig_graph, weights, None, at_once)
                 if best is None or length < shortest:
                     best, shortest = membership, length
-        return Fit(self._connected(graph, np.array(best, dtype=np.int64)))
+        return Solution(np.array(best, dtype=np.int64))

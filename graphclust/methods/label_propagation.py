@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from graphclust.graph import Graph
-from graphclust.methods.igraph_methods import _ClassicalEstimator, _to_igraph
-from graphclust.problem.solution import Fit
+from graphclust.methods.igraph_methods import IgraphEstimator, igraph_of
+from graphclust.problem.problem import Core
+from graphclust.problem.solution import Solution
 from graphclust.runtime.interrupts import uninterrupted
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed, seeded_igraph
@@ -16,7 +16,7 @@ from graphclust.runtime.seeds import check_seed, seeded_igraph
 __all__ = ["LabelPropagation"]
 
 
-class LabelPropagation(_ClassicalEstimator):
+class LabelPropagation(IgraphEstimator):
     """Label propagation (Raghavan, Albert & Kumara 2007), by igraph: nodes adopt the label most common around them.
 
     Parameters
@@ -36,10 +36,11 @@ class LabelPropagation(_ClassicalEstimator):
     def __init__(self, *, random_state: Any = None) -> None:
         self.random_state = random_state
 
-    def _fit(self, graph: Graph) -> Fit:
+    def solve(self, core: Core) -> Solution:
+        """See `GraphEstimator.solve`."""
         import igraph as ig
 
-        ig_graph, weights = _to_igraph(graph)
+        ig_graph, weights = igraph_of(core)
         with seeded_igraph(check_seed(self.random_state)), task("label propagation"), uninterrupted():
             found = ig.GraphBase.community_label_propagation(ig_graph, weights=weights)
-        return Fit(self._connected(graph, np.array(found, dtype=np.int64)))
+        return Solution(np.array(found, dtype=np.int64))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from graphclust.errors import UsageError
-from graphclust.graph import Graph
-from graphclust.methods.igraph_methods import _ClassicalEstimator, _exactly, _to_igraph
-from graphclust.problem.solution import Fit
+from graphclust.methods.igraph_methods import IgraphEstimator, exactly, igraph_of
+from graphclust.problem.problem import Core
+from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.checks import check_number
 from graphclust.runtime.interrupts import uninterrupted
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Leiden"]
 
 
-class Leiden(_ClassicalEstimator):
+class Leiden(IgraphEstimator):
     """Leiden algorithm (Traag, Waltman & van Eck 2019) for modularity or the constant Potts model, by igraph.
 
     Parameters
@@ -78,12 +78,13 @@ class Leiden(_ClassicalEstimator):
         if isinstance(limit, bool) or not isinstance(limit, int) or (limit < 1 and limit != -1):
             raise UsageError(f"n_iterations is a positive integer, or -1 for no limit; not {limit!r}")
 
-    def _fit(self, graph: Graph) -> Fit:
+    def solve(self, core: Core) -> Solution:
+        """See `GraphEstimator.solve`."""
         import igraph as ig
 
         limit = self.n_iterations
         seed = check_seed(self.random_state)
-        ig_graph, problem = self._problem(graph)
+        ig_graph, problem = self._problem(core)
         scale = problem.pop("scale")
 
         def run(resolution: float) -> IntArray:
@@ -105,13 +106,13 @@ class Leiden(_ClassicalEstimator):
                     if found == membership:
                         break
                     membership = found
-            return self._connected(graph, np.array(membership, dtype=np.int64))
+            return np.array(membership, dtype=np.int64)
 
-        if self.n_clusters is not None:
-            return Fit(_exactly(graph, int(self.n_clusters), self.resolution, run, self.notes_))
-        return Fit(run(self.resolution))
+        if core.n_clusters is not None:
+            return exactly(core, self.resolution, run)
+        return Solution(run(self.resolution))
 
-    def _problem(self, graph: Graph) -> tuple[igraph.Graph, dict[str, Any]]:
+    def _problem(self, core: Core) -> tuple[igraph.Graph, dict[str, Any]]:
         """Return what igraph optimises: sum over pairs within communities of A_ij - scale * resolution * u_i * v_j.
 
         Directed modularity (Leicht & Newman 2008) has u, v the out- and in-degrees. igraph 1.0 moves a node only to
@@ -120,9 +121,10 @@ class Leiden(_ClassicalEstimator):
         """
         import igraph as ig
 
+        graph = core.graph
         by_degree = self.objective == "modularity"
         if not graph.directed:
-            ig_graph, weights = _to_igraph(graph)
+            ig_graph, weights = igraph_of(core)
             problem: dict[str, Any] = {"edge_weights": weights, "normalize_resolution": False, "scale": 1.0}
             if by_degree:  # not igraph's own degrees: there a self-loop counts once
                 degree = graph.degree()

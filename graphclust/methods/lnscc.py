@@ -29,7 +29,8 @@ from graphclust.methods.cutter import EVENNESS, Cutter
 from graphclust.methods.points import VectorEstimator, nearest_of, ranks_of_outputs
 from graphclust.methods.presets import Presets, settings_of
 from graphclust.methods.space import Space
-from graphclust.problem.solution import Fit
+from graphclust.problem.problem import Problem
+from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.checks import check_count, check_number, check_sequence, refuse_unknown
 from graphclust.runtime.progress import task
@@ -383,6 +384,7 @@ class LNSCC(VectorEstimator):
     needs: ClassVar[tuple[str, ...]] = ("torch", "sklearn.cluster", "graphclust.training.loops")
     _networks: tuple[ParallelMLP, ParallelMLP] | None
     _embedded: FloatArray
+    _stages: list[_Stage]
 
     def __init__(
         self,
@@ -535,7 +537,7 @@ class LNSCC(VectorEstimator):
 
     # ---------------------------------------------------------------- fitting
 
-    def _fit_graph(self, graph: Graph) -> Fit:
+    def _fit_graph(self, graph: Graph) -> Solution:
         if self.image_shape is not None:
             raise UsageError("image_shape is for tables: here the graph's edges take the place of nearest neighbours")
         seed = check_seed(self.random_state)
@@ -561,12 +563,12 @@ class LNSCC(VectorEstimator):
             affinity.data /= affinity.data.max()  # it is nearly 1 among nearest neighbours, and eq. (6) lives on that
         return self._fit_inside(inside, affinity, seed, graph if embedded else None)
 
-    def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
+    def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Solution:
         inside = self._inside(x, embedded)
         same_space = self.image_shape is None or self.settings.unit_range
         return self._fit_neighbors(inside, inside if same_space else x, seed)
 
-    def _fit_neighbors(self, inside: FloatArray, points: FloatArray, seed: int) -> Fit:
+    def _fit_neighbors(self, inside: FloatArray, points: FloatArray, seed: int) -> Solution:
         """Cluster points, of which `points` are what neighbours are nearest in."""
         if len(points) == 1:
             return self._nothing_learned(inside)
@@ -615,14 +617,14 @@ class LNSCC(VectorEstimator):
     def _within(self, inside: FloatArray) -> FloatArray:
         return inside if self._axes is None else inside @ self._axes
 
-    def _nothing_learned(self, inside: FloatArray) -> Fit:
+    def _nothing_learned(self, inside: FloatArray) -> Solution:
         n, k = len(inside), int(self.n_clusters)
-        self._networks, self._kept, self._embedded = None, inside[:k], inside
-        return Fit(np.arange(n, dtype=np.int64) % k)
+        self._networks, self._kept, self._embedded, self._stages = None, inside[:k], inside, []
+        return Solution(np.arange(n, dtype=np.int64) % k)
 
     def _fit_inside(
         self, inside: FloatArray, affinity: scipy.sparse.csr_array[Any], seed: int, given: Graph | None = None
-    ) -> Fit:
+    ) -> Solution:
         """Cluster points by their locally normalized graph, which may be that of a given one."""
         import torch
 
@@ -631,7 +633,7 @@ class LNSCC(VectorEstimator):
 
         n, k = len(inside), int(self.n_clusters)
         settings = self.settings
-        self._stages: list[_Stage] = []
+        self._stages = []
         if k in (1, n) or not affinity.nnz:
             return self._nothing_learned(inside)
         device = device_named(self.device)
@@ -661,22 +663,18 @@ class LNSCC(VectorEstimator):
             )
             labels = fill_up(z, raw, k)
         self._rank = ranks_of_outputs(raw, labels, k)
-        return Fit(labels, details=details)
+        return Solution(labels, details=details)
 
     def _scaled(self, inside: FloatArray) -> Any:
         return ((inside - self._center) / self._unit).astype(np.float32)
 
-    def _keep(self, fit: Fit, start: float, order: IntArray | None = None, graph: Graph | None = None) -> None:
-        super()._keep(fit, start, order, graph)
+    def _keep(self, problem: Problem, solution: Solution) -> None:
+        super()._keep(problem, solution)
         nothing = np.zeros((0, self.settings.embedding_dim))
-        self.embedding_ = self._restore(self.__dict__.pop("_embedded", nothing), order)
-        self.stages_: list[_Stage] = [
-            replace(
-                stage,
-                points=stage.points if order is None else order[stage.points],
-                labels=self._rank[stage.labels],
-            )
-            for stage in self.__dict__.pop("_stages", [])
+        self.embedding_ = problem.in_order(self._embedded) if len(self.labels_) else nothing
+        self.stages_ = [
+            replace(stage, points=problem.positions(stage.points), labels=self._rank[stage.labels])
+            for stage in self._stages
         ]
 
     # ---------------------------------------------------------------- learning

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from graphclust.graph import Graph
-from graphclust.methods.igraph_methods import _ClassicalEstimator, _exactly, _to_igraph
-from graphclust.problem.solution import Fit
+from graphclust.methods.igraph_methods import IgraphEstimator, exactly, igraph_of
+from graphclust.problem.problem import Core
+from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.checks import check_number
 from graphclust.runtime.interrupts import uninterrupted
@@ -18,7 +18,7 @@ from graphclust.runtime.seeds import check_seed, seeded_igraph
 __all__ = ["Louvain"]
 
 
-class Louvain(_ClassicalEstimator):
+class Louvain(IgraphEstimator):
     """Louvain algorithm (Blondel et al. 2008) for modularity, by igraph.
 
     Parameters
@@ -49,17 +49,18 @@ class Louvain(_ClassicalEstimator):
         super().check_params()
         check_number("resolution", self.resolution)
 
-    def _fit(self, graph: Graph) -> Fit:
+    def solve(self, core: Core) -> Solution:
+        """See `GraphEstimator.solve`."""
         import igraph as ig
 
         seed = check_seed(self.random_state)
-        ig_graph, weights = _to_igraph(graph)
+        ig_graph, weights = igraph_of(core)
 
         def run(resolution: float) -> IntArray:
             with seeded_igraph(seed), task("louvain"), uninterrupted():
                 found = ig.GraphBase.community_multilevel(ig_graph, weights, False, resolution)
-            return self._connected(graph, np.array(found[0] if isinstance(found, tuple) else found, dtype=np.int64))
+            return np.array(found[0] if isinstance(found, tuple) else found, dtype=np.int64)
 
-        if self.n_clusters is not None:
-            return Fit(_exactly(graph, int(self.n_clusters), self.resolution, run, self.notes_))
-        return Fit(run(self.resolution))
+        if core.n_clusters is not None:
+            return exactly(core, self.resolution, run)
+        return Solution(run(self.resolution))

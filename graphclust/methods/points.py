@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,16 +13,16 @@ from graphclust.kernels.eigenvectors import leading_eigenvectors, rows_of_length
 from graphclust.kernels.smoothing import smoothed_features
 from graphclust.methods.base import GraphEstimator
 from graphclust.metrics import rank_labels
-from graphclust.problem.solution import Fit
+from graphclust.problem.problem import Core
+from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.checks import check_count, refuse_unknown
 from graphclust.runtime.memory import require_memory
 from graphclust.runtime.notes import Note
-from graphclust.runtime.precision import single_precision
 from graphclust.runtime.seeds import check_seed
 from graphclust.runtime.threads import one_thread
 
-__all__ = ["VectorEstimator", "checked_table", "feature_matrix", "nearest_of", "ranks_of_outputs"]
+__all__ = ["VectorEstimator", "checked_table", "feature_matrix", "nearest_of", "points_graph", "ranks_of_outputs"]
 
 _VECTORS = ("auto", "features", "smoothed", "spectral")
 _SMALL = 5000  # numbers in a table, or nodes and edges, up to which a second thread gains nothing
@@ -48,6 +47,11 @@ def checked_table(estimator: GraphEstimator, X: Any, *, reset: bool) -> FloatArr
         checked = checked.toarray()
     table: FloatArray = checked
     return table
+
+
+def points_graph(x: FloatArray) -> Graph:
+    """Return a table as a graph without edges, whose nodes are its rows."""
+    return Graph.from_edges([], [], nodes=len(x), x=x, meta={"table": True})
 
 
 def feature_matrix(x: Any) -> FloatArray:
@@ -111,20 +115,18 @@ class VectorEstimator(GraphEstimator):
         ResourceError
             The estimate of the memory needed is above what there is.
         """
+        return super().fit(X)
+
+    def _input(self, X: Any) -> tuple[Graph, bool]:
         if holds_graph(X):
-            self.__dict__.pop("n_features_in_", None)
-            self.__dict__.pop("feature_names_in_", None)
-            return super().fit(X)
-        start = time.perf_counter()
-        x = checked_table(self, X, reset=True)
-        self.notes_: list[Note] = []
-        self.__dict__.pop("graph_", None)
-        self.check_params()
-        self._check_number(len(x))
-        require_memory(self._memory(*x.shape), f"{self.name} on {x.shape[0]:,} points of {x.shape[1]:,} features")
-        with one_thread(x.size <= _SMALL), single_precision():
-            self._keep(self._fit_vectors(x, check_seed(self.random_state)), start)
-        return self
+            return as_graph(X), False
+        return points_graph(checked_table(self, X, reset=True)), True
+
+    def _check(self, graph: Graph) -> None:
+        if self._is_table(graph):
+            self._check_number(graph.num_nodes)
+        else:
+            super()._check(graph)
 
     def _check_number(self, n: int) -> None:
         k = self._number()
@@ -132,6 +134,12 @@ class VectorEstimator(GraphEstimator):
             raise UsageError(f"{self.name} needs the number of clusters: n_clusters")
         if k is not None and k > n:
             raise UsageError(f"{k} clusters of n_samples = {n}: n_clusters is at most the number of points")
+
+    def _is_table(self, graph: Graph) -> bool:
+        return bool(graph.meta.get("table"))
+
+    def _groups_by_features(self, graph: Graph) -> bool:
+        return self._kind(graph) != "spectral"
 
     # ---------------------------------------------------------------- graphs
 
@@ -144,6 +152,8 @@ class VectorEstimator(GraphEstimator):
 
     def _kind(self, graph: Graph) -> str:
         """Return which vectors of a graph are taken."""
+        if self._is_table(graph):
+            return "features"
         if self.vectors == "auto":
             return "spectral" if graph.x is None else "features"
         if self.vectors != "spectral" and graph.x is None:
@@ -186,26 +196,31 @@ class VectorEstimator(GraphEstimator):
         )
         return rows_of_length_one(vectors[:, -keep:])
 
-    def _fit(self, graph: Graph) -> Fit:
-        with one_thread(graph.num_nodes + graph.num_edges <= _SMALL):
-            return self._fit_graph(graph)
+    def solve(self, core: Core) -> Solution:
+        """See `GraphEstimator.solve`."""
+        self._notes: list[Note] = []
+        self._of_table = core.is_table
+        graph = core.graph
+        size = graph.x.size if core.is_table else graph.num_nodes + graph.num_edges
+        with one_thread(size <= _SMALL):
+            if core.is_table:
+                solution = self._fit_vectors(feature_matrix(graph.x), check_seed(self.random_state))
+            else:
+                solution = self._fit_graph(graph)
+        return solution.with_notes(self._notes)
 
-    def _fit_graph(self, graph: Graph) -> Fit:
+    def _note(self, code: str, message: str, *, is_detail: bool = False, **data: Any) -> None:
+        """Record a decision; see `graphclust.runtime.notes.Note`."""
+        self._notes.append(Note(code, message, data, is_detail))
+
+    def _fit_graph(self, graph: Graph) -> Solution:
         """Cluster the nodes of a graph with at least one, in canonical order."""
         seed = check_seed(self.random_state)
         x = self._vectors_of(graph, seed)
-        if self._kind(graph) != "spectral":
-            self.n_features_in_ = x.shape[1]
-            return self._fit_vectors(x, seed)
-        alone = np.flatnonzero(graph.degree(weighted=False) == 0)
-        if self._number() is not None or not len(alone):
+        if self._kind(graph) == "spectral":
             return self._fit_vectors(x, seed, embedded=True)
-        linked = np.flatnonzero(graph.degree(weighted=False) > 0)  # nothing is known of the others
-        labels = np.empty(graph.num_nodes, dtype=np.int64)
-        fit = self._fit_vectors(x[linked], seed, embedded=True) if len(linked) else Fit(np.empty(0, dtype=np.int64))
-        labels[linked] = fit.labels
-        labels[alone] = int(fit.labels.max(initial=-1)) + 1 + np.arange(len(alone))
-        return Fit(labels, details=fit.details)
+        self.n_features_in_ = x.shape[1]
+        return self._fit_vectors(x, seed)
 
     def _points(self, X: Any) -> FloatArray:
         """Return the vectors of what is to be predicted.
@@ -220,7 +235,7 @@ class VectorEstimator(GraphEstimator):
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self)
-        of_table = not hasattr(self, "graph_")
+        of_table = self._of_table
         if not holds_graph(X) or (of_table and hasattr(X, "tocoo")):
             if not hasattr(self, "n_features_in_"):
                 raise UsageError(f"{self.name} was fitted to a spectral embedding, which other points are not part of")
@@ -247,7 +262,7 @@ class VectorEstimator(GraphEstimator):
         """Estimate the peak of memory for n points of d features, in bytes."""
         raise NotImplementedError
 
-    def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Fit:
+    def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Solution:
         """Cluster points, float64, shape (n, d), n > 0.
 
         `embedded`: they are a spectral embedding, whose scale is right, and equal ones are split rather than refused.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
-from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.inference.refinement import check_effort, check_model, explained, memory_needed, refine
-from graphclust.methods.base import GraphEstimator
-from graphclust.problem.constraints import (
-    known_labels,
-)
-from graphclust.problem.solution import Fit
+from graphclust.methods.base import GraphEstimator, solved
+from graphclust.problem.problem import Core, Problem
+from graphclust.problem.solution import Solution
 from graphclust.runtime.checks import check_count
 from graphclust.runtime.seeds import check_seed
 
@@ -65,6 +63,11 @@ class Refined(GraphEstimator):
         """Name of the refined method."""
         return self.estimator.name
 
+    @property
+    def known(self) -> Any:
+        """Known labels of the refined method."""
+        return getattr(self.estimator, "known", None)
+
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""
         check_model(self.model, self.estimator.n_clusters)
@@ -80,29 +83,41 @@ class Refined(GraphEstimator):
         """See `GraphEstimator.checkpoints`."""
         return self.estimator.checkpoints()
 
-    def _fit(self, graph: Graph) -> Fit:
-        seed = check_seed(self.random_state)
-        inner = self.estimator.fit(graph)
-        self.notes_ += inner.notes_
-        name = inner.name
-        starts = {name: inner.labels_}
-        if inner.posterior_ is not None:
-            for i, sample in enumerate(inner.posterior_.samples[:: max(len(inner.posterior_.samples) // 16, 1)]):
-                starts[f"{name}, sample {i + 1}"] = sample
-        k = inner.n_clusters
+    def _number(self) -> Any:
+        return self.estimator._number()
+
+    def _check(self, graph: Graph) -> None:
+        self.estimator._check(graph)
+
+    def _groups_by_features(self, graph: Graph) -> bool:
+        return self.estimator._groups_by_features(graph)
+
+    def _nothing(self) -> Solution:
+        return self.estimator._nothing()
+
+    def solve(self, core: Core) -> Solution:
+        """See `GraphEstimator.solve`."""
+        found = solved(self.estimator, core)
+        name = self.estimator.name
+        starts = {name: found.labels}
+        if found.posterior is not None:
+            samples = found.posterior.samples
+            for number, sample in enumerate(samples[:: max(len(samples) // 16, 1)], 1):
+                starts[f"{name}, sample {number}"] = sample
+        k = core.n_clusters
         if k is not None:
-            starts = {one: labels for one, labels in starts.items() if int(labels.max()) + 1 == k}
-            if not starts:
-                raise UsageError(f"{name} found {inner.n_clusters_} communities, not {k}: nothing to refine")
-        found = refine(
-            graph,
+            starts = {start: labels for start, labels in starts.items() if int(labels.max()) + 1 == k}
+        problem = Problem(core.graph, k, core.known)  # nodes without edges, which features may have grouped, are left
+        if not len(problem.core.nodes):
+            return found
+        starts = {start: labels[problem.core.nodes] for start, labels in starts.items()}
+        refined = refine(
+            problem.core,
             starts,
             [self.model],
-            known=known_labels(graph, getattr(inner, "known", None)),
-            n_clusters=k,
             effort=self.effort,
             n_samples=int(self.n_samples),
-            seed=seed,
+            seed=check_seed(self.random_state),
         )
-        self.notes_ += explained(found.details)
-        return found
+        refined = replace(refined, notes=(*found.notes, *explained(refined.details)))
+        return problem.placed(refined)

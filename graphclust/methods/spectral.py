@@ -13,9 +13,11 @@ from graphclust.graph import Graph
 from graphclust.kernels.eigenvectors import REGULARIZATION, leading_eigenvectors, rows_of_length_one, spectral_embedding
 from graphclust.kernels.kmeans import kmeans
 from graphclust.methods.base import GraphEstimator
-from graphclust.problem.solution import Fit
+from graphclust.problem.problem import Core
+from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.checks import check_count, check_number
+from graphclust.runtime.notes import Note
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed
 
@@ -84,23 +86,23 @@ class Spectral(GraphEstimator):
         if self.embedding not in ("njw", "shi-malik"):
             raise UsageError(f"embedding is njw or shi-malik, not {self.embedding!r}")
 
-    def _fit(self, graph: Graph) -> Fit:
-        k = int(self.n_clusters or 1)
+    def solve(self, core: Core) -> Solution:
+        """See `GraphEstimator.solve`."""
+        graph = core.graph
+        k = int(core.n_clusters or 1)
         if k == 1:
-            return Fit(np.zeros(graph.num_nodes, dtype=np.int64))
+            return Solution(np.zeros(graph.num_nodes, dtype=np.int64))
         seed = check_seed(self.random_state)
         with task("eigenvectors"):
             embedding = spectral_embedding(
                 graph, k, self.embedding, regularization=self.regularization, random_state=seed
             )
-            if embedding.shape[1] < k:
-                self._note(
-                    "eigenvectors-not-converged",
-                    f"only {embedding.shape[1]} of {k} eigenvectors converged",
-                    n_converged=embedding.shape[1],
-                )
+        notes = []
+        if embedding.shape[1] < k:
+            message = f"only {embedding.shape[1]} of {k} eigenvectors converged"
+            notes.append(Note("eigenvectors-not-converged", message, {"n_converged": embedding.shape[1]}))
         with task("k-means"):
-            return Fit(kmeans(embedding, k, self.n_init, seed))
+            return Solution(kmeans(embedding, k, self.n_init, seed), notes=tuple(notes))
 
     @staticmethod
     def several(graph: Graph, numbers: Sequence[int], seed: int) -> dict[str, IntArray]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.notes import Note
 
-__all__ = ["Fit"]
+__all__ = ["Solution"]
 
 
-@dataclass
-class Fit:
-    """What `_fit` returns.
+@dataclass(frozen=True)
+class Solution:
+    """Communities of the nodes of a core, and what is known about them.
 
     Attributes
     ----------
@@ -22,12 +24,18 @@ class Fit:
     confidence : ndarray of float64, shape (n_nodes,), or None
         Posterior probability that a node's label is right.
     posterior : Posterior or None
-        Samples in the order of the graph's nodes; the base class gives them their names.
+        Samples in the order of the core's nodes; `Problem.lift` gives them the caller's ids.
     details : dict
         How the result was found, in plain values that JSON can hold.
+    notes : tuple of Note
     """
 
     labels: IntArray
     confidence: FloatArray | None = None
     posterior: Posterior | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+    def with_notes(self, notes: Iterable[Note]) -> Solution:
+        """Return this solution with more notes."""
+        return replace(self, notes=(*self.notes, *notes))

@@ -22,7 +22,7 @@ from graphclust.errors import DataError, UsageError
 from graphclust.generators import pairs
 from graphclust.models.build import build
 from graphclust.reproduce import acp_families, acp_fig4, acp_table1, acp_table2, acp_table3, acp_table4, clam_tables
-from graphclust.training.loops import checkpoints as checkpoint
+from graphclust.training import checkpoints as checkpoint
 
 
 @pytest.fixture(autouse=True)

@@ -74,7 +74,7 @@ def test_train_stop_resume_and_use(cli, tmp_path):
 
 
 def test_defaults_are_the_published_settings(cli, tmp_path, monkeypatch):
-    from graphclust.training.loops import clusterwise as amortized
+    from graphclust.training import clusterwise as amortized
 
     asked = {}
 

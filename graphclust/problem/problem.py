@@ -1,0 +1,277 @@
+"""A graph and what is asked of it; the core that a method solves; and the way back to the caller's nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+
+from graphclust.graph import Graph
+from graphclust.metrics import rank_labels
+from graphclust.problem.constraints import (
+    added_up,
+    components,
+    connected_parts,
+    count_disconnected,
+    known_labels,
+    taking_part,
+    with_number,
+    within_components,
+)
+from graphclust.problem.solution import Solution
+from graphclust.results.posterior import Posterior
+from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.notes import Note
+
+__all__ = ["Core", "Problem", "dropped_directions", "only_points"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Core:
+    """The part of a problem that a method solves: the nodes that can be grouped, in canonical order.
+
+    Attributes
+    ----------
+    graph : Graph
+    nodes : ndarray of int64, shape (n_nodes,)
+        Positions of the core's nodes in the graph of its problem.
+    n_clusters : int or None
+        Exact number of communities, where it is given.
+    known : ndarray of int64, shape (n_nodes,), or None
+        0 where a node's label is not known, else a number for each label, from 1.
+    is_table : bool
+        Whether the nodes are the rows of a table, which the caller gave without a graph.
+    """
+
+    graph: Graph
+    nodes: IntArray
+    n_clusters: int | None = None
+    known: IntArray | None = None
+    is_table: bool = False
+    _cache: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def cached(self, name: str, make: Callable[[], T]) -> T:
+        """Return what `make` returns, which is called once for each name: several methods can solve one core."""
+        if name not in self._cache:
+            self._cache[name] = make()
+        value: T = self._cache[name]
+        return value
+
+    def undirected(self) -> Core:
+        """Return the core without directions; itself if it has none."""
+        return replace(self, graph=self.graph.undirected(), _cache={}) if self.graph.directed else self
+
+    @cached_property
+    def component(self) -> IntArray:
+        """Number of each node's (weakly) connected component, shape (n_nodes,)."""
+        return components(self.graph)
+
+    def cut(self, samples: IntArray, log_prob: FloatArray) -> tuple[IntArray, FloatArray]:
+        """Cut communities at the borders of components, unless their number is given or known labels join them.
+
+        Parameters
+        ----------
+        samples : ndarray of int64, shape (n_samples, n_nodes)
+        log_prob : ndarray of float64, shape (n_samples,)
+            Of the samples; equal for equal ones. NaN where it is not known.
+
+        Returns
+        -------
+        samples : ndarray of int64, shape (n_samples, n_nodes)
+        log_prob : ndarray of float64, shape (n_samples,)
+            Each is the sum over the distinct samples that became the same partition.
+        """
+        if self.n_clusters is not None:
+            return samples, log_prob
+        cut = within_components(samples, self.component, self.known)
+        if cut is samples or np.isnan(log_prob).any():
+            return cut, log_prob
+        return cut, added_up(samples, cut, log_prob)
+
+    def settled(self, solution: Solution, *, connected: bool = False) -> Solution:
+        """Return a solution that keeps to what was asked: connected communities, their number, labels by size.
+
+        Parameters
+        ----------
+        solution : Solution
+        connected : bool
+            Whether communities that are not connected are split, where their number is not given.
+        """
+        labels = np.unique(solution.labels, return_inverse=True)[1].astype(np.int64)
+        count = int(labels.max(initial=-1)) + 1
+        notes = []
+        if connected and self.n_clusters is None:
+            parts = connected_parts(self.graph, labels)
+            n_parts = int(parts.max(initial=-1)) + 1
+            if n_parts > count:
+                message = f"split communities that the method returned disconnected: {count:,} became {n_parts:,}"
+                notes.append(Note("split-disconnected", message, {"n_before": count, "n_after": n_parts}))
+                labels = parts
+        elif self.n_clusters is not None and count != self.n_clusters:
+            labels = with_number(labels, self.n_clusters, self.known)
+            message = f"the method returned {count:,} communities: changed them to {self.n_clusters:,}"
+            notes.append(Note("corrected-number", message, {"n_before": count, "n_after": self.n_clusters}))
+        return replace(solution, labels=rank_labels(labels)).with_notes(notes)
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A graph in canonical order, and what is asked of it.
+
+    Attributes
+    ----------
+    graph : Graph
+        Its nodes in canonical order; undirected if directions do not count.
+    n_clusters : int or None
+    known : ndarray of int64, shape (n_nodes,), or None
+        As of `Core`.
+    by_features : bool
+        Whether nodes without edges can be grouped by their features.
+    is_table : bool
+        As of `Core`.
+    notes : tuple of Note
+    """
+
+    graph: Graph
+    n_clusters: int | None = None
+    known: IntArray | None = None
+    by_features: bool = False
+    is_table: bool = False
+    notes: tuple[Note, ...] = ()
+    _caller: Graph | None = None
+    _order: IntArray | None = None
+
+    @classmethod
+    def of(
+        cls,
+        graph: Graph,
+        n_clusters: int | None = None,
+        known: Any = None,
+        *,
+        method: str = "the method",
+        directed: bool = False,
+        by_features: bool = False,
+        is_table: bool = False,
+    ) -> Problem:
+        """Put a graph into canonical order, and read what is asked of it.
+
+        Parameters
+        ----------
+        graph : Graph
+        n_clusters : int, optional
+            Exact number of communities.
+        known : mapping or Series of labels by node, optional
+        method : str
+            Name of the method, for notes.
+        directed : bool
+            Whether the directions of edges count; if not, the weights of both directions are added.
+        by_features, is_table : bool
+            See the attributes.
+
+        Raises
+        ------
+        UsageError
+            A known label of a node that the graph does not have.
+        """
+        work, notes = graph.canonical(), []
+        if graph.directed and not directed:
+            work = work.undirected()
+            notes.append(dropped_directions(method))
+        return cls(
+            work,
+            n_clusters if graph.num_nodes else None,
+            known_labels(work, known),
+            by_features,
+            is_table,
+            tuple(notes),
+            _caller=graph,
+            _order=graph.canonical_order(),
+        )
+
+    @property
+    def caller(self) -> Graph:
+        """The graph as the caller gave it."""
+        return self.graph if self._caller is None else self._caller
+
+    @cached_property
+    def core(self) -> Core:
+        """The nodes that can be grouped.
+
+        These are all if their number of communities is given, or features tell them apart; otherwise those that have
+        an edge to another node, or a known label. The other nodes are communities of their own.
+        """
+        graph, known = self.graph, self.known
+        nodes = np.arange(graph.num_nodes)
+        if self.n_clusters is None and not self.by_features:
+            nodes = np.flatnonzero(taking_part(graph, known))
+        if len(nodes) < graph.num_nodes:
+            graph = graph.subgraph(nodes)
+            known = None if known is None else known[nodes]
+        return Core(graph, nodes, self.n_clusters, known, self.is_table)
+
+    def placed(self, solution: Solution) -> Solution:
+        """Bring a solution of the core to all nodes of the problem: the others are communities of their own."""
+        n, nodes = self.graph.num_nodes, self.core.nodes
+        if len(nodes) == n:
+            return solution
+        labels = int(solution.labels.max(initial=-1)) + 1 + np.arange(n)
+        labels[nodes] = solution.labels
+        confidence, posterior = solution.confidence, solution.posterior
+        if confidence is not None:
+            confidence = np.ones(n)
+            confidence[nodes] = solution.confidence
+        if posterior is not None:
+            samples = int(posterior.samples.max(initial=-1)) + 1 + np.tile(np.arange(n), (len(posterior.samples), 1))
+            samples[:, nodes] = posterior.samples
+            posterior = posterior.over(samples, range(n))
+        return replace(solution, labels=labels, confidence=confidence, posterior=posterior)
+
+    def lift(self, solution: Solution) -> Solution:
+        """Bring a solution of the core to the caller's nodes, in their order, and number communities by size.
+
+        Its notes begin with those of the problem, and say how many communities are not connected.
+        """
+        solution = self.placed(solution)
+        notes = list(self.notes)
+        disconnected = 0 if only_points(self.graph) else count_disconnected(self.graph, solution.labels)
+        labels = self.in_order(rank_labels(solution.labels))
+        confidence = None if solution.confidence is None else self.in_order(solution.confidence)
+        posterior: Posterior | None = solution.posterior
+        if posterior is not None:
+            samples = self.in_order(posterior.samples.T).T
+            posterior = posterior.over(samples, self.caller.nodes)
+        lifted = replace(solution, labels=labels, confidence=confidence, posterior=posterior)
+        lifted = replace(lifted, notes=(*notes, *solution.notes))
+        if not disconnected:
+            return lifted
+        verb = "is" if disconnected == 1 else "are"
+        message = f"{disconnected:,} of the communities {verb} not connected"
+        return lifted.with_notes([Note("disconnected", message, {"n_communities": disconnected})])
+
+    def in_order(self, values: Any) -> Any:
+        """Bring an array with a row for each node of the problem into the caller's order."""
+        if self._order is None:
+            return values
+        ordered = np.empty_like(values)
+        ordered[self._order] = values
+        return ordered
+
+    def positions(self, nodes: IntArray) -> IntArray:
+        """Return the caller's positions of some nodes of the problem."""
+        return nodes if self._order is None else self._order[nodes]
+
+
+def only_points(graph: Graph) -> bool:
+    """Whether a graph is nothing but points: nodes with features and no edges."""
+    return graph.x is not None and not graph.num_edges
+
+
+def dropped_directions(method: str) -> Note:
+    """Return the note of a method that works on undirected graphs."""
+    message = f"{method} ignores directions: added the weights of both directions of each edge"
+    return Note("dropped-directions", message)
