@@ -670,12 +670,14 @@ class LNSCC(VectorEstimator):
 
     def _keep(self, problem: Problem, solution: Solution) -> None:
         super()._keep(problem, solution)
-        nothing = np.zeros((0, self.settings.embedding_dim))
-        self.embedding_ = problem.in_order(self._embedded) if len(self.labels_) else nothing
-        self.stages_ = [
-            replace(stage, points=problem.positions(stage.points), labels=self._rank[stage.labels])
-            for stage in self._stages
-        ]
+        self.embedding_ = np.zeros((0, self.settings.embedding_dim))
+        self.stages_: list[_Stage] = []
+        if len(self.labels_):
+            self.embedding_ = problem.in_order(self._embedded)
+            self.stages_ = [
+                replace(stage, points=problem.positions(stage.points), labels=self._rank[stage.labels])
+                for stage in self._stages
+            ]
 
     # ---------------------------------------------------------------- learning
 
