@@ -1,18 +1,18 @@
 """All families of random graphs by their names, and endless streams of batches of them.
 
-`FAMILIES` is a literal dictionary: the command line, training and studies look here, and nothing registers itself.
+The command line, training and studies look into `FAMILIES`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from graphclust.errors import UsageError, unknown
+from graphclust.errors import UsageError
 from graphclust.generators.batches import DenseBatch, from_graphs, from_plans, from_points
 from graphclust.generators.lfr import lfr
 from graphclust.generators.mixed import mixed
@@ -34,9 +34,10 @@ from graphclust.generators.sbm import (
 )
 from graphclust.generators.spikes import spikes, spikes_batch
 from graphclust.graph import Graph
+from graphclust.runtime.registry import Registry
 from graphclust.runtime.seeds import check_seed
 
-__all__ = ["FAMILIES", "Family", "family_named", "stream"]
+__all__ = ["FAMILIES", "Family", "stream"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,13 @@ class Family:
         Whether its members are points with features `x` and no edges, whose batches have no adjacency.
     number : callable or None
         From the parameters, the number of different graphs, where a family has only so many.
+    instead : dict of tuple to tuple
+        Parameters that studies may give in the place of others of `sample`: all of a key's for all of its value's.
+    resolve : callable or None
+        From parameters with those of `instead` to those of `sample`.
+    densities : callable or None
+        From the parameters of `sample` to n_nodes, n_clusters, p_in and p_out, where a family has equal blocks with two
+        densities, whose thresholds of recovery are known (`graphclust.generators.sbm.recovery_ratios`).
     """
 
     sample: Callable[..., Graph]
@@ -70,6 +78,14 @@ class Family:
     held_out: dict[str, Any] = field(default_factory=dict)
     points: bool = False
     number: Callable[..., int] | None = None
+    instead: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    resolve: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    densities: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+
+    def sampled(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters of `sample` for a study: of graphs that no training used, unless told otherwise."""
+        given = self.held_out | dict(parameters)
+        return given if self.resolve is None else self.resolve(given)
 
     def parameters(self) -> dict[str, Any]:
         """Names and defaults of the parameters of `sample`; `inspect.Parameter.empty` where there is none."""
@@ -77,42 +93,51 @@ class Family:
         return {item.name: item.default for item in items if item.name != "random_state"}
 
 
-FAMILIES: dict[str, Family] = {
-    "planted-partition": Family(planted_partition, planted_partition_plan),
-    "sbm": Family(sbm, sbm_plan),
-    "general-sbm": Family(general_sbm, general_sbm_plan, sizes="n_nodes"),
-    "log-degree-sbm": Family(log_degree_sbm, log_degree_sbm_plan, sizes="n_nodes"),
-    "cluster": Family(cluster, cluster_plan),
-    "dc-sbm": Family(dc_sbm),
-    "lfr": Family(lfr),
-    "mixed": Family(mixed, sizes="n_nodes"),
-    "community-pairs": Family(
-        community_pair,
-        batch=community_pair_batch,
-        held_out={"split": "test", "drop": 0.0},
-        number=n_community_pairs,
-    ),
-    "gaussian-mixture": Family(gaussian_mixture, sizes="n", batch=gaussian_mixture_batch, points=True),
-    "spikes": Family(spikes, sizes="n", batch=spikes_batch, points=True),
-}
+def _from_degree_and_ratio(parameters: dict[str, Any]) -> dict[str, Any]:
+    """From average degree c and ratio r of a planted partition, p_in = c / (n/K (1 + (K - 1) r) - 1)."""
+    if "ratio" not in parameters:
+        return parameters
+    defaults = {name: item.default for name, item in inspect.signature(planted_partition).parameters.items()}
+    n, k = ({**defaults, **parameters}[name] for name in ("n_nodes", "n_clusters"))
+    given = {name: value for name, value in parameters.items() if name not in ("average_degree", "ratio")}
+    p_in = parameters["average_degree"] / (n / k * (1 + (k - 1) * parameters["ratio"]) - 1)
+    return given | {"n_nodes": n, "n_clusters": k, "p_in": p_in, "p_out": parameters["ratio"] * p_in}
 
 
-def family_named(name: str) -> Family:
-    """Return a family.
+def _log_degree_densities(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Densities of a log-degree block model: a and b times log(n) / n."""
+    scale = np.log(parameters["n_nodes"]) / parameters["n_nodes"]
+    return {**parameters, "p_in": parameters["a"] * scale, "p_out": parameters["b"] * scale}
 
-    Raises
-    ------
-    UsageError
-        No such family.
 
-    Examples
-    --------
-    >>> family_named("cluster").parameters()["n_clusters"]
-    6
-    """
-    if name not in FAMILIES:
-        raise unknown("family", name, FAMILIES)
-    return FAMILIES[name]
+# a new family is one file in generators/ and one line here
+FAMILIES: Registry[Family] = Registry(
+    "family",
+    {
+        "planted-partition": Family(
+            planted_partition,
+            planted_partition_plan,
+            instead={("average_degree", "ratio"): ("p_in", "p_out")},
+            resolve=_from_degree_and_ratio,
+            densities=lambda parameters: parameters,
+        ),
+        "sbm": Family(sbm, sbm_plan),
+        "general-sbm": Family(general_sbm, general_sbm_plan, sizes="n_nodes"),
+        "log-degree-sbm": Family(log_degree_sbm, log_degree_sbm_plan, sizes="n_nodes", densities=_log_degree_densities),
+        "cluster": Family(cluster, cluster_plan),
+        "dc-sbm": Family(dc_sbm),
+        "lfr": Family(lfr),
+        "mixed": Family(mixed, sizes="n_nodes"),
+        "community-pairs": Family(
+            community_pair,
+            batch=community_pair_batch,
+            held_out={"split": "test", "drop": 0.0},
+            number=n_community_pairs,
+        ),
+        "gaussian-mixture": Family(gaussian_mixture, sizes="n", batch=gaussian_mixture_batch, points=True),
+        "spikes": Family(spikes, sizes="n", batch=spikes_batch, points=True),
+    },
+)
 
 
 def stream(
@@ -159,7 +184,7 @@ def stream(
     >>> len(batch), bool((batch.n_nodes == batch.n_nodes[0]).all())
     (4, True)
     """
-    kind = family_named(family)
+    kind = FAMILIES.named(family)
     known = kind.parameters()
     for name in parameters:
         if name not in known:

@@ -11,7 +11,7 @@ import numpy as np
 from torch_geometric.data import InMemoryDataset
 
 from graphclust.errors import UsageError
-from graphclust.generators.families import family_named
+from graphclust.generators.families import FAMILIES
 from graphclust.runtime.seeds import check_seed
 
 __all__ = ["SyntheticGraphs"]
@@ -60,7 +60,7 @@ class SyntheticGraphs(InMemoryDataset):  # type: ignore[misc]
         pre_filter: Callable[..., Any] | None = None,
         **parameters: Any,
     ) -> None:
-        known = family_named(family).parameters()
+        known = FAMILIES.named(family).parameters()
         for name in parameters:
             if name not in known:
                 raise UsageError(f"{family} has no parameter {name!r}; it has {', '.join(known)}")
@@ -83,7 +83,7 @@ class SyntheticGraphs(InMemoryDataset):  # type: ignore[misc]
 
     def process(self) -> None:
         """Draw the graphs."""
-        sample = family_named(self.family).sample
+        sample = FAMILIES.named(self.family).sample
         graphs = []
         for i in range(self.num_graphs):
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(i,)))

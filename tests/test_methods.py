@@ -23,6 +23,7 @@ from graphclust.kernels.eigenvectors import spectral_embedding
 from graphclust.metrics import modularity, rank_labels
 from graphclust.problem.constraints import connected_parts
 from tests.estimating import blobs
+from tests.examples import documented_method
 from tests.noted import codes, noted
 
 K = 3
@@ -47,9 +48,14 @@ def partition(nodes, labels):
     return set(map(frozenset, parts.values()))
 
 
-@pytest.fixture(params=list(gc.METHODS))
-def name(request):
-    return request.param
+@pytest.fixture(params=[*gc.METHODS, "documented"])
+def name(request, tmp_path):
+    """Every method, and the one that docs/extending.md shows."""
+    if request.param != "documented":
+        yield request.param
+        return
+    with documented_method(tmp_path) as name:
+        yield name
 
 
 # ---------------------------------------------------------------- the contract

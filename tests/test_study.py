@@ -18,7 +18,7 @@ import pytest
 
 from graphclust.cli import run as command
 from graphclust.errors import DataError, UsageError
-from graphclust.generators.families import family_named
+from graphclust.generators.families import FAMILIES
 from graphclust.generators.sbm import recovery_ratios
 from graphclust.studies import study as studies
 from graphclust.studies.study import Method, Study, draw, read_study, run, study_named
@@ -144,7 +144,7 @@ def test_journal_is_not_measured_again(tmp_path, monkeypatch, small):
 def test_a_default_that_is_spelled_out_is_another_cell(tmp_path):
     journal = tmp_path / "cells.jsonl"
     few = replace(SMALL, methods={"leiden": Method("leiden")}, parameters={}, grid={"p_out": [0.01, 0.02]}, n_graphs=1)
-    default = family_named(few.family).parameters()["p_in"]
+    default = FAMILIES.named(few.family).parameters()["p_in"]
     grown = replace(few, grid={"p_in": [0.5, default], **few.grid})
     run(few, journal)
     found, fresh = run(grown, journal), run(grown)

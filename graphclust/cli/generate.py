@@ -205,7 +205,7 @@ def _write_many(
             own = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i,)))
             graph = _sample(family, parameters, own)
             kind = _format(graph, None, asked)
-            name = os.path.join(folder, f"graph-{i:06d}{FORMATS[kind][1][0]}")
+            name = os.path.join(folder, f"graph-{i:06d}{FORMATS[kind].suffixes[0]}")
             _write(graph, name, os.path.join(folder, f"labels-{i:06d}.tsv"), kind, quiet=True)
             advance()
     if not quiet:
@@ -260,9 +260,9 @@ def add_families() -> None:
     """Make a subcommand of each family; not at import, because the families need NumPy and --help does not."""
     from graphclust.generators.families import FAMILIES
 
-    if generate.registered_commands:
-        return
-    for name, family in FAMILIES.items():
+    known = {entry.name for entry in generate.registered_commands}
+    for name in (name for name in FAMILIES if name not in known):
+        family = FAMILIES[name]
         doc = inspect.getdoc(family.sample) or ""
         told = _described(doc)
         body = _make(name)

@@ -9,6 +9,8 @@ them. One module a family of file layouts; what there is stands in `data/registr
 from __future__ import annotations
 
 import hashlib
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +30,6 @@ __all__ = ["CommunityPairs", "Entry", "File", "community_pairs", "download", "lo
 
 _LAZY = {"CommunityPairs": "pyg", "community_pairs": "pairs"}
 _TRUTH = ("labels", "communities")
-_EDGE_LISTS = ("classic.load", "snap.load")
 
 
 def __getattr__(name: str) -> Any:
@@ -120,14 +121,15 @@ def load(name: str, **reading: Any) -> Graph:
         if Path(name).is_file():
             return snap.read(Path(name), **reading)
         raise
-    if entry.loader in _EDGE_LISTS:
-        graph: Graph = function(entry.loader)(fetch(entry), **(dict(entry.options) | reading))
+    loader = function(entry.loader)
+    if _takes_reading(loader):
+        graph: Graph = loader(fetch(entry), **(dict(entry.options) | reading))
     else:
         flat = reading.get("directed") is False
         if reading.keys() - ({"directed"} if flat else set()):
             raise UsageError(f"{', '.join(reading)}: only for edge lists, and {entry.name} is none")
         files = fetch(entry)
-        graph = function(entry.loader)(files, **entry.options)
+        graph = loader(files, **entry.options)
         graph = graph.undirected() if flat else graph
         main = next(iter(files.values()))
         with main.open("rb") as stream:
@@ -137,3 +139,8 @@ def load(name: str, **reading: Any) -> Graph:
         log_notes(graph.meta["notes"], entry.name)
     graph.meta["name"] = entry.name
     return graph
+
+
+def _takes_reading(loader: Callable[..., Graph]) -> bool:
+    """Whether a loader reads an edge list, and so takes the options of `graphclust.read_graph`."""
+    return any(item.kind is inspect.Parameter.VAR_KEYWORD for item in inspect.signature(loader).parameters.values())

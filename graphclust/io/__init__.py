@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import Any, BinaryIO
 
 from graphclust.errors import UsageError
 from graphclust.graph import Graph, merge_notes
-from graphclust.io.source import Source, open_source, suffix_of
+from graphclust.io.formats import FORMATS, format_of, sniffed_format
+from graphclust.io.source import open_source
 from graphclust.runtime.notes import counted, log_notes
 
 __all__ = ["FORMATS", "carried", "format_of", "read_file", "write_graph"]
 
 logger = logging.getLogger("graphclust")
 
-# format -> (module, extensions)
-FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "edgelist": (
-        "edgelist",
-        (".edgelist", ".edges", ".el", ".txt", ".ssv", ".dat", ".ncol", ".wel", ".graphs"),
-    ),
-    "csv": ("edge_table", (".csv",)),
-    "tsv": ("edge_table", (".tsv",)),
-    "graphml": ("graphml", (".graphml", ".xml")),
-    "gexf": ("gexf", (".gexf",)),
-    "gml": ("gml", (".gml",)),
-    "pajek": ("pajek", (".net", ".paj", ".pajek")),
-    "metis": ("metis", (".graph", ".metis")),
-    "matrix-market": ("matrix_market", (".mtx", ".mm")),
-    "npz": ("npz", (".npz",)),
-    "parquet": ("parquet", (".parquet", ".pq")),
-    "pyg": ("pyg", (".pt", ".pth")),
-}
-_SEPARATORS = {"csv": ",", "tsv": "\t"}  # of the tables that are written; what is read may be separated by anything
-_EDGES_ONLY = ("edgelist", *_SEPARATORS)
-_BY_SUFFIX = {suffix: name for name, (_, suffixes) in FORMATS.items() for suffix in suffixes}
 _FOREIGN = {
     **dict.fromkeys(
         (".json", ".jsonl", ".g6", ".s6", ".sparse6", ".graph6", ".dot", ".gv"), "networkx can convert them"
@@ -48,41 +26,6 @@ _FOREIGN = {
     ),
     **dict.fromkeys((".xls", ".xlsx", ".ods"), "save the sheet as CSV"),
 }
-_BEGINNINGS = (
-    (b"PAR1", "parquet"),
-    (b"%%matrixmarket", "matrix-market"),
-    (b"*vertices", "pajek"),
-    (b"*network", "pajek"),
-    (b"graph [", "gml"),
-    (b"graph\n[", "gml"),
-    (b"creator ", "gml"),
-)
-
-
-def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"graphclust.io.{FORMATS[name][0]}")
-
-
-def format_of(name: str) -> str | None:
-    """Return the format that a file's name tells, or None.
-
-    Examples
-    --------
-    >>> format_of("polblogs.gml.gz"), format_of("graph")
-    ('gml', None)
-    """
-    return _BY_SUFFIX.get(suffix_of(name))
-
-
-def _sniff_format(source: Source) -> str:
-    """Tell a format by the first bytes; an edge list where nothing speaks against it."""
-    head = source.data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
-    low = head.lower()
-    if low.startswith(b"<"):
-        return "gexf" if b"<gexf" in low else "graphml"
-    if head.startswith(b"PK\x03\x04"):
-        return "npz" if b".npy" in head else "pyg"
-    return next((name for mark, name in _BEGINNINGS if low.startswith(mark.lower())), "edgelist")
 
 
 def read_file(
@@ -131,17 +74,17 @@ def read_file(
     source = open_source(name)
     if format is None and source.suffix in _FOREIGN:
         raise source.error(f"{source.suffix} files are not read: {_FOREIGN[source.suffix]} (--input-format insists)")
-    kind = format or format_of(source.name) or _sniff_format(source)
+    kind = format or format_of(source.name) or sniffed_format(source)
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")
     options: dict[str, Any] = {"directed": directed, "weights": weights}
     dialect = {"delimiter": delimiter, "header": header, "comment": comment}
     source.encoding = encoding
-    if kind in _EDGES_ONLY:
+    if FORMATS[kind].takes_dialect:
         options.update(dialect)
     elif given := [key for key, value in dialect.items() if value is not None]:
         raise UsageError(f"{', '.join(given)}: only for edge lists, and {source.name} is read as {kind}")
-    graph: Graph = _module(kind).read(source, **options)
+    graph: Graph = FORMATS[kind].load().read(source, **options)
     for note in merge_notes(graph):
         source.add(note)
     log_notes(source.notes, source.name)
@@ -170,7 +113,7 @@ def carried(graph: Graph, format: str) -> tuple[dict[str, Sequence[Any]], list[s
     list of str
         Names of the attributes that are lost; features and classes, too.
     """
-    holds = getattr(_module(format), "holds", None)
+    holds = getattr(FORMATS[format].load(), "holds", None)
     kept: dict[str, Sequence[Any]] = {}
     lost = []
     for name, values in graph.meta.get("node_attributes", {}).items():
@@ -178,7 +121,7 @@ def carried(graph: Graph, format: str) -> tuple[dict[str, Sequence[Any]], list[s
             kept[name] = values
         else:
             lost.append(name)
-    if format != "pyg":
+    if not FORMATS[format].holds_features:
         lost += [what for what, values in (("features", graph.x), ("classes", graph.y)) if values is not None]
     return kept, lost
 
@@ -216,13 +159,13 @@ def write_graph(
     """
     if format not in FORMATS:
         raise UsageError(f"no format is called {format!r}; known: {', '.join(FORMATS)}")
-    module = _module(format)
-    options = {"delimiter": _SEPARATORS[format]} if format in _SEPARATORS else {}
-    module.write(graph, stream, attributes, **options)
+    entry = FORMATS[format]
+    module = entry.load()
+    module.write(graph, stream, attributes, **entry.options)
     lost = []
     if not module.KEEPS_IDS and not isinstance(graph._ids, range):
         lost.append(f"{format} has no place for node ids: nodes are numbered in their order")
-    if format in _EDGES_ONLY:
+    if not entry.holds_isolated:
         isolated = graph.num_nodes - len({*graph.source.tolist(), *graph.target.tolist()})
         if isolated:
             lost.append(f"{format} has no place for isolated nodes: {counted(isolated, 'isolated node')} lost")

@@ -10,7 +10,8 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from graphclust.errors import UsageError
-from graphclust.io import format_of
+from graphclust.graph import Graph
+from graphclust.io.formats import FORMATS, format_of
 from graphclust.io.source import Source, is_number, open_source, shorten, split_lines, suffix_of
 from graphclust.runtime.notes import log_notes
 
@@ -72,9 +73,7 @@ def _read_parquet(source: Source) -> Labels:
 
 
 def _read_attributes(source: Source, kind: str) -> Labels:
-    from graphclust.io import _module
-
-    graph = _module(kind).read(source)
+    graph: Graph = FORMATS[kind].load().read(source)
     attributes = graph.meta.get("node_attributes", {})
     if "community" not in attributes:
         raise source.error("the nodes have no attribute named community")

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from graphclust.errors import DataError
-from graphclust.generators.families import family_named
+from graphclust.generators.families import FAMILIES
 from graphclust.kernels.kmeans import kmeans
 from graphclust.metrics import ami
 from graphclust.models.build import ModelConfig
@@ -81,7 +81,7 @@ Peer = Callable[[FloatArray, IntArray, int], IntArray]  # points, true labels, s
 
 
 def _most() -> int:
-    most: int = family_named("spikes").parameters()["max_clusters"]
+    most: int = FAMILIES.named("spikes").parameters()["max_clusters"]
     return most
 
 

@@ -25,7 +25,6 @@ __all__ = ["RESULT_FORMATS", "result_format", "write_result"]
 logger = logging.getLogger("graphclust")
 
 
-RESULT_FORMATS = ("tsv", "csv", "json", "cmty", "clu", "graphml", "gexf", "parquet")
 _NO_RESULTS = ("xls", "xlsx", "ods", "db", "sqlite", "pkl", "npy")
 
 
@@ -136,7 +135,8 @@ def _write_parquet(communities: Communities, stream: BinaryIO) -> None:
     pq.write_table(pa.table(columns), stream)
 
 
-_WRITERS: dict[str, Callable[[Communities, BinaryIO], None]] = {
+# a new format of results is one function and one line
+RESULT_FORMATS: dict[str, Callable[[Communities, BinaryIO], None]] = {
     "tsv": lambda c, stream: _write_table(c, stream, "\t"),
     "csv": lambda c, stream: _write_table(c, stream, ","),
     "json": _write_json,
@@ -193,7 +193,7 @@ def write_result(communities: Communities, stream: BinaryIO, format: str = "tsv"
         The format cannot hold an id, or spells two alike, as 1 and "1".
     """
     try:
-        _WRITERS[result_format(None, format)](communities, stream)
+        RESULT_FORMATS[result_format(None, format)](communities, stream)
     except UnicodeEncodeError as error:
         raise DataError(f"the id {error.object[:40]!r} cannot be written as UTF-8") from None
 

@@ -31,7 +31,7 @@ import numpy as np
 
 from graphclust.detection import detect, prepare
 from graphclust.errors import DataError, GraphclustError, ResourceError, UsageError, unknown
-from graphclust.generators.families import FAMILIES, family_named
+from graphclust.generators.families import FAMILIES
 from graphclust.generators.sbm import recovery_ratios
 from graphclust.graph import Graph
 from graphclust.methods import METHODS
@@ -66,7 +66,6 @@ __all__ = [
 
 MEASURES = ("ami", "nmi", "ari", "accuracy")
 _QUALITY = ("modularity", "coverage", "mean_conductance", "normalized_cut")
-_BY_DEGREE = ("average_degree", "ratio")  # of a planted partition, in the place of p_in and p_out
 _LOG = 20.0  # ratio of an axis' ends from which it is logarithmic
 _COLUMNS = 4  # of heat maps beside each other
 _FINE = 200  # values of an axis at which thresholds are looked for
@@ -143,7 +142,7 @@ class Cell:
         """Digest of all that determines what is measured, but for the method's label."""
         from graphclust import __version__
 
-        family = family_named(self.family)
+        family = FAMILIES.named(self.family)
         graph = [self.family, family.parameters() | family.held_out | self.parameters, self.number, self.graph_seed]
         return _digest([__version__, graph, self.method.resolved])
 
@@ -156,7 +155,8 @@ class Cell:
 
     def graph(self) -> Graph:
         """Draw the graph."""
-        return family_named(self.family).sample(**_sampled(self.family, self.parameters), random_state=self.graph_seed)
+        family = FAMILIES.named(self.family)
+        return family.sample(**family.sampled(self.parameters), random_state=self.graph_seed)
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,8 @@ class Study:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        known = [*family_named(self.family).parameters(), *(_BY_DEGREE if self.family == "planted-partition" else ())]
+        family = FAMILIES.named(self.family)
+        known = [*family.parameters(), *itertools.chain(*family.instead)]
         for name in (*self.parameters, *self.grid):
             if name not in known:
                 raise unknown(f"parameter of {self.family}", name, known)
@@ -212,15 +213,14 @@ class Study:
             if name in self.parameters:
                 raise UsageError(f"{name} stands in the grid and among the parameters")
         given = {*self.parameters, *self.grid}
-        needed = [
-            name for name, value in FAMILIES[self.family].parameters().items() if value is inspect.Parameter.empty
-        ]
+        needed = [name for name, value in family.parameters().items() if value is inspect.Parameter.empty]
         missing = [name for name in needed if name not in given]
         if missing:
             raise UsageError(f"{self.family} needs {' and '.join(missing)}")
-        degrees = given & set(_BY_DEGREE) if self.family == "planted-partition" else set()
-        if degrees and (len(degrees) < len(_BY_DEGREE) or given & {"p_in", "p_out"}):
-            raise UsageError("a planted partition is given by p_in and p_out, or by average_degree and ratio")
+        for names, others in family.instead.items():
+            chosen = given & set(names)
+            if chosen and (len(chosen) < len(names) or given & set(others)):
+                raise UsageError(f"{self.family} takes {' and '.join(others)}, or {' and '.join(names)} instead")
         if not self.grid or not self.methods:
             raise UsageError("a study has a grid, and methods")
         if self.n_graphs < 1 or self.seed < 0:
@@ -261,19 +261,6 @@ def _parameters(method: GraphEstimator) -> dict[str, Any]:
         name: _parameters(value) if isinstance(value, GraphEstimator) else value
         for name, value in method.get_params().items()
     }
-
-
-def _sampled(family: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the family's own parameters; from average degree c and ratio r, p_in = c / (n/K (1 + (K - 1) r) - 1).
-
-    A family that keeps graphs from training gives those, unless told otherwise.
-    """
-    if family != "planted-partition" or "ratio" not in parameters:
-        return family_named(family).held_out | dict(parameters)
-    given = family_named(family).parameters() | dict(parameters)
-    c, r, n, k = (given.pop(name) for name in (*_BY_DEGREE, "n_nodes", "n_clusters"))
-    p_in = c / (n / k * (1 + (k - 1) * r) - 1)
-    return given | {"n_nodes": n, "n_clusters": k, "p_in": p_in, "p_out": r * p_in}
 
 
 # ---------------------------------------------------------------- measuring
@@ -584,19 +571,14 @@ def _finely(values: FloatArray) -> FloatArray:
 
 def _margins(study: Study, given: dict[str, FloatArray]) -> dict[str, FloatArray]:
     """Return by how much graphs lie above (below: negative) each threshold; none for families that have none known."""
-    if study.family not in ("planted-partition", "log-degree-sbm"):
+    family = FAMILIES.named(study.family)
+    if family.densities is None:
         return {}
-    p: dict[str, Any] = family_named(study.family).parameters() | {
-        name: values[0] for name, values in study.grid.items()
-    }
+    p: dict[str, Any] = family.parameters() | {name: values[0] for name, values in study.grid.items()}
     p |= study.parameters | given
     if any(isinstance(value, tuple | list) for value in p.values()):
         return {}
-    if study.family == "log-degree-sbm":
-        scale = np.log(p["n_nodes"]) / p["n_nodes"]
-        p |= {"p_in": p["a"] * scale, "p_out": p["b"] * scale}
-    else:
-        p = _sampled(study.family, p)
+    p = dict(family.densities(family.sampled(p)))
     ratios = recovery_ratios(*(np.asarray(p[name], dtype=float) for name in ("n_nodes", "n_clusters", "p_in", "p_out")))
     shape = next(iter(given.values())).shape
     return {name: np.broadcast_to(ratio - 1, shape) for name, ratio in ratios.items()}

@@ -12,7 +12,7 @@ import torch
 
 from graphclust.errors import GraphclustError, UsageError, unknown
 from graphclust.generators.batches import from_graphs
-from graphclust.generators.families import family_named, stream
+from graphclust.generators.families import FAMILIES, stream
 from graphclust.graph import Graph
 from graphclust.models.build import ModelConfig
 from graphclust.nn.batch import Batch
@@ -74,7 +74,7 @@ class DataConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        known = family_named(self.family).parameters()
+        known = FAMILIES.named(self.family).parameters()
         for name in self.parameters:
             if name not in known:
                 raise unknown(f"parameter of {self.family}", name, known)
@@ -125,7 +125,7 @@ class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
             raise UsageError("a model that takes no labels (n_labels) cannot be trained on known ones")
         if share[1] > data.batch_size:
             raise UsageError(f"{share[1]} processes cannot share batches of {data.batch_size}")
-        if family_named(data.family).points and model.encoder not in POINT_ENCODERS:
+        if FAMILIES.named(data.family).points and model.encoder not in POINT_ENCODERS:
             raise UsageError(
                 f"{data.family} draws points, and the encoder {model.encoder} needs the edges of a graph: "
                 f"choose the encoder {' or '.join(sorted(POINT_ENCODERS))}"
@@ -230,7 +230,7 @@ def held_out_batches(
 
     Of a family that has fewer graphs to be held out, only so many are drawn.
     """
-    family = family_named(data.family)
+    family = FAMILIES.named(data.family)
     parameters = data.parameters | family.held_out
     if family.number is not None:
         n_graphs = min(n_graphs, family.number(**parameters))
@@ -276,6 +276,6 @@ def _refusals(data: DataConfig) -> Iterator[None]:
         raise
     except (TypeError, ValueError, IndexError) as error:
         given = ", ".join(f"{name}={value!r}" for name, value in data.parameters.items())
-        defaults = family_named(data.family).parameters()
+        defaults = FAMILIES.named(data.family).parameters()
         usual = ", ".join(f"{name}={defaults[name]!r}" for name in data.parameters)
         raise UsageError(f"{data.family} cannot be drawn with {given}; the default is {usual}") from error

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import graphclust as gc
 from graphclust.__main__ import main
-from graphclust.io import FORMATS, write_graph
+from graphclust.io import FORMATS, format_of, write_graph
 
 BOUNDED = settings(
     max_examples=2000, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -29,7 +29,7 @@ def _seeds():
     graph = gc.as_graph(nx.les_miserables_graph())
     small = gc.Graph.from_edges([0, 1, 2, 3], [1, 2, 0, 4], nodes=6)
     found = []
-    for name, (_, suffixes) in FORMATS.items():
+    for name, suffixes in ((name, entry.suffixes) for name, entry in FORMATS.items()):
         if name == "pyg":  # torch: seconds to import; tests/io/test_formats.py mutates it
             continue
         stream = io.BytesIO()
@@ -169,7 +169,7 @@ def test_mutations_reach_the_parsers():
     rng = np.random.default_rng(0)
     codes = []
     for suffix, data in SEEDS:
-        kind = next(name for name, (_, suffixes) in FORMATS.items() if suffix in suffixes)
+        kind = format_of(f"g{suffix}")
         for _ in range(10):
             place = int(rng.integers(0, len(data)))
             mutated = data[:place] + PIECES[int(rng.integers(len(PIECES)))] + data[place:]
