@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
@@ -37,7 +36,7 @@ def three(rng):
 
 
 def test_scikit_learns_checks():
-    assert_scikit_learns_contract(gc.CLAM(3, max_epochs=10, n_init=1))
+    assert_scikit_learns_contract(gc.CLAM(3, max_epochs=3, n_init=1))
 
 
 def test_result_is_consistent(three):
@@ -76,7 +75,6 @@ def test_every_option_finds_easy_clusters(three, params):
     found = gc.CLAM(3, **(QUICK | params)).fit(x)
     assert ami(y, found.labels_) > 0.9
     np.testing.assert_array_equal(found.predict(x), found.labels_)
-    np.testing.assert_array_equal(found.labels_, clone(found).fit(x).labels_)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +237,7 @@ def test_figures(rng, tmp_path):
 @pytest.mark.parametrize(("k", "d"), [(2, 2), (3, 50), (5, 2), (8, 10)])
 def test_number_of_clusters_is_found(k, d):
     x, y = mixture(k, d, np.random.default_rng(100 * k + d), separation=8.0)
-    found = gc.CLAM(n_clusters="auto", max_epochs=50, random_state=0).fit(x)
+    found = gc.CLAM(n_clusters="auto", max_epochs=20, random_state=0).fit(x)
     assert found.n_clusters_ == k
     assert ami(y, found.labels_) > 0.95
     table = {row["n_clusters"]: row["silhouette"] for row in found.details_["numbers"]}

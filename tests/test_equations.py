@@ -87,7 +87,7 @@ MODULES = sorted(
             "graphclust.models" + ("" if path.stem == "__init__" else f".{path.stem}")
             for path in (ROOT / "graphclust" / "models").glob("*.py")
         ),
-        *(f"graphclust.{name}" for name in ("nn.attention", "estimators.clam", "estimators.cnc", "estimators.lnscc")),
+        *(f"graphclust.{name}" for name in ("nn.attention", "methods.clam", "methods.cnc", "methods.lnscc")),
     }
     - WITHOUT_TABLE
 )
@@ -177,9 +177,9 @@ def test_what_is_pending_does_not_exist_and_is_on_the_page():
 
 
 def test_names_that_do_not_exist_are_seen():
-    for name in ("models.none", "models.cnc.Head.none", "models.none.Head", "estimators.cnc.CNC.n_neighbors.none"):
+    for name in ("models.none", "models.cnc.Head.none", "models.none.Head", "methods.cnc.CNC.n_neighbors.none"):
         assert not exists(f"graphclust.{name}")
-    for name in ("models", "models.cnc", "models.cnc.Head", "estimators.cnc.CNC.n_neighbors", "models.cnc.Head.layer"):
+    for name in ("models", "models.cnc", "models.cnc.Head", "methods.cnc.CNC.n_neighbors", "models.cnc.Head.layer"):
         assert exists(f"graphclust.{name}")
 
 

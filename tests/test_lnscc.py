@@ -18,12 +18,12 @@ from graphclust.report.figures import draw_stages
 from tests.estimating import assert_scikit_learns_contract, blobs, featured
 from tests.noted import codes, noted
 
-QUICK = {"hidden": (32,), "embedding_dim": 8, "max_epochs": 25, "random_state": 0}
+QUICK = {"hidden": (32,), "embedding_dim": 8, "max_epochs": 12, "random_state": 0}
 SLOW = ({"hidden": None}, {"phases": ("im",), "repulsion": None})  # what such short trainings do not finish
 
 
 def test_scikit_learns_checks():
-    assert_scikit_learns_contract(gc.LNSCC(3, **(QUICK | {"max_epochs": 5})))
+    assert_scikit_learns_contract(gc.LNSCC(3, **(QUICK | {"max_epochs": 1})))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,6 @@ def test_every_option_finds_blobs_and_knows_new_ones(rng, params):
     np.testing.assert_array_equal(found.predict(x), found.labels_)
     np.testing.assert_allclose(found.embed(x), found.embedding_, rtol=1e-5, atol=1e-5)
     assert accuracy(truth, found.predict(new)) > 0.9
-    np.testing.assert_array_equal(found.labels_, clone(found).fit(x).labels_)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from graphclust.inputs import as_graph
 from graphclust.kernels.eigenvectors import spectral_embedding
 from graphclust.metrics import modularity, rank_labels
 from graphclust.problem.constraints import connected_parts
+from graphclust.problem.problem import Problem
+from graphclust.problem.solution import Solution
 from tests.estimating import blobs
 from tests.examples import documented_method
 from tests.noted import codes, noted
@@ -283,10 +285,9 @@ def test_communities_are_connected(name):
 
 def test_disconnected_communities_are_repaired_and_reported():
     graph = Graph.from_edges([0, 2], [1, 3], nodes=4)
-    estimator = gc.LabelPropagation()
-    estimator.notes_ = []
-    assert estimator._connected(graph, np.zeros(4, dtype=np.int64)).tolist() == [0, 0, 1, 1]
-    assert noted(estimator.notes_, "split-disconnected") == {"n_before": 1, "n_after": 2}
+    found = Problem(graph).core.settled(Solution(np.zeros(4, dtype=np.int64)), connected=True)
+    assert found.labels.tolist() == [0, 0, 1, 1]
+    assert noted(found.notes, "split-disconnected") == {"n_before": 1, "n_after": 2}
 
 
 def test_connected_parts_equal_networkx():

@@ -191,7 +191,7 @@ def test_one_study_writes_a_journal(tmp_path):
     path = tmp_path / "cells.jsonl"
     with studies._appending(path) as keep:
         keep("a", {"error": None})
-        code = f"from graphclust import study; study._appending({str(path)!r}).__enter__()"
+        code = f"from graphclust.studies import study; study._appending({str(path)!r}).__enter__()"
         second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert "is being written by another study" in second.stderr
     with studies._appending(path) as keep:
@@ -221,7 +221,7 @@ def test_what_failed_is_measured_again(tmp_path, monkeypatch):
 
 def test_what_needs_no_torch_loads_none():
     code = (
-        "import sys; from graphclust import study; from dataclasses import replace;"
+        "import sys; from graphclust.studies import study; from dataclasses import replace;"
         "one = replace(study.NAMED['density'].with_methods(['leiden', 'infomap']), n_graphs=1);"
         "assert study.run(one)['error'].isna().all(); assert 'torch' not in sys.modules"
     )
@@ -363,7 +363,7 @@ def test_study_of_ones_own(tmp_path):
         ("graphs = 2", "graph = 2", "no key of a study is called 'graph'; did you mean graphs"),
         ("graphs = 2", "graphs = ", "no TOML"),
         ("[methods.louvain]", "[methods.louvain]\nresolutoin = 2", "resolutoin"),
-        ("p_in = 0.5", "p_in = 0.5\nratio = 0.1", "or by average_degree and ratio"),
+        ("p_in = 0.5", "p_in = 0.5\nratio = 0.1", "or average_degree and ratio instead"),
     ],
 )
 def test_mistakes_in_a_file_are_told(tmp_path, old, new, message):

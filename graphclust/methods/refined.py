@@ -31,7 +31,7 @@ class Refined(GraphEstimator):
 
     Examples
     --------
-    >>> from graphclust.methods.igraph_methods import Leiden
+    >>> from graphclust.methods.leiden import Leiden
     >>> square = [(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (4, 5), (3, 5)]
     >>> Refined(Leiden(), "planted", random_state=0).fit(square).confidence_.shape
     (6,)
