@@ -284,7 +284,7 @@ def test_close_points_are_embedded_close(rng):
 @pytest.mark.parametrize("vectors", ["features", "smoothed", "spectral"])
 def test_the_given_graph_takes_the_place_of_neighbours(vectors):
     graph = featured(0, n=240)
-    found = gc.LNSCC(3, vectors=vectors, **QUICK).fit(graph)
+    found = gc.LNSCC(3, vectors=vectors, **(QUICK | {"max_epochs": 25})).fit(graph)
     least = {"features": 0.5, "smoothed": 0.9, "spectral": 0.9}[vectors]  # features alone tell no more
     assert accuracy(graph.y, found.labels_) > least
     if vectors == "features":

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import graphclust as gc
 from graphclust.cli import run
 from graphclust.io.features import read_features
+from tests.noted import noted
 
 VALUES = np.array([[1.0, 2.5], [-3.0, 0.0], [7.0, 1e3]])
 
@@ -25,20 +26,22 @@ def test_lines_with_ids(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    ("text", "nodes", "says"),
+    ("text", "nodes", "by_id", "n_left_out"),
     [
-        ("id,x,y\na,1,2\nb,3,4\nc,5,6\nd,7,8\n", "ab", "first column read as ids, 2 features, a header"),
-        ("id,x,y\na,1,2\nb,3,4\nc,5,6\nd,7,8\n", "ab", "2 rows are of no node of the graph"),
-        ("a 1\nb 3\nc 5\n", "ab", "1 row is of no node of the graph"),
-        ("0,3\n1,4\n", "01", "first column read as ids, 1 feature, no header"),
-        ("5,3\n6,4\n", "01", "rows read in the order of the nodes, 2 features, no header"),
+        ("id,x,y\na,1,2\nb,3,4\nc,5,6\nd,7,8\n", "ab", True, 2),
+        ("a 1\nb 3\nc 5\n", "ab", True, 1),
+        ("0,3\n1,4\n", "01", True, 0),
+        ("5,3\n6,4\n", "01", False, 0),
     ],
 )
-def test_how_a_table_is_read_is_said(tmp_path, caplog, text, nodes, says):
+def test_how_a_table_is_read_is_noted(tmp_path, caplog, text, nodes, by_id, n_left_out):
     (tmp_path / "x.txt").write_text(text)
     with caplog.at_level("INFO", logger="graphclust"):
         read_features(tmp_path / "x.txt", list(nodes))
-    assert says in caplog.text
+    (record,) = caplog.records
+    assert noted(record.notes, "features") == {"by_id": by_id}
+    left_out = [note.data["n_rows"] for note in record.notes if note.code == "rows-without-node"]
+    assert left_out == [n_left_out] * bool(n_left_out)
 
 
 def test_rows_in_the_order_of_numbered_nodes(tmp_path):

@@ -525,7 +525,12 @@ def test_gexf_dialects():
     assert graph.nodes == ["0", "1", "2"]
     assert edges(graph) == {("0", "1"): 2.0, ("1", "2"): 1.0, ("2", "1"): 1.0, ("2", "2"): 4.0}
     assert graph.meta["node_attributes"] == {"label": ["zero", "one", "two"], "size": [2.0, 1.5, 1.5]}
-    assert sorted(codes(source.notes)) == ["dynamic-graph", "flattened-hierarchy", "mixed-directions"]
+    assert sorted(codes(source.notes)) == [
+        "dynamic-graph",
+        "flattened-hierarchy",
+        "mixed-directions",
+        "weights-from-attribute",
+    ]
 
 
 def test_pajek_dialects():
