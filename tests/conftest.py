@@ -16,6 +16,8 @@ import sklearn.cluster  # noqa: F401  its import draws a random number, which is
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells do for what runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as nohup does
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SHARED = Path(os.environ.get("GRAPHCLUST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 

@@ -378,6 +378,9 @@ def test_isolated_nodes_in_numbers():
     graph = gc.Graph.from_edges(*rng.integers(0, 300, (2, 900)), nodes=30_000)
     found = gc.detect(graph, effort="low")
     assert found.posterior.samples.shape == (64, 30_000)
+    many = gc.detect(gc.Graph.from_edges(graph.source, graph.target, nodes=400_000), effort="low")
+    assert many.posterior is None
+    assert noted(many.notes, "posterior-left-out") == {"n_nodes": 400_000}
     assert (found.confidence[300:] == 1).all()
     few = gc.detect(gc.Graph.from_edges(graph.source, graph.target, nodes=300), effort="low")
     assert ami(few.labels, found.labels[:300]) == 1  # they change nothing for the others

@@ -419,3 +419,15 @@ def test_importing_the_graph_imports_no_other_library():
     code = "import sys, graphclust.graph; print({'torch', 'networkx', 'igraph', 'scipy', 'pandas'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_part_of_a_graph_keeps_what_is_known_of_its_ids():
+    graph = as_graph([("3", "1"), ("1", "1"), ("1", "20")]).canonical()
+    part = graph.subgraph(np.array([0, 2]))
+    assert part._is_canonical
+    assert not graph.subgraph(np.array([2, 0]))._is_canonical
+    decimal = Graph.from_edges([0, 1], [1, 2], nodes=DecimalIds(np.array([4, 7, 9])), is_canonical=True)
+    assert isinstance(decimal.subgraph(np.array([1, 2]))._ids, DecimalIds)
+    assert decimal.subgraph(np.array([1, 2])).nodes == ["7", "9"]
+    assert list(graph.without_self_loops().edges()) == [("1", "3"), ("1", "20")]
+    assert decimal.without_self_loops() is decimal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -97,3 +98,14 @@ def test_a_circle_is_found():
 )
 def test_boundaries(dependencies, package, never):
     assert not dependencies[package] & never
+
+
+def test_the_readme_lists_packages_below_those_that_they_import(dependencies):
+    rows = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `")]
+    listed = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    listed = [name for name in listed if (PACKAGE / name).is_dir()]
+    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} - {"data"}
+    assert set(listed) == packages
+    for package in listed:
+        below = {name for name in dependencies.get(package, ()) if name in packages}
+        assert below <= set(listed[: listed.index(package)]), package

@@ -171,14 +171,14 @@ class _Console(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         from graphclust.runtime.notes import joined
 
-        notes = getattr(record, "notes", None)
+        notes, about = getattr(record, "notes", None), getattr(record, "about", "")
         if notes is None:
             say(record.getMessage())
         elif self.verbose:
             for note in notes:
-                say(joined([note], record.about))  # type: ignore[attr-defined]
+                say(joined([note], about))
         elif shown := [note for note in notes if not note.is_detail]:
-            say(joined(shown, record.about))  # type: ignore[attr-defined]
+            say(joined(shown, about))
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

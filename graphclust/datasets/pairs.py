@@ -195,18 +195,7 @@ def community_pairs(name_or_graph: str | Graph, split: str = "train", random_sta
 
 def _restricted(graph: Graph, communities: list[IntArray]) -> tuple[Graph, list[IntArray]]:
     """Leave out the nodes that are in no community."""
-    kept = np.unique(np.concatenate(communities))
-    place = np.full(graph.num_nodes, -1)
-    place[kept] = np.arange(len(kept))
-    inside = (place[graph.source] >= 0) & (place[graph.target] >= 0)
-    ids: Any = graph._ids
-    part = Graph(
-        DecimalIds(ids.values[kept]) if isinstance(ids, DecimalIds) else [ids[i] for i in kept.tolist()],
-        place[graph.source[inside]],
-        place[graph.target[inside]],
-        None if graph.weight is None else graph.weight[inside],
-        directed=False,
-        meta={"name": graph.meta.get("name")},
-        is_canonical=graph._is_canonical,
-    )
-    return part, [place[nodes] for nodes in communities]
+    members = np.unique(np.concatenate(communities))
+    part = graph.subgraph(members)
+    part.meta = {"name": graph.meta.get("name")}
+    return part, [np.searchsorted(members, nodes) for nodes in communities]

@@ -253,6 +253,11 @@ class Graph:
 
     # ---------------------------------------------------------------- order
 
+    @cached_property
+    def _canonical_positions(self) -> IntArray:
+        keys = [_canonical_key(node) for node in self._ids]
+        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+
     def canonical_order(self) -> IntArray | None:
         """Positions that sort the nodes by their ids, or None if they are sorted already.
 
@@ -261,8 +266,7 @@ class Graph:
         """
         if self._is_canonical or isinstance(self._ids, range):
             return None
-        keys = [_canonical_key(node) for node in self._ids]
-        order = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+        order = self._canonical_positions
         self._is_canonical = bool((order[1:] > order[:-1]).all())
         return None if self._is_canonical else order
 
@@ -288,7 +292,12 @@ class Graph:
             source, target, weight = source[kept], target[kept], None if weight is None else weight[kept]
         source, target, weight = _merge_edges(source, target, weight, len(nodes), self.directed)
         order = nodes.tolist()
-        ids: list[Any] = [self._ids[i] for i in order]
+        ids: Sequence[Hashable]
+        if isinstance(self._ids, DecimalIds):
+            ids = DecimalIds(self._ids.values[nodes])
+        else:
+            ids = [self._ids[i] for i in order]
+        is_canonical = self._is_canonical and bool(np.all(nodes[1:] > nodes[:-1]))
         meta = self.meta if len(nodes) == self.num_nodes else None
         if meta and "node_attributes" in meta:
             columns = meta["node_attributes"].items()
@@ -302,6 +311,24 @@ class Graph:
             x=None if self.x is None else self.x[nodes],
             y=None if self.y is None else self.y[nodes],
             meta=meta,
+            is_canonical=is_canonical or None,
+        )
+
+    def without_self_loops(self) -> Graph:
+        """Return the graph without edges from a node to itself; itself if it has none."""
+        if not self.num_self_loops:
+            return self
+        between = self.source != self.target
+        return Graph(
+            self._ids,
+            self.source[between],
+            self.target[between],
+            None if self.weight is None else self.weight[between],
+            directed=self.directed,
+            x=self.x,
+            y=self.y,
+            meta=self.meta,
+            is_canonical=self._is_canonical,
         )
 
     def canonical(self) -> Graph:

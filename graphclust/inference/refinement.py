@@ -20,10 +20,11 @@ from graphclust.graph import Graph
 from graphclust.metrics import modularity, rank_labels
 from graphclust.problem.constraints import (
     connected_parts,
+    edge_counts,
     respecting,
     strengths,
 )
-from graphclust.problem.problem import Core
+from graphclust.problem.problem import Core, can_hold_samples
 from graphclust.problem.solution import Solution
 from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -535,4 +536,5 @@ def memory_needed(graph: Graph, n_samples: int) -> float:
     """Estimate the peak of memory that `refine` needs beside the graph, in bytes."""
     n, m = graph.num_nodes, graph.num_edges
     blocks = 24.0 * min(n, _MOST_BLOCKS + 48) ** 2
-    return 8.0 * (20 * m + 40 * n + (6 * n_samples * n if n <= _SAMPLED else 0)) + 2 * blocks
+    sampled = np.count_nonzero(edge_counts(graph)) <= _SAMPLED and can_hold_samples(n_samples, n)
+    return 8.0 * (20 * m + 40 * n + (6 * n_samples * n if sampled else 0)) + 2 * blocks

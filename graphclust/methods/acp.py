@@ -322,26 +322,23 @@ class _Amortized(GraphEstimator):
 
         config = info.config
         n = len(places)
-        place = np.full(graph.num_nodes, -1)
-        place[places] = np.arange(n)
-        apart = graph.source != graph.target
-        source, target, weight = place[graph.source[apart]], place[graph.target[apart]], graph.edge_weight[apart]
-        strength = strengths(weight)
+        part = graph.subgraph(places).without_self_loops()
+        strength = strengths(part.edge_weight)
         vectors: NDArray[np.floating[Any]] | None = None
         if config.features == "laplacian":
-            part = Graph.from_edges(source, target, strength, nodes=n)
-            vectors = laplacian_eigenvectors(part, config.n_features)[None]
+            scaled = Graph.from_edges(part.source, part.target, strength, nodes=n)
+            vectors = laplacian_eigenvectors(scaled, config.n_features)[None]
         elif config.features in ("given", "standardised"):
-            vectors = None if graph.x is None else feature_matrix(graph.x)[places][None]
+            vectors = None if part.x is None else feature_matrix(part.x)[None]
         n_nodes = np.array([n])
         rng = np.random.default_rng(seed)
         features = input_features(config.features, config.n_features, vectors, n_nodes, rng, train=False)
         inside = torch.ones(1, n, dtype=torch.bool)
         if config.encoder in POINT_ENCODERS:
             return Batch(torch.as_tensor(features), inside)
-        adjacency = torch.zeros(1, n, n)
-        adjacency[0, source, target] = adjacency[0, target, source] = torch.as_tensor(strength, dtype=torch.float32)
-        return Batch(torch.as_tensor(features), inside, adjacency)
+        adjacency = np.zeros((1, n, n), dtype=np.float32)
+        adjacency[0, part.source, part.target] = adjacency[0, part.target, part.source] = strength
+        return Batch(torch.as_tensor(features), inside, torch.from_numpy(adjacency))
 
 
 def _outside(trained: tuple[int, int], number: int, what: str, points: bool) -> Iterator[Note]:

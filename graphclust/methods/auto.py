@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -169,18 +169,18 @@ class Auto(GraphEstimator):
         starts: dict[str, IntArray] = {}
         notes: list[Note] = []
 
-        def attempt(start: str, find: Callable[[], dict[str, IntArray]]) -> None:
-            try:
-                starts.update(find())
-            except GraphclustError as error:
-                notes.append(Note("failed-start", f"left out {start}: {error}", {"start": start}))
-
         proposals = list(self._proposals(core, seed))
         with task("proposals", total=len(proposals)) as advance:
             for start, method in proposals:
-                attempt(start, lambda start=start, method=method: {start: solved(method, core).labels})  # type: ignore[misc]
+                try:
+                    starts[start] = solved(method, core).labels
+                except GraphclustError as error:
+                    notes.append(_failed(start, error))
                 advance()
-        attempt("spectral", lambda: self._spectral(core, seed))
+        try:
+            starts |= self._spectral(core, seed)
+        except GraphclustError as error:
+            notes.append(_failed("spectral", error))
         if k is None:
             starts["one"] = np.zeros(n, dtype=np.int64)
             starts["components"] = core.component
@@ -223,3 +223,8 @@ class Auto(GraphEstimator):
         numbers = [k for k in _SPECTRAL_K if k <= most and k < n // 4]
         with task("spectral", total=len(numbers)):
             return Spectral.several(graph, numbers, seed)
+
+
+def _failed(start: str, error: GraphclustError) -> Note:
+    """Return the note of a method that found no start."""
+    return Note("failed-start", f"left out {start}: {error}", {"start": start})

@@ -97,11 +97,11 @@ class Refined(GraphEstimator):
 
     def solve(self, core: Core) -> Solution:
         """See `GraphEstimator.solve`."""
-        found = solved(self.estimator, core)
+        solution = solved(self.estimator, core)
         name = self.estimator.name
-        starts = {name: found.labels}
-        if found.posterior is not None:
-            samples = found.posterior.samples
+        starts = {name: solution.labels}
+        if solution.posterior is not None:
+            samples = solution.posterior.samples
             for number, sample in enumerate(samples[:: max(len(samples) // 16, 1)], 1):
                 starts[f"{name}, sample {number}"] = sample
         k = core.n_clusters
@@ -109,7 +109,7 @@ class Refined(GraphEstimator):
             starts = {start: labels for start, labels in starts.items() if int(labels.max()) + 1 == k}
         problem = Problem(core.graph, k, core.known)  # nodes without edges, which features may have grouped, are left
         if not len(problem.core.nodes):
-            return found
+            return solution
         starts = {start: labels[problem.core.nodes] for start, labels in starts.items()}
         refined = refine(
             problem.core,
@@ -119,5 +119,5 @@ class Refined(GraphEstimator):
             n_samples=int(self.n_samples),
             seed=check_seed(self.random_state),
         )
-        refined = replace(refined, notes=(*found.notes, *explained(refined.details)))
+        refined = replace(refined, notes=(*solution.notes, *explained(refined.details)))
         return problem.placed(refined)

@@ -26,7 +26,9 @@ from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.notes import Note
 
-__all__ = ["Core", "Problem", "dropped_directions", "only_points"]
+__all__ = ["Core", "Problem", "can_hold_samples", "dropped_directions", "only_points"]
+
+_MOST_LABELS = 1 << 24  # of all samples of a posterior together: 128 MiB
 
 T = TypeVar("T")
 
@@ -215,7 +217,10 @@ class Problem:
         return Core(graph, nodes, self.n_clusters, known, self.is_table)
 
     def placed(self, solution: Solution) -> Solution:
-        """Bring a solution of the core to all nodes of the problem: the others are communities of their own."""
+        """Bring a solution of the core to all nodes of the problem: the others are communities of their own.
+
+        A posterior whose samples would not fit (`can_hold_samples`) is left out, with a note.
+        """
         n, nodes = self.graph.num_nodes, self.core.nodes
         if len(nodes) == n:
             return solution
@@ -225,11 +230,16 @@ class Problem:
         if confidence is not None:
             confidence = np.ones(n)
             confidence[nodes] = solution.confidence
+        notes = []
+        if posterior is not None and not can_hold_samples(len(posterior.samples), n):
+            message = f"left out the posterior: {len(posterior.samples):,} samples of {n:,} nodes are too many to keep"
+            notes.append(Note("posterior-left-out", message, {"n_nodes": n}))
+            posterior = None
         if posterior is not None:
             samples = int(posterior.samples.max(initial=-1)) + 1 + np.tile(np.arange(n), (len(posterior.samples), 1))
             samples[:, nodes] = posterior.samples
             posterior = posterior.over(samples, range(n))
-        return replace(solution, labels=labels, confidence=confidence, posterior=posterior)
+        return replace(solution, labels=labels, confidence=confidence, posterior=posterior).with_notes(notes)
 
     def lift(self, solution: Solution) -> Solution:
         """Bring a solution of the core to the caller's nodes, in their order, and number communities by size.
@@ -264,6 +274,11 @@ class Problem:
     def positions(self, nodes: IntArray) -> IntArray:
         """Return the caller's positions of some nodes of the problem."""
         return nodes if self._order is None else self._order[nodes]
+
+
+def can_hold_samples(n_samples: int, n_nodes: int) -> bool:
+    """Whether samples of a core are kept for all nodes of its problem, most of which may be isolated."""
+    return n_samples * n_nodes <= _MOST_LABELS
 
 
 def only_points(graph: Graph) -> bool:

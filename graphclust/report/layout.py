@@ -70,13 +70,7 @@ def draw(graph: Graph, labels: IntArray, *, limit: int = NODE_LIMIT, random_stat
     Drawing
     """
     nodes = sample_nodes(graph, labels, limit)
-    place = np.full(graph.num_nodes, -1)
-    place[nodes] = np.arange(len(nodes))
-    source, target = place[graph.source], place[graph.target]
-    kept = np.flatnonzero((source >= 0) & (target >= 0) & (source != target))
-    weight = None if graph.weight is None else graph.weight[kept]
-    ids = [graph.nodes[i] for i in nodes.tolist()]
-    part = Graph.from_edges(source[kept], target[kept], weight, nodes=ids)
+    part = graph.subgraph(nodes).undirected().without_self_loops()
     order = part.canonical_order()  # the choice of edges must not depend on the order of the nodes either
     if order is not None:
         part, nodes = part.canonical(), nodes[order]
