@@ -713,7 +713,10 @@ def test_the_real_trainer_killed_at_twenty_random_moments(real, tmp_path):
     assert all(torch.equal(value, other[name]) for name, value in one.items())
     times = ("seconds", "graphs_per_second")
     curves = [
-        [{key: value for key, value in json.loads(line).items() if key not in times} for line in path.open()]
+        [
+            {key: value for key, value in json.loads(line).items() if key not in times}
+            for line in path.read_text().splitlines()
+        ]
         for path in (whole / "a.log.jsonl", real.root / "results" / "models" / "a.log.jsonl")
     ]
     assert curves[0] == curves[1]
