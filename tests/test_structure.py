@@ -1,13 +1,16 @@
-"""How the code is laid out: few modules at the root, packages that import in one direction."""
+"""How the code is laid out and named: few root modules, imports in one direction, few parameters, plain names."""
 
 from __future__ import annotations
 
 import ast
+import inspect
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
+
+import graphclust as gc
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "graphclust"
@@ -19,6 +22,16 @@ SOURCES = sorted(
 )
 MOST_ROOT_MODULES = 6
 MOST_LEVELS = 12
+MOST_PARAMETERS = 14  # of a method's constructor
+MOST_EMPTY_NAMES = 0.003  # share of all assigned names
+EMPTY_NAMES = {
+    *("found", "one", "told", "said", "kept", "given", "each"),
+    *("asked", "of", "here", "there", "whole", "taken"),
+}
+CONTEXT_VARIABLES = {
+    "threads.py",
+    "progress.py",
+}  # how many threads run, and who shows the progress: not what is fitted
 
 
 def package_of(path):
@@ -109,3 +122,43 @@ def test_the_readme_lists_packages_below_those_that_they_import(dependencies):
     for package in listed:
         below = {name for name in dependencies.get(package, ()) if name in packages}
         assert below <= set(listed[: listed.index(package)]), package
+
+
+def assigned_names(tree):
+    """Names that a module gives: variables, attributes, parameters, functions and classes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+
+
+def test_assigned_names_are_collected():
+    code = "class A:\n    def f(self, x):\n        self.y = z = [t for t in x]\n"
+    assert sorted(assigned_names(ast.parse(code))) == ["A", "f", "self", "t", "x", "y", "z"]
+
+
+@pytest.mark.parametrize("folder", ["graphclust", "generators", "training", "tests"])
+def test_names_say_what_things_are(folder):
+    names, places = 0, Counter()
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for name in assigned_names(ast.parse(path.read_text())):
+            names += 1
+            places[f"{path.relative_to(ROOT)}: {name}"] += name in EMPTY_NAMES
+    empty = +places
+    assert empty.total() <= MOST_EMPTY_NAMES * names, sorted(empty)
+
+
+@pytest.mark.parametrize("name", gc.METHODS)
+def test_methods_have_few_parameters(name):
+    parameters = list(inspect.signature(gc.METHODS[name]).parameters)
+    assert len(parameters) <= MOST_PARAMETERS, parameters
+
+
+def test_no_context_variable_changes_a_fit():
+    modules = {path.name for path in SOURCES if "ContextVar(" in path.read_text()}
+    assert modules <= CONTEXT_VARIABLES

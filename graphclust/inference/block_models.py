@@ -74,6 +74,7 @@ _TABLE = 1 << 17  # values of log-gamma that are kept
 _ROOM = 48  # blocks that a chain can open beyond those it starts with
 _TOLERANCE = 4.0  # nats
 _SWEEPS_AT_ONCE = 16  # during the burn-in, before somebody may interrupt
+_VISITS_AT_ONCE = 50_000  # of nodes while samples are drawn: calls of numba cost as much as a sweep of a small graph
 _WIDE = 8
 _ALPHAS = 2.0 ** np.arange(-2, 10.5, 0.5)
 _MEANS = 1 / (1 + np.exp(-np.linspace(-7, 4, 23)))  # of edge probabilities
@@ -537,7 +538,8 @@ class BlockModel:
         heats = np.maximum(np.geomspace(heat, 1.0, max(int(n_sweeps * burn_in / 2), 1)), 1.0)
         heats = np.concatenate((heats, np.ones(n_sweeps - len(heats))))
         burnt = n_sweeps - every * n_samples
-        stops = [*range(0, burnt, _SWEEPS_AT_ONCE), *range(burnt, n_sweeps + 1, every)]
+        at_once = every * max(max(_SWEEPS_AT_ONCE, _VISITS_AT_ONCE // self.n_nodes) // every, 1)
+        stops = [*range(0, burnt, _SWEEPS_AT_ONCE), *range(burnt, n_sweeps, at_once), n_sweeps]
         given_up = False
         most = max(len(np.unique(start)) for start in starts)
         if wide is None:
@@ -552,10 +554,9 @@ class BlockModel:
             for begin, end in pairwise(stops):
                 if given_up:
                     break
-                first = (begin - burnt) // every
-                taken = samples[first : first + 1] if begin >= burnt else samples[:0]
+                rows = slice((begin - burnt) // every, (end - burnt) // every) if begin >= burnt else slice(0)
                 now, far, told = heats[begin:end], all_blocks[begin:end], trace[begin:end]
-                block_moves.run(self._law, self._net, blocks, now, splits, 1, far, end - begin, rng, taken, told)
+                block_moves.run(self._law, self._net, blocks, now, splits, 1, far, every, rng, samples[rows], told)
                 advance()
             return samples, trace[burnt:][every - 1 :: every] + self._offset
 
@@ -573,7 +574,8 @@ class BlockModel:
         samples, traces = np.stack([one for one, _ in done]), np.stack([trace for _, trace in done])
         means = traces.mean(axis=1)
         kept = means > means.max() - kept_within
-        number = np.array([[len(np.unique(sample)) for sample in chain] for chain in samples[kept]], dtype=np.float64)
+        in_order = (np.sort(chain, axis=1) for chain in samples[kept])
+        number = np.array([1.0 + (np.diff(labels, axis=1) > 0).sum(axis=1) for labels in in_order])
         agreement = max(r_hat(traces[kept]), r_hat(number))
         return Chains(samples, traces, kept, effective_sample_size(traces[kept]), agreement)
 

@@ -992,6 +992,9 @@ def run(
     exchanges = min(len(known), 1 + n // max(4 * len(known), 1))
     value = log_joint(law, blocks)
     for step in range(steps):
+        if step >= first and (step - first) % every == 0:
+            order[:] = np.arange(n)  # a sample does not depend on how many a call draws
+            value = log_joint(law, blocks)
         for at in range(n - 1, 0, -1):
             x = int(rng.random() * (at + 1))
             order[at], order[x] = order[x], order[at]

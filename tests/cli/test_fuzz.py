@@ -1,4 +1,4 @@
-"""Two thousand files that nobody meant to write: exit 0 or 1, never a traceback, never a part of a result file."""
+"""Files that nobody meant to write: exit 0 or 1, never a traceback, never a part of a result file."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ import graphclust as gc
 from graphclust.__main__ import main
 from graphclust.io import FORMATS, format_of, write_graph
 
-BOUNDED = settings(
-    max_examples=2000, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+
+def bounded(max_examples):
+    """The same examples in every run, so many."""
+    checks = [HealthCheck.function_scoped_fixture]
+    return settings(max_examples=max_examples, deadline=None, derandomize=True, suppress_health_check=checks)
 
 
 def _seeds():
@@ -110,15 +112,26 @@ def run(name, data, *options):
     return code
 
 
-@BOUNDED
-@given(file=files())
-def test_whatever_the_file(file, capsys, monkeypatch):
+def check(file, capsys, monkeypatch):
     monkeypatch.setenv("GRAPHCLUST_MEMORY", "1")
     suffix, data = file
     code = run(f"f{suffix}", data)
     err = capsys.readouterr().err
     assert "Traceback" not in err
     assert (code == 1) == err.startswith("graphclust: ")
+
+
+@bounded(150)
+@given(file=files())
+def test_whatever_the_file(file, capsys, monkeypatch):
+    check(file, capsys, monkeypatch)
+
+
+@pytest.mark.slow
+@bounded(2000)
+@given(file=files())
+def test_whatever_the_file_two_thousand_times(file, capsys, monkeypatch):
+    check(file, capsys, monkeypatch)
 
 
 LONG = b"x" * 10**7
