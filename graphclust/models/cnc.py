@@ -223,7 +223,7 @@ class Head(ParallelMLP):
             Needed by networks whose layers use neighbours.
         """
         k = self.weights[-1].shape[2]
-        hidden = self.seen(self.inside(x, graph), graph)
+        hidden = self.layer_input(self.last_hidden(x, graph), graph)
         for run, run_labels in enumerate(labels):
             if run_labels is None:
                 continue
@@ -245,8 +245,8 @@ class GraphHead(Head):
         """See `ParallelMLP.width`."""
         return 2 * size
 
-    def seen(self, h: Tensor, graph: Affinity | None) -> Tensor:
-        """See `ParallelMLP.seen`."""
+    def layer_input(self, h: Tensor, graph: Affinity | None) -> Tensor:
+        """See `ParallelMLP.layer_input`."""
         return torch.cat((h, self._mean(h, graph)), dim=2)
 
     def layer(self, i: int, h: Tensor, graph: Affinity | None) -> Tensor:

@@ -210,7 +210,7 @@ def test_points_need_no_features_option(cli, tmp_path, family, encoder, paramete
         (("acp", "--out", "-"), ("safetensors",)),
         (("acp", "--log", "-"), ("--log takes a file",)),
         (("acp", "--benchmark", "--out", "a.safetensors"), ("leave out --out",)),
-        (("acp", "--encoder", "points"), ("20 given features a node; there are none",)),
+        (("acp", "--encoder", "points"), ("20 given features per node, but the input has none",)),
         (("acp", "--family", "spikes"), ("spikes draws points, and the encoder graphsage needs the edges",)),
         (("acp", "--family", "spikes", "--encoder", "spikes", "--set", "n=few"), ("cannot be drawn with n='few'",)),
         (
