@@ -36,11 +36,8 @@ from graphclust.nn.batch import blocks
 
 __all__ = ["ISAB", "MAB", "PMA", "OneKeyMAB", "attend", "masked_softmax"]
 
-_KERNELS = [
-    SDPBackend.FLASH_ATTENTION,
-    SDPBackend.EFFICIENT_ATTENTION,
-    SDPBackend.MATH,
-]  # not cuDNN's, see `dot_product`
+# all but cuDNN's, see `dot_product`
+_KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
