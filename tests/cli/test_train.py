@@ -198,9 +198,9 @@ def test_points_need_no_features_option(cli, tmp_path, family, encoder, paramete
         (("acp", "--set", "n_nodes"), ("--set takes NAME=VALUE",)),
         (("acp", "--set", "n_nodes=few"), ("general-sbm cannot be drawn with n_nodes='few'",)),
         (("acp", "--set", "within=(1, -1)"), ("positive",)),
-        (("acp", "--dim", "30"), ("4 heads do not divide 30",)),
+        (("acp", "--dim", "30"), ("30 dimensions cannot be divided among 4 heads",)),
         (("acp", "--device", "gpu"), ("device is auto, cpu or cuda",)),
-        (("acp", "--precision", "16"), ("precision is 32 or bf16",)),
+        (("acp", "--precision", "16"), ("precision must be 32 or bf16",)),
         (("acp", "--steps", "0"), ("steps",)),
         (("acp", "--learning-rate", "-1"), ("learning rate",)),
         (("acp", "--processes", "33", "--device", "cpu"), ("33 processes cannot share batches of 32",)),
@@ -215,9 +215,9 @@ def test_points_need_no_features_option(cli, tmp_path, family, encoder, paramete
         (("acp", "--family", "spikes", "--encoder", "spikes", "--set", "n=few"), ("cannot be drawn with n='few'",)),
         (
             ("acp", "--family", "gaussian-mixture", "--encoder", "spikes", "--set", "n=20"),
-            ("waveforms of 7 channels: n_features is a multiple of 7, not 2",),
+            ("waveforms of 7 channels: n_features must be a multiple of 7, not 2",),
         ),
-        (("acp", "--family", "spikes", "--encoder", "spikes", "--n-features", "7"), ("7 given features", "are 224")),
+        (("acp", "--family", "spikes", "--encoder", "spikes", "--n-features", "7"), ("7 given features", "has 224")),
     ],
 )
 def test_what_makes_no_sense(cli, tmp_path, monkeypatch, args, words):
