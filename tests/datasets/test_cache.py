@@ -213,7 +213,8 @@ def test_newmans_archive_becomes_an_edge_list_with_labels(folder, server, regist
 
     for url, says in (("/bad.zip", "not a zip archive"), ("/empty.zip", "not a zip archive with"), ("/no.zip", "404")):
         register(archived(url))
-        with pytest.raises(gc.DataError, match=rf"{says}.*put these files below .*/data or .*classic/t.labels.tsv \(from"):
+        place = r"put these files below .*/data or .*classic/t.labels.tsv \(from"
+        with pytest.raises(gc.DataError, match=f"{says}.*{place}"):
             datasets.load("t")
         assert folder.cached() == []
     register(archived("/t.zip"))
