@@ -57,7 +57,7 @@ def test_train_stop_resume_and_use(cli, tmp_path):
     assert stopped.code == 0
     assert "stopped after step 1 of 6; the same command with --resume goes on" in stopped.err
     refused = cli("train", *TINY, *options)
-    assert (refused.code, "add --resume to go on" in refused.err) == (2, True)
+    assert (refused.code, "add --resume to continue" in refused.err) == (2, True)
     resumed = cli("train", *TINY, *options, "--resume", "--quiet")
     assert (resumed.code, resumed.out, resumed.err) == (0, "", "")
 
@@ -128,7 +128,7 @@ def test_the_architecture_is_that_of_the_start_unless_told(cli, tmp_path):
     ):
         refused = cli("train", "acp", *brief, "--start", model, *more, "--out", tmp_path / "no.safetensors")
         assert refused.code == 2
-        assert f"{model} is of another architecture: {words}" in refused.err
+        assert f"{model} has another architecture: {words}" in refused.err
 
 
 def test_an_encoder_of_its_own_width(cli, tmp_path):
