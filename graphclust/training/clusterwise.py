@@ -786,13 +786,13 @@ def measure_speed(
     if steps < 1:
         raise UsageError(f"steps must be a positive integer, not {steps!r}")
     run = _Run(model, data, replace(settings, steps=_WARM_UP + steps), n_z, machine or Machine())
-    marks, waited = [], 0.0
+    step_ends, waited = [], 0.0
     for record in run.steps():
         if record["step"] == _WARM_UP:
             waited = run.seconds_waited
         if record["step"] >= _WARM_UP:
-            marks.append(record["seconds"])
-    step_seconds = np.diff(marks)
+            step_ends.append(record["seconds"])
+    step_seconds = np.diff(step_ends)
     total = float(step_seconds.sum())
     return Speed(
         graphs_per_second=steps * data.batch_size / total,
