@@ -1,7 +1,7 @@
 """Hooks of mkdocs: the tables of results.md and the notes in results/.
 
-The tables are made from the files that `graphclust reproduce --format json` wrote. Each Markdown file in results/ becomes
-a page of the site. Links to and from these notes are relative to the repository and are rewritten for the site.
+The tables are made from the files that `graphclust reproduce --format json` wrote. Each Markdown file in results/
+becomes a page of the site. Links to and from these notes are relative to the repository and are rewritten for the site.
 """
 
 from __future__ import annotations
