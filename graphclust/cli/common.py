@@ -102,16 +102,16 @@ def parse_pairs(option: str, pairs: list[str] | None) -> dict[str, Any]:
     """Turn NAME=VALUE into a dictionary; values are Python literals where they are, strings otherwise."""
     import ast
 
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for pair in pairs or ():
         name, equals, text = pair.partition("=")
         if not equals or not name.isidentifier():
             raise UsageError(f"{option} takes NAME=VALUE, not {pair!r}")
         try:
-            found[name] = ast.literal_eval(text)
+            values[name] = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
-            found[name] = text
-    return found
+            values[name] = text
+    return values
 
 
 def check_files(outputs: dict[str, str | None], **inputs: str | None) -> None:

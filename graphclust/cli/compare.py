@@ -76,12 +76,12 @@ def compare(
     for key in params:
         if not any(key in kind.parameters() for kind in kinds.values()):
             raise UsageError(f"none of {', '.join(names)} has a parameter {key!r}")
-    given = {name: {k: v for k, v in params.items() if k in kind.parameters()} for name, kind in kinds.items()}
+    method_params = {name: {k: v for k, v in params.items() if k in kind.parameters()} for name, kind in kinds.items()}
     for name in names:
-        prepare(name, None, seed, **given[name])  # what is wrong is said before a large file is read
+        prepare(name, None, seed, **method_params[name])  # what is wrong is said before a large file is read
     loaded = reading.read(graph)
     known = None if truth is None else read_partition(truth, truth_format, loaded.nodes)
-    rows = [_row(loaded, name, n_clusters, seed, known, quiet, given[name]) for name in names]
+    rows = [_row(loaded, name, n_clusters, seed, known, quiet, method_params[name]) for name in names]
     if len({tuple(row) for row in rows}) > 1:  # failed ones lack the measures
         keys = list(dict.fromkeys(key for row in rows for key in row))
         rows = [{key: row.get(key) for key in keys} for row in rows]
@@ -109,11 +109,11 @@ def _row(
     k = n_clusters if METHODS[name].takes_n_clusters != "no" else None
     row: dict[str, Any] = {"method": name}
     try:
-        found = detect(graph, name, k, seed, **params)
-        row |= {"n_clusters": found.n_clusters, "seconds": round(found.seconds, 4)}
-        row |= {measure: found.quality()[measure] for measure in _MEASURES}
+        communities = detect(graph, name, k, seed, **params)
+        row |= {"n_clusters": communities.n_clusters, "seconds": round(communities.seconds, 4)}
+        row |= {measure: communities.quality()[measure] for measure in _MEASURES}
         if truth is not None:
-            row |= found.score(truth)
+            row |= communities.score(truth)
     except GraphclustError as error:
         if not quiet:
             say(f"{name}: {error}")

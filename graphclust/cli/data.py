@@ -59,9 +59,9 @@ def _download(name: _Name, *, quiet: Quiet = False) -> None:
     """Fetch the files of a data set, unless they are here, and print where they lie."""
     from graphclust import datasets
 
-    found = datasets.download(name)
+    paths = datasets.download(name)
     with output(None) as stream:
-        stream.write("".join(f"{path}\n" for path in found).encode())
+        stream.write("".join(f"{path}\n" for path in paths).encode())
 
 
 data.command("list")(command(_list))

@@ -32,7 +32,7 @@ def parse_params(pairs: list[str] | None) -> dict[str, Any]:
     """Turn NAME=VALUE into parameters of a method."""
     from graphclust.errors import UsageError
 
-    found = parse_pairs("--param", pairs)
+    params = parse_pairs("--param", pairs)
     options = {
         "n_clusters": "-k",
         "random_state": "--seed",
@@ -43,11 +43,11 @@ def parse_params(pairs: list[str] | None) -> dict[str, Any]:
         "refine": "--refine",
         "effort": "--effort",
     }
-    if "graph" in found:
+    if "graph" in params:
         raise UsageError("no method has a parameter named graph")
-    for name in found.keys() & options.keys():
+    for name in params.keys() & options.keys():
         raise UsageError(f"{name} has an option of its own: {options[name]}")
-    return found
+    return params
 
 
 def _check_takes(method: str, parameter: str, option: str) -> None:
@@ -88,14 +88,14 @@ def _known_labels(path: str, nodes: Any) -> dict[Any, Any]:
     from graphclust.errors import DataError
     from graphclust.io.partition import read_partition
 
-    found = read_partition(path, "labels", nodes)
-    if not isinstance(found, dict):
+    labels = read_partition(path, "labels", nodes)
+    if not isinstance(labels, dict):
         raise DataError("known labels are a node and its label a line", path)
     ids = {str(node): node for node in nodes}
-    for name in map(str, found):
+    for name in map(str, labels):
         if name not in ids:
             raise DataError(f"a label is known of {name!r}, which is no node of the graph", path)
-    return {ids[str(name)]: label for name, label in found.items()}
+    return {ids[str(name)]: label for name, label in labels.items()}
 
 
 def detect(
@@ -270,10 +270,10 @@ def _plain(value: Any) -> Any:
 
 
 def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {"python": platform.python_version(), "platform": platform.platform()}
+    versions: dict[str, str | None] = {"python": platform.python_version(), "platform": platform.platform()}
     for package in ("graphclust", "igraph", "numpy", "scipy", "torch"):
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = None
-    return found
+            versions[package] = None
+    return versions

@@ -44,15 +44,18 @@ def evaluate(
         raise UsageError("nothing to evaluate against: give --truth, --graph or both")
     loaded = None if graph is None else reading.read(graph)
     nodes = None if loaded is None else loaded.nodes
-    found = read_partition(predicted, predicted_format, nodes, "--predicted-format")
+    partition = read_partition(predicted, predicted_format, nodes, "--predicted-format")
     result: dict[str, Any] = {}
     if truth is not None:
-        result |= compare_to_truth(found, read_partition(truth, truth_format, nodes))
-        scored, total = int(result["n_scored"]), len(found if isinstance(found, dict) else set().union(*found))
+        result |= compare_to_truth(partition, read_partition(truth, truth_format, nodes))
+        scored, total = (
+            int(result["n_scored"]),
+            len(partition if isinstance(partition, dict) else set().union(*partition)),
+        )
         if scored < total and not quiet:
             say(f"scored on the {scored:,} of {total:,} nodes that the truth covers")
     if loaded is not None:
-        result |= _quality(found, loaded)
+        result |= _quality(partition, loaded)
     with output(out) as stream:
         if format == "json":
             stream.write(json.dumps(result).encode() + b"\n")
@@ -62,20 +65,20 @@ def evaluate(
             )
 
 
-def _quality(found: Any, graph: Any) -> dict[str, Any]:
+def _quality(partition: Any, graph: Any) -> dict[str, Any]:
     import numpy as np
 
     from graphclust import metrics
 
-    if not isinstance(found, dict):
-        members = sum(map(len, found))
-        found = {node: label for label, part in enumerate(found) for node in part}
-        if len(found) < members:
+    if not isinstance(partition, dict):
+        members = sum(map(len, partition))
+        partition = {node: label for label, part in enumerate(partition) for node in part}
+        if len(partition) < members:
             raise DataError("communities that overlap have no quality on a graph: leave --graph away")
     names = [str(node) for node in graph.nodes]
-    missing = [name for name in names if name not in found]
+    missing = [name for name in names if name not in partition]
     if missing:
         raise DataError(f"the partition has no label for {len(missing):,} nodes of the graph, {missing[0]!r} for one")
     number: dict[Any, int] = {}
-    labels = np.array([number.setdefault(found[name], len(number)) for name in names], dtype=np.int64)
+    labels = np.array([number.setdefault(partition[name], len(number)) for name in names], dtype=np.int64)
     return metrics.quality(graph, metrics.rank_labels(labels))

@@ -93,15 +93,15 @@ def _shape(kind: Any) -> str:
 def _parsed(family: Family, texts: dict[str, str | None]) -> dict[str, Any]:
     """Return the parameters that options give, each in the shape that the family's sampler is annotated with."""
     kinds = get_type_hints(family.sample)
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, text in texts.items():
         if text is None:
             continue
         try:
-            found[name] = text if kinds[name] is str else _fit(_value(_option(name), text), kinds[name])
+            values[name] = text if kinds[name] is str else _fit(_value(_option(name), text), kinds[name])
         except TypeError:
             raise UsageError(f"{_option(name)} takes {_shape(kinds[name])}, not {text!r}") from None
-    return found
+    return values
 
 
 def _sample(name: str, parameters: dict[str, Any], random_state: Any) -> Graph:
@@ -113,8 +113,8 @@ def _sample(name: str, parameters: dict[str, Any], random_state: Any) -> Graph:
     except GraphclustError:
         raise
     except (TypeError, ValueError, OverflowError) as error:
-        given = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
-        raise UsageError(f"{name} cannot be drawn with {given}: {error}") from None
+        shown = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
+        raise UsageError(f"{name} cannot be drawn with {shown}: {error}") from None
 
 
 def _spelt(default: Any) -> str:
@@ -126,13 +126,13 @@ def _spelt(default: Any) -> str:
 def _described(docstring: str) -> dict[str, str]:
     """Return what a numpydoc docstring says of each parameter."""
     section = re.search(r"Parameters\n-+\n(.*?)(?:\n\n|\Z)", inspect.cleandoc(docstring), re.DOTALL)
-    found: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     for names, text in re.findall(
         r"^(\S[^:\n]*) : [^\n]*((?:\n    [^\n]*)*)", section[1] if section else "", re.MULTILINE
     ):
         for name in names.split(","):
-            found[name.strip()] = " ".join(text.split())
-    return found
+            descriptions[name.strip()] = " ".join(text.split())
+    return descriptions
 
 
 def _option(name: str) -> str:
@@ -168,27 +168,27 @@ def _make(family: str) -> Callable[..., None]:
     return body
 
 
-def _format(graph: Graph, out: str | None, asked: str | None) -> str:
+def _format(graph: Graph, out: str | None, requested: str | None) -> str:
     """Choose the format of a graph, or of points: what is asked, else what the name tells."""
     from graphclust.io import FORMATS, format_of
     from graphclust.io.source import suffix_of
 
     if graph.x is not None:
         suffix = suffix_of(out or "").removeprefix(".")
-        kind = asked or suffix or "csv"
+        kind = requested or suffix or "csv"
         if kind not in _POINTS:
             raise UsageError(f"points are written as csv or tsv, not as {kind}")
         return kind
-    found = asked or format_of(out or "") or ("edgelist" if not suffix_of(out or "") else None)
-    if found is None:
+    kind = requested or format_of(out or "") or ("edgelist" if not suffix_of(out or "") else None)
+    if kind is None:
         raise UsageError(f"the name {out!r} does not tell a format: give --output-format")
-    if found not in FORMATS:
-        raise UsageError(f"no format is called {found!r}; known: {', '.join(FORMATS)}")
-    return found
+    if kind not in FORMATS:
+        raise UsageError(f"no format is called {kind!r}; known: {', '.join(FORMATS)}")
+    return kind
 
 
 def _write_many(
-    family: str, parameters: dict[str, Any], seed: int, count: int, folder: str, asked: str | None, quiet: bool
+    family: str, parameters: dict[str, Any], seed: int, count: int, folder: str, requested: str | None, quiet: bool
 ) -> None:
     """Write graph-000000, labels-000000, ...; each graph has a seed of its own, so that it does not depend on COUNT."""
     import numpy as np
@@ -204,7 +204,7 @@ def _write_many(
         for i in range(count):
             own = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i,)))
             graph = _sample(family, parameters, own)
-            kind = _format(graph, None, asked)
+            kind = _format(graph, None, requested)
             name = os.path.join(folder, f"graph-{i:06d}{FORMATS[kind].suffixes[0]}")
             _write(graph, name, os.path.join(folder, f"labels-{i:06d}.tsv"), kind, quiet=True)
             advance()
@@ -218,12 +218,12 @@ def _write_points(graph: Graph, stream: BinaryIO, delimiter: str) -> None:
     stream.write(f"{header}\n{rows}".encode())
 
 
-def _write(graph: Graph, out: str | None, labels: str | None, asked: str | None, quiet: bool) -> None:
+def _write(graph: Graph, out: str | None, labels: str | None, requested: str | None, quiet: bool) -> None:
     from graphclust.io import write_graph
     from graphclust.io.files import replacing
 
     lost: list[str] = []
-    kind = _format(graph, out, asked)
+    kind = _format(graph, out, requested)
     classes: list[int] = [] if graph.y is None else graph.y.tolist()
     with output(out) as stream:
         if graph.x is not None:
@@ -264,14 +264,14 @@ def add_families() -> None:
     for name in (name for name in FAMILIES if name not in known):
         family = FAMILIES[name]
         doc = inspect.getdoc(family.sample) or ""
-        told = _described(doc)
+        descriptions = _described(doc)
         body = _make(name)
         parameters = []
         for option, default in family.parameters().items():
             needed = default is inspect.Parameter.empty
             shown = True if needed else _spelt(default)
             names = (_option(option), "-n") if option == "n_nodes" else (_option(option),)
-            setting = typer.Option(*names, metavar="VALUE", help=told.get(option), show_default=shown)
+            setting = typer.Option(*names, metavar="VALUE", help=descriptions.get(option), show_default=shown)
             annotation = Annotated[str, setting] if needed else Annotated[str | None, setting]
             parameters.append(_keyword(option, annotation, inspect.Parameter.empty if needed else None))
         parameters += [_keyword(option, kind, default) for option, (kind, default) in _COMMON.items()]

@@ -56,10 +56,10 @@ def _row(name: str, info: Any) -> dict[str, Any]:
 
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """Spell out nested dictionaries as dotted names."""
-    found: list[tuple[str, Any]] = []
+    rows: list[tuple[str, Any]] = []
     for name, value in values.items():
         if isinstance(value, dict) and value:
-            found += _flat(value, f"{prefix}{name}.")
+            rows += _flat(value, f"{prefix}{name}.")
         else:
-            found.append((prefix + name, value if isinstance(value, float) else str(value)))
-    return found
+            rows.append((prefix + name, value if isinstance(value, float) else str(value)))
+    return rows

@@ -89,7 +89,7 @@ def reproduce(
     check_files({"--out": out, "--figure": figure, "--journal": journal})
     if figure is not None and Path(figure).suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"a figure is a file of png, pdf or svg: --figure {Path(figure).stem}.png")
-    given = {
+    option_values = {
         "n_graphs": ("--graphs", graphs),
         "n_samples": ("--samples", samples),
         "data": ("--data", data and tuple(data)),
@@ -102,28 +102,28 @@ def reproduce(
         "journal": ("--journal", journal),
     }
     takes = inspect.signature(chosen.make).parameters
-    options = {name: value for name, (_, value) in given.items() if value is not None}
+    options = {name: value for name, (_, value) in option_values.items() if value is not None}
     for name in options:
         if name not in takes:
-            raise UsageError(f"{table} takes no {given[name][0]}")
+            raise UsageError(f"{table} takes no {option_values[name][0]}")
     if figure is not None and chosen.draw is None:
         raise UsageError(f"{table} takes no --figure")
-    found = chosen.make(**options, seed=seed, quick=quick)
-    found["settings"]["command"] = shlex.join(["graphclust", *sys.argv[1:]])
+    results = chosen.make(**options, seed=seed, quick=quick)
+    results["settings"]["command"] = shlex.join(["graphclust", *sys.argv[1:]])
     with output(out) as stream:
         if format == "json":
-            stream.write(json.dumps(found, indent=1).encode() + b"\n")
+            stream.write(json.dumps(results, indent=1).encode() + b"\n")
         else:
-            rows = [*found["rows"], *found["peers"]]
+            rows = [*results["rows"], *results["peers"]]
             print_table([{name: _shown(row.get(name)) for name in chosen.columns} for row in rows], stream)
     if figure is not None and chosen.draw is not None:
         with replacing(figure) as drawn:
-            chosen.draw(found, drawn, figure)
+            chosen.draw(results, drawn, figure)
     if not quiet:
-        for note in found.get("notes", ()):
+        for note in results.get("notes", ()):
             say(note)
         missing = {
-            row["command"]: row["row"] for row in reversed(found["rows"]) if "command" in row and "ami" not in row
+            row["command"]: row["row"] for row in reversed(results["rows"]) if "command" in row and "ami" not in row
         }
         for training, name in reversed(missing.items()):
             say(f"{name}: no checkpoint is shipped; train it: {training}")

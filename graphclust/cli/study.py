@@ -64,7 +64,7 @@ def study(
     check_files({"--out": out, "--figure": figure}, graph=name if name.endswith(".toml") else None)
     chosen = study_named(name)
     if methods is not None:
-        chosen = chosen.with_methods([one.strip() for one in methods.split(",") if one.strip()])
+        chosen = chosen.with_methods([label.strip() for label in methods.split(",") if label.strip()])
     if graphs is not None:
         chosen = replace(chosen, n_graphs=graphs)
     if seed is not None:
@@ -75,8 +75,8 @@ def study(
     journal = f"{out}.cells.jsonl" if to_file else None
     if not quiet:
         cells = len(chosen.cells())
-        kept = f"kept in {journal}" if journal else "kept nowhere: with --out, an interrupted study can go on"
-        say(f"{cells:,} cells, {len(chosen.points())} points of the grid; what is measured is {kept}")
+        destination = f"kept in {journal}" if journal else "kept nowhere: with --out, an interrupted study can go on"
+        say(f"{cells:,} cells, {len(chosen.points())} points of the grid; what is measured is {destination}")
     with _cluster(dask):
         table = run(chosen, journal, jobs)
     with output(out) as stream:
@@ -99,9 +99,9 @@ def study(
 def _of_one_type(table: pd.DataFrame) -> pd.DataFrame:
     """Turn columns that hold numbers and ranges, say, into text."""
     for name in [name for name, kind in table.dtypes.items() if kind.kind == "O"]:
-        given = table[name].dropna()
-        if given.map(type).nunique() > 1:
-            table = table.assign(**{str(name): given.map(str)})
+        values = table[name].dropna()
+        if values.map(type).nunique() > 1:
+            table = table.assign(**{str(name): values.map(str)})
     return table
 
 

@@ -168,8 +168,8 @@ def train(
     """
     _check_method(method)
     _check_out(out, log, benchmark)
-    for option, given in (("--out", out), ("--log", log), ("--start", start), ("--resume", resume)):
-        if benchmark and given:
+    for option, value in (("--out", out), ("--log", log), ("--start", start), ("--resume", resume)):
+        if benchmark and value:
             raise UsageError(f"--benchmark trains nothing that is kept: leave out {option}")
     from graphclust.training.clusterwise import measure_speed, train_clusterwise
     from graphclust.training.loops import LoopSettings, Machine
@@ -183,8 +183,8 @@ def train(
         known_share=known_share,
         seed=seed,
     )
-    asked = dict(zip(_FIELDS.values(), (encoder, features, n_features, layers, dim, dim_encoder), strict=True))
-    model = _architecture(method, asked, start, data, quiet)
+    chosen = dict(zip(_FIELDS.values(), (encoder, features, n_features, layers, dim, dim_encoder), strict=True))
+    model = _architecture(method, chosen, start, data, quiet)
     total = steps if steps is not None else _BENCHMARK_STEPS if benchmark else _STEPS
     settings = LoopSettings(
         steps=total,
@@ -264,36 +264,36 @@ def _check_out(out: str | None, log: str | None, benchmark: bool) -> None:
     check_files({"--out": out, "--log": log})
 
 
-def _architecture(method: str, asked: dict[str, Any], start: str | None, data: DataConfig, quiet: bool) -> ModelConfig:
+def _architecture(method: str, chosen: dict[str, Any], start: str | None, data: DataConfig, quiet: bool) -> ModelConfig:
     """Return the architecture asked for; what is not asked comes from the model to begin with, or from the family."""
     from graphclust.models.build import ModelConfig
     from graphclust.nn.encoders import POINT_ENCODERS
     from graphclust.training.checkpoints import read_info
     from graphclust.training.synthetic import n_given_features
 
-    given = {name: value for name, value in asked.items() if value is not None}
-    if "dim" in given:
-        given["dim_z"] = given["dim"]
+    fields = {name: value for name, value in chosen.items() if value is not None}
+    if "dim" in fields:
+        fields["dim_z"] = fields["dim"]
     labels = _N_LABELS if data.known_share else 0
     if start is None:
-        if given.get("encoder") in POINT_ENCODERS:
-            given.setdefault("features", "given")
-        if given.get("features") == "given" and "n_features" not in given and (width := n_given_features(data)):
-            given["n_features"] = width
-        return ModelConfig(method, n_labels=labels, **given)
-    begun = read_info(start).config
-    found = replace(begun, model=method, n_labels=begun.n_labels or labels, **given)
+        if fields.get("encoder") in POINT_ENCODERS:
+            fields.setdefault("features", "given")
+        if fields.get("features") == "given" and "n_features" not in fields and (width := n_given_features(data)):
+            fields["n_features"] = width
+        return ModelConfig(method, n_labels=labels, **fields)
+    initial = read_info(start).config
+    config = replace(initial, model=method, n_labels=initial.n_labels or labels, **fields)
     if not quiet and not is_helper():
-        taken = [
-            f"{option} {getattr(begun, name)}"
+        inherited = [
+            f"{option} {getattr(initial, name)}"
             for option, name in _FIELDS.items()
-            if name not in given and getattr(begun, name) is not None
+            if name not in fields and getattr(initial, name) is not None
         ]
-        if begun.n_labels:
-            taken.append(f"{begun.n_labels} labels that may be known")
-        if taken:
-            say(f"as {start} has it: {', '.join(taken)}")
-    return found
+        if initial.n_labels:
+            inherited.append(f"{initial.n_labels} labels that may be known")
+        if inherited:
+            say(f"as {start} has it: {', '.join(inherited)}")
+    return config
 
 
 @contextmanager

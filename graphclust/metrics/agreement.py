@@ -64,11 +64,11 @@ class Contingency:
         UsageError
             Not integer arrays of one dimension and of equal length.
         """
-        one, two = _as_labels(first), _as_labels(second)
-        if len(one) != len(two):
-            raise UsageError(f"partitions of {len(one)} and of {len(two)} nodes cannot be compared")
-        _, row, row_sizes = _unique(one)
-        _, col, col_sizes = _unique(two)
+        first_labels, second_labels = _as_labels(first), _as_labels(second)
+        if len(first_labels) != len(second_labels):
+            raise UsageError(f"partitions of {len(first_labels)} and of {len(second_labels)} nodes cannot be compared")
+        _, row, row_sizes = _unique(first_labels)
+        _, col, col_sizes = _unique(second_labels)
         width = max(len(col_sizes), 1)
         keys, cell, counts = _unique(row * width + col)
         return cls(keys // width, keys % width, counts, row_sizes, col_sizes, cell)
@@ -200,7 +200,7 @@ def chance_information(row: IntArray, col: IntArray, n_nodes: int) -> FloatArray
     low = np.maximum(np.maximum(a + b - n_nodes, 0), np.floor(mean - reach).astype(np.int64))
     width = np.minimum(np.minimum(a, b), np.ceil(mean + reach).astype(np.int64)) - low + 1
     order = np.argsort(width, kind="stable")
-    found, stop = np.empty(len(order)), len(order)
+    expected, stop = np.empty(len(order)), len(order)
     while stop:  # tables of pairs by x, widest first, so that little of a table is padding
         widest = int(width[order[stop - 1]])
         start = max(0, stop - max(1, _CELLS // widest))
@@ -213,9 +213,9 @@ def chance_information(row: IntArray, col: IntArray, n_nodes: int) -> FloatArray
         np.cumsum(log_ratio[:, :-1], axis=1, out=log_p[:, 1:])
         p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
         information = (p * x * np.log(np.maximum(x, 1) / mean[pick])).sum(axis=1) / p.sum(axis=1)
-        found[pick[:, 0]] = information / n_nodes
+        expected[pick[:, 0]] = information / n_nodes
         stop = start
-    return found.reshape(len(row), len(col))
+    return expected.reshape(len(row), len(col))
 
 
 def ami(first: ArrayLike, second: ArrayLike) -> float:

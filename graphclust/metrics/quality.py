@@ -60,9 +60,9 @@ class _EdgeSums(NamedTuple):
         return float(_ratio(self.cut, self.volume).sum())
 
 
-def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
+def _ratio(part: FloatArray, total: FloatArray) -> FloatArray:
     """Divide, taking 0 / 0 as 0."""
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return np.divide(part, total, out=np.zeros_like(part), where=total > 0)
 
 
 def _edge_sums(graph: Graph, labels: ArrayLike) -> _EdgeSums:

@@ -48,11 +48,11 @@ def draw_prototypes(snapshots: Mapping[int, FloatArray], image_shape: tuple[int,
         raise UsageError(f"images of {image_shape[0]} x {image_shape[1]} of prototypes with {d} features")
     figure = Figure(figsize=(1.1 * len(snapshots), 1.1 * n), layout="constrained")
     axes = figure.subplots(n, len(snapshots), squeeze=False)
-    limit = max(float(np.abs(one).max()) for one in snapshots.values()) or 1.0
+    limit = max(float(np.abs(values).max()) for values in snapshots.values()) or 1.0
     for column, (epoch, prototypes) in enumerate(sorted(snapshots.items())):
         axes[0, column].set_title(f"epoch {epoch}", fontsize=8)
-        for row, one in enumerate(prototypes):
-            axes[row, column].imshow(one.reshape(image_shape), cmap="bwr", vmin=-limit, vmax=limit)
+        for row, prototype in enumerate(prototypes):
+            axes[row, column].imshow(prototype.reshape(image_shape), cmap="bwr", vmin=-limit, vmax=limit)
             axes[row, column].set(xticks=[], yticks=[])
     return figure
 
@@ -99,8 +99,8 @@ def draw_basins(prototypes: FloatArray, betas: Sequence[float], assign: Callable
             axes.set_axis_off()
             continue
         axes.imshow(reached[place], cmap=colors, vmin=-0.5, vmax=len(prototypes) - 0.5, alpha=0.6, **shared)
-        for one in range(len(prototypes)):
-            axes.contour(across, up, nearest == one, levels=[0.5], colors="0.2", linewidths=0.7, linestyles="dashed")
+        for index in range(len(prototypes)):
+            axes.contour(across, up, nearest == index, levels=[0.5], colors="0.2", linewidths=0.7, linestyles="dashed")
         axes.plot(*prototypes.T, "ko", markersize=3)
         axes.set_title(f"beta = {betas[place]:g}", fontsize=8)
         axes.set(xticks=[], yticks=[])
@@ -162,15 +162,15 @@ def draw_stages(stages: Sequence[tuple[str, FloatArray, IntArray]]) -> Figure:
         panel.tick_params(labelsize=6)
         if pair is None:
             continue
-        one, other = (z[clusters == c] for c in pair)
+        first, second = (z[clusters == c] for c in pair)
         for a, b, color, name in (
-            (one, one, "tab:red", "within one"),
-            (other, other, "tab:blue", "within the other"),
-            (one, other, "tab:purple", "between"),
+            (first, first, "tab:red", "within one"),
+            (second, second, "tab:blue", "within the other"),
+            (first, second, "tab:purple", "between"),
         ):
-            apart = _distances(a, b)
-            if len(apart):  # a cluster of one point has none within
-                panel.hist(apart, bins=40, density=True, alpha=0.5, color=color, label=name)
+            distances = _distances(a, b)
+            if len(distances):  # a cluster of one point has none within
+                panel.hist(distances, bins=40, density=True, alpha=0.5, color=color, label=name)
         panel.set_xlabel("distance", fontsize=7)
         if not column:
             panel.legend(fontsize=6)
@@ -189,27 +189,27 @@ def _scatter(axes: Any, points: FloatArray, labels: IntArray) -> None:
 def _plane(z: FloatArray) -> Callable[[FloatArray], FloatArray]:
     """Return the projection onto two principal dimensions; points of two dimensions or one stay, and a single one."""
     if z.shape[1] <= 2 or len(z) < 2:
-        return lambda one: np.pad(one[:, :2], ((0, 0), (0, max(2 - z.shape[1], 0))))
+        return lambda points: np.pad(points[:, :2], ((0, 0), (0, max(2 - z.shape[1], 0))))
     mean = z.mean(axis=0)
     axes = np.linalg.eigh(np.cov((z - mean).T))[1][:, :-3:-1]
-    return lambda one: np.asarray((one - mean) @ axes, dtype=np.float64)
+    return lambda points: np.asarray((points - mean) @ axes, dtype=np.float64)
 
 
 def _closest(z: FloatArray, labels: IntArray) -> tuple[int, int] | None:
     """Return the two clusters whose means are closest; None where there is one."""
-    held = np.unique(labels)
-    if len(held) < 2:
+    present = np.unique(labels)
+    if len(present) < 2:
         return None
-    means = np.stack([z[labels == c].mean(axis=0) for c in held])
+    means = np.stack([z[labels == c].mean(axis=0) for c in present])
     distance = np.square(means[:, None] - means).sum(axis=2)
     np.fill_diagonal(distance, np.inf)
     a, b = np.unravel_index(int(distance.argmin()), distance.shape)
-    return int(held[a]), int(held[b])
+    return int(present[a]), int(present[b])
 
 
 def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
     """Return distances of pairs drawn from both sets, those of a point to itself apart."""
     rng = np.random.default_rng(0)
     i, j = rng.integers(len(a), size=_PAIRS), rng.integers(len(b), size=_PAIRS)
-    found: FloatArray = np.linalg.norm(a[i] - b[j], axis=1)
-    return found if a is not b else found[i != j]
+    distances: FloatArray = np.linalg.norm(a[i] - b[j], axis=1)
+    return distances if a is not b else distances[i != j]

@@ -282,8 +282,8 @@ def _components(n_nodes: int, source: IntArray, target: IntArray) -> list[IntArr
     import igraph
 
     with uninterrupted():
-        found = igraph.Graph(n=n_nodes, edges=np.stack((source, target), axis=1)).connected_components().membership
-    member = np.array(found)
+        membership = igraph.Graph(n=n_nodes, edges=np.stack((source, target), axis=1)).connected_components().membership
+    member = np.array(membership)
     parts = np.split(np.argsort(member, kind="stable"), np.cumsum(np.bincount(member))[:-1])
     return sorted(parts, key=len, reverse=True)
 

@@ -23,7 +23,7 @@ import numpy as np
 from graphclust.graph import Graph
 from graphclust.report.layout import Drawing, draw
 from graphclust.report.palette import COLORS, SINGLETON
-from graphclust.report.text import _QUALITY, Clustering, _figure, _method
+from graphclust.report.text import _QUALITY, Clustering, _method_and_parameters, _number
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.notes import Note
 
@@ -72,7 +72,7 @@ def html_report(
     script = template[template.rindex("<script>") + len("<script>") : template.rindex("</script>")]
     parts = {
         "title": _text(title or PurePath(str(graph.meta.get("source", ""))).name or "Communities of a graph"),
-        "method": _text(_method(communities)),
+        "method": _text(_method_and_parameters(communities)),
         "version": _text(_version()),
         "cards": _cards(communities, sizes),
         "caption": _text(_caption(graph, drawing, communities.confidence is not None)),
@@ -133,7 +133,9 @@ def _version() -> str:
 
 def _cards(communities: Clustering, sizes: IntArray) -> str:
     graph, quality, confidence = communities.graph, communities.quality(), communities.confidence
-    kind = ", ".join(word for word, on in (("directed", graph.directed), ("weighted", graph.is_weighted)) if on)
+    kind = ", ".join(
+        word for word, applies in (("directed", graph.directed), ("weighted", graph.is_weighted)) if applies
+    )
     largest = int(sizes.max()) if len(sizes) else 0
     singletons = int((sizes == 1).sum())
     cards: list[tuple[str, Any, str]] = [
@@ -148,25 +150,27 @@ def _cards(communities: Clustering, sizes: IntArray) -> str:
         cards.append(("Mean confidence", float(confidence.mean()), f"{np.mean(confidence < 0.9):.0%} below 0.9"))
     cards.append(("Seconds", communities.seconds, ""))
     return "".join(
-        f"<div><dt>{name}</dt><dd>{_figure(value)}{f'<small>{note}</small>' if note else ''}</dd></div>"
+        f"<div><dt>{name}</dt><dd>{_number(value)}{f'<small>{note}</small>' if note else ''}</dd></div>"
         for name, value, note in cards
     )
 
 
 def _caption(graph: Graph, drawing: Drawing, has_confidence: bool) -> str:
-    said = []
+    sentences = []
     if len(drawing.nodes) < graph.num_nodes:
-        said.append(
+        sentences.append(
             f"{len(drawing.nodes):,} of {graph.num_nodes:,} nodes drawn: the best connected of each community, in "
             "proportion to its size."
         )
     if len(drawing.source) < drawing.n_edges:
-        said.append(f"{len(drawing.source):,} of the {drawing.n_edges:,} edges between them drawn, chosen at random.")
+        sentences.append(
+            f"{len(drawing.source):,} of the {drawing.n_edges:,} edges between them drawn, chosen at random."
+        )
     if graph.num_self_loops:
-        said.append("Self-loops are not drawn.")
+        sentences.append("Self-loops are not drawn.")
     if has_confidence:
-        said.append("Paler nodes are less sure of their community.")
-    return " ".join(said) or "All nodes and edges drawn."
+        sentences.append("Paler nodes are less sure of their community.")
+    return " ".join(sentences) or "All nodes and edges drawn."
 
 
 def _n_listed(sizes: IntArray) -> int:
@@ -190,7 +194,7 @@ def _nodes(count: int) -> str:
 def _quality_rows(quality: Mapping[str, Any]) -> str:
     return "".join(
         f'<tr><th scope="row">{name.replace("_", " ").capitalize()}</th>'
-        f'<td class="number">{_figure(quality[name])}</td><td class="muted small">{meaning}</td></tr>'
+        f'<td class="number">{_number(quality[name])}</td><td class="muted small">{meaning}</td></tr>'
         for name, meaning in _QUALITY.items()
         if name in quality
     )
@@ -212,16 +216,16 @@ def _explanation(details: Mapping[str, Any]) -> str:
         for row in scores[:_LISTED_SCORES]
     )
     chains = details.get("chains")
-    said = f"The shortest description wins: {details['description_length']:,.1f} nats,"
-    said += f" {details['model']} of {details['start']}."
+    summary = f"The shortest description wins: {details['description_length']:,.1f} nats,"
+    summary += f" {details['model']} of {details['start']}."
     if chains:
-        said += (
+        summary += (
             f" {chains['n_kept']} of {chains['n_chains']} Markov chains count;"
             f" effective samples: {chains['effective_samples']:,.0f};"
             f" R-hat: {'infinite' if chains['r_hat'] is None else chains['r_hat']}."
         )
     return (
-        f"<section><details><summary><h2>How it was chosen</h2></summary><p>{_text(said)}</p>"
+        f"<section><details><summary><h2>How it was chosen</h2></summary><p>{_text(summary)}</p>"
         '<table class="quality"><thead><tr><th>Start</th><th>Model</th><th>Communities</th>'
         f"<th>Description length, nats</th></tr></thead><tbody>{rows}</tbody></table></details></section>"
     )
@@ -230,7 +234,7 @@ def _explanation(details: Mapping[str, Any]) -> str:
 def _manifest(manifest: Mapping[str, Any] | None) -> str:
     if manifest is None:
         return ""
-    told = json.dumps(manifest, indent=2, default=str, ensure_ascii=False)
+    text = json.dumps(manifest, indent=2, default=str, ensure_ascii=False)
     return (
-        f"<section><details><summary><h2>How this was made</h2></summary><pre>{_text(told)}</pre></details></section>"
+        f"<section><details><summary><h2>How this was made</h2></summary><pre>{_text(text)}</pre></details></section>"
     )

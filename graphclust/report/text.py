@@ -66,23 +66,23 @@ def text_report(communities: Clustering) -> str:
     quality = communities.quality()
     sizes = np.bincount(communities.labels, minlength=communities.n_clusters).tolist()
     lines = {
-        "nodes": _figure(communities.graph.num_nodes),
-        "edges": _figure(communities.graph.num_edges),
-        "communities": _figure(communities.n_clusters),
-        "sizes": ", ".join(map(_figure, sizes[:8]))
-        + (f" and {_figure(len(sizes) - 8)} more" if len(sizes) > 8 else ""),
+        "nodes": _number(communities.graph.num_nodes),
+        "edges": _number(communities.graph.num_edges),
+        "communities": _number(communities.n_clusters),
+        "sizes": ", ".join(map(_number, sizes[:8]))
+        + (f" and {_number(len(sizes) - 8)} more" if len(sizes) > 8 else ""),
     }
     if communities.confidence is not None and len(communities.confidence):
-        lines["mean confidence"] = _figure(float(communities.confidence.mean()))
+        lines["mean confidence"] = _number(float(communities.confidence.mean()))
     for name in ("modularity", "coverage", "mean_conductance", "normalized_cut"):
-        lines[name.replace("_", " ")] = _figure(quality.get(name))
-    lines["method"] = _method(communities)
-    lines["seconds"] = _figure(communities.seconds)
+        lines[name.replace("_", " ")] = _number(quality.get(name))
+    lines["method"] = _method_and_parameters(communities)
+    lines["seconds"] = _number(communities.seconds)
     width = max(map(len, lines))
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines.items())
 
 
-def _figure(value: Any) -> str:
+def _number(value: Any) -> str:
     """Render a number: integers with separators, others with four decimals, a dash for what is not known."""
     if value is None or not math.isfinite(value):
         return "–"
@@ -95,6 +95,6 @@ def _figure(value: Any) -> str:
     )
 
 
-def _method(communities: Clustering) -> str:
-    told = ", ".join(f"{name}={value}" for name, value in communities.params.items() if value is not None)
-    return f"{communities.method} ({told})" if told else communities.method
+def _method_and_parameters(communities: Clustering) -> str:
+    parameters = ", ".join(f"{name}={value}" for name, value in communities.params.items() if value is not None)
+    return f"{communities.method} ({parameters})" if parameters else communities.method

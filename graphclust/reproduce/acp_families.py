@@ -100,9 +100,9 @@ def reproduce(
                 line: dict[str, Any] = {"row": f"{family}: {shown(method)}", "data": family, "method": shown(method)}
                 if method in PEERS or method in known:
                     ours: dict[str, Any] = {} if method in PEERS else {"checkpoint": method, "estimate": "map"}
-                    scores, told = detected("acp" if ours else method, graphs, seed, **ours)
+                    scores, counts = detected("acp" if ours else method, graphs, seed, **ours)
                     ami = 100 * scores[:, 0]
-                    line |= {"ami": float(ami.mean()), "ami_se": standard_error(ami)} | told
+                    line |= {"ami": float(ami.mean()), "ami_se": standard_error(ami)} | counts
                     if method == _SPECIALIST:
                         specialist = ami
                     elif specialist is not None:
@@ -113,7 +113,7 @@ def reproduce(
                 else:
                     line["command"] = _command(method)
                     if method in known:
-                        line["graphs_trained"] = sum(one["graphs"] for one in read_info(method).lineage)
+                        line["graphs_trained"] = sum(training["graphs"] for training in read_info(method).lineage)
                     rows.append(line)
                 advance()
     return {"table": "acp-families", "rows": rows, "peers": peers, "settings": settings(seed=seed, n_graphs=n_graphs)}

@@ -95,25 +95,25 @@ def _rows(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
     n, k = study.parameters["n_nodes"], study.parameters["n_clusters"]
     scale = np.log(n) / n
     ratios = recovery_ratios(n, k, table["a"].to_numpy() * scale, table["b"].to_numpy() * scale)
-    exact, found = ratios["exact recovery"] > 1, ratios["detection"] > 1
-    regions = {"recoverable": exact, "detectable": found & ~exact, "undetectable": ~found}
+    exact, detectable = ratios["exact recovery"] > 1, ratios["detection"] > 1
+    regions = {"recoverable": exact, "detectable": detectable & ~exact, "undetectable": ~detectable}
     score = 100 * table["ami"].astype(float).fillna(0.0)
     rows = []
     for label in study.methods:
         mine = (table["method"] == label).to_numpy()
-        one = table[mine]
+        cells = table[mine]
         rows.append(
             {
                 "row": f"{study.name}: {label}",
                 "panel": study.name,
                 "method": shown(label),
                 "ami": float(score[mine].mean()),
-                "ami_se": _standard_error(one.assign(ami=score[mine])),
+                "ami_se": _standard_error(cells.assign(ami=score[mine])),
                 **{f"ami_{name}": float(score[mine & region].mean()) for name, region in regions.items()},
                 "graphs": int(mine.sum()),
-                "n_failed": int(one["error"].notna().sum()),
-                "ms_per_graph": 1000 * float(one["seconds"].astype(float).mean()),
-                "map": one.assign(ami=score[mine])
+                "n_failed": int(cells["error"].notna().sum()),
+                "ms_per_graph": 1000 * float(cells["seconds"].astype(float).mean()),
+                "map": cells.assign(ami=score[mine])
                 .groupby(["b", "a"])["ami"]
                 .mean()
                 .unstack()
@@ -169,7 +169,7 @@ def reproduce(
         for row in _rows(study, run(study, journal, n_jobs)):
             model = _CHECKPOINTS.get(row["method"])
             if model is not None:
-                row["graphs_trained"] = sum(one["graphs"] for one in read_info(model).lineage)
+                row["graphs_trained"] = sum(training["graphs"] for training in read_info(model).lineage)
             (rows if model is not None else peers).append(row)
     for name in methods or METHODS:
         if name in _CHECKPOINTS and not any(row["method"] == name for row in rows):
@@ -183,7 +183,7 @@ def reproduce(
     }
 
 
-def draw(found: Mapping[str, Any], stream: BinaryIO, name: str) -> None:
+def draw(results: Mapping[str, Any], stream: BinaryIO, name: str) -> None:
     """Draw the maps of what `reproduce` returned.
 
     Parameters
@@ -196,10 +196,10 @@ def draw(found: Mapping[str, Any], stream: BinaryIO, name: str) -> None:
     """
     maps = []
     for study in studies():
-        drawn = [row for row in (*found["rows"], *found["peers"]) if row.get("panel") == study.name]
-        of = {row["method"]: np.array(row["map"]) / 100 for row in drawn}
-        if of:
-            maps.append((replace(study, grid=found["axes"]), of))
+        drawn = [row for row in (*results["rows"], *results["peers"]) if row.get("panel") == study.name]
+        means = {row["method"]: np.array(row["map"]) / 100 for row in drawn}
+        if means:
+            maps.append((replace(study, grid=results["axes"]), means))
     if not maps:
         raise UsageError("there are no maps to draw: no checkpoint is shipped of the methods that were chosen")
     draw_maps(maps).savefig(stream, format=name.rsplit(".", 1)[-1], dpi=150)

@@ -160,18 +160,18 @@ def calibrate(
     for batch, _ in batches:
         assert batch.labels is not None
         ranks = sample(model, model.encode(batch), batch.mask, n_samples, "posterior", generator).numpy()
-        for found, truth in zip(ranks, batch.labels.numpy(), strict=True):
+        for samples, truth in zip(ranks, batch.labels.numpy(), strict=True):
             inside = truth >= 0
-            reliability.add(Posterior(found[:, inside]).co_membership(), truth[inside])
+            reliability.add(Posterior(samples[:, inside]).co_membership(), truth[inside])
     return reliability
 
 
 def _peer(name: str, graphs: list[Graph]) -> dict[str, Any]:
-    scores, told = detected(name, graphs, 0)
-    return {"row": shown(name)} | _hundred(scores[:, 0]) | told
+    scores, counts = detected(name, graphs, 0)
+    return {"row": shown(name)} | _mean_ami(scores[:, 0]) | counts
 
 
-def _hundred(values: FloatArray) -> dict[str, float]:
+def _mean_ami(values: FloatArray) -> dict[str, float]:
     return {"ami": 100 * float(values.mean()), "ami_se": 100 * standard_error(values)}
 
 
@@ -189,7 +189,7 @@ def _line(
         check_from_scratch(row.checkpoint, info)
     batches = _test_batches(info, n_graphs)
     scores = evaluate(model, batches, n_samples, seed=seed)
-    line |= _hundred(scores.ami) | {
+    line |= _mean_ami(scores.ami) | {
         "elbo": float(scores.elbo.mean()),
         "elbo_se": standard_error(scores.elbo),
         "k_right": float((scores.n_found == scores.n_true).mean()),
@@ -266,9 +266,9 @@ def reproduce(
     }
 
 
-def draw(found: Mapping[str, Any], stream: BinaryIO, name: str) -> None:
+def draw(results: Mapping[str, Any], stream: BinaryIO, name: str) -> None:
     """Draw the reliability of co-membership probabilities into a file whose name tells the format."""
-    draw_reliability(found["calibration"], stream, name)
+    draw_reliability(results["calibration"], stream, name)
 
 
 def _classical() -> CheckpointInfo:

@@ -127,7 +127,7 @@ _MODELS = {
 }
 _CHAINS = " + chains"
 METHODS = (*_MODELS, f"acp{_CHAINS}", "chains", "auto", "auto, told K", *SPECTRAL, "leiden")
-_TOLD_K = ("auto, told K", *SPECTRAL)
+_WITH_TRUE_K = ("auto, told K", *SPECTRAL)
 
 
 def exact_posterior(
@@ -170,19 +170,19 @@ def exact_posterior(
     return chains.samples[chains.kept].reshape(-1, n), chains.log_joint[chains.kept].ravel()
 
 
-def _six(labels: IntArray, rng: np.random.Generator) -> IntArray:
+def _into_six_blocks(labels: IntArray, rng: np.random.Generator) -> IntArray:
     """Make six blocks of any partition: the smallest are put together with others at random, the largest are halved."""
-    found = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    while (k := int(found.max()) + 1) != _K:
-        size = np.bincount(found)
+    blocks = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    while (k := int(blocks.max()) + 1) != _K:
+        size = np.bincount(blocks)
         if k > _K:
             order = size.argsort(kind="stable")
-            found[found == order[0]] = order[int(rng.integers(1, k))]
-            found = np.unique(found, return_inverse=True)[1].astype(np.int64)
+            blocks[blocks == order[0]] = order[int(rng.integers(1, k))]
+            blocks = np.unique(blocks, return_inverse=True)[1].astype(np.int64)
         else:
-            members = rng.permutation(np.flatnonzero(found == size.argmax()))
-            found[members[: len(members) // 2]] = k
-    return found
+            members = rng.permutation(np.flatnonzero(blocks == size.argmax()))
+            blocks[members[: len(members) // 2]] = k
+    return blocks
 
 
 def _with_labels(graph: Graph, sample: IntArray, labelled: IntArray) -> IntArray:
@@ -216,19 +216,19 @@ def _solve(method: str, graph: Graph, labelled: IntArray | None, seed: int, chec
         starts = np.stack([rng.permutation(np.arange(graph.num_nodes) % _K) for _ in range(8)])
     else:
         known = None if labelled is None else {int(node): f"label {i}" for i, node in enumerate(labelled)}
-        given: dict[str, Any] = {} if known is None else {"known": known}
+        params: dict[str, Any] = {} if known is None else {"known": known}
         if checkpoint is not None:
-            given |= {"checkpoint": checkpoint, "estimate": "map"}  # as published
-        k = _K if base in _TOLD_K else None
+            params |= {"checkpoint": checkpoint, "estimate": "map"}  # as published
+        k = _K if base in _WITH_TRUE_K else None
         name = base.split(",")[0]
-        found = detect(graph, name, k, seed, **given, **SPECTRAL.get(base, {}))
+        communities = detect(graph, name, k, seed, **params, **SPECTRAL.get(base, {}))
         if method == base:
             if labelled is None:
-                return found.labels
-            assert found.posterior is not None
-            return _most_probable(found.posterior, [graph.nodes[i] for i in labelled])
-        assert found.posterior is not None
-        starts = np.stack([_six(sample, rng) for sample in _spread(found.posterior.samples)])
+                return communities.labels
+            assert communities.posterior is not None
+            return _most_probable(communities.posterior, [graph.nodes[i] for i in labelled])
+        assert communities.posterior is not None
+        starts = np.stack([_into_six_blocks(sample, rng) for sample in _spread(communities.posterior.samples)])
     samples, value = exact_posterior(graph, starts, n_samples=25, sweeps=300, seed=seed)
     if labelled is None:
         return Posterior(samples, value).point_estimate("vi")
@@ -239,11 +239,11 @@ def _solve(method: str, graph: Graph, labelled: IntArray | None, seed: int, chec
     return _most_probable(Posterior(samples), labelled.tolist())
 
 
-def _right(truth: IntArray, found: IntArray, labelled: IntArray | None) -> Any:
+def _right(truth: IntArray, predicted: IntArray, labelled: IntArray | None) -> Any:
     """Return which nodes are right; without known nodes, communities are matched with blocks first."""
     if labelled is not None:
-        return truth[labelled][found] == truth
-    table = Contingency.of(found, truth)
+        return truth[labelled][predicted] == truth
+    table = Contingency.of(predicted, truth)
     return table.matched()[table.cell]
 
 
@@ -259,12 +259,12 @@ def _measure(
         size = np.bincount(graph.y, minlength=_K)
         start = time.perf_counter()
         try:
-            found = _solve(method, blind, labelled, seed + index, checkpoint)
+            labels = _solve(method, blind, labelled, seed + index, checkpoint)
         except GraphclustError:
             failed += 1
             right, score = np.zeros(graph.num_nodes, dtype=bool), 0.0
         else:
-            right, score = _right(graph.y, found, labelled), ami(graph.y, found)
+            right, score = _right(graph.y, labels, labelled), ami(graph.y, labels)
         seconds += time.perf_counter() - start
         hit = np.bincount(graph.y[right], minlength=_K)
         hits, totals = hits + hit, totals + size
@@ -350,9 +350,9 @@ def reproduce(
     available = available_models(models)
     rows: list[dict[str, Any]] = []
     peers: list[dict[str, Any]] = []
-    asked = [(method, labels) for method in methods or METHODS for labels in (False, True)]
-    with task("acp-table3", len(asked)) as advance:
-        for method, labels in asked:
+    runs = [(method, labels) for method in methods or METHODS for labels in (False, True)]
+    with task("acp-table3", len(runs)) as advance:
+        for method, labels in runs:
             line: dict[str, Any] = {
                 "row": shown(method),
                 "method": shown(method),

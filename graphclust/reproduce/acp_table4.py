@@ -259,8 +259,8 @@ class _Model:
             if data is None and "community-pairs" in training["command"]:
                 raise UsageError(f"{self.name} began with a model that does not tell which pairs it has seen")
             if data is not None and data["family"] == "community-pairs":
-                given = data["parameters"]
-                yield _network_of(given), given.get("split", "train"), int(given.get("split_seed", 0))
+                parameters = data["parameters"]
+                yield _network_of(parameters), parameters.get("split", "train"), int(parameters.get("split_seed", 0))
 
 
 def _network_of(parameters: Mapping[str, Any]) -> str:
@@ -316,12 +316,12 @@ def _command(method: str, data: str) -> str:
 
 def _measure(method: str, graphs: list[Graph], seed: int, model: _Model | None = None) -> dict[str, Any]:
     """Return accuracy and AMI x 100, what `detected` tells, and the ELBO of a model."""
-    given: dict[str, Any] = {} if model is None else {"checkpoint": model.source}
+    params: dict[str, Any] = {} if model is None else {"checkpoint": model.source}
     if method.endswith((_MOST_PROBABLE, _GATED_GCN)):
-        given["estimate"] = "map"
+        params["estimate"] = "map"
     name = method.removesuffix(_MOST_PROBABLE).removesuffix(_GATED_GCN)
-    scores, told = detected(name, graphs, seed, (accuracy, ami), **given)
-    line = dict(zip(("accuracy", "ami"), 100 * scores.mean(axis=0), strict=True)) | told
+    scores, counts = detected(name, graphs, seed, (accuracy, ami), **params)
+    line = dict(zip(("accuracy", "ami"), 100 * scores.mean(axis=0), strict=True)) | counts
     if len(graphs) > 1:
         line |= {f"{name}_se": 100 * standard_error(scores[:, i]) for i, name in enumerate(("accuracy", "ami"))}
     if model is not None and not method.endswith(_MOST_PROBABLE):
@@ -345,14 +345,14 @@ def _over_runs(runs: list[dict[str, Any]], splits: Sequence[int | str]) -> dict[
 
 def _provenance(models: Sequence[_Model]) -> dict[str, Any]:
     """Return the columns on the architecture and the training of models; numbers and commands one a model."""
-    each = [
+    columns = [
         provenance(model.info, _published_architecture(model.info.model["model"]), PUBLISHED_GRAPHS) for model in models
     ]
     merged: dict[str, Any] = {
-        name: "; ".join(dict.fromkeys(item[name] for item in each)) for name in ("architecture", "started_from")
+        name: "; ".join(dict.fromkeys(item[name] for item in columns)) for name in ("architecture", "started_from")
     }
-    merged |= {name: [item[name] for item in each] for name in ("steps", "graphs_trained", "trained_by")}
-    return merged | {"full_size": all(item["full_size"] for item in each)}
+    merged |= {name: [item[name] for item in columns] for name in ("steps", "graphs_trained", "trained_by")}
+    return merged | {"full_size": all(item["full_size"] for item in columns)}
 
 
 # ---------------------------------------------------------------- blocks of the table

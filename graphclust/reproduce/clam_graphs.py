@@ -38,8 +38,8 @@ def _vectors(graph: Graph, kind: str, k: int, seed: int) -> FloatArray:
     from sklearn.decomposition import TruncatedSVD
 
     rows = rows_of_length_one(smoothed_features(graph, graph.x))
-    found: FloatArray = TruncatedSVD(_COMPONENTS, random_state=seed).fit_transform(rows)
-    return found
+    components: FloatArray = TruncatedSVD(_COMPONENTS, random_state=seed).fit_transform(rows)
+    return components
 
 
 def _clusters(method: str, x: FloatArray, k: int, seed: int) -> IntArray:
@@ -91,12 +91,12 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 5, data: tuple[
                 measure = Silhouette(torch.as_tensor(x, dtype=torch.float32))
                 for method in ("k-means", "clam"):
                     start = time.perf_counter()
-                    found = [_clusters(method, x, k, seed + i) for i in range(repeats)]
+                    partitions = [_clusters(method, x, k, seed + i) for i in range(repeats)]
                     line: dict[str, Any] = {"data": name, "vectors": kind, "d": x.shape[1], "k": k, "method": method}
                     line["seconds"] = (time.perf_counter() - start) / repeats
-                    scores = [compare_labels(graph.y[known], labels[known]) for labels in found]
-                    line |= over_seeds([{key: one[key] for key in ("accuracy", "nmi", "ari")} for one in scores])
-                    line["silhouette"] = float(measure(torch.as_tensor(np.stack(found)), k).mean())
+                    scores = [compare_labels(graph.y[known], labels[known]) for labels in partitions]
+                    line |= over_seeds([{key: values[key] for key in ("accuracy", "nmi", "ari")} for values in scores])
+                    line["silhouette"] = float(measure(torch.as_tensor(np.stack(partitions)), k).mean())
                     rows.append(line)
                     advance()
     made = settings(seed=seed, repeats=repeats, components=_COMPONENTS)

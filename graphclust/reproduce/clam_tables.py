@@ -86,14 +86,25 @@ TABLES = {
         Table("ctg", 0.161, 0.449, 0.387, 0.246, 0.147, 0.3154, 0.1736),
     )
 }
-_LEAST = ", no cluster below 1 %"
-_SIZED = "clam" + _LEAST
-_BEYOND: dict[str, dict[str, Any]] = {  # what is not in the paper, beside _SIZED, at default temperatures and rates
-    f"{_SIZED}, latents": {"latent_dim": 10},
-    f"{_SIZED}, cosine": {"similarity": "cosine"},
-    f"{_SIZED}, mahalanobis": {"similarity": "mahalanobis"},
+_WITHOUT_TINY = ", no cluster below 1 %"
+_CLAM_WITHOUT_TINY = "clam" + _WITHOUT_TINY
+_UNPUBLISHED: dict[
+    str, dict[str, Any]
+] = {  # what is not in the paper, beside _SIZED, at default temperatures and rates
+    f"{_CLAM_WITHOUT_TINY}, latents": {"latent_dim": 10},
+    f"{_CLAM_WITHOUT_TINY}, cosine": {"similarity": "cosine"},
+    f"{_CLAM_WITHOUT_TINY}, mahalanobis": {"similarity": "mahalanobis"},
 }
-METHODS = ("k-means", "spectral", "agglomerative", "clam", "clam unmasked", "k-means" + _LEAST, _SIZED, *_BEYOND)
+METHODS = (
+    "k-means",
+    "spectral",
+    "agglomerative",
+    "clam",
+    "clam unmasked",
+    "k-means" + _WITHOUT_TINY,
+    _CLAM_WITHOUT_TINY,
+    *_UNPUBLISHED,
+)
 COLUMNS = (
     "data", "n", "d", "k", "method", "paper", "silhouette", "silhouette_sd", "largest", "nmi", "paper_nmi", "ari",
     "paper_ari", "seconds", "repeats", "n_failed",
@@ -122,29 +133,46 @@ def searched(
     restarts = 12 if n < 1000 else 6 if n < _LARGE else 2
     if quick:
         restarts = max(1, restarts // 6)
-    wide: dict[str, Any] = {
+    broad_search: dict[str, Any] = {
         "init": ("k-means++", "k-means", "linkage", "data", "normal"),
         "betas": np.array([8, 16, 32, 64]) / unit,
         "step_size": 0.6,
     }
-    wide |= {
+    broad_search |= {
         "n_init": restarts,
         "learning_rate": (0.03, 0.1),
         "max_epochs": 100,
         "batch_size": 32 if n < 1000 else None,
     }
-    far: dict[str, Any] = {"init": "spread", "betas": np.array([0.5, 2, 8, 32]) / unit, "step_size": 0.1, "n_steps": 40}
-    far |= {"n_init": 2 * restarts, "learning_rate": (0.01, 0.03, 0.1), "max_epochs": 60}
-    near = far | {
+    outlier_search: dict[str, Any] = {
+        "init": "spread",
+        "betas": np.array([0.5, 2, 8, 32]) / unit,
+        "step_size": 0.1,
+        "n_steps": 40,
+    }
+    outlier_search |= {"n_init": 2 * restarts, "learning_rate": (0.01, 0.03, 0.1), "max_epochs": 60}
+    linkage_search = outlier_search | {
         "init": "linkage",
         "n_init": 12,
         "n_steps": 10,
         "betas": np.array([0.5, 2, 8, 16, 32, 64, 256]) / unit,
     }
     if n >= _LARGE:
-        wide |= {"max_epochs": 20, "init": ("data", "k-means++"), "betas": np.array([4, 8, 16, 32, 64, 128]) / unit}
-    chosen = [wide] if n >= _LARGE else [wide, near] if min_size > 1 else [wide, near, far]
-    return [CLAM(k, scale=False, random_state=seed, min_size=min_size, **one | settings).fit(x) for one in chosen]
+        broad_search |= {
+            "max_epochs": 20,
+            "init": ("data", "k-means++"),
+            "betas": np.array([4, 8, 16, 32, 64, 128]) / unit,
+        }
+    chosen = (
+        [broad_search]
+        if n >= _LARGE
+        else [broad_search, linkage_search]
+        if min_size > 1
+        else [broad_search, linkage_search, outlier_search]
+    )
+    return [
+        CLAM(k, scale=False, random_state=seed, min_size=min_size, **options | settings).fit(x) for options in chosen
+    ]
 
 
 def _smallest(x: FloatArray) -> int:
@@ -159,7 +187,7 @@ def _candidates(method: str, x: FloatArray, k: int, seed: int, quick: bool) -> I
     if method == "k-means":
         for start in range(5):  # the least sum of squares of many restarts, whose silhouette still depends on the seed
             yield kmeans(x, k, 3 if len(x) > _LARGE else 200, seed + start)
-    elif method == "k-means" + _LEAST:
+    elif method == "k-means" + _WITHOUT_TINY:
         for start in range(5 if quick else 200):
             labels = kmeans(x, k, 1, seed + start)
             if np.bincount(labels).min() >= _smallest(x):
@@ -177,18 +205,18 @@ def _candidates(method: str, x: FloatArray, k: int, seed: int, quick: bool) -> I
         for linkage in ("ward", "complete", "average", "single"):
             yield AgglomerativeClustering(k, linkage=linkage).fit_predict(x).astype(np.int64)
     else:
-        least = _smallest(x) if method.startswith(_SIZED) else 1
-        if method in _BEYOND:
-            settings = dict(_BEYOND[method])
+        least = _smallest(x) if method.startswith(_CLAM_WITHOUT_TINY) else 1
+        if method in _UNPUBLISHED:
+            settings = dict(_UNPUBLISHED[method])
             if "latent_dim" in settings:
                 settings["latent_dim"] = min(settings["latent_dim"], *x.shape)
             fitted = [CLAM(k, scale=False, n_init=4, min_size=least, random_state=seed, **settings).fit(x)]
         else:
             masking = {"masking": None} if method == "clam unmasked" else {}
             fitted = searched(x, k, seed, quick=quick, min_size=least, **masking)
-        for one in fitted:
-            if np.bincount(one.labels_).min() >= least and any(run["n_clusters"] == k for run in one.runs_):
-                yield one.labels_
+        for model in fitted:
+            if np.bincount(model.labels_).min() >= least and any(run["n_clusters"] == k for run in model.runs_):
+                yield model.labels_
 
 
 def _silhouettes(x: FloatArray, labels: list[IntArray], k: int) -> list[float]:
@@ -207,20 +235,20 @@ def _measure(
     k = len(np.unique(y))
     note = ""
     if len(x) > _LARGE and method in ("spectral", "agglomerative"):
-        kept = np.sort(np.random.default_rng(seed).permutation(len(x))[:_PEER_SAMPLE])
-        x, y, note = x[kept], y[kept], f" (of {_PEER_SAMPLE:,} points)"
+        sample = np.sort(np.random.default_rng(seed).permutation(len(x))[:_PEER_SAMPLE])
+        x, y, note = x[sample], y[sample], f" (of {_PEER_SAMPLE:,} points)"
     start = time.perf_counter()
     best: list[tuple[float, IntArray]] = []
     searches = repeats if method.startswith("clam") else 1
     for repeat in range(searches):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a kNN graph that is not connected, clusters that merged
-            found = [
+            partitions = [
                 labels for labels in _candidates(method, x, k, seed + repeat, quick) if len(np.unique(labels)) == k
             ]
-        scored = list(zip(_silhouettes(x, found, k), found, strict=True))
+        scored = list(zip(_silhouettes(x, partitions, k), partitions, strict=True))
         if scored:
-            best.append(max(scored, key=lambda one: one[0]))
+            best.append(max(scored, key=lambda pair: pair[0]))
     seconds = time.perf_counter() - start
     line: dict[str, Any] = {"data": table.name, "n": len(x), "d": x.shape[1], "k": k, "method": method + note}
     line["paper"] = {

@@ -122,14 +122,14 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 3, data: tuple[
 
 def _measured(graph: Graph, k: int, run: _Peer, seed: int, repeats: int) -> dict[str, Any]:
     start = time.perf_counter()
-    found = [rank_labels(run(graph, k, seed + i)) for i in range(repeats)]
+    partitions = [rank_labels(run(graph, k, seed + i)) for i in range(repeats)]
     seconds = (time.perf_counter() - start) / repeats
-    cuts = [normalized_cut(graph, labels) for labels in found]
-    best = quality(graph, found[int(np.argmin(cuts))])
+    cuts = [normalized_cut(graph, labels) for labels in partitions]
+    best = quality(graph, partitions[int(np.argmin(cuts))])
     return {
-        **over_seeds([{"normalized_cut": one} for one in cuts]),
+        **over_seeds([{"normalized_cut": cut} for cut in cuts]),
         "worst": max(cuts),
-        "found": sorted({int(labels.max()) + 1 for labels in found}),
+        "found": sorted({int(labels.max()) + 1 for labels in partitions}),
         "max_conductance": best["max_conductance"],
         "largest": best["sizes"][0] / graph.num_nodes,
         "seconds": seconds,

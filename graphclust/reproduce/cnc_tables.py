@@ -38,10 +38,10 @@ COLUMNS = (
     "data", "method", "paper_accuracy", "accuracy", "accuracy_sd", "paper_nmi", "nmi", "nmi_sd", "polished_accuracy",
     "train_accuracy", "normalized_cut", "polished_cut", "spectral_cut", "embedded_cut", "repeats", "seconds",
 )  # fmt: skip
-_CARRIED_BY = 20  # neighbours whose mean an eigenvector has at a point that it does not know
+_N_CARRIERS = 20  # neighbours whose mean an eigenvector has at a point that it does not know
 
 
-def _whole(method: str, x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
+def _cluster_all(method: str, x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
     """Cluster all points (table 1)."""
     moved = None
     if method in PEERS:
@@ -68,11 +68,14 @@ def _split(x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
     model = CNC(k, scale=False, random_state=seed).fit(x[train])
     labels = model.predict(x[test])
     v, space = model.embed(x[test]), model.embed(x[train])
-    there = neighbor_graph(v)
-    polished = Cutter(there, k).moved(labels, seed)
-    peers = [Spectral(k, regularization=much, random_state=seed).fit(there).labels_ for much in (REGULARIZATION, 0.0)]
+    test_graph = neighbor_graph(v)
+    polished = Cutter(test_graph, k).moved(labels, seed)
+    peers = [
+        Spectral(k, regularization=regularization, random_state=seed).fit(test_graph).labels_
+        for regularization in (REGULARIZATION, 0.0)
+    ]
     embedding = spectral_embedding(neighbor_graph(space), k, random_state=seed)
-    together = nearest_neighbors(np.concatenate((space, v)), _CARRIED_BY)[0][len(train) :]
+    together = nearest_neighbors(np.concatenate((space, v)), _N_CARRIERS)[0][len(train) :]
     carried = np.zeros((len(test), k))
     for i, near in enumerate(together):
         known = near[near < len(train)]
@@ -83,10 +86,10 @@ def _split(x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
         "nmi": nmi(y[test], labels, "max"),
         "polished_accuracy": accuracy(y[test], polished),
         "train_accuracy": accuracy(y[train], model.labels_),
-        "normalized_cut": normalized_cut(there, rank_labels(labels)),
-        "polished_cut": normalized_cut(there, rank_labels(polished)),
-        "spectral_cut": min(normalized_cut(there, peer) for peer in peers),
-        "embedded_cut": normalized_cut(there, rank_labels(embedded)),
+        "normalized_cut": normalized_cut(test_graph, rank_labels(labels)),
+        "polished_cut": normalized_cut(test_graph, rank_labels(polished)),
+        "spectral_cut": min(normalized_cut(test_graph, peer) for peer in peers),
+        "embedded_cut": normalized_cut(test_graph, rank_labels(embedded)),
     }
 
 
@@ -94,17 +97,17 @@ def _measure(name: str, method: str, repeats: int, seed: int) -> dict[str, Any]:
     x, y = table_of(name)
     k = len(np.unique(y))
     start = time.perf_counter()
-    found: list[dict[str, float]] = []
+    runs: list[dict[str, float]] = []
     for i in range(repeats):
         if method == "cnc 90/10":
-            found.append(_split(x, y, k, seed + i))
+            runs.append(_split(x, y, k, seed + i))
         else:
-            found.append(_whole(method, x, y, k, seed + i))
+            runs.append(_cluster_all(method, x, y, k, seed + i))
     line: dict[str, Any] = {"data": name, "n": len(x), "k": k, "method": method, "repeats": repeats}
     if method.startswith("cnc"):
         part = "test_" if method == "cnc 90/10" else ""
         line |= {f"paper_{key}": DATA[name].get(part + key) for key in ("accuracy", "nmi")}
-    return line | over_seeds(found) | {"runs": found, "seconds": (time.perf_counter() - start) / repeats}
+    return line | over_seeds(runs) | {"runs": runs, "seconds": (time.perf_counter() - start) / repeats}
 
 
 def reproduce(

@@ -38,10 +38,10 @@ _VARIANTS = {"": _PIECES, "full repulsion": _PIECES | {"repulsion": None}, "publ
 
 def _labels(phases: str, x: FloatArray, k: int, seed: int) -> IntArray:
     phases, _, variant = phases.partition(", ")
-    found: IntArray = (
+    labels: IntArray = (
         LNSCC(k, scale=False, phases=phases.split("+"), random_state=seed, **_VARIANTS[variant]).fit(x).labels_
     )
-    return found
+    return labels
 
 
 def reproduce(seed: int = 0, quick: bool = False, repeats: int = 3, methods: tuple[str, ...] = ()) -> dict[str, Any]:

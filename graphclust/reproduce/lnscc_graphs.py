@@ -34,8 +34,8 @@ def _labels(method: str, graph: Graph, k: int, seed: int) -> IntArray:
         cut: IntArray = Spectral(k, random_state=seed).fit(graph).labels_
         return cut
     start = "pieces" if method == "lnscc, pieces" else "mixture"
-    found: IntArray = LNSCC(k, scale=False, start=start, random_state=seed).fit(graph).labels_
-    return found
+    labels: IntArray = LNSCC(k, scale=False, start=start, random_state=seed).fit(graph).labels_
+    return labels
 
 
 def reproduce(

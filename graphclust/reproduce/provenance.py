@@ -32,13 +32,13 @@ _RANDOM_WEIGHTS = "random weights"
 _DEFAULT_FAMILY = "general-sbm"  # of `graphclust train`
 _DEFAULT_NETWORK = "com-dblp"  # of the family community-pairs
 _ENCODER = ("encoder", "n_layers", "dim_encoder", "features", "n_features")
-_ALL = ("model", *_ENCODER, "dim", "dim_z", "n_heads", "n_inducing", "depth_decoder", "depth_gaussian")
+_ARCHITECTURE = ("model", *_ENCODER, "dim", "dim_z", "n_heads", "n_inducing", "depth_decoder", "depth_gaussian")
 
 
 def _fields(config: ModelConfig) -> dict[str, Any]:
     """Return the fields that make an architecture; the encoder's width is spelt out."""
     values = config.to_dict()
-    return {name: values[name] for name in _ALL} | {"dim_encoder": config.dim_encoder or config.dim}
+    return {name: values[name] for name in _ARCHITECTURE} | {"dim_encoder": config.dim_encoder or config.dim}
 
 
 def has_architecture(config: ModelConfig, published: ModelConfig) -> bool:
@@ -105,8 +105,8 @@ def _origin(training: Mapping[str, Any]) -> tuple[str, str]:
     data = training.get("data")
     if data is None:
         options = list(pairwise(words))
-        given = dict(value.split("=", 1) for key, value in options if key == "--set" and "=" in value)
-        data = {"family": dict(options).get("--family", _DEFAULT_FAMILY), "parameters": given}
+        parameters = dict(value.split("=", 1) for key, value in options if key == "--set" and "=" in value)
+        data = {"family": dict(options).get("--family", _DEFAULT_FAMILY), "parameters": parameters}
     return method, _family(data)
 
 

@@ -84,8 +84,8 @@ def neighbor_graph(x: FloatArray, image_shape: Sequence[int] | None = None) -> G
 
 def spectral_of(x: FloatArray, k: int, seed: int, image_shape: Sequence[int] | None = None) -> IntArray:
     """Return the spectral clustering of that graph, shape (n,)."""
-    found: IntArray = Spectral(k, random_state=seed).fit(neighbor_graph(x, image_shape)).labels_
-    return found
+    labels: IntArray = Spectral(k, random_state=seed).fit(neighbor_graph(x, image_shape)).labels_
+    return labels
 
 
 PEERS: dict[str, Callable[[FloatArray, int, int], IntArray]] = {  # points, clusters, seed -> labels
@@ -125,7 +125,10 @@ def scored(run: Callable[[int], IntArray], y: IntArray, repeats: int, seed: int)
     labels = [run(seed + i) for i in range(repeats)]
     seconds = (time.perf_counter() - start) / repeats
     known = y >= 0
-    runs = [{"accuracy": accuracy(y[known], one[known]), "nmi": nmi(y[known], one[known])} for one in labels]
+    runs = [
+        {"accuracy": accuracy(y[known], predicted[known]), "nmi": nmi(y[known], predicted[known])}
+        for predicted in labels
+    ]
     return {"repeats": repeats} | over_seeds(runs) | {"runs": runs, "seconds": seconds}
 
 
@@ -161,20 +164,20 @@ def detected(
     """
     from graphclust.detection import detect
 
-    told_k = method in SPECTRAL
-    if told_k:
+    knows_k = method in SPECTRAL
+    if knows_k:
         method, params = "spectral", params | SPECTRAL[method]
     scores, failed, start = np.zeros((len(graphs), len(metrics))), 0, time.perf_counter()
     for i, graph in enumerate(graphs):
         assert graph.y is not None
         blind = Graph.from_edges(graph.source, graph.target, nodes=graph.num_nodes, is_canonical=True)
-        k = n_classes(graph.y) if told_k else None
+        k = n_classes(graph.y) if knows_k else None
         try:
-            found = detect(blind, method, k, seed + i, **params).labels
+            predicted = detect(blind, method, k, seed + i, **params).labels
         except GraphclustError:
             failed += 1
         else:
-            scores[i] = [metric(graph.y, found) for metric in metrics]
+            scores[i] = [metric(graph.y, predicted) for metric in metrics]
     seconds = time.perf_counter() - start
     return scores, {"graphs": len(graphs), "n_failed": failed, "ms_per_graph": 1000 * seconds / max(len(graphs), 1)}
 
@@ -200,18 +203,18 @@ def over_seeds(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """
     line: dict[str, float] = {}
     for key in runs[0]:
-        values = np.array([one[key] for one in runs])
+        values = np.array([run[key] for run in runs])
         line[key] = float(values.mean())
         if len(runs) > 1:
             line[f"{key}_sd"] = float(values.std(ddof=1))
     return line
 
 
-def settings(**given: Any) -> dict[str, Any]:
+def settings(**values: Any) -> dict[str, Any]:
     """Return settings, and the hardware."""
     import torch
 
     device = counted(torch.get_num_threads(), "thread")
     if torch.cuda.is_available():
         device += f", {torch.cuda.get_device_name()}"
-    return given | {"hardware": f"{platform.machine()}, {device}"}
+    return values | {"hardware": f"{platform.machine()}, {device}"}

@@ -97,10 +97,10 @@ class Communities:
     @cached_property
     def communities(self) -> list[set[Any]]:
         """Sets of node ids, largest first."""
-        found: list[set[Any]] = [set() for _ in range(self.n_clusters)]
+        members: list[set[Any]] = [set() for _ in range(self.n_clusters)]
         for node, label in zip(self.nodes, self.labels.tolist(), strict=True):
-            found[label].add(node)
-        return found
+            members[label].add(node)
+        return members
 
     @cached_property
     def membership(self) -> dict[Any, int]:
@@ -247,7 +247,7 @@ def _by_string(labels: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
     return {str(node): label for node, label in labels.items()}
 
 
-def compare_to_truth(found: Any, truth: Any, nodes: Sequence[Hashable] | None = None) -> dict[str, float]:
+def compare_to_truth(predicted: Any, truth: Any, nodes: Sequence[Hashable] | None = None) -> dict[str, float]:
     """Compare a partition with a truth that may cover a part of its nodes, or have communities that overlap.
 
     The stated rules: only nodes that both have are compared, and their number is returned. A node has no label if it
@@ -278,17 +278,17 @@ def compare_to_truth(found: Any, truth: Any, nodes: Sequence[Hashable] | None = 
     >>> scores["ari"], scores["n_scored"]
     (1.0, 3)
     """
-    one, two = _as_labels(found, nodes), _as_labels(truth, nodes)
-    if isinstance(one, list) or isinstance(two, list):
-        return _compare_covers(_as_cover(one), _as_cover(two))
-    common = [node for node in one if node in two]
-    if not common and one and two:
-        one, two = _by_string(one), _by_string(two)
-        common = [node for node in one if node in two]
+    predicted, truth = _as_labels(predicted, nodes), _as_labels(truth, nodes)
+    if isinstance(predicted, list) or isinstance(truth, list):
+        return _compare_covers(_as_cover(predicted), _as_cover(truth))
+    common = [node for node in predicted if node in truth]
+    if not common and predicted and truth:
+        predicted, truth = _by_string(predicted), _by_string(truth)
+        common = [node for node in predicted if node in truth]
     if not common:
         raise DataError("the truth and the partition have no node in common")
     codes = []
-    for labels in (one, two):
+    for labels in (predicted, truth):
         number: dict[Any, int] = {}
         try:
             codes.append(np.array([number.setdefault(labels[node], len(number)) for node in common], dtype=np.int64))
@@ -310,18 +310,18 @@ def _strings(cover: list[set[Hashable]]) -> list[set[Hashable]]:
     return [set(map(str, part)) for part in cover]
 
 
-def _compare_covers(one: list[set[Hashable]], two: list[set[Hashable]]) -> dict[str, float]:
-    covered: list[set[Hashable]] = [set().union(*cover) for cover in (one, two)]
+def _compare_covers(predicted: list[set[Hashable]], truth: list[set[Hashable]]) -> dict[str, float]:
+    covered: list[set[Hashable]] = [set().union(*cover) for cover in (predicted, truth)]
     if covered[0].isdisjoint(covered[1]):
-        one, two = _strings(one), _strings(two)
-        covered = [set().union(*cover) for cover in (one, two)]
+        predicted, truth = _strings(predicted), _strings(truth)
+        covered = [set().union(*cover) for cover in (predicted, truth)]
     common = covered[0] & covered[1]
     if not common:
         raise DataError("the truth and the partition have no node in common")
     index = {node: i for i, node in enumerate(common)}
     members = [
         [np.array(sorted(index[node] for node in part if node in index), dtype=np.int64) for part in cover]
-        for cover in (one, two)
+        for cover in (predicted, truth)
     ]
     left, right = ([part for part in cover if len(part)] for cover in members)
     return {

@@ -148,7 +148,7 @@ RESULT_FORMATS: dict[str, Callable[[Communities, BinaryIO], None]] = {
 }
 
 
-def result_format(path: str | os.PathLike[str] | None, asked: str | None = None) -> str:
+def result_format(path: str | os.PathLike[str] | None, requested: str | None = None) -> str:
     """Choose the format of a result: what is asked, else what the file's name tells, else tsv.
 
     Raises
@@ -161,7 +161,7 @@ def result_format(path: str | os.PathLike[str] | None, asked: str | None = None)
     >>> result_format("communities.json"), result_format("out"), result_format("out.txt", "csv")
     ('json', 'tsv', 'csv')
     """
-    if asked is None:
+    if requested is None:
         suffix = "" if path is None else suffix_of(os.fspath(path)).removeprefix(".")
         if suffix in ("html", "htm"):
             raise UsageError("a page is no table of results: it is the format 'html'")
@@ -170,9 +170,9 @@ def result_format(path: str | os.PathLike[str] | None, asked: str | None = None)
         ):
             raise UsageError(f"results are not written as .{suffix}; there are {', '.join(RESULT_FORMATS)}")
         return suffix if suffix in RESULT_FORMATS else "tsv"
-    if asked not in RESULT_FORMATS:
-        raise UsageError(f"no result format is called {asked!r}; there are {', '.join(RESULT_FORMATS)}")
-    return asked
+    if requested not in RESULT_FORMATS:
+        raise UsageError(f"no result format is called {requested!r}; there are {', '.join(RESULT_FORMATS)}")
+    return requested
 
 
 def write_result(communities: Communities, stream: BinaryIO, format: str = "tsv") -> None:

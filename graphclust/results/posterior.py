@@ -208,7 +208,7 @@ class Posterior:
         require_memory(8.0 * n_nodes**2 + 64.0 * n_nodes * len(weights), f"co-membership of {n_nodes} nodes")
         if nodes is not None:
             partitions = partitions[:, self._places(nodes)]
-        community = _apart(partitions).T.ravel()
+        community = _disjoint_labels(partitions).T.ravel()
         start = np.arange(n_nodes + 1) * len(weights)
         shape = n_nodes, int(community.max(initial=-1)) + 1
         weighted = csr_array((np.tile(weights, n_nodes), community, start), shape=shape)
@@ -217,7 +217,7 @@ class Posterior:
         step = max(1, _CELLS // max(n_nodes, 1))
         for row in range(0, n_nodes, step):
             together[row : row + step] = (weighted[row : row + step] @ members).toarray()
-        return _sure(together)
+        return _rounded_to_one(together)
 
     def entropy(self) -> FloatArray:
         """Uncertainty of each node's community: nats that one draw from the posterior leaves open in another draw.
@@ -310,11 +310,11 @@ class Posterior:
                [0.5, 0.5],
                [0. , 1. ]])
         """
-        found = np.zeros((self.samples.shape[1], len(nodes)))
+        probability = np.zeros((self.samples.shape[1], len(nodes)))
         for place, node in enumerate(self._places(nodes)):
             for partition, weight in zip(*self._distinct, strict=True):
-                found[partition == partition[node], place] += weight
-        return _sure(found)
+                probability[partition == partition[node], place] += weight
+        return _rounded_to_one(probability)
 
     def _places(self, nodes: Sequence[Hashable]) -> list[int]:
         place = {node: i for i, node in enumerate(self.nodes)}
@@ -352,20 +352,20 @@ class Posterior:
         >>> Posterior(samples).labelled([0, 0, 1, 1, 2], known=[0, 2])
         array([0, 1, 1, 1, 2])
         """
-        found = np.array(labels, dtype=np.int64)
+        relabelled = np.array(labels, dtype=np.int64)
         if not len(known):
-            return found
+            return relabelled
         places = np.array(self._places(known), dtype=np.int64)
-        names, first = np.unique(found[places], return_index=True)
+        names, first = np.unique(relabelled[places], return_index=True)
         share = self.membership([known[i] for i in first.tolist()])
-        free = np.isin(found, names)
+        free = np.isin(relabelled, names)
         free[places] = False
-        own = np.searchsorted(names, found[free])
+        own = np.searchsorted(names, relabelled[free])
         share = share[free]
         best = share.argmax(axis=1)
         rows = np.arange(len(own))
-        found[free] = names[np.where(share[rows, best] > share[rows, own] + _ROUNDING, best, own)]
-        return found
+        relabelled[free] = names[np.where(share[rows, best] > share[rows, own] + _ROUNDING, best, own)]
+        return relabelled
 
     def confidence(self, labels: ArrayLike, known: Sequence[Hashable] = ()) -> FloatArray:
         """Probability that each node's label is right.
@@ -401,30 +401,30 @@ class Posterior:
         right = np.zeros(self.samples.shape[1])
         places = self._places(known)
         first = Contingency.of(labels, self.samples[0])
-        given = first.rows[first.cell]  # the same communities, numbered from 0
+        community = first.rows[first.cell]  # the same communities, numbered from 0
         for partition, weight in zip(*self._distinct, strict=True):
             name = np.full(int(partition.max(initial=-1)) + 1, -1)
-            name[partition[places]] = given[places]
-            free = (name[partition] < 0) & ~np.isin(given, given[places])
-            agreed = name[partition] == given
-            table = Contingency.of(given[free], partition[free])
+            name[partition[places]] = community[places]
+            free = (name[partition] < 0) & ~np.isin(community, community[places])
+            agreed = name[partition] == community
+            table = Contingency.of(community[free], partition[free])
             agreed[free] = table.matched()[table.cell]
             right += weight * agreed
-        return _sure(right)
+        return _rounded_to_one(right)
 
     def _expected(self, criterion: str, choice: IntArray) -> FloatArray:
         """Return the posterior mean of a likeness to each partition of `choice`: of -VI, or of the adjusted MI."""
         partitions, weights = self._distinct
         n = max(partitions.shape[1], 1)
-        own = choice is partitions  # then each pair serves both of it
-        like = _Adjusted(choice, partitions) if criterion == "ami" else None
-        expected = weights.copy() if own and like is not None else np.zeros(len(choice))
+        is_same = choice is partitions  # then each pair serves both of it
+        adjusted = _Adjusted(choice, partitions) if criterion == "ami" else None
+        expected = weights.copy() if is_same and adjusted is not None else np.zeros(len(choice))
         for s in range(len(choice)):
-            for others, local in _local_vi(choice[s], partitions, s + 1 if own else 0):
+            for others, local in _local_vi(choice[s], partitions, s + 1 if is_same else 0):
                 vi = local.sum(axis=1) / n
-                value = -vi if like is None else like(s, others, vi)
+                value = -vi if adjusted is None else adjusted(s, others, vi)
                 expected[s] += weights[others] @ value
-                if own:
+                if is_same:
                     expected[others] += weights[s] * value
         return expected
 
@@ -463,18 +463,18 @@ def _local_vi(partition: IntArray, others: IntArray, first: int = 0) -> Iterator
     step = max(1, _CELLS // max(others.shape[1], 1))
     for start in range(first, len(others), step):
         part = others[start : start + step]
-        one = np.broadcast_to(partition, part.shape)
-        table = Contingency.of(_apart(one).ravel(), _apart(part).ravel())
+        repeated = np.broadcast_to(partition, part.shape)
+        table = Contingency.of(_disjoint_labels(repeated).ravel(), _disjoint_labels(part).ravel())
         yield slice(start, start + len(part)), table.local_vi()[table.cell].reshape(part.shape)
 
 
-def _sure(probability: FloatArray) -> FloatArray:
+def _rounded_to_one(probability: FloatArray) -> FloatArray:
     """Make 1 of what is 1 but for rounding, in place: weights add up to that."""
     probability[probability > 1 - _ROUNDING] = 1.0
     return probability
 
 
-def _apart(partitions: IntArray) -> IntArray:
+def _disjoint_labels(partitions: IntArray) -> IntArray:
     """Give each row labels of its own."""
     n_labels = int(partitions.max(initial=0)) + 1
     return partitions + n_labels * np.arange(len(partitions), dtype=np.int64)[:, None]

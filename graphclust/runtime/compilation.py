@@ -13,5 +13,5 @@ def is_cached(kernel: Any) -> bool:
     if not hasattr(kernel, "stats"):  # NUMBA_DISABLE_JIT is set
         return True
     changed = Path(kernel.py_func.__code__.co_filename).stat().st_mtime
-    kept = Path(kernel.stats.cache_path).glob(f"*.{kernel.py_func.__name__}-*.nbi")
-    return bool(kernel.signatures) or any(index.stat().st_mtime >= changed for index in kept)
+    index_files = Path(kernel.stats.cache_path).glob(f"*.{kernel.py_func.__name__}-*.nbi")
+    return bool(kernel.signatures) or any(index.stat().st_mtime >= changed for index in index_files)

@@ -67,12 +67,12 @@ def uninterrupted() -> Iterator[None]:
     still here
     interrupted
     """
-    came: list[FrameType | None] = []
+    frames: list[FrameType | None] = []
 
     def note(_: int, frame: FrameType | None) -> None:
-        if came:
+        if frames:
             logger.info("igraph cannot be stopped: interrupting as soon as its step is done")
-        came.append(frame)
+        frames.append(frame)
 
     before = signal.getsignal(signal.SIGINT)
     if not callable(before):  # none of Python's, ignored, or deadly: all of which igraph survives
@@ -82,5 +82,5 @@ def uninterrupted() -> Iterator[None]:
         with interrupts_handled(note):
             yield
     finally:
-        if came:
-            before(signal.SIGINT, came[0])
+        if frames:
+            before(signal.SIGINT, frames[0])

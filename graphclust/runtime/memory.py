@@ -38,14 +38,14 @@ def available_memory() -> int | None:
     UsageError
         `GRAPHCLUST_MEMORY` is not a positive number.
     """
-    asked = os.environ.get("GRAPHCLUST_MEMORY")
-    if asked:
+    setting = os.environ.get("GRAPHCLUST_MEMORY")
+    if setting:
         try:
-            gib = float(asked)
+            gib = float(setting)
         except ValueError:
             gib = -1.0
         if not 0 < gib < float("inf"):
-            raise UsageError(f"GRAPHCLUST_MEMORY is a positive number of GiB, not {asked!r}")
+            raise UsageError(f"GRAPHCLUST_MEMORY is a positive number of GiB, not {setting!r}")
         return int(gib * 2**30)
     limits = [] if (free := _installed_or_free()) is None else [free]
     for folder, limit, usage, prefix in _CGROUPS:

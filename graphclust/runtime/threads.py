@@ -10,7 +10,7 @@ from contextvars import ContextVar
 
 __all__ = ["n_threads", "one_openmp_thread", "one_thread", "single_threaded"]
 
-_alone: ContextVar[bool] = ContextVar("alone", default=False)  # whether within `single_threaded`
+_is_single_threaded: ContextVar[bool] = ContextVar("alone", default=False)  # whether within `single_threaded`
 
 
 @contextmanager
@@ -36,12 +36,12 @@ def single_threaded() -> Iterator[None]:
     """Keep what is loaded and computes to one thread, so that times do not depend on what else runs."""
     from threadpoolctl import threadpool_limits
 
-    token = _alone.set(True)
+    token = _is_single_threaded.set(True)
     try:
         with one_thread(True) if "torch" in sys.modules else nullcontext(), threadpool_limits(1):
             yield
     finally:
-        _alone.reset(token)
+        _is_single_threaded.reset(token)
 
 
 def n_threads() -> int:
@@ -53,7 +53,7 @@ def n_threads() -> int:
     ...     n_threads()
     1
     """
-    return 1 if _alone.get() else os.cpu_count() or 1
+    return 1 if _is_single_threaded.get() else os.cpu_count() or 1
 
 
 @contextmanager

@@ -66,10 +66,10 @@ __all__ = [
 
 MEASURES = ("ami", "nmi", "ari", "accuracy")
 _QUALITY = ("modularity", "coverage", "mean_conductance", "normalized_cut")
-_LOG = 20.0  # ratio of an axis' ends from which it is logarithmic
-_COLUMNS = 4  # of heat maps beside each other
-_FINE = 200  # values of an axis at which thresholds are looked for
-_CONFIDENCE = 1.96  # standard errors: 95%
+_LOG_AXIS_RATIO = 20.0  # ratio of an axis' ends from which it is logarithmic
+_MAX_COLUMNS = 4  # of heat maps beside each other
+_N_FINE_VALUES = 200  # values of an axis at which thresholds are looked for
+_N_STANDARD_ERRORS = 1.96  # standard errors: 95%
 _STUDY_KEYS = ("name", "family", "graphs", "seed", "parameters", "grid", "methods")
 
 
@@ -98,18 +98,23 @@ class Method:
 
     def __post_init__(self) -> None:
         kind = METHODS.named(self.name)
-        given = dict(self.parameters)
-        k = given.pop("n_clusters", 2 if self.true_k else None)
-        prepare(self.name, k, 0, **given)
+        parameters = dict(self.parameters)
+        k = parameters.pop("n_clusters", 2 if self.true_k else None)
+        prepare(self.name, k, 0, **parameters)
         if k is None and kind.takes_n_clusters == "required":
             raise UsageError(f'{self.name} needs a number of communities: n_clusters = "true", or a number')
 
     @functools.cached_property
     def resolved(self) -> list[Any]:
         """All that it does depends on: name, parameters with their defaults, and digests of the models it reads."""
-        given = dict(self.parameters)
-        method = prepare(self.name, given.pop("n_clusters", 2 if self.true_k else None), 0, **given)
-        return [self.name, self.true_k, _parameters(method), [digest(one) for one in method.checkpoints()]]
+        parameters = dict(self.parameters)
+        method = prepare(self.name, parameters.pop("n_clusters", 2 if self.true_k else None), 0, **parameters)
+        return [
+            self.name,
+            self.true_k,
+            _parameters(method),
+            [digest(checkpoint) for checkpoint in method.checkpoints()],
+        ]
 
 
 @dataclass(frozen=True)
@@ -212,14 +217,14 @@ class Study:
                 raise UsageError(f"grid.{name} has a value twice")
             if name in self.parameters:
                 raise UsageError(f"{name} stands in the grid and among the parameters")
-        given = {*self.parameters, *self.grid}
+        assigned = {*self.parameters, *self.grid}
         needed = [name for name, value in family.parameters().items() if value is inspect.Parameter.empty]
-        missing = [name for name in needed if name not in given]
+        missing = [name for name in needed if name not in assigned]
         if missing:
             raise UsageError(f"{self.family} needs {' and '.join(missing)}")
         for names, others in family.instead.items():
-            chosen = given & set(names)
-            if chosen and (len(chosen) < len(names) or given & set(others)):
+            chosen = assigned & set(names)
+            if chosen and (len(chosen) < len(names) or assigned & set(others)):
                 raise UsageError(f"{self.family} takes {' and '.join(others)}, or {' and '.join(names)} instead")
         if not self.grid or not self.methods:
             raise UsageError("a study has a grid, and methods")
@@ -277,18 +282,18 @@ def measure(cell: Cell) -> dict[str, Any]:
             row |= {f"realised_{name}": value for name, value in graph.meta["realised"].items() if name != "sizes"}
             assert graph.y is not None
             row["n_true"] = len(np.unique(graph.y))
-            given = dict(cell.method.parameters)
+            parameters = dict(cell.method.parameters)
             if cell.method.true_k:
-                given["n_clusters"] = row["n_true"]
+                parameters["n_clusters"] = row["n_true"]
             blind = Graph.from_edges(
                 graph.source, graph.target, graph.weight, nodes=graph.nodes, x=graph.x, is_canonical=True
             )
             with PeakMemory() as peak:
                 start = time.perf_counter()
-                found = detect(blind, cell.method.name, random_state=cell.seed + cell.number, **given)
+                communities = detect(blind, cell.method.name, random_state=cell.seed + cell.number, **parameters)
                 row["seconds"] = time.perf_counter() - start
             row["memory_mib"] = None if peak.rise is None else round(peak.rise / 2**20, 1)
-        row |= _scores(found, graph)
+        row |= _scores(communities, graph)
     except GraphclustError as error:
         row["error"] = str(error)
     except Exception as error:  # noqa: BLE001 -- hours of a study do not end at one cell: it is counted and shown
@@ -304,11 +309,11 @@ def _warm_up(name: str) -> None:
         detect(small, name, 2 if METHODS.named(name).takes_n_clusters == "required" else None)
 
 
-def _scores(found: Communities, graph: Graph) -> dict[str, Any]:
+def _scores(communities: Communities, graph: Graph) -> dict[str, Any]:
     assert graph.y is not None
-    scores = found.score(dict(zip(graph.nodes, graph.y.tolist(), strict=True)))
-    quality = found.quality()
-    row: dict[str, Any] = {"n_found": found.n_clusters}
+    scores = communities.score(dict(zip(graph.nodes, graph.y.tolist(), strict=True)))
+    quality = communities.quality()
+    row: dict[str, Any] = {"n_found": communities.n_clusters}
     row |= {name: scores[name] for name in MEASURES} | {name: quality[name] for name in _QUALITY}
     return row
 
@@ -345,8 +350,8 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     cells = study.cells()
-    kept = {} if journal is None else _read_journal(Path(journal))
-    rows = {cell.key: kept[cell.key] for cell in cells if cell.key in kept}
+    measured_before = {} if journal is None else _read_journal(Path(journal))
+    rows = {cell.key: measured_before[cell.key] for cell in cells if cell.key in measured_before}
     names = tuple(dict.fromkeys(method.name for method in study.methods.values()))
     missing = list({cell.key: cell for cell in cells if cell.key not in rows}.values())
     with task(f"study {study.name}", len(missing)) as advance, _appending(journal) as keep:
@@ -377,7 +382,7 @@ _ENTRY = '{"key": "'  # how a line begins
 
 
 def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
-    found = {}
+    rows = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     except (OSError, UnicodeDecodeError) as error:
@@ -386,11 +391,11 @@ def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
         try:
             entry = json.loads(line)
             if entry["row"]["error"] is None:
-                found[entry["key"]] = entry["row"]
+                rows[entry["key"]] = entry["row"]
         except (ValueError, TypeError, KeyError):
             if number < len(lines) or not line.startswith(_ENTRY[: len(line)]):
                 raise DataError("no journal of a study", path, number) from None
-    return found  # a last line that was cut off is measured again
+    return rows  # a last line that was cut off is measured again
 
 
 def _lock(descriptor: int, path: str | os.PathLike[str]) -> None:
@@ -476,14 +481,14 @@ def draw(table: pd.DataFrame, study: Study, measure: str = "ami") -> Figure:
     from matplotlib.figure import Figure
 
     axes = axes_of(study, measure)
-    told = table.assign(**{measure: table[measure].astype(float).fillna(0.0)})
+    scores = table.assign(**{measure: table[measure].astype(float).fillna(0.0)})
     if len(axes) == 1:
         figure = Figure(figsize=(6.5, 4.5), layout="constrained")
-        _draw_curves(figure.subplots(), told, study, axes[0], measure)
+        _draw_curves(figure.subplots(), scores, study, axes[0], measure)
         return figure
     maps = {}
     for label in study.methods:
-        groups = told[told["method"] == label].groupby([axes[1], axes[0]])[measure]
+        groups = scores[scores["method"] == label].groupby([axes[1], axes[0]])[measure]
         maps[label] = (
             groups.mean().unstack().reindex(index=sorted(study.grid[axes[1]]), columns=sorted(study.grid[axes[0]]))
         )
@@ -510,18 +515,18 @@ def draw_maps(maps: Sequence[tuple[Study, Mapping[str, FloatArray]]], measure: s
     """
     from matplotlib.figure import Figure
 
-    columns = min(max(len(one) for _, one in maps), _COLUMNS)
-    rows = sum(-(-len(one) // columns) for _, one in maps)
+    columns = min(max(len(means) for _, means in maps), _MAX_COLUMNS)
+    rows = sum(-(-len(means) // columns) for _, means in maps)
     figure = Figure(figsize=(3.2 * columns + 0.8, 3.1 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     row = 0
-    for study, one in maps:
-        needed = -(-len(one) // columns)
+    for study, means in maps:
+        needed = -(-len(means) // columns)
         own = panels[row : row + needed].ravel()
-        for panel, (label, values) in zip(own, one.items(), strict=False):
+        for panel, (label, values) in zip(own, means.items(), strict=False):
             title = label if len(maps) == 1 else f"{study.name}: {label}"
             image = _draw_map(panel, values, study, axes_of(study, measure), title)
-        for panel in own[len(one) :]:
+        for panel in own[len(means) :]:
             panel.set_axis_off()
         row += needed
     figure.colorbar(image, ax=panels.ravel().tolist(), label=f"mean {measure.upper()}")
@@ -533,11 +538,11 @@ def _draw_curves(ax: Axes, table: pd.DataFrame, study: Study, name: str, measure
     for i, label in enumerate(study.methods):
         groups = table[table["method"] == label].groupby(name)[measure]
         mean = groups.mean().reindex(values).to_numpy()
-        error = _CONFIDENCE * groups.sem().reindex(values).fillna(0.0).to_numpy()
+        error = _N_STANDARD_ERRORS * groups.sem().reindex(values).fillna(0.0).to_numpy()
         color = COLORS[i % len(COLORS)]
         ax.plot(values, mean, marker="o", markersize=3.5, color=color, label=label)
         ax.fill_between(values, np.maximum(mean - error, 0), np.minimum(mean + error, 1), color=color, alpha=0.18, lw=0)
-    fine = _finely(values)
+    fine = _fine_values(values)
     for (what, margin), style in zip(_margins(study, {name: fine}).items(), ("--", ":"), strict=False):
         for i, at in enumerate(np.flatnonzero(np.diff(np.sign(margin)))):
             ax.axvline(fine[at], color="0.35", linestyle=style, lw=1, label=None if i else what)
@@ -550,7 +555,7 @@ def _draw_curves(ax: Axes, table: pd.DataFrame, study: Study, name: str, measure
 def _draw_map(ax: Axes, mean: FloatArray, study: Study, axes: list[str], title: str) -> Any:
     x, y = (np.array(sorted(study.grid[name]), dtype=float) for name in axes)
     image = ax.pcolormesh(x, y, mean, vmin=0, vmax=1, cmap="viridis", shading="nearest")
-    fine = np.meshgrid(_finely(x), _finely(y))
+    fine = np.meshgrid(_fine_values(x), _fine_values(y))
     for margin, style in zip(
         _margins(study, dict(zip(axes, fine, strict=True))).values(), ("dashed", "dotted"), strict=False
     ):
@@ -562,40 +567,42 @@ def _draw_map(ax: Axes, mean: FloatArray, study: Study, axes: list[str], title: 
 
 
 def _is_log(values: FloatArray) -> bool:
-    return bool(values.min() > 0 and values.max() / values.min() >= _LOG)
+    return bool(values.min() > 0 and values.max() / values.min() >= _LOG_AXIS_RATIO)
 
 
-def _finely(values: FloatArray) -> FloatArray:
-    return (np.geomspace if _is_log(values) else np.linspace)(values.min(), values.max(), _FINE)
+def _fine_values(values: FloatArray) -> FloatArray:
+    return (np.geomspace if _is_log(values) else np.linspace)(values.min(), values.max(), _N_FINE_VALUES)
 
 
-def _margins(study: Study, given: dict[str, FloatArray]) -> dict[str, FloatArray]:
+def _margins(study: Study, axis_values: dict[str, FloatArray]) -> dict[str, FloatArray]:
     """Return by how much graphs lie above (below: negative) each threshold; none for families that have none known."""
     family = FAMILIES.named(study.family)
     if family.densities is None:
         return {}
     p: dict[str, Any] = family.parameters() | {name: values[0] for name, values in study.grid.items()}
-    p |= study.parameters | given
+    p |= study.parameters | axis_values
     if any(isinstance(value, tuple | list) for value in p.values()):
         return {}
     p = dict(family.densities(family.sampled(p)))
     ratios = recovery_ratios(*(np.asarray(p[name], dtype=float) for name in ("n_nodes", "n_clusters", "p_in", "p_out")))
-    shape = next(iter(given.values())).shape
+    shape = next(iter(axis_values.values())).shape
     return {name: np.broadcast_to(ratio - 1, shape) for name, ratio in ratios.items()}
 
 
 # ---------------------------------------------------------------- studies by name
 
 
-_TOLD_K = Method("spectral", true_k=True)
+_SPECTRAL_WITH_TRUE_K = Method("spectral", true_k=True)
 _PEERS = {name: Method(name) for name in ("auto", "leiden", "louvain", "infomap", "label-propagation")}
 _PLANTED: dict[str, Any] = {"n_nodes": 1000, "n_clusters": 4, "average_degree": 16.0, "ratio": 0.2}
 
 
 def _planted(name: str, values: Sequence[Any], n_graphs: int = 10) -> Study:
-    of = "n_nodes" if name == "size" else "n_clusters" if name == "number-of-communities" else "average_degree"
-    fixed = {key: value for key, value in _PLANTED.items() if key != of}
-    return Study(name, "planted-partition", {of: values}, {**_PEERS, "spectral": _TOLD_K}, fixed, n_graphs)
+    varied = "n_nodes" if name == "size" else "n_clusters" if name == "number-of-communities" else "average_degree"
+    fixed = {key: value for key, value in _PLANTED.items() if key != varied}
+    return Study(
+        name, "planted-partition", {varied: values}, {**_PEERS, "spectral": _SPECTRAL_WITH_TRUE_K}, fixed, n_graphs
+    )
 
 
 NAMED: dict[str, Study] = {
@@ -603,7 +610,12 @@ NAMED: dict[str, Study] = {
         "recovery",
         "log-degree-sbm",
         {"a": tuple(range(1, 31, 3)), "b": tuple(range(1, 11))},
-        {"auto": Method("auto"), "leiden": Method("leiden"), "infomap": Method("infomap"), "spectral": _TOLD_K},
+        {
+            "auto": Method("auto"),
+            "leiden": Method("leiden"),
+            "infomap": Method("infomap"),
+            "spectral": _SPECTRAL_WITH_TRUE_K,
+        },
         {"n_nodes": 300, "n_clusters": 2},
         n_graphs=5,
     ),
@@ -611,7 +623,7 @@ NAMED: dict[str, Study] = {
         "mixing",
         "lfr",
         {"mu": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)},
-        {**_PEERS, "spectral": _TOLD_K},
+        {**_PEERS, "spectral": _SPECTRAL_WITH_TRUE_K},
         {"n_nodes": 1000, "average_degree": 20.0, "max_degree": 50, "min_community": 20, "max_community": 100},
     ),
     "number-of-communities": _planted("number-of-communities", (2, 3, 4, 6, 8, 12, 16, 24, 32)),
@@ -651,47 +663,52 @@ def read_study(path: str | os.PathLike[str]) -> Study:
     """
     try:
         with open(path, "rb") as stream:
-            given = tomllib.load(stream)
+            content = tomllib.load(stream)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"no TOML: {error}", path) from None
     try:
-        return _study_of(given, Path(path).stem)
+        return _study_of(content, Path(path).stem)
     except (UsageError, TypeError) as error:
         raise DataError(str(error), path) from None
 
 
-def _study_of(given: dict[str, Any], name: str) -> Study:
-    for key in given:
+def _study_of(content: dict[str, Any], name: str) -> Study:
+    for key in content:
         if key not in _STUDY_KEYS:
             raise unknown("key of a study", key, _STUDY_KEYS)
     for key in ("grid", "methods", "parameters"):
-        if not isinstance(given.get(key, {}), dict):
+        if not isinstance(content.get(key, {}), dict):
             raise UsageError(f"{key} is a table, [{key}]")
     for key, kind in (("graphs", int), ("seed", int), ("family", str), ("name", str)):
-        if not isinstance(given.get(key, kind()), kind):
-            raise UsageError(f"{key} is no {kind.__name__}: {given[key]!r}")
-    if "family" not in given:
+        if not isinstance(content.get(key, kind()), kind):
+            raise UsageError(f"{key} is no {kind.__name__}: {content[key]!r}")
+    if "family" not in content:
         raise UsageError(f"a study names its family: {', '.join(FAMILIES)}")
     methods = {}
-    for label, table in given.get("methods", {}).items():
+    for label, table in content.get("methods", {}).items():
         if not isinstance(table, dict):
             raise UsageError(f"a method is a table: [methods.{label}]")
         own = dict(table)
         true_k = own.get("n_clusters") == "true" and own.pop("n_clusters") == "true"
         methods[label] = Method(own.pop("method", label), true_k, own)
     return Study(
-        given.get("name", name),
-        given["family"],
-        {key: _ranges(values) for key, values in given.get("grid", {}).items()},
+        content.get("name", name),
+        content["family"],
+        {key: _ranges(values) for key, values in content.get("grid", {}).items()},
         methods,
-        {key: tuple(value) if isinstance(value, list) else value for key, value in given.get("parameters", {}).items()},
-        given.get("graphs", 10),
-        given.get("seed", 0),
+        {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in content.get("parameters", {}).items()
+        },
+        content.get("graphs", 10),
+        content.get("seed", 0),
     )
 
 
 def _ranges(values: Any) -> Any:
     """Turn lists within a list into tuples, which are ranges to families."""
-    return [tuple(one) if isinstance(one, list) else one for one in values] if isinstance(values, list) else values
+    return (
+        [tuple(value) if isinstance(value, list) else value for value in values] if isinstance(values, list) else values
+    )
