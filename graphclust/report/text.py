@@ -1,4 +1,4 @@
-"""A result in a few lines of text, and what every report needs to know of it."""
+"""The report of a result as text, and the interface that all reports need."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from graphclust.runtime.notes import Note
 __all__ = ["Clustering", "text_report"]
 
 _QUALITY = {
-    "modularity": "Weight inside communities beyond what the degrees alone would put there. 0: chance; at most 1.",
-    "coverage": "Share of the edge weight that lies inside communities. One big community always reaches 1.",
-    "mean_conductance": "Share of a community's edge ends that lead out of it, averaged over communities. 0: none do.",
-    "max_conductance": "The same for the community that is worst separated.",
-    "normalized_cut": "Sum over communities of the weight that leaves, divided by the weight of all their edge ends.",
-    "expected_normalized_cut": "The same in expectation, of the network's probabilities.",
-    "balance": "Entropy of the communities' sizes, as a share of that of equal sizes.",
+    "modularity": "Fraction of the edge weight inside communities, minus the fraction expected from the degrees alone. "
+    "0 is chance level, 1 the upper bound.",
+    "coverage": "Fraction of the edge weight inside communities. It is 1 if there is only one community.",
+    "mean_conductance": "Fraction of a community's edge ends that belong to edges leaving it, averaged over "
+    "communities. 0 is best.",
+    "max_conductance": "Conductance of the worst separated community.",
+    "normalized_cut": "Sum over communities of the weight of the edges that leave them, divided by their total degree.",
+    "expected_normalized_cut": "Expected normalized cut under the membership probabilities of the network.",
+    "balance": "Entropy of the community sizes, divided by the entropy of equal sizes. 1 means equal sizes.",
 }
 
 
 class Clustering(Protocol):
-    """What a report needs of a result; `graphclust.results.communities.Communities` has it."""
+    """The interface of results that reports need; `graphclust.results.communities.Communities` implements it."""
 
     @property
     def graph(self) -> Graph: ...  # noqa: D102
@@ -61,7 +63,7 @@ def text_report(communities: Clustering) -> str:
     Returns
     -------
     str
-        Lines of a name and a value, without a newline at the end.
+        Lines with a name and a value, without a trailing newline.
     """
     quality = communities.quality()
     sizes = np.bincount(communities.labels, minlength=communities.n_clusters).tolist()
@@ -83,7 +85,7 @@ def text_report(communities: Clustering) -> str:
 
 
 def _number(value: Any) -> str:
-    """Render a number: integers with separators, others with four decimals, a dash for what is not known."""
+    """Format a number: integers with separators, others with four decimals, unknown values as a dash."""
     if value is None or not math.isfinite(value):
         return "–"
     return (
