@@ -35,9 +35,7 @@ def convert(
     if output_format is not None and output_format not in FORMATS:
         raise unknown("format", output_format, FORMATS)
     if kind is None:
-        raise UsageError(
-            f"cannot tell the format from the name {target!r}: add --output-format ({', '.join(FORMATS)})"
-        )
+        raise UsageError(f"cannot tell the format from the name {target!r}: add --output-format ({', '.join(FORMATS)})")
     check_files({"OUT": target}, graph=graph)
     loaded = reading.read(graph)
     attributes, dropped = carried(loaded, kind)

@@ -18,9 +18,7 @@ def evaluate(
     *,
     truth: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE", help="Ground truth: one `node label` per line, or one community per line (cmty)."
-        ),
+        typer.Option(metavar="FILE", help="Ground truth: one `node label` per line, or one community per line (cmty)."),
     ] = None,
     graph: Annotated[
         str | None, typer.Option(metavar="GRAPH", help="Also measure the quality of the partition on this graph.")

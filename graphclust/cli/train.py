@@ -54,9 +54,7 @@ def train(
     out: Annotated[
         str | None, typer.Option("--out", "-o", metavar="FILE.safetensors", help="File for the trained model.")
     ] = None,
-    family: Annotated[
-        str, _option(_GRAPHS, "NAME", "Family of graphs, see `graphclust generate`.")
-    ] = "general-sbm",
+    family: Annotated[str, _option(_GRAPHS, "NAME", "Family of graphs, see `graphclust generate`.")] = "general-sbm",
     parameter: Annotated[
         list[str] | None,
         typer.Option(
@@ -160,9 +158,7 @@ def train(
     processes: Annotated[
         int, _option(_MACHINE, "N", "Number of processes, each with its share of a batch and its own GPU.", min=1)
     ] = 1,
-    workers: Annotated[
-        int, _option(_MACHINE, "N", "Workers per process that prepare batches in advance.", min=0)
-    ] = 0,
+    workers: Annotated[int, _option(_MACHINE, "N", "Workers per process that prepare batches in advance.", min=0)] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume from the state in FILE.state.", rich_help_panel=_RUN)
     ] = False,

@@ -1,8 +1,8 @@
 """The report of a result as a self-contained HTML page.
 
 The page is a single file that contains its data, style and script and loads nothing. Its Content-Security-Policy
-forbids all requests, and all scripts except the one whose checksum it lists. Node ids and notes are untrusted text: they
-are escaped in the page, and the script treats them as plain text.
+forbids all requests, and all scripts except the one whose checksum it lists. Node ids and notes are untrusted text:
+they are escaped in the page, and the script treats them as plain text.
 """
 
 from __future__ import annotations

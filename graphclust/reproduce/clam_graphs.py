@@ -1,7 +1,8 @@
-"""CLAM on node embeddings of attributed graphs, beside k-means on the same vectors.
+"""CLAM on node embeddings of attributed graphs, compared with k-means on the same vectors.
 
-Two embeddings: the features averaged over two steps in the graph, rows scaled to length one and reduced to their
-leading components; and the spectral embedding of the graph alone. Classes give the number of clusters and the scores.
+There are two embeddings. The first averages the features over two steps in the graph, scales rows to length one and
+keeps the leading components. The second is the spectral embedding of the graph alone. Classes are used for the number
+of clusters and for the scores.
 """
 
 from __future__ import annotations
@@ -56,11 +57,11 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 5, data: tuple[
     ----------
     seed : int
     quick : bool
-        One seed.
+        Use one seed.
     repeats : int
-        Seeds, from `seed` on; means and standard deviations are over them.
+        Number of seeds, starting with `seed`, for means and standard deviations.
     data : tuple of str
-        Of `GRAPHS`; all by default.
+        Names from `GRAPHS`; all by default.
 
     Returns
     -------
@@ -70,9 +71,9 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 5, data: tuple[
     Raises
     ------
     UsageError
-        No such graph.
+        A graph is unknown.
     DataError
-        A graph is not here.
+        A graph is not on this machine.
     """
     import torch
 
@@ -99,5 +100,5 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 5, data: tuple[
                     line["silhouette"] = float(measure(torch.as_tensor(np.stack(partitions)), k).mean())
                     rows.append(line)
                     advance()
-    made = settings(seed=seed, repeats=repeats, components=_COMPONENTS)
-    return {"table": "clam-graphs", "rows": rows, "peers": [], "settings": made}
+    made_with = settings(seed=seed, repeats=repeats, components=_COMPONENTS)
+    return {"table": "clam-graphs", "rows": rows, "peers": [], "settings": made_with}

@@ -1,4 +1,4 @@
-"""What tables share: names to choose from, data, runs over seeds and their means, the settings they were made with."""
+"""Code shared by the tables: checks of names, data, runs over several seeds and their means, settings."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ _NEIGHBORS = 20
 
 
 def check_names(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse names that a table does not have.
+    """Check that a table has all these names.
 
     Raises
     ------
     UsageError
-        Names the nearest.
+        A name is unknown. The message suggests similar names.
     """
     known = list(known)
     for name in names:
@@ -58,17 +58,17 @@ def check_names(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
 
 
 def available_models(folder: str | None = None) -> dict[str, Path]:
-    """Return the trained models that the tables look up by name, as `trained_models` does: name -> file."""
+    """Return the files of the trained models by name; see `trained_models`."""
     return trained_models(folder)
 
 
 def table_of(name: str) -> tuple[FloatArray, IntArray]:
-    """Load features, dense, shape (n, d), and classes, shape (n,).
+    """Load dense features, shape (n, d), and classes, shape (n,).
 
     Raises
     ------
     DataError
-        The data set is not here.
+        The data set is not on this machine.
     """
     graph = datasets.load(name)
     assert graph.y is not None
@@ -77,13 +77,13 @@ def table_of(name: str) -> tuple[FloatArray, IntArray]:
 
 
 def neighbor_graph(x: FloatArray, image_shape: Sequence[int] | None = None) -> Graph:
-    """Return the graph of affinities between points and their 20 nearest neighbours, for peers that need one."""
+    """Return the graph of affinities between points and their 20 nearest neighbours, for peers that need a graph."""
     near = nearest_neighbors(x, _NEIGHBORS, image_shape=image_shape)
     return graph_of(gaussian_affinities(*near), directed=False)
 
 
 def spectral_of(x: FloatArray, k: int, seed: int, image_shape: Sequence[int] | None = None) -> IntArray:
-    """Return the spectral clustering of that graph, shape (n,)."""
+    """Return the spectral clustering of `neighbor_graph`, shape (n,)."""
     labels: IntArray = Spectral(k, random_state=seed).fit(neighbor_graph(x, image_shape)).labels_
     return labels
 
@@ -95,7 +95,7 @@ PEERS: dict[str, Callable[[FloatArray, int, int], IntArray]] = {  # points, clus
 
 
 def n_classes(y: IntArray) -> int:
-    """Return how many classes there are; points below 0 are of no known one.
+    """Return the number of classes. Negative values mark points of unknown class.
 
     Examples
     --------
@@ -106,14 +106,14 @@ def n_classes(y: IntArray) -> int:
 
 
 def scored(run: Callable[[int], IntArray], y: IntArray, repeats: int, seed: int) -> dict[str, Any]:
-    """Run a method with several seeds: accuracy, NMI, and seconds a run.
+    """Run a method with several seeds, and return accuracy, NMI and seconds per run.
 
     Parameters
     ----------
     run : callable
-        Seed -> labels, shape (n,).
+        Function of the seed that returns labels, shape (n,).
     y : ndarray of int64, shape (n,)
-        Classes; points below 0 are of no known one, and not scored.
+        Classes. Negative values mark points of unknown class, which are not scored.
     repeats, seed : int
 
     Examples
@@ -135,25 +135,25 @@ def scored(run: Callable[[int], IntArray], y: IntArray, repeats: int, seed: int)
 def detected(
     method: str, graphs: Sequence[Graph], seed: int, metrics: Sequence[Metric] = (ami,), **params: Any
 ) -> tuple[FloatArray, dict[str, Any]]:
-    """Score the communities that a method finds from the edges alone; all scores are 0 where it fails.
+    """Score the communities that a method finds from the edges alone. All scores of a graph are 0 if the method fails.
 
     Parameters
     ----------
     method : str
-        Of `graphclust.METHODS` or `SPECTRAL`; the latter are told the number of communities.
+        Name from `graphclust.METHODS` or `SPECTRAL`. The methods of `SPECTRAL` are given the number of communities.
     graphs : sequence of Graph
-        With labels `y`.
+        Graphs with labels `y`.
     seed : int
-        Of the first graph; one more for each that follows.
+        Seed for the first graph. It increases by one for each following graph.
     metrics : sequence of callable
-        Labels, labels found -> score.
+        Functions of the true and the predicted labels that return a score.
     **params
-        Of the method.
+        Parameters of the method.
 
     Returns
     -------
     scores : ndarray of float64, shape (n_graphs, n_metrics)
-    told : dict
+    counts : dict
         graphs, n_failed, ms_per_graph.
 
     Examples
@@ -183,7 +183,7 @@ def detected(
 
 
 def shown(method: str) -> str:
-    """Name a method, and whether it is told the number of communities.
+    """Return the name of a method in the tables, which shows whether it is given the number of communities.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def shown(method: str) -> str:
 
 
 def over_seeds(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the mean of each value, and its standard deviation as `_sd` where there is more than one run.
+    """Return the mean of each value and, if there are several runs, its standard deviation with the suffix `_sd`.
 
     Examples
     --------
@@ -211,7 +211,7 @@ def over_seeds(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def settings(**values: Any) -> dict[str, Any]:
-    """Return settings, and the hardware."""
+    """Return the settings of a table together with a description of the hardware."""
     import torch
 
     device = counted(torch.get_num_threads(), "thread")

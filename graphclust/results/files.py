@@ -38,8 +38,12 @@ def _write_table(communities: Communities, stream: BinaryIO, delimiter: str) -> 
     text = io.StringIO()
     # empty ids, and ids that start or end with blanks, need quotes
     needs_quotes = any(type(node) is str and (not node or node != node.strip()) for node in columns[0])
-    quoting = csv.QUOTE_NONNUMERIC if needs_quotes else csv.QUOTE_MINIMAL
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=quoting)
+    writer = csv.writer(
+        text,
+        delimiter=delimiter,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if needs_quotes else csv.QUOTE_MINIMAL,
+    )
     writer.writerow(names)
     writer.writerows(zip(*columns, strict=True))
     stream.write(text.getvalue().encode())
@@ -189,4 +193,3 @@ def write_result(communities: Communities, stream: BinaryIO, format: str = "tsv"
         RESULT_FORMATS[result_format(None, format)](communities, stream)
     except UnicodeEncodeError as error:
         raise DataError(f"the id {error.object[:40]!r} cannot be written as UTF-8") from None
-

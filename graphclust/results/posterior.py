@@ -207,7 +207,7 @@ class Posterior:
         n_nodes = len(self.nodes) if nodes is None else len(nodes)
         require_memory(8.0 * n_nodes**2 + 64.0 * n_nodes * len(weights), f"co-membership of {n_nodes} nodes")
         if nodes is not None:
-            partitions = partitions[:, self._places(nodes)]
+            partitions = partitions[:, self._positions(nodes)]
         community = _disjoint_labels(partitions).T.ravel()
         start = np.arange(n_nodes + 1) * len(weights)
         shape = n_nodes, int(community.max(initial=-1)) + 1

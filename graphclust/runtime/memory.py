@@ -100,7 +100,9 @@ def require_memory(size: float, what: str) -> None:
     """
     limit = available_memory()
     if limit is not None and size > limit:
-        raise ResourceError(f"{what} needs about {format_bytes(size)} of memory, but {format_bytes(limit)} is available")
+        raise ResourceError(
+            f"{what} needs about {format_bytes(size)} of memory, but {format_bytes(limit)} is available"
+        )
 
 
 class PeakMemory:
