@@ -160,7 +160,7 @@ def test_page_tells_the_figures(karate):
         assert told in page.text
     for name in ("modularity", "coverage", "mean_conductance", "max_conductance", "normalized_cut"):
         assert f"{karate.quality()[name]:.4f}" in page.text
-    assert "Paler nodes" in page.text
+    assert "paler node" in page.text
 
 
 def test_title_is_the_file_by_default():
