@@ -403,7 +403,7 @@ def test_models_that_are_left_out_are_told():
     assert noted(gc.detect(graph).notes, "skipped-model") == {"model": "sbm"}
     with pytest.raises(UsageError, match="sbm: its scores of weighted graphs"):
         refine(Problem(graph).core, {"one": np.zeros(4, dtype=int)}, ["sbm", "sbm"])
-    with pytest.raises(UsageError, match="give one of them"):
+    with pytest.raises(UsageError, match="set only one of them"):
         gc.detect("data:karate", refine="sbm", model="planted")
     with pytest.raises(UsageError, match="at most 512 communities"):
         gc.detect(gc.Graph.from_edges([0], [1], nodes=1000), n_clusters=600, refine="sbm")

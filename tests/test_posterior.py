@@ -118,7 +118,7 @@ def test_a_compromise_is_chosen_from_other_partitions():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_expected_likeness_is_the_mean_over_the_samples(seed):
+def test_expected_similarity_is_the_mean_over_the_samples(seed):
     rng = np.random.default_rng(seed)
     samples, others = (rng.integers(rng.integers(1, 6), size=(n, 30)) for n in (7, 9))
     samples = samples[[0, 1, 2, 2, 3, 4, 5, 6]]
@@ -126,7 +126,7 @@ def test_expected_likeness_is_the_mean_over_the_samples(seed):
     for criterion, score in (("vi", lambda y, z: -oracles.vi(y, z)), ("ami", oracles.ami)):
         for choice in (posterior._distinct[0], others):
             want = [np.mean([score(y, z) for z in samples]) for y in choice]
-            assert posterior._expected(criterion, choice) == pytest.approx(want)
+            assert posterior._expected_similarity(criterion, choice) == pytest.approx(want)
 
 
 def test_of_equally_probable_samples_the_most_frequent_is_the_map_estimate_then_the_first():
@@ -301,5 +301,5 @@ def test_confidence_names_communities_by_the_nodes_they_hold(rng):
     assert (found[free] <= apart.mean(0)[free] + 1e-12).all()
     with pytest.raises(UsageError):
         posterior.confidence(labels[1:])
-    with pytest.raises(UsageError, match="no node"):
+    with pytest.raises(UsageError, match="not a node"):
         posterior.confidence(labels, [99])

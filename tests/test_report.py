@@ -190,7 +190,7 @@ def test_chart_lists_the_largest_and_counts_the_rest():
 
 
 def test_a_table_too_long_holds_the_nodes_drawn(planted, monkeypatch):
-    monkeypatch.setattr(report, "_LISTED_NODES", 2400)
+    monkeypatch.setattr(report, "_MAX_NODES", 2400)
     page = Page(html_report(planted))
     data = page.data
     assert "Only the 2,000 nodes drawn are listed" in page.text

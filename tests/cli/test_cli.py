@@ -446,7 +446,7 @@ def test_lists(cli):
         (("detect", "GRAPH", "--report", "-"), "--report"),
         (("detect", "GRAPH", "--out", "x.gml"), "gml"),
         (("detect", "GRAPH", "--out", "x.xlsx"), "xlsx"),
-        (("compare", "GRAPH", "--methods", ","), "none"),
+        (("compare", "GRAPH", "--methods", ","), "names no method"),
         (("compare", "GRAPH", "--methods", "leiden,louvain", "--param", "trials=3"), "has a parameter 'trials'"),
         (("compare", "GRAPH", "--methods", "leiden", "--samples", "3"), "n_samples"),
         (("compare", "GRAPH", "--methods", "leiden", "--param", "resolution=-1"), "resolution"),
