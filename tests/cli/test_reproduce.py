@@ -664,7 +664,7 @@ def test_graphs_of_lnscc(shared_data, monkeypatch, capsysbinary):
     [
         (["acp-table2", "--data", "zoo"], "not take --data"), (["acp-table1", "--method", "k-mean"], "k-means"),
         (["clam-table1", "--graphs", "5"], "not take --graphs"), (["cnc-table1", "--steps", "5"], "not take --steps"),
-        (["clam-table1", "--data", "zooo"], "did you mean zoo"), (["clam-graphs", "--figure", "x.png"], "not take --figure"),
+        (["clam-table1", "--data", "zooo"], "did you mean zoo"), (["clam-graphs", "--figure", "x.png"], "--figure"),
         (["clam-table1", "--method", "kmeans"], "k-means"), (["cnc-table1", "--data", "uspss"], "did you mean usps"),
         (["cnc-graphs", "--data", "footbal"], "did you mean football"), (["cnc-table1", "--method", "cn"], "cnc"),
     ],
