@@ -166,7 +166,7 @@ def test_large_graphs_have_conditional_confidence_and_an_estimate_is_told(caplog
         ({"n_samples": 0}, "n_samples"),
         ({"known": [1]}, "mapping"),
         ({"refine": "sbmm"}, "did you mean"),
-        ({"refine": "none"}, "auto refines"),
+        ({"refine": "none"}, "auto always refines"),
         ({"model": "none"}, "model is one of"),
     ],
 )

@@ -249,9 +249,9 @@ def test_accuracy_is_pooled_by_class_with_known_nodes_named():
     assert acp_table3._right(truth, np.array([0, 0, 1, 2, 2, 2, 3, 4, 5]), labelled).tolist() == [1, 1, 1, 0, *[1] * 5]
     relabelled = np.array([7, 7, 0, 0, 0, 3, 1, 2, 4])
     assert acp_table3._right(truth, relabelled, None).sum() == 8
-    blocks = acp_table3._six(np.array([0] * 20 + [1]), np.random.default_rng(0))
+    blocks = acp_table3._into_six_blocks(np.array([0] * 20 + [1]), np.random.default_rng(0))
     assert len(np.unique(blocks)) == 6
-    assert len(np.unique(acp_table3._six(np.arange(30), np.random.default_rng(0)))) == 6
+    assert len(np.unique(acp_table3._into_six_blocks(np.arange(30), np.random.default_rng(0)))) == 6
 
 
 def test_pairs_table_of_a_few_graphs(shared_data, monkeypatch, capsysbinary, tmp_path):
