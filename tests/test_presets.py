@@ -51,7 +51,7 @@ def test_an_explicit_value_wins_over_the_preset(params, settings):
 
 @pytest.mark.parametrize("name", ["thiers", 3, ["theirs"]])
 def test_an_unknown_preset(name):
-    with pytest.raises(gc.UsageError, match="no preset is called"):
+    with pytest.raises(gc.UsageError, match="unknown preset"):
         settings_of(Example(preset=name), TABLE)
 
 
