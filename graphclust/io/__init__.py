@@ -55,7 +55,7 @@ def read_file(
     encoding : str, optional
         Of text files; found out by default.
     delimiter, header, comment
-        Edge lists and tables of edges only: see `graphclust.io.edgelist.sniff`.
+        Edge lists and tables of edges only: see `graphclust.io.edge_layout.sniff_edges`.
 
     Returns
     -------
