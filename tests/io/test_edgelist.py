@@ -226,7 +226,7 @@ def test_directed_and_undirected_edges_in_a_column_type(parser, separator):
     assert not parse(text.replace("directed", "Undirected", 1).replace("UnUn", "Un")).directed
     late = "\n".join(["Source,Target,Type", *["a,b,Undirected"] * 300, "b,c,Directed"])
     assert set(edges_of(parse(late))) == {("a", "b"), ("b", "a"), ("b", "c")}
-    with pytest.raises(DataError, match=r"g.edgelist:302: the type of an edge must be Directed or Undirected, not 'Mutual'"):
+    with pytest.raises(DataError, match=r"g.edgelist:302: the type of an edge must be .*, not 'Mutual'"):
         parse(late.replace(",Directed", ",Mutual"))
 
 
