@@ -206,7 +206,7 @@ class _Rows:
         split = _splitter(self.separator)
         lines = iter(self.lines)
         following = lines if self.multiline else iter(())
-        return islice((_split_across(line, following, split)[0] for line in lines), self.start, None)
+        return islice((_split_across(line, following, split) for line in lines), self.start, None)
 
 
 def sniff(sample: Sample, expected: Expectation) -> Dialect:
@@ -282,35 +282,34 @@ def read_rows(
     """
     skipped = Counter() if skipped is None else skipped
     split = _splitter(dialect.separator, dialect.n_columns if dialect.last_takes_rest else None)
-    awaits_header = dialect.header is not None
     header = list(dialect.header or ())
-    repeats_header = dialect.repeats_header and awaits_header and not all(map(is_number, header))
+    repeats_header = dialect.repeats_header and not all(map(is_number, header))
     prefixes = dialect.comments
-    number = 0
-    lines = iter(split_lines(text))
-    for line in lines:
-        number += 1
+    is_first = True
+    lines = enumerate(split_lines(text), 1)
+    following = (line for _, line in lines) if dialect.multiline_quotes else iter(())
+    for number, line in lines:
         stripped = line.strip(BLANK)
         if not stripped or stripped == _DOS_END:
             continue
         if prefixes and stripped.startswith(prefixes):
             skipped["comment line"] += 1
             continue
-        prefixes = dialect.inner_comments
-        start = number
         try:
             fields = split(line)
         except _QuoteError as error:
-            fields, n_more = _split_across(line, lines if dialect.multiline_quotes else iter(()), split)
+            fields = _split_across(line, following, split)
             if not fields:
-                raise source.error(str(error), start) from None
-            number += n_more
-        if awaits_header:
-            awaits_header = False
-        elif repeats_header and fields == header:
+                raise source.error(str(error), number) from None
+        if is_first:
+            is_first = False
+            prefixes = dialect.inner_comments
+            if dialect.header is not None:
+                continue
+        if repeats_header and fields == header:
             skipped["repeated header line"] += 1
-        else:
-            yield start, fields
+            continue
+        yield number, fields
 
 
 # ---------------------------------------------------------------- splitting lines
@@ -362,31 +361,24 @@ def _split_at_white_space(line: str) -> list[str]:
     return [bare if bare else quoted.replace('""', '"') for quoted, bare in _TOKEN.findall(line)]
 
 
-def _split_across(line: str, following: Iterator[str], split: Callable[[str], list[str]]) -> tuple[list[str], int]:
-    """Split a line together with the following lines on which a quoted field continues.
+def _split_across(line: str, following: Iterator[str], split: Callable[[str], list[str]]) -> list[str]:
+    """Split a line and the following lines on which a quoted field continues.
 
-    Returns
-    -------
-    list of str
-        The fields; empty if the quotation marks do not match.
-    int
-        Number of lines that were taken from `following`.
+    Return no fields if the quotation marks do not match.
     """
-    n_more = 0
     while True:
         try:
-            return split(line), n_more
+            return split(line)
         except _QuoteError as error:
             if not error.is_open:
-                return [], n_more
+                return []
         continuation = []
         for next_line in following:
             continuation.append(next_line)
             if next_line.count('"') % 2:  # with an even number, a field is still open at the end of the line
                 break
         else:
-            return [], n_more
-        n_more += len(continuation)
+            return []
         line = "\n".join((line, *continuation))
 
 
