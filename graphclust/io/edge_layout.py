@@ -13,6 +13,7 @@ from graphclust.io.tables import (
     Expectation,
     Sample,
     has_decimal_commas,
+    has_row_numbers,
     looks_numeric,
     parse_separator,
     sniff,
@@ -127,6 +128,7 @@ def sniff_edges(
         raise source.error("a quotation mark is not closed or does not enclose the whole field", sample.first_line)
     rows = sample.rows(dialect.separator)
     body = rows[dialect.header is not None :]
+    dialect = _name_bare_row_names(dialect, body)
     columns: tuple[int, ...]
     has_dicts, separator = _attribute_dicts(sample.lines[dialect.header is not None :])
     if has_dicts:
@@ -230,6 +232,18 @@ def _named_columns(source: Source, dialect: Dialect, sample: Sample) -> tuple[in
         hint = "name the columns in a header line: source, target, weight"
         raise source.error(f"expected 2 or 3 columns, found {n_columns} ({hint})", sample.first_line)
     return named
+
+
+def _name_bare_row_names(dialect: Dialect, body: Sequence[Sequence[str]]) -> Dialect:
+    """Complete a header that names the ends of the edges but not a first column of row numbers.
+
+    If the last column holds numbers, they may be weights without a name: the header is left as it is, and refused.
+    """
+    header, n_columns = dialect.header, dialect.n_columns
+    if not header or len(header) != n_columns - 1 or edge_columns(header) is None:
+        return dialect
+    is_complete = _is_mostly_numeric(body, n_columns - 1) or not has_row_numbers(body)
+    return dialect if is_complete else replace(dialect, header=("", *header))
 
 
 def _has_index(dialect: Dialect) -> bool:

@@ -31,6 +31,7 @@ __all__ = [
     "Expectation",
     "Sample",
     "has_decimal_commas",
+    "has_row_numbers",
     "looks_numeric",
     "parse_separator",
     "read_rows",
@@ -230,9 +231,11 @@ def sniff(sample: Sample, expected: Expectation) -> Dialect:
         best = max(scores)
         separator = expected.separators[scores.index(best)] if best > 0 else None
     rows = sample.rows(separator, multiline=expected.multiline_quotes)
-    first = _name_row_names(rows[0], rows[1:])
+    first = _name_row_names(sample, rows[0], rows[1:])
     has_header = expected.header
-    if has_header is None:
+    if has_header is None and not first:
+        has_header = False
+    elif has_header is None:
         rest = _Rows(sample.lines, separator, expected.multiline_quotes, start=1)
         has_header = expected.is_header(first, rest, sample.comments)
     body = [row for row in rows[has_header:] if row]
@@ -247,11 +250,19 @@ def sniff(sample: Sample, expected: Expectation) -> Dialect:
     )
 
 
-def _name_row_names(first: list[str], body: Sequence[Sequence[str]]) -> list[str]:
-    """Complete a header that lacks a name for the column of row names, as R's `write.table` writes it."""
-    numbers = ["1", "2", "3"][: len(body)]
-    is_short = len(first) == usual_size(body)[0] - 1 if body and first else False
-    return ["", *first] if is_short and ["".join(row[:1]) for row in body[:3]] == numbers else first
+def _name_row_names(sample: Sample, first: list[str], body: Sequence[Sequence[str]]) -> list[str]:
+    """Complete a header that lacks a name for the column of row names, as R's `write.table` writes it.
+
+    R puts row names into quotation marks. Without them, the first column may as well hold ids.
+    """
+    is_quoted = all(line.lstrip(BLANK).startswith('"') for line in sample.lines[: 1 + len(body)])
+    lacks_name = bool(first) and bool(body) and len(first) == usual_size(body)[0] - 1
+    return ["", *first] if is_quoted and lacks_name and has_row_numbers(body) else first
+
+
+def has_row_numbers(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether the first column counts the rows from 1."""
+    return ["".join(row[:1]) for row in rows[:3]] == ["1", "2", "3"][: len(rows)]
 
 
 def read_rows(
