@@ -192,12 +192,12 @@ def _from_frame(frame: Any, directed: bool | None) -> Graph:
     from graphclust.graph.columns import edge_columns
 
     columns = [str(name) for name in frame.columns]
-    found = edge_columns(columns)
-    if found is None:
+    named = edge_columns(columns)
+    if named is None:
         if len(columns) not in (2, 3):
             raise DataError(f"a table of edges has columns source, target and perhaps weight, not {', '.join(columns)}")
-        found = (0, 1, 2 if len(columns) == 3 else None)
-    rows = zip(*(frame.iloc[:, i].tolist() for i in found if i is not None), strict=True)
+        named = (0, 1, 2 if len(columns) == 3 else None)
+    rows = zip(*(frame.iloc[:, i].tolist() for i in named if i is not None), strict=True)
     is_arc = _arcs(frame) if directed is None else []
     return _from_pairs(rows, bool(directed) or any(is_arc), is_arc)
 

@@ -46,10 +46,10 @@ def is_special(path: str | os.PathLike[str]) -> bool:
 
 def _open_special(name: str) -> BinaryIO:
     """Open a device or a pipe, and a descriptor where it stands, without cutting off what was written before."""
-    found = _DESCRIPTOR.fullmatch(os.path.normpath(name))
-    if found is None:
+    match = _DESCRIPTOR.fullmatch(os.path.normpath(name))
+    if match is None:
         return open(name, "wb")
-    standard, number, process, its_number = found.groups()
+    standard, number, process, its_number = match.groups()
     if process not in (None, "self", "thread-self", str(os.getpid())):
         return open(name, "ab")
     return os.fdopen(os.dup(_STANDARD[standard] if standard else int(number or its_number)), "wb")

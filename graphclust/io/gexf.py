@@ -195,8 +195,8 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
         stream.write(f'    <attributes class="node">\n{"".join(declared)}    </attributes>\n'.encode())
     stream.write(b"    <nodes>\n")
     for i, node in enumerate(ids):
-        given = "".join(filter(None, (column[i] for column in data)))
-        inside = f"><attvalues>{given}</attvalues></node>" if given else "/>"
+        attvalues = "".join(filter(None, (column[i] for column in data)))
+        inside = f"><attvalues>{attvalues}</attvalues></node>" if attvalues else "/>"
         stream.write(f'      <node id="{node}" label="{labels[i]}"{inside}\n'.encode())
     stream.write(b"    </nodes>\n    <edges>\n")
     weight = None if graph.weight is None else graph.weight.tolist()

@@ -195,9 +195,12 @@ class _Reader:
 
     def _fail(self, message: str, token: re.Match[str]) -> NoReturn:
         kind = token.lastgroup or "bad"
-        found = {"end": "the end of the file", "bad": "an open quote" if token["bad"] == '"' else shorten(token["bad"])}
+        descriptions = {
+            "end": "the end of the file",
+            "bad": "an open quote" if token["bad"] == '"' else shorten(token["bad"]),
+        }
         line = self._line(token.start(kind))
-        raise self.source.error(f"{message}, found {found.get(kind) or token.group().strip()}", line)
+        raise self.source.error(f"{message}, found {descriptions.get(kind) or token.group().strip()}", line)
 
 
 def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:

@@ -100,8 +100,8 @@ def _parse_array(
         raise source.error(f"{size} values are declared, {len(tokens)} follow", start - 1)
     values = np.array([parse_weight(source, token, line) for line, token in tokens])
     col, row = np.triu_indices(n_nodes) if symmetric else np.divmod(np.arange(size), max(n_nodes, 1))
-    there = values != 0
-    return row[there].astype(np.int64), col[there].astype(np.int64), values[there]
+    is_entry = values != 0
+    return row[is_entry].astype(np.int64), col[is_entry].astype(np.int64), values[is_entry]
 
 
 def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:

@@ -131,8 +131,8 @@ class _Reader:
             self._matrix(line)
 
     def _vertex(self, text: str, line: int) -> None:
-        found = _VERTEX.match(text)
-        number, rest = found.groups() if found else ("", "")
+        match = _VERTEX.match(text)
+        number, rest = match.groups() if match else ("", "")
         vertex = self._position(number, line)
         if vertex in self.labels:
             raise self.source.error(f"the vertex {number} is declared twice", line)

@@ -203,9 +203,9 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
         "nodes": _plain_ids(graph),
     }
     columns = node_columns(graph, attributes)
-    taken = sorted(columns.keys() & (content.keys() | {"edge_attr"}))
-    if taken:
-        raise UsageError(f"the attribute {taken[0]!r} would replace a part of the graph: rename it")
+    clashes = sorted(columns.keys() & (content.keys() | {"edge_attr"}))
+    if clashes:
+        raise UsageError(f"the attribute {clashes[0]!r} would replace a part of the graph: rename it")
     for name, (kind, values) in columns.items():
         content[name] = (
             values

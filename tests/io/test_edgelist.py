@@ -22,6 +22,9 @@ from graphclust.graph import Graph
 from graphclust.graph.columns import PAIRS
 from graphclust.inputs import as_graph, read_graph
 from graphclust.io import edge_table, edgelist, write_graph
+from graphclust.io.edge_arrow import parse_with_arrow
+from graphclust.io.edge_layout import sniff_edges
+from graphclust.io.edge_rows import parse_rows
 from graphclust.io.source import Source
 from tests.noted import codes, noted
 
@@ -118,9 +121,9 @@ def test_decimal_commas(delimiter, first, padding):
 
 def test_large_files_with_decimal_commas_are_read_fast():
     data = b"a;b;1,5\n" + b"".join(b"n%d;n%d;%d,25\n" % (i, i * 7 % 1000, i % 9) for i in range(1000))
-    fast = edgelist._parse_arrow(data, edgelist.sniff(Source("g", data), data))
+    fast = parse_with_arrow(data, sniff_edges(Source("g", data), data))
     assert fast.weight[:3].tolist() == [1.5, 0.25, 1.25]
-    plain = edgelist._parse_lines(Source("g", data), data, edgelist.sniff(Source("g", data), data))
+    plain = parse_rows(Source("g", data), data, sniff_edges(Source("g", data), data))
     np.testing.assert_array_equal(fast.weight, plain.weight)
 
 
@@ -223,7 +226,7 @@ def test_directed_and_undirected_edges_in_a_column_type(parser, separator):
     assert not parse(text.replace("directed", "Undirected", 1).replace("UnUn", "Un")).directed
     late = "\n".join(["Source,Target,Type", *["a,b,Undirected"] * 300, "b,c,Directed"])
     assert set(edges_of(parse(late))) == {("a", "b"), ("b", "a"), ("b", "c")}
-    with pytest.raises(DataError, match=r"g.edgelist:302: the type of an edge is Directed or Undirected, not 'Mutual'"):
+    with pytest.raises(DataError, match=r"g.edgelist:302: the type of an edge must be .*, not 'Mutual'"):
         parse(late.replace(",Directed", ",Mutual"))
 
 
@@ -255,7 +258,7 @@ def test_numbers_as_a_header_do_not_recur(parser):
 
 
 def test_an_open_quote_in_the_header_names_the_line(parser):
-    with pytest.raises(DataError, match=r"g.edgelist:2: a quote that is not closed"):
+    with pytest.raises(DataError, match=r"g.edgelist:2: a quotation mark is not closed"):
         parse('# x\n"source,target\na,b\n', header=True, delimiter="comma")
 
 
@@ -284,7 +287,7 @@ def test_other_white_space_is_a_part_of_ids():
 
 
 def test_a_header_that_is_too_short_is_refused():
-    with pytest.raises(DataError, match="names 2 columns, most lines have 3"):
+    with pytest.raises(DataError, match="names 2 columns, but most lines have 3"):
         parse("source,target\na,b,1\nb,c,2\n")
 
 
@@ -312,8 +315,8 @@ def test_words_of_a_header_may_be_ids():
         ("7 8 1\n", "1 2 3\n1 2\n", 2, "found 2"),
         ("", "1 2 3 4 5\n", 1, "expected 2 or 3 columns, found 5"),
         ("7,8\n", "a,b\n,c\n", 2, "empty node id"),
-        ("x,y\n", 'a,b\n"c,d\n', 2, "quote"),
-        ("x,y\n", 'a,b\n"c"d,e\n', 2, "quote"),
+        ("x,y\n", 'a,b\n"c,d\n', 2, "quotation mark is not closed"),
+        ("x,y\n", 'a,b\n"c"d,e\n', 2, "does not enclose the whole field"),
         ("x y {'weight': 1}\n", "a b {}\na c {'weight': 'x'}\n", 2, "weight 'x' is no number"),
         ("x y {}\n", "a b {}\na c {boom()}\n", 2, "cannot read"),
         ("x;y;1,5\n", "a;b;1,5\nb;c;2.5\n", 2, "'2.5' has a decimal point, those before a comma"),
@@ -385,7 +388,7 @@ def test_a_word_over_numbers_is_a_header():
 
 def test_a_quote_that_is_not_closed_below_a_header():
     for text in ('source,target\n"a,b,c\nx,y\n', 'source,target\n"a,b\n'):
-        with pytest.raises(DataError, match=r"g\.edgelist:2: a quote that is not closed"):
+        with pytest.raises(DataError, match=r"g\.edgelist:2: a quotation mark is not closed"):
             parse(text)
 
 
@@ -434,13 +437,13 @@ def test_fast_and_plain_parser_agree(rows, delimiter, end, weighted, comment, he
     data = (comment + header.format(delimiter) + end.join(lines) + end).encode()
     source = Source("g", data)
     try:
-        dialect = edgelist.sniff(source, data)
+        layout = sniff_edges(source, data)
     except DataError:
         return
-    fast = edgelist._parse_arrow(data, dialect)
+    fast = parse_with_arrow(data, layout)
     if fast is None:
         return
-    plain = edgelist._parse_lines(source, data, dialect)
+    plain = parse_rows(source, data, layout)
     assert list(fast.ids) == list(plain.ids)
     for name in ("source", "target"):
         np.testing.assert_array_equal(getattr(fast, name), getattr(plain, name))
@@ -452,9 +455,9 @@ def test_fast_parser_is_used_for_what_it_is_for():
     numbers = "".join(f"{i}\t{i * 7 % 1000}\n" for i in range(1000)).encode()
     names = b"source,target,weight\n" + b"".join(b"n%d,n%d,0.5\n" % (i, i * 7 % 1000) for i in range(1000))
     for data in (numbers, b"# c\n" + numbers, numbers.replace(b"\n", b"\r\n"), names, numbers.replace(b"\t", b" ")):
-        assert edgelist._parse_arrow(data, edgelist.sniff(Source("g", data), data)) is not None
+        assert parse_with_arrow(data, sniff_edges(Source("g", data), data)) is not None
     odd = numbers + b"007\t1\n"
-    fast = edgelist._parse_arrow(odd, edgelist.sniff(Source("g", odd), odd))
+    fast = parse_with_arrow(odd, sniff_edges(Source("g", odd), odd))
     assert "007" in list(fast.ids)
 
 
