@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -168,37 +169,33 @@ class VectorEstimator(GraphEstimator):
             return lanczos + self._memory(graph.num_nodes, d)
         return self._memory(graph.num_nodes, graph.x.shape[1] if graph.x.ndim > 1 else 1)
 
-    def _vectors_of(self, graph: Graph, seed: int, kind: str | None = None) -> FloatArray:
-        """Return the vectors of a graph's nodes, shape (n_nodes, d); `kind` overrules `_kind`."""
+    def _vectors(self, graph: Graph, seed: int, kind: str | None = None) -> tuple[FloatArray, tuple[Note, ...]]:
+        """Return the vectors of a graph's nodes, shape (n_nodes, d), and notes; `kind` is by default `_kind`."""
         kind = kind or self._kind(graph)
         if kind == "spectral":
             return self._spectral(graph, seed)
-        return feature_matrix(smoothed_features(graph, graph.x) if kind == "smoothed" else graph.x)
+        return feature_matrix(smoothed_features(graph, graph.x) if kind == "smoothed" else graph.x), ()
 
-    def _spectral(self, graph: Graph, seed: int) -> FloatArray:
-        """Return as many eigenvectors as clusters are wanted, or as stand before the largest gap of eigenvalues."""
+    def _spectral(self, graph: Graph, seed: int) -> tuple[FloatArray, tuple[Note, ...]]:
+        """Return one eigenvector per cluster; without a number of clusters, those before the largest eigenvalue gap."""
         n = graph.num_nodes
-        wanted = self.n_components or self._number()
-        if wanted is not None:
-            return spectral_embedding(graph, min(max(wanted, 2), n), random_state=seed)
+        dimension = self.n_components or self._number()
+        if dimension is not None:
+            return spectral_embedding(graph, min(max(dimension, 2), n), random_state=seed), ()
         vectors = leading_eigenvectors(graph, min(_MAX_DIMENSIONS + 1, n), random_state=seed)
         scale = graph.degree()
         matrix = graph.adjacency()
         half = np.where(scale > 0, np.maximum(scale, 1e-300) ** -0.5, 0.0)
         values = np.einsum("nk,nk->k", vectors, half[:, None] * (matrix @ (half[:, None] * vectors)))[::-1]
         gaps = values[:-1] - values[1:]
-        keep = 2 if len(gaps) < 2 else int(gaps[1:].argmax()) + 2
-        self._note(
-            "embedding-dimensions",
-            f"took a spectral embedding of {keep} dimensions, after which the gap of the eigenvalues is largest",
-            is_detail=True,
-            n_components=keep,
-        )
-        return rows_of_length_one(vectors[:, -keep:])
+        dimension = 2 if len(gaps) < 2 else int(gaps[1:].argmax()) + 2
+        message = f"used a spectral embedding of {dimension} dimensions, after which the eigenvalue gap is largest"
+        note = Note("embedding-dimensions", message, {"n_components": dimension}, is_detail=True)
+        return rows_of_length_one(vectors[:, -dimension:]), (note,)
 
     def solve(self, core: Core) -> Solution:
         """See `GraphEstimator.solve`."""
-        self._notes: list[Note] = []
+        self._notes: list[Note] = []  # of methods that still use `_note` and `_vectors_of`
         self._of_table = core.is_table
         graph = core.graph
         size = graph.x.size if core.is_table else graph.num_nodes + graph.num_edges
@@ -210,17 +207,24 @@ class VectorEstimator(GraphEstimator):
         return solution.with_notes(self._notes)
 
     def _note(self, code: str, message: str, *, is_detail: bool = False, **data: Any) -> None:
-        """Record a decision; see `graphclust.runtime.notes.Note`."""
+        """Record a decision; see `graphclust.runtime.notes.Note`. Solutions with notes are better."""
         self._notes.append(Note(code, message, data, is_detail))
+
+    def _vectors_of(self, graph: Graph, seed: int) -> FloatArray:
+        """Return `_vectors` and record the notes."""
+        vectors, notes = self._vectors(graph, seed)
+        self._notes += notes
+        return vectors
 
     def _fit_graph(self, graph: Graph) -> Solution:
         """Cluster the nodes of a graph with at least one, in canonical order."""
         seed = check_seed(self.random_state)
-        x = self._vectors_of(graph, seed)
-        if self._kind(graph) == "spectral":
-            return self._fit_vectors(x, seed, embedded=True)
-        self.n_features_in_ = x.shape[1]
-        return self._fit_vectors(x, seed)
+        x, notes = self._vectors(graph, seed)
+        embedded = self._kind(graph) == "spectral"
+        if not embedded:
+            self.n_features_in_ = x.shape[1]
+        solution = self._fit_vectors(x, seed, embedded=embedded)
+        return replace(solution, notes=(*notes, *solution.notes))
 
     def _points(self, X: Any) -> FloatArray:
         """Return the vectors of what is to be predicted.
@@ -251,7 +255,7 @@ class VectorEstimator(GraphEstimator):
             kind = "features"  # those of the fit were taken as they are
         if kind == "spectral" or not hasattr(self, "n_features_in_"):
             raise UsageError("a spectral embedding has no place for another graph's nodes: predict needs node features")
-        x = self._vectors_of(graph, 0, kind)
+        x, _ = self._vectors(graph, 0, kind)
         if x.shape[1] != self.n_features_in_:
             raise UsageError(f"{x.shape[1]} node features; {self.name} was fitted to {self.n_features_in_}")
         return x
