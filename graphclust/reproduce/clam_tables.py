@@ -13,7 +13,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ import numpy as np
 from graphclust import datasets
 from graphclust.errors import GraphclustError
 from graphclust.kernels.kmeans import kmeans
-from graphclust.methods.clam import CLAM
+from graphclust.methods.clam import CLAM, Training
 from graphclust.metrics import ari, nmi
 from graphclust.reproduce.sheet import check_names, over_seeds, settings
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -100,6 +100,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def _clam(k: int, seed: int, **settings: Any) -> CLAM:
+    """Return an estimator for scaled points; the settings may be parameters, or settings of the training."""
+    training = {entry.name: settings.pop(entry.name) for entry in fields(Training) if entry.name in settings}
+    return CLAM(k, scale=False, random_state=seed, training=Training(**training), **settings)
+
+
 def searched(
     x: FloatArray, k: int, seed: int = 0, *, quick: bool = False, min_size: int = 1, **settings: Any
 ) -> list[CLAM]:
@@ -115,7 +121,7 @@ def searched(
     min_size : int
         Above 1 nothing starts at outliers.
     **settings
-        Further parameters of both fits.
+        Further parameters of all fits, and settings of their training.
     """
     n = len(x)
     unit = max(float(x.var(axis=0).sum()), 1e-12)
@@ -144,7 +150,7 @@ def searched(
     if n >= _LARGE:
         wide |= {"max_epochs": 20, "init": ("data", "k-means++"), "betas": np.array([4, 8, 16, 32, 64, 128]) / unit}
     chosen = [wide] if n >= _LARGE else [wide, near] if min_size > 1 else [wide, near, far]
-    return [CLAM(k, scale=False, random_state=seed, min_size=min_size, **one | settings).fit(x) for one in chosen]
+    return [_clam(k, seed, min_size=min_size, **one | settings).fit(x) for one in chosen]
 
 
 def _smallest(x: FloatArray) -> int:
@@ -182,7 +188,7 @@ def _candidates(method: str, x: FloatArray, k: int, seed: int, quick: bool) -> I
             settings = dict(_BEYOND[method])
             if "latent_dim" in settings:
                 settings["latent_dim"] = min(settings["latent_dim"], *x.shape)
-            fitted = [CLAM(k, scale=False, n_init=4, min_size=least, random_state=seed, **settings).fit(x)]
+            fitted = [_clam(k, seed, n_init=4, min_size=least, **settings).fit(x)]
         else:
             masking = {"masking": None} if method == "clam unmasked" else {}
             fitted = searched(x, k, seed, quick=quick, min_size=least, **masking)

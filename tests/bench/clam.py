@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 import graphclust as gc
+from graphclust.methods.clam import Training
 from graphclust.metrics import ami
 from tests.test_clam import mixture
 
@@ -47,16 +49,17 @@ def speed(repeats: int = 3) -> None:
     """Print the time of ten configurations at once and one by one, in turns."""
     x = np.asarray(gc.datasets.load("segment").x, dtype=float)
     betas = np.geomspace(1, 32, 10) / x.shape[1]
-    settings = {"n_init": 1, "learning_rate": 0.03, "max_epochs": 100, "batch_size": 64, "keep": 1.0, "random_state": 0}
-    gc.CLAM(7, betas=betas[:1], **(settings | {"max_epochs": 1})).fit(x)  # imports
+    settings = {"n_init": 1, "max_epochs": 100, "random_state": 0}
+    training = Training(betas, learning_rate=0.03, batch_size=64, keep=1.0)
+    gc.CLAM(7, training=training, **(settings | {"max_epochs": 1})).fit(x)  # imports
     ratios = []
     for _ in range(repeats):
         start = time.perf_counter()
-        gc.CLAM(7, betas=betas, **settings).fit(x)
+        gc.CLAM(7, training=training, **settings).fit(x)
         together = time.perf_counter() - start
         start = time.perf_counter()
         for beta in betas:
-            gc.CLAM(7, betas=[beta], **settings).fit(x)
+            gc.CLAM(7, training=replace(training, betas=[beta]), **settings).fit(x)
         alone = time.perf_counter() - start
         ratios.append(alone / together)
         print(f"speed: at once {together:.2f} s, one by one {alone:.2f} s, ratio {ratios[-1]:.2f}", flush=True)
