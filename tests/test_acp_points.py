@@ -129,17 +129,17 @@ def test_dimensions_that_the_model_does_not_take_are_refused(model, x):
         with pytest.raises(gc.UsageError) as refused:
             fitted(np.tile(x, (1, 2))[:, :columns], checkpoint=model)
         message = str(refused.value)
-        assert f"takes 2 features a point, and there are {columns}" in message
+        assert f"takes 2 features per point, but there are {columns}" in message
         assert "PCA" in message
         assert f"--set dimension={columns} " in message
 
 
 def test_models_of_graphs_and_of_points_are_not_mixed_up(model, x):
-    with pytest.raises(gc.UsageError, match="acp is a model of graphs, and these are points"):
+    with pytest.raises(gc.UsageError, match="acp is a model of graphs, but the input is points"):
         fitted(x, checkpoint="acp")
-    with pytest.raises(gc.UsageError, match="model of points, and this graph has edges"):
+    with pytest.raises(gc.UsageError, match="model of points, but the graph has edges"):
         fitted("data:karate", checkpoint=model)
-    with pytest.raises(gc.UsageError, match="model of points, and these nodes have no features"):
+    with pytest.raises(gc.UsageError, match="model of points, but the nodes have no features"):
         fitted(Graph.from_edges([], [], nodes=3), checkpoint=model)
 
 
@@ -151,7 +151,7 @@ def test_points_are_taken_to_the_model_of_the_methods_name(monkeypatch, tmp_path
     found = fitted(x)
     assert found.info_.data["family"] == "gaussian-mixture"
     np.testing.assert_array_equal(found.labels_, fitted(x, checkpoint="acp-mixture").labels_)
-    with pytest.raises(gc.UsageError, match="no model of points is shipped for ccp: train one with `graphclust train"):
+    with pytest.raises(gc.UsageError, match="there is no model of points for ccp: train one with `graphclust train"):
         gc.CCP().fit(x)
 
 
