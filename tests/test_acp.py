@@ -147,7 +147,7 @@ def test_the_answer_is_the_most_probable_or_the_best_compromise(monkeypatch, est
         ({"sample": "best"}, "sample is posterior or map"),
         ({"estimate": "best"}, "estimate is map, vi or ami"),
         ({"checkpoint": "nothing"}, "no checkpoint or file"),
-        ({"checkpoint": "ccp"}, "checkpoint ccp is one of ccp, not of acp"),
+        ({"checkpoint": "ccp"}, "checkpoint ccp is a model of ccp, not of acp"),
         ({"known": {"nobody": 1}}, "no node of the graph"),
         ({"device": "tpu"}, "device"),
     ],
