@@ -31,16 +31,17 @@ def numbers(seeds: int) -> None:
     """Print how often the number of clusters is right, and within one."""
     for separation in (8.0, 6.0):
         for seed in range(seeds):
-            found, scores, start = [], [], time.perf_counter()
+            numbers_found, scores, start = [], [], time.perf_counter()
             for k, d in MIXTURES:
                 x, y = mixture(k, d, np.random.default_rng([seed, k, d]), separation=separation)
-                one = gc.CLAM("auto", random_state=seed).fit(x)
-                found.append(one.n_clusters_)
-                scores.append(ami(y, one.labels_))
-            off = np.abs(np.array(found) - [k for k, _ in MIXTURES])
+                model = gc.CLAM("auto", random_state=seed).fit(x)
+                numbers_found.append(model.n_clusters_)
+                scores.append(ami(y, model.labels_))
+            off = np.abs(np.array(numbers_found) - [k for k, _ in MIXTURES])
             print(
                 f"numbers: {separation:g} sd apart, seed {seed}: right {(off == 0).sum()}/10, within one "
-                f"{(off <= 1).sum()}/10, found {found}, AMI {np.mean(scores):.3f}, {time.perf_counter() - start:.0f} s",
+                f"{(off <= 1).sum()}/10, found {numbers_found}, AMI {np.mean(scores):.3f}, "
+                f"{time.perf_counter() - start:.0f} s",
                 flush=True,
             )
 
@@ -71,11 +72,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=["numbers", "speed", []], default=[])
     parser.add_argument("--seeds", type=int, default=1)
-    asked = parser.parse_args()
-    if not asked.parts or "speed" in asked.parts:
+    arguments = parser.parse_args()
+    if not arguments.parts or "speed" in arguments.parts:
         speed()
-    if not asked.parts or "numbers" in asked.parts:
-        numbers(asked.seeds)
+    if not arguments.parts or "numbers" in arguments.parts:
+        numbers(arguments.seeds)
 
 
 if __name__ == "__main__":
