@@ -210,7 +210,7 @@ class CNC(NetworkEstimator):
         """Bytes of points and their neighbours, and of the assignments and gradients of a group of networks."""
         k = int(self.n_clusters or 1)
         settings = self.settings
-        n_runs = settings.n_init * len(settings.training.starts)
+        n_runs = int(settings.n_init) * len(settings.training.starts)
         n_runs = min(n_runs, max(1, GROUP_CELLS // max(1, n * k)))
         neighbors = 100.0 * n * _number_of_neighbors(settings, n)
         return 16.0 * n * d + neighbors + 4.0 * 10 * n * k * n_runs + 24.0 * GROUP_CELLS / 16
