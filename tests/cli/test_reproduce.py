@@ -399,11 +399,11 @@ def test_networks_that_are_not_here(tmp_path, monkeypatch, capsysbinary):
     assert table["peers"] == []
     assert not any("ami" in row for row in rows.values())
     assert rows["com-livejournal", "ccp, GatedGCN"]["paper_ami"] == 81.82
-    assert "com-livejournal is not here: put below" in written.err.decode()
+    assert "com-livejournal is not here: put these files below" in written.err.decode()
     assert run(["reproduce", "acp-table4", "--data", "com-livejournal", "--quiet"]) == 1
     error = capsysbinary.readouterr().err.decode()
-    assert "com-livejournal is not here" in error
-    assert f"put below {tmp_path / 'data'}" in error
+    assert "com-livejournal is not on this machine" in error
+    assert f"put these files below {tmp_path / 'data'}" in error
     assert "snap/com-lj.ungraph.txt.gz" in error
 
 
