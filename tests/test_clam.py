@@ -15,6 +15,7 @@ from graphclust.methods.space import Space
 from graphclust.metrics import ami, nmi
 from graphclust.training.loops import Fleet
 from tests.estimating import assert_scikit_learns_contract
+from tests.marks import slow
 from tests.noted import codes, noted
 
 QUICK = {"max_epochs": 20, "n_init": 1, "random_state": 0}
@@ -62,12 +63,13 @@ def test_result_is_consistent(three):
     [
         {"masking": None}, {"masking": "point"}, {"masking": "shared"}, {"mask_value": "min"},
         {"mask_value": "max"}, {"mask_value": "zero"}, {"similarity": "cosine"}, {"scale": False},
-        {"similarity": "mahalanobis", "n_init": 8},
-        {"select": "loss", "n_init": 8}, {"init": ("data", "normal"), "n_init": 3}, {"init": "spread", "n_init": 8},
-        {"init": "linkage", "n_init": 5}, {"init": "k-means"},
-        {"keep": 1.0},
-        {"betas": [1.0, 5.0], "learning_rate": 0.05}, {"step_size": 0.1, "n_steps": 20}, {"batch_size": 7},
-        {"silhouette_sample": 50}, {"min_size": 5}, {"latent_dim": 2}, {"latent_dim": 3, "masking": None, "keep": 1.0},
+        {"init": ("data", "normal"), "n_init": 3}, {"init": "k-means"}, {"keep": 1.0},
+        {"betas": [1.0, 5.0], "learning_rate": 0.05}, {"silhouette_sample": 50}, {"min_size": 5}, {"latent_dim": 2},
+        *slow(
+            {"similarity": "mahalanobis", "n_init": 8}, {"select": "loss", "n_init": 8},
+            {"init": "spread", "n_init": 8}, {"init": "linkage", "n_init": 5}, {"step_size": 0.1, "n_steps": 20},
+            {"batch_size": 7}, {"latent_dim": 3, "masking": None, "keep": 1.0},
+        ),
     ],
 )  # fmt: skip
 def test_every_option_finds_easy_clusters(three, params):
@@ -233,8 +235,10 @@ def test_figures(rng, tmp_path):
 
 # ---------------------------------------------------------------- how many
 
+LARGER = [(3, 50), (5, 2), (8, 10)]
 
-@pytest.mark.parametrize(("k", "d"), [(2, 2), (3, 50), (5, 2), (8, 10)])
+
+@pytest.mark.parametrize(("k", "d"), [(2, 2), *(pytest.param(*case, marks=pytest.mark.slow) for case in LARGER)])
 def test_number_of_clusters_is_found(k, d):
     x, y = mixture(k, d, np.random.default_rng(100 * k + d), separation=8.0)
     found = gc.CLAM(n_clusters="auto", max_epochs=20, random_state=0).fit(x)
@@ -244,18 +248,20 @@ def test_number_of_clusters_is_found(k, d):
     assert max(table, key=table.get) == k
 
 
+@pytest.mark.slow
 def test_one_gaussian_is_one_cluster(rng):
     found = gc.CLAM(random_state=0).fit(rng.normal(size=(300, 4)) * [1, 2, 3, 4])
     assert found.n_clusters_ == 1
     assert "one-cluster" in codes(found.notes_)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *slow(1, 2)])
 def test_one_gaussian_is_one_cluster_by_the_cosine(seed):
     x = np.random.default_rng(10 + seed).normal(size=(300, 4))
     assert gc.CLAM(similarity="cosine", random_state=0).fit(x).n_clusters_ == 1
 
 
+@pytest.mark.slow
 def test_number_of_directions_is_found(rng):
     y = np.repeat(range(3), 60)
     x = (8 * np.eye(4)[y] + rng.normal(size=(180, 4))) * rng.uniform(0.5, 2, size=(180, 1))

@@ -137,7 +137,7 @@ def test_no_tensor_is_in_the_wrong_place(name):
     assert case.scores(there) == case.scores(here)
 
 
-@pytest.mark.parametrize("name", ["cnc", "clam"])
+@pytest.mark.parametrize("name", ["clam", pytest.param("cnc", marks=pytest.mark.slow)])
 def test_waits_for_the_gpu_do_not_grow_with_training(name):
     case = CASES[name]
     length = case.make().get_params()[case.length]
@@ -145,6 +145,7 @@ def test_waits_for_the_gpu_do_not_grow_with_training(name):
     assert short.waits == long.waits
 
 
+@pytest.mark.slow
 def test_the_siamese_network_of_cnc_waits_for_the_gpu_as_often_in_longer_training():
     short, long = (_on_simulated_device(CASES["cnc"], siamese_epochs=epochs)[1] for epochs in (2, 4))
     assert short.waits == long.waits

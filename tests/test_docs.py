@@ -142,7 +142,7 @@ def python_of(page):
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, id=page.stem, marks=[pytest.mark.slow] if page.stem == "cnc" else [])
+        pytest.param(page, id=page.stem, marks=[pytest.mark.slow] if page.stem in ("cnc", "lnscc") else [])
         for page in PAGES
         if python_of(page)
     ],
@@ -184,6 +184,7 @@ def run(tmp_path, monkeypatch, capfd):
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_commands_of_training_run(run):
     """One after the other, as they stand there, but shorter; no graph that a family may draw is refused."""
     from graphclust.cli.common import parse_pairs
@@ -209,6 +210,7 @@ def test_commands_of_training_run(run):
 OPTIONS = dict.fromkeys(re.findall(r"`(--[^`]+)`", TRAINING.split("## The published models")[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code", [code for code in OPTIONS if "--processes" not in code]
 )  # those: tests/cli/test_train.py

@@ -16,12 +16,14 @@ from graphclust.models.lnscc import Contrast
 from graphclust.nn.parallel import ParallelMLP
 from graphclust.report.figures import draw_stages
 from tests.estimating import assert_scikit_learns_contract, blobs, featured
+from tests.marks import slow
 from tests.noted import codes, noted
 
-QUICK = {"hidden": (32,), "embedding_dim": 8, "max_epochs": 12, "random_state": 0}
+QUICK = {"hidden": (32,), "embedding_dim": 8, "max_epochs": 10, "random_state": 0}
 SLOW = ({"hidden": None}, {"phases": ("im",), "repulsion": None})  # what such short trainings do not finish
 
 
+@pytest.mark.slow
 def test_scikit_learns_checks():
     assert_scikit_learns_contract(gc.LNSCC(3, **(QUICK | {"max_epochs": 1})))
 
@@ -29,10 +31,12 @@ def test_scikit_learns_checks():
 @pytest.mark.parametrize(
     "params",
     [
-        {}, {"start": "k-means"}, {"start": "pieces"}, {"hidden": None}, {"hidden": ()}, {"head_hidden": ()},
-        {"n_neighbors": 4}, {"bandwidth": 0.5}, {"scale": False}, {"phases": ("im",), "repulsion": None},
-        {"phases": ("ba", "dis")}, {"noise": 0.0}, {"adversarial": 0.0}, {"repulsion": 1.0, "contraction": 1.0},
-        {"batch_size": 32}, {"alpha": 3.0, "beta": 2.0, "gamma": 2.0},
+        {}, {"start": "k-means"}, {"hidden": ()}, {"n_neighbors": 4}, {"phases": ("ba", "dis")},
+        *slow(
+            {"start": "pieces"}, {"hidden": None}, {"head_hidden": ()}, {"bandwidth": 0.5}, {"scale": False},
+            {"phases": ("im",), "repulsion": None}, {"noise": 0.0}, {"adversarial": 0.0},
+            {"repulsion": 1.0, "contraction": 1.0}, {"batch_size": 32}, {"alpha": 3.0, "beta": 2.0, "gamma": 2.0},
+        ),
     ],
 )  # fmt: skip
 def test_every_option_finds_blobs_and_knows_new_ones(rng, params):
@@ -49,10 +53,13 @@ def test_every_option_finds_blobs_and_knows_new_ones(rng, params):
 @pytest.mark.parametrize(
     "params",
     [
-        {"noise": 0.0}, {"adversarial": 0.0}, {"alpha": 3.0}, {"beta": 2.0}, {"gamma": 2.0}, {"delta": 0.01},
-        {"xi": 1.0}, {"repulsion": 1.0}, {"contraction": 1.0}, {"phases": ("im", "dis")}, {"bandwidth": 0.5},
-        {"n_neighbors": 4}, {"batch_size": 32}, {"learning_rate": 2e-3}, {"scale": False}, {"start": "random"},
-        {"random_state": 1}, {"start": "k-means", "overlapping": True}, {"start": "pieces", "overlapping": True},
+        {"noise": 0.0}, {"adversarial": 0.0}, {"beta": 2.0}, {"xi": 1.0}, {"bandwidth": 0.5}, {"scale": False},
+        {"start": "k-means", "overlapping": True},
+        *slow(
+            {"alpha": 3.0}, {"gamma": 2.0}, {"delta": 0.01}, {"repulsion": 1.0}, {"contraction": 1.0},
+            {"phases": ("im", "dis")}, {"n_neighbors": 4}, {"batch_size": 32}, {"learning_rate": 2e-3},
+            {"start": "random"}, {"random_state": 1}, {"start": "pieces", "overlapping": True},
+        ),
     ],
 )  # fmt: skip
 def test_every_option_has_an_effect(rng, params):
@@ -173,6 +180,17 @@ def strokes(rng, size=60):
     return (x + 0.15 * rng.normal(size=x.shape)).reshape(3 * size, -1), y
 
 
+def test_images_have_a_shape(rng):
+    x, _ = strokes(rng, 20)
+    fitted = gc.LNSCC(3, image_shape=(6, 6), **QUICK).fit(x)
+    np.testing.assert_array_equal(fitted.predict(x), fitted.labels_)
+    with pytest.raises(gc.UsageError, match="36 features are no images of 5 x 6 pixels"):
+        gc.LNSCC(3, image_shape=(5, 6), **QUICK).fit(x)
+    with pytest.raises(gc.UsageError, match="for tables"):
+        gc.LNSCC(3, image_shape=(6, 6), **QUICK).fit(featured(0))
+
+
+@pytest.mark.slow
 def test_neighbours_of_images_may_be_moved(rng):
     x, y = strokes(rng)
     quick = QUICK | {"max_epochs": 60}
@@ -182,10 +200,6 @@ def test_neighbours_of_images_may_be_moved(rng):
     np.testing.assert_array_equal(gc.LNSCC(3, scale=False, image_shape=[6, 6], **quick).fit(x).labels_, told.labels_)
     again = gc.LNSCC(3, image_shape=(6, 6), **quick).fit(100 + x)  # far from the origin
     assert accuracy(told.labels_, again.labels_) > 0.95
-    with pytest.raises(gc.UsageError, match="36 features are no images of 5 x 6 pixels"):
-        gc.LNSCC(3, image_shape=(5, 6), **quick).fit(x)
-    with pytest.raises(gc.UsageError, match="for tables"):
-        gc.LNSCC(3, image_shape=(6, 6), **quick).fit(featured(0))
 
 
 @pytest.mark.parametrize("shape", [6, (6,), (6, 6, 1), (6, 0), (6.0, 6), "66"])
@@ -252,6 +266,7 @@ def test_of_several_starts_an_even_one_counts_though_it_cuts_more(monkeypatch):
     assert accuracy(chosen["mixture"], even) == accuracy(chosen["pieces"], uneven) == 1
 
 
+@pytest.mark.slow
 def test_an_embedding_in_the_plane(rng):
     x, y = blobs(rng)
     found = gc.LNSCC(3, **(QUICK | {"embedding_dim": 2, "hidden": (128, 128)})).fit(x)
@@ -259,7 +274,7 @@ def test_an_embedding_in_the_plane(rng):
     assert found.embedding_.shape == (180, 2)
 
 
-@pytest.mark.parametrize("phases", [("im", "ba", "dis"), ("ba", "dis")])
+@pytest.mark.parametrize("phases", [("im", "ba", "dis"), pytest.param(("ba", "dis"), marks=pytest.mark.slow)])
 def test_the_contrasts_bring_clusters_together_and_apart(rng, phases):
     x, y = blobs(rng, d=30)
     x[:, 3:] *= 3  # of which nothing tells the blobs apart
@@ -297,6 +312,7 @@ def test_the_given_graph_takes_the_place_of_neighbours(vectors):
             found.predict(graph)
 
 
+@pytest.mark.slow
 def test_edges_between_points_tell_what_their_features_do_not():
     with_graph, without = [], []
     for graph in (featured(seed, n=240) for seed in range(4)):
@@ -338,7 +354,7 @@ def test_new_points_are_taken_as_those_of_the_fit_were():
         np.testing.assert_array_equal(found.predict(graph.x), found.labels_)
 
 
-@pytest.mark.parametrize("m", [30, 70])
+@pytest.mark.parametrize("m", [30, pytest.param(70, marks=pytest.mark.slow)])
 def test_of_many_neighbours_some_attract_though_none_stands_out(rng, monkeypatch, m):
     seen = []
 
@@ -397,6 +413,7 @@ def test_little_to_learn():
     assert loops.n_clusters_ == 2
 
 
+@pytest.mark.slow
 def test_a_few_points_far_from_the_rest(rng):
     """They are fewer than neighbours are looked for, so that edges of hardly any weight lead to another cluster."""
     x, y = rng.normal(size=(124, 2)), np.repeat((0, 1, 2), (60, 60, 4))

@@ -29,14 +29,19 @@ from tests.examples import documented_method
 from tests.noted import codes, noted
 
 K = 3
+BRIEF = {  # trainings and samples that are long enough for the contract
+    "clam": {"max_epochs": 20, "n_init": 1},
+    "lnscc": {"max_epochs": 20, "hidden": (32,)},
+    "ncp": {"n_samples": 16},
+}
 
 
 def make(name, **params):
-    """Build a method with a seed, and a number of communities where it needs one."""
+    """Build a method with a seed, a brief training, and a number of communities where it needs one."""
     kind = gc.METHODS[name]
     if kind.takes_n_clusters == "required":
         params.setdefault("n_clusters", K)
-    return kind(random_state=0, **params)
+    return kind(random_state=0, **(BRIEF.get(name, {}) | params))
 
 
 def blocks(random_state=0, n=60, k=K):
@@ -98,7 +103,7 @@ def test_same_seed_same_result_whatever_the_order(name):
     edges = [(names[u], names[v]) for u, v in graph.edges()]
     rng = np.random.default_rng(0)
     found = set()
-    for _ in range(4):
+    for _ in range(3):
         there = nx.Graph()
         there.add_nodes_from(rng.permutation(names).tolist())
         for i in rng.permutation(len(edges)):
@@ -137,7 +142,7 @@ def test_the_callers_precision_does_not_matter(name):
 @pytest.mark.parametrize("kind", [gc.CLAM, gc.CNC, gc.LNSCC])
 def test_the_callers_precision_does_not_matter_to_tables_and_new_points(kind, rng):
     x = blobs(rng, size=20)[0]
-    found = kind(3, random_state=0).fit(x)
+    found = kind(3, random_state=0, max_epochs=5).fit(x)
     np.testing.assert_array_equal(found.predict(x), found.labels_)
 
 
@@ -189,7 +194,7 @@ def test_number_of_communities_is_honoured_or_refused(name, k):
         with pytest.raises(gc.UsageError, match=name):
             gc.detect(graph, name, n_clusters=k)
         return
-    assert gc.detect(graph, name, n_clusters=k).n_clusters == k
+    assert gc.detect(graph, name, n_clusters=k, **BRIEF.get(name, {})).n_clusters == k
 
 
 @pytest.mark.parametrize("k", [0, -1, 61, 2.5, True, "3"])
@@ -241,7 +246,7 @@ def test_communities_that_are_not_connected_are_counted_once(name, n_clusters):
     k = {"no": None, "optional": n_clusters, "required": n_clusters or K}[takes]
     triangles = nx.disjoint_union_all([nx.complete_graph(3)] * 3)
     for there in (triangles, nx.star_graph(30), nx.gnm_random_graph(24, 30, seed=1, directed=True)):
-        found = gc.detect(there, name, k)
+        found = gc.detect(there, name, k, **BRIEF.get(name, {}))
         apart = number_apart(found)
         assert said_to_be_apart(found.notes) == ([apart] if apart else [])
         assert apart or there is not triangles or k != 2

@@ -25,6 +25,7 @@ import torch
 from safetensors.torch import load_file
 
 from graphclust.training.loops import read_note
+from tests.marks import slow
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.skipif(shutil.which("git") is None or not Path("/proc").is_dir(), reason="git and /proc")
@@ -306,12 +307,14 @@ def test_code_that_is_edited_does_not_change_a_run(checkout):
 # ---------------------------------------------------------------- killed and stopped
 
 
-def test_killed_at_twenty_random_moments(checkout):
+@pytest.mark.parametrize("number", [4, *slow(20)])
+def test_killed_at_random_moments(checkout, number):
     """Queue, training or both: no more than the last steps since the saving is lost, and the results are the same."""
-    clone = checkout({"a": {}, "b": {}}, steps=200, full_steps=400)
+    steps = 10 * number
+    clone = checkout({"a": {}, "b": {}}, steps=steps, full_steps=2 * steps)
     rng, kills, out = random.Random(3), 0, []
     process = clone.start()
-    while kills < 20:
+    while kills < number:
         time.sleep(rng.uniform(0.0, 0.3))
         if process.poll() is not None:
             out.append(process.communicate()[0])
@@ -329,11 +332,11 @@ def test_killed_at_twenty_random_moments(checkout):
             assert clone.saved(name) >= before[name] - 4
         assert len(clone.trainings()) <= 1
     process.communicate(timeout=60)
-    assert kills >= 20
+    assert kills >= number
     clone.do()
     for name in "ab":
-        assert clone.log(name) == curve(400)
-        assert clone.weights(name)["graphclust"]["value"] == value_after(400)
+        assert clone.log(name) == curve(2 * steps)
+        assert clone.weights(name)["graphclust"]["value"] == value_after(2 * steps)
     assert not list(clone.root.glob("results/models/.*"))
     assert clone.git("worktree", "list").count("\n") == 1
 
@@ -386,7 +389,13 @@ def test_one_queue_at_a_time(checkout):
     assert not (clone.state / "pid").exists()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGTERM, 143),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((signal.SIGINT, 130), (signal.SIGHUP, 129))),
+    ],
+)
 def test_a_signal_ends_the_queue_after_the_step(checkout, number, code):
     clone = checkout({"a": {}}, steps=100_000, full_steps=100_000, options="--save-every 100000")
     process = clone.start()

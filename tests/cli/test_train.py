@@ -254,7 +254,9 @@ def start(*args):
     )
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_saves_and_the_run_resumes(cli, tmp_path, number, code):
     out = tmp_path / "a.safetensors"
     process = start("--out", out, "--steps", 100_000, "--save-every", 100_000, "--workers", 1)
@@ -305,6 +307,7 @@ def test_two_processes_are_one(cli, tmp_path):
     assert infos[0].held_out == pytest.approx(infos[1].held_out, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_two_processes_make_up_an_evaluation(tmp_path):
     """The first alone evaluates; both save."""
     out = tmp_path / "two.safetensors"

@@ -66,7 +66,7 @@ def check_exponents(n, mus, seeds, bounds):
 @pytest.mark.parametrize("bounds", BOUNDS.values(), ids=BOUNDS)
 @pytest.mark.parametrize("mu", MUS)
 def test_every_small_graph_hits_mu(mu, bounds):
-    for seed in range(20):
+    for seed in range(6):
         checked(1000, mu, seed, bounds)
 
 
@@ -102,11 +102,12 @@ def test_nothing_or_everything_leaves(mu):
 
 
 def test_degrees_between_their_bounds_have_the_power_law():
-    graph = lfr(50_000, mu=0.5, tau1=2.0, min_degree=3, max_degree=12, min_community=20, random_state=0)
+    n = 10_000
+    graph = lfr(n, mu=0.5, tau1=2.0, min_degree=3, max_degree=12, min_community=20, random_state=0)
     seen = np.bincount(graph.degree().astype(int), minlength=13)
     assert seen[:3].sum() == 0
     law = np.arange(3.0, 13) ** -2
-    assert stats.chisquare(seen[3:], law / law.sum() * 50_000).pvalue > 1e-3
+    assert stats.chisquare(seen[3:], law / law.sum() * n).pvalue > 1e-3
 
 
 def test_average_degree_is_mixed_exactly():

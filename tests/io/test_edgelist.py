@@ -420,7 +420,7 @@ ids = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     rows=st.lists(st.tuples(ids, ids), min_size=1, max_size=30),
     delimiter=st.sampled_from(["\t", ",", ";", " "]),
@@ -492,7 +492,7 @@ def test_ids_that_no_edge_list_can_hold(write, nodes, says):
         write(Graph.from_edges([0], [1], nodes=nodes), io.BytesIO())
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(
     names=st.lists(
         st.one_of(
