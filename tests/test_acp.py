@@ -220,7 +220,7 @@ def test_a_label_that_is_missing_is_not_known():
     [
         ({"known": [3]}, "known is a mapping of nodes to labels, not a list"),
         ({"known": {3: [1]}}, "the known label of 3 is a list"),
-        ({"checkpoint": 3}, "a checkpoint is a name or a file, not 3"),
+        ({"checkpoint": 3}, "a checkpoint must be a name or a file, not 3"),
         ({"device": None}, "device is auto, cpu or cuda, not None"),
     ],
 )

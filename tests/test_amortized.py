@@ -481,10 +481,10 @@ def test_no_time_left_is_one_step(tmp_path, caplog):
 def test_a_log_does_not_write_over_other_files(tmp_path):
     notes = tmp_path / "notes.txt"
     notes.write_text("precious\n")
-    with pytest.raises(UsageError, match="no log of a training"):
+    with pytest.raises(UsageError, match="is not the log of a training"):
         run(tmp_path, 1, log=notes)
     for name in ("a.safetensors", "a.safetensors.state"):
-        with pytest.raises(UsageError, match=f"the log would write over {name}"):
+        with pytest.raises(UsageError, match=f"the log would overwrite {name}"):
             run(tmp_path, 1, log=tmp_path / name)
     assert notes.read_text() == "precious\n"
 
@@ -553,7 +553,7 @@ def test_other_settings_are_not_resumed(tmp_path):
 
 def test_a_state_that_is_none(tmp_path):
     (tmp_path / "a.safetensors.state").write_bytes(b"nothing")
-    with pytest.raises(DataError, match="no state of a training run"):
+    with pytest.raises(DataError, match="not the state of a training run"):
         run(tmp_path, resume=True)
 
 
@@ -568,7 +568,7 @@ def test_a_state_that_is_none(tmp_path):
         ({"data": replace(DATA, parameters={"n_nodes": (9, 3)})}, UsageError, "low <= high"),
         ({"data": DataConfig(family="cluster", same_size=True)}, UsageError, "no range of sizes"),
         ({"machine": Machine(device="cpu", processes=6)}, UsageError, "6 processes cannot share batches of 5"),
-        ({"data": replace(DATA, seed=HELD_OUT)}, UsageError, "kept for tests"),
+        ({"data": replace(DATA, seed=HELD_OUT)}, UsageError, "reserved for held-out graphs"),
         ({"n_z": 0}, UsageError, "n_z"),
         ({"log": "nowhere/log.jsonl"}, DataError, "no folder nowhere"),
         ({"start": "nowhere.safetensors"}, UsageError, "no checkpoint"),

@@ -113,7 +113,7 @@ def assert_finds(points, params):
         ({"init": ()}, "init has at least one"), ({"init": 5}, "init is a sequence"),
         ({"n_clusters": 999}, "999"), ({"training": {"latent_dim": 6}}, "5 features span"),
         ({"training": {"latent_dim": 2}, "similarity": "cosine"}, "no latent_dim"),
-        ({"training": "slow"}, "a Training or a mapping"), ({"preset": "publishd"}, "did you mean published"),
+        ({"training": "slow"}, "training is a mapping of settings"), ({"preset": "publishd"}, "did you mean published"),
         ({"training": {"n_step": 3}}, "no training setting is called 'n_step'; did you mean n_steps"),
     ],
 )  # fmt: skip

@@ -53,7 +53,7 @@ def test_disconnected_graph_drops_exactly_one():
 def test_dense_and_iterative_agree(monkeypatch):
     graph = gc.generators.planted_partition(300, 4, p_in=0.2, p_out=0.02, random_state=0)
     dense = laplacian_eigenvectors(graph, 3)
-    monkeypatch.setattr(features, "_DENSE", 10)
+    monkeypatch.setattr(features, "_MAX_DENSE", 10)
     np.testing.assert_allclose(laplacian_eigenvectors(graph, 3), dense, atol=2e-3)
 
 
@@ -153,5 +153,5 @@ def test_models_are_fed_standardised_points_of_their_dimension(rng):
     for train in (False, True):
         fed = input_features("standardised", 2, x, n, rng, train=train)
         np.testing.assert_array_equal(fed, standardised(x, n))
-    with pytest.raises(gc.UsageError, match="3 standardised features a node; there are 2"):
+    with pytest.raises(gc.UsageError, match="3 standardised features per node, but the input has 2"):
         input_features("standardised", 3, x, n, rng, train=False)

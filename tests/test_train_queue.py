@@ -290,7 +290,7 @@ def test_code_that_is_edited_does_not_change_a_run(checkout):
     source.write_text(source.read_text().replace('"first"', '"second"'))
     shown = table(clone.do("status"))
     assert shown["a"][-1] == "training"
-    assert shown["later"][-1] == "skipped: there is no later in graphclust/new.py"
+    assert shown["later"][-1] == "skipped: later in graphclust/new.py is missing"
     os.kill(clone.trainings()[0], signal.SIGKILL)  # it goes on with the code that it began with
     (clone.root / "graphclust" / "new.py").write_text("later = 1\n")
     clone.git("add", "--all", "graphclust")
@@ -298,7 +298,7 @@ def test_code_that_is_edited_does_not_change_a_run(checkout):
     clone.gate.touch()
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
-    assert re.search("a was ended by SIGKILL; going on.*\n.*a: training from step 8 to 20", out)
+    assert re.search("a was ended by SIGKILL; resuming.*\n.*a: training from step 8 to 20", out)
     assert {line.get("code", "first") for line in clone.log("a")} == {"first"}
     assert {line.get("code", "second") for name in ("b", "later") for line in clone.log(name)} == {"second"}
     assert clone.weights("a")["queue"]["commit"] == first
@@ -347,7 +347,7 @@ def test_a_training_that_is_killed_before_it_saves_is_started_again(checkout):
     for number, signals in enumerate((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)):
         pid = wait_for(lambda: next((pid for pid in clone.trainings() if clone.logged("a") == 2), None))
         os.kill(pid, signals)
-        wait_for(lambda number=number: (clone.state / "log").read_text().count("going on from its") == number + 1)
+        wait_for(lambda number=number: (clone.state / "log").read_text().count("resuming from its") == number + 1)
     clone.gate.touch()
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
@@ -372,10 +372,10 @@ def test_one_queue_at_a_time(checkout):
     clone = checkout({"a": {"command": "acp --hold-at 8"}}, steps=10_000, full_steps=10_000)
     process = clone.start()
     wait_for(lambda: clone.saved("a") == 8)
-    assert "the queue runs already" in clone.do("run", 1)
+    assert "the queue is already running" in clone.do("run", 1)
     process.kill()
     process.communicate()
-    assert "running, the training alone: its queue was killed" in clone.do("status")
+    assert "running, only the training, since its queue was killed" in clone.do("status")
     second = clone.start()
     wait_for(lambda: "training from step 8" in (clone.state / "log").read_text())
     clone.gate.touch()
@@ -383,7 +383,7 @@ def test_one_queue_at_a_time(checkout):
     assert len(clone.trainings()) == 1
     assert "stopped" in clone.do("stop")
     out, _ = second.communicate(timeout=60)
-    assert "ending a training that was left by a queue that was killed" in out
+    assert "ending the training of a queue that was killed" in out
     assert second.returncode == 143
     assert clone.processes() == []
     assert not (clone.state / "pid").exists()
@@ -403,7 +403,7 @@ def test_a_signal_ends_the_queue_after_the_step(checkout, number, code):
     process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == code
-    assert out.splitlines()[-1].endswith(f"stopped by {number.name}; make train-queue goes on")
+    assert out.splitlines()[-1].endswith(f"stopped by {number.name}; make train-queue resumes it")
     assert clone.saved("a") >= clone.logged("a") > 4
     assert clone.processes() == []
 
@@ -423,7 +423,7 @@ def test_ctrl_c_in_a_terminal(checkout):
             shell.stdin.flush()
             while answer not in printed:
                 printed += shell.stdout.read1()
-    assert b"stopped by SIGINT; make train-queue goes on" in printed
+    assert b"stopped by SIGINT; make train-queue resumes it" in printed
     assert clone.saved("a") >= clone.logged("a")
 
 
@@ -438,7 +438,7 @@ def test_pause_and_continue(checkout):
     before = clone.logged("a")
     time.sleep(0.3)
     assert clone.logged("a") == before
-    assert "going on" in clone.do("continue")
+    assert "resumed" in clone.do("continue")
     wait_for(lambda: clone.logged("a") > before)
     clone.do("pause")
     assert "stopped" in clone.do("stop")  # a paused queue can be ended, too
@@ -457,7 +457,7 @@ def test_a_state_goes_on_in_another_clone(checkout, tmp_path):
     process.terminate()
     process.communicate(timeout=60)
     assert "a.state.safetensors: step 13, " in clone.do("checkpoint")
-    assert "nothing that the repository does not have" in clone.do("checkpoint")
+    assert "the repository is up to date" in clone.do("checkpoint")
     began = clone.weights("done")["queue"]["commit"]
     source = clone.root / "graphclust" / "__main__.py"
     source.write_text(source.read_text().replace('"first"', '"second"'))
@@ -467,10 +467,10 @@ def test_a_state_goes_on_in_another_clone(checkout, tmp_path):
     clone.git("clone", "--quiet", str(clone.root), str(other.root))
     shown = table(other.do("status"))
     assert shown["done"][-1] == "first goal of 20 reached"
-    assert (shown["a"][0], shown["a"][-1]) == ("13", "begun")
+    assert (shown["a"][0], shown["a"][-1]) == ("13", "started")
     other.write_rows({"a": {}, "done": {"full_steps": 20}}, full_steps=30)
     out = other.do()
-    assert "a: going on from a.state.safetensors, step 13" in out
+    assert "a: resuming from a.state.safetensors, step 13" in out
     resumed = {"step": 13, "resumed": "from a compact state"}
     assert [line for line in other.log("a") if line != resumed] == curve(30)
     assert resumed in other.log("a")
@@ -497,7 +497,7 @@ def test_a_commit_that_the_clone_lacks(checkout):
     record = clone.state / "runs" / "a" / "run.json"
     record.write_text(json.dumps({"commit": "0123456789" * 4}))
     out = clone.do(code=1)
-    assert "began at commit 0123456789012345678901234567890123456789, which this clone lacks: fetch it" in out
+    assert "started at commit 0123456789012345678901234567890123456789, which this clone does not have: fetch it" in out
     clone.write_rows({"a": {"commit": "main"}}, full_steps=20)
     clone.do()
     assert clone.log("a") == curve(20)
@@ -543,7 +543,7 @@ def test_rows_that_make_no_sense(checkout):
     for text, words in (
         ("[[row", "cannot read"),
         ('[[row]]\nname = "a"', "command, priority is missing"),
-        (row.format("graphclust detect x"), "does not begin with graphclust train METHOD"),
+        (row.format("graphclust detect x"), "does not start with graphclust train METHOD"),
         (row.format("graphclust train acp --out=x"), "has --out=x, which the queue sets"),
         (row.format("graphclust train acp") + "full_steps = 4\n", "0 < steps <= full_steps, not 5 and 4"),
         (row.format("graphclust train acp") + "reqires = []\n", "reqires is missing or unknown"),

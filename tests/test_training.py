@@ -175,7 +175,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing():
     assert [math.isfinite(record["norm"]) for record in records] == [True, True, False, False]
     assert all(torch.equal(value, before[name]) for name, value in trainer.plain.named_parameters())
     assert math.isfinite(next(run)["loss"])
-    with pytest.raises(DataError, match="20 steps in a row, up to step 25"):
+    with pytest.raises(DataError, match="20 consecutive steps, up to step 25"):
         list(trainer.run(lambda module, step: (loss(module, step)[0] * math.inf, {})))
 
 
@@ -199,7 +199,7 @@ def test_what_is_no_state_is_refused(tmp_path):
     save_file({"a": torch.zeros(2)}, strange)
     Trainer(nn.Linear(2, 2), LoopSettings(steps=1)).save(other, {})
     for path in (junk, strange, tmp_path / "missing", tmp_path):
-        with pytest.raises(DataError, match=f"{path.name}.*no state of a training run"):
+        with pytest.raises(DataError, match=f"{path.name}.*not the state of a training run"):
             Trainer(make(), SETTINGS).load(path)
     with pytest.raises(DataError, match="another model"):
         Trainer(make(), SETTINGS).load(other)

@@ -25,7 +25,7 @@ import numpy as np
 
 from graphclust.errors import DataError, UsageError
 from graphclust.kernels.kmeans import fill_up
-from graphclust.methods.clam_settings import CELLS, HIDDEN, PRESETS, SearchSettings, Training, training_of
+from graphclust.methods.clam_settings import CELLS, HIDDEN, PRESETS, SearchSettings, Training
 from graphclust.methods.points import VectorEstimator
 from graphclust.methods.presets import settings_of
 from graphclust.methods.space import SIMILARITIES, Space
@@ -170,9 +170,7 @@ class CLAM(VectorEstimator):
         UsageError
             No preset has this name, or there is no such setting of the training.
         """
-        settings = settings_of(self, PRESETS)
-        settings.training = training_of(self.training, PRESETS[self.preset or "graphclust"]["training"])
-        return settings
+        return settings_of(self, PRESETS)
 
     def _search_settings(self) -> SearchSettings:
         settings = self.settings

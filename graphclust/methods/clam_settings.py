@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from graphclust.errors import UsageError, unknown
+from graphclust.errors import UsageError
 from graphclust.methods.presets import Presets
 from graphclust.runtime.checks import check_count, check_number, check_sequence, refuse_unknown
 
-__all__ = ["CELLS", "HIDDEN", "INITS", "PRESETS", "TEMPERATURES", "SearchSettings", "Training", "training_of"]
+__all__ = ["CELLS", "HIDDEN", "INITS", "PRESETS", "TEMPERATURES", "SearchSettings", "Training"]
 
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # default betas, times the squared error of the initial prototypes
 INITS = ("k-means++", "k-means", "linkage", "data", "normal", "spread")
@@ -141,39 +141,6 @@ PRESETS: Presets = {
         "training": Training(step_size=0.1, keep=1.0),
     },
 }
-
-
-def training_of(value: Any, base: Training) -> Training:
-    """Return the training settings that a parameter stands for.
-
-    Parameters
-    ----------
-    value : Training, mapping or None
-        A mapping changes some settings of `base`.
-    base : Training
-        Settings of the preset.
-
-    Raises
-    ------
-    UsageError
-        The value is none of these, names an unknown setting, or is out of range.
-
-    Examples
-    --------
-    >>> training_of({"n_steps": 20}, Training(step_size=0.1)) == Training(n_steps=20, step_size=0.1)
-    True
-    """
-    if value is None:
-        return base
-    if isinstance(value, Training):
-        return value
-    if not isinstance(value, Mapping):
-        raise UsageError(f"training is a Training or a mapping of its settings, not {value!r}")
-    names = [setting.name for setting in fields(Training)]
-    for name in value:
-        if name not in names:
-            raise unknown("training setting", name, names)
-    return replace(base, **value)
 
 
 @dataclass(frozen=True)

@@ -194,26 +194,13 @@ class VectorEstimator(GraphEstimator):
 
     def solve(self, core: Core) -> Solution:
         """See `GraphEstimator.solve`."""
-        self._notes: list[Note] = []  # of methods that still use `_note` and `_vectors_of`
         self._of_table = core.is_table
         graph = core.graph
         size = graph.x.size if core.is_table else graph.num_nodes + graph.num_edges
         with one_thread(size <= _SMALL):
             if core.is_table:
-                solution = self._fit_vectors(feature_matrix(graph.x), check_seed(self.random_state))
-            else:
-                solution = self._fit_graph(graph)
-        return solution.with_notes(self._notes)
-
-    def _note(self, code: str, message: str, *, is_detail: bool = False, **data: Any) -> None:
-        """Record a decision; see `graphclust.runtime.notes.Note`. Solutions with notes are better."""
-        self._notes.append(Note(code, message, data, is_detail))
-
-    def _vectors_of(self, graph: Graph, seed: int) -> FloatArray:
-        """Return `_vectors` and record the notes."""
-        vectors, notes = self._vectors(graph, seed)
-        self._notes += notes
-        return vectors
+                return self._fit_vectors(feature_matrix(graph.x), check_seed(self.random_state))
+            return self._fit_graph(graph)
 
     def _fit_graph(self, graph: Graph) -> Solution:
         """Cluster the nodes of a graph with at least one, in canonical order."""

@@ -114,7 +114,7 @@ def test_weights_and_names_are_kept_and_directions_are_not():
 
 
 def test_refusals(folder):
-    with pytest.raises(gc.UsageError, match="a split is train, test, all"):
+    with pytest.raises(gc.UsageError, match="split must be one of train, test, all"):
         community_pairs("com-dblp", "validation")
     with pytest.raises(gc.DataError, match="no communities"):
         community_pairs("karate", "all")

@@ -50,8 +50,8 @@ def elbo(model, known=None, n_features=3):
         ({"encoder": "gcn"}, "encoder .*'gcn'"),
         ({"features": "degrees"}, "features .*'degrees'"),
         ({"model": None}, "model .*None"),
-        ({"dim": 18}, "4 heads do not divide 18"),
-        ({"dim": 16, "n_heads": 5}, "5 heads do not divide 16"),
+        ({"dim": 18}, "18 dimensions cannot be divided among 4 heads"),
+        ({"dim": 16, "n_heads": 5}, "16 dimensions cannot be divided among 5 heads"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options, message):

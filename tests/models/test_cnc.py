@@ -130,7 +130,7 @@ def test_graph_head_sees_the_mean_of_neighbours(rng):
     w[:, 2] = w[2] = 0  # a point without neighbours
     near = Affinity(torch.as_tensor(w).to_sparse_csr())
     h = torch.as_tensor(rng.normal(size=(2, 6, 3)))
-    seen = GraphHead((3, 2)).seen(h, near)
+    seen = GraphHead((3, 2)).layer_input(h, near)
     for i in range(6):
         mean = (w[i] @ h[0].numpy()) / w[i].sum() if w[i].sum() else np.zeros(3)
         np.testing.assert_allclose(seen[0, i], np.concatenate((h[0, i], mean)), atol=1e-12)

@@ -7,7 +7,7 @@ from scipy.stats import multivariate_normal, multivariate_t
 
 from graphclust.kernels.kmeans import kmeans
 from graphclust.metrics import accuracy
-from graphclust.models.mixture import _SETTLED, _density, refined_by_mixture
+from graphclust.models.mixture import _TOLERANCE, _density, refined_by_mixture
 
 
 def tensor(x):
@@ -62,7 +62,7 @@ def test_the_likelihood_grows_with_the_steps(degrees, monkeypatch):
     for steps in range(1, 15):
         monkeypatch.setattr("graphclust.models.mixture._STEPS", steps)
         found.append(refined_by_mixture(tensor(z), begun, degrees)[1])
-    assert min(np.diff(found)) > -_SETTLED
+    assert min(np.diff(found)) > -_TOLERANCE
     assert found[-1] > found[0] + 0.1
 
 

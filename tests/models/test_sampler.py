@@ -173,11 +173,11 @@ def test_factors_that_are_shared_are_computed_once(rng, monkeypatch):
 
 def test_clusters_that_most_partitions_have_come_first():
     ranks = torch.tensor([[0, 1, 1, 2, 2, 2], [2, 1, 1, 1, 0, 0], [2, 1, 1, 0, 3, 3]])
-    first = sampler._shared_first(ranks, None)
+    first = sampler._frequent_first(ranks, None)
     assert first.tolist() == [[0, 1, 1, 2, 2, 2], [0, 2, 2, 2, 1, 1], [0, 1, 1, 3, 2, 2]]
-    first = sampler._shared_first(ranks, torch.tensor([[0, 0, 0, 5, 0, 0]]))  # that with a known node before all
+    first = sampler._frequent_first(ranks, torch.tensor([[0, 0, 0, 5, 0, 0]]))  # that with a known node before all
     assert first.tolist() == [[1, 2, 2, 0, 0, 0], [1, 0, 0, 0, 2, 2], [1, 2, 2, 0, 3, 3]]
-    first = sampler._shared_first(torch.tensor([[1, 0, 0, -1], [1, 1, 0, -1]]), None)
+    first = sampler._frequent_first(torch.tensor([[1, 0, 0, -1], [1, 1, 0, -1]]), None)
     assert first.tolist() == [[1, 0, 0, -1], [0, 0, 1, -1]]
 
 
@@ -189,7 +189,7 @@ def test_draw_gives_the_log_probability_of_an_order_of_each_partition(rng):
     distinct, index = torch.unique(labels, dim=0, return_inverse=True)
     assert 2 < len(distinct) < 24
     firsts = [int((index == i).nonzero()[0]) for i in range(len(distinct))]
-    orders = sampler._shared_first(ranks[firsts], None)
+    orders = sampler._frequent_first(ranks[firsts], None)
     assert_near(log_prob, log_probability(model, encode(model, graphs), orders, ordered=False)[index])
 
 

@@ -13,7 +13,7 @@ from graphclust.models.silhouette import Silhouette
 
 @pytest.mark.parametrize("held", [10_000, 10])
 def test_is_that_of_scikit_learn(rng, monkeypatch, held):
-    monkeypatch.setattr(module, "_HELD", held)
+    monkeypatch.setattr(module, "_MAX_STORED", held)
     monkeypatch.setattr(module, "_ROWS", 64)
     x = rng.normal(size=(200, 3)) + 5
     labels = rng.integers(0, 6, size=(4, 200))

@@ -245,7 +245,7 @@ def test_spikes_are_convolved_as_loops_say(n_layers, n_samples, rng):
 
 
 def test_a_spike_has_equally_many_samples_in_each_channel():
-    with pytest.raises(UsageError, match="n_features is a multiple of 7, not 20"):
+    with pytest.raises(UsageError, match="n_features must be a multiple of 7, not 20"):
         SpikeEncoder(20, DIM)
 
 
