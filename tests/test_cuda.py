@@ -75,12 +75,15 @@ class Case:
 
 
 _CNC = {
-    "preset": "published", "code_dim": 4, "code_hidden": (16,), "code_epochs": 2, "siamese": (32, 4),
-    "siamese_epochs": 2, "hidden": (32,), "batch_size": 30, "max_epochs": 20,
+    "preset": "published", "max_epochs": 20,
+    "training": {
+        "autoencoder": (16, 4), "autoencoder_epochs": 2, "siamese": (32, 4), "siamese_steps": 40, "hidden": (32,),
+        "batch_size": 30,
+    },
 }  # fmt: skip
 _LNSCC = {
-    "start": "random", "noise": 0.0, "adversarial": 0.0, "hidden": (16,), "embedding_dim": 4, "n_neighbors": 5,
-    "batch_size": 20, "max_epochs": 3,
+    "start": "random", "embedding_dim": 4, "n_neighbors": 5, "max_epochs": 3,
+    "training": {"noise": 0.0, "adversarial": 0.0, "hidden": (16,), "batch_size": 20},
 }  # fmt: skip
 _SAMPLES = {"n_samples": 8, "n_anchors": 3}
 _NCP = {
@@ -147,7 +150,10 @@ def test_waits_for_the_gpu_do_not_grow_with_training(name):
 
 @pytest.mark.slow
 def test_the_siamese_network_of_cnc_waits_for_the_gpu_as_often_in_longer_training():
-    short, long = (_on_simulated_device(CASES["cnc"], siamese_epochs=epochs)[1] for epochs in (2, 4))
+    short, long = (
+        _on_simulated_device(CASES["cnc"], training=_CNC["training"] | {"siamese_steps": steps})[1]
+        for steps in (40, 80)
+    )
     assert short.waits == long.waits
 
 

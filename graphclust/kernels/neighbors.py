@@ -15,7 +15,15 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 if TYPE_CHECKING:
     import scipy.sparse
 
-__all__ = ["EXACT", "gaussian_affinities", "locally_normalized", "nearest_neighbors", "unit_affinities"]
+__all__ = [
+    "EXACT",
+    "gaussian_affinities",
+    "locally_normalized",
+    "nearest_neighbors",
+    "normalized_neighbors",
+    "spread_of",
+    "unit_affinities",
+]
 
 EXACT = 2e12  # multiplications up to which neighbours are searched exactly on the CPU: half a minute on two cores
 _CHUNK = 1 << 26  # distances on a GPU at once
@@ -241,6 +249,56 @@ def locally_normalized(rows: IntArray, columns: IntArray, distance: FloatArray, 
     both = sp.csr_array(one + other - one.multiply(other))
     both.sort_indices()
     return both
+
+
+def normalized_neighbors(
+    points: FloatArray,
+    m: int,
+    *,
+    device: str = "cpu",
+    bandwidth: float | None = None,
+    image_shape: Sequence[int] | None = None,
+) -> scipy.sparse.csr_array[Any]:
+    """Return the locally normalized graph of points and their nearest neighbours.
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (n, d)
+    m : int
+        Number of neighbours; n - 1 if there are fewer points.
+    device : str
+    bandwidth : float, optional
+        Divisor of the distances. By default `spread_of` them.
+    image_shape : (int, int), optional
+        See `nearest_neighbors`.
+
+    Returns
+    -------
+    scipy.sparse.csr_array of float64, shape (n, n)
+    """
+    n = len(points)
+    m = min(m, n - 1)
+    index, square = nearest_neighbors(points, m, device=device, image_shape=image_shape)
+    rows, columns = np.repeat(np.arange(n), m), index.ravel()
+    distance = np.sqrt(square.astype(np.float64)).ravel()
+    return locally_normalized(rows, columns, distance / (bandwidth or spread_of(rows, distance, n)), n)
+
+
+def spread_of(rows: IntArray, distance: FloatArray, n: int) -> float:
+    """Return the median over points of the distance to the farthest neighbour minus that to the nearest.
+
+    Points whose neighbours are all equally far do not count; without other points the result is 1.
+
+    Examples
+    --------
+    >>> spread_of(np.array([0, 0, 1, 1]), np.array([1.0, 4.0, 2.0, 7.0]), 2)
+    4.0
+    """
+    low, high = np.full(n, np.inf), np.full(n, -np.inf)
+    np.minimum.at(low, rows, distance)
+    np.maximum.at(high, rows, distance)
+    differs = high > low
+    return float(np.median((high - low)[differs])) if differs.any() else 1.0
 
 
 def unit_affinities(index: IntArray) -> scipy.sparse.csr_array[Any]:

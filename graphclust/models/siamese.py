@@ -124,21 +124,15 @@ class DeepAutoencoder(nn.Module):
         """Return the code of points, shape (1, n, n_code)."""
         return self.encoder(x)
 
-    def loss(self, x: Tensor, hidden_share: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
+    def loss(self, x: Tensor) -> Tensor:
         """Return the mean squared error of the output per feature.
 
         Parameters
         ----------
         x : Tensor, shape (n, d)
-        hidden_share : float
-            Share of the input features that are set to 0 (a denoising autoencoder, Vincent et al. 2008).
-        generator : Generator, optional
 
         Returns
         -------
         Tensor, shape (1, n)
         """
-        corrupted = x
-        if hidden_share:
-            corrupted = x * (torch.rand(x.shape, generator=generator, device=x.device) >= hidden_share)
-        return (self.decoder(self.encoder(corrupted)) - x).square().mean(-1)
+        return (self.decoder(self.encoder(x)) - x).square().mean(-1)

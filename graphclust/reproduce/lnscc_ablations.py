@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from graphclust.methods.lnscc import LNSCC
-from graphclust.reproduce.lnscc_tables import COLUMNS, PUBLISHED_WITH_ADAM
+from graphclust.reproduce.lnscc_tables import COLUMNS
 from graphclust.reproduce.sheet import check_names, scored, settings, table_of
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
@@ -33,14 +33,18 @@ PHASES: dict[str, tuple[float, float]] = {  # remaining contrasts -> published A
     "im+ba, published, adam": (0.810, 0.852),
 }
 _PIECES: dict[str, Any] = {"start": "pieces"}
-_VARIANTS = {"": _PIECES, "full repulsion": _PIECES | {"repulsion": None}, "published, adam": PUBLISHED_WITH_ADAM}
+_VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # parameters, and settings of the training
+    "": (_PIECES, {}),
+    "full repulsion": (_PIECES, {"repulsion": None}),
+    "published, adam": ({"preset": "published-adam"}, {}),
+}
 
 
 def _labels(phases: str, x: FloatArray, k: int, seed: int) -> IntArray:
     phases, _, variant = phases.partition(", ")
-    labels: IntArray = (
-        LNSCC(k, scale=False, phases=phases.split("+"), random_state=seed, **_VARIANTS[variant]).fit(x).labels_
-    )
+    params, training = _VARIANTS[variant]
+    training = training | {"phases": phases.split("+")}
+    labels: IntArray = LNSCC(k, scale=False, training=training, random_state=seed, **params).fit(x).labels_
     return labels
 
 

@@ -9,8 +9,9 @@ Features are centred and divided by their root mean square, which is a single nu
 - "lnscc, published": `preset="published"`, with all settings of the paper and the simplest interpretation of what it
   does not specify. The paper does not give the number of steps. The column `steps` shows it, and `--steps` sets it for
   this method.
-- "lnscc, published, adam": the paper's network, losses and start, but with Adam and a decreasing learning rate, an eta
-  that grows during the first eighth of the training, and distances in units of their spread.
+- "lnscc, published, adam": `preset="published-adam"`, the paper's network, losses and start, but with Adam and a
+  decreasing learning rate, an eta that grows during the first eighth of the training, and distances in units of their
+  spread.
 
 Reuters-21578 (20 classes) replaces REUTERS-10K, whose features are not available. It has the same kind of features (1 +
 the logarithm of the counts of the 2,000 most frequent words, weighted by inverse document frequency, rows of length 1)
@@ -30,12 +31,13 @@ import numpy as np
 
 from graphclust.errors import UsageError
 from graphclust.methods.cnc import CNC
-from graphclust.methods.lnscc import LNSCC, steps_of_epoch
+from graphclust.methods.lnscc import LNSCC
+from graphclust.methods.lnscc_settings import steps_of_epoch
 from graphclust.reproduce.sheet import PEERS, check_names, scored, settings, spectral_of, table_of
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 
-__all__ = ["COLUMNS", "DATA", "METHODS", "PUBLISHED_WITH_ADAM", "reproduce"]
+__all__ = ["COLUMNS", "DATA", "METHODS", "reproduce"]
 
 _NEWS = "reuters21578"
 _NEWS_NEIGHBORS = 70
@@ -52,15 +54,11 @@ COLUMNS = (
     "data", "method", "paper_accuracy", "accuracy", "accuracy_sd", "paper_nmi", "nmi", "nmi_sd", "repeats", "steps",
     "seconds",
 )  # fmt: skip
-PUBLISHED_WITH_ADAM: dict[str, Any] = {
-    "start": "random", "hidden": (500, 500, 2000), "embedding_dim": 64, "n_neighbors": 10, "batch_size": 200,
-    "noise": 0.0, "adversarial": 0.0, "repulsion": None, "contraction": None,
-}  # fmt: skip
 _PUBLISHED = "lnscc, published"
 _IMAGES = ", images"  # suffix of methods that know that rows are square images
 _OURS: dict[str, dict[str, Any]] = {
     "lnscc": {}, "lnscc, images": {}, "lnscc, pieces": {"start": "pieces"}, _PUBLISHED: {"preset": "published"},
-    f"{_PUBLISHED}, adam": PUBLISHED_WITH_ADAM,
+    f"{_PUBLISHED}, adam": {"preset": "published-adam"},
 }  # fmt: skip
 METHODS = (*PEERS, f"spectral{_IMAGES}", "cnc", *_OURS)
 

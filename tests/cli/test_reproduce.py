@@ -604,10 +604,10 @@ def test_tables_of_cnc(digits, monkeypatch, capsysbinary):
     from graphclust.reproduce import cnc_tables
 
     monkeypatch.setattr(cnc_tables, "table_of", digits)
-    monkeypatch.setattr(cnc_tables, "CNC", partial(cnc_tables.CNC, siamese_epochs=20, max_epochs=5, hidden=(64,)))
-    for name, value in {"code_dim": 5, "code_epochs": 5, "siamese": (64, 5)}.items():
-        monkeypatch.setitem(PRESETS["published"], name, value)
-    monkeypatch.setitem(PRESETS["published"], "code_hidden", (32,))
+    quick = {"siamese_steps": 400, "hidden": (64,)}
+    monkeypatch.setattr(cnc_tables, "CNC", partial(cnc_tables.CNC, max_epochs=5, training=quick))
+    small = replace(PRESETS["published"]["training"], autoencoder=(32, 5), autoencoder_epochs=5, siamese=(64, 5))
+    monkeypatch.setitem(PRESETS["published"], "training", small)
     assert run(["reproduce", "cnc-table1", "--quick", "--format", "json", "--quiet"]) == 0
     rows = {row["method"]: row for row in json.loads(capsysbinary.readouterr().out)["rows"]}
     assert list(rows) == list(cnc_tables.METHODS)
@@ -622,15 +622,19 @@ def test_tables_of_cnc(digits, monkeypatch, capsysbinary):
 @pytest.fixture
 def small_lnscc(digits, monkeypatch):
     """Both tables of LNSCC with small networks, trained briefly."""
+    from graphclust.methods.lnscc import PRESETS
     from graphclust.reproduce import lnscc_ablations, lnscc_tables
 
     for module in (lnscc_tables, lnscc_ablations):
         monkeypatch.setattr(module, "table_of", digits)
-        monkeypatch.setattr(module, "LNSCC", partial(module.LNSCC, hidden=(64,), max_epochs=40))
-    for settings in (lnscc_tables.PUBLISHED_WITH_ADAM, lnscc_tables._OURS["lnscc, published"]):
-        monkeypatch.setitem(settings, "hidden", (64,))
-        monkeypatch.setitem(settings, "max_epochs", 2)
-    monkeypatch.setattr(lnscc_tables, "CNC", partial(lnscc_tables.CNC, siamese_epochs=20, max_epochs=5, hidden=(64,)))
+        monkeypatch.setattr(module, "LNSCC", partial(module.LNSCC, max_epochs=40))
+    for preset in PRESETS.values():
+        monkeypatch.setitem(preset, "training", replace(preset["training"], hidden=(64,)))
+    published = [lnscc_tables._OURS["lnscc, published"], lnscc_tables._OURS["lnscc, published, adam"]]
+    for params in (*published, lnscc_ablations._VARIANTS["published, adam"][0]):
+        monkeypatch.setitem(params, "max_epochs", 2)
+    quick = {"siamese_steps": 400, "hidden": (64,)}
+    monkeypatch.setattr(lnscc_tables, "CNC", partial(lnscc_tables.CNC, max_epochs=5, training=quick))
 
 
 def rows_of(capsysbinary, *command):

@@ -16,7 +16,7 @@ def test_contrastive_loss_is_that_of_the_paper(rng):
     np.testing.assert_allclose(contrastive_loss(v, w, positive), wanted, atol=1e-12)
 
 
-def test_autoencoder_learns_and_hides(rng):
+def test_autoencoder_learns(rng):
     x = torch.as_tensor(rng.normal(size=(64, 2)) @ rng.normal(size=(2, 9)), dtype=torch.float32)
     coder = DeepAutoencoder(9, (16,), 2, torch.Generator().manual_seed(0))
     assert coder.encode(x).shape == (1, 64, 2)
@@ -24,8 +24,7 @@ def test_autoencoder_learns_and_hides(rng):
     first = coder.loss(x).mean().item()
     for _ in range(200):
         optimizer.zero_grad()
-        coder.loss(x, 0.1, torch.Generator().manual_seed(0)).mean().backward()
+        coder.loss(x).mean().backward()
         optimizer.step()
     assert all((p.grad != 0).any() for p in coder.parameters())
     assert coder.loss(x).mean().item() < 0.3 * first
-    assert coder.loss(x, 0.9, torch.Generator().manual_seed(0)).mean() > coder.loss(x).mean()
