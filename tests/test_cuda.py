@@ -127,17 +127,17 @@ def _on_simulated_device(case: Case, **params: Any) -> tuple[Any, SimulatedDevic
 @pytest.mark.parametrize("name", CASES)
 def test_a_gpu_finds_what_the_cpu_finds(name):
     case = CASES[name]
-    here, there = (case.make(device=device).fit(case.data()) for device in ("cpu", "cuda"))
-    assert adjusted_rand_score(here.labels_, there.labels_) > 0.95
-    assert case.scores(there) == pytest.approx(case.scores(here), rel=case.tolerance)
+    local, nx_graph = (case.make(device=device).fit(case.data()) for device in ("cpu", "cuda"))
+    assert adjusted_rand_score(local.labels_, nx_graph.labels_) > 0.95
+    assert case.scores(nx_graph) == pytest.approx(case.scores(local), rel=case.tolerance)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_no_tensor_is_in_the_wrong_place(name):
     case = CASES[name]
-    here, (there, _) = case.make(device="cpu").fit(case.data()), _on_simulated_device(case)
-    np.testing.assert_array_equal(there.labels_, here.labels_)
-    assert case.scores(there) == case.scores(here)
+    local, (nx_graph, _) = case.make(device="cpu").fit(case.data()), _on_simulated_device(case)
+    np.testing.assert_array_equal(nx_graph.labels_, local.labels_)
+    assert case.scores(nx_graph) == case.scores(local)
 
 
 @pytest.mark.parametrize("name", ["clam", pytest.param("cnc", marks=pytest.mark.slow)])
@@ -168,8 +168,8 @@ def device(monkeypatch):
 
 def test_results_are_where_their_operands_are(device):
     x = torch.ones(2, 3, device="cuda")
-    for there in (x + 1, x.T, torch.cat([x, x]), torch.zeros_like(x), x.sum(), x * torch.tensor(2.0), x.data):
-        assert there.device == CUDA
+    for entry in (x + 1, x.T, torch.cat([x, x]), torch.zeros_like(x), x.sum(), x * torch.tensor(2.0), x.data):
+        assert entry.device == CUDA
     assert torch.ones(2).device.type == x.cpu().device.type == "cpu"
     assert torch.nn.Linear(3, 2).to("cuda")(x).device == CUDA
     assert torch.autograd.grad(x.requires_grad_().square().sum(), x)[0].device == CUDA

@@ -34,8 +34,8 @@ BRIEF = ["--steps", "1", "--batch-size", "2", "--eval-graphs", "0", "--device", 
 
 def commands(text):
     """Split what is written as commands into words, without what they are piped to."""
-    whole = text.replace("\\\n", " ")
-    for line in re.findall(r"^(?:    |\$ )(?:\S+ \S+ \| )?(graphclust [^`\n]*)", whole, re.MULTILINE):
+    complete = text.replace("\\\n", " ")
+    for line in re.findall(r"^(?:    |\$ )(?:\S+ \S+ \| )?(graphclust [^`\n]*)", complete, re.MULTILINE):
         yield shlex.split(line.split(" | ")[0].split(" > ")[0].split("  #")[0])
 
 
@@ -105,9 +105,9 @@ def test_calibration_error_of_uncertain_pairs(hooks):
 
 
 def test_every_method_has_a_page():
-    told = "\n".join(page.read_text() for page in (ROOT / "docs" / "methods").glob("*.md"))
+    reported = "\n".join(page.read_text() for page in (ROOT / "docs" / "methods").glob("*.md"))
     for name in METHODS:
-        assert re.search(rf"\b{re.escape(name)}\b", told), name
+        assert re.search(rf"\b{re.escape(name)}\b", reported), name
     nav = (ROOT / "mkdocs.yml").read_text()
     for page in PAGES:
         assert str(page.relative_to(ROOT / "docs")) in nav
@@ -222,8 +222,8 @@ def test_options_of_training_run(run, code, monkeypatch):
         ring = nx.ring_of_cliques(30, 12)
         network = gc.as_graph(ring)
         network.meta["communities"] = [np.arange(first, first + 12) for first in range(0, 360, 12)]
-        found = pairs_of.community_pairs
-        monkeypatch.setattr(pairs_of, "community_pairs", lambda _, *more: found(network, *more))
+        actual = pairs_of.community_pairs
+        monkeypatch.setattr(pairs_of, "community_pairs", lambda _, *more: actual(network, *more))
         family._pairs.cache_clear()
         words = [*without(words, "--family", "--set"), "--family", "community-pairs", "--set", "data=com-dblp"]
     elif "--benchmark" in more:

@@ -93,10 +93,10 @@ def test_canonical_order_does_not_depend_on_insertion(nx_graph):
     for u, v, data in reversed(edges):
         ends = (u, v) if nx_graph.is_directed() else (v, u)
         shuffled.add_edge(*ends, **data)
-    one, two = as_graph(nx_graph).canonical(), as_graph(shuffled).canonical()
-    assert one.nodes == two.nodes
+    first, second = as_graph(nx_graph).canonical(), as_graph(shuffled).canonical()
+    assert first.nodes == second.nodes
     for name in ("source", "target", "edge_weight"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
 def test_numbers_sort_by_value_also_as_strings():
@@ -111,9 +111,9 @@ def test_objects_without_order_keep_theirs():
 
 def test_igraph_in_and_out():
     graph = as_graph([("a", "b", 2.0), ("b", "c", 0.5), ("c", "c", 1.0)])
-    there = graph.to_igraph()
-    assert there.vs["name"] == ["a", "b", "c"]
-    assert edge_set(as_graph(there)) == edge_set(graph)
+    other_graph = graph.to_igraph()
+    assert other_graph.vs["name"] == ["a", "b", "c"]
+    assert edge_set(as_graph(other_graph)) == edge_set(graph)
     assert as_graph(igraph.Graph(n=3, edges=[(0, 1)], directed=True)).directed
     with pytest.raises(DataError, match="one name"):
         as_graph(igraph.Graph(n=2, vertex_attrs={"name": ["a", "a"]}))
@@ -292,9 +292,9 @@ def test_sum_of_parallel_weights_does_not_depend_on_their_order(rng):
     weight = rng.random(1000)
     order = rng.permutation(1000)
     ends = np.zeros(1000, dtype=int), np.ones(1000, dtype=int)
-    one = Graph.from_edges(*ends, weight, nodes=2)
+    first = Graph.from_edges(*ends, weight, nodes=2)
     two = Graph.from_edges(*ends, weight[order], nodes=2)
-    assert one.weight.tolist() == two.weight.tolist()
+    assert first.weight.tolist() == two.weight.tolist()
 
 
 @pytest.mark.parametrize(
@@ -397,9 +397,9 @@ def test_the_callers_arrays_stay_the_callers():
 
 def test_weights_of_pyg_under_their_usual_names():
     utils = pytest.importorskip("torch_geometric.utils")
-    there = nx.les_miserables_graph()
-    graph = as_graph(utils.from_networkx(there))
-    assert graph.total_weight == sum(w for _, _, w in there.edges(data="weight"))
+    other_graph = nx.les_miserables_graph()
+    graph = as_graph(utils.from_networkx(other_graph))
+    assert graph.total_weight == sum(w for _, _, w in other_graph.edges(data="weight"))
 
 
 def test_arrays_are_locked():

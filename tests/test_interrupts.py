@@ -39,7 +39,7 @@ def press():
 def handled():
     """Handlers that raise nothing: what they were called with."""
     calls = []
-    before = signal.signal(signal.SIGINT, lambda *given: calls.append(given))
+    before = signal.signal(signal.SIGINT, lambda *signals: calls.append(signals))
     yield calls
     signal.signal(signal.SIGINT, before)
 

@@ -29,8 +29,8 @@ def test_neighbours_are_the_nearest(rng, shift):
 
 def test_the_small_world_finds_nearly_all(rng):
     x = rng.normal(size=(2000, 16))
-    exact, found = nearest_neighbors(x, 10), nearest_neighbors(x, 10, exact=False)
-    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact[0].tolist(), found[0].tolist(), strict=True)])
+    exact, actual = nearest_neighbors(x, 10), nearest_neighbors(x, 10, exact=False)
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact[0].tolist(), actual[0].tolist(), strict=True)])
     assert recall > 0.98
 
 
@@ -43,15 +43,15 @@ def test_the_small_world_is_the_same_on_however_many_threads(rng, monkeypatch):
         monkeypatch.setattr(module, name, low)
     x = rng.normal(size=(3000, 32)).astype(np.float32)
     before = faiss.omp_get_max_threads()
-    found = []
+    seen = []
     try:
         for threads in (1, 8, 8):
             faiss.omp_set_num_threads(threads)
-            found.append(nearest_neighbors(x, 10, exact=False)[0])
+            seen.append(nearest_neighbors(x, 10, exact=False)[0])
     finally:
         faiss.omp_set_num_threads(before)
-    np.testing.assert_array_equal(found[1], found[0])
-    np.testing.assert_array_equal(found[2], found[0])
+    np.testing.assert_array_equal(seen[1], seen[0])
+    np.testing.assert_array_equal(seen[2], seen[0])
 
 
 def test_missing_numbers_are_refused():
@@ -84,7 +84,9 @@ def moved(image, down, right):
 @pytest.mark.parametrize("exact", [True, False])
 def test_neighbours_of_images_are_nearest_up_to_a_pixel(rng, shape, channels, exact):
     x = rng.normal(size=(60, *shape, channels)) + 50
-    x[30:] = np.stack([moved(one, *rng.integers(-1, 2, 2)) for one in x[:30]]) + 0.01 * rng.normal(size=x[:30].shape)
+    x[30:] = np.stack([moved(entry, *rng.integers(-1, 2, 2)) for entry in x[:30]]) + 0.01 * rng.normal(
+        size=x[:30].shape
+    )
     square = np.full((60, 60), np.inf)
     for i in range(60):
         for down in (-1, 0, 1):
@@ -118,14 +120,14 @@ def test_points_at_one_place(rng):
 def test_affinities_are_those_of_local_scales(rng, scale):
     x = rng.normal(size=(40, 3))
     index, distance = nearest_neighbors(x, 5)
-    found = gaussian_affinities(index, distance, scale).toarray()
+    actual = gaussian_affinities(index, distance, scale).toarray()
     reach = np.sqrt(brute(x, 5)[:, scale - 1])
     wanted = np.zeros((40, 40))
     for i in range(40):
         for j in index[i]:
             wanted[i, j] = np.exp(-((x[i] - x[j]) ** 2).sum() / (reach[i] * reach[j]))
-    np.testing.assert_allclose(found, (wanted + wanted.T) / 2, atol=1e-5)
-    np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_allclose(actual, (wanted + wanted.T) / 2, atol=1e-5)
+    np.testing.assert_array_equal(actual, actual.T)
 
 
 @pytest.mark.parametrize("k", [0, 5, 6])

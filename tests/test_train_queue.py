@@ -146,22 +146,22 @@ class Checkout:
 
     def processes(self):
         """Everything that works in the folder of the queue or holds its lock, but for this process."""
-        found = []
+        seen = []
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 opened = [path.readlink() for path in (entry / "fd").iterdir()]
                 if self.state / "lock" in opened:
-                    found.append(int(entry.name))
-        return found
+                    seen.append(int(entry.name))
+        return seen
 
     def trainings(self):
         runs = self.state / "runs"
-        found = []
+        seen = []
         for pid in self.processes():
             with contextlib.suppress(OSError):
                 if Path(f"/proc/{pid}/cwd").readlink().parent == runs:
-                    found.append(pid)
-        return found
+                    seen.append(pid)
+        return seen
 
     def header(self, path):
         content = (self.root / path).read_bytes()
@@ -610,11 +610,11 @@ def continued(begun, tmp_path_factory):
 def test_a_compact_state_is_small_and_nearly_the_same(compact, begun, tmp_path):
     state, out, log = begun / "a.safetensors.state", tmp_path / "small.safetensors", tmp_path / "log"
     compact.pack(state, out, begun / "a.log.jsonl", log, {"commit": "abc"})
-    whole, small = load_file(state), load_file(out)
-    assert whole.keys() == small.keys()
-    size, small_size = (sum(value.nbytes for value in tensors.values()) for tensors in (whole, small))
+    complete, small = load_file(state), load_file(out)
+    assert complete.keys() == small.keys()
+    size, small_size = (sum(value.nbytes for value in tensors.values()) for tensors in (complete, small))
     assert small_size < 0.51 * size
-    for name, value in whole.items():
+    for name, value in complete.items():
         kind = next((kind for kind in ("exp_avg_sq", "exp_avg", "model") if kind in name), "")
         tolerance = {"exp_avg_sq": 2**-5, "exp_avg": 2**-3, "model": 2**-11, "": 0}[kind]
         torch.testing.assert_close(
@@ -626,7 +626,9 @@ def test_a_compact_state_is_small_and_nearly_the_same(compact, begun, tmp_path):
     again, again_log = tmp_path / "again.state", tmp_path / "again.jsonl"
     compact.unpack(out, again, log, again_log)
     back = load_file(again)
-    assert {name: value.dtype for name, value in back.items()} == {name: value.dtype for name, value in whole.items()}
+    assert {name: value.dtype for name, value in back.items()} == {
+        name: value.dtype for name, value in complete.items()
+    }
     assert all(torch.equal(back[name], small[name].to(value.dtype)) for name, value in back.items())
     assert read_note(again)["log"] == {"window": read_note(state)["log"]["window"], "size": again_log.stat().st_size}
     first = (begun / "a.log.jsonl").read_text()
@@ -643,11 +645,12 @@ def test_the_trainer_goes_on_from_either(compact, begun, continued, tmp_path, so
     else:
         committed = begun / "a.safetensors"
     compact.unpack(committed, tmp_path / "a.safetensors.state", log, tmp_path / "a.log.jsonl")
-    whole, exact = continued
+    complete, exact = continued
     done = train(tmp_path, 12)
     assert done.step == exact.step == 12
     lines = [
-        [json.loads(line) for line in (folder / "a.log.jsonl").read_text().splitlines()] for folder in (whole, tmp_path)
+        [json.loads(line) for line in (folder / "a.log.jsonl").read_text().splitlines()]
+        for folder in (complete, tmp_path)
     ]
     assert [line["step"] for line in lines[1] if "resumed" not in line] == [line["step"] for line in lines[0]]
     assert [line["step"] for line in lines[1] if "resumed" in line] == [6]
@@ -690,12 +693,12 @@ def wait_for_steps(clone, process, steps):
 @pytest.mark.slow
 def test_the_real_trainer_killed_at_twenty_random_moments(real, tmp_path):
     """Weights and curve equal those of a run that was never stopped; half of the kills come while it imports."""
-    whole = tmp_path / "whole"
-    whole.mkdir()
+    complete = tmp_path / "whole"
+    complete.mkdir()
     options = [*shlex.split(f"{REAL} --batch-size 4 --eval-every 40 --eval-graphs 5"), "--steps", "640"]
     environment = os.environ | {"PYTHONPATH": str(real.root), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "graphclust", "train", *options, "--out", "a.safetensors"]
-    subprocess.run(command, cwd=whole, env=environment, check=True, capture_output=True)
+    subprocess.run(command, cwd=complete, env=environment, check=True, capture_output=True)
 
     rng, kills = random.Random(5), 0
     process = real.start()
@@ -718,15 +721,15 @@ def test_the_real_trainer_killed_at_twenty_random_moments(real, tmp_path):
     process.kill()
     process.communicate(timeout=600)
     real.do(timeout=1800)
-    one, other = load_file(whole / "a.safetensors"), load_file(real.root / "results" / "models" / "a.safetensors")
-    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    first, second = load_file(complete / "a.safetensors"), load_file(real.root / "results" / "models" / "a.safetensors")
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
     times = ("seconds", "graphs_per_second")
     curves = [
         [
             {key: value for key, value in json.loads(line).items() if key not in times}
             for line in path.read_text().splitlines()
         ]
-        for path in (whole / "a.log.jsonl", real.root / "results" / "models" / "a.log.jsonl")
+        for path in (complete / "a.log.jsonl", real.root / "results" / "models" / "a.log.jsonl")
     ]
     assert curves[0] == curves[1]
     assert len(curves[0]) == 640 // 20 + 640 // 40

@@ -58,13 +58,13 @@ class Repeated:
     def __init__(self, contrast: Contrast, n: int, beta: float, generator: torch.Generator) -> None:
         q = contrast.quantities
         self.sets = [
-            contrast.ends[:, torch.repeat_interleave(torch.arange(len(one)), one.long())]
-            for one in (q.attract, q.repel, q.contract)
+            contrast.ends[:, torch.repeat_interleave(torch.arange(len(entry)), entry.long())]
+            for entry in (q.attract, q.repel, q.contract)
         ]
         self.apart = round(beta * self.sets[0].shape[1])
         self.n, self.keys = n, set((contrast.ends[0] * n + contrast.ends[1]).tolist())
         self.generator = generator
-        self.total = sum(one.shape[1] for one in self.sets)
+        self.total = sum(entry.shape[1] for entry in self.sets)
         self.sets.append(self._unconnected(self.apart))
 
     def _unconnected(self, size: int) -> Tensor:
@@ -76,14 +76,14 @@ class Repeated:
 
     def loss(self, network: Callable[[Tensor], Tensor], x: Tensor, sparing: bool) -> Tensor:
         """Estimate the sum of the losses over the repeated edges, over their number."""
-        found = torch.zeros(())
+        actual = torch.zeros(())
         for i, pairs in enumerate(self.sets):
             size = max(1, round(BATCH * pairs.shape[1] / self.total)) if sparing else BATCH * (BETA if i == 3 else 1)
             drawn = pairs[:, torch.randint(pairs.shape[1], (size,), generator=self.generator)]
             terms = self._terms(i, drawn, network, x)
-            whole = self.apart if i == 3 else pairs.shape[1]
-            found = found + terms.mean() * whole / self.total
-        return found
+            complete = self.apart if i == 3 else pairs.shape[1]
+            actual = actual + terms.mean() * complete / self.total
+        return actual
 
     def added(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Return eqs. (9), (13) and (17) as they stand: sums over a batch from each data set."""
@@ -154,7 +154,7 @@ def step(repeats: int = 20) -> None:
         for name, loss in ways.items():
             start = time.perf_counter()
             value = loss()
-            gradient = torch.cat([one.ravel() for one in torch.autograd.grad(value, parameters)])
+            gradient = torch.cat([entry.ravel() for entry in torch.autograd.grad(value, parameters)])
             seconds[name].append(time.perf_counter() - start)
             values[name].append(value.item())
             sums[name] += gradient
@@ -177,21 +177,21 @@ def neighbors(image_shape: tuple[int, int] | None = None) -> None:
     """Print time and recall of the nearest neighbours of MNIST."""
     x, _ = table_of("mnist")
     x = x.astype(np.float32)
-    found = {}
-    of, bar = ("neighbors", " (bar 90)") if image_shape is None else ("neighbors of images", "")
+    seen = {}
+    owner, bar = ("neighbors", " (bar 90)") if image_shape is None else ("neighbors of images", "")
     for exact, name in ((None, "by default"), (True, "exactly")):
         start = time.perf_counter()
         with PeakMemory() as peak:
-            found[name] = nearest_neighbors(x, NEIGHBORS, exact=exact, image_shape=image_shape)[0]
+            seen[name] = nearest_neighbors(x, NEIGHBORS, exact=exact, image_shape=image_shape)[0]
         more = "not told" if peak.rise is None else format_bytes(peak.rise)
         print(
-            f"{of}: {name}: {time.perf_counter() - start:.1f} s{bar}, memory beside the points {more} "
+            f"{owner}: {name}: {time.perf_counter() - start:.1f} s{bar}, memory beside the points {more} "
             "(all distances: 18.3 GiB)",
             flush=True,
         )
-    pairs = zip(found["by default"].tolist(), found["exactly"].tolist(), strict=True)
-    hits = [len(set(one) & set(other)) for one, other in pairs]
-    print(f"{of}: recall {np.mean(hits) / NEIGHBORS:.4f} (bar 0.98)")
+    pairs = zip(seen["by default"].tolist(), seen["exactly"].tolist(), strict=True)
+    hits = [len(set(first) & set(second)) for first, second in pairs]
+    print(f"{owner}: recall {np.mean(hits) / NEIGHBORS:.4f} (bar 0.98)")
 
 
 def _k_means(x: FloatArray, restarts: int, seed: int) -> IntArray:
@@ -235,33 +235,33 @@ def starts(told: Sequence[int] = (0, 1, 2), untold: Sequence[int] = ()) -> None:
     Seeds of those told of images, and of those not.
     """
     x, y = table_of("fashion-mnist-test")
-    taken: dict[str, list[float]] = {}
-    for seed, shape in [(one, (28, 28)) for one in told] + [(one, None) for one in untold]:
+    chosen: dict[str, list[float]] = {}
+    for seed, shape in [(entry, (28, 28)) for entry in told] + [(entry, None) for entry in untold]:
         looked = _Looked(10, scale=False, image_shape=shape, random_state=seed)
         with suppress(InterruptedError):
             looked.fit(x)
         z = looked.z.double()
-        cutter, found = looked._merged(looked.z, None, seed)
+        cutter, actual = looked._merged(looked.z, None, seed)
         costs: dict[str, list[float]] = {
             name: [] for name in ("cut", "as in merging", "equal weights", "as the default", "likelihood", "the best")
         }
         scores = []
-        for cost, merged in found.items():
+        for cost, merged in actual.items():
             labels, likelihood = refined_by_mixture(z, torch.as_tensor(merged, device=z.device))
             refined = labels.cpu().numpy()
             scores.append(accuracy(y, refined))
             after, score = cutter.unevenness(refined), cutter.score(merged)
             numbers = (cutter.value(merged), score, score + after, cost + after, -likelihood, -scores[-1])
-            for name, one in zip(costs, numbers, strict=True):
-                costs[name].append(one)
+            for name, entry in zip(costs, numbers, strict=True):
+                costs[name].append(entry)
         spread = f"{min(scores):.3f} to {max(scores):.3f}"
         print(f"starts: seed {seed}: {len(scores)}, accuracy {np.mean(scores):.3f}, {spread}", flush=True)
         for name, cost_of in costs.items():
             rank = -float(spearmanr(cost_of, scores).statistic)
             best = scores[int(np.argmin(cost_of))]
-            taken.setdefault(name, []).append(best)
+            chosen.setdefault(name, []).append(best)
             print(f"starts: seed {seed}: by {name}: {best:.3f}, rank correlation {rank:.2f}", flush=True)
-    for name, accuracies in taken.items():
+    for name, accuracies in chosen.items():
         print(f"starts: by {name}: mean {np.mean(accuracies):.3f} over {len(accuracies)} embeddings", flush=True)
 
 
@@ -271,8 +271,8 @@ def same(m: int = 5) -> None:
         x, y = table_of(data)
         for image_shape in (None, (math.isqrt(x.shape[1]),) * 2):
             index, _ = nearest_neighbors(x, m, image_shape=image_shape)
-            told = "" if image_shape is None else ", of images"
-            print(f"same: {data}{told}: {(y[index] == y[:, None]).mean():.4f} of {m} neighbours", flush=True)
+            reported = "" if image_shape is None else ", of images"
+            print(f"same: {data}{reported}: {(y[index] == y[:, None]).mean():.4f} of {m} neighbours", flush=True)
 
 
 def main() -> None:

@@ -36,9 +36,9 @@ def graph(tmp_path):
 
 def test_detect_equals_the_api(cli, graph):
     result = cli("detect", graph, "--seed", 4)
-    found = gc.detect(str(graph), random_state=4)
+    detected = gc.detect(str(graph), random_state=4)
     assert result.code == 0
-    assert result.table == found.membership
+    assert result.table == detected.membership
     assert set(result.table) == {"Smith, A", "B b", "C", "D", "E", "F"}
 
 
@@ -67,29 +67,29 @@ def test_bundled_graph_by_name_and_standard_input(cli):
 @pytest.mark.parametrize("by_name", [False, True])
 def test_each_format_holds_the_result_and_can_be_evaluated(cli, tmp_path, format, by_name):
     out = tmp_path / (f"result.{format}" if by_name else "result.out")
-    asked = [] if by_name else ["--format", format]
-    assert cli("detect", "data:karate", "--out", out, *asked, "-q").code == 0
+    requested = [] if by_name else ["--format", format]
+    assert cli("detect", "data:karate", "--out", out, *requested, "-q").code == 0
     expected = {str(node): label for node, label in gc.detect("data:karate").membership.items()}
     data = out.read_bytes()
     if format in ("tsv", "csv"):
         rows = csv.DictReader(io.StringIO(data.decode()), delimiter="\t" if format == "tsv" else ",")
-        found = {row["node"]: int(row["community"]) for row in rows}
+        actual = {row["node"]: int(row["community"]) for row in rows}
     elif format == "json":
         content = json.loads(data)
-        found = dict(zip(content["nodes"], content["labels"], strict=True))
+        actual = dict(zip(content["nodes"], content["labels"], strict=True))
     elif format == "cmty":
-        found = {node: label for label, line in enumerate(data.decode().splitlines()) for node in line.split()}
+        actual = {node: label for label, line in enumerate(data.decode().splitlines()) for node in line.split()}
     elif format == "parquet":
-        found = dict(zip(*list(pq.read_table(out).to_pydict().values())[:2], strict=True))
+        actual = dict(zip(*list(pq.read_table(out).to_pydict().values())[:2], strict=True))
     elif format == "clu":
         head, *labels = data.decode().split("\n")
         assert head == "*Vertices 34"
-        found = dict(zip(expected, (int(label) - 1 for label in labels if label), strict=True))
+        actual = dict(zip(expected, (int(label) - 1 for label in labels if label), strict=True))
     else:
-        there = getattr(nx, f"read_{format}")(io.BytesIO(data))
-        found = dict(there.nodes(data="community"))
-        assert there.number_of_edges() == 78
-    assert found == expected
+        nx_graph = getattr(nx, f"read_{format}")(io.BytesIO(data))
+        actual = dict(nx_graph.nodes(data="community"))
+        assert nx_graph.number_of_edges() == 78
+    assert actual == expected
     if by_name and format != "clu":
         scores = json.loads(cli("evaluate", out, "--truth", out, "--graph", "data:karate", "--format", "json").out)
         assert scores["ami"] == pytest.approx(1)
@@ -247,9 +247,9 @@ def test_tables_of_edges_have_a_header_and_no_comments(cli, tmp_path, suffix, de
     rows = list(csv.reader(io.StringIO(target.read_text()), delimiter=delimiter))
     expected = [["source", "target", "weight", "type"], ["a, b", "c", "2", "Directed"], ["c", "d", "0.5", "Directed"]]
     assert rows == expected
-    there = gc.read_graph(target)
-    assert there.directed
-    assert list(there.edges()) == list(gc.read_graph(source).edges())
+    nx_graph = gc.read_graph(target)
+    assert nx_graph.directed
+    assert list(nx_graph.edges()) == list(gc.read_graph(source).edges())
     assert cli("convert", source, "-", "--output-format", suffix).out == target.read_text()
     drawn = tmp_path / f"drawn.{suffix}"
     assert cli("generate", "planted-partition", "--nodes", 40, "--p-in", 0.5, "--p-out", 0.1, "--out", drawn).code == 0
@@ -281,8 +281,8 @@ def test_attributes_of_nodes_are_passed_on(cli, tmp_path, command):
         result = cli(command[0], source, *command[1:], tmp_path / name)
         assert "ignored edge attributes: since" in result.err
         assert "dropped" not in result.err
-        kept = gc.read_graph(tmp_path / name).meta["node_attributes"]
-        assert {key: kept[key] for key in kept if key != "community"} == {
+        selected = gc.read_graph(tmp_path / name).meta["node_attributes"]
+        assert {key: selected[key] for key in selected if key != "community"} == {
             "label": ["Ann", "Bob"],
             "age": [3, None],
             "full name": [None, "Bob B"],
@@ -309,15 +309,15 @@ def test_results_of_results_have_their_own_communities(cli, tmp_path):
     assert cli("detect", "data:karate", "--out", first).code == 0
     assert set(gc.read_graph(first).meta["node_attributes"]) == {"community", "confidence"}
     assert cli("detect", first, "-m", "leiden", "--param", "resolution=4", "--out", second).code == 0
-    kept = gc.read_graph(second).meta["node_attributes"]
-    assert set(kept) == {"community"}
-    assert len(set(kept["community"])) > 4
+    selected = gc.read_graph(second).meta["node_attributes"]
+    assert set(selected) == {"community"}
+    assert len(set(selected["community"])) > 4
 
 
 def test_generate_is_fixed_by_its_seed(cli, tmp_path):
     args = ("generate", "planted-partition", "--nodes", 100, "--p-in", 0.3, "--p-out", 0.01)
-    one, two, other = (cli(*args, "--seed", seed).out for seed in (1, 1, 2))
-    assert one == two != other
+    first, second, other = (cli(*args, "--seed", seed).out for seed in (1, 1, 2))
+    assert first == second != other
     labels = tmp_path / "y.tsv"
     cli(*args, "--out", tmp_path / "g.graphml", "--labels", labels)
     assert gc.read_graph(tmp_path / "g.graphml").num_nodes == 100
@@ -341,8 +341,8 @@ def test_generate_is_fixed_by_its_seed(cli, tmp_path):
 def test_generate_every_family_one_and_many(cli, tmp_path, options):
     from graphclust.generators import FAMILIES
 
-    one = cli("generate", *options, "--out", tmp_path / "one", "--labels", tmp_path / "y")
-    assert (one.code, one.out) == (0, "")
+    first = cli("generate", *options, "--out", tmp_path / "one", "--labels", tmp_path / "y")
+    assert (first.code, first.out) == (0, "")
     rows = (tmp_path / "y").read_text().splitlines()[1:]
     assert options[0] in FAMILIES
     assert len(rows) >= 20

@@ -37,9 +37,9 @@ def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
     out, figure = tmp_path / "table.json", tmp_path / "reliability.png"
     options = ["--graphs", "4", "--samples", "4", "--format", "json", "--quiet"]
     assert run(["reproduce", "acp-table2", *options, "--out", str(out), "--figure", str(figure)]) == 0
-    found = json.loads(out.read_text())
+    content = json.loads(out.read_text())
     assert figure.read_bytes().startswith(b"\x89PNG")
-    rows = {row["row"]: row for row in found["rows"]}
+    rows = {row["row"]: row for row in content["rows"]}
     assert len(rows) == 13
     assert rows["GatedGCN + Pos Enc. + ACP"]["paper_ami"] == 90.75
     ours = rows["GraphTransformer + Pos Enc. + ACP"]
@@ -55,12 +55,12 @@ def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
     assert warm["elbo"] < 0
     assert "ami" not in cold
     assert ["--start acp" in row["command"] for row in (warm, cold)] == [True, False]
-    assert {row["architecture"].split(":")[0] for row in found["rows"][:9]} == {"paper's"}
-    assert {row["architecture"].split(":")[0] for row in found["rows"][9:]} == {"ours"}
-    assert all(row["command"].startswith("graphclust train ") for row in found["rows"])
-    assert [row["row"] for row in found["peers"]] == ["leiden", "spectral (true K)"]
-    assert found["settings"]["n_graphs"] == 4
-    assert found["settings"]["command"] == "graphclust reproduce acp-table2 --graphs 4"
+    assert {row["architecture"].split(":")[0] for row in content["rows"][:9]} == {"paper's"}
+    assert {row["architecture"].split(":")[0] for row in content["rows"][9:]} == {"ours"}
+    assert all(row["command"].startswith("graphclust train ") for row in content["rows"])
+    assert [row["row"] for row in content["peers"]] == ["leiden", "spectral (true K)"]
+    assert content["settings"]["n_graphs"] == 4
+    assert content["settings"]["command"] == "graphclust reproduce acp-table2 --graphs 4"
 
 
 def test_commands_of_the_rows_are_commands(monkeypatch):
@@ -139,9 +139,9 @@ def test_spikes_table_of_a_few_sets(small_spikes_model, monkeypatch, capsysbinar
     assert written.err.decode().count("graphclust train ccp --family spikes") == 1
     peers = {row["row"]: row for row in table["peers"]}
     assert list(peers) == [f"{name}, N = {n}" for name in acp_table1.PEERS for n in (20, 30, 50)]
-    told = peers["k-means (true K), N = 50"]
-    assert (told["k_right"], told["sets"]) == (1, 3)
-    assert 30 < told["ami"] <= 100
+    reported = peers["k-means (true K), N = 50"]
+    assert (reported["k_right"], reported["sets"]) == (1, 3)
+    assert 30 < reported["ami"] <= 100
 
 
 def test_the_spikes_table_scores_what_the_methods_find(monkeypatch):
@@ -369,18 +369,18 @@ def test_a_split_without_test_pairs_is_refused_at_once(amazon, tmp_path, monkeyp
     assert run([*table, "--checkpoint", str(model)]) == 2
     assert "train it on another split (--set split_seed=N)" in capsysbinary.readouterr().err.decode()
     assert run([*table, "--format", "json"]) == 0
-    found = json.loads(capsysbinary.readouterr().out)
-    assert not any("ami" in row for row in (*found["rows"], *found["peers"]))
+    content = json.loads(capsysbinary.readouterr().out)
+    assert not any("ami" in row for row in (*content["rows"], *content["peers"]))
 
 
 def test_a_network_without_pairs_has_no_scores(amazon, capsysbinary):
     (amazon / "com-amazon.top5000.cmty.txt.gz").write_bytes(gzip.compress(b"0\t1\t2\n3\t4\n"))
     command = ["reproduce", "acp-table4", "--method", "acp", "--method", "leiden", "--format", "json", "--quiet"]
     assert run([*command, "--data", "com-amazon", "--data", "com-amazon, all pairs"]) == 0
-    found = json.loads(capsysbinary.readouterr().out)
-    assert found["networks"]["com-amazon"]["pair_nodes"] is None
-    assert [row["method"] for row in found["rows"]] == ["acp"]
-    assert not any("ami" in row for row in (*found["rows"], *found["peers"]))
+    content = json.loads(capsysbinary.readouterr().out)
+    assert content["networks"]["com-amazon"]["pair_nodes"] is None
+    assert [row["method"] for row in content["rows"]] == ["acp"]
+    assert not any("ami" in row for row in (*content["rows"], *content["peers"]))
 
 
 def test_networks_that_are_not_here(tmp_path, monkeypatch, capsysbinary):
@@ -494,7 +494,7 @@ PAIRS = [name for name in acp_table4.METHODS if name not in acp_table4.PEERS and
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def trained_with(monkeypatch):
     """What a command asks of the training, which is not carried out."""
     seen = []
     monkeypatch.setattr(
@@ -511,15 +511,15 @@ def asked(monkeypatch):
 
 
 @pytest.mark.parametrize("command", [acp_fig4._command(name) for name in ("acp", "ccp")])
-def test_commands_of_missing_checkpoints_are_commands(asked, command):
-    model, data, settings, _, more = asked(command)
+def test_commands_of_missing_checkpoints_are_commands(trained_with, command):
+    model, data, settings, _, more = trained_with(command)
     assert data.family == "log-degree-sbm"
     assert (settings.steps, settings.learning_rate, more["n_z"], model.encoder) == (20_000, 1e-4, 40, "gated-gcn")
 
 
 @pytest.mark.parametrize("name", CLUSTER)
-def test_commands_of_cluster_train_what_the_rows_say(asked, name):
-    model, data, settings, out, more = asked(CLUSTER[name])
+def test_commands_of_cluster_train_what_the_rows_say(trained_with, name):
+    model, data, settings, out, more = trained_with(CLUSTER[name])
     entry = acp_table3._MODELS[name]
     assert replace(model, n_labels=0) == entry.config
     assert model.n_labels >= 6
@@ -532,8 +532,8 @@ def test_commands_of_cluster_train_what_the_rows_say(asked, name):
 
 @pytest.mark.parametrize("network", acp_table4.DATA)
 @pytest.mark.parametrize("method", PAIRS)
-def test_commands_of_pairs_train_what_the_rows_say(asked, method, network):
-    model, data, settings, out, more = asked(acp_table4._command(method, network))
+def test_commands_of_pairs_train_what_the_rows_say(trained_with, method, network):
+    model, data, settings, out, more = trained_with(acp_table4._command(method, network))
     assert (data.family, data.parameters["data"], data.batch_size) == ("community-pairs", network, 16)
     assert (settings.steps, model.model) == (5000, method.partition(",")[0])
     literal = "GatedGCN" in method
@@ -546,8 +546,8 @@ def test_commands_of_pairs_train_what_the_rows_say(asked, method, network):
 
 
 @pytest.mark.parametrize("name", ["acp", "ccp", "ncp"])
-def test_commands_of_spikes_train_what_the_rows_say(asked, name):
-    model, data, settings, _, more = asked(acp_table1._command(name))
+def test_commands_of_spikes_train_what_the_rows_say(trained_with, name):
+    model, data, settings, _, more = trained_with(acp_table1._command(name))
     assert (model.model, model.encoder, model.features, model.n_features) == (name, "spikes", "given", 7 * 32)
     assert (data.family, data.parameters) == ("spikes", {"n": (200, 400)})
     assert (settings.steps, settings.learning_rate, more["n_z"]) == (20_000, 1e-4, 40)

@@ -46,8 +46,8 @@ def lines(path):
 
 def test_train_stop_resume_and_use(cli, tmp_path):
     """The whole way: --minutes 0 stops after a step, --resume goes on, and the result detects communities."""
-    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
-    result = cli("train", *TINY, "--steps", 6, "--out", whole)
+    complete, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    result = cli("train", *TINY, "--steps", 6, "--out", complete)
     assert (result.code, result.out) == (0, "")
     assert "6 steps in" in result.err
     assert "held-out AMI" in result.err
@@ -61,31 +61,31 @@ def test_train_stop_resume_and_use(cli, tmp_path):
     resumed = cli("train", *TINY, *options, "--resume", "--quiet")
     assert (resumed.code, resumed.out, resumed.err) == (0, "", "")
 
-    one, other = weights(whole), weights(parts)
-    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    first, second = weights(complete), weights(parts)
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
     assert [line["step"] for line in lines(tmp_path / "parts.jsonl")] == [6, 6]
     assert lines(tmp_path / "whole.log.jsonl")[-1]["held_out"] == lines(tmp_path / "parts.jsonl")[-1]["held_out"]
     info = read_info(parts)
     assert info.command.startswith("graphclust train acp --family general-sbm --set 'n_nodes=(8, 14)'")
     assert (info.steps, info.graphs, info.data["parameters"]) == (6, 30, {"n_nodes": [8, 14]})
 
-    found = gc.detect("data:karate", "acp", checkpoint=str(parts), random_state=0)
-    assert len(found.labels) == 34
+    detected = gc.detect("data:karate", "acp", checkpoint=str(parts), random_state=0)
+    assert len(detected.labels) == 34
 
 
 def test_defaults_are_the_published_settings(cli, tmp_path, monkeypatch):
     from graphclust.training import clusterwise as amortized
 
-    asked = {}
+    requested = {}
 
-    def note(*given, **named):
-        asked.update(zip(("model", "data", "settings", "out"), given, strict=True), **named)
+    def note(*arguments, **named):
+        requested.update(zip(("model", "data", "settings", "out"), arguments, strict=True), **named)
         return amortized.Trained(20_000, True, 1.0, {})
 
     monkeypatch.setattr(amortized, "train_clusterwise", note)
     assert cli("train", "ccp", "--out", tmp_path / "a.safetensors").code == 0
-    model, data, settings = asked["model"], asked["data"], asked["settings"]
-    assert (settings.steps, settings.learning_rate, settings.weight_decay, asked["n_z"]) == (20_000, 1e-4, 0.01, 40)
+    model, data, settings = requested["model"], requested["data"], requested["settings"]
+    assert (settings.steps, settings.learning_rate, settings.weight_decay, requested["n_z"]) == (20_000, 1e-4, 0.01, 40)
     assert (settings.schedule, settings.warmup, settings.clip, settings.average) == ("constant", 0, 0, 0)
     assert (data.family, data.batch_size, data.parameters, data.known_share) == ("general-sbm", 32, {}, 0)
     assert (model.model, model.encoder, model.n_layers, model.dim, model.dim_z) == ("ccp", "graphsage", 4, 128, 128)
@@ -94,7 +94,11 @@ def test_defaults_are_the_published_settings(cli, tmp_path, monkeypatch):
         cli("train", "acp-s", "--known-share", 0.2, "--features", "random", "--out", tmp_path / "a.safetensors").code
         == 0
     )
-    assert (asked["model"].n_labels, asked["model"].features, asked["data"].known_share) == (16, "random", 0.2)
+    assert (requested["model"].n_labels, requested["model"].features, requested["data"].known_share) == (
+        16,
+        "random",
+        0.2,
+    )
 
 
 def test_the_architecture_is_that_of_the_start_unless_told(cli, tmp_path):
@@ -105,17 +109,17 @@ def test_the_architecture_is_that_of_the_start_unless_told(cli, tmp_path):
     train_clusterwise(small, graphs, once, begun, n_z=2, eval_graphs=0)
     train_clusterwise(replace(small, n_labels=0), graphs, once, plain, n_z=2, eval_graphs=0)
     brief = shlex.split("--set 'n_nodes=(8, 14)' --n-z 2 --batch-size 2 --steps 1 --eval-graphs 0 --device cpu")
-    whole = "--features laplacian, --n-features 4, --layers 1, --dim 16, up to 5 known labels"
-    for i, (more, changes, said) in enumerate(
+    complete = "--features laplacian, --n-features 4, --layers 1, --dim 16, up to 5 known labels"
+    for i, (more, changes, entry) in enumerate(
         (
-            ((), {}, f"--encoder graph-transformer, {whole}"),
-            (("--known-share", 1, "--encoder", "graph-transformer"), {}, whole),
-            (("--layers", 2), {"n_layers": 2}, f"--encoder graph-transformer, {whole.replace('--layers 1, ', '')}"),
+            ((), {}, f"--encoder graph-transformer, {complete}"),
+            (("--known-share", 1, "--encoder", "graph-transformer"), {}, complete),
+            (("--layers", 2), {"n_layers": 2}, f"--encoder graph-transformer, {complete.replace('--layers 1, ', '')}"),
         )
     ):
         out = tmp_path / f"{i}.safetensors"
         result = cli("train", "acp", *brief, "--start", begun, *more, "--out", out)
-        assert (result.code, result.err.splitlines()[0]) == (0, f"graphclust: settings from {begun}: {said}")
+        assert (result.code, result.err.splitlines()[0]) == (0, f"graphclust: settings from {begun}: {entry}")
         assert read_info(out).config == replace(small, **changes)
     sister = tmp_path / "sister.safetensors"
     assert cli("train", "acp-s", *brief, "--start", begun, "--out", sister, "--quiet").err == ""
@@ -155,11 +159,11 @@ def test_benchmark_prints_and_writes_nothing(cli, tmp_path, monkeypatch):
     result = cli("train", *TINY, "--benchmark", "--steps", 3)
     assert result.code == 0
     head, row = (line.split("  ") for line in result.out.splitlines())
-    found = dict(zip((name.strip() for name in head if name), (text.strip() for text in row if text), strict=True))
-    assert float(found["graphs/s"]) > 0
-    assert float(found["spread"]) > 0
-    assert found["making batches"].endswith("%")
-    assert (found["steps"], found["graphs"]) == ("3", "15")
+    seen = dict(zip((name.strip() for name in head if name), (text.strip() for text in row if text), strict=True))
+    assert float(seen["graphs/s"]) > 0
+    assert float(seen["spread"]) > 0
+    assert seen["making batches"].endswith("%")
+    assert (seen["steps"], seen["graphs"]) == ("3", "15")
     assert not list(tmp_path.iterdir())
     for option in ("--resume", "--start=acp", "--log=a.jsonl"):
         result = cli("train", *TINY, "--benchmark", option)
@@ -222,8 +226,8 @@ def test_points_need_no_features_option(cli, tmp_path, family, encoder, paramete
 )
 def test_what_makes_no_sense(cli, tmp_path, monkeypatch, args, words):
     monkeypatch.chdir(tmp_path)
-    given = args if "--out" in args else (*args, "--out", "model.safetensors")
-    result = cli("train", *given)
+    arguments = args if "--out" in args else (*args, "--out", "model.safetensors")
+    result = cli("train", *arguments)
     assert (result.code, result.out) == (2, "")
     assert len(result.err.splitlines()) == 1
     for word in words:
@@ -268,39 +272,42 @@ def test_a_signal_saves_and_the_run_resumes(cli, tmp_path, number, code):
     printed, err = process.communicate(timeout=60)
     assert (process.returncode, printed) == (code, "")
     assert "Traceback" not in err
-    told = next(line for line in err.splitlines() if "stopped after" in line)
+    reported = next(line for line in err.splitlines() if "stopped after" in line)
     assert err.endswith("graphclust: interrupted\n") == (number == signal.SIGINT)
     step = read_note(f"{out}.state")["step"]
-    assert told == f"graphclust: stopped after step {step:,} of 100,000; run the same command with --resume to continue"
+    assert (
+        reported
+        == f"graphclust: stopped after step {step:,} of 100,000; run the same command with --resume to continue"
+    )
     assert read_info(out).steps == step
 
     assert cli("train", *TINY, "--out", out, "--steps", step + 2, "--resume").code == 0
     assert cli("train", *TINY, "--out", tmp_path / "b.safetensors", "--steps", step + 2).code == 0
-    one, other = weights(out), weights(tmp_path / "b.safetensors")
-    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    first, second = weights(out), weights(tmp_path / "b.safetensors")
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
 def test_two_processes_are_one(cli, tmp_path):
     """Five graphs a step, three and two a process: the same losses and the same weights."""
-    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    first, second = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     options = ("--steps", 3, "--eval-every", 1, "--clip", 5, "--average", 0.9)
-    process = start("--out", two, *options, "--processes", 2)
-    assert cli("train", *TINY, "--out", one, *options).code == 0
+    process = start("--out", second, *options, "--processes", 2)
+    assert cli("train", *TINY, "--out", first, *options).code == 0
     printed, err = process.communicate(timeout=120)
     assert (process.returncode, printed) == (0, ""), err
     assert [line[:12] for line in err.splitlines()] == ["graphclust: "] * 5  # one of them speaks: begin, 3 scores, end
     keys = ("loss", "elbo", "norm")
     alone, shared = (
         [line[key] for line in lines(path.with_suffix(".log.jsonl")) if "loss" in line for key in keys]
-        for path in (one, two)
+        for path in (first, second)
     )
     assert len(alone) == 9
     assert shared == pytest.approx(alone, rel=1e-5)
-    state, other = (load_file(f"{path}.state") for path in (one, two))
+    state, other = (load_file(f"{path}.state") for path in (first, second))
     assert state.keys() == other.keys()
     for name, value in state.items():
         torch.testing.assert_close(value, other[name], rtol=0, atol=1e-5)
-    infos = [read_info(path) for path in (one, two)]
+    infos = [read_info(path) for path in (first, second)]
     assert infos[0].n_nodes == infos[1].n_nodes
     assert infos[0].n_clusters == infos[1].n_clusters
     assert infos[1].settings["processes"] == 2

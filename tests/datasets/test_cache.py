@@ -47,7 +47,7 @@ def test_downloaded_once_then_found(folder, tiny):
     assert folder.cached() == ["t/tiny.edgelist.gz", "t/tiny.tsv"]
     assert datasets.load("tiny").num_edges == 3
     assert datasets.download("tiny") == [folder.cache / "t/tiny.edgelist.gz", folder.cache / "t/tiny.tsv"]
-    assert len(tiny.asked) == 2
+    assert len(tiny.requested) == 2
 
 
 def test_own_folder_goes_before_the_cache(folder, tiny):
@@ -78,8 +78,8 @@ def test_wrong_content_is_refused_and_nothing_left(folder, tiny, sent, says):
     tiny.files["/tiny.edgelist.gz"] = sent
     with pytest.raises(gc.DataError, match=says) as error:
         datasets.load("tiny")
-    for told in (tiny.url("/tiny.edgelist.gz"), str(folder.path), str(folder.cache), "Ask the test"):
-        assert told in str(error.value)
+    for element in (tiny.url("/tiny.edgelist.gz"), str(folder.path), str(folder.cache), "Ask the test"):
+        assert element in str(error.value)
     assert folder.cached() == []
 
 

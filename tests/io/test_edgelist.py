@@ -481,8 +481,8 @@ def test_networkx_reads_what_is_written(tmp_path):
     graph = Graph.from_edges([0, 1], [1, 2], [1.5, 2.0], nodes=["a", "b", "c"])
     with (tmp_path / "g").open("wb") as stream:
         edgelist.write(graph, stream)
-    there = nx.read_weighted_edgelist(tmp_path / "g", delimiter="\t")
-    assert {frozenset(e[:2]): e[2] for e in there.edges(data="weight")} == edges_of(graph)
+    nx_graph = nx.read_weighted_edgelist(tmp_path / "g", delimiter="\t")
+    assert {frozenset(e[:2]): e[2] for e in nx_graph.edges(data="weight")} == edges_of(graph)
 
 
 @pytest.mark.parametrize("write", [edgelist.write, edge_table.write])
@@ -519,10 +519,10 @@ def test_tables_of_edges_read_back(names, data, weights, directed, delimiter):
     stream = io.BytesIO()
     edge_table.write(graph, stream, delimiter=delimiter)
     source = Source("g", stream.getvalue())
-    there = edgelist.read(source)
-    assert there.directed == directed
-    assert there.is_weighted == graph.is_weighted
-    assert edges_of(there) == edges_of(graph)
+    nx_graph = edgelist.read(source)
+    assert nx_graph.directed == directed
+    assert nx_graph.is_weighted == graph.is_weighted
+    assert edges_of(nx_graph) == edges_of(graph)
     assert "ignored-columns" not in codes(source.notes)
     head, *rows = csv.reader(io.StringIO(stream.getvalue().decode(), newline=""), delimiter=delimiter)
     assert head[2:] == ["weight"] * graph.is_weighted + ["type"] * directed
@@ -552,11 +552,11 @@ def test_a_header_gives_way_to_nodes_of_its_name():
 
 def test_nodes_come_in_canonical_order_whatever_the_order_of_lines(rng):
     lines = [f"{u} {v}" for u, v in rng.integers(0, 99, size=(200, 2))] + ["x y", "é 5"]
-    found = []
+    seen = []
     for _ in range(3):
         rng.shuffle(lines)
         graph = parse("\n".join(lines))
         assert graph.canonical_order() is None
-        found.append((graph.nodes, Counter(edges_of(graph))))
-    assert found[0] == found[1] == found[2]
-    assert found[0][0] == Graph.from_edges([], [], nodes=found[0][0][::-1]).canonical().nodes
+        seen.append((graph.nodes, Counter(edges_of(graph))))
+    assert seen[0] == seen[1] == seen[2]
+    assert seen[0][0] == Graph.from_edges([], [], nodes=seen[0][0][::-1]).canonical().nodes

@@ -202,11 +202,11 @@ def test_networkx_reads_what_we_write(name, key):
     assert theirs.is_directed() == graph.directed
     if attributes:
         assert set(nx.get_node_attributes(theirs, "community").values()) == {7}
-    found = {
+    actual = {
         (u, v) if graph.directed else tuple(sorted((u, v), key=repr)): weight
         for u, v, weight in theirs.edges(data="weight", default=1.0)
     }
-    assert found == edges(graph, str)
+    assert actual == edges(graph, str)
 
 
 def test_scipy_and_pyarrow_and_pandas_read_what_we_write(tmp_path):
@@ -264,10 +264,10 @@ def test_networkx_files(name, kind):
     assert graph.directed == theirs.is_directed()
     assert edges(graph) == pytest.approx(expected(theirs), rel=0, abs=0)
     if name != "pajek":
-        kept = graph.meta["node_attributes"]
-        assert [kept[key][2] for key in ("age", "ratio", "word")] == [3, 0.5, "naïve"]
-        assert kept["age"][0] is None
-        assert not kept.keys() & {"inner", "some", "one"}
+        selected = graph.meta["node_attributes"]
+        assert [selected[key][2] for key in ("age", "ratio", "word")] == [3, 0.5, "naïve"]
+        assert selected["age"][0] is None
+        assert not selected.keys() & {"inner", "some", "one"}
 
 
 @pytest.mark.parametrize("directed", [False, True])

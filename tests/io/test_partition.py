@@ -92,9 +92,9 @@ def test_ids_may_have_brackets(tmp_path, text):
 
 @pytest.mark.parametrize("format", ["json", "graphml", "gexf", "parquet"])
 def test_content_tells_the_format_where_the_name_does_not(tmp_path, format):
-    found = gc.detect("data:karate", "leiden")
-    found.save(tmp_path / "result.out", format)
-    assert read_partition(tmp_path / "result.out") == found.membership
+    result = gc.detect("data:karate", "leiden")
+    result.save(tmp_path / "result.out", format)
+    assert read_partition(tmp_path / "result.out") == result.membership
 
 
 @pytest.mark.parametrize("format", ["tsv", "csv", "cmty", "parquet", "graphml", "gexf"])
@@ -106,9 +106,9 @@ def test_ids_that_are_spelt_alike_are_refused(tmp_path, format):
 
 
 def test_integers_of_any_size_are_written(tmp_path):
-    found = gc.detect([(2**70, 1), (1, 2)], "leiden")
-    found.save(tmp_path / "r.parquet")
-    assert read_partition(tmp_path / "r.parquet") == {str(node): label for node, label in found.membership.items()}
+    result = gc.detect([(2**70, 1), (1, 2)], "leiden")
+    result.save(tmp_path / "r.parquet")
+    assert read_partition(tmp_path / "r.parquet") == {str(node): label for node, label in result.membership.items()}
 
 
 def test_json_tells_numbers_from_words_but_no_more(tmp_path):
@@ -176,10 +176,10 @@ def test_guesses_are_logged(tmp_path, caplog):
 def test_any_id_comes_back(tmp_path, suffix):
     names = [" a", "a", "b\nc", 'd"e', "", "f,g", "h\ti", "#j", "é", "1", "node", "x y "]
     graph = gc.Graph.from_edges(range(11), range(1, 12), nodes=names)
-    found = gc.detect(graph, "leiden")
-    found.save(tmp_path / f"r{suffix}")
+    result = gc.detect(graph, "leiden")
+    result.save(tmp_path / f"r{suffix}")
     assert read_partition(tmp_path / f"r{suffix}").keys() == set(names)
-    assert found.score(tmp_path / f"r{suffix}")["n_scored"] == 12
+    assert result.score(tmp_path / f"r{suffix}")["n_scored"] == 12
 
 
 def test_kinds_are_two():

@@ -38,7 +38,7 @@ def densities(x, partition, tau, standardised):
     n, d = x.shape
     scatter, log_value, weights, means = 0.0, 0.0, [], []
     for label in sorted(set(partition)):
-        own = np.array([point for point, of in zip(x, partition, strict=True) if of == label])
+        own = np.array([point for point, entry in zip(x, partition, strict=True) if entry == label])
         scatter += ((own - own.mean(axis=0)) ** 2).sum()
         log_value -= d / 2 * math.log(1 + len(own) * tau**2)
         weights.append(len(own) / (1 + len(own) * tau**2))

@@ -123,7 +123,7 @@ def test_known_points_come_first_and_do_not_count(graphs):
 def test_the_loss_of_a_batch_is_the_sum_of_single_losses_and_reaches_every_parameter(graphs):
     model, batch = made().train(), batch_of(graphs, width=10)
     result = model(batch, seeds=[5, 6, 7, 8])
-    single = [model(batch_of([one]), seeds=[seed]).total for one, seed in zip(graphs, [5, 6, 7, 8], strict=True)]
+    single = [model(batch_of([entry]), seeds=[seed]).total for entry, seed in zip(graphs, [5, 6, 7, 8], strict=True)]
     assert_near(result.total, torch.stack(single).sum())
     assert_near(result.per_graph.sum(), result.total)
     result.total.backward()
@@ -182,8 +182,8 @@ def test_samples_follow_their_probabilities(known, rng):
 
 
 def test_map_samples_take_the_most_probable_cluster_of_each_point(rng):
-    model, one = made(), graph([0, 1, 0, 2, 1, 1], rng)
-    batch = batch_of([one])
+    model, first = made(), graph([0, 1, 0, 2, 1, 1], rng)
+    batch = batch_of([first])
     nodes = encode(model, batch)
     ranks = sample(model, nodes, batch.mask, 8, "map", generator(3))[0]
     keys = torch.rand(8, 6, generator=generator(3))

@@ -58,8 +58,8 @@ def log_joint(kind, edges, weights, labels, n, s=SETTINGS, simple=True):
 
     def degrees(nodes, volume):  # Dirichlet-multinomial, given the sum
         a = s.alpha
-        found = lgamma(a * len(nodes)) - lgamma(a * len(nodes) + volume) + lgamma(volume + 1)
-        return found + sum(lgamma(k[i] + a) - lgamma(a) - lgamma(k[i] + 1) for i in nodes)
+        actual = lgamma(a * len(nodes)) - lgamma(a * len(nodes) + volume) + lgamma(volume + 1)
+        return actual + sum(lgamma(k[i] + a) - lgamma(a) - lgamma(k[i] + 1) for i in nodes)
 
     B = len(blocks)
     inside = sum(e[r, r] for r in blocks)
@@ -157,8 +157,8 @@ CHAINS = pytest.mark.parametrize(
 )
 
 
-def distance(one, other):
-    return 0.5 * sum(abs(one.get(key, 0.0) - other.get(key, 0.0)) for key in one | other)
+def distance(first, other):
+    return 0.5 * sum(abs(first.get(key, 0.0) - other.get(key, 0.0)) for key in first | other)
 
 
 @CHAINS
@@ -202,8 +202,8 @@ def test_known_labels_are_respected(kind, n_samples, tolerance):
     start = [0, 0, 0, 0, 0, 1]
     chains = built.sample([start], n_samples, n_samples + 1000, splits=3.0, burn_in=0.02)
     assert distance(exact, frequencies(chains)) < tolerance
-    found = built.improve(start)
-    assert found[0] == found[4] != found[5]
+    predicted = built.improve(start)
+    assert predicted[0] == predicted[4] != predicted[5]
 
 
 @CHAINS
@@ -236,8 +236,8 @@ def test_known_labels_change_places(kind, connected, n_samples, tolerance):
 
     def allowed(labels):
         groups = [[i for i in range(N) if labels[i] == block] for block in set(labels)]
-        whole = not connected or all(nx.is_connected(graph.subgraph(group)) for group in groups)
-        return whole and len({labels[0], labels[2], labels[5]}) == 3
+        complete = not connected or all(nx.is_connected(graph.subgraph(group)) for group in groups)
+        return complete and len({labels[0], labels[2], labels[5]}) == 3
 
     exact = posterior(built.log_joint, allowed)
     chains = built.sample([[0, 0, 1, 1, 1, 2]], n_samples, n_samples + 1000, splits=0.5, burn_in=0.02)
@@ -263,7 +263,7 @@ def test_whole_parts_change_their_block_where_the_number_is_kept():
     built = model("planted", edges, n=9, n_clusters=2)
     together = [(0, 0, 0, 0, 0, 0, 1, 1, 1), (0, 0, 0, 1, 1, 1, 0, 0, 0), (0, 0, 0, 1, 1, 1, 1, 1, 1)]
     seen = frequencies(built.sample([together[0]], 4000, 4000, burn_in=0.0, splits=1.0))
-    share = [seen.get(one, 0.0) for one in together]
+    share = [seen.get(entry, 0.0) for entry in together]
     assert sum(share) > 0.5
     np.testing.assert_allclose(np.array(share) / sum(share), 1 / 3, atol=0.06)
 
@@ -299,9 +299,9 @@ def test_improvement_does_not_lower_the_log_joint(kind):
 def test_samples_come_with_their_log_joint_and_do_not_depend_on_threads(kind):
     built = model(kind)
     starts = [[0] * N, [0, 0, 0, 1, 1, 1]]
-    one, two = (built.sample(starts, 20, 50, seed=3, splits=1.0, threads=threads) for threads in (1, 2))
-    assert np.array_equal(one.samples, two.samples)
-    for sample, value in zip(one.samples[0], one.log_joint[0], strict=True):
+    first, second = (built.sample(starts, 20, 50, seed=3, splits=1.0, threads=threads) for threads in (1, 2))
+    assert np.array_equal(first.samples, second.samples)
+    for sample, value in zip(first.samples[0], first.log_joint[0], strict=True):
         assert built.log_joint(sample) == pytest.approx(value, abs=1e-8)
 
 
@@ -323,8 +323,8 @@ def test_hyperparameters_are_inferred_from_a_partition():
     truth = np.arange(n) % 4
     p = np.where(truth[:, None] == truth, 0.3, 0.02)
     edges = np.argwhere(np.triu(rng.random((n, n)) < p, 1))
-    found = BlockModel(*edges.T, n, kind="sbm").fitted(truth).settings
-    within, between = found.within, found.between
+    actual = BlockModel(*edges.T, n, kind="sbm").fitted(truth).settings
+    within, between = actual.within, actual.between
     assert within[0] / sum(within) == pytest.approx(0.3, abs=0.08)
     assert between[0] / sum(between) == pytest.approx(0.02, abs=0.03)
     alike = BlockModel(*edges.T, n, kind="dc-sbm").fitted(truth).settings.alpha
@@ -392,10 +392,10 @@ def test_r_hat_tells_chains_apart():
 
 def test_edge_cases():
     for kind in KINDS:
-        one = BlockModel([], [], 1, kind=kind)
-        assert one.improve([0]).tolist() == [0]
-        assert math.isfinite(one.log_joint([0]))
-        assert one.sample([[0]], 2, 2).samples.shape == (1, 2, 1)
+        first = BlockModel([], [], 1, kind=kind)
+        assert first.improve([0]).tolist() == [0]
+        assert math.isfinite(first.log_joint([0]))
+        assert first.sample([[0]], 2, 2).samples.shape == (1, 2, 1)
         empty = BlockModel([], [], 5, kind=kind)
         assert math.isfinite(empty.log_joint([0, 0, 1, 1, 2]))
         assert np.isfinite(empty.sample([[0, 0, 1, 1, 2]], 3, 5, splits=1.0).log_joint).all()

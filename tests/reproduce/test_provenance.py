@@ -81,11 +81,11 @@ def test_shipped_models_say_what_they_started_from(name, start):
 
 def test_graphs_of_another_method_do_not_make_a_training_full():
     info = model(graphs=600, ancestors=[training("acp", 5000), training("ccp", 300)])
-    told = provenance(info, None, 1000)
-    assert set(told) == {*COLUMNS, "trained_by"}
-    assert (told["steps"], told["graphs_trained"], told["full_size"]) == (10, 5900, False)
+    reported = provenance(info, None, 1000)
+    assert set(reported) == {*COLUMNS, "trained_by"}
+    assert (reported["steps"], reported["graphs_trained"], reported["full_size"]) == (10, 5900, False)
     assert provenance(info, None, 900)["full_size"] is True
-    assert told["trained_by"] == "own"
+    assert reported["trained_by"] == "own"
 
 
 def test_architectures():
