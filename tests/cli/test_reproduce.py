@@ -92,7 +92,7 @@ def test_a_model_from_scratch_has_a_row_of_its_own(monkeypatch, tmp_path, capsys
     with monkeypatch.context() as context:
         context.setattr(checkpoint, "shipped", dict)
         assert run([*command, "--models", str(tmp_path / "nowhere")]) == 2
-        assert "does not exist" in capsysbinary.readouterr().err.decode()
+        assert "there is no folder" in capsysbinary.readouterr().err.decode()
         assert run([*command, "--models", str(tmp_path)]) == 0
     rows = json.loads(capsysbinary.readouterr().out)["rows"]
     (row,) = (row for row in rows if "ami" in row)
