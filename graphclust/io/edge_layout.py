@@ -72,7 +72,7 @@ class _EdgeExpectation(Expectation):
             return 0.0
         has_header = _names_columns(rows[0], rows[1:])
         body = [row for row in rows[has_header:] if len(row) == size]
-        if any(not row[0] or not row[1] for row in body):
+        if any(not row[0] or not row[1] for row in body if row is not rows[0]):  # a header may leave names out
             return 0.01 * share
         has_names = has_header or _columns_in_comment(sample.comments, size) is not None
         if has_names or size == 2 or (size == 3 and _is_mostly_numeric(body, 2)):
@@ -221,7 +221,7 @@ def _named_columns(source: Source, dialect: Dialect, sample: Sample) -> tuple[in
     header, n_columns = dialect.header, dialect.n_columns
     named = edge_columns(header) if header else _columns_in_comment(sample.comments, n_columns)
     if named is None and n_columns == 4 and sample.comments and _konect(sample.comments[0]) is not None:
-        return 0, 1, 2  # the fourth column is a time
+        named = (0, 1, 2)  # the fourth column is a time
     if header and named:
         message = f"the header names {len(header)} columns, but most lines have {n_columns}"
         if max(i for i in named if i is not None) >= n_columns:

@@ -291,6 +291,11 @@ def test_a_header_that_is_too_short_is_refused():
         parse("source,target\na,b,1\nb,c,2\n")
 
 
+@pytest.mark.parametrize("text", [",0,1\n0,a,b\n1,b,c\n2,a,c\n", "\tsource\ttarget\n0\ta\tb\n1\tb\tc\n2\ta\tc\n"])
+def test_a_column_without_a_name_is_an_index(text):
+    assert edges_of(parse(text, header=True)) == TRIANGLE
+
+
 def test_words_of_a_header_may_be_ids():
     graph = Graph.from_edges([0, 2, 3], [1, 3, 4], nodes=["from", "to", "x", "y", "z"])
     stream = io.BytesIO()

@@ -29,6 +29,7 @@ LABELS = {"a": "1", "b": "1", "c": "2"}
         ("t.csv", '"","node","class"\n"1","a","1"\n"2","b","1"\n"3","c","2"\n'),
         ("t.csv", "node,class\na,1\nb,1\nc,2\nd,\n"),
         ("t.csv", "a,1,x,7\nb,1,y,8\nc,2,z,9\n"),
+        ("t.txt", '"node" "class"\n"1" "a" "1"\n"2" "b" "1"\n"3" "c" "2"\n'),  # R
         ("t.json", json.dumps({"nodes": ["a", "b", "c"], "labels": ["1", "1", "2"]})),
         ("t.json", json.dumps(LABELS)),
     ],
