@@ -110,11 +110,11 @@ def assert_finds(points, params):
         ({"max_clusters": 1}, "at least 2"),
         ({"vectors": "words"}, "vectors is one of"), ({"init": np.zeros((2, 5))}, "shape"),
         ({"init": np.full((3, 5), np.nan)}, "finite"), ({"init": np.array(["data"] * 3)}, "finite"),
-        ({"init": ()}, "init has at least one"), ({"init": 5}, "init is a sequence"),
+        ({"init": ()}, "init needs at least one value"), ({"init": 5}, "init is a sequence"),
         ({"n_clusters": 999}, "999"), ({"training": {"latent_dim": 6}}, "5 features span"),
         ({"training": {"latent_dim": 2}, "similarity": "cosine"}, "no latent_dim"),
         ({"training": "slow"}, "training is a mapping of settings"), ({"preset": "publishd"}, "did you mean published"),
-        ({"training": {"n_step": 3}}, "no training setting is called 'n_step'; did you mean n_steps"),
+        ({"training": {"n_step": 3}}, "unknown training setting .n_step.; did you mean n_steps"),
     ],
 )  # fmt: skip
 def test_parameters_out_of_range(three, params, message):
@@ -127,8 +127,9 @@ def test_parameters_out_of_range(three, params, message):
     [
         ({"masking": "some"}, "masking is one of"), ({"mask_rate": 1.0}, "below 1"), ({"mask_rate": 0}, "above 0"),
         ({"betas": [0.0]}, "betas is above"), ({"betas": 2.0}, "betas is a sequence"),
-        ({"betas": ()}, "betas has at least one"), ({"learning_rate": ()}, "learning_rate has at least one"),
-        ({"learning_rate": [0.1, -1]}, "learning_rate is a finite number"), ({"step_size": 1.5}, "at most 1"),
+        ({"betas": ()}, "betas needs at least one value"),
+        ({"learning_rate": ()}, "learning_rate needs at least one value"),
+        ({"learning_rate": [0.1, -1]}, "learning_rate is a finite"), ({"step_size": 1.5}, "at most 1"),
         ({"keep": 0}, "above 0"), ({"snapshots": 3}, "snapshots is a sequence"), ({"latent_dim": 0}, "latent_dim"),
     ],
 )  # fmt: skip
@@ -199,9 +200,9 @@ def test_zero_is_the_features_zero_without_scaling(rng, offset):
     x = rng.normal(size=(60, 3)) + offset
     training = Training(mask_value="zero", snapshots=(0,), keep=1.0)
     model = gc.CLAM(2, scale=False, init="normal", training=training, **QUICK).fit(x)
-    space = model._space.space
-    start = model._space.mask_value(torch.as_tensor(space.of(x), dtype=torch.float32), "zero")
-    np.testing.assert_allclose(space.back(start.double().numpy()), 0, atol=1e-5)
+    space = model._space.feature_space
+    start = model._space.mask_value(torch.as_tensor(space.transform(x), dtype=torch.float32), "zero")
+    np.testing.assert_allclose(space.inverse_transform(start.double().numpy()), 0, atol=1e-5)
     assert np.abs(model.snapshots_[0]).max() < 1  # N(0.1, 0.1)
     drawn = model.plot_prototypes((1, 3)).axes[0].images[0].get_array()
     np.testing.assert_allclose(drawn.ravel(), model.snapshots_[0][0], atol=1e-6)
@@ -211,11 +212,11 @@ def test_features_near_the_origin_stay_as_they_are_without_scaling(rng):
     x = rng.normal(size=(60, 3)) + 5
     for similarity in ("euclidean", "cosine", "mahalanobis"):
         assert not Space.fitted(x, similarity, scale=False).mean.any()
-    np.testing.assert_array_equal(Space.fitted(x, scale=False).of(x), x)
+    np.testing.assert_array_equal(Space.fitted(x, scale=False).transform(x), x)
     assert not Space.fitted(x + 100, "cosine", scale=False).mean.any()
     far = Space.fitted(x + 100, scale=False)
-    np.testing.assert_allclose(far.of(x + 100), x - x.mean(axis=0), atol=1e-9)
-    np.testing.assert_allclose(far.back(far.of(x + 100)), x + 100)
+    np.testing.assert_allclose(far.transform(x + 100), x - x.mean(axis=0), atol=1e-9)
+    np.testing.assert_allclose(far.inverse_transform(far.transform(x + 100)), x + 100)
 
 
 def test_numbers_too_large_for_single_precision(three):

@@ -246,7 +246,7 @@ class CLAM(VectorEstimator):
         inside = space.single(x)
         zero = np.zeros((1, x.shape[1]))
         axes = None if latent_dim is None else _principal_axes(inside, latent_dim, seed)
-        return MemorySpace(space, zero if scaled else space.of(zero), axes), inside
+        return MemorySpace(space, zero if scaled else space.transform(zero), axes), inside
 
     def _keep_memory(self, z: Tensor, space: MemorySpace, learned: Learned) -> IntArray:
         """Set the attributes of the chosen memory; return the labels, of which 0 is the largest cluster."""
@@ -265,9 +265,9 @@ class CLAM(VectorEstimator):
             weights=tuple(weight.double().cpu() for weight in best.weights),
             snapshots={},
         )
-        self.prototypes_ = space.space.back(decoded.double().cpu().numpy()[order])
+        self.prototypes_ = space.feature_space.inverse_transform(decoded.double().cpu().numpy()[order])
         self.snapshots_ = {
-            epoch: space.space.back(prototypes.double().cpu().numpy()[order])
+            epoch: space.feature_space.inverse_transform(prototypes.double().cpu().numpy()[order])
             for epoch, prototypes in best.snapshots.items()
         }
         self.beta_, self.loss_, self.silhouette_ = best.beta, best.loss, best.silhouette
@@ -280,7 +280,7 @@ class CLAM(VectorEstimator):
         import torch
 
         points = self._points(X)  # raises NotFittedError
-        z = torch.as_tensor(self._space.space.of(points))
+        z = torch.as_tensor(self._space.feature_space.transform(points))
         settings = self.settings.training
         return self._best.memory(self._space, z, settings.n_steps, settings.step_size), z
 
@@ -328,7 +328,7 @@ class CLAM(VectorEstimator):
         memory, z = self._fitted(X)
         parts = [memory.trajectory(part) for part in z.split(memory.rows)]
         decoded = [torch.stack([memory.decode(state).detach()[0] for state in states]) for states in parts]
-        return self._space.space.back(torch.cat(decoded, dim=1).numpy())
+        return self._space.feature_space.inverse_transform(torch.cat(decoded, dim=1).numpy())
 
     # ---------------------------------------------------------------- figures
 
@@ -354,8 +354,8 @@ class CLAM(VectorEstimator):
         from graphclust.report.figures import draw_prototypes
 
         check_is_fitted(self)
-        space, origin = self._space.space, self._space.origin
-        inside = {epoch: space.of(prototypes) - origin for epoch, prototypes in self.snapshots_.items()}
+        space, origin = self._space.feature_space, self._space.origin
+        inside = {epoch: space.transform(prototypes) - origin for epoch, prototypes in self.snapshots_.items()}
         return draw_prototypes(inside, image_shape)
 
     def plot_basins(self, betas: Sequence[float] = (0.1, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000)) -> Figure:

@@ -104,7 +104,7 @@ def choose_number(
         for number in range(_NULL_SAMPLES):
             normal = torch.as_tensor(rng.standard_normal((len(points), len(scale)))).to(z)
             gaussian = normal * scale @ decomposition.Vh
-            if space.space.on_sphere:
+            if space.feature_space.on_sphere:
                 gaussian = torch.nn.functional.normalize(gaussian + points.mean(0), dim=1)
             null = max(null, *_merged(gaussian, largest, space, quick, seed + 1 + number)[0].values())
             advance()

@@ -42,7 +42,7 @@ class MemorySpace:
 
     Attributes
     ----------
-    space : Space
+    feature_space : Space
         The space of the points.
     origin : ndarray of float64, shape (1, d)
         Where prototypes drawn from N(0.1, 0.1) are centred.
@@ -50,7 +50,7 @@ class MemorySpace:
         Initial axes of the latents; None without latents.
     """
 
-    space: Space
+    feature_space: Space
     origin: FloatArray
     axes: FloatArray | None = None
 
@@ -82,7 +82,9 @@ class MemorySpace:
             mean = z.mean(0)
             return None if float(mean.abs().max()) < 1e-5 else mean
         if statistic == "zero":
-            return self.latents(torch.as_tensor(self.space.of(np.zeros((1, len(self.space.mean))))).to(z))[0]
+            return self.latents(
+                torch.as_tensor(self.feature_space.transform(np.zeros((1, len(self.feature_space.mean))))).to(z)
+            )[0]
         return z.amin(0) if statistic == "min" else z.amax(0)
 
 
@@ -257,10 +259,10 @@ class _Search:
     def start(self, runs: list[Run], rng: np.random.Generator, merged: Tensor | None) -> Tensor:
         """Return the prototypes at which runs start, shape (R, K, d)."""
         if self.settings.has_prototypes:
-            shape = (self.k, len(self.space.space.mean))
+            shape = (self.k, len(self.space.feature_space.mean))
             if self.settings.init.shape != shape:
                 raise UsageError(f"init has the shape {self.settings.init.shape}, not {shape}")
-            table = self.space.space.single(np.asarray(self.settings.init, dtype=np.float64))
+            table = self.space.feature_space.single(np.asarray(self.settings.init, dtype=np.float64))
             prototypes = self.space.latents(torch.as_tensor(table).to(self.z))
             return prototypes.expand(len(runs), -1, -1).clone()
         origin = self.space.latents(torch.as_tensor(self.space.origin).to(self.z))
@@ -277,7 +279,7 @@ class _Search:
             torch.tensor([run.beta for run in runs], dtype=self.z.dtype, device=self.z.device),
             training.n_steps,
             training.step_size,
-            on_sphere=self.space.space.on_sphere,
+            on_sphere=self.space.feature_space.on_sphere,
             coder=self.space.autoencoder(self.z, len(runs), generator),
         ).to(self.z.device)
         rates = torch.tensor([run.learning_rate for run in runs], dtype=self.z.dtype, device=self.z.device)

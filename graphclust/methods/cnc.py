@@ -246,7 +246,7 @@ class CNC(NetworkEstimator):
             self.n_features_in_ = vectors.shape[1]
             self._space = Space.fitted(vectors)
         if k in (1, n) or not graph.num_edges:
-            solution = self._without_network(n, None if vectors is None else self._space.of(vectors))
+            solution = self._without_network(n, None if vectors is None else self._space.transform(vectors))
             if k in (1, n):
                 return solution
             message = "the graph has no edges: made clusters of equal size, as all nodes are alike"
@@ -332,7 +332,7 @@ class CNC(NetworkEstimator):
             encoder = train_autoencoder(z, training.autoencoder, max_epochs=training.autoencoder_epochs, seed=seed)
             encoders.append(encoder)
             details["autoencoder_loss"] = encoder.loss
-            z = encoder.of(z)
+            z = encoder.transform(z)
         if training.siamese is not None:
             encoder = train_siamese(
                 z,
@@ -348,7 +348,7 @@ class CNC(NetworkEstimator):
             )
             encoders.append(encoder)
             details["siamese_loss"] = encoder.loss
-            z = encoder.of(z)
+            z = encoder.transform(z)
         for encoder in encoders:
             encoder.network.cpu()
         self._encoders = tuple(encoders)
@@ -363,7 +363,7 @@ class CNC(NetworkEstimator):
         weight = gaussian_affinities(near, distance) if is_gaussian else unit_affinities(near)
         evenness = EVENNESS if settings.evenness is None else settings.evenness
         cutter = Cutter(graph_of(weight, directed=False), k, settings.regularization, evenness)
-        return self._trainer(settings, cutter, self._input_space.of(v), n_neighbors=n_neighbors, of_table=True)
+        return self._trainer(settings, cutter, self._input_space.transform(v), n_neighbors=n_neighbors, of_table=True)
 
     # ---------------------------------------------------------------- learning
 
@@ -437,14 +437,14 @@ class CNC(NetworkEstimator):
         points = self._points(X)
         if self._input_space is None:
             raise UsageError("cnc has learned no space: it was fitted to a graph, or had nothing to learn")
-        return self._embedded(self._space.of(points))
+        return self._embedded(self._space.transform(points))
 
     def _embedded(self, z: FloatArray) -> FloatArray:
         import torch
 
         v: Tensor = torch.as_tensor(z / self._unit, dtype=torch.float32)
         for encoder in self._encoders:
-            v = encoder.of(v)
+            v = encoder.transform(v)
         embedded: FloatArray = v.double().numpy()
         return embedded
 
@@ -454,7 +454,7 @@ class CNC(NetworkEstimator):
         from graphclust.methods.cnc_training import all_logits
 
         if self._head is None:
-            return self._nearest_representative(self._space.of(points))
+            return self._nearest_representative(self._space.transform(points))
         v = self._space.single(points)
         neighbors = None
         if self._fitted_head_kind == "gnn":
@@ -462,7 +462,7 @@ class CNC(NetworkEstimator):
                 raise UsageError("head='gnn' uses the neighbours of nodes: predict needs a graph")
             neighbors = affinity_of(joined(as_graph(X).undirected()), torch.device("cpu"))
         if self._input_space is not None:
-            v = self._input_space.of(self._embedded(v))
+            v = self._input_space.transform(self._embedded(v))
         with torch.no_grad():
             outputs = all_logits(self._head, torch.as_tensor(v, dtype=torch.float32), neighbors)[0].argmax(1).numpy()
         labels: IntArray = self._rank[outputs]

@@ -408,7 +408,7 @@ class LNSCC(NetworkEstimator):
         import torch
 
         points = self._points(X)  # raises NotFittedError
-        z = self._reduced(self._space.of(points))
+        z = self._reduced(self._space.transform(points))
         if self._networks is None:
             return self._nearest_representative(z)
         labels: IntArray = self._rank[self._outputs(torch.as_tensor(self._network_input(z)))[1]]
@@ -419,7 +419,7 @@ class LNSCC(NetworkEstimator):
         import torch
 
         points = self._points(X)  # raises NotFittedError
-        z = self._reduced(self._space.of(points))
+        z = self._reduced(self._space.transform(points))
         if self._networks is None:
             return z
         return self._outputs(torch.as_tensor(self._network_input(z)))[0]

@@ -36,10 +36,10 @@ class Space:
     --------
     >>> x = np.array([[0.0, 1.0], [2.0, 1.0]])
     >>> space = Space.fitted(x)
-    >>> space.of(x)
+    >>> space.transform(x)
     array([[-1.,  0.],
            [ 1.,  0.]])
-    >>> bool((space.back(space.of(x)) == x).all())
+    >>> bool((space.inverse_transform(space.transform(x)) == x).all())
     True
     """
 
@@ -92,9 +92,9 @@ class Space:
             whiten = (vectors * np.maximum(values, floor) ** -0.5) @ vectors.T
         if not scale and similarity != "cosine":
             centered = cls(x.mean(axis=0), spread, whiten)
-            if np.square(centered.of(np.zeros((1, d)))).sum() > _MAX_OFFSET**2 * np.square(centered.of(x)).sum() / len(
-                x
-            ):
+            offset = np.square(centered.transform(np.zeros((1, d)))).sum()
+            total = np.square(centered.transform(x)).sum()
+            if offset > _MAX_OFFSET**2 * total / len(x):
                 return centered
         return cls(mean, spread, whiten, similarity == "cosine")
 
@@ -118,7 +118,7 @@ class Space:
 
         Examples
         --------
-        >>> Space.unit_range(np.array([[0.0, 255.0], [51.0, 0.0]])).of(np.array([[51.0, 255.0]]))
+        >>> Space.unit_range(np.array([[0.0, 255.0], [51.0, 0.0]])).transform(np.array([[51.0, 255.0]]))
         array([[0.2, 1. ]])
         """
         _refuse_above(_MAX_FEATURE, x)
@@ -126,7 +126,7 @@ class Space:
         low, high = float(x.min(initial=np.inf)), float(x.max(initial=-np.inf))
         return cls(np.full(d, low), np.full(d, high - low if high > low else 1.0))
 
-    def of(self, x: FloatArray) -> FloatArray:
+    def transform(self, x: FloatArray) -> FloatArray:
         """Map points of shape (n, d) into the space."""
         z = (x - self.mean) / self.scale
         if self.whiten is not None:
@@ -140,12 +140,12 @@ class Space:
         ------
         DataError
         """
-        z = self.of(x)
+        z = self.transform(x)
         _refuse_above(_MAX_FEATURE_SINGLE, z)
         return z
 
-    def back(self, z: FloatArray) -> FloatArray:
-        """Map points of shape (..., d) back; a point on the sphere becomes one of the points that `of` maps to it."""
+    def inverse_transform(self, z: FloatArray) -> FloatArray:
+        """Map points of shape (..., d) back; a point on the sphere becomes one of those that are mapped to it."""
         if self.whiten is not None:
             z = z @ np.linalg.inv(self.whiten)
         x: FloatArray = z * self.scale + self.mean
