@@ -65,7 +65,7 @@ def test_every_option_finds_planted_blocks(params):
 
 def test_quality_tells_the_expected_and_the_realised_cut():
     graph = featured(1)
-    found = gc.detect(graph, "cnc", n_clusters=3, hidden=(32,), max_epochs=60)
+    found = gc.detect(graph, "cnc", n_clusters=3, max_epochs=60, training={"hidden": (32,)})
     quality = found.quality()
     assert quality["normalized_cut"] == pytest.approx(found.details["normalized_cut_polished"])
     assert quality["expected_normalized_cut"] == found.details["expected_normalized_cut"]
@@ -144,7 +144,7 @@ def test_points_that_are_equal_and_few():
         ({"evenness": -1}, "evenness"), ({"regularization": -1}, "regularization"),
         ({"batch_size": 0}, "batch_size"), ({"hidden": (0,)}, "hidden"),
         ({"hidden": 64}, "hidden is a sequence"), ({"hidden": None}, "hidden is a sequence"),
-        ({"siamese": 64}, "siamese is a sequence"), ({"siamese": ()}, "siamese has at least one"),
+        ({"siamese": 64}, "siamese is a sequence"), ({"siamese": ()}, "siamese needs at least one"),
         ({"autoencoder": 64}, "autoencoder is a sequence"), ({"temperature": 1.0}, "temperature is a sequence"),
         ({"starts": "random"}, "starts is a sequence, not 'random'"),
         ({"n_clusters": 999}, "999"), ({"head": "gnn"}, "is for graphs"), ({"head": "logits"}, "is for graphs"),

@@ -448,11 +448,11 @@ def test_points_that_coincide(n, start):
 
 def test_stages_and_figures(rng):
     x, _ = blobs(rng)
-    found = make_lnscc(3, n_stages=4, **QUICK).fit(x)
+    found = make_lnscc(3, n_stages=4, **(QUICK | {"max_epochs": 12})).fit(x)
     assert [stage.epoch for stage in found.stages_] == [0, 4, 8, 12]
     assert len(found.plot_stages().axes) == 8
     assert len(found.plot_embedding().axes) == 1
-    last = make_lnscc(3, n_stages=1, **QUICK).fit(x).stages_
+    last = make_lnscc(3, n_stages=1, **(QUICK | {"max_epochs": 12})).fit(x).stages_
     assert [stage.epoch for stage in last] == [12]
     early = make_lnscc(3, n_stages=3, **(QUICK | {"patience": 1, "max_epochs": 60})).fit(x)
     done = early.details_["epochs"]

@@ -439,7 +439,7 @@ def test_merging_takes_the_best_gain_each_time():
 
     for graph in list(random_graphs())[3:]:
         labels = rank_labels(np.asarray(graph.nodes) // 6)
-        merged = merge_to(graph, labels, 4)
+        merged = merge_to(graph.source, graph.target, graph.edge_weight, labels, 4)
         current = labels.copy()
         while len(set(current.tolist())) > 4:
             values = sorted(set(current.tolist()))
