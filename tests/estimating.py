@@ -38,6 +38,6 @@ def assert_scikit_learns_contract(estimator):
         warnings.simplefilter("ignore")
         results = check_estimator(estimator, on_fail=None, on_skip=None)
     np.random.set_state(state)  # noqa: NPY002
-    bad = {one["check_name"]: str(one["exception"]) for one in results if one["status"] != "passed"}
+    bad = {result["check_name"]: str(result["exception"]) for result in results if result["status"] != "passed"}
     assert set(bad) <= {"check_array_api_input"}, bad
     assert len(results) > 35

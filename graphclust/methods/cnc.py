@@ -242,7 +242,7 @@ class CNC(NetworkEstimator):
         self._forget_networks(self._head_kind(graph))
         vectors = None
         if uses_vectors and not is_spectral:
-            vectors = self._vectors_of(graph, seed)
+            vectors, _ = self._vectors(graph, seed)  # no notes, as the number of clusters is known
             self.n_features_in_ = vectors.shape[1]
             self._space = Space.fitted(vectors)
         if k in (1, n) or not graph.num_edges:
@@ -256,7 +256,7 @@ class CNC(NetworkEstimator):
         partitions = cutter.pieces(seed) if polish or "pieces" in settings.training.starts else []
         pieces = partitions[0] if partitions else None
         if uses_vectors and vectors is None:
-            vectors = self._vectors_of(graph, seed)
+            vectors, _ = self._vectors(graph, seed)  # no notes, as the number of clusters is known
             self._space = Space.fitted(vectors)
         trainer = self._trainer(settings, cutter, None if vectors is None else self._space.single(vectors))
         features = None if trainer.x is None or is_spectral else trainer.x.double().cpu().numpy()

@@ -240,7 +240,7 @@ class LNSCC(NetworkEstimator):
         if self.image_shape is not None:
             raise UsageError("image_shape is for tables: on a graph, the edges take the place of nearest neighbours")
         seed = check_seed(self.random_state)
-        x = self._vectors_of(graph, seed)
+        x, _ = self._vectors(graph, seed)  # no notes, as the number of clusters is known
         is_spectral = self._kind(graph) == "spectral"
         if not is_spectral:
             self.n_features_in_ = x.shape[1]

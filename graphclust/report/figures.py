@@ -42,7 +42,7 @@ def draw_prototypes(snapshots: Mapping[int, FloatArray], image_shape: tuple[int,
     from matplotlib.figure import Figure
 
     if not snapshots:
-        raise UsageError("no prototypes were stored: fit with snapshots=(0, 5, 10, 20, 50, 100)")
+        raise UsageError("no prototypes were stored: fit with training={'snapshots': (0, 5, 10, 20, 50, 100)}")
     n, d = next(iter(snapshots.values())).shape
     if image_shape[0] * image_shape[1] != d:
         raise UsageError(f"prototypes with {d} features are not images of {image_shape[0]} x {image_shape[1]}")

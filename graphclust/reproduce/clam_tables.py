@@ -15,7 +15,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ import numpy as np
 from graphclust import datasets
 from graphclust.errors import GraphclustError
 from graphclust.kernels.kmeans import kmeans
-from graphclust.methods.clam import CLAM
+from graphclust.methods.clam import CLAM, Training
 from graphclust.metrics import ari, nmi
 from graphclust.reproduce.sheet import check_names, over_seeds, settings
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -112,6 +112,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def _clam(k: int, seed: int, **settings: Any) -> CLAM:
+    """Return an estimator for scaled points; the settings may be parameters, or settings of the training."""
+    training = {entry.name: settings.pop(entry.name) for entry in fields(Training) if entry.name in settings}
+    return CLAM(k, scale=False, random_state=seed, training=Training(**training), **settings)
+
+
 def searched(
     x: FloatArray, k: int, seed: int = 0, *, quick: bool = False, min_size: int = 1, **settings: Any
 ) -> list[CLAM]:
@@ -127,7 +133,7 @@ def searched(
     min_size : int
         If it is above 1, there is no search from outliers.
     **settings
-        Further parameters of all fits.
+        Further parameters of all fits, and settings of their training.
     """
     n = len(x)
     unit = max(float(x.var(axis=0).sum()), 1e-12)
@@ -164,16 +170,10 @@ def searched(
             "init": ("data", "k-means++"),
             "betas": np.array([4, 8, 16, 32, 64, 128]) / unit,
         }
-    chosen = (
-        [broad_search]
-        if n >= _LARGE
-        else [broad_search, linkage_search]
-        if min_size > 1
-        else [broad_search, linkage_search, outlier_search]
-    )
-    return [
-        CLAM(k, scale=False, random_state=seed, min_size=min_size, **options | settings).fit(x) for options in chosen
-    ]
+    searches = [broad_search]
+    if n < _LARGE:
+        searches += [linkage_search] if min_size > 1 else [linkage_search, outlier_search]
+    return [_clam(k, seed, min_size=min_size, **options | settings).fit(x) for options in searches]
 
 
 def _smallest(x: FloatArray) -> int:
@@ -211,7 +211,7 @@ def _candidates(method: str, x: FloatArray, k: int, seed: int, quick: bool) -> I
             settings = dict(_UNPUBLISHED[method])
             if "latent_dim" in settings:
                 settings["latent_dim"] = min(settings["latent_dim"], *x.shape)
-            fitted = [CLAM(k, scale=False, n_init=4, min_size=least, random_state=seed, **settings).fit(x)]
+            fitted = [_clam(k, seed, n_init=4, min_size=least, **settings).fit(x)]
         else:
             masking = {"masking": None} if method == "clam unmasked" else {}
             fitted = searched(x, k, seed, quick=quick, min_size=least, **masking)
