@@ -168,7 +168,7 @@ def test_large_graphs_have_conditional_confidence_and_an_estimate_is_told(caplog
         ({"n_samples": 0}, "n_samples"),
         ({"known": [1]}, "mapping"),
         ({"refine": "sbmm"}, "did you mean"),
-        ({"refine": "none"}, "auto refines"),
+        ({"refine": "none"}, "auto always refines"),
         ({"model": "none"}, "model is one of"),
     ],
 )
@@ -407,7 +407,7 @@ def test_models_that_are_left_out_are_told():
     assert noted(gc.detect(graph).notes, "skipped-model") == {"model": "sbm"}
     with pytest.raises(UsageError, match="sbm: its scores of weighted graphs"):
         refine(Problem(graph).core, {"one": np.zeros(4, dtype=int)}, ["sbm", "sbm"])
-    with pytest.raises(UsageError, match="give one of them"):
+    with pytest.raises(UsageError, match="set only one of them"):
         gc.detect("data:karate", refine="sbm", model="planted")
     with pytest.raises(UsageError, match="at most 512 communities"):
         gc.detect(gc.Graph.from_edges([0], [1], nodes=1000), n_clusters=600, refine="sbm")

@@ -298,7 +298,7 @@ def test_figures(rng, tmp_path):
     drawn.savefig(tmp_path / "prototypes.png")
     with pytest.raises(gc.UsageError, match="5 x 5"):
         images.plot_prototypes((5, 5))
-    with pytest.raises(gc.UsageError, match="in the plane"):
+    with pytest.raises(gc.UsageError, match="for 2 features only"):
         images.plot_basins()
     with pytest.raises(gc.UsageError, match="snapshots"):
         gc.CLAM(2, **QUICK).fit(x).plot_prototypes((1, 2))

@@ -201,5 +201,5 @@ def test_labels_must_fit_the_graph(karate):
     for labels in ([-1] + [0] * 33, [5] + [0] * 33):
         with pytest.raises(gc.DataError, match="without gaps"):
             gc.Communities(graph=gc.as_graph(karate), labels=np.array(labels), method="x")
-    with pytest.raises(gc.DataError, match="for 34 nodes"):
+    with pytest.raises(gc.DataError, match=r"shape \(34,\)"):
         gc.Communities(graph=gc.as_graph(karate), labels=np.zeros(3, dtype=np.int64), method="x")

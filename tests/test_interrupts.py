@@ -58,7 +58,7 @@ def test_it_comes_when_the_block_ends(caplog):
     with pytest.raises(KeyboardInterrupt):
         run()
     assert done == [[], "after another"]
-    assert caplog.messages == ["igraph cannot be stopped: interrupting as soon as its step is done"]
+    assert caplog.messages == ["igraph cannot be interrupted: stopping when its current step is done"]
     with uninterrupted():
         done.append("not for the next block")
     assert len(done) == 3

@@ -349,7 +349,7 @@ def test_covers_of_anything_but_positions_are_refused(cover):
 
 
 def test_a_member_outside_of_the_nodes_is_refused():
-    with pytest.raises(UsageError, match="node 5, of 5"):
+    with pytest.raises(UsageError, match="node 5, but there are only 5"):
         metrics.onmi([{0}], [{5}], 5)
 
 

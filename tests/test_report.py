@@ -160,7 +160,7 @@ def test_page_tells_the_figures(karate):
         assert told in page.text
     for name in ("modularity", "coverage", "mean_conductance", "max_conductance", "normalized_cut"):
         assert f"{karate.quality()[name]:.4f}" in page.text
-    assert "Paler nodes" in page.text
+    assert "paler node" in page.text
 
 
 def test_title_is_the_file_by_default():
@@ -190,7 +190,7 @@ def test_chart_lists_the_largest_and_counts_the_rest():
 
 
 def test_a_table_too_long_holds_the_nodes_drawn(planted, monkeypatch):
-    monkeypatch.setattr(report, "_LISTED_NODES", 2400)
+    monkeypatch.setattr(report, "_MAX_NODES", 2400)
     page = Page(html_report(planted))
     data = page.data
     assert "Only the 2,000 nodes drawn are listed" in page.text

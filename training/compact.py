@@ -79,7 +79,7 @@ def pack(state: Path, out: Path, run_log: Path, log: Path, note: dict[str, Any])
         What the queue needs to resume the run.
     """
     tensors, metadata = _read(state)
-    packed = {name: _small(name, value, tensors) for name, value in tensors.items()}
+    packed = {name: _compressed(name, value, tensors) for name, value in tensors.items()}
     write(log, run_log.read_bytes()[: metadata["state"]["log"]["size"]])
     _write(out, packed, {"state": metadata["state"], "queue": note})
 
@@ -110,7 +110,7 @@ def unpack(source: Path, state: Path, log: Path, run_log: Path) -> None:
     _write(state, {name: value.single() for name, value in tensors.items()}, {"state": note})
 
 
-def _small(name: str, value: Tensor, tensors: dict[str, Tensor]) -> Tensor:
+def _compressed(name: str, value: Tensor, tensors: dict[str, Tensor]) -> Tensor:
     """Compress a tensor of a state; tensors without moments, such as running averages, stay as they are."""
     for prefix, digits in _DIGITS.items():
         if name.startswith(prefix):

@@ -278,6 +278,11 @@ def _guarded(call: Callable[[], None], quiet: bool, verbose: bool) -> int:
     return 0
 
 
+def _without_line_breaks(docstring: str) -> str:
+    """Join the lines of each paragraph, because typer would keep the line breaks in the help."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in inspect.cleandoc(docstring).split("\n\n"))
+
+
 def command(body: Callable[..., None]) -> Callable[..., None]:
     """Turn a function into a subcommand.
 
@@ -304,7 +309,7 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
         verbose = bool(options.get("verbose") if wants_verbose else options.pop("verbose", False))
         raise typer.Exit(_guarded(functools.partial(body, **options), bool(options.get("quiet")), verbose))
 
-    run.__name__, run.__doc__ = body.__name__, body.__doc__
+    run.__name__, run.__doc__ = body.__name__, _without_line_breaks(body.__doc__ or "")
     run.__dict__["__signature__"] = inspect.Signature(parameters)
     run.__annotations__ = {item.name: item.annotation for item in parameters}
     return run

@@ -43,7 +43,7 @@ def convert(
         lost = write_graph(loaded, stream, format=kind, attributes=attributes)
     if not quiet:
         if dropped:
-            say(f"dropped node attributes that {kind} cannot hold: {', '.join(dropped)}")
+            say(f"node attributes dropped: {', '.join(dropped)}")
         for loss in lost:
             say(loss)
         say(f"{loaded.num_nodes:,} nodes, {loaded.num_edges:,} edges -> {target} ({kind})")

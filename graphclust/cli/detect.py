@@ -300,7 +300,7 @@ def _summarise(communities: Communities, quality: dict[str, Any], kind: str, ver
 
     graph = communities.graph
     if kind in ("graphml", "gexf") and (dropped := carried(graph, kind)[1]):
-        say(f"dropped node attributes that {kind} cannot hold: {', '.join(dropped)}")
+        say(f"node attributes dropped: {', '.join(dropped)}")
     if verbose:
         for line in text_report(communities).splitlines():
             say(line)

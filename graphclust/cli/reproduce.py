@@ -13,7 +13,6 @@ import typer
 
 from graphclust.cli.common import Output, Quiet, Seed, check_files, check_format, output, print_table, say
 from graphclust.errors import UsageError
-from graphclust.io.files import replacing
 
 __all__ = ["reproduce"]
 
@@ -139,8 +138,10 @@ def reproduce(
             rows = [*results["rows"], *results["peers"]]
             print_table([{name: _shown(row.get(name)) for name in chosen.columns} for row in rows], stream)
     if figure is not None and chosen.draw is not None:
-        with replacing(figure) as drawn:
-            chosen.draw(results, drawn, figure)
+        from graphclust.io.files import replacing
+
+        with replacing(figure) as stream:
+            chosen.draw(results, stream, figure)
     if not quiet:
         for note in results.get("notes", ()):
             say(note)

@@ -145,7 +145,8 @@ def _header(
     if not is_header:
         source.note("header-as-data", f"read {line} as data, not as a header")
     elif head[:2] != ["node", "community"]:  # our own
-        source.note("header", f"read {line} as a header", names=head)
+        # the nodes of the graph leave no doubt
+        source.note("header", f"read {line} as a header", is_detail=texts is not None, names=head)
     return (node, label) if is_header else None
 
 

@@ -590,7 +590,7 @@ class ClusterwiseModel(nn.Module):
         return Elbo(total + chance.sum(), per_graph)
 
     def factors(
-        self, terms: Tensor, ranks: Tensor, owner: Tensor, waste: float, wanted: Tensor | None = None
+        self, terms: Tensor, ranks: Tensor, owner: Tensor, waste: float, selected: Tensor | None = None
     ) -> Iterator[tuple[Tensor, Sets, Tensor]]:
         """Yield the factors p(s_k | s_<k, x) of partitions, sets of similar size together.
 
@@ -603,7 +603,7 @@ class ClusterwiseModel(nn.Module):
         ranks : Tensor of int64, shape (partitions, n_max)
         owner : Tensor of int64, shape (partitions,)
             The graph of each partition.
-        wanted : Tensor of bool, shape (partitions, K), optional
+        selected : Tensor of bool, shape (partitions, K), optional
             Factors to yield; all by default.
 
         Yields
@@ -616,7 +616,7 @@ class ClusterwiseModel(nn.Module):
         """
         sizes = _counts(ranks, terms.shape[1]).flip(1).cumsum(dim=1).flip(1)  # nodes available to each cluster
         G = terms.cumsum(dim=1) - terms  # encoding of the clusters before each cluster
-        rows = (sizes > 1 if wanted is None else (sizes > 1) & wanted).nonzero()
+        rows = (sizes > 1 if selected is None else (sizes > 1) & selected).nonzero()
         size = sizes[rows[:, 0], rows[:, 1]]
         order = size.argsort(descending=True, stable=True)
         rows, size = rows[order], size[order]

@@ -287,7 +287,7 @@ class Contrast:
         tail, head = self._cpu_ends[:, edges]
         both = torch.cat((torch.where(swap, head, tail), torch.where(swap, tail, head)))
         nodes, place = torch.unique(both, return_inverse=True)
-        return Batch(_sent(edges, self._device), _sent(nodes, self._device), _sent(place, self._device))
+        return Batch(_to_device(edges, self._device), _to_device(nodes, self._device), _to_device(place, self._device))
 
     def loss(self, z: Tensor, batch: Batch, generator: torch.Generator) -> Tensor:
         """Estimate the sum of the losses over the number of repeated edges, without bias.
@@ -325,7 +325,7 @@ class Contrast:
         return edge_loss + self._pair_weight * pair_loss / len(shifts)
 
 
-def _sent(tensor: Tensor, device: torch.device | None) -> Tensor:
+def _to_device(tensor: Tensor, device: torch.device | None) -> Tensor:
     """Copy a tensor from the CPU to a device without waiting for it."""
     if device is None or device.type == "cpu":
         return tensor

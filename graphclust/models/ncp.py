@@ -151,9 +151,9 @@ class NCP(nn.Module):
         known : Tensor of int64, shape (rows, n_max), or None
         """
         inside = labels >= 0
-        late = inside if known is None else inside & (known == 0)
-        order = (keys + late).masked_fill(~inside, math.inf).argsort(dim=1)
-        labels, late = labels.gather(1, order), late.gather(1, order)
+        is_open = inside if known is None else inside & (known == 0)  # points with unknown labels
+        order = (keys + is_open).masked_fill(~inside, math.inf).argsort(dim=1)
+        labels, is_open = labels.gather(1, order), is_open.gather(1, order)
         point, u, h = (_reordered(values, order) for values in nodes)
         h, u = (values.masked_fill((labels < 0)[..., None], 0.0) for values in (h, u))
         unassigned = u.sum(dim=1, keepdim=True) - u.cumsum(dim=1)
@@ -165,7 +165,7 @@ class NCP(nn.Module):
         logits = logits.index_put((row, place, cluster), values)
         chosen = member.to(torch.int64).argmax(dim=2)
         log_p = torch.log_softmax(logits.masked_fill(~valid.any(dim=2, keepdim=True), 0.0), dim=2)
-        return log_p.gather(2, chosen[..., None]).squeeze(2).masked_fill(~late, 0.0)
+        return log_p.gather(2, chosen[..., None]).squeeze(2).masked_fill(~is_open, 0.0)
 
     def _candidates(self, h: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
         """Return G_k for each point and each cluster that it may join.

@@ -255,7 +255,7 @@ def log_probability(
     terms = _distinct_terms(model, nodes, ranks, owner, cluster, max_cells)
     exact = torch.promote_types(nodes.decoder.dtype, torch.float32)
     values = nodes.decoder.new_zeros(number.shape, dtype=exact)
-    for rows, sets, G in model.factors(terms, ranks, owner, waste=0.5, wanted=first):
+    for rows, sets, G in model.factors(terms, ranks, owner, waste=0.5, selected=first):
         joined = (ranks[rows[:, 0]].gather(1, sets.index) == rows[:, 1, None]) & sets.mask
         T = min(n_anchors, int(joined.sum(dim=1).max()))
         for part in _pieces(len(rows), T * max(n_z, 1) * sets.index.shape[1], max_cells):
@@ -450,11 +450,12 @@ def draw(
         ranks = sample(model, nodes, batch.mask, n_samples, mode, generator, batch.known, max_cells)[0]
         drawn = torch.ones(len(ranks), dtype=torch.bool)
         if mode == "posterior":
-            n_more = min(n_samples, _MAP_SAMPLES)
-            most = _MAP_CLUSTERS * (int(ranks.max()) + 1)
-            more = sample(model, nodes, batch.mask, n_more, "map", generator, batch.known, max_cells, most)[0]
-            more = more[((more >= 0) | ~batch.mask).all(dim=1)]
-            ranks, drawn = torch.cat([ranks, more]), torch.cat([drawn, torch.zeros(len(more), dtype=torch.bool)])
+            n_map = min(n_samples, _MAP_SAMPLES)
+            limit = _MAP_CLUSTERS * (int(ranks.max()) + 1)
+            map_ranks = sample(model, nodes, batch.mask, n_map, "map", generator, batch.known, max_cells, limit)[0]
+            map_ranks = map_ranks[((map_ranks >= 0) | ~batch.mask).all(dim=1)]
+            ranks = torch.cat([ranks, map_ranks])
+            drawn = torch.cat([drawn, torch.zeros(len(map_ranks), dtype=torch.bool)])
         _, index = torch.unique(canonical(ranks), dim=0, return_inverse=True)
         first = torch.full((int(index.max()) + 1,), len(ranks), device=ranks.device)
         first.scatter_reduce_(0, index, torch.arange(len(ranks), device=ranks.device), "amin")

@@ -328,9 +328,9 @@ def _gate_gradients(
         t, s = target[e], source[e]
         w = weight[0 if len(weight) == 1 else e, 0]
         for k in range(gate.shape[1]):
-            g, above = gate[e, k], d_gathered[t, k]
-            d_gate = w * (above * value[s, k] + d_total[t, k])
-            d_value[s, k] += w * g * above
+            g, d_sum = gate[e, k], d_gathered[t, k]
+            d_gate = w * (d_sum * value[s, k] + d_total[t, k])
+            d_value[s, k] += w * g * d_sum
             d = d_state[e, k] + d_gate * (g - g * g)
             d_state[e, k] = d
             x = normalised[e, k]

@@ -83,14 +83,14 @@ def laplacian_eigenvectors(graph: Graph, k: int = 20, *, random_state: int = 0) 
     """
     if k < 1:
         raise UsageError(f"k must be a positive number of vectors, not {k!r}")
-    work = graph.undirected()
-    n = work.num_nodes
+    undirected = graph.undirected()
+    n = undirected.num_nodes
     if n <= max(_MAX_DENSE, k + 2):
-        return _dense_eigenvectors(work.adjacency().toarray() if n else np.zeros((0, 0)), k)
+        return _dense_eigenvectors(undirected.adjacency().toarray() if n else np.zeros((0, 0)), k)
     from scipy.sparse import diags_array
 
     require_memory(8.0 * n * 3 * max(2 * k + 3, 20), f"{k} Laplacian eigenvectors of {n:,} nodes")
-    matrix = work.adjacency()
+    matrix = undirected.adjacency()
     degree = matrix.sum(axis=1)
     scale = np.zeros(n)
     scale[degree > 0] = degree[degree > 0] ** -0.5

@@ -626,11 +626,9 @@ class _Session:
         n_nodes, n_clusters = self.run.ranges()
         if self.lines is None:
             return
-        ranges = {"n_nodes": n_nodes, "n_clusters": n_clusters}
         progress = {"evaluated": self.evaluated, "ancestors": self.ancestors, "log": self.lines.state()}
-        self.trainer.save(
-            self.files.state, plain({**self.setup, **ranges, "held_out": plain(self.held_out), **progress})
-        )
+        seen = {"n_nodes": n_nodes, "n_clusters": n_clusters, "held_out": self.held_out}
+        self.trainer.save(self.files.state, plain({**self.setup, **seen, **progress}))
         trainer, machine = self.trainer, self.run.machine
         execution = {
             "n_z": self.run.n_z,
@@ -641,7 +639,8 @@ class _Session:
         }
         info = CheckpointInfo(
             **{name: plain(self.setup[name]) for name in ("model", "data")},
-            **ranges,
+            n_nodes=n_nodes,
+            n_clusters=n_clusters,
             held_out=self._current_scores(),
             steps=trainer.step,
             graphs=trainer.step * self.run.data.batch_size,
@@ -786,13 +785,13 @@ def measure_speed(
     if steps < 1:
         raise UsageError(f"steps must be a positive integer, not {steps!r}")
     run = _Run(model, data, replace(settings, steps=_WARM_UP + steps), n_z, machine or Machine())
-    marks, waited = [], 0.0
+    step_ends, waited = [], 0.0
     for record in run.steps():
         if record["step"] == _WARM_UP:
             waited = run.seconds_waited
         if record["step"] >= _WARM_UP:
-            marks.append(record["seconds"])
-    step_seconds = np.diff(marks)
+            step_ends.append(record["seconds"])
+    step_seconds = np.diff(step_ends)
     total = float(step_seconds.sum())
     return Speed(
         graphs_per_second=steps * data.batch_size / total,

@@ -92,7 +92,7 @@ def test_a_model_from_scratch_has_a_row_of_its_own(monkeypatch, tmp_path, capsys
     with monkeypatch.context() as context:
         context.setattr(checkpoint, "shipped", dict)
         assert run([*command, "--models", str(tmp_path / "nowhere")]) == 2
-        assert "there is no folder" in capsysbinary.readouterr().err.decode()
+        assert "does not exist" in capsysbinary.readouterr().err.decode()
         assert run([*command, "--models", str(tmp_path)]) == 0
     rows = json.loads(capsysbinary.readouterr().out)["rows"]
     (row,) = (row for row in rows if "ami" in row)
@@ -163,7 +163,7 @@ def test_the_spikes_table_scores_what_the_methods_find(monkeypatch):
 
 def test_a_checkpoint_that_is_not_the_rows(small_spikes_model, monkeypatch):
     monkeypatch.setattr(acp_table1, "available_models", lambda _: {"ccp-spikes": small_spikes_model})
-    with pytest.raises(DataError, match="ccp-spikes is acp with the encoder spikes"):
+    with pytest.raises(DataError, match="but it is acp with the encoder spikes"):
         acp_table1.reproduce(n_graphs=2, methods=("ccp",))
 
 
@@ -250,9 +250,9 @@ def test_accuracy_is_pooled_by_class_with_known_nodes_named():
     assert acp_table3._right(truth, np.array([0, 0, 1, 2, 2, 2, 3, 4, 5]), labelled).tolist() == [1, 1, 1, 0, *[1] * 5]
     relabelled = np.array([7, 7, 0, 0, 0, 3, 1, 2, 4])
     assert acp_table3._right(truth, relabelled, None).sum() == 8
-    blocks = acp_table3._six(np.array([0] * 20 + [1]), np.random.default_rng(0))
+    blocks = acp_table3._into_six_blocks(np.array([0] * 20 + [1]), np.random.default_rng(0))
     assert len(np.unique(blocks)) == 6
-    assert len(np.unique(acp_table3._six(np.arange(30), np.random.default_rng(0)))) == 6
+    assert len(np.unique(acp_table3._into_six_blocks(np.arange(30), np.random.default_rng(0)))) == 6
 
 
 def test_pairs_table_of_a_few_graphs(shared_data, monkeypatch, capsysbinary, tmp_path):
@@ -367,7 +367,7 @@ def test_a_split_without_test_pairs_is_refused_at_once(amazon, tmp_path, monkeyp
     assert run([*command, "--out", str(model)]) == 0
     table = ["reproduce", "acp-table4", "--data", "com-amazon", "--method", "leiden", "--method", "ccp", "--quiet"]
     assert run([*table, "--checkpoint", str(model)]) == 2
-    assert "train it on another (--set split_seed=N)" in capsysbinary.readouterr().err.decode()
+    assert "train it on another split (--set split_seed=N)" in capsysbinary.readouterr().err.decode()
     assert run([*table, "--format", "json"]) == 0
     found = json.loads(capsysbinary.readouterr().out)
     assert not any("ami" in row for row in (*found["rows"], *found["peers"]))
@@ -400,7 +400,7 @@ def test_networks_that_are_not_here(tmp_path, monkeypatch, capsysbinary):
     assert table["peers"] == []
     assert not any("ami" in row for row in rows.values())
     assert rows["com-livejournal", "ccp, GatedGCN"]["paper_ami"] == 81.82
-    assert "com-livejournal is not here: put these files below" in written.err.decode()
+    assert "com-livejournal is not on this machine: put these files below" in written.err.decode()
     assert run(["reproduce", "acp-table4", "--data", "com-livejournal", "--quiet"]) == 1
     error = capsysbinary.readouterr().err.decode()
     assert "com-livejournal is not on this machine" in error
@@ -434,7 +434,7 @@ def test_models_that_have_seen_test_pairs_are_refused(own, ancestor, message):
         with pytest.raises(UsageError, match="has seen test pairs of split 1"):
             acp_table4._Model("m", "m", after).split()
     older = replace(info, ancestors=[{"command": "graphclust train acp --family community-pairs", "graphs": 1}])
-    with pytest.raises(UsageError, match="does not tell which pairs"):
+    with pytest.raises(UsageError, match="does not record which pairs"):
         acp_table4._Model("m", "m", replace(older, data={"family": "community-pairs", "parameters": {}})).split()
 
 
@@ -702,9 +702,9 @@ def test_graphs_of_lnscc(shared_data, monkeypatch, capsysbinary):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["acp-table2", "--data", "zoo"], "takes no --data"), (["acp-table1", "--method", "k-mean"], "k-means"),
-        (["clam-table1", "--graphs", "5"], "takes no --graphs"), (["cnc-table1", "--steps", "5"], "takes no --steps"),
-        (["clam-table1", "--data", "zooo"], "did you mean zoo"), (["clam-graphs", "--figure", "x.png"], "no --figure"),
+        (["acp-table2", "--data", "zoo"], "not take --data"), (["acp-table1", "--method", "k-mean"], "k-means"),
+        (["clam-table1", "--graphs", "5"], "not take --graphs"), (["cnc-table1", "--steps", "5"], "not take --steps"),
+        (["clam-table1", "--data", "zooo"], "did you mean zoo"), (["clam-graphs", "--figure", "x.png"], "--figure"),
         (["clam-table1", "--method", "kmeans"], "k-means"), (["cnc-table1", "--data", "uspss"], "did you mean usps"),
         (["cnc-graphs", "--data", "footbal"], "did you mean football"), (["cnc-table1", "--method", "cn"], "cnc"),
     ],

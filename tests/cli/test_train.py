@@ -55,9 +55,9 @@ def test_train_stop_resume_and_use(cli, tmp_path):
     options = ("--steps", 6, "--out", parts, "--log", tmp_path / "parts.jsonl")
     stopped = cli("train", *TINY, *options, "--minutes", 0)
     assert stopped.code == 0
-    assert "stopped after step 1 of 6; the same command with --resume goes on" in stopped.err
+    assert "stopped after step 1 of 6; run the same command with --resume to continue" in stopped.err
     refused = cli("train", *TINY, *options)
-    assert (refused.code, "add --resume to go on" in refused.err) == (2, True)
+    assert (refused.code, "add --resume to continue" in refused.err) == (2, True)
     resumed = cli("train", *TINY, *options, "--resume", "--quiet")
     assert (resumed.code, resumed.out, resumed.err) == (0, "", "")
 
@@ -105,7 +105,7 @@ def test_the_architecture_is_that_of_the_start_unless_told(cli, tmp_path):
     train_clusterwise(small, graphs, once, begun, n_z=2, eval_graphs=0)
     train_clusterwise(replace(small, n_labels=0), graphs, once, plain, n_z=2, eval_graphs=0)
     brief = shlex.split("--set 'n_nodes=(8, 14)' --n-z 2 --batch-size 2 --steps 1 --eval-graphs 0 --device cpu")
-    whole = "--features laplacian, --n-features 4, --layers 1, --dim 16, 5 labels that may be known"
+    whole = "--features laplacian, --n-features 4, --layers 1, --dim 16, up to 5 known labels"
     for i, (more, changes, said) in enumerate(
         (
             ((), {}, f"--encoder graph-transformer, {whole}"),
@@ -115,7 +115,7 @@ def test_the_architecture_is_that_of_the_start_unless_told(cli, tmp_path):
     ):
         out = tmp_path / f"{i}.safetensors"
         result = cli("train", "acp", *brief, "--start", begun, *more, "--out", out)
-        assert (result.code, result.err.splitlines()[0]) == (0, f"graphclust: as {begun} has it: {said}")
+        assert (result.code, result.err.splitlines()[0]) == (0, f"graphclust: settings from {begun}: {said}")
         assert read_info(out).config == replace(small, **changes)
     sister = tmp_path / "sister.safetensors"
     assert cli("train", "acp-s", *brief, "--start", begun, "--out", sister, "--quiet").err == ""
@@ -128,7 +128,7 @@ def test_the_architecture_is_that_of_the_start_unless_told(cli, tmp_path):
     ):
         refused = cli("train", "acp", *brief, "--start", model, *more, "--out", tmp_path / "no.safetensors")
         assert refused.code == 2
-        assert f"{model} is of another architecture: {words}" in refused.err
+        assert f"{model} has another architecture: {words}" in refused.err
 
 
 def test_an_encoder_of_its_own_width(cli, tmp_path):
@@ -188,11 +188,11 @@ def test_points_need_no_features_option(cli, tmp_path, family, encoder, paramete
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("apc",), ("no method that can be trained is called 'apc'", "acp")),
+        (("apc",), ("unknown trainable method 'apc'", "acp")),
         (("leiden",), ("leiden is not trained on families of graphs", "acp-s")),
-        (("acp", "--encoder", "gatedgcn"), ("no encoder is called 'gatedgcn'", "did you mean gated-gcn")),
-        (("acp", "--family", "general_sbm"), ("no family is called", "did you mean general-sbm")),
-        (("acp", "--features", "laplace"), ("no features is called", "laplacian")),
+        (("acp", "--encoder", "gatedgcn"), ("unknown encoder 'gatedgcn'", "did you mean gated-gcn")),
+        (("acp", "--family", "general_sbm"), ("unknown family", "did you mean general-sbm")),
+        (("acp", "--features", "laplace"), ("unknown features", "laplacian")),
         (("acp", "--schedule", "cos"), ("schedule", "cosine")),
         (("acp", "--set", "nodes=(3, 5)"), ("no parameter of general-sbm", "did you mean n_nodes")),
         (("acp", "--set", "n_nodes"), ("--set takes NAME=VALUE",)),
@@ -208,7 +208,7 @@ def test_points_need_no_features_option(cli, tmp_path, family, encoder, paramete
         (("acp", "--start", "nothing.safetensors"), ("no checkpoint",)),
         (("acp", "--out", "model.pt"), ("--out model.safetensors",)),
         (("acp", "--out", "-"), ("safetensors",)),
-        (("acp", "--log", "-"), ("--log takes a file",)),
+        (("acp", "--log", "-"), ("--log needs a file",)),
         (("acp", "--benchmark", "--out", "a.safetensors"), ("leave out --out",)),
         (("acp", "--encoder", "points"), ("20 given features per node, but the input has none",)),
         (("acp", "--family", "spikes"), ("spikes draws points, and the encoder graphsage needs the edges",)),
@@ -233,7 +233,7 @@ def test_what_makes_no_sense(cli, tmp_path, monkeypatch, args, words):
 
 def test_files_that_are_in_the_way(cli, tmp_path):
     out = tmp_path / "a.safetensors"
-    assert "where shall the model go" in cli("train", *TINY).err
+    assert "missing option --out" in cli("train", *TINY).err
     missing = cli("train", *TINY, "--out", tmp_path / "no" / "a.safetensors")
     assert (missing.code, "no folder" in missing.err) == (1, True)
     out.write_bytes(b"mine")
@@ -271,7 +271,7 @@ def test_a_signal_saves_and_the_run_resumes(cli, tmp_path, number, code):
     told = next(line for line in err.splitlines() if "stopped after" in line)
     assert err.endswith("graphclust: interrupted\n") == (number == signal.SIGINT)
     step = read_note(f"{out}.state")["step"]
-    assert told == f"graphclust: stopped after step {step:,} of 100,000; the same command with --resume goes on"
+    assert told == f"graphclust: stopped after step {step:,} of 100,000; run the same command with --resume to continue"
     assert read_info(out).steps == step
 
     assert cli("train", *TINY, "--out", out, "--steps", step + 2, "--resume").code == 0

@@ -60,7 +60,7 @@ def test_the_likelihood_grows_with_the_steps(degrees, monkeypatch):
     begun = torch.as_tensor(np.where(np.random.default_rng(2).random(len(y)) < 0.4, 1 - y, y))
     found = []
     for steps in range(1, 15):
-        monkeypatch.setattr("graphclust.models.mixture._STEPS", steps)
+        monkeypatch.setattr("graphclust.models.mixture._MAX_STEPS", steps)
         found.append(refined_by_mixture(tensor(z), begun, degrees)[1])
     assert min(np.diff(found)) > -_TOLERANCE
     assert found[-1] > found[0] + 0.1

@@ -108,7 +108,7 @@ def test_other_architectures_are_refused_in_rows_of_the_paper(change, message):
     check_architecture("x", LITERAL, LITERAL)
     other = replace(LITERAL, **change)
     assert describe_architecture(other, LITERAL).startswith("ours")
-    with pytest.raises(UsageError, match=rf"checkpoint x .*{message}.*give it another name"):
+    with pytest.raises(UsageError, match=rf"checkpoint x .*{message}.*rename the checkpoint"):
         check_architecture("x", other, LITERAL)
 
 
