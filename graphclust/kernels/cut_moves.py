@@ -1,8 +1,8 @@
 """Moves of nodes and mergers of pieces that keep the normalized cut low; compiled by numba on first use and cached.
 
 The normalized cut of K clusters that all have volume is K - sum_k in_k / vol_k, where in_k is the weight of W inside
-cluster k (each edge counts at both ends) and vol_k the sum of its degrees. Moving a node changes two of the terms, which
-depend on its edges only. Finding the best of its neighbours' clusters therefore takes O(degree).
+cluster k (each edge counts at both ends) and vol_k the sum of its degrees. Moving a node changes two of the terms,
+which depend on its edges only. Finding the best of its neighbours' clusters therefore takes O(degree).
 
 | CNC | here | as printed? |
 |---|---|---|

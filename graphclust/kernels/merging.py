@@ -36,7 +36,7 @@ def merge_to(source: IntArray, target: IntArray, weight: FloatArray, labels: Int
     --------
     >>> path = np.arange(5)
     >>> merge_to(path[:-1], path[1:], np.ones(4), np.array([0, 0, 1, 2, 2]), 2).tolist()
-    [0, 0, 0, 2, 2]
+    [1, 1, 1, 2, 2]
     """
     labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
     merging = _Merging(source, target, weight, labels)
@@ -78,8 +78,9 @@ class _Merging:
         self._pairs = [(-self._gain(i, j), i, j) for i in range(count) for j in self._links[i] if i < j]
         self._unlinked = [(self._volume[i], i) for i in range(count) if not self._links[i]]
         self._all = [(self._volume[i], i) for i in range(count)]
-        for heap in (self._pairs, self._unlinked, self._all):
-            heapq.heapify(heap)  # type: ignore[arg-type]
+        heapq.heapify(self._pairs)
+        heapq.heapify(self._unlinked)
+        heapq.heapify(self._all)
 
     def _gain(self, i: int, j: int) -> float:
         """Return the modularity that merging i and j gains."""

@@ -489,7 +489,7 @@ def _starts(
     starts: list[Start] = []
     for kind in settings.training.starts:
         if kind == "spectral":
-            embedding = spectral_embedding(graph, k, random_state=seed)
+            embedding = spectral_embedding(graph.adjacency(), k, random_state=seed)
             starts += [(kind, kmeans(embedding, k, 1, seed + i)) for i in range(n_init)]
         elif kind == "pieces":
             starts += [(kind, cutter.merged(pieces)) for pieces in partitions[:n_init]]
