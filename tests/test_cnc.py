@@ -34,9 +34,9 @@ def test_scikit_learns_checks():
 def test_the_optimum_of_figure_1_from_any_seed(head, starts):
     params = {"head": head, "starts": starts, "hidden": (16,), "polish": False, "n_init": 8}
     for seed in range(4):
-        found = make_cnc(2, **params, random_state=seed).fit(FIGURE_1)
-        np.testing.assert_array_equal(found.labels_, [0, 0, 0, 1, 1, 1])
-        assert found.details_["normalized_cut_learned"] == pytest.approx(2 / 7)
+        fitted = make_cnc(2, **params, random_state=seed).fit(FIGURE_1)
+        np.testing.assert_array_equal(fitted.labels_, [0, 0, 0, 1, 1, 1])
+        assert fitted.details_["normalized_cut_learned"] == pytest.approx(2 / 7)
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_the_optimum_of_figure_1_from_any_seed(head, starts):
 )  # fmt: skip
 def test_every_option_finds_planted_blocks(params):
     graph = featured(0)
-    found = make_cnc(3, **({"hidden": (32,), "max_epochs": 60, "random_state": 0} | params)).fit(graph)
+    fitted = make_cnc(3, **({"hidden": (32,), "max_epochs": 60, "random_state": 0} | params)).fit(graph)
     if params.get("head") != "logits" and params.get("polish", True) is False:  # what features alone can tell
-        assert accuracy(graph.y, found.labels_) > 0.5
+        assert accuracy(graph.y, fitted.labels_) > 0.5
     else:
-        assert accuracy(graph.y, found.labels_) > 0.95
-    details = found.details_
+        assert accuracy(graph.y, fitted.labels_) > 0.95
+    details = fitted.details_
     if "normalized_cut_polished" in details:
         assert details["normalized_cut_polished"] <= details["normalized_cut_learned"] + 1e-9
     assert 0 <= details["expected_normalized_cut"] <= 3
@@ -65,34 +65,34 @@ def test_every_option_finds_planted_blocks(params):
 
 def test_quality_tells_the_expected_and_the_realised_cut():
     graph = featured(1)
-    found = gc.detect(graph, "cnc", n_clusters=3, max_epochs=60, training={"hidden": (32,)})
-    quality = found.quality()
-    assert quality["normalized_cut"] == pytest.approx(found.details["normalized_cut_polished"])
-    assert quality["expected_normalized_cut"] == found.details["expected_normalized_cut"]
+    fitted = gc.detect(graph, "cnc", n_clusters=3, max_epochs=60, training={"hidden": (32,)})
+    quality = fitted.quality()
+    assert quality["normalized_cut"] == pytest.approx(fitted.details["normalized_cut_polished"])
+    assert quality["expected_normalized_cut"] == fitted.details["expected_normalized_cut"]
     assert 0.9 < quality["balance"] <= 1
     assert "expected_normalized_cut" not in gc.detect(graph, "leiden").quality()
 
 
 def test_the_network_and_the_moves_lower_the_cut():
     graph = gc.generators.planted_partition(150, 5, p_in=0.25, p_out=0.06, random_state=4)
-    found = make_cnc(5, random_state=0, max_epochs=100).fit(graph)
-    details = found.details_
+    fitted = make_cnc(5, random_state=0, max_epochs=100).fit(graph)
+    details = fitted.details_
     assert details["normalized_cut_learned"] <= details["normalized_cut_at_start"]
-    assert details["normalized_cut_polished"] == pytest.approx(normalized_cut(graph, found.labels_))
+    assert details["normalized_cut_polished"] == pytest.approx(normalized_cut(graph, fitted.labels_))
     for peer in (gc.Spectral(5, random_state=0), gc.Leiden(5, random_state=0)):
-        assert normalized_cut(graph, found.labels_) <= normalized_cut(graph, peer.fit(graph).labels_) + 1e-9
+        assert normalized_cut(graph, fitted.labels_) <= normalized_cut(graph, peer.fit(graph).labels_) + 1e-9
 
 
 def test_a_network_of_features_works_on_another_graph():
-    there, other = featured(2, n=300), featured(3, n=240)
+    graph, other = featured(2, n=300), featured(3, n=240)
     for head in ("gnn", "mlp"):
-        found = make_cnc(3, head=head, hidden=(32,), polish=False, max_epochs=150, random_state=0).fit(there)
-        assert accuracy(there.y, found.predict(there)) == pytest.approx(accuracy(there.y, found.labels_))
-        labels = found.predict(other)
+        fitted = make_cnc(3, head=head, hidden=(32,), polish=False, max_epochs=150, random_state=0).fit(graph)
+        assert accuracy(graph.y, fitted.predict(graph)) == pytest.approx(accuracy(graph.y, fitted.labels_))
+        labels = fitted.predict(other)
         assert labels.shape == (240,)
         assert accuracy(other.y, labels) > (0.9 if head == "gnn" else 0.55)
     with pytest.raises(gc.UsageError, match="predict needs a graph"):
-        make_cnc(3, head="gnn", hidden=(8,), max_epochs=5, random_state=0).fit(there).predict(there.x)
+        make_cnc(3, head="gnn", hidden=(8,), max_epochs=5, random_state=0).fit(graph).predict(graph.x)
     with pytest.raises(gc.UsageError, match="no place for another graph"):
         make_cnc(3, random_state=0, max_epochs=5).fit(gc.generators.planted_partition(60, 3, random_state=0)).predict(
             other
@@ -103,11 +103,11 @@ def test_tables(rng):
     x, y = blobs(rng)
     new, truth = blobs(rng)
     for params in ({}, {"siamese": None}, {"autoencoder": (64, 4), "autoencoder_epochs": 60}, {"batch_size": 64}):
-        found = make_cnc(3, **(QUICK | params)).fit(x)
-        assert ami(y, found.labels_) > 0.9
-        np.testing.assert_array_equal(found.predict(x), found.labels_)
-        assert accuracy(truth, found.predict(new)) > 0.9
-        assert found.embed(new).shape == (180, 6 if params.get("siamese", 1) is None else 4)
+        fitted = make_cnc(3, **(QUICK | params)).fit(x)
+        assert ami(y, fitted.labels_) > 0.9
+        np.testing.assert_array_equal(fitted.predict(x), fitted.labels_)
+        assert accuracy(truth, fitted.predict(new)) > 0.9
+        assert fitted.embed(new).shape == (180, 6 if params.get("siamese", 1) is None else 4)
     of_a_graph = make_cnc(3, random_state=0, max_epochs=5).fit(featured(0))
     with pytest.raises(gc.UsageError, match="learned no space"):
         of_a_graph.embed(x[:, :3])
@@ -129,8 +129,8 @@ def test_evenness_outweighs_a_slightly_lower_cut():
 
 
 def test_points_that_are_equal_and_few():
-    found = make_cnc(2, **QUICK).fit([[0.0], [0.0], [0.0], [5.0], [5.0]])
-    np.testing.assert_array_equal(found.labels_, [0, 0, 0, 1, 1])
+    fitted = make_cnc(2, **QUICK).fit([[0.0], [0.0], [0.0], [5.0], [5.0]])
+    np.testing.assert_array_equal(fitted.labels_, [0, 0, 0, 1, 1])
     for k in (1, 2, 3):
         assert make_cnc(k, **QUICK).fit([[0.0], [1.0], [4.0]]).n_clusters_ == k
 
@@ -163,10 +163,10 @@ def test_layers_as_an_array(rng):
 def test_features_of_a_graph_without_edges_are_a_table(rng):
     x, y = blobs(rng)
     graph = Graph.from_edges([], [], nodes=len(x), x=x)
-    found = make_cnc(3, **QUICK).fit(graph)
-    assert ami(y, found.labels_) > 0.9
-    np.testing.assert_array_equal(found.labels_, make_cnc(3, **QUICK).fit(x).labels_)
-    np.testing.assert_array_equal(found.predict(graph), found.labels_)
+    fitted = make_cnc(3, **QUICK).fit(graph)
+    assert ami(y, fitted.labels_) > 0.9
+    np.testing.assert_array_equal(fitted.labels_, make_cnc(3, **QUICK).fit(x).labels_)
+    np.testing.assert_array_equal(fitted.predict(graph), fitted.labels_)
     with pytest.raises(gc.UsageError, match="is for graphs with edges"):
         make_cnc(3, head="gnn", **QUICK).fit(graph)
     nothing = make_cnc(3, **QUICK).fit(Graph.from_edges([], [], nodes=7))
@@ -177,22 +177,22 @@ def test_features_of_a_graph_without_edges_are_a_table(rng):
 def test_state_after_a_graph():
     graph = featured(0)
     for k in (1, graph.num_nodes):
-        found = make_cnc(k, **QUICK).fit(graph)
-        assert found.n_features_in_ == 3
-        np.testing.assert_array_equal(found.predict(graph), found.labels_)
-        np.testing.assert_array_equal(found.predict(graph.x), found.labels_)
-    found = make_cnc(2, head="mlp", **QUICK).fit(FIGURE_1)
-    assert not hasattr(found, "n_features_in_")
+        fitted = make_cnc(k, **QUICK).fit(graph)
+        assert fitted.n_features_in_ == 3
+        np.testing.assert_array_equal(fitted.predict(graph), fitted.labels_)
+        np.testing.assert_array_equal(fitted.predict(graph.x), fitted.labels_)
+    fitted = make_cnc(2, head="mlp", **QUICK).fit(FIGURE_1)
+    assert not hasattr(fitted, "n_features_in_")
     with pytest.raises(gc.UsageError, match="spectral embedding"):
-        found.predict(np.eye(2))
+        fitted.predict(np.eye(2))
 
 
 def test_one_number_a_node():
     graph = featured(0)
     graph = Graph.from_edges(graph.source, graph.target, nodes=graph.num_nodes, x=graph.y.astype(float), y=graph.y)
-    found = make_cnc(3, **QUICK).fit(graph)
-    assert accuracy(graph.y, found.labels_) > 0.9
-    np.testing.assert_array_equal(found.predict(graph.x[:, None]), found.predict(graph))
+    fitted = make_cnc(3, **QUICK).fit(graph)
+    assert accuracy(graph.y, fitted.labels_) > 0.9
+    np.testing.assert_array_equal(fitted.predict(graph.x[:, None]), fitted.predict(graph))
 
 
 @pytest.mark.parametrize("head", ["logits", "mlp", "gnn"])
@@ -211,8 +211,8 @@ def test_batches_of_a_graph_hold_its_edges(head, monkeypatch):
     options = {"head": head, "hidden": (16,), "polish": False, "starts": ("spectral",), "max_epochs": 2}
     for pieces in (Cutter.pieces, lambda *_: []):
         monkeypatch.setattr(Cutter, "pieces", pieces)
-        found = make_cnc(3, batch_size=40, random_state=0, **options).fit(graph)
-        assert found.n_clusters_ == 3
+        fitted = make_cnc(3, batch_size=40, random_state=0, **options).fit(graph)
+        assert fitted.n_clusters_ == 3
         assert seen
         for points, weight in seen:
             assert len(points) < graph.num_nodes
@@ -227,16 +227,16 @@ def test_the_unit_of_the_weights_does_not_matter(unit):
     scaled = Graph.from_edges(graph.source, graph.target, np.full(graph.num_edges, unit), nodes=120, x=graph.x)
     for params in ({"head": "logits"}, {"head": "gnn", "regularization": 1.0}, {"head": "gnn", "batch_size": 40}):
         options = {"hidden": (16,), "max_epochs": 30, "n_init": 1, "polish": False, "random_state": 0}
-        plain, other = (make_cnc(3, **options, **params).fit(one) for one in (graph, scaled))
+        plain, other = (make_cnc(3, **options, **params).fit(g) for g in (graph, scaled))
         np.testing.assert_array_equal(plain.labels_, other.labels_)
         assert other.details_ == plain.details_
 
 
 def test_far_from_the_origin_without_scaling(rng):
     x, y = blobs(rng)
-    found = make_cnc(3, scale=False, **QUICK).fit(x + 1e6)
-    assert ami(y, found.labels_) > 0.95
-    np.testing.assert_array_equal(found.predict(x + 1e6), found.labels_)
+    fitted = make_cnc(3, scale=False, **QUICK).fit(x + 1e6)
+    assert ami(y, fitted.labels_) > 0.95
+    np.testing.assert_array_equal(fitted.predict(x + 1e6), fitted.labels_)
 
 
 def test_numbers_too_large_for_single_precision(rng):
@@ -249,13 +249,13 @@ def test_numbers_too_large_for_single_precision(rng):
 
 def test_a_square_batch_after_a_table(rng):
     x, _ = blobs(rng, d=6)
-    found = make_cnc(3, **QUICK).fit(sp.csr_array(x))
-    np.testing.assert_array_equal(found.predict(sp.csr_array(x[:6])), found.labels_[:6])
+    fitted = make_cnc(3, **QUICK).fit(sp.csr_array(x))
+    np.testing.assert_array_equal(fitted.predict(sp.csr_array(x[:6])), fitted.labels_[:6])
 
 
 def test_edges_count_in_the_estimate_of_memory():
     few, many = (gc.generators.planted_partition(300, 3, p_in=p, p_out=p, random_state=0) for p in (0.05, 0.5))
-    graphs = [Graph.from_edges(one.source, one.target, nodes=300, x=np.ones((300, 2))) for one in (few, many)]
+    graphs = [Graph.from_edges(g.source, g.target, nodes=300, x=np.ones((300, 2))) for g in (few, many)]
     extra = make_cnc(3).memory(graphs[1]) - make_cnc(3).memory(graphs[0])
     assert extra > 100 * (many.num_edges - few.num_edges)
 
@@ -274,7 +274,7 @@ def test_cutter_values_are_those_of_the_metric(seed):
     cutter = Cutter(graph, 4)
     assert cutter.value(labels) == pytest.approx(normalized_cut(graph, labels))
     assert cutter.value(cutter.polished(labels, 0)) <= cutter.value(labels) + 1e-12
-    pieces = cutter.pieces(0)
-    assert all(int(one.max()) + 1 > 4 for one in pieces)
-    for one in pieces:
-        assert set(cutter.merged(one).tolist()) == set(range(4))
+    partitions = cutter.pieces(0)
+    assert all(int(pieces.max()) + 1 > 4 for pieces in partitions)
+    for pieces in partitions:
+        assert set(cutter.merged(pieces).tolist()) == set(range(4))

@@ -332,7 +332,7 @@ class CNC(NetworkEstimator):
             encoder = train_autoencoder(z, training.autoencoder, max_epochs=training.autoencoder_epochs, seed=seed)
             encoders.append(encoder)
             details["autoencoder_loss"] = encoder.loss
-            z = encoder.of(z)
+            z = encoder.encode(z)
         if training.siamese is not None:
             encoder = train_siamese(
                 z,
@@ -348,7 +348,7 @@ class CNC(NetworkEstimator):
             )
             encoders.append(encoder)
             details["siamese_loss"] = encoder.loss
-            z = encoder.of(z)
+            z = encoder.encode(z)
         for encoder in encoders:
             encoder.network.cpu()
         self._encoders = tuple(encoders)
@@ -444,7 +444,7 @@ class CNC(NetworkEstimator):
 
         v: Tensor = torch.as_tensor(z / self._unit, dtype=torch.float32)
         for encoder in self._encoders:
-            v = encoder.of(v)
+            v = encoder.encode(v)
         embedded: FloatArray = v.double().numpy()
         return embedded
 
