@@ -65,10 +65,10 @@ def test_every_option_finds_planted_blocks(params):
 
 def test_quality_tells_the_expected_and_the_realised_cut():
     graph = featured(1)
-    result = gc.detect(graph, "cnc", n_clusters=3, hidden=(32,), max_epochs=60)
-    quality = result.quality()
-    assert quality["normalized_cut"] == pytest.approx(result.details["normalized_cut_polished"])
-    assert quality["expected_normalized_cut"] == result.details["expected_normalized_cut"]
+    fitted = gc.detect(graph, "cnc", n_clusters=3, max_epochs=60, training={"hidden": (32,)})
+    quality = fitted.quality()
+    assert quality["normalized_cut"] == pytest.approx(fitted.details["normalized_cut_polished"])
+    assert quality["expected_normalized_cut"] == fitted.details["expected_normalized_cut"]
     assert 0.9 < quality["balance"] <= 1
     assert "expected_normalized_cut" not in gc.detect(graph, "leiden").quality()
 
@@ -84,15 +84,15 @@ def test_the_network_and_the_moves_lower_the_cut():
 
 
 def test_a_network_of_features_works_on_another_graph():
-    nx_graph, other = featured(2, n=300), featured(3, n=240)
+    graph, other = featured(2, n=300), featured(3, n=240)
     for head in ("gnn", "mlp"):
-        fitted = make_cnc(3, head=head, hidden=(32,), polish=False, max_epochs=150, random_state=0).fit(nx_graph)
-        assert accuracy(nx_graph.y, fitted.predict(nx_graph)) == pytest.approx(accuracy(nx_graph.y, fitted.labels_))
+        fitted = make_cnc(3, head=head, hidden=(32,), polish=False, max_epochs=150, random_state=0).fit(graph)
+        assert accuracy(graph.y, fitted.predict(graph)) == pytest.approx(accuracy(graph.y, fitted.labels_))
         labels = fitted.predict(other)
         assert labels.shape == (240,)
         assert accuracy(other.y, labels) > (0.9 if head == "gnn" else 0.55)
     with pytest.raises(gc.UsageError, match="predict needs a graph"):
-        make_cnc(3, head="gnn", hidden=(8,), max_epochs=5, random_state=0).fit(nx_graph).predict(nx_graph.x)
+        make_cnc(3, head="gnn", hidden=(8,), max_epochs=5, random_state=0).fit(graph).predict(graph.x)
     with pytest.raises(gc.UsageError, match="no place for another graph"):
         make_cnc(3, random_state=0, max_epochs=5).fit(gc.generators.planted_partition(60, 3, random_state=0)).predict(
             other
@@ -144,7 +144,7 @@ def test_points_that_are_equal_and_few():
         ({"evenness": -1}, "evenness"), ({"regularization": -1}, "regularization"),
         ({"batch_size": 0}, "batch_size"), ({"hidden": (0,)}, "hidden"),
         ({"hidden": 64}, "hidden is a sequence"), ({"hidden": None}, "hidden is a sequence"),
-        ({"siamese": 64}, "siamese is a sequence"), ({"siamese": ()}, "siamese has at least one"),
+        ({"siamese": 64}, "siamese is a sequence"), ({"siamese": ()}, "siamese needs at least one"),
         ({"autoencoder": 64}, "autoencoder is a sequence"), ({"temperature": 1.0}, "temperature is a sequence"),
         ({"starts": "random"}, "starts is a sequence, not 'random'"),
         ({"n_clusters": 999}, "999"), ({"head": "gnn"}, "is for graphs"), ({"head": "logits"}, "is for graphs"),
@@ -227,7 +227,7 @@ def test_the_unit_of_the_weights_does_not_matter(unit):
     scaled = Graph.from_edges(graph.source, graph.target, np.full(graph.num_edges, unit), nodes=120, x=graph.x)
     for params in ({"head": "logits"}, {"head": "gnn", "regularization": 1.0}, {"head": "gnn", "batch_size": 40}):
         options = {"hidden": (16,), "max_epochs": 30, "n_init": 1, "polish": False, "random_state": 0}
-        plain, other = (make_cnc(3, **options, **params).fit(entry) for entry in (graph, scaled))
+        plain, other = (make_cnc(3, **options, **params).fit(g) for g in (graph, scaled))
         np.testing.assert_array_equal(plain.labels_, other.labels_)
         assert other.details_ == plain.details_
 
@@ -255,7 +255,7 @@ def test_a_square_batch_after_a_table(rng):
 
 def test_edges_count_in_the_estimate_of_memory():
     few, many = (gc.generators.planted_partition(300, 3, p_in=p, p_out=p, random_state=0) for p in (0.05, 0.5))
-    graphs = [Graph.from_edges(entry.source, entry.target, nodes=300, x=np.ones((300, 2))) for entry in (few, many)]
+    graphs = [Graph.from_edges(g.source, g.target, nodes=300, x=np.ones((300, 2))) for g in (few, many)]
     extra = make_cnc(3).memory(graphs[1]) - make_cnc(3).memory(graphs[0])
     assert extra > 100 * (many.num_edges - few.num_edges)
 
@@ -274,7 +274,7 @@ def test_cutter_values_are_those_of_the_metric(seed):
     cutter = Cutter(graph, 4)
     assert cutter.value(labels) == pytest.approx(normalized_cut(graph, labels))
     assert cutter.value(cutter.polished(labels, 0)) <= cutter.value(labels) + 1e-12
-    pieces = cutter.pieces(0)
-    assert all(int(piece.max()) + 1 > 4 for piece in pieces)
-    for piece in pieces:
-        assert set(cutter.merged(piece).tolist()) == set(range(4))
+    partitions = cutter.pieces(0)
+    assert all(int(pieces.max()) + 1 > 4 for pieces in partitions)
+    for pieces in partitions:
+        assert set(cutter.merged(pieces).tolist()) == set(range(4))

@@ -114,7 +114,7 @@ CASES = {
 @pytest.fixture(autouse=True)
 def _without_faiss(monkeypatch):
     """Search neighbours by torch on every device, so that faiss is not needed."""
-    monkeypatch.setattr(neighbors, "_searcher", lambda x, k, device, exact: neighbors._in_pieces(x, k, device))
+    monkeypatch.setattr(neighbors, "_searcher", lambda x, k, device, exact: neighbors._gpu_searcher(x, k, device))
 
 
 def _on_simulated_device(case: Case, **params: Any) -> tuple[Any, SimulatedDevice]:

@@ -70,8 +70,8 @@ def test_every_option_has_an_effect(rng, params):
     size = 0.25 if params.pop("overlapping", False) else 1.0  # of the distances between blobs
     x = blobs(rng)[0]
     x[:, :3] *= np.where(x[:, :3] > 4, size, 1.0)
-    first, second = (make_lnscc(3, **(QUICK | {"max_epochs": 9} | also)).fit(x).embedding_ for also in ({}, params))
-    assert np.abs(first - second).max() > 1e-3
+    plain, other = (make_lnscc(3, **(QUICK | {"max_epochs": 9} | also)).fit(x).embedding_ for also in ({}, params))
+    assert np.abs(plain - other).max() > 1e-3
 
 
 # ---------------------------------------------------------------- as published
@@ -160,10 +160,10 @@ def test_explicit_parameters_win_over_the_preset(rng):
     settings = make_lnscc(3, preset="published", n_neighbors=70, learning_rate=0.1, patience=3).settings
     training = settings.training
     assert (settings.n_neighbors, training.learning_rate, training.patience, training.batch_size) == (70, 0.1, 3, 200)
-    first, second = (
+    plain, other = (
         make_lnscc(3, preset=name, **(QUICK | {"max_epochs": 2})).fit(x).embedding_ for name in (None, "graphclust")
     )
-    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(plain, other)
     with pytest.raises(gc.UsageError, match="did you mean published"):
         make_lnscc(3, preset="publishd", **QUICK).fit(x)
 
@@ -190,7 +190,7 @@ def test_images_have_a_shape(rng):
     x, _ = strokes(rng, 20)
     fitted = make_lnscc(3, image_shape=(6, 6), **QUICK).fit(x)
     np.testing.assert_array_equal(fitted.predict(x), fitted.labels_)
-    with pytest.raises(gc.UsageError, match="36 features are no images of 5 x 6 pixels"):
+    with pytest.raises(gc.UsageError, match="36 features are not images of 5 x 6 pixels"):
         make_lnscc(3, image_shape=(5, 6), **QUICK).fit(x)
     with pytest.raises(gc.UsageError, match="for tables"):
         make_lnscc(3, image_shape=(6, 6), **QUICK).fit(featured(0))
@@ -200,14 +200,14 @@ def test_images_have_a_shape(rng):
 def test_neighbours_of_images_may_be_moved(rng):
     x, y = strokes(rng)
     quick = QUICK | {"max_epochs": 60}
-    reported = make_lnscc(3, image_shape=(6, 6), **quick).fit(x)
-    assert accuracy(y, reported.labels_) > 0.9 > 0.8 > accuracy(y, make_lnscc(3, **quick).fit(x).labels_)
-    np.testing.assert_array_equal(reported.predict(x), reported.labels_)
+    shaped = make_lnscc(3, image_shape=(6, 6), **quick).fit(x)
+    assert accuracy(y, shaped.labels_) > 0.9 > 0.8 > accuracy(y, make_lnscc(3, **quick).fit(x).labels_)
+    np.testing.assert_array_equal(shaped.predict(x), shaped.labels_)
     np.testing.assert_array_equal(
-        make_lnscc(3, scale=False, image_shape=[6, 6], **quick).fit(x).labels_, reported.labels_
+        make_lnscc(3, scale=False, image_shape=[6, 6], **quick).fit(x).labels_, shaped.labels_
     )
     again = make_lnscc(3, image_shape=(6, 6), **quick).fit(100 + x)  # far from the origin
-    assert accuracy(reported.labels_, again.labels_) > 0.95
+    assert accuracy(shaped.labels_, again.labels_) > 0.95
 
 
 @pytest.mark.parametrize("shape", [6, (6,), (6, 6, 1), (6, 0), (6.0, 6), "66"])
@@ -232,33 +232,33 @@ def test_the_mixture_begins_at_the_pieces(rng):
 
 def test_the_head_starts_at_what_the_mixture_says(rng, monkeypatch):
     x, _ = blobs(rng)
-    reported = []
+    calls = []
 
     def thirds(z, labels):
-        reported.extend((labels, torch.argsort(torch.argsort(z[:, 0])) * 3 // len(z)))
-        return reported[1], 0.0
+        calls.extend((labels, torch.argsort(torch.argsort(z[:, 0])) * 3 // len(z)))
+        return calls[1], 0.0
 
     monkeypatch.setattr("graphclust.models.mixture.refined_by_mixture", thirds)
     still = {"learning_rate": 1e-9, "adversarial": 0.0, "noise": 0.0}
     fitted = make_lnscc(3, **(QUICK | still)).fit(x)
-    begun, wanted = (entry.numpy() for entry in reported[:2])
+    begun, wanted = (labels.numpy() for labels in calls[:2])
     assert accuracy(wanted, fitted.labels_) > 0.9 > 0.8 > accuracy(wanted, begun)
 
 
 def test_of_several_starts_the_mixture_that_is_most_even_counts(rng, monkeypatch):
-    x, messages = rng.normal(size=(180, 6)), []
+    x, refined = rng.normal(size=(180, 6)), []
 
     def third_time_even(z, labels):
         order = torch.argsort(torch.argsort(z[:, 0]))
-        messages.append(order * 3 // len(z) if len(messages) == 2 else (order > 0).long() + (order > 1))
-        return messages[-1], float(len(messages))
+        refined.append(order * 3 // len(z) if len(refined) == 2 else (order > 0).long() + (order > 1))
+        return refined[-1], float(len(refined))
 
     monkeypatch.setattr("graphclust.models.mixture.refined_by_mixture", third_time_even)
     still = {"learning_rate": 1e-9, "adversarial": 0.0, "noise": 0.0}
     fitted = make_lnscc(3, **(QUICK | still)).fit(x)
-    assert 3 < len(messages) <= 8
+    assert 3 < len(refined) <= 8
     assert fitted.details_["log_likelihood_at_start"] == 3.0
-    assert accuracy(messages[2].numpy(), fitted.labels_) > 0.9
+    assert accuracy(refined[2].numpy(), fitted.labels_) > 0.9
 
 
 def test_of_several_starts_an_even_one_counts_though_it_cuts_more(monkeypatch):
@@ -324,8 +324,8 @@ def test_the_given_graph_takes_the_place_of_neighbours(vectors):
 def test_edges_between_points_tell_what_their_features_do_not():
     with_graph, without = [], []
     for graph in (featured(seed, n=240) for seed in range(4)):
-        for entry, element in ((with_graph, graph), (without, graph.x)):
-            entry.append(accuracy(graph.y, make_lnscc(3, vectors="features", **QUICK).fit(element).labels_))
+        for scores, data in ((with_graph, graph), (without, graph.x)):
+            scores.append(accuracy(graph.y, make_lnscc(3, vectors="features", **QUICK).fit(data).labels_))
     assert np.mean(with_graph) > np.mean(without)
 
 
@@ -357,9 +357,9 @@ def test_new_points_are_taken_as_those_of_the_fit_were():
     np.testing.assert_array_equal(averaged.predict(graph), averaged.labels_)
     with pytest.raises(gc.UsageError, match="averaged over a graph"):
         averaged.predict(graph.x)
-    for entry in (make_lnscc(3, **QUICK).fit(graph.x), make_lnscc(3, vectors="features", **QUICK).fit(graph)):
-        np.testing.assert_array_equal(entry.predict(graph), entry.labels_)
-        np.testing.assert_array_equal(entry.predict(graph.x), entry.labels_)
+    for fitted in (make_lnscc(3, **QUICK).fit(graph.x), make_lnscc(3, vectors="features", **QUICK).fit(graph)):
+        np.testing.assert_array_equal(fitted.predict(graph), fitted.labels_)
+        np.testing.assert_array_equal(fitted.predict(graph.x), fitted.labels_)
 
 
 @pytest.mark.parametrize("m", [30, pytest.param(70, marks=pytest.mark.slow)])
@@ -410,9 +410,9 @@ def test_embedding_is_in_the_order_of_the_nodes():
     moved = Graph.from_edges(
         place[graph.source], place[graph.target], nodes=order.tolist(), x=graph.x[order], y=graph.y[order]
     )
-    first, second = (make_lnscc(3, **QUICK).fit(g) for g in (graph, moved))
-    np.testing.assert_array_equal(first.labels_[order], second.labels_)
-    np.testing.assert_array_equal(first.embedding_[order], second.embedding_)
+    plain, other = (make_lnscc(3, **QUICK).fit(g) for g in (graph, moved))
+    np.testing.assert_array_equal(plain.labels_[order], other.labels_)
+    np.testing.assert_array_equal(plain.embedding_[order], other.embedding_)
 
 
 def test_little_to_learn():
@@ -450,11 +450,11 @@ def test_points_that_coincide(n, start):
 
 def test_stages_and_figures(rng):
     x, _ = blobs(rng)
-    fitted = make_lnscc(3, n_stages=4, **QUICK).fit(x)
+    fitted = make_lnscc(3, n_stages=4, **(QUICK | {"max_epochs": 12})).fit(x)
     assert [stage.epoch for stage in fitted.stages_] == [0, 4, 8, 12]
     assert len(fitted.plot_stages().axes) == 8
     assert len(fitted.plot_embedding().axes) == 1
-    last = make_lnscc(3, n_stages=1, **QUICK).fit(x).stages_
+    last = make_lnscc(3, n_stages=1, **(QUICK | {"max_epochs": 12})).fit(x).stages_
     assert [stage.epoch for stage in last] == [12]
     early = make_lnscc(3, n_stages=3, **(QUICK | {"patience": 1, "max_epochs": 60})).fit(x)
     done = early.details_["epochs"]

@@ -48,10 +48,10 @@ TABLE = {"ours": {"optimizer": "adam"}, "theirs": {"rate": 0.5, "optimizer": "sg
     ],
 )
 def test_an_explicit_value_wins_over_the_preset(params, settings):
-    actual = settings_of(Example(**params), TABLE)
-    assert (actual.optimizer, actual.rate, actual.noise) == (settings[0], settings[1], settings[3])
-    np.testing.assert_array_equal(actual.layers, settings[2])
-    assert not hasattr(actual, "preset")
+    resolved = settings_of(Example(**params), TABLE)
+    assert (resolved.optimizer, resolved.rate, resolved.noise) == (settings[0], settings[1], settings[3])
+    np.testing.assert_array_equal(resolved.layers, settings[2])
+    assert not hasattr(resolved, "preset")
 
 
 @pytest.mark.parametrize("name", ["thiers", 3, ["theirs"]])
@@ -132,11 +132,11 @@ def test_nothing_classical_happens_in_a_published_fit(rng, monkeypatch):
         monkeypatch.setattr(Cutter, name, refused)
     looks, fleets = [], []
     look, make = Trainer._evaluate, Fleet.__init__
-    monkeypatch.setattr(Trainer, "_evaluate", lambda *arguments: (looks.append(1), look(*arguments))[1])
+    monkeypatch.setattr(Trainer, "_evaluate", lambda *args: (looks.append(1), look(*args))[1])
 
-    def recorded(self, *arguments, **named):
+    def recorded(self, *args, **named):
         fleets.append(named)
-        make(self, *arguments, **named)
+        make(self, *args, **named)
 
     monkeypatch.setattr(Fleet, "__init__", recorded)
     x, _ = blobs(rng)

@@ -332,7 +332,7 @@ class CNC(NetworkEstimator):
             encoder = train_autoencoder(z, training.autoencoder, max_epochs=training.autoencoder_epochs, seed=seed)
             encoders.append(encoder)
             details["autoencoder_loss"] = encoder.loss
-            z = encoder.transform(z)
+            z = encoder.encode(z)
         if training.siamese is not None:
             encoder = train_siamese(
                 z,
@@ -348,7 +348,7 @@ class CNC(NetworkEstimator):
             )
             encoders.append(encoder)
             details["siamese_loss"] = encoder.loss
-            z = encoder.transform(z)
+            z = encoder.encode(z)
         for encoder in encoders:
             encoder.network.cpu()
         self._encoders = tuple(encoders)
@@ -444,7 +444,7 @@ class CNC(NetworkEstimator):
 
         v: Tensor = torch.as_tensor(z / self._unit, dtype=torch.float32)
         for encoder in self._encoders:
-            v = encoder.transform(v)
+            v = encoder.encode(v)
         embedded: FloatArray = v.double().numpy()
         return embedded
 
@@ -489,7 +489,7 @@ def _starts(
     starts: list[Start] = []
     for kind in settings.training.starts:
         if kind == "spectral":
-            embedding = spectral_embedding(graph, k, random_state=seed)
+            embedding = spectral_embedding(graph.adjacency(), k, random_state=seed)
             starts += [(kind, kmeans(embedding, k, 1, seed + i)) for i in range(n_init)]
         elif kind == "pieces":
             starts += [(kind, cutter.merged(pieces)) for pieces in partitions[:n_init]]

@@ -41,7 +41,7 @@ class Encoder:
     loss: float
     scale: float = 1.0
 
-    def transform(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor) -> Tensor:
         """Map points of shape (n, d) to shape (n, size of the last layer)."""
         from graphclust.nn.parallel import through
 

@@ -96,7 +96,7 @@ def with_exact_number(core: Core, resolution: float, run: Callable[[float], IntA
     data = {"n_found": best_count, "resolution": best_resolution}
     notes.append(Note("resolution", message, data, is_detail=True))
     if best_count > k:
-        best = merge_to(graph, best, k)
+        best = merge_to(graph.source, graph.target, graph.edge_weight, best, k)
         apart = int(connected_parts(graph, best).max()) + 1 - k
         if apart and k >= components:
             message = f"joined {apart:,} small components to others"

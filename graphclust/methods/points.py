@@ -23,7 +23,15 @@ from graphclust.runtime.notes import Note
 from graphclust.runtime.seeds import check_seed
 from graphclust.runtime.threads import one_thread
 
-__all__ = ["VectorEstimator", "checked_table", "feature_matrix", "nearest_of", "points_graph", "ranks_of_outputs"]
+__all__ = [
+    "VectorEstimator",
+    "checked_table",
+    "feature_matrix",
+    "nearest_of",
+    "points_graph",
+    "ranks_of_outputs",
+    "smoothed_vectors",
+]
 
 _VECTORS = ("auto", "features", "smoothed", "spectral")
 _SMALL = 5000  # numbers in a table, or nodes and edges, up to which a second thread does not help
@@ -71,6 +79,13 @@ def feature_matrix(x: Any) -> FloatArray:
     if not np.isfinite(features).all():
         raise DataError("the node features have missing or infinite values")
     return features
+
+
+def smoothed_vectors(graph: Graph) -> FloatArray:
+    """Return the features of a graph's nodes, averaged over two steps in the graph, shape (n_nodes, d)."""
+    undirected = graph.undirected()
+    loop_weight = float(undirected.edge_weight.mean()) if undirected.num_edges else 1.0
+    return smoothed_features(undirected.adjacency(), graph.x, loop_weight)
 
 
 class VectorEstimator(GraphEstimator):
@@ -173,17 +188,17 @@ class VectorEstimator(GraphEstimator):
         kind = kind or self._kind(graph)
         if kind == "spectral":
             return self._spectral(graph, seed)
-        return feature_matrix(smoothed_features(graph, graph.x) if kind == "smoothed" else graph.x), ()
+        return feature_matrix(smoothed_vectors(graph) if kind == "smoothed" else graph.x), ()
 
     def _spectral(self, graph: Graph, seed: int) -> tuple[FloatArray, tuple[Note, ...]]:
         """Return one eigenvector per cluster; without a number of clusters, those before the largest eigenvalue gap."""
         n = graph.num_nodes
         dimension = self.n_components or self._number()
         if dimension is not None:
-            return spectral_embedding(graph, min(max(dimension, 2), n), random_state=seed), ()
-        vectors = leading_eigenvectors(graph, min(_MAX_DIMENSIONS + 1, n), random_state=seed)
-        scale = graph.degree()
+            return spectral_embedding(graph.adjacency(), min(max(dimension, 2), n), random_state=seed), ()
         matrix = graph.adjacency()
+        vectors = leading_eigenvectors(matrix, min(_MAX_DIMENSIONS + 1, n), random_state=seed)
+        scale = graph.degree()
         half = np.where(scale > 0, np.maximum(scale, 1e-300) ** -0.5, 0.0)
         values = np.einsum("nk,nk->k", vectors, half[:, None] * (matrix @ (half[:, None] * vectors)))[::-1]
         gaps = values[:-1] - values[1:]

@@ -95,7 +95,7 @@ class Spectral(GraphEstimator):
         seed = check_seed(self.random_state)
         with task("eigenvectors"):
             embedding = spectral_embedding(
-                graph, k, self.embedding, regularization=self.regularization, random_state=seed
+                graph.adjacency(), k, self.embedding, regularization=self.regularization, random_state=seed
             )
         notes = []
         if embedding.shape[1] < k:
@@ -125,7 +125,7 @@ class Spectral(GraphEstimator):
             return {}
         from scipy.cluster.vq import kmeans2  # importing scikit-learn would take a second
 
-        vectors = leading_eigenvectors(graph, max(numbers), random_state=seed)
+        vectors = leading_eigenvectors(graph.adjacency(), max(numbers), random_state=seed)
         partitions = {}
         for k in numbers:
             with warnings.catch_warnings():

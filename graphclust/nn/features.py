@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
-from graphclust.kernels.eigenvectors import _lanczos
+from graphclust.kernels.eigenvectors import lanczos
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.memory import require_memory
 
@@ -98,7 +98,7 @@ def laplacian_eigenvectors(graph: Graph, k: int = 20, *, random_state: int = 0) 
     normalised = half @ matrix @ half
     if not matrix.nnz:
         return np.eye(n, k, -1, dtype=np.float32)
-    values, vectors = _lanczos(normalised, k + 1, random_state, tol=1e-5)
+    values, vectors = lanczos(normalised, k + 1, random_state, tol=1e-5)
     order = np.argsort(-values, kind="stable")[1:]
     features = np.zeros((n, k), dtype=np.float32)
     features[:, : len(order)] = vectors[:, order]

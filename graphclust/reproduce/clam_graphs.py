@@ -16,8 +16,8 @@ from graphclust import datasets
 from graphclust.graph import Graph
 from graphclust.kernels.eigenvectors import rows_of_length_one, spectral_embedding
 from graphclust.kernels.kmeans import kmeans
-from graphclust.kernels.smoothing import smoothed_features
 from graphclust.methods.clam import CLAM
+from graphclust.methods.points import smoothed_vectors
 from graphclust.metrics import compare_labels
 from graphclust.reproduce.sheet import check_names, n_classes, over_seeds, settings
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -35,10 +35,10 @@ _COMPONENTS = 32
 
 def _vectors(graph: Graph, kind: str, k: int, seed: int) -> FloatArray:
     if kind == "spectral":
-        return spectral_embedding(graph.undirected(), k, random_state=seed)
+        return spectral_embedding(graph.undirected().adjacency(), k, random_state=seed)
     from sklearn.decomposition import TruncatedSVD
 
-    rows = rows_of_length_one(smoothed_features(graph, graph.x))
+    rows = rows_of_length_one(smoothed_vectors(graph))
     components: FloatArray = TruncatedSVD(_COMPONENTS, random_state=seed).fit_transform(rows)
     return components
 

@@ -74,7 +74,7 @@ def _split(x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
         Spectral(k, regularization=regularization, random_state=seed).fit(test_graph).labels_
         for regularization in (REGULARIZATION, 0.0)
     ]
-    embedding = spectral_embedding(neighbor_graph(space), k, random_state=seed)
+    embedding = spectral_embedding(neighbor_graph(space).adjacency(), k, random_state=seed)
     together = nearest_neighbors(np.concatenate((space, v)), _N_CARRIERS)[0][len(train) :]
     carried = np.zeros((len(test), k))
     for i, near in enumerate(together):

@@ -12,7 +12,7 @@ from tests import oracles
 def test_contrastive_loss_is_that_of_the_paper(rng):
     v, w = (torch.as_tensor(0.4 * rng.normal(size=(50, 3))) for _ in range(2))
     positive = torch.as_tensor(rng.random(50) < 0.5)
-    wanted = [oracles.contrastive_loss(*entry) for entry in zip(v.tolist(), w.tolist(), positive.tolist(), strict=True)]
+    wanted = [oracles.contrastive_loss(*pair) for pair in zip(v.tolist(), w.tolist(), positive.tolist(), strict=True)]
     np.testing.assert_allclose(contrastive_loss(v, w, positive), wanted, atol=1e-12)
 
 
