@@ -6,7 +6,8 @@ from typing import Any
 
 from graphclust.errors import UsageError
 from graphclust.graph import merge_notes
-from graphclust.inference.refinement import MODELS, check_model
+from graphclust.inference import BLOCK_MODELS
+from graphclust.inference.refinement import check_model
 from graphclust.inputs import as_graph
 from graphclust.methods import METHODS
 from graphclust.methods.base import GraphEstimator
@@ -129,7 +130,7 @@ def prepare(
         check_model(refine)
         if method == "auto":
             if refine == "none":
-                raise UsageError(f"auto refines what it finds: refine is one of {', '.join(MODELS)}")
+                raise UsageError(f"auto refines what it finds: refine is one of {', '.join(BLOCK_MODELS)}")
             if given.get("model", refine) != refine:
                 raise UsageError(f"refine is {refine!r} and model {given['model']!r}: give one of them")
             given["model"] = refine
