@@ -7,7 +7,8 @@ from typing import Any
 
 from graphclust.errors import UsageError
 from graphclust.graph import merge_notes
-from graphclust.inference.refinement import MODELS, check_model
+from graphclust.inference import BLOCK_MODELS
+from graphclust.inference.refinement import check_model
 from graphclust.inputs import as_graph
 from graphclust.methods import METHODS
 from graphclust.methods.base import GraphEstimator
@@ -154,7 +155,7 @@ def _split_params(
     check_model(refine)
     if method == "auto":
         if refine == "none":
-            raise UsageError(f"auto always refines: refine must be one of {', '.join(MODELS)}")
+            raise UsageError(f"auto always refines: refine must be one of {', '.join(BLOCK_MODELS)}")
         if params.get("model", refine) != refine:
             raise UsageError(f"refine is {refine!r} but model is {params['model']!r}: set only one of them")
         return {**params, "model": refine}, {}

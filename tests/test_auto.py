@@ -16,8 +16,9 @@ import graphclust as gc
 from graphclust.errors import UsageError
 from graphclust.generators.lfr import lfr
 from graphclust.graph import Graph
-from graphclust.inference.block_models import BlockModel, Settings
-from graphclust.inference.refinement import EFFORTS, MODELS, explained, refine
+from graphclust.inference import BLOCK_MODELS
+from graphclust.inference.block_models import DegreePrior, PlantedPartitionModel
+from graphclust.inference.refinement import EFFORTS, explained, refine
 from graphclust.methods import auto as auto_module
 from graphclust.metrics import ami
 from graphclust.problem.constraints import connected_parts
@@ -86,7 +87,7 @@ def test_hubs_and_their_periphery_are_not_communities():
 def test_explains_itself():
     communities = gc.detect("data:karate")
     details = communities.details
-    assert details["model"] in MODELS
+    assert details["model"] in BLOCK_MODELS
     lengths = [row["description_length"] for row in details["scores"]]
     assert lengths == sorted(lengths)
     assert {row["start"].rstrip("+") for row in details["scores"]} >= {
@@ -180,7 +181,7 @@ def test_bad_parameters_are_refused(params, match):
 # ------------------------------------------------------------------------------------------------------ refinement
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", BLOCK_MODELS)
 @pytest.mark.parametrize("method", ["leiden", "spectral", *slow("label-propagation", "acp")])
 def test_every_method_can_be_refined(method, model):
     graph = dense(n=90)
@@ -217,8 +218,8 @@ def test_posterior_is_that_given_connected_communities():
     """Two triangles and an edge between: the number of communities, counted out over all partitions."""
     graph = gc.as_graph([(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (4, 5), (3, 5)])
     communities = gc.detect(graph, model="planted", effort="high", n_samples=4000)
-    settings = Settings(alpha=communities.details["settings"]["alpha"])
-    model = BlockModel(graph.source, graph.target, 6, kind="planted", settings=settings)
+    settings = DegreePrior(communities.details["settings"]["alpha"])
+    model = PlantedPartitionModel(graph.source, graph.target, 6, settings=settings)
     exact: Counter = Counter()
     for labels in oracles.set_partitions(6):
         if connected_parts(graph, np.array(labels)).max() == max(labels):

@@ -1,1 +1,21 @@
 """Exact Bayesian inference: block models, chains, refinement by description length."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphclust.runtime.registry import Registry
+
+if TYPE_CHECKING:
+    from graphclust.inference.base import BlockModel
+
+__all__ = ["BLOCK_MODELS"]
+
+BLOCK_MODELS: Registry[type[BlockModel[Any]]] = Registry(
+    "block model",
+    {
+        "sbm": "graphclust.inference.block_models:StochasticBlockModel",
+        "dc-sbm": "graphclust.inference.block_models:DegreeCorrectedBlockModel",
+        "planted": "graphclust.inference.block_models:PlantedPartitionModel",
+    },
+)

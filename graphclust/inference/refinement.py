@@ -1,7 +1,7 @@
-"""Refinement: any partitions in, better ones out, with their description length, a posterior, and confidence.
+"""Refinement of partitions under block models: better partitions, their description length, posterior and confidence.
 
-`refine` scores partitions of a graph under block models (graphclust.inference.block_models), improves the best of them,
-and, where the graph is small enough, draws from the posterior by Markov chains that start at them.
+`refine` scores partitions of a graph under block models (graphclust.inference.block_models) and improves the best ones.
+If the graph is small enough, it also draws from the posterior by Markov chains that start at these partitions.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from numpy.typing import ArrayLike
 
 from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph
+from graphclust.inference import BLOCK_MODELS
 from graphclust.metrics import modularity, rank_labels
 from graphclust.problem.constraints import (
     connected_parts,
     edge_counts,
     respecting,
-    strengths,
 )
 from graphclust.problem.problem import Core, can_hold_samples
 from graphclust.problem.solution import Solution
@@ -34,33 +34,24 @@ from graphclust.runtime.progress import task
 from graphclust.runtime.threads import n_threads
 
 if TYPE_CHECKING:
-    from graphclust.inference.block_models import BlockModel, Chains
+    from graphclust.inference.base import BlockModel
+    from graphclust.inference.chains import Chains
 
-__all__ = ["EFFORTS", "MODELS", "Effort", "Scored", "check_effort", "check_model", "explained", "refine"]
+__all__ = ["EFFORTS", "Effort", "Scored", "check_effort", "check_model", "explained", "memory_needed", "refine"]
 
 logger = logging.getLogger("graphclust")
 
-MODELS = ("sbm", "dc-sbm", "planted")
-_SAMPLED = 5000  # nodes, up to which chains are run
-_MATRIX = 20_000  # nodes, up to which models with a matrix of blocks are tried
-_MOST_BLOCKS = 512  # of such a model
-_ASSORTATIVE = 0.75  # share of the nodes in communities at most twice as dense towards another as inside
-_COMMON = 0.25  # share of the samples of a posterior that have to be such
+_MOST_SAMPLED_NODES = 5000  # chains are not run on larger graphs
+_MOST_MATRIX_NODES = 20_000  # models with a matrix of blocks are not compared on larger graphs
+_MOST_MATRIX_BLOCKS = 512  # of a model with a matrix of blocks
+_MIN_ASSORTATIVE_SHARE = 0.75  # of the nodes, for a partition into communities; see `BlockModel.assortative_share`
+_MIN_SHARE_OF_SAMPLES = 0.25  # that have to be partitions into communities
 _FEWEST_SWEEPS = 16
-_KNOWN = 6  # times as many sweeps where labels are known: chains are slow to tell which block is whose
-_CHEAP = 0.01  # share of an effort's operations that chains may take without having to
-_SPLITS = (
-    (200, 0.5),
-    (1000, 0.1),
-)  # moves of two blocks a sweep, up to so many nodes; each costs as much as four sweeps
-_MODEL_NAMES = {
-    "sbm": "the stochastic block model",
-    "dc-sbm": "the degree-corrected block model",
-    "planted": "the planted-partition model",
-}
-_CONVERGED = 1.1  # R-hat up to which chains agree
-_RANDOM_BLOCKS = 12  # of the partition that a chain starts from
-_CONCENTRATION = {"sbm": 0.7, "dc-sbm": 1.0, "planted": 1.0}  # for sbm as in the General SBM of the ACP paper
+_SWEEPS_IF_KNOWN = 6  # times as many with known labels: chains are slow to learn which block has which label
+_CHEAP = 0.01  # share of an effort's operations that chains use even if fewer sweeps would do
+_SPLITS = ((200, 0.5), (1000, 0.1))  # (most nodes, merge-split moves per sweep); a move costs as much as four sweeps
+_CONVERGED = 1.1  # largest R-hat of chains that have converged
+_RANDOM_BLOCKS = 12  # of the random partition that a chain starts from
 
 
 @dataclass(frozen=True)
@@ -69,16 +60,17 @@ class Effort:
 
     Attributes
     ----------
-    improved : int
-        Starting partitions that are improved, for each model.
+    n_improved : int
+        Number of starting partitions that are improved, for each model.
     chains : int
+        Number of Markov chains.
     sweeps : int
-        Of each chain, while that is cheap; fewer on larger graphs, and more on small ones or where labels are known.
+        Sweeps of each chain. Larger graphs get fewer; small graphs and graphs with known labels get more.
     operations : float
-        About so many elementary steps all chains take, beyond which there are fewer sweeps.
+        Approximate number of elementary steps that all chains may take. It limits the number of sweeps.
     """
 
-    improved: int
+    n_improved: int
     chains: int
     sweeps: int
     operations: float
@@ -92,27 +84,35 @@ EFFORTS = {
 
 
 def check_effort(effort: Any) -> None:
-    """Refuse what is none of `EFFORTS`.
+    """Check that an effort is a key of `EFFORTS`.
 
     Raises
     ------
     UsageError
+        It is not.
     """
     if effort not in EFFORTS:
         raise unknown("effort", str(effort), list(EFFORTS))
 
 
 def check_model(model: Any, n_clusters: int | None = None) -> None:
-    """Refuse what is none of `MODELS`, nor "none"; and more communities than it can have.
+    """Check that a model is a key of `BLOCK_MODELS` or "none", and that it can have so many communities.
 
     Raises
     ------
     UsageError
+        No such model, or too many communities for it.
     """
-    if model not in (*MODELS, "none"):
-        raise unknown("model of refine", str(model), [*MODELS, "none"])
-    if n_clusters is not None and n_clusters > _MOST_BLOCKS and model in ("sbm", "dc-sbm"):
-        raise UsageError(f"{model} has at most {_MOST_BLOCKS} communities, not {n_clusters}; planted has no such limit")
+    if model not in (*BLOCK_MODELS, "none"):
+        raise unknown("model of refine", str(model), [*BLOCK_MODELS, "none"])
+    if model == "none" or n_clusters is None or n_clusters <= _MOST_MATRIX_BLOCKS:
+        return
+    if BLOCK_MODELS[model].has_edge_matrix:
+        unlimited = [name for name, other in BLOCK_MODELS.items() if not other.has_edge_matrix]
+        raise UsageError(
+            f"{model} has at most {_MOST_MATRIX_BLOCKS} communities, not {n_clusters}; "
+            f"{', '.join(unlimited)} has no such limit"
+        )
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,13 @@ class Scored:
     Attributes
     ----------
     start : str
-        Where it comes from; "+" behind it says that it was improved, "~" that a chain found it.
+        Origin of the partition. A "+" at the end means that it was improved, a "~" that a chain found it.
     model : str
     n_clusters : int
     description_length : float
-        In nats: minus the log joint of the graph and the partition.
+        Minus the log joint of the graph and the partition, in nats.
     assortative : float
-        Share of the nodes in communities that are at most twice as dense towards another as inside.
+        Share of the nodes in communities; see `BlockModel.assortative_share`.
     """
 
     start: str
@@ -138,7 +138,7 @@ class Scored:
     assortative: float
     labels: IntArray = field(repr=False, compare=False)
 
-    def told(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """Return all but the labels."""
         return {
             "start": self.start,
@@ -150,270 +150,305 @@ class Scored:
 
 
 class _Target:
-    """What block models are asked about: the edges of a core without directions and self-loops."""
+    """The graph that block models describe: the edges of a core without directions and self-loops."""
 
     def __init__(self, core: Core) -> None:
         self.core, self.n_clusters, self.known = core, core.n_clusters, core.known
         graph, plain = core.graph, core.graph.undirected()
-        apart = plain.source != plain.target
-        self.source, self.target = plain.source[apart], plain.target[apart]
-        given = graph.edge_weight[graph.source != graph.target]  # in both directions it is one edge, if weights agree
-        self.weighted = bool(len(given)) and bool(given.min() != given.max())
-        self.weight = plain.edge_weight[apart] if self.weighted else None
+        is_edge = plain.source != plain.target
+        self.source, self.target = plain.source[is_edge], plain.target[is_edge]
+        weights = graph.edge_weight[graph.source != graph.target]  # equal weights in both directions are one edge
+        self.is_weighted = bool(len(weights)) and bool(weights.min() != weights.max())
+        self.weight = plain.edge_weight[is_edge] if self.is_weighted else None
         self.n_nodes = graph.num_nodes
-        self.part = Graph.from_edges(self.source, self.target, nodes=self.n_nodes)
+        self.graph = Graph.from_edges(self.source, self.target, nodes=self.n_nodes)
 
     @property
-    def free(self) -> bool:
-        """Whether neither the number of communities nor labels are given."""
+    def is_free(self) -> bool:
+        """Whether neither the number of communities nor any label is known."""
         return self.n_clusters is None and self.known is None
 
-    def model(self, kind: str) -> BlockModel:
-        from graphclust.inference.block_models import BlockModel, crp_prior
+    def model(self, name: str) -> BlockModel[Any]:
+        """Return the graph under a block model, with its default hyperparameters."""
+        from graphclust.inference.priors import crp_prior
 
+        model = BLOCK_MODELS[name]
         weight = self.weight
         if weight is not None and len(weight):
-            weight = strengths(weight) if kind == "sbm" else weight / weight.mean()
-        return BlockModel(
+            weight = model.scaled_weights(weight)
+        return model(
             self.source,
             self.target,
             self.n_nodes,
             weight=weight,
-            kind=kind,
-            prior=crp_prior(self.n_nodes, _CONCENTRATION[kind]),
+            prior=crp_prior(self.n_nodes, model.concentration),
             known=self.known,
             n_clusters=self.n_clusters,
-            connected=kind == "planted" and self.free,
+            connected=model.has_connected_communities and self.is_free,
         )
 
     def restricted(self, labels: ArrayLike) -> IntArray:
+        """Make a partition agree with the known labels."""
         return respecting(np.asarray(labels, dtype=np.int64), self.known)
 
     def cut(self, labels: IntArray) -> IntArray:
-        """Cut blocks at the borders of components, as results are, unless their number is given."""
+        """Cut blocks at the borders of components, unless their number is fixed. Results are cut in the same way."""
         if self.n_clusters is not None:
             return labels
         return np.unique(self.core.cut(labels[None], np.full(1, np.nan))[0][0], return_inverse=True)[1].astype(np.int64)
 
 
-def _sweeps(target: _Target, kind: str, labels: IntArray, effort: Effort, n_samples: int) -> int:
-    """Return how many sweeps of all chains stay within the effort."""
-    from graphclust.inference.block_models import sweeps_a_survey
-
-    n, ends = target.n_nodes, 2 * len(target.source)
-    number = int(labels.max()) + 1
-    near = min(number, 2 + ends / max(n, 1))
-    surveys = 1 / sweeps_a_survey(number, near)
-    each = {"sbm": 4 * near + 12, "dc-sbm": 3 * near + 10, "planted": 12}[kind]
-    options = each * (surveys * number + (1 - surveys) * near)
-    cost = (ends + n * (60 + options)) * effort.chains
-    wanted = max(effort.sweeps, 2 * n_samples, _CHEAP * effort.operations / cost)
-    wanted *= 1 if target.known is None else _KNOWN
-    return int(max(min(wanted, effort.operations / cost), _FEWEST_SWEEPS))
-
-
 def _distinct(rows: Sequence[Scored], number: int) -> list[Scored]:
     """Return the first few rows that are different partitions."""
     seen: set[bytes] = set()
-    found = []
+    distinct = []
     for row in rows:
         key = rank_labels(row.labels).tobytes()
         if key not in seen:
             seen.add(key)
-            found.append(row)
-        if len(found) == number:
+            distinct.append(row)
+        if len(distinct) == number:
             break
-    return found
+    return distinct
 
 
 class _Search:
-    """The best partitions of a graph under one model."""
+    """The best partitions of a graph under one model.
 
-    def __init__(self, target: _Target, kind: str, effort: Effort, seed: int, alone: bool) -> None:
-        self.target, self.kind, self.effort, self.seed, self.alone = target, kind, effort, seed, alone
-        self.fixed = kind == "sbm" and not alone
-        self.model = target.model(kind)
+    Parameters
+    ----------
+    target : _Target
+    name : str
+        Name of the model.
+    effort : Effort
+    seed : int
+    is_only_model : bool
+        Whether this model is not compared with others. Then all its partitions count.
+    """
+
+    def __init__(self, target: _Target, name: str, effort: Effort, seed: int, is_only_model: bool) -> None:
+        self.target, self.effort, self.seed, self.is_only_model = target, effort, seed, is_only_model
+        self.model = target.model(name)
         self.rows: list[Scored] = []
         self.chains: Chains | None = None
-        self.share = 1.0  # of the samples that count
+        self.share_of_samples = 1.0  # that count
 
-    def possible(self, labels: IntArray) -> bool:
-        return self.kind == "planted" or int(labels.max()) < _MOST_BLOCKS
+    def can_score(self, labels: IntArray) -> bool:
+        """Whether a partition does not have too many blocks for the model."""
+        return not self.model.has_edge_matrix or int(labels.max()) < _MOST_MATRIX_BLOCKS
 
     def scored(self, start: str, labels: IntArray) -> Scored:
+        """Score a partition, cut into parts as results are."""
         if self.model.connected:
-            labels = connected_parts(self.target.part, labels)
-        elif self.possible(parts := self.target.cut(labels)):
+            labels = connected_parts(self.target.graph, labels)
+        elif self.can_score(parts := self.target.cut(labels)):
             labels = parts
-        number = int(labels.max()) + 1
-        share = self.model.assortative_share(labels) if number <= _MOST_BLOCKS else 1.0
-        return Scored(start, self.kind, number, -self.model.score(labels), share, labels)
+        n_blocks = int(labels.max()) + 1
+        share = self.model.assortative_share(labels) if n_blocks <= _MOST_MATRIX_BLOCKS else 1.0
+        return Scored(start, self.model.name, n_blocks, -self.model.score(labels), share, labels)
 
     def rank(self) -> None:
+        """Sort the partitions by their description length."""
         self.rows.sort(key=lambda row: row.description_length)
 
     def counts(self, share: float) -> bool:
-        """Whether blocks with this share of communities are an answer: of a model asked for, all are."""
-        return self.alone or share >= _ASSORTATIVE
+        """Whether a partition with this share of nodes in communities counts."""
+        return self.is_only_model or share >= _MIN_ASSORTATIVE_SHARE
 
     def best(self) -> Scored:
+        """Return the best partition that counts, or the best of all if none counts."""
         return min(self.rows, key=lambda row: (not self.counts(row.assortative), row.description_length))
 
     def refit(self) -> None:
-        """Infer the hyperparameters from the best partition, and score again."""
+        """Infer the hyperparameters from the best partition, and score all partitions again."""
         self.rank()
-        if not self.fixed:
+        if self.is_only_model or self.model.is_fitted_in_comparisons:
             self.model = self.model.fitted(self.rows[0].labels)
             self.rows = [self.scored(row.start, row.labels) for row in self.rows]
             self.rank()
 
     def run(self, starts: Mapping[str, IntArray]) -> None:
-        whole = self.alone or self.kind == "planted"  # a model that is asked for scores what it can
+        """Score the starts and improve the best of them."""
+        is_uncut = self.is_only_model or not self.model.has_edge_matrix
         self.rows = [
             self.scored(name, labels)
             for name, labels in starts.items()
-            if self.possible(labels if whole else self.target.cut(labels))
+            if self.can_score(labels if is_uncut else self.target.cut(labels))
         ]
         if not self.rows:
             return
         self.refit()
-        for row in _distinct(self.rows, self.effort.improved):
+        for row in _distinct(self.rows, self.effort.n_improved):
             better = self.model.improve(row.labels, self.seed)
             self.rows.append(self.scored(f"{row.start}+", better))
         self.refit()
 
     def sample(self, n_samples: int) -> None:
-        """Run the chains, and add the best partition that they find."""
-        chains, n = self.effort.chains, self.target.n_nodes
-        apart = self.kind == "sbm" and self.target.n_clusters is None
-        starts = [row.labels for row in _distinct(self.rows, chains - chains // 2 if apart else chains)]
-        if apart:  # starts that have nothing to do with each other: what their chains agree on is the posterior
-            rng = np.random.default_rng(self.seed)
-            for turn in range(chains // 2):
-                labels = rng.integers(0, min(n, _RANDOM_BLOCKS), n) if turn % 2 else np.zeros(n, dtype=np.int64)
-                starts.append(respecting(labels, self.target.known))
-        sweeps = _sweeps(self.target, self.kind, starts[0], self.effort, n_samples)
-        each = max(min(n_samples, sweeps // 2), 1)
-        splits = next((rate for most, rate in _SPLITS if n <= most), 0.0)
-        self.chains = self.model.sample(starts, each, sweeps, self.seed, splits=splits, threads=n_threads())
-        chain, best = np.unravel_index(int(np.argmax(self.chains.log_joint)), self.chains.log_joint.shape)
-        found = self.model.improve(self.chains.samples[chain, best], self.seed)
-        self.rows.append(self.scored("chain~", found))
+        """Run the chains, and add the best partition among their samples."""
+        n_chains = self.effort.chains
+        n_random = n_chains // 2 if self.model.starts_at_random and self.target.n_clusters is None else 0
+        starts = [row.labels for row in _distinct(self.rows, n_chains - n_random)]
+        starts += self.random_starts(n_random)
+        sweeps = self.n_sweeps(starts[0], n_samples)
+        splits = next((rate for most, rate in _SPLITS if self.target.n_nodes <= most), 0.0)
+        per_chain = max(min(n_samples, sweeps // 2), 1)
+        self.chains = self.model.sample(starts, per_chain, sweeps, self.seed, splits=splits, threads=n_threads())
+        chain, sample = np.unravel_index(int(np.argmax(self.chains.log_joint)), self.chains.log_joint.shape)
+        self.rows.append(self.scored("chain~", self.model.improve(self.chains.samples[chain, sample], self.seed)))
         self.rank()
 
+    def random_starts(self, number: int) -> list[IntArray]:
+        """Return partitions that have nothing in common: if chains from them agree, they have found the posterior."""
+        rng, n = np.random.default_rng(self.seed), self.target.n_nodes
+        starts = []
+        for turn in range(number):
+            labels = rng.integers(0, min(n, _RANDOM_BLOCKS), n) if turn % 2 else np.zeros(n, dtype=np.int64)
+            starts.append(respecting(labels, self.target.known))
+        return starts
+
+    def n_sweeps(self, labels: IntArray, n_samples: int) -> int:
+        """Return how many sweeps of all chains stay within the effort."""
+        from graphclust.inference.base import survey_interval
+
+        n, ends = self.target.n_nodes, 2 * len(self.target.source)
+        n_blocks = int(labels.max()) + 1
+        near = min(n_blocks, 2 + ends / max(n, 1))
+        surveys = 1 / survey_interval(n_blocks, near)
+        options = self.model.cost_per_option(near) * (surveys * n_blocks + (1 - surveys) * near)
+        cost = (ends + n * (60 + options)) * self.effort.chains
+        wanted = max(self.effort.sweeps, 2 * n_samples, _CHEAP * self.effort.operations / cost)
+        wanted *= 1 if self.target.known is None else _SWEEPS_IF_KNOWN
+        return int(max(min(wanted, self.effort.operations / cost), _FEWEST_SWEEPS))
+
     def drawn(self, n_samples: int) -> tuple[IntArray, FloatArray] | None:
-        """Return samples that count, and their log joint; None if they are few among the others."""
+        """Return the samples that count and their log joint, or None if too few samples count."""
         assert self.chains is not None
-        samples = self.chains.samples[self.chains.kept].reshape(-1, self.target.n_nodes)
-        log_joint = self.chains.log_joint[self.chains.kept].ravel()
-        taken = np.unique(np.linspace(0, len(samples) - 1, n_samples).round().astype(np.int64))
-        samples, log_joint = samples[taken], log_joint[taken]
-        if self.alone:
+        samples = self.chains.samples[self.chains.usable].reshape(-1, self.target.n_nodes)
+        log_joint = self.chains.log_joint[self.chains.usable].ravel()
+        rows = np.unique(np.linspace(0, len(samples) - 1, n_samples).round().astype(np.int64))
+        samples, log_joint = samples[rows], log_joint[rows]
+        if self.is_only_model:
             return samples, log_joint
-        good = np.array([self.counts(self.model.assortative_share(sample)) for sample in samples])
-        self.share = float(good.mean())
-        return (samples[good], log_joint[good]) if self.share >= _COMMON else None
+        counts = np.array([self.counts(self.model.assortative_share(sample)) for sample in samples])
+        self.share_of_samples = float(counts.mean())
+        return (samples[counts], log_joint[counts]) if self.share_of_samples >= _MIN_SHARE_OF_SAMPLES else None
 
 
-def _announce(kind: str) -> None:
+def _announce(step: str) -> None:
     from graphclust.kernels import block_moves
 
     if not is_cached(block_moves.run):
-        logger.info("%s: compiling its loops, once: about a minute", kind)
+        logger.info("%s: compiling its loops, once: about a minute", step)
 
 
 def refine(
     core: Core,
     starts: Mapping[str, ArrayLike],
-    models: Sequence[str] = MODELS,
+    models: Sequence[str] = tuple(BLOCK_MODELS),
     *,
     effort: str = "normal",
     n_samples: int = 64,
     seed: int = 0,
 ) -> Solution:
-    """Find the partition of the shortest description, starting from given ones, and what the posterior says of it.
+    """Find the partition with the shortest description, from given partitions, and sample the posterior.
 
     Parameters
     ----------
     core : Core
-        Directions are dropped; weights count as `BlockModel` says, those of equal weights as none. If it asks for a
-        number of communities, all starts have this number. With known labels, other nodes of the communities that have
-        one get the label that most samples give them, if there are samples.
+        Directions are ignored. Weights are scaled as each model takes them; equal weights count as none. If the core
+        has a number of communities, all starts must have this number. If it has known labels and there are samples,
+        each other node of the communities with a known label gets the label that most samples give it.
     starts : mapping of str to arrays of int, shape (n_nodes,)
-        Partitions, by where they come from.
+        Partitions, by their origin.
     models : sequence of {"sbm", "dc-sbm", "planted"}
-        The best one is chosen by description length. If there are several, ``sbm`` is left out for weighted graphs,
-        which it reads otherwise, and above 20,000 nodes only ``planted`` is tried; and partitions with more than a
-        quarter of the nodes in blocks over twice as dense towards another as inside (`BlockModel.assortative_share`) do
-        not count: these are roles, such as hubs and periphery, not communities. Nor does a model if three quarters of
-        its posterior are such, unless all are (the posterior is left out then, and confidence conditional on all other
-        nodes); otherwise the rest of it is returned. Communities of ``planted`` are connected, unless their number
-        or labels are given: partitions are split into connected parts, and the posterior is that given connection.
-        Blocks of the others are cut at the borders of components before they are scored, and samples after they were
-        drawn.
+        The best model is chosen by description length. A single model describes any partition. Several models are
+        compared as follows.
+
+        - ``sbm`` is skipped for weighted graphs, because it takes weights for something else. Above 20,000 nodes, only
+          ``planted`` is tried.
+        - Partitions with more than a quarter of the nodes in blocks over twice as dense towards another as inside
+          (`BlockModel.assortative_share`) do not count. These blocks are roles, such as hubs and periphery, not
+          communities.
+        - Samples of the posterior that are such partitions are left out. A model does not count if these are more than
+          three quarters of its samples, unless this is true of all models. Then there is no posterior, and confidence
+          is conditional on all other nodes.
+
+        Communities of ``planted`` are connected, unless their number or labels are given: partitions are split into
+        connected parts, and the posterior is conditional on connected communities. Blocks of the other models are cut
+        at the borders of components before they are scored, and their samples after they were drawn.
     effort : {"low", "normal", "high"}
     n_samples : int
-        Samples of the posterior: as many as the effort allows, at most.
+        Most samples of the posterior. The effort may allow fewer.
     seed : int
 
     Returns
     -------
     Solution
-        Of graphs with more than 5,000 nodes without a posterior; their confidence is
-        conditional on all other nodes. `details` holds model, settings, start and description_length of the result;
-        scores, the best partition of each start and model; left_out, models that were not tried, with the reason; of
-        the chains their number, how many count, and the effective number of samples.
+        Graphs with more than 5,000 nodes have no posterior, and their confidence is conditional on all other nodes.
+        `details` holds `model`, `settings`, `start` and `description_length` of the result; `scores`, the best
+        partition of each start and model; `left_out`, the skipped models with the reason; and of the `chains` their
+        number, the number that is used, and the effective number of samples.
 
     Raises
     ------
     UsageError
-        No starts; a start with another number of communities than `n_clusters`.
+        No starts; a start with another number of communities than the core's; too many communities for all models.
     """
     target = _Target(core)
-    n_clusters = core.n_clusters
-    effort_ = EFFORTS[effort]
-    begin = {name: target.restricted(labels) for name, labels in starts.items()}
-    if not begin:
-        raise UsageError("refinement starts from partitions: there are none")
-    for name, labels in begin.items():
-        if n_clusters is not None and int(labels.max()) + 1 != n_clusters:
-            raise UsageError(f"{name} has {int(labels.max()) + 1} communities, not {n_clusters}")
-    left_out: dict[str, str] = {}
-    several = len(models) > 1
-    for kind in models if several else ():
-        if kind == "sbm" and target.weighted:
-            left_out[kind] = "its scores of weighted graphs cannot be compared"
-        elif kind != "planted" and target.n_nodes > _MATRIX:
-            left_out[kind] = f"the graph has more than {_MATRIX:,} nodes"
-    asked, models = models, [kind for kind in models if kind not in left_out]
-    small = target.n_nodes <= _SAMPLED
+    partitions = _checked_starts(target, starts)
+    skipped = _skipped(target, models)
+    tried = [name for name in models if name not in skipped]
+    is_small = target.n_nodes <= _MOST_SAMPLED_NODES
     _announce("refinement")
     searches = []
-    with task("refining", total=len(models) + 1) as advance:
-        for kind in models:
-            search = _Search(target, kind, effort_, seed, not several)
-            search.run(begin)
+    with task("refining", total=len(tried) + 1) as advance:
+        for name in tried:
+            search = _Search(target, name, EFFORTS[effort], seed, is_only_model=len(models) == 1)
+            search.run(partitions)
             if search.rows:
-                if kind == "sbm" and small and several:  # single moves are a poor search there
-                    search.sample(n_samples)
+                if is_small and len(models) > 1 and not search.model.merges_blocks:
+                    search.sample(n_samples)  # a better search than moves of single nodes
                 searches.append(search)
             advance()
         if not searches:
-            reason = f"too many communities for this model, more than {_MOST_BLOCKS}"
-            raise UsageError("; ".join(f"{kind}: {left_out.get(kind, reason)}" for kind in asked))
-        chosen, drawn = _chosen(searches, n_samples if small else 0)
+            reason = f"too many communities for this model, more than {_MOST_MATRIX_BLOCKS}"
+            raise UsageError("; ".join(f"{name}: {skipped.get(name, reason)}" for name in models))
+        best, drawn = _best_search(searches, n_samples if is_small else 0)
         advance()
-    return _finished(target, searches, chosen, drawn, left_out)
+    return _solution(target, searches, best, drawn, skipped)
 
 
-def _chosen(searches: Sequence[_Search], n_samples: int) -> tuple[_Search, tuple[IntArray, FloatArray] | None]:
-    """Return the search whose best partition counts and has the shortest description, with samples if asked for."""
+def _checked_starts(target: _Target, starts: Mapping[str, ArrayLike]) -> dict[str, IntArray]:
+    """Return the starts in agreement with the known labels, or raise UsageError; see `refine`."""
+    partitions = {name: target.restricted(labels) for name, labels in starts.items()}
+    if not partitions:
+        raise UsageError("refinement starts from partitions: there are none")
+    for name, labels in partitions.items():
+        n_blocks = int(labels.max()) + 1
+        if target.n_clusters is not None and n_blocks != target.n_clusters:
+            raise UsageError(f"{name} has {n_blocks} communities, not {target.n_clusters}")
+    return partitions
 
-    def place(search: _Search) -> tuple[bool, float]:
+
+def _skipped(target: _Target, models: Sequence[str]) -> dict[str, str]:
+    """Return the models that are not tried because they cannot be compared with the others, with the reason."""
+    skipped: dict[str, str] = {}
+    for name in models if len(models) > 1 else ():
+        if target.is_weighted and not BLOCK_MODELS[name].compares_weighted:
+            skipped[name] = "its scores of weighted graphs cannot be compared"
+        elif target.n_nodes > _MOST_MATRIX_NODES and BLOCK_MODELS[name].has_edge_matrix:
+            skipped[name] = f"the graph has more than {_MOST_MATRIX_NODES:,} nodes"
+    return skipped
+
+
+def _best_search(searches: Sequence[_Search], n_samples: int) -> tuple[_Search, tuple[IntArray, FloatArray] | None]:
+    """Return the search whose best partition counts and has the shortest description, with samples if n_samples > 0."""
+
+    def key(search: _Search) -> tuple[bool, float]:
         best = search.best()
         return not search.counts(best.assortative), best.description_length
 
-    ranked = sorted(searches, key=place)
+    ranked = sorted(searches, key=key)
     if n_samples == 0:
         return ranked[0], None
     for search in ranked:
@@ -425,79 +460,73 @@ def _chosen(searches: Sequence[_Search], n_samples: int) -> tuple[_Search, tuple
     return ranked[0], None
 
 
-def _finished(
+def _solution(
     target: _Target,
     searches: Sequence[_Search],
-    chosen: _Search,
+    search: _Search,
     drawn: tuple[IntArray, FloatArray] | None,
-    left_out: dict[str, str],
+    skipped: dict[str, str],
 ) -> Solution:
-    best = chosen.best()
-    rows = sorted((row for search in searches for row in search.rows), key=lambda row: row.description_length)
-    first: dict[tuple[str, str], Scored] = {}
+    """Return the best partition of a search with its posterior and details."""
+    best = search.best()
+    rows = sorted((row for other in searches for row in other.rows), key=lambda row: row.description_length)
+    best_rows: dict[tuple[str, str], Scored] = {}
     for row in rows:
-        first.setdefault((row.start.rstrip("+"), row.model), row)
-    settings = chosen.model.settings
-    inferred: dict[str, Any] = (
-        {"within": list(settings.within), "between": list(settings.between)}
-        if chosen.kind == "sbm"
-        else {"alpha": settings.alpha}
-    )
+        best_rows.setdefault((row.start.rstrip("+"), row.model), row)
     details: dict[str, Any] = {
-        "model": chosen.kind,
-        "settings": inferred,
+        "model": search.model.name,
+        "settings": search.model.hyperparameters,
         "start": best.start,
         "description_length": round(best.description_length, 3),
-        "scores": [row.told() for row in first.values()],
-        "left_out": left_out,
+        "scores": [row.summary() for row in best_rows.values()],
+        "left_out": skipped,
     }
     details["modularity"] = round(modularity(target.core.graph, best.labels), 4)
-    chains = chosen.chains
+    chains = search.chains
     if chains is None or drawn is None:
-        return Solution(best.labels, chosen.model.conditional(best.labels), None, details)
+        return Solution(best.labels, search.model.conditional(best.labels), None, details)
     labels = best.labels
     samples, log_prob = target.core.cut(*drawn)
     posterior = Posterior(samples, log_prob)
-    given = [] if target.known is None else np.flatnonzero(target.known).tolist()
-    probable = posterior.labelled(labels, given)
-    if moved := int((probable != labels).sum()):
+    known_nodes = [] if target.known is None else np.flatnonzero(target.known).tolist()
+    probable = posterior.labelled(labels, known_nodes)
+    if n_moved := int((probable != labels).sum()):
         labels = probable
-        numbers = np.unique(labels, return_inverse=True)[1]
-        length = chosen.scored(best.start, numbers).description_length
-        details["moved"] = {"n_nodes": moved, "description_length": round(length, 3)}
-        details["modularity"] = round(modularity(target.core.graph, numbers), 4)
+        numbered = np.unique(labels, return_inverse=True)[1]
+        length = search.scored(best.start, numbered).description_length
+        details["moved"] = {"n_nodes": n_moved, "description_length": round(length, 3)}
+        details["modularity"] = round(modularity(target.core.graph, numbered), 4)
     details["chains"] = {
-        "n_chains": len(chains.kept),
-        "n_kept": int(chains.kept.sum()),
-        "effective_samples": round(chains.effective * chosen.share, 1),
+        "n_chains": len(chains.usable),
+        "n_kept": int(chains.usable.sum()),
+        "effective_samples": round(chains.effective_samples * search.share_of_samples, 1),
         "r_hat": round(chains.r_hat, 3) if math.isfinite(chains.r_hat) else None,
     }
-    return Solution(labels, posterior.confidence(labels, given), posterior, details)
+    return Solution(labels, posterior.confidence(labels, known_nodes), posterior, details)
 
 
 def explained(details: Mapping[str, Any]) -> list[Note]:
-    """Return notes on how a result was chosen, and what speaks against it."""
+    """Return notes on how a result was chosen and on signs that it is not reliable."""
     if not details:
         return []
-    chosen, length = details["model"], details["description_length"]
-    shortest: dict[str, float] = {}  # of each model, among partitions that were not chosen
+    model, length = details["model"], details["description_length"]
+    shortest: dict[str, float] = {}  # description lengths by model, of partitions that count
     rejected: dict[str, float] = {}
     for row in details["scores"]:
         table = rejected if row["description_length"] < length else shortest
         table.setdefault(row["model"], row["description_length"])
-    others = {model: value for model, value in shortest.items() if model != chosen}
-    message = (
-        f"chose {_described(details['start'])} under {_MODEL_NAMES[chosen]}: description length {length:,.1f} nats"
-    )
+    others = {name: value for name, value in shortest.items() if name != model}
+    title = BLOCK_MODELS[model].title
+    message = f"chose {_described(details['start'])} under {title}: description length {length:,.1f} nats"
     if others:
-        message += f" (best of other models: {', '.join(f'{model} {value:,.1f}' for model, value in others.items())})"
-    data = {"model": chosen, "start": details["start"], "description_length": length, "others": others}
+        message += f" (best of other models: {', '.join(f'{name} {value:,.1f}' for name, value in others.items())})"
+    data = {"model": model, "start": details["start"], "description_length": length, "others": others}
     notes = [Note("chosen", message, data, is_detail=True)]
-    for model, value in rejected.items():
-        message = f"rejected {model} ({value:,.1f} nats): its blocks are not denser inside than outside"
-        notes.append(Note("rejected-model", message, {"model": model, "description_length": value}, is_detail=True))
-    for model, reason in details["left_out"].items():
-        notes.append(Note("skipped-model", f"skipped {model}: {reason}", {"model": model}, is_detail=True))
+    for name, value in rejected.items():
+        message = f"rejected {name} ({value:,.1f} nats): its blocks are not denser inside than outside"
+        notes.append(Note("rejected-model", message, {"model": name, "description_length": value}, is_detail=True))
+    for name, reason in details["left_out"].items():
+        notes.append(Note("skipped-model", f"skipped {name}: {reason}", {"model": name}, is_detail=True))
     if moved := details.get("moved"):
         message = (
             f"gave {counted(moved['n_nodes'], 'node')} the label that most samples give: "
@@ -507,11 +536,11 @@ def explained(details: Mapping[str, Any]) -> list[Note]:
     if details["modularity"] < 0:
         message = f"fewer edges lie inside the communities than by chance (modularity {details['modularity']:.3f})"
         notes.append(Note("negative-modularity", message, {"modularity": details["modularity"]}))
-    return notes + _on_chains(details.get("chains"))
+    return notes + _chain_notes(details.get("chains"))
 
 
-def _on_chains(chains: Mapping[str, Any] | None) -> list[Note]:
-    """Return notes on Markov chains that were left out, or have not converged."""
+def _chain_notes(chains: Mapping[str, Any] | None) -> list[Note]:
+    """Return notes on Markov chains that were left out or have not converged."""
     notes = []
     if chains and chains["n_kept"] < chains["n_chains"]:
         n_left_out = chains["n_chains"] - chains["n_kept"]
@@ -525,7 +554,7 @@ def _on_chains(chains: Mapping[str, Any] | None) -> list[Note]:
 
 
 def _described(start: str) -> str:
-    """Describe where a partition comes from: "the refined partition of leiden 0.5"."""
+    """Describe the origin of a partition: "the refined partition of leiden 0.5"."""
     if start.endswith("~"):
         return "the best partition of the Markov chains"
     refined = "refined " if start.endswith("+") else ""
@@ -533,8 +562,8 @@ def _described(start: str) -> str:
 
 
 def memory_needed(graph: Graph, n_samples: int) -> float:
-    """Estimate the peak of memory that `refine` needs beside the graph, in bytes."""
+    """Estimate the peak memory of `refine` without the graph, in bytes."""
     n, m = graph.num_nodes, graph.num_edges
-    blocks = 24.0 * min(n, _MOST_BLOCKS + 48) ** 2
-    sampled = np.count_nonzero(edge_counts(graph)) <= _SAMPLED and can_hold_samples(n_samples, n)
-    return 8.0 * (20 * m + 40 * n + (6 * n_samples * n if sampled else 0)) + 2 * blocks
+    blocks = 24.0 * min(n, _MOST_MATRIX_BLOCKS + 48) ** 2
+    has_samples = np.count_nonzero(edge_counts(graph)) <= _MOST_SAMPLED_NODES and can_hold_samples(n_samples, n)
+    return 8.0 * (20 * m + 40 * n + (6 * n_samples * n if has_samples else 0)) + 2 * blocks

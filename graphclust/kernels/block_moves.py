@@ -1,11 +1,22 @@
-r"""Moves of nodes between blocks under three block models, compiled by numba on first use and cached.
+"""Moves of nodes between blocks under three block models, compiled by numba on first use and cached.
 
-Everything is O(degree + blocks looked at) a node; sbm_posterior.py says what the models are, makes the arrays and runs
-the loops. The state of a partition is a `Blocks`, changed in place by `_move` alone; `_score` says what a move would
-add to the log joint without making it.
+`graphclust.inference.block_models` says what the models are. It builds the arrays and calls the functions without an
+underscore. A visit of a node costs O(degree + blocks considered). `Blocks` is the state of a partition. Only `fill` and
+`_move` change it. `_score` computes what a move would add to the log joint without making the move.
 
-Notation: e_rs edges between blocks r and s (within r for r = s), n_r nodes, d_r summed degrees, B blocks, E edges,
-k_s edges of the node under consideration to block s.
+Each model has four functions: what a move adds (`_score_*`), what a move changes in the counts (`_move_*`), the counts
+of a new partition (`_fill_*`) and the log joint (`_log_joint_*`). `_score`, `_move`, `fill` and `log_joint` choose
+among them by `Model.code`.
+
+Notation: e_rs is the number of edges between blocks r and s (within r if r = s), n_r the number of nodes of block r,
+d_r the sum of their degrees, B the number of blocks, E the number of edges, and k_s the number of edges from the node
+under consideration to block s.
+
+How the functions are compiled
+------------------------------
+Each function has one signature, because every further one costs seconds. A literal -1 or 0 as an argument would be a
+type of its own, hence the typed constants below. All functions are in one file, because numba checks only the file of
+a cached function for changes.
 """
 
 from __future__ import annotations
@@ -21,9 +32,11 @@ __all__ = [
     "DC_SBM",
     "PLANTED",
     "SBM",
+    "TOTALS",
     "Blocks",
-    "Law",
-    "Net",
+    "Model",
+    "Network",
+    "Scratch",
     "conditional",
     "fill",
     "log_joint",
@@ -36,86 +49,200 @@ IntArray: TypeAlias = NDArray[np.int64]
 Rng: TypeAlias = np.random.Generator
 
 SBM, DC_SBM, PLANTED = 0, 1, 2
-_ROUNDING = 1e-11  # sums of weights, changed many times, are right to about this share of the whole
+TOTALS = np.dtype(
+    [
+        ("n_blocks", np.int64),
+        ("edges_within", np.float64),
+        ("squared_degree_sums", np.float64),
+        ("degree_product_density", np.float64),
+        ("degree_products_within", np.float64),
+    ]
+)
+_BETWEEN, _WITHIN = np.int64(0), np.int64(1)  # rows of Model.beta and Model.log_gamma
+_NEW_BLOCK = np.int64(-1)
+_ANY_NODE = np.int64(-1)
+_NEIGHBORS_ONLY = np.bool_(False)
+_LOG_2 = 0.6931471805599453
+_ROUNDING = 1e-11  # relative error of sums of weights after many changes
 
-DEGREE, OWN, COUNT, FIXED, OWN_CROSS = 0, 1, 2, 3, 4
-KIND, KEEP, TOTAL, ALPHA, ALL_CROSS, BETA, CONNECTED = 0, 1, 2, 3, 4, 5, 11
-SIZE, VOLUME, LOAD, APART, TOUCH, SUMS, WITHIN, CROSS, REACH = 0, 1, 2, 3, 4, 5, 6, 7, 8
-INSIDE, SQUARES, THICK, CROSSED = 0, 1, 2, 3  # places in the row SUMS
-ACTIVE, PLACE, SEEN, KNOWN, NUMBER = 0, 1, 2, 3, 4
+# No function allocates an array: all work without reference counts (_nrt), which would cost more than some moves.
+_options = {"cache": True, "error_model": "numpy", "_nrt": False}
+_public = njit(**_options, nogil=True)
+_internal = njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_inlined = njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+_part = njit(error_model="numpy", _nrt=False, inline="always")  # of a single function; not compiled by itself
 
 
-class Net(NamedTuple):
-    """A graph without self-loops, by neighbours; its nodes may stand for several nodes each.
+class Network(NamedTuple):
+    """A graph without self-loops, as lists of neighbors. A node may stand for several nodes of the original graph.
 
     Attributes
     ----------
-    start, end : ndarray of int64, shapes (n + 1,), (2 m,)
-        Neighbours of i are end[start[i]:start[i + 1]].
+    start, neighbor : ndarray of int64, shapes (n + 1,), (2 m,)
+        Neighbors of node i are neighbor[start[i]:start[i + 1]].
     weight : ndarray of float64, shape (2 m,)
-    cross : ndarray of float64, shape (2 m,) or (0,)
-        Weight times the degrees at both ends, summed over the edges that an edge stands for; for PLANTED.
-    node : ndarray of float64, shape (5, n)
-        DEGREE, OWN, OWN_CROSS: summed degrees of the nodes that i stands for, the edges among them and their `cross`.
-        COUNT: how many they are. FIXED: 0, or the number of its known label; such nodes do not move.
+    degree_product : ndarray of float64, shape (2 m,) or (0,)
+        Weight times the degrees at both ends, summed over the edges that an edge stands for. Only for PLANTED.
+    n_members : ndarray of float64, shape (n,)
+        Number of nodes that node i stands for.
+    degree : ndarray of float64, shape (n,)
+        Sum of their degrees.
+    inner_edges, inner_degree_product : ndarray of float64, shape (n,)
+        Sums of weight and degree product over the edges among them.
+    known_label : ndarray of int64, shape (n,)
+        0, or the number of the known label. Nodes of known label do not move.
     """
 
     start: IntArray
-    end: IntArray
+    neighbor: IntArray
     weight: FloatArray
-    cross: FloatArray
-    node: FloatArray
+    degree_product: FloatArray
+    n_members: FloatArray
+    degree: FloatArray
+    inner_edges: FloatArray
+    inner_degree_product: FloatArray
+    known_label: IntArray
 
 
-class Law(NamedTuple):
+class Model(NamedTuple):
     """A block model with its prior.
 
     Attributes
     ----------
-    param : ndarray of float64, shape (12,)
-        KIND: SBM, DC_SBM or PLANTED. KEEP: whether the number of blocks stays what it is. TOTAL: edges, E. ALPHA: see
-        `Settings`. ALL_CROSS: sum of `cross` over all edges. From BETA on, for SBM: the parameters a, b of the Beta
-        prior between blocks and log B(a, b), then those within blocks. CONNECTED: whether chains keep blocks connected.
-    prior : ndarray of float64, shape (2, at least n + 2)
-        What the number of blocks adds to the log joint, by that number, and what a block adds, by its size.
-    table : ndarray of float64, shape (2, 3, length)
-        SBM: log-gamma of a + x, b + x and a + b + x for x = 0, 1, ..., less its value at 0; computed beyond that.
+    code : int
+        SBM, DC_SBM or PLANTED.
+    keeps_number : bool
+        Whether the number of blocks stays the same.
+    keeps_connected : bool
+        Whether chains keep blocks connected.
+    total_edges : float
+        Number of edges, E.
+    total_degree_product : float
+        Sum of `Network.degree_product` over all edges.
+    alpha : float
+        Parameter of the degrees within a block (DC_SBM, PLANTED).
+    beta : ndarray of float64, shape (2, 3)
+        SBM: a, b and log B(a, b) of the Beta prior between blocks and of that within blocks.
+    number_prior : ndarray of float64, shape (at least n + 2,)
+        Term of the log joint for each number of blocks.
+    size_prior : ndarray of float64, shape (at least n + 2,)
+        Term of the log joint for each size of a block.
+    log_gamma : ndarray of float64, shape (2, 3, length)
+        SBM: log-gamma of a + x, b + x and a + b + x for x = 0, 1, ..., less the value at x = 0. Beyond this table,
+        log-gamma is computed.
     """
 
-    param: FloatArray
-    prior: FloatArray
-    table: FloatArray
+    code: int
+    keeps_number: bool
+    keeps_connected: bool
+    total_edges: float
+    total_degree_product: float
+    alpha: float
+    beta: FloatArray
+    number_prior: FloatArray
+    size_prior: FloatArray
+    log_gamma: FloatArray
 
 
 class Blocks(NamedTuple):
-    """A partition and what is counted over it.
+    """A partition and its counts. Blocks have numbers below `capacity`, and not all numbers are in use.
 
     Attributes
     ----------
     label : ndarray of int64, shape (n,)
-        Block of each node: any of `capacity` numbers.
-    real : ndarray of float64, shape (9, capacity)
-        SIZE: n_r. VOLUME: d_r. LOAD: the terms of the log joint that depend on block r alone (DC_SBM, PLANTED). APART:
-        sums of `aloof` over s. TOUCH, REACH: scratch, k_s and the `cross` of these edges where node i is tallied, else
-        zero. WITHIN, CROSS: sums of weight and `cross` over the edges in r. SUMS: over all blocks of WITHIN,
-        VOLUME^2, CROSS / VOLUME and CROSS.
-    whole : ndarray of int64, shape (5, capacity)
-        ACTIVE: the numbers in use come first. PLACE: its inverse. SEEN: scratch, the s with k_s > 0. KNOWN: nodes of
-        known label in each block. NUMBER: first, B.
+        Block of each node.
+    active : ndarray of int64, shape (capacity,)
+        All numbers of blocks; those in use come first.
+    position : ndarray of int64, shape (capacity,)
+        Inverse of `active`.
+    size, degree_sum : ndarray of float64, shape (capacity,)
+        n_r and d_r.
+    n_known : ndarray of int64, shape (capacity,)
+        Number of nodes of known label.
+    edges_to_block, degree_product_to_block : ndarray of float64, shape (capacity,)
+        Scratch: k_s, and the sum of `Network.degree_product` over these edges, of the node under consideration. Zero
+        at all other times.
+    adjacent : ndarray of int64, shape (capacity,)
+        Scratch: the blocks s with k_s > 0.
     edges : ndarray of float64, shape (capacity, capacity)
-        e_rs; not used by PLANTED.
-    aloof : ndarray of float64, shape (capacity, capacity)
-        SBM: what a node without edges to s, joining r, adds through the pairs of r and s.
+        SBM, DC_SBM: e_rs.
+    isolated_gain : ndarray of float64, shape (capacity, capacity)
+        SBM: what a node without edges to block s that joins block r adds through the pairs of nodes of r and s.
+    isolated_gain_sum : ndarray of float64, shape (capacity,)
+        SBM: sums of `isolated_gain` over s.
+    own_terms : ndarray of float64, shape (capacity,)
+        DC_SBM, PLANTED: terms of the log joint that depend on block r alone.
+    edges_within, degree_product_within : ndarray of float64, shape (capacity,)
+        PLANTED: sums of weight and of `Network.degree_product` over the edges within block r.
+    totals : ndarray of `TOTALS`, shape (1,)
+        n_blocks: B. For PLANTED, the sums over all blocks of edges_within, degree_sum^2, degree_product_within /
+        degree_sum and degree_product_within.
     """
 
     label: IntArray
-    real: FloatArray
-    whole: IntArray
+    active: IntArray
+    position: IntArray
+    size: FloatArray
+    degree_sum: FloatArray
+    n_known: IntArray
+    edges_to_block: FloatArray
+    degree_product_to_block: FloatArray
+    adjacent: IntArray
     edges: FloatArray
-    aloof: FloatArray
+    isolated_gain: FloatArray
+    isolated_gain_sum: FloatArray
+    own_terms: FloatArray
+    edges_within: FloatArray
+    degree_product_within: FloatArray
+    totals: NDArray[np.void]
 
 
-@njit(cache=True, inline="always")
+class Scratch(NamedTuple):
+    """Memory that the moves share.
+
+    Attributes
+    ----------
+    candidates, gain : ndarrays of int64 and float64, shape (capacity + 2,)
+        Blocks that a node could move to, and what each move adds to the log joint.
+    order : ndarray of int64, shape (n,)
+        Nodes in the order of a sweep.
+    known : ndarray of int64, shape (number of nodes of known label,)
+        These nodes in ascending order.
+    members, origin, launch, proposal : ndarrays of int64, shape (n,)
+        Nodes that take part in a move of blocks, and their blocks before the move, before its last sweep and after it.
+    queue, mark : ndarrays of int64, shapes (n,), (n + 1,)
+        See `_count_reached`.
+    """
+
+    candidates: IntArray
+    gain: FloatArray
+    order: IntArray
+    known: IntArray
+    members: IntArray
+    origin: IntArray
+    launch: IntArray
+    proposal: IntArray
+    queue: IntArray
+    mark: IntArray
+
+    @classmethod
+    def of(cls, network: Network, blocks: Blocks) -> Scratch:
+        """Allocate the memory for a partition."""
+        n, n_candidates = len(blocks.label), len(blocks.size) + 2
+        return cls(
+            np.empty(n_candidates, np.int64),
+            np.empty(n_candidates),
+            np.arange(n),
+            np.flatnonzero(network.known_label),
+            *(np.empty(n, np.int64) for _ in range(5)),
+            np.zeros(n + 1, np.int64),
+        )
+
+
+# ------------------------------------------------------------------------------------------------ terms of the models
+
+
+@_inlined
 def _log_gamma(x: float) -> float:
     """Stirling's series with the argument shifted to above 8: relative error below 1e-12."""
     shift = 1.0
@@ -129,455 +256,616 @@ def _log_gamma(x: float) -> float:
     return value if shift == 1.0 else value - math.log(shift)
 
 
-@njit(cache=True)
-def _pairs_far(param: FloatArray, within: int, e: float, pairs: float) -> float:
-    a, b = param[BETA + 3 * within], param[BETA + 3 * within + 1]
+@_internal
+def _pairs_beyond_table(beta: FloatArray, row: int, e: float, pairs: float) -> float:
+    a, b = beta[row, 0], beta[row, 1]
     value = _log_gamma(a + e) + _log_gamma(b + pairs - e) - _log_gamma(a + b + pairs)
-    return value - param[BETA + 3 * within + 2]
+    return value - beta[row, 2]
 
 
-@njit(cache=True, inline="always")
-def _pairs(param: FloatArray, table: FloatArray, within: int, e: float, pairs: float) -> float:
-    """Log marginal of e edges among `pairs` of nodes: log B(a + e, b + pairs - e) - log B(a, b)."""
-    if pairs < table.shape[2]:
+@_inlined
+def _pairs(beta: FloatArray, log_gamma: FloatArray, row: int, e: float, pairs: float) -> float:
+    """Log marginal of e edges among `pairs` pairs of nodes: log B(a + e, b + pairs - e) - log B(a, b)."""
+    if pairs < log_gamma.shape[2]:
         x, p = int(e), int(pairs)
-        value = table[within, 0, x] + table[within, 1, p - x] - table[within, 2, p]
+        value = log_gamma[row, 0, x] + log_gamma[row, 1, p - x] - log_gamma[row, 2, p]
     else:
-        value = _pairs_far(param, within, e, pairs)
+        value = _pairs_beyond_table(beta, row, e, pairs)
     return value
 
 
-@njit(cache=True, inline="always")
-def _aloof(param: FloatArray, table: FloatArray, real: FloatArray, edges: FloatArray, r: int, s: int) -> float:
-    """Return what a node without edges to s, joining r, adds through the pairs of r and s."""
-    n, e = real[SIZE, r], edges[r, s]
+@_inlined
+def _isolated_gain(
+    beta: FloatArray, log_gamma: FloatArray, size: FloatArray, edges: FloatArray, r: int, s: int
+) -> float:
+    """Return what a node without edges to s that joins r adds through the pairs of nodes of r and s."""
+    n, e = size[r], edges[r, s]
     if r == s:
         pairs = n * (n - 1) / 2
-        return _pairs(param, table, 1, e, pairs + n) - _pairs(param, table, 1, e, pairs)
-    pairs = n * real[SIZE, s]
-    return _pairs(param, table, 0, e, pairs + real[SIZE, s]) - _pairs(param, table, 0, e, pairs)
+        return _pairs(beta, log_gamma, _WITHIN, e, pairs + n) - _pairs(beta, log_gamma, _WITHIN, e, pairs)
+    pairs = n * size[s]
+    return _pairs(beta, log_gamma, _BETWEEN, e, pairs + size[s]) - _pairs(beta, log_gamma, _BETWEEN, e, pairs)
 
 
-@njit(cache=True, inline="always")
-def _refresh(
-    param: FloatArray,
-    table: FloatArray,
-    real: FloatArray,
-    whole: IntArray,
-    edges: FloatArray,
-    aloof: FloatArray,
-    c: int,
-) -> None:
-    """Bring `aloof` up to date after block c has changed, if it is still there."""
-    active = whole[ACTIVE, : whole[NUMBER, 0]]
+@_internal
+def _update_isolated_gain(model: Model, blocks: Blocks, c: int) -> None:
+    """Recompute the row and the column of a block that has changed."""
+    beta, log_gamma, size, edges = model.beta, model.log_gamma, blocks.size, blocks.edges
+    gain, gain_sum = blocks.isolated_gain, blocks.isolated_gain_sum
     total = 0.0
-    for s in active:
-        value = _aloof(param, table, real, edges, c, s)
-        aloof[c, s] = value
+    for s in blocks.active[: blocks.totals[0].n_blocks]:
+        value = _isolated_gain(beta, log_gamma, size, edges, c, s)
+        gain[c, s] = value
         total += value
         if s != c:
-            value = _aloof(param, table, real, edges, s, c)
-            real[APART, s] += value - aloof[s, c]
-            aloof[s, c] = value
-    real[APART, c] = total
+            value = _isolated_gain(beta, log_gamma, size, edges, s, c)
+            gain_sum[s] += value - gain[s, c]
+            gain[s, c] = value
+    gain_sum[c] = total
 
 
-@njit(cache=True, inline="always")
-def _load(param: FloatArray, prior: FloatArray, size: float, volume: float, within: float) -> float:
-    """Return the terms of the degree-corrected models that depend on one block."""
+@_inlined
+def _own_terms_dc_sbm(size_prior: FloatArray, alpha: float, size: float, degree_sum: float) -> float:
+    """Return the terms that depend on one block alone."""
     if size == 0:
         return 0.0
-    if param[KIND] == PLANTED:
-        return prior[1, int(size)] - (within * math.log(volume) if within > 0 and volume > 0 else 0.0)
-    a = param[ALPHA] * size
-    return _log_gamma(a) - _log_gamma(a + volume) + prior[1, int(size)]
+    a = alpha * size
+    return _log_gamma(a) - _log_gamma(a + degree_sum) + size_prior[int(size)]
 
 
-@njit(cache=True, inline="always")
-def _thickness(volume: float, cross: float) -> float:
-    """Return what a block adds to the sum THICK."""
-    return cross / volume if cross > 0 and volume > 0 else 0.0
+@_inlined
+def _own_terms_planted(size_prior: FloatArray, size: float, degree_sum: float, edges_within: float) -> float:
+    """Return the terms that depend on one block alone."""
+    if size == 0:
+        return 0.0
+    return size_prior[int(size)] - (edges_within * math.log(degree_sum) if edges_within > 0 and degree_sum > 0 else 0.0)
 
 
-@njit(cache=True, inline="always")
-def _rest(whole: float, part: float, of: float) -> float:
-    """Return whole - part, without what rounding leaves of nothing; `of` is their scale."""
-    left = whole - part
-    return left if left > _ROUNDING * of else 0.0
+@_inlined
+def _density(degree_sum: float, degree_product: float) -> float:
+    """Return the term of a block in the total `degree_product_density`."""
+    return degree_product / degree_sum if degree_product > 0 and degree_sum > 0 else 0.0
 
 
-@njit(cache=True, inline="always")
-def _spread(
-    param: FloatArray, prior: FloatArray, number: int, inside: float, squares: float, thick: float, crossed: float
+@_inlined
+def _difference(total: float, part: float, scale: float) -> float:
+    """Return total - part, or zero if the difference is rounding error at this scale."""
+    left = total - part
+    return left if left > _ROUNDING * scale else 0.0
+
+
+@_inlined
+def _shared_terms_planted(
+    model: Model, n_blocks: int, edges_within: float, squares: float, density: float, products_within: float
 ) -> float:
-    """Return the terms that depend on the number of blocks and, for PLANTED, on sums over the blocks."""
-    value = prior[0, number]
-    total = param[TOTAL]
-    if param[KIND] == PLANTED and total > 0:
-        outside = _rest(total, inside, total)
-        value += _log_gamma(inside + 1) - inside * math.log(total) + inside / total * thick / 2
-        pairs = _rest(2 * total * total, squares / 2, total * total)
+    """Return the terms that depend on the number of blocks and on sums over all blocks (see `Blocks.totals`)."""
+    value = model.number_prior[n_blocks]
+    total = model.total_edges
+    if total > 0:
+        outside = _difference(total, edges_within, total)
+        value += _log_gamma(edges_within + 1) - edges_within * math.log(total) + edges_within / total * density / 2
+        pairs = _difference(2 * total * total, squares / 2, total * total)
         if outside > 0 and pairs > 0:
             value += _log_gamma(outside + 1) - outside * math.log(pairs)
-            if param[ALL_CROSS] > 0:
-                value += outside / pairs * (param[ALL_CROSS] - crossed) / 2
+            if model.total_degree_product > 0:
+                value += outside / pairs * (model.total_degree_product - products_within) / 2
     return value
 
 
-@njit(cache=True, inline="always")
-def _tally(
-    start: IntArray,
-    end: IntArray,
-    weight: FloatArray,
-    cross: FloatArray,
-    label: IntArray,
-    real: FloatArray,
-    whole: IntArray,
-    i: int,
-) -> int:
-    """Count node i's edges to each block; return to how many it has any."""
-    found = 0
-    crosses = len(cross) > 0
-    for h in range(start[i], start[i + 1]):
-        s = label[end[h]]
-        if real[TOUCH, s] == 0:
-            whole[SEEN, found] = s
-            found += 1
-        real[TOUCH, s] += weight[h]
-        if crosses:
-            real[REACH, s] += cross[h]
-    return found
+# ------------------------------------------------------------------------------------------------ the score of a move
 
 
-@njit(cache=True, inline="always")
-def _forget(real: FloatArray, whole: IntArray, found: int) -> None:
-    for j in range(found):
-        real[TOUCH, whole[SEEN, j]] = real[REACH, whole[SEEN, j]] = 0.0
+@_internal
+def _tally(network: Network, blocks: Blocks, i: int) -> int:
+    """Count the edges of node i to each block, and return the number of blocks that it has edges to."""
+    n_adjacent = 0
+    has_products = len(network.degree_product) > 0
+    for h in range(network.start[i], network.start[i + 1]):
+        s = blocks.label[network.neighbor[h]]
+        if blocks.edges_to_block[s] == 0:
+            blocks.adjacent[n_adjacent] = s
+            n_adjacent += 1
+        blocks.edges_to_block[s] += network.weight[h]
+        if has_products:
+            blocks.degree_product_to_block[s] += network.degree_product[h]
+    return n_adjacent
 
 
-@njit(cache=True)
-def _score_sbm(law: Law, blocks: Blocks, i: int, found: int, candidates: IntArray, gain: FloatArray) -> None:
-    param, prior, table = law
-    label, real, whole, edges, aloof = blocks
-    c = label[i]
-    n_c = real[SIZE, c]
-    number = whole[NUMBER, 0]
-    active = whole[ACTIVE, :number]
-    leave = 0.0  # what i adds where it is
-    for s in active:
+@_inlined
+def _clear_tally(blocks: Blocks, n_adjacent: int) -> None:
+    for t in range(n_adjacent):
+        s = blocks.adjacent[t]
+        blocks.edges_to_block[s] = blocks.degree_product_to_block[s] = 0.0
+
+
+@_inlined
+def _leave_sbm(model: Model, blocks: Blocks, c: int) -> float:
+    """Return what the tallied node adds to the log joint through its edges and non-edges in its block c."""
+    beta, log_gamma, size, edges, k = model.beta, model.log_gamma, blocks.size, blocks.edges, blocks.edges_to_block
+    n_c = size[c]
+    value = 0.0
+    for s in blocks.active[: blocks.totals[0].n_blocks]:
         if s == c:
             pairs = n_c * (n_c - 1) / 2
-            leave += _pairs(param, table, 1, edges[c, c], pairs)
-            leave -= _pairs(param, table, 1, edges[c, c] - real[TOUCH, c], pairs - (n_c - 1))
+            value += _pairs(beta, log_gamma, _WITHIN, edges[c, c], pairs)
+            value -= _pairs(beta, log_gamma, _WITHIN, edges[c, c] - k[c], pairs - (n_c - 1))
         else:
-            pairs = n_c * real[SIZE, s]
-            leave += _pairs(param, table, 0, edges[c, s], pairs) - _pairs(
-                param, table, 0, edges[c, s] - real[TOUCH, s], pairs - real[SIZE, s]
+            pairs = n_c * size[s]
+            value += _pairs(beta, log_gamma, _BETWEEN, edges[c, s], pairs) - _pairs(
+                beta, log_gamma, _BETWEEN, edges[c, s] - k[s], pairs - size[s]
             )
-    before = prior[1, int(n_c)] - prior[1, int(n_c) - 1]
-    step_down = prior[0, number - 1] - prior[0, number] if n_c == 1 else 0.0
+    return value
+
+
+@_inlined
+def _join_new_sbm(model: Model, blocks: Blocks, c: int) -> float:
+    """Return what the tallied node of block c adds to the log joint in a block of its own."""
+    beta, log_gamma, size, k = model.beta, model.log_gamma, blocks.size, blocks.edges_to_block
+    n_blocks = blocks.totals[0].n_blocks
+    value = 0.0
+    for s in blocks.active[:n_blocks]:
+        value += _pairs(beta, log_gamma, _BETWEEN, k[s], size[s] - 1 if s == c else size[s])
+    value += model.size_prior[1] + model.number_prior[n_blocks + 1] - model.number_prior[n_blocks]
+    return value
+
+
+@_inlined
+def _join_sbm(model: Model, blocks: Blocks, c: int, r: int, n_adjacent: int) -> float:
+    """Return what the tallied node of block c adds to the log joint in block r."""
+    beta, log_gamma, size, edges, k = model.beta, model.log_gamma, blocks.size, blocks.edges, blocks.edges_to_block
+    value = blocks.isolated_gain_sum[r] - blocks.isolated_gain[r, c]
+    n_c, n_r = size[c], size[r]
+    for t in range(n_adjacent):
+        s = blocks.adjacent[t]
+        if s == c:
+            continue
+        e = edges[r, s]
+        if s == r:
+            pairs = n_r * (n_r + 1) / 2
+            value += _pairs(beta, log_gamma, _WITHIN, e + k[s], pairs) - _pairs(beta, log_gamma, _WITHIN, e, pairs)
+        else:
+            pairs = (n_r + 1) * size[s]
+            value += _pairs(beta, log_gamma, _BETWEEN, e + k[s], pairs) - _pairs(beta, log_gamma, _BETWEEN, e, pairs)
+    e = edges[r, c] - k[r]
+    pairs = n_r * (n_c - 1)
+    value += _pairs(beta, log_gamma, _BETWEEN, e + k[c], pairs + n_c - 1) - _pairs(beta, log_gamma, _BETWEEN, e, pairs)
+    value += model.size_prior[int(n_r) + 1] - model.size_prior[int(n_r)]
+    return value
+
+
+@_inlined
+def _score_sbm(model: Model, blocks: Blocks, i: int, n_adjacent: int, candidates: IntArray, gain: FloatArray) -> None:
+    c = blocks.label[i]
+    n_c = blocks.size[c]
+    n_blocks = blocks.totals[0].n_blocks
+    leave = _leave_sbm(model, blocks, c)
+    size_term = model.size_prior[int(n_c)] - model.size_prior[int(n_c) - 1]
+    number_term = model.number_prior[n_blocks - 1] - model.number_prior[n_blocks] if n_c == 1 else 0.0
     for j in range(len(candidates)):
         r = candidates[j]
         if r == c:
             gain[j] = 0.0
             continue
-        if r < 0:
-            value = 0.0
-            for s in active:
-                value += _pairs(param, table, 0, real[TOUCH, s], real[SIZE, s] - 1 if s == c else real[SIZE, s])
-            value += prior[1, 1] + prior[0, number + 1] - prior[0, number]
-        else:
-            value = real[APART, r] - aloof[r, c]
-            n_r = real[SIZE, r]
-            for at in range(found):
-                s = whole[SEEN, at]
-                if s == c:
-                    continue
-                e, k = edges[r, s], real[TOUCH, s]
-                if s == r:
-                    pairs = n_r * (n_r + 1) / 2
-                    value += _pairs(param, table, 1, e + k, pairs) - _pairs(param, table, 1, e, pairs)
-                else:
-                    pairs = (n_r + 1) * real[SIZE, s]
-                    value += _pairs(param, table, 0, e + k, pairs) - _pairs(param, table, 0, e, pairs)
-            e = edges[r, c] - real[TOUCH, r]
-            pairs = n_r * (n_c - 1)
-            value += _pairs(param, table, 0, e + real[TOUCH, c], pairs + n_c - 1) - _pairs(param, table, 0, e, pairs)
-            value += prior[1, int(n_r) + 1] - prior[1, int(n_r)]
-        gain[j] = value - leave - before + step_down
+        value = _join_new_sbm(model, blocks, c) if r < 0 else _join_sbm(model, blocks, c, r, n_adjacent)
+        gain[j] = value - leave - size_term + number_term
 
 
-@njit(cache=True)
-def _score_corrected(
-    law: Law, net: Net, blocks: Blocks, i: int, found: int, candidates: IntArray, gain: FloatArray
+@_inlined
+def _leave_dc_sbm(model: Model, network: Network, blocks: Blocks, i: int, n_adjacent: int) -> float:
+    """Return what taking the tallied node i out of its block adds to the log joint."""
+    edges, k = blocks.edges, blocks.edges_to_block
+    c = blocks.label[i]
+    value = -blocks.own_terms[c]
+    if blocks.size[c] > network.n_members[i]:
+        degree_sum = _difference(blocks.degree_sum[c], network.degree[i], model.total_edges)
+        value += _own_terms_dc_sbm(model.size_prior, model.alpha, blocks.size[c] - network.n_members[i], degree_sum)
+    for t in range(n_adjacent):
+        s = blocks.adjacent[t]
+        if s != c:
+            value += _log_gamma(edges[c, s] - k[s] + 1) - _log_gamma(edges[c, s] + 1)
+    e = edges[c, c]
+    value += _log_gamma(e - k[c] - network.inner_edges[i] + 1) - _log_gamma(e + 1)
+    return value
+
+
+@_inlined
+def _score_dc_sbm(
+    model: Model, network: Network, blocks: Blocks, i: int, n_adjacent: int, candidates: IntArray, gain: FloatArray
 ) -> None:
-    param, prior = law.param, law.prior
-    node = net.node
-    label, real, whole, edges = blocks.label, blocks.real, blocks.whole, blocks.edges
-    c = label[i]
-    q, d, own, own_cross = node[COUNT, i], node[DEGREE, i], node[OWN, i], node[OWN_CROSS, i]
-    number = whole[NUMBER, 0]
-    alone = real[SIZE, c] <= q
-    leave = -real[LOAD, c]
-    inside, squares, thick, crossed = (real[SUMS, INSIDE], real[SUMS, SQUARES], real[SUMS, THICK], real[SUMS, CROSSED])
-    here = _spread(param, prior, number, inside, squares, thick, crossed)
-    squares -= real[VOLUME, c] * real[VOLUME, c]
-    thick -= _thickness(real[VOLUME, c], real[CROSS, c])
-    crossed -= real[REACH, c]
-    if not alone:
-        volume = _rest(real[VOLUME, c], d, param[TOTAL])
-        within = _rest(real[WITHIN, c], real[TOUCH, c] + own, param[TOTAL])
-        leave += _load(param, prior, real[SIZE, c] - q, volume, within)
-        squares += volume * volume
-        thick += _thickness(volume, _rest(real[CROSS, c], real[REACH, c] + own_cross, param[ALL_CROSS]))
-    full = param[KIND] == DC_SBM
-    if full:
-        for at in range(found):
-            s = whole[SEEN, at]
-            if s != c:
-                leave += _log_gamma(edges[c, s] - real[TOUCH, s] + 1) - _log_gamma(edges[c, s] + 1)
-        e = edges[c, c]
-        leave += _log_gamma(e - real[TOUCH, c] - own + 1) - _log_gamma(e + 1)
+    edges, k, size_prior, number_prior = blocks.edges, blocks.edges_to_block, model.size_prior, model.number_prior
+    c = blocks.label[i]
+    n_blocks = blocks.totals[0].n_blocks
+    n_left = n_blocks - 1 if blocks.size[c] <= network.n_members[i] else n_blocks
+    members, degree, inner = network.n_members[i], network.degree[i], network.inner_edges[i]
+    leave = _leave_dc_sbm(model, network, blocks, i, n_adjacent)
     for j in range(len(candidates)):
         r = candidates[j]
         if r == c:
             gain[j] = 0.0
             continue
-        k_r = 0.0 if r < 0 else real[TOUCH, r]
-        after = number - (1 if alone else 0) + (1 if r < 0 else 0)
-        if r < 0:
-            value = leave + _load(param, prior, q, d, own)
-            volume, old, more, crosses = d, 0.0, _thickness(d, own_cross), 0.0
+        is_new = r < 0
+        k_r = 0.0 if is_new else k[r]
+        if is_new:
+            value = leave + _own_terms_dc_sbm(size_prior, model.alpha, members, degree)
         else:
-            old, crosses = real[VOLUME, r], real[REACH, r]
-            volume = old + d
-            value = leave - real[LOAD, r]
-            value += _load(param, prior, real[SIZE, r] + q, volume, real[WITHIN, r] + k_r + own)
-            more = _thickness(volume, real[CROSS, r] + crosses + own_cross) - _thickness(old, real[CROSS, r])
-        now = inside + k_r - real[TOUCH, c]
-        value += _spread(
-            param, prior, after, now, squares + volume * volume - old * old, thick + more, crossed + crosses
-        )
-        value -= here
-        if full:
-            value += (k_r - real[TOUCH, c]) * 0.6931471805599453
-            for at in range(found):
-                s = whole[SEEN, at]
-                if s == c:
-                    continue
-                if s == r:  # the edges to r are counted below, with those that c keeps
-                    value -= _log_gamma(edges[c, r] - k_r + 1)
-                else:
-                    e = 0.0 if r < 0 else edges[r, s]
-                    value += _log_gamma(e + real[TOUCH, s] + 1) - _log_gamma(e + 1)
-            between = 0.0 if r < 0 else edges[r, c]
-            e = 0.0 if r < 0 else edges[r, r]
-            value += _log_gamma(between - k_r + real[TOUCH, c] + 1) - (0.0 if k_r > 0 else _log_gamma(between + 1))
-            value += _log_gamma(e + k_r + own + 1) - _log_gamma(e + 1)
+            value = leave - blocks.own_terms[r]
+            value += _own_terms_dc_sbm(size_prior, model.alpha, blocks.size[r] + members, blocks.degree_sum[r] + degree)
+        value += number_prior[n_left + 1 if is_new else n_left]
+        value -= number_prior[n_blocks]
+        value += (k_r - k[c]) * _LOG_2
+        for t in range(n_adjacent):
+            s = blocks.adjacent[t]
+            if s == c:
+                continue
+            if s == r:  # the edges to r are counted below, with those that c keeps
+                value -= _log_gamma(edges[c, r] - k_r + 1)
+            else:
+                e = 0.0 if is_new else edges[r, s]
+                value += _log_gamma(e + k[s] + 1) - _log_gamma(e + 1)
+        between = 0.0 if is_new else edges[r, c]
+        e = 0.0 if is_new else edges[r, r]
+        value += _log_gamma(between - k_r + k[c] + 1) - (0.0 if k_r > 0 else _log_gamma(between + 1))
+        value += _log_gamma(e + k_r + inner + 1) - _log_gamma(e + 1)
         gain[j] = value
 
 
-@njit(cache=True)
-def _score(law: Law, net: Net, blocks: Blocks, i: int, found: int, candidates: IntArray, gain: FloatArray) -> None:
-    """Compute what moving i to each candidate adds to the log joint; -1 is a new block. i is tallied.
-
-    Moves that the law or known labels forbid add -inf.
-    """
-    param = law.param
-    node = net.node
-    label, real, whole = blocks.label, blocks.real, blocks.whole
-    if param[KIND] == SBM:
-        _score_sbm(law, blocks, i, found, candidates, gain)
+@_inlined
+def _score_planted(
+    model: Model, network: Network, blocks: Blocks, i: int, candidates: IntArray, gain: FloatArray
+) -> None:
+    size_prior, totals = model.size_prior, blocks.totals[0]
+    k, products = blocks.edges_to_block, blocks.degree_product_to_block
+    c = blocks.label[i]
+    members, degree, inner = network.n_members[i], network.degree[i], network.inner_edges[i]
+    inner_product = network.inner_degree_product[i]
+    n_left = totals.n_blocks
+    leave = -blocks.own_terms[c]
+    edges_within, squares = totals.edges_within, totals.squared_degree_sums
+    density, products_within = totals.degree_product_density, totals.degree_products_within
+    before = _shared_terms_planted(model, n_left, edges_within, squares, density, products_within)
+    degree_sum = blocks.degree_sum[c]
+    squares -= degree_sum * degree_sum
+    density -= _density(degree_sum, blocks.degree_product_within[c])
+    products_within -= products[c]
+    if blocks.size[c] <= members:
+        n_left -= 1
     else:
-        _score_corrected(law, net, blocks, i, found, candidates, gain)
-    c = label[i]
-    last = real[SIZE, c] <= node[COUNT, i]
+        degree_sum = _difference(degree_sum, degree, model.total_edges)
+        within = _difference(blocks.edges_within[c], k[c] + inner, model.total_edges)
+        leave += _own_terms_planted(size_prior, blocks.size[c] - members, degree_sum, within)
+        squares += degree_sum * degree_sum
+        product = _difference(blocks.degree_product_within[c], products[c] + inner_product, model.total_degree_product)
+        density += _density(degree_sum, product)
     for j in range(len(candidates)):
         r = candidates[j]
         if r == c:
+            gain[j] = 0.0
             continue
-        if (r < 0 and (last or param[KEEP] > 0 or whole[NUMBER, 0] == real.shape[1])) or (last and param[KEEP] > 0):
+        if r < 0:
+            n_after, old, new, k_r, product_r = n_left + 1, 0.0, degree, 0.0, 0.0
+            value = leave + _own_terms_planted(size_prior, members, degree, inner)
+            more = _density(degree, inner_product)
+        else:
+            n_after, old, k_r, product_r = n_left, blocks.degree_sum[r], k[r], products[r]
+            new = old + degree
+            value = leave - blocks.own_terms[r]
+            value += _own_terms_planted(size_prior, blocks.size[r] + members, new, blocks.edges_within[r] + k_r + inner)
+            product = blocks.degree_product_within[r]
+            more = _density(new, product + product_r + inner_product) - _density(old, product)
+        value += _shared_terms_planted(
+            model,
+            n_after,
+            edges_within + k_r - k[c],
+            squares + new * new - old * old,
+            density + more,
+            products_within + product_r,
+        )
+        value -= before
+        gain[j] = value
+
+
+@_internal
+def _score(
+    model: Model, network: Network, blocks: Blocks, i: int, n_adjacent: int, candidates: IntArray, gain: FloatArray
+) -> None:
+    """Compute what moving the tallied node i to each candidate adds to the log joint; -1 is a new block.
+
+    Moves that the model or known labels forbid add -inf.
+    """
+    if model.code == SBM:
+        _score_sbm(model, blocks, i, n_adjacent, candidates, gain)
+    elif model.code == DC_SBM:
+        _score_dc_sbm(model, network, blocks, i, n_adjacent, candidates, gain)
+    else:
+        _score_planted(model, network, blocks, i, candidates, gain)
+    c = blocks.label[i]
+    is_last = blocks.size[c] <= network.n_members[i]
+    may_open = not is_last and not model.keeps_number and blocks.totals[0].n_blocks < len(blocks.size)
+    may_close = not model.keeps_number
+    for j in range(len(candidates)):
+        r = candidates[j]
+        if r != c and ((r < 0 and not may_open) or (is_last and not may_close)):
             gain[j] = -math.inf
 
 
-@njit(cache=True, inline="always")
-def _open(param: FloatArray, whole: IntArray, aloof: FloatArray) -> int:
-    """Take a new, empty block."""
-    r = whole[ACTIVE, whole[NUMBER, 0]]
-    if param[KIND] == SBM:
-        for s in whole[ACTIVE, : whole[NUMBER, 0]]:
-            aloof[s, r] = 0.0  # it may have been in use before
-    whole[NUMBER, 0] += 1
+# ------------------------------------------------------------------------------------------------ the move
+
+
+@_inlined
+def _open_block(blocks: Blocks) -> int:
+    """Return the number of a new, empty block."""
+    totals = blocks.totals[0]
+    r = blocks.active[totals.n_blocks]
+    totals.n_blocks += 1
     return r
 
 
-@njit(cache=True, inline="always")
-def _close(real: FloatArray, whole: IntArray, c: int) -> None:
-    """Give back an empty block."""
-    whole[NUMBER, 0] -= 1
-    last = whole[ACTIVE, whole[NUMBER, 0]]
-    at = whole[PLACE, c]
-    whole[ACTIVE, at], whole[PLACE, last] = last, at
-    whole[ACTIVE, whole[NUMBER, 0]], whole[PLACE, c] = c, whole[NUMBER, 0]
-    real[LOAD, c] = 0.0
+@_inlined
+def _close_block(blocks: Blocks, c: int) -> None:
+    """Give back the number of an empty block."""
+    active, position, totals = blocks.active, blocks.position, blocks.totals[0]
+    totals.n_blocks -= 1
+    last = active[totals.n_blocks]
+    place = position[c]
+    active[place], position[last] = last, place
+    active[totals.n_blocks], position[c] = c, totals.n_blocks
+    blocks.own_terms[c] = 0.0
 
 
-@njit(cache=True)
-def _move(law: Law, net: Net, blocks: Blocks, i: int, r: int, found: int) -> int:
-    """Move i, tallied, to block r, -1 for a new one; return its block."""
-    param, prior, table = law
-    node = net.node
-    label, real, whole, edges, aloof = blocks
-    c = label[i]
+@_inlined
+def _move_edges(network: Network, blocks: Blocks, i: int, c: int, r: int, n_adjacent: int) -> None:
+    """Count the edges of the tallied node i for block r instead of block c."""
+    edges = blocks.edges
+    for t in range(n_adjacent):
+        s = blocks.adjacent[t]
+        k = blocks.edges_to_block[s]
+        edges[c, s] -= k
+        if s != c:
+            edges[s, c] -= k
+    for t in range(n_adjacent):
+        s = blocks.adjacent[t]
+        k = blocks.edges_to_block[s]
+        edges[r, s] += k
+        if s != r:
+            edges[s, r] += k
+    edges[c, c] -= network.inner_edges[i]
+    edges[r, r] += network.inner_edges[i]
+
+
+@_inlined
+def _move_node(model: Model, network: Network, blocks: Blocks, i: int, c: int, r: int) -> None:
+    """Count node i for block r instead of block c."""
+    blocks.size[c] -= network.n_members[i]
+    blocks.size[r] += network.n_members[i]
+    blocks.degree_sum[c] = _difference(blocks.degree_sum[c], network.degree[i], model.total_edges)
+    blocks.degree_sum[r] += network.degree[i]
+    if blocks.size[c] == 0:
+        blocks.degree_sum[c] = 0.0
+    if network.known_label[i] > 0:
+        blocks.n_known[c] -= 1
+        blocks.n_known[r] += 1
+    blocks.label[i] = r
+
+
+@_inlined
+def _move_sbm(model: Model, network: Network, blocks: Blocks, i: int, c: int, r: int, n_adjacent: int) -> None:
+    gain, gain_sum, n_blocks = blocks.isolated_gain, blocks.isolated_gain_sum, blocks.totals[0].n_blocks
+    if blocks.size[r] == 0:
+        for s in blocks.active[: n_blocks - 1]:
+            gain[s, r] = 0.0  # the number of a new block may have been in use before
+    _move_edges(network, blocks, i, c, r, n_adjacent)
+    _move_node(model, network, blocks, i, c, r)
+    if blocks.size[c] == 0:
+        for s in blocks.active[:n_blocks]:
+            gain_sum[s] -= gain[s, c]
+        _close_block(blocks, c)
+    else:
+        _update_isolated_gain(model, blocks, c)
+    _update_isolated_gain(model, blocks, r)
+
+
+@_inlined
+def _move_dc_sbm(model: Model, network: Network, blocks: Blocks, i: int, c: int, r: int, n_adjacent: int) -> None:
+    _move_edges(network, blocks, i, c, r, n_adjacent)
+    _move_node(model, network, blocks, i, c, r)
+    if blocks.size[c] == 0:
+        _close_block(blocks, c)
+    else:
+        blocks.own_terms[c] = _own_terms_dc_sbm(model.size_prior, model.alpha, blocks.size[c], blocks.degree_sum[c])
+    blocks.own_terms[r] = _own_terms_dc_sbm(model.size_prior, model.alpha, blocks.size[r], blocks.degree_sum[r])
+
+
+@_inlined
+def _remove_from_totals(blocks: Blocks, s: int) -> None:
+    totals, degree_sum = blocks.totals[0], blocks.degree_sum[s]
+    totals.squared_degree_sums -= degree_sum * degree_sum
+    totals.degree_product_density -= _density(degree_sum, blocks.degree_product_within[s])
+
+
+@_inlined
+def _add_to_totals(blocks: Blocks, s: int) -> None:
+    totals, degree_sum = blocks.totals[0], blocks.degree_sum[s]
+    totals.squared_degree_sums += degree_sum * degree_sum
+    totals.degree_product_density += _density(degree_sum, blocks.degree_product_within[s])
+
+
+@_inlined
+def _update_own_terms_planted(model: Model, blocks: Blocks, r: int) -> None:
+    blocks.own_terms[r] = _own_terms_planted(
+        model.size_prior, blocks.size[r], blocks.degree_sum[r], blocks.edges_within[r]
+    )
+
+
+@_inlined
+def _move_planted(model: Model, network: Network, blocks: Blocks, i: int, c: int, r: int) -> None:
+    k, products, totals = blocks.edges_to_block, blocks.degree_product_to_block, blocks.totals[0]
+    within, product = blocks.edges_within, blocks.degree_product_within
+    inner, inner_product = network.inner_edges[i], network.inner_degree_product[i]
+    _remove_from_totals(blocks, c)
+    _remove_from_totals(blocks, r)
+    totals.degree_products_within += products[r] - products[c]
+    totals.edges_within += k[r] - k[c]
+    within[c] = _difference(within[c], k[c] + inner, model.total_edges)
+    within[r] += k[r] + inner
+    product[c] = _difference(product[c], products[c] + inner_product, model.total_degree_product)
+    product[r] += products[r] + inner_product
+    _move_node(model, network, blocks, i, c, r)
+    is_gone = blocks.size[c] == 0
+    if is_gone:
+        product[c] = within[c] = 0.0
+    _add_to_totals(blocks, c)
+    _add_to_totals(blocks, r)
+    if is_gone:
+        _close_block(blocks, c)
+    else:
+        _update_own_terms_planted(model, blocks, c)
+    _update_own_terms_planted(model, blocks, r)
+
+
+@_internal
+def _move(model: Model, network: Network, blocks: Blocks, i: int, r: int, n_adjacent: int) -> int:
+    """Move the tallied node i to block r, -1 for a new one, and return its block."""
+    c = blocks.label[i]
     if r == c:
         return c
     if r < 0:
-        r = _open(param, whole, aloof)
-    own = node[OWN, i]
-    if param[KIND] != PLANTED:
-        for at in range(found):
-            s = whole[SEEN, at]
-            k = real[TOUCH, s]
-            edges[c, s] -= k
-            if s != c:
-                edges[s, c] -= k
-        for at in range(found):
-            s = whole[SEEN, at]
-            k = real[TOUCH, s]
-            edges[r, s] += k
-            if s != r:
-                edges[s, r] += k
-        edges[c, c] -= own
-        edges[r, r] += own
-    for s in (c, r):
-        real[SUMS, SQUARES] -= real[VOLUME, s] * real[VOLUME, s]
-        real[SUMS, THICK] -= _thickness(real[VOLUME, s], real[CROSS, s])
-    real[SUMS, CROSSED] += real[REACH, r] - real[REACH, c]
-    real[WITHIN, c] = _rest(real[WITHIN, c], real[TOUCH, c] + own, param[TOTAL])
-    real[WITHIN, r] += real[TOUCH, r] + own
-    real[CROSS, c] = _rest(real[CROSS, c], real[REACH, c] + node[OWN_CROSS, i], param[ALL_CROSS])
-    real[CROSS, r] += real[REACH, r] + node[OWN_CROSS, i]
-    real[SUMS, INSIDE] += real[TOUCH, r] - real[TOUCH, c]
-    real[SIZE, c] -= node[COUNT, i]
-    real[SIZE, r] += node[COUNT, i]
-    real[VOLUME, c] = _rest(real[VOLUME, c], node[DEGREE, i], param[TOTAL])
-    real[VOLUME, r] += node[DEGREE, i]
-    label[i] = r
-    if node[FIXED, i] > 0:
-        whole[KNOWN, c] -= 1
-        whole[KNOWN, r] += 1
-    gone = real[SIZE, c] == 0
-    if gone:
-        real[VOLUME, c] = real[CROSS, c] = real[WITHIN, c] = 0.0
-    for s in (c, r):
-        real[SUMS, SQUARES] += real[VOLUME, s] * real[VOLUME, s]
-        real[SUMS, THICK] += _thickness(real[VOLUME, s], real[CROSS, s])
-    if gone:
-        if param[KIND] == SBM:
-            for s in whole[ACTIVE, : whole[NUMBER, 0]]:
-                real[APART, s] -= aloof[s, c]
-        _close(real, whole, c)
-    if param[KIND] == SBM:
-        if not gone:
-            _refresh(param, table, real, whole, edges, aloof, c)
-        _refresh(param, table, real, whole, edges, aloof, r)
+        r = _open_block(blocks)
+    if model.code == SBM:
+        _move_sbm(model, network, blocks, i, c, r, n_adjacent)
+    elif model.code == DC_SBM:
+        _move_dc_sbm(model, network, blocks, i, c, r, n_adjacent)
     else:
-        if not gone:
-            real[LOAD, c] = _load(param, prior, real[SIZE, c], real[VOLUME, c], real[WITHIN, c])
-        real[LOAD, r] = _load(param, prior, real[SIZE, r], real[VOLUME, r], real[WITHIN, r])
+        _move_planted(model, network, blocks, i, c, r)
     return r
 
 
-@njit(cache=True)
-def fill(law: Law, net: Net, blocks: Blocks) -> None:
-    """Count everything over `label`, whose numbers are 0, 1, ... without gaps."""
-    param, prior, table = law
-    start, end, weight, cross, node = net
-    label, real, whole, edges, aloof = blocks
-    capacity = real.shape[1]
-    n = len(label)
-    number = 0
-    for i in range(n):
+# ------------------------------------------------------------------------------------------------ whole partitions
+
+
+@_part
+def _fill_edges(network: Network, blocks: Blocks) -> None:
+    edges, label = blocks.edges, blocks.label
+    for i in range(len(label)):
         c = label[i]
-        number = max(number, c + 1)
-        real[SIZE, c] += node[COUNT, i]
-        real[VOLUME, c] += node[DEGREE, i]
-        whole[KNOWN, c] += node[FIXED, i] > 0
-        real[SUMS, INSIDE] += node[OWN, i]
-        real[WITHIN, c] += node[OWN, i]
-        real[CROSS, c] += node[OWN_CROSS, i]
-        real[SUMS, CROSSED] += node[OWN_CROSS, i]
-        if param[KIND] != PLANTED:
-            edges[c, c] += node[OWN, i]
-        for h in range(start[i], start[i + 1]):
-            j = end[h]
-            if j < i:
-                s = label[j]
-                if c == s:
-                    real[SUMS, INSIDE] += weight[h]
-                    real[WITHIN, c] += weight[h]
-                    if len(cross) > 0:
-                        real[CROSS, c] += cross[h]
-                        real[SUMS, CROSSED] += cross[h]
-                if param[KIND] != PLANTED:
-                    edges[c, s] += weight[h]
-                    if c != s:
-                        edges[s, c] += weight[h]
-    for c in range(capacity):
-        whole[ACTIVE, c] = whole[PLACE, c] = c
-    whole[NUMBER, 0] = number
-    for c in range(number):
-        if param[KIND] == SBM:
-            _refresh(param, table, real, whole, edges, aloof, c)
+        edges[c, c] += network.inner_edges[i]
+        for h in range(network.start[i], network.start[i + 1]):
+            if network.neighbor[h] < i:
+                s = label[network.neighbor[h]]
+                edges[c, s] += network.weight[h]
+                if c != s:
+                    edges[s, c] += network.weight[h]
+
+
+@_part
+def _fill_planted(model: Model, network: Network, blocks: Blocks) -> None:
+    label, totals = blocks.label, blocks.totals[0]
+    within, product = blocks.edges_within, blocks.degree_product_within
+    for i in range(len(label)):
+        c = label[i]
+        totals.edges_within += network.inner_edges[i]
+        within[c] += network.inner_edges[i]
+        product[c] += network.inner_degree_product[i]
+        totals.degree_products_within += network.inner_degree_product[i]
+        for h in range(network.start[i], network.start[i + 1]):
+            if network.neighbor[h] < i and label[network.neighbor[h]] == c:
+                totals.edges_within += network.weight[h]
+                within[c] += network.weight[h]
+                if len(network.degree_product) > 0:
+                    product[c] += network.degree_product[h]
+                    totals.degree_products_within += network.degree_product[h]
+    for c in range(totals.n_blocks):
+        _update_own_terms_planted(model, blocks, c)
+        _add_to_totals(blocks, c)
+
+
+@_public
+def fill(model: Model, network: Network, blocks: Blocks) -> None:
+    """Count everything over `label`, whose numbers are 0, 1, ... without gaps, into arrays of zeros."""
+    totals = blocks.totals[0]
+    for i in range(len(blocks.label)):
+        c = blocks.label[i]
+        totals.n_blocks = max(totals.n_blocks, c + 1)
+        blocks.size[c] += network.n_members[i]
+        blocks.degree_sum[c] += network.degree[i]
+        blocks.n_known[c] += network.known_label[i] > 0
+    for c in range(len(blocks.active)):
+        blocks.active[c] = blocks.position[c] = c
+    if model.code == PLANTED:
+        _fill_planted(model, network, blocks)
+        return
+    _fill_edges(network, blocks)
+    for c in range(totals.n_blocks):
+        if model.code == SBM:
+            _update_isolated_gain(model, blocks, c)
         else:
-            real[LOAD, c] = _load(param, prior, real[SIZE, c], real[VOLUME, c], real[WITHIN, c])
-            real[SUMS, SQUARES] += real[VOLUME, c] * real[VOLUME, c]
-            real[SUMS, THICK] += _thickness(real[VOLUME, c], real[CROSS, c])
+            blocks.own_terms[c] = _own_terms_dc_sbm(model.size_prior, model.alpha, blocks.size[c], blocks.degree_sum[c])
 
 
-@njit(cache=True)
-def log_joint(law: Law, blocks: Blocks) -> float:
-    """Log joint of the partition and the graph, up to what does not depend on the partition."""
-    param, prior, table = law
-    real, whole, edges = blocks.real, blocks.whole, blocks.edges
-    active = whole[ACTIVE, : whole[NUMBER, 0]]
+@_part
+def _log_joint_sbm(model: Model, blocks: Blocks) -> float:
+    beta, log_gamma, size, edges = model.beta, model.log_gamma, blocks.size, blocks.edges
+    active = blocks.active[: blocks.totals[0].n_blocks]
     value = 0.0
-    if param[KIND] != SBM:
-        value += _spread(
-            param,
-            prior,
-            whole[NUMBER, 0],
-            real[SUMS, INSIDE],
-            real[SUMS, SQUARES],
-            real[SUMS, THICK],
-            real[SUMS, CROSSED],
-        )
-        for r in active:
-            value += real[LOAD, r]
-    else:
-        value += prior[0, whole[NUMBER, 0]]
-        for r in active:
-            value += prior[1, int(real[SIZE, r])]
-    if param[KIND] == DC_SBM:
-        for r in active:
-            e = edges[r, r]
-            value += _log_gamma(e + 1) + e * 0.6931471805599453
-            for s in active:
-                if s < r:
-                    value += _log_gamma(edges[r, s] + 1)
-    elif param[KIND] == SBM:
-        for r in active:
-            n = real[SIZE, r]
-            value += _pairs(param, table, 1, edges[r, r], n * (n - 1) / 2)
-            for s in active:
-                if s < r:
-                    value += _pairs(param, table, 0, edges[r, s], n * real[SIZE, s])
+    value += model.number_prior[len(active)]
+    for r in active:
+        value += model.size_prior[int(size[r])]
+    for r in active:
+        n = size[r]
+        value += _pairs(beta, log_gamma, _WITHIN, edges[r, r], n * (n - 1) / 2)
+        for s in active:
+            if s < r:
+                value += _pairs(beta, log_gamma, _BETWEEN, edges[r, s], n * size[s])
     return value
 
 
-@njit(cache=True, inline="always")
-def _best(gain: FloatArray, m: int) -> int:
-    """Place of the greatest, of equals the first."""
+@_part
+def _log_joint_dc_sbm(model: Model, blocks: Blocks) -> float:
+    edges = blocks.edges
+    active = blocks.active[: blocks.totals[0].n_blocks]
+    value = model.number_prior[len(active)]
+    for r in active:
+        value += blocks.own_terms[r]
+    for r in active:
+        e = edges[r, r]
+        value += _log_gamma(e + 1) + e * _LOG_2
+        for s in active:
+            if s < r:
+                value += _log_gamma(edges[r, s] + 1)
+    return value
+
+
+@_part
+def _log_joint_planted(model: Model, blocks: Blocks) -> float:
+    totals = blocks.totals[0]
+    value = _shared_terms_planted(
+        model,
+        totals.n_blocks,
+        totals.edges_within,
+        totals.squared_degree_sums,
+        totals.degree_product_density,
+        totals.degree_products_within,
+    )
+    for r in blocks.active[: totals.n_blocks]:
+        value += blocks.own_terms[r]
+    return value
+
+
+@_public
+def log_joint(model: Model, blocks: Blocks) -> float:
+    """Log joint of the partition and the graph, up to terms that do not depend on the partition."""
+    if model.code == SBM:
+        return _log_joint_sbm(model, blocks)
+    if model.code == DC_SBM:
+        return _log_joint_dc_sbm(model, blocks)
+    return _log_joint_planted(model, blocks)
+
+
+# ------------------------------------------------------------------------------------------------ moves of single nodes
+
+
+@_inlined
+def _argmax(gain: FloatArray, m: int) -> int:
+    """Return the index of the first greatest of m values."""
     best = 0
     for j in range(1, m):
         if gain[j] > gain[best]:
@@ -585,447 +873,552 @@ def _best(gain: FloatArray, m: int) -> int:
     return best
 
 
-@njit(cache=True)
-def _draw(gain: FloatArray, m: int, heat: float, rng: Rng) -> int:
-    """Draw among m options with log weights gain / heat; the greatest, of equals the first, at heat 0."""
-    best = _best(gain, m)
-    if heat == 0.0:
+@_internal
+def _draw(gain: FloatArray, m: int, temperature: float, rng: Rng) -> int:
+    """Draw among m options with log weights gain / temperature; at temperature 0 return the first greatest."""
+    best = _argmax(gain, m)
+    if temperature == 0.0:
         return best
     top = gain[best]
     total = 0.0
     for j in range(m):
-        total += math.exp((gain[j] - top) / heat)
+        total += math.exp((gain[j] - top) / temperature)
     u = rng.random() * total
     for j in range(m):
-        u -= math.exp((gain[j] - top) / heat)
+        u -= math.exp((gain[j] - top) / temperature)
         if u < 0:
             return j
     return best
 
 
-@njit(cache=True, inline="always")
-def _options(label: IntArray, whole: IntArray, i: int, found: int, everywhere: bool, candidates: IntArray) -> int:
-    """List where i can go: all blocks or those of its neighbours, its own first, a new one last."""
-    c = label[i]
+@_inlined
+def _list_candidates(blocks: Blocks, i: int, n_adjacent: int, everywhere: bool, candidates: IntArray) -> int:
+    """List the blocks that node i can move to, its own first and a new one last; return their number.
+
+    These are all blocks, or the blocks of its neighbors.
+    """
+    c = blocks.label[i]
     candidates[0] = c
     m = 1
-    if everywhere:
-        for r in whole[ACTIVE, : whole[NUMBER, 0]]:
-            if r != c:
-                candidates[m] = r
-                m += 1
-    else:
-        for at in range(found):
-            r = whole[SEEN, at]
-            if r != c:
-                candidates[m] = r
-                m += 1
-    candidates[m] = -1
+    options = blocks.active[: blocks.totals[0].n_blocks] if everywhere else blocks.adjacent[:n_adjacent]
+    for r in options:
+        if r != c:
+            candidates[m] = r
+            m += 1
+    candidates[m] = _NEW_BLOCK
     return m + 1
 
 
-@njit(cache=True)
-def _reached(net: Net, label: IntArray, first: int, left_out: int, wanted: int, queue: IntArray, mark: IntArray) -> int:
-    """Walk from a node through its block without `left_out`; return how many of the wanted it meets.
+@_internal
+def _count_reached(
+    network: Network, label: IntArray, first: int, left_out: int, n_wanted: int, queue: IntArray, mark: IntArray
+) -> int:
+    """Walk from a node through its block without the node `left_out`; return the number of wanted nodes reached.
 
-    `left_out` is a node, whose neighbours are wanted, or -1: then all nodes are. Ends when so many were met. `mark` has
-    one place more than there are nodes, which counts the walks.
+    The wanted nodes are the neighbors of `left_out`, or all nodes if it is -1. The walk ends when it has reached
+    `n_wanted` of them. `mark` has one entry per node and a last one that counts the walks.
     """
     mark[-1] += 2
-    wish, seen = mark[-1], mark[-1] + 1
+    is_wanted, is_seen = mark[-1], mark[-1] + 1
     if left_out >= 0:
-        for h in range(net.start[left_out], net.start[left_out + 1]):
-            mark[net.end[h]] = wish
-    met, head, tail, c = int(left_out < 0 or mark[first] == wish), 0, 1, label[first]
+        for h in range(network.start[left_out], network.start[left_out + 1]):
+            mark[network.neighbor[h]] = is_wanted
+    n_reached, head, tail, c = int(left_out < 0 or mark[first] == is_wanted), 0, 1, label[first]
     queue[0] = first
-    mark[first] = seen
-    while head < tail and met < wanted:
+    mark[first] = is_seen
+    while head < tail and n_reached < n_wanted:
         i = queue[head]
         head += 1
-        for h in range(net.start[i], net.start[i + 1]):
-            at = net.end[h]
-            if label[at] == c and mark[at] != seen and at != left_out:
-                met += int(left_out < 0 or mark[at] == wish)
-                mark[at] = seen
-                queue[tail] = at
+        for h in range(network.start[i], network.start[i + 1]):
+            j = network.neighbor[h]
+            if label[j] == c and mark[j] != is_seen and j != left_out:
+                n_reached += int(left_out < 0 or mark[j] == is_wanted)
+                mark[j] = is_seen
+                queue[tail] = j
                 tail += 1
-    return met
+    return n_reached
 
 
-@njit(cache=True)
-def _may_leave(net: Net, label: IntArray, i: int, queue: IntArray, mark: IntArray) -> bool:
-    """Whether a connected block stays so without i: its neighbours there reach each other."""
-    wanted, first = 0, -1
-    for h in range(net.start[i], net.start[i + 1]):
-        if label[net.end[h]] == label[i]:
-            wanted += 1
-            first = net.end[h]
-    return wanted <= 1 or _reached(net, label, first, i, wanted, queue, mark) == wanted
+@_internal
+def _stays_connected(network: Network, label: IntArray, i: int, queue: IntArray, mark: IntArray) -> bool:
+    """Whether a connected block stays connected without node i: the neighbors of i in the block reach each other."""
+    n_wanted, first = np.int64(0), _ANY_NODE
+    for h in range(network.start[i], network.start[i + 1]):
+        if label[network.neighbor[h]] == label[i]:
+            n_wanted += 1
+            first = network.neighbor[h]
+    return n_wanted <= 1 or _count_reached(network, label, first, i, n_wanted, queue, mark) == n_wanted
 
 
-@njit(cache=True)
-def _sweep(
-    law: Law,
-    net: Net,
+@_internal
+def _is_connected(network: Network, blocks: Blocks, i: int, scratch: Scratch) -> bool:
+    """Whether the block of node i is connected."""
+    n = np.int64(len(blocks.label))
+    reached = _count_reached(network, blocks.label, i, _ANY_NODE, n, scratch.queue, scratch.mark)
+    return reached == blocks.size[blocks.label[i]]
+
+
+@_part
+def _visit(
+    model: Model,
+    network: Network,
     blocks: Blocks,
-    order: IntArray,
-    heat: float,
+    i: int,
+    temperature: float,
     everywhere: bool,
-    candidates: IntArray,
-    gain: FloatArray,
-    queue: IntArray,
-    mark: IntArray,
+    scratch: Scratch,
     rng: Rng,
 ) -> float:
-    """Visit the nodes of `order`, each moving by its conditional distribution; return what the log joint gained.
-
-    If not `everywhere`, it goes between the blocks of its neighbours and a new one: a Gibbs step given that it is in
-    one of these, which do not depend on where it is. A node elsewhere stays, and so does one whose move would leave a
-    block that is not connected, where they have to be.
-    """
-    connected = law.param[CONNECTED] > 0
-    start, end, weight, cross, node = net
-    label, real, whole = blocks.label, blocks.real, blocks.whole
+    """Move node i by its conditional distribution, and return what the log joint gained; see `_sweep`."""
+    candidates, gain = scratch.candidates, scratch.gain
+    n_adjacent = _tally(network, blocks, i)
+    c = blocks.label[i]
+    if not everywhere and blocks.edges_to_block[c] == 0 and blocks.size[c] > network.n_members[i]:
+        _clear_tally(blocks, n_adjacent)
+        return 0.0
+    m = _list_candidates(blocks, i, n_adjacent, everywhere, candidates)
+    _score(model, network, blocks, i, n_adjacent, candidates[:m], gain)
+    j = _draw(gain, m, temperature, rng)
+    if j > 0 and model.keeps_connected:
+        is_adjacent = candidates[j] < 0 or blocks.edges_to_block[candidates[j]] > 0
+        if not (is_adjacent and _stays_connected(network, blocks.label, i, scratch.queue, scratch.mark)):
+            j = 0
     gained = 0.0
-    for i in order:
-        if node[FIXED, i] > 0:
-            continue
-        found = _tally(start, end, weight, cross, label, real, whole, i)
-        if not everywhere and real[TOUCH, label[i]] == 0 and real[SIZE, label[i]] > node[COUNT, i]:
-            _forget(real, whole, found)
-            continue
-        m = _options(label, whole, i, found, everywhere, candidates)
-        _score(law, net, blocks, i, found, candidates[:m], gain)
-        j = _draw(gain, m, heat, rng)
-        if j > 0 and connected:
-            near = candidates[j] < 0 or real[TOUCH, candidates[j]] > 0
-            j = j if near and _may_leave(net, label, i, queue, mark) else 0
-        if j > 0 and (heat > 0 or gain[j] > 1e-9):
-            _move(law, net, blocks, i, candidates[j], found)
-            gained += gain[j]
-        _forget(real, whole, found)
+    if j > 0 and (temperature > 0 or gain[j] > 1e-9):
+        _move(model, network, blocks, i, candidates[j], n_adjacent)
+        gained = gain[j]
+    _clear_tally(blocks, n_adjacent)
     return gained
 
 
-@njit(cache=True)
-def settle(
-    law: Law, net: Net, blocks: Blocks, order: IntArray, waiting: FloatArray, candidates: IntArray, gain: FloatArray
+@_part
+def _sweep(
+    model: Model,
+    network: Network,
+    blocks: Blocks,
+    order: IntArray,
+    temperature: float,
+    everywhere: bool,
+    scratch: Scratch,
+    rng: Rng,
 ) -> float:
-    """Let the nodes marked in `waiting` make their best moves, and mark their neighbours; return what was gained."""
-    start, end, weight, cross, node = net
-    label, real, whole = blocks.label, blocks.real, blocks.whole
+    """Visit the nodes in this order, each moving by its conditional distribution; return what the log joint gained.
+
+    Unless `everywhere`, a node moves between the blocks of its neighbors and a new one. This is a Gibbs step given that
+    the node is in one of these blocks, which do not depend on where it is. A node in any other block stays. If blocks
+    have to be connected, a node also stays if its move would leave a block that is not.
+    """
     gained = 0.0
     for i in order:
-        if waiting[i] == 0.0 or node[FIXED, i] > 0:
+        if network.known_label[i] == 0:
+            gained += _visit(model, network, blocks, i, temperature, everywhere, scratch, rng)
+    return gained
+
+
+@_public
+def settle(
+    model: Model,
+    network: Network,
+    blocks: Blocks,
+    order: IntArray,
+    waiting: FloatArray,
+    scratch: Scratch,
+) -> float:
+    """Let the nodes marked in `waiting` make their best moves, and mark their neighbors; return what was gained."""
+    start, neighbor, label = network.start, network.neighbor, blocks.label
+    candidates, gain = scratch.candidates, scratch.gain
+    gained = 0.0
+    for i in order:
+        if waiting[i] == 0.0 or network.known_label[i] > 0:
             continue
         waiting[i] = 0.0
-        found = _tally(start, end, weight, cross, label, real, whole, i)
-        m = _options(label, whole, i, found, False, candidates)
-        _score(law, net, blocks, i, found, candidates[:m], gain)
-        j = _best(gain, m)
+        n_adjacent = _tally(network, blocks, i)
+        m = _list_candidates(blocks, i, n_adjacent, _NEIGHBORS_ONLY, candidates)
+        _score(model, network, blocks, i, n_adjacent, candidates[:m], gain)
+        j = _argmax(gain, m)
         if j > 0 and gain[j] > 1e-9:
-            r = _move(law, net, blocks, i, candidates[j], found)
+            r = _move(model, network, blocks, i, candidates[j], n_adjacent)
             gained += gain[j]
             for h in range(start[i], start[i + 1]):
-                if label[end[h]] != r:
-                    waiting[end[h]] = 1.0
-        _forget(real, whole, found)
+                if label[neighbor[h]] != r:
+                    waiting[neighbor[h]] = 1.0
+        _clear_tally(blocks, n_adjacent)
     return gained
 
 
-@njit(cache=True)
-def _hop(law: Law, net: Net, blocks: Blocks, i: int, r: int, one: IntArray, gain: FloatArray) -> float:
-    """Move i to r, -1 for a new block, whatever it costs; return what the log joint gained."""
-    start, end, weight, cross = net.start, net.end, net.weight, net.cross
-    label, real, whole = blocks.label, blocks.real, blocks.whole
-    found = _tally(start, end, weight, cross, label, real, whole, i)
-    one[0] = r
-    _score(law, net, blocks, i, found, one, gain)
-    _move(law, net, blocks, i, r, found)
-    _forget(real, whole, found)
-    return gain[0]
+# ------------------------------------------------------------------------------------------------ moves of blocks
 
 
-@njit(cache=True)
-def _carry(
-    law: Law, net: Net, blocks: Blocks, members: IntArray, aim: IntArray, one: IntArray, gain: FloatArray
+@_internal
+def _force(model: Model, network: Network, blocks: Blocks, i: int, r: int, scratch: Scratch) -> float:
+    """Move node i to block r, -1 for a new one, whatever it costs; return what the log joint gained."""
+    n_adjacent = _tally(network, blocks, i)
+    scratch.candidates[0] = r
+    _score(model, network, blocks, i, n_adjacent, scratch.candidates[:1], scratch.gain)
+    _move(model, network, blocks, i, r, n_adjacent)
+    _clear_tally(blocks, n_adjacent)
+    return scratch.gain[0]
+
+
+@_internal
+def _force_all(
+    model: Model, network: Network, blocks: Blocks, members: IntArray, destination: IntArray, scratch: Scratch
 ) -> None:
-    """Move nodes to the blocks that `aim` says."""
-    for at in range(len(members)):
-        if blocks.label[members[at]] != aim[at]:
-            _hop(law, net, blocks, members[at], aim[at], one, gain)
+    """Move each member to its destination."""
+    for t in range(len(members)):
+        if blocks.label[members[t]] != destination[t]:
+            _force(model, network, blocks, members[t], destination[t], scratch)
 
 
-@njit(cache=True)
-def _restricted(
-    law: Law,
-    net: Net,
+@_internal
+def _restricted_sweep(
+    model: Model,
+    network: Network,
     blocks: Blocks,
     members: IntArray,
     c: int,
     r: int,
-    aim: IntArray,
-    one: IntArray,
-    gain: FloatArray,
+    destination: IntArray,
+    scratch: Scratch,
     rng: Rng,
 ) -> tuple[float, float]:
-    """Gibbs sweep over `members` between the blocks c and r; to where `aim` says, if it is not empty.
+    """Gibbs sweep over the members between the blocks c and r.
 
-    Returns what the log joint gained and the log probability of the choices.
+    If `destination` is not empty, each member goes there instead of to a block that is drawn. Returns what the log
+    joint gained and the log probability of the choices.
     """
-    start, end, weight, cross = net.start, net.end, net.weight, net.cross
-    label, real, whole = blocks.label, blocks.real, blocks.whole
     gained, log_q = 0.0, 0.0
-    for at in range(len(members)):
-        i = members[at]
-        here = label[i]
-        other = r if here == c else c
-        found = _tally(start, end, weight, cross, label, real, whole, i)
-        one[0] = other
-        _score(law, net, blocks, i, found, one, gain)
-        g = gain[0]
-        leave = 1.0 / (1.0 + math.exp(-g)) if g > -700 else 0.0
-        go = aim[at] != here if len(aim) > 0 else rng.random() < leave
-        log_q += (-math.log1p(math.exp(-g)) if g > -30 else g) if go else (-math.log1p(math.exp(g)) if g < 30 else -g)
-        if go:
-            _move(law, net, blocks, i, other, found)
+    for t in range(len(members)):
+        i = members[t]
+        current = blocks.label[i]
+        other = r if current == c else c
+        n_adjacent = _tally(network, blocks, i)
+        scratch.candidates[0] = other
+        _score(model, network, blocks, i, n_adjacent, scratch.candidates[:1], scratch.gain)
+        g = scratch.gain[0]
+        p_move = 1.0 / (1.0 + math.exp(-g)) if g > -700 else 0.0
+        moves = destination[t] != current if len(destination) > 0 else rng.random() < p_move
+        if moves:
+            log_q += -math.log1p(math.exp(-g)) if g > -30 else g
+            _move(model, network, blocks, i, other, n_adjacent)
             gained += g
-        _forget(real, whole, found)
+        else:
+            log_q += -math.log1p(math.exp(g)) if g < 30 else -g
+        _clear_tally(blocks, n_adjacent)
     return gained, log_q
 
 
-@njit(cache=True)
-def _merge_split(
-    law: Law,
-    net: Net,
+@_part
+def _may_merge_or_split(model: Model, network: Network, blocks: Blocks, i: int, j: int) -> bool:
+    """Whether the blocks of nodes i and j may be merged, shared out anew or split; j is of unknown label."""
+    c, r = blocks.label[i], blocks.label[j]
+    if network.known_label[j] > 0 or (c == r and blocks.totals[0].n_blocks == len(blocks.size)):
+        return False
+    if model.keeps_number:
+        return c != r
+    if network.known_label[i] > 0:
+        return c == r or blocks.n_known[r] == 0
+    return blocks.n_known[c] + blocks.n_known[r] == 0
+
+
+@_part
+def _gather_members(network: Network, blocks: Blocks, i: int, j: int, members: IntArray, rng: Rng) -> int:
+    """List the other free nodes of the blocks of nodes i and j in random order, and return their number."""
+    label, c, r = blocks.label, blocks.label[i], blocks.label[j]
+    m = 0
+    for node in range(len(label)):
+        s = label[node]
+        if s in (c, r) and node != i and node != j and network.known_label[node] == 0:
+            members[m] = node
+            m += 1
+    _shuffle(members[:m], rng)
+    return m
+
+
+@_inlined
+def _shuffle(values: IntArray, rng: Rng) -> None:
+    for t in range(len(values) - 1, 0, -1):
+        x = int(rng.random() * (t + 1))
+        values[t], values[x] = values[x], values[t]
+
+
+@_inlined
+def _copy_labels(blocks: Blocks, members: IntArray, labels: IntArray) -> None:
+    for t in range(len(members)):
+        labels[t] = blocks.label[members[t]]
+
+
+@_part
+def _share_out(
+    model: Model,
+    network: Network,
     blocks: Blocks,
     members: IntArray,
-    aim: IntArray,
-    one: IntArray,
-    gain: FloatArray,
-    scans: int,
-    queue: IntArray,
-    mark: IntArray,
+    c: int,
+    r: int,
+    origin: IntArray,
+    gained: float,
+    scratch: Scratch,
     rng: Rng,
 ) -> float:
+    """Accept or undo a final sweep that shares out the members of two blocks anew; return what was gained.
+
+    `origin` holds the blocks that the members came from, and `gained` is what the log joint has gained since.
+    """
+    no_destination = origin[:0]
+    launch, proposal = scratch.launch[: len(members)], scratch.proposal[: len(members)]
+    _copy_labels(blocks, members, launch)
+    last, log_q = _restricted_sweep(model, network, blocks, members, c, r, no_destination, scratch, rng)
+    gained += last
+    _copy_labels(blocks, members, proposal)
+    _force_all(model, network, blocks, members, launch, scratch)
+    log_q -= _restricted_sweep(model, network, blocks, members, c, r, origin, scratch, rng)[1]
+    if math.log(rng.random()) < gained - log_q:
+        _force_all(model, network, blocks, members, proposal, scratch)
+        return gained
+    return 0.0
+
+
+@_part
+def _finish_split(
+    model: Model,
+    network: Network,
+    blocks: Blocks,
+    members: IntArray,
+    i: int,
+    j: int,
+    gained: float,
+    scratch: Scratch,
+    rng: Rng,
+) -> float:
+    """Accept or undo the split of a block, after a final sweep, into those of nodes i and j; return what was gained."""
+    c, r = blocks.label[i], blocks.label[j]
+    last, log_q = _restricted_sweep(model, network, blocks, members, c, r, members[:0], scratch, rng)
+    gained += last
+    is_valid = not model.keeps_connected or (
+        _is_connected(network, blocks, i, scratch) and _is_connected(network, blocks, j, scratch)
+    )
+    if is_valid and math.log(rng.random()) < gained - log_q:
+        return gained
+    for node in members:
+        if blocks.label[node] == r:
+            _force(model, network, blocks, node, c, scratch)
+    _force(model, network, blocks, j, c, scratch)
+    return 0.0
+
+
+@_part
+def _finish_merge(
+    model: Model,
+    network: Network,
+    blocks: Blocks,
+    members: IntArray,
+    i: int,
+    j: int,
+    origin: IntArray,
+    scratch: Scratch,
+    rng: Rng,
+) -> float:
+    """Merge the blocks of nodes i and j after a launch of the reverse split; accept or undo; return what was gained."""
+    c, r = blocks.label[i], blocks.label[j]
+    log_q = _restricted_sweep(model, network, blocks, members, c, r, origin, scratch, rng)[1]
+    gained = 0.0
+    for t in range(len(members)):
+        if origin[t] == r:
+            gained += _force(model, network, blocks, members[t], c, scratch)
+    gained += _force(model, network, blocks, j, c, scratch)
+    is_valid = not model.keeps_connected or _is_connected(network, blocks, i, scratch)
+    if is_valid and math.log(rng.random()) < gained + log_q:
+        return gained
+    _force(model, network, blocks, j, _NEW_BLOCK, scratch)
+    r = blocks.label[j]
+    for t in range(len(members)):
+        if origin[t] != c:
+            _force(model, network, blocks, members[t], r, scratch)
+    return 0.0
+
+
+@_part
+def _merge_split(model: Model, network: Network, blocks: Blocks, scans: int, scratch: Scratch, rng: Rng) -> float:
     """Split or merge the blocks of two random nodes (Jain & Neal 2004); return what the log joint gained.
 
-    Where the number of blocks is kept, share out the nodes of two blocks anew.
+    If the number of blocks is kept, share out the nodes of two blocks anew.
     """
-    node, keep, connected = net.node, law.param[KEEP] > 0, law.param[CONNECTED] > 0
-    label, real, whole = blocks.label, blocks.real, blocks.whole
+    label = blocks.label
     n = len(label)
     i = int(rng.random() * n)
     j = int(rng.random() * (n - 1))
     j += j >= i
-    if node[FIXED, j] > 0:
+    if network.known_label[j] > 0:
         i, j = j, i
-    if node[FIXED, j] > 0:
+    if not _may_merge_or_split(model, network, blocks, i, j):
         return 0.0
+    m = _gather_members(network, blocks, i, j, scratch.members, rng)
+    members, origin = scratch.members[:m], scratch.origin[:m]
+    is_split = label[i] == label[j]
+    gained = 0.0
+    if is_split:
+        gained += _force(model, network, blocks, j, _NEW_BLOCK, scratch)
     c, r = label[i], label[j]
-    if keep:
-        if c == r:
-            return 0.0
-    elif node[FIXED, i] > 0:
-        if r != c and whole[KNOWN, r] > 0:
-            return 0.0
-    elif whole[KNOWN, c] + whole[KNOWN, r] > 0:
-        return 0.0
-    split = c == r
-    if split and whole[NUMBER, 0] == real.shape[1]:
-        return 0.0
-    m = 0
-    for at in range(n):
-        s = label[at]
-        if s in (c, r) and at != i and at != j and node[FIXED, at] == 0:
-            members[m] = at
-            m += 1
-    for at in range(m - 1, 0, -1):
-        x = int(rng.random() * (at + 1))
-        members[at], members[x] = members[x], members[at]
-    gained = 0.0
-    if split:
-        gained += _hop(law, net, blocks, j, -1, one, gain)
-        r = label[j]
-    for at in range(m):
-        aim[at] = label[members[at]]
+    for t in range(m):
+        origin[t] = label[members[t]]
         if rng.random() < 0.5:
-            gained += _hop(law, net, blocks, members[at], r if aim[at] == c else c, one, gain)
-    free = aim[:0]
+            gained += _force(model, network, blocks, members[t], r if origin[t] == c else c, scratch)
     for _ in range(scans):
-        gained += _restricted(law, net, blocks, members[:m], c, r, free, one, gain, rng)[0]
-    if keep:
-        launch = label[members[:m]]
-        last, log_q = _restricted(law, net, blocks, members[:m], c, r, free, one, gain, rng)
-        gained += last
-        found = label[members[:m]]
-        _carry(law, net, blocks, members[:m], launch, one, gain)
-        log_q -= _restricted(law, net, blocks, members[:m], c, r, aim[:m], one, gain, rng)[1]
-        if math.log(rng.random()) < gained - log_q:
-            _carry(law, net, blocks, members[:m], found, one, gain)
-            return gained
-        return 0.0
-    if split:
-        last, log_q = _restricted(law, net, blocks, members[:m], c, r, free, one, gain, rng)
-        gained += last
-        good = not connected or (
-            _reached(net, label, i, -1, n, queue, mark) == real[SIZE, c]
-            and _reached(net, label, j, -1, n, queue, mark) == real[SIZE, r]
-        )
-        if good and math.log(rng.random()) < gained - log_q:
-            return gained
-        for at in range(m):
-            if label[members[at]] == r:
-                _hop(law, net, blocks, members[at], c, one, gain)
-        _hop(law, net, blocks, j, c, one, gain)
-        return 0.0
-    log_q = _restricted(law, net, blocks, members[:m], c, r, aim[:m], one, gain, rng)[1]
-    gained = 0.0
-    for at in range(m):
-        if aim[at] == r:
-            gained += _hop(law, net, blocks, members[at], c, one, gain)
-    gained += _hop(law, net, blocks, j, c, one, gain)
-    good = not connected or _reached(net, label, i, -1, n, queue, mark) == real[SIZE, c]
-    if good and math.log(rng.random()) < gained + log_q:
-        return gained
-    _hop(law, net, blocks, j, -1, one, gain)
-    r = label[j]
-    for at in range(m):
-        if aim[at] != c:
-            _hop(law, net, blocks, members[at], r, one, gain)
-    return 0.0
+        gained += _restricted_sweep(model, network, blocks, members, c, r, origin[:0], scratch, rng)[0]
+    if model.keeps_number:
+        return _share_out(model, network, blocks, members, c, r, origin, gained, scratch, rng)
+    if is_split:
+        return _finish_split(model, network, blocks, members, i, j, gained, scratch, rng)
+    return _finish_merge(model, network, blocks, members, i, j, origin, scratch, rng)
 
 
-@njit(cache=True)
-def _exchange(
-    law: Law,
-    net: Net,
-    blocks: Blocks,
-    known: IntArray,
-    members: IntArray,
-    aim: IntArray,
-    one: IntArray,
-    gain: FloatArray,
-    queue: IntArray,
-    mark: IntArray,
-    rng: Rng,
-) -> float:
-    """Exchange the nodes of known label of two blocks, as if the labels changed places; return what was gained.
-
-    One of the blocks is that of a random known node, the other any, so that the way back is as likely. Both need nodes
-    of unknown label, which stay. A Gibbs step between the two ways: where both are as likely, two exchanges in a row
-    should not always be none.
-    """
-    node, label, real, whole = net.node, blocks.label, blocks.real, blocks.whole
-    c = label[known[int(rng.random() * len(known))]]
-    r = whole[ACTIVE, int(rng.random() * (whole[NUMBER, 0] - 1))]
-    if r == c:
-        r = whole[ACTIVE, whole[NUMBER, 0] - 1]
-    m, free_c, free_r = 0, real[SIZE, c], real[SIZE, r]
+@_part
+def _gather_known(network: Network, blocks: Blocks, known: IntArray, c: int, r: int, members: IntArray) -> int:
+    """List the nodes of known label in blocks c and r; return their number, or 0 if a block has no other nodes."""
+    label = blocks.label
+    m, free_c, free_r = 0, blocks.size[c], blocks.size[r]
     for i in known:
         if label[i] == c:
-            free_c -= node[COUNT, i]
+            free_c -= network.n_members[i]
         elif label[i] == r:
-            free_r -= node[COUNT, i]
+            free_r -= network.n_members[i]
         else:
             continue
         members[m] = i
         m += 1
-    if free_c <= 0 or free_r <= 0:
+    return m if free_c > 0 and free_r > 0 else 0
+
+
+@_internal
+def _first_node(label: IntArray, r: int) -> int:
+    """Return the first node of block r, which is not empty."""
+    i = 0
+    while label[i] != r:
+        i += 1
+    return i
+
+
+@_part
+def _exchange_labels(
+    model: Model, network: Network, blocks: Blocks, known: IntArray, scratch: Scratch, rng: Rng
+) -> float:
+    """Exchange the nodes of known label of two blocks, as if the labels changed places; return what was gained.
+
+    The first block is that of a random known node and the second is any other block, so that the reverse move is as
+    likely. Both blocks need nodes of unknown label, which stay. The choice between the two states is a Gibbs step: if
+    both states are equally likely, a Metropolis step would always exchange, and two exchanges in a row change nothing.
+    """
+    label, active, n_blocks = blocks.label, blocks.active, blocks.totals[0].n_blocks
+    c = label[known[int(rng.random() * len(known))]]
+    r = active[int(rng.random() * (n_blocks - 1))]
+    if r == c:
+        r = active[n_blocks - 1]
+    m = _gather_known(network, blocks, known, c, r, scratch.members)
+    if m == 0:
         return 0.0
+    members, origin = scratch.members[:m], scratch.origin[:m]
     gained = 0.0
-    for at in range(m):
-        aim[at] = label[members[at]]
-        gained += _hop(law, net, blocks, members[at], r if aim[at] == c else c, one, gain)
-    good = rng.random() < (1.0 / (1.0 + math.exp(-gained)) if gained > -700 else 0.0)
-    if good and law.param[CONNECTED] > 0:
-        for block in (c, r):
-            first = np.flatnonzero(label == block)[0]
-            good = good and _reached(net, label, first, -1, len(label), queue, mark) == real[SIZE, block]
-    if good:
+    for t in range(m):
+        origin[t] = label[members[t]]
+        gained += _force(model, network, blocks, members[t], r if origin[t] == c else c, scratch)
+    is_accepted = rng.random() < (1.0 / (1.0 + math.exp(-gained)) if gained > -700 else 0.0)
+    if is_accepted and model.keeps_connected:
+        is_accepted = _is_connected(network, blocks, _first_node(label, c), scratch) and _is_connected(
+            network, blocks, _first_node(label, r), scratch
+        )
+    if is_accepted:
         return gained
-    _carry(law, net, blocks, members[:m], aim[:m], one, gain)
+    _force_all(model, network, blocks, members, origin, scratch)
     return 0.0
 
 
-@njit(cache=True, nogil=True)
+# ------------------------------------------------------------------------------------------------ chains
+
+
+@_inlined
+def _list_nodes(order: IntArray) -> None:
+    for i in range(len(order)):
+        order[i] = i
+
+
+@_public
 def run(
-    law: Law,
-    net: Net,
+    model: Model,
+    network: Network,
     blocks: Blocks,
-    heats: FloatArray,
+    temperatures: FloatArray,
     splits: float,
     scans: int,
-    wide: NDArray[np.bool_],
-    every: int,
+    everywhere: NDArray[np.bool_],
+    thinning: int,
+    scratch: Scratch,
     rng: Rng,
     samples: IntArray,
     trace: FloatArray,
 ) -> None:
-    """Run a chain: at each step a Gibbs sweep at its heat and, at heat 1, `splits` moves of two blocks.
+    """Run a Markov chain. A step is a Gibbs sweep and, at temperature 1, `splits` merge-split moves.
 
-    Where labels are known, exchanges of them follow, in number as to take some of the time of a sweep.
+    If labels are known, exchanges of them follow. Their number is such that they take a part of the time of a sweep.
 
     Parameters
     ----------
-    heats : ndarray of float64, shape (steps,)
-        Temperatures; 0 takes the best move.
-    wide : ndarray of bool, shape (steps,)
-        Whether nodes can go to all blocks, not to their neighbours' alone.
-    every : int
-        Steps a sample; the samples are taken at the last of their steps.
+    temperatures : ndarray of float64, shape (n_steps,)
+        At temperature 0, nodes make their best moves.
+    splits : float
+        Mean number of merge-split moves per step.
+    scans : int
+        Restricted Gibbs sweeps before the last one of a merge-split move.
+    everywhere : ndarray of bool, shape (n_steps,)
+        Whether nodes can move to all blocks, or only to those of their neighbors.
+    thinning : int
+        Steps per sample. The sample is taken after the last of them.
     samples : ndarray of int64, shape (n_samples, n)
-        Filled with the labels at the ends of the last n_samples * every steps.
-    trace : ndarray of float64, shape (steps,)
+        Filled with the labels of the last n_samples * thinning steps.
+    trace : ndarray of float64, shape (n_steps,)
         Filled with the log joint after each step.
     """
-    label, real = blocks.label, blocks.real
-    n = len(label)
-    order = np.arange(n)
-    candidates = np.empty(real.shape[1] + 2, np.int64)
-    gain = np.empty(real.shape[1] + 2)
-    members, aim, one = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(1, np.int64)
-    queue, mark = np.empty(n, np.int64), np.zeros(n + 1, np.int64)
-    steps = len(heats)
-    first = steps - every * len(samples)
-    known = np.flatnonzero(net.node[FIXED] > 0)
-    exchanges = min(len(known), 1 + n // max(4 * len(known), 1))
-    value = log_joint(law, blocks)
-    for step in range(steps):
-        if step >= first and (step - first) % every == 0:
-            order[:] = np.arange(n)  # a sample does not depend on how many a call draws
-            value = log_joint(law, blocks)
-        for at in range(n - 1, 0, -1):
-            x = int(rng.random() * (at + 1))
-            order[at], order[x] = order[x], order[at]
-        value += _sweep(law, net, blocks, order, heats[step], wide[step], candidates, gain, queue, mark, rng)
-        if heats[step] == 1.0 and n > 1:
+    label, order, known = blocks.label, scratch.order, scratch.known
+    n, n_steps = len(label), len(temperatures)
+    first = n_steps - thinning * len(samples)
+    n_exchanges = min(len(known), 1 + n // max(4 * len(known), 1))
+    _list_nodes(order)
+    value = log_joint(model, blocks)
+    for step in range(n_steps):
+        if step >= first and (step - first) % thinning == 0:
+            _list_nodes(order)  # a sample does not depend on how many a call draws
+            value = log_joint(model, blocks)
+        _shuffle(order, rng)
+        value += _sweep(model, network, blocks, order, temperatures[step], everywhere[step], scratch, rng)
+        if temperatures[step] == 1.0 and n > 1:
             for _ in range(int(splits) + (rng.random() < splits - int(splits))):
-                value += _merge_split(law, net, blocks, members, aim, one, gain, scans, queue, mark, rng)
-            if blocks.whole[NUMBER, 0] > 1:
-                for _ in range(exchanges):
-                    value += _exchange(law, net, blocks, known, members, aim, one, gain, queue, mark, rng)
+                value += _merge_split(model, network, blocks, scans, scratch, rng)
+            if blocks.totals[0].n_blocks > 1:
+                for _ in range(n_exchanges):
+                    value += _exchange_labels(model, network, blocks, known, scratch, rng)
         trace[step] = value
-        if step >= first and (step - first + 1) % every == 0:
-            samples[(step - first) // every] = label
+        if step >= first and (step - first + 1) % thinning == 0:
+            sample = samples[(step - first) // thinning]
+            for i in range(n):
+                sample[i] = label[i]
 
 
-@njit(cache=True, nogil=True)
-def conditional(law: Law, net: Net, blocks: Blocks, probability: FloatArray) -> None:
-    """Fill in each node's probability of its own block, of its neighbours' and a new one, given all others' blocks."""
-    start, end, weight, cross, node = net
-    label, real, whole = blocks.label, blocks.real, blocks.whole
-    candidates = np.empty(real.shape[1] + 2, np.int64)
-    gain = np.empty(real.shape[1] + 2)
-    for i in range(len(label)):
-        if node[FIXED, i] > 0:
+@_public
+def conditional(model: Model, network: Network, blocks: Blocks, scratch: Scratch, probability: FloatArray) -> None:
+    """Fill in each node's probability of its own block, given the blocks of all other nodes.
+
+    The alternatives are the blocks of its neighbors and a new block.
+    """
+    candidates, gain = scratch.candidates, scratch.gain
+    for i in range(len(blocks.label)):
+        if network.known_label[i] > 0:
             probability[i] = 1.0
             continue
-        found = _tally(start, end, weight, cross, label, real, whole, i)
-        m = _options(label, whole, i, found, False, candidates)
-        _score(law, net, blocks, i, found, candidates[:m], gain)
-        _forget(real, whole, found)
-        top, total = gain[:m].max(), 0.0
+        n_adjacent = _tally(network, blocks, i)
+        m = _list_candidates(blocks, i, n_adjacent, _NEIGHBORS_ONLY, candidates)
+        _score(model, network, blocks, i, n_adjacent, candidates[:m], gain)
+        _clear_tally(blocks, n_adjacent)
+        top, total = gain[_argmax(gain, m)], 0.0
         for j in range(m):
             total += math.exp(gain[j] - top)
         probability[i] = math.exp(gain[0] - top) / total

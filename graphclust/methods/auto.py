@@ -11,7 +11,8 @@ import numpy as np
 
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.graph import Graph
-from graphclust.inference.refinement import MODELS, check_effort, check_model, explained, memory_needed, refine
+from graphclust.inference import BLOCK_MODELS
+from graphclust.inference.refinement import check_effort, check_model, explained, memory_needed, refine
 from graphclust.methods.acp import ACP
 from graphclust.methods.base import GraphEstimator, solved
 from graphclust.methods.infomap import Infomap
@@ -126,7 +127,7 @@ class Auto(GraphEstimator):
         check_effort(self.effort)
         if self.model is not None:
             if self.model == "none":
-                raise UsageError(f"model is one of {', '.join(MODELS)}")
+                raise UsageError(f"model is one of {', '.join(BLOCK_MODELS)}")
             check_model(self.model, self.n_clusters)
         check_count("n_samples", self.n_samples)
         check_known(self.known)

@@ -158,16 +158,19 @@ def exact_posterior(
         Samples of the chains that did not get stuck.
     log_joint : ndarray of float64, shape (n,)
     """
-    from graphclust.inference.block_models import BlockModel, Settings, sized_prior
+    from graphclust.inference.block_models import EdgePriors, StochasticBlockModel
+    from graphclust.inference.priors import sized_prior
 
     n = graph.num_nodes
     prior = sized_prior(n, _K, *_SIZES)
     if known is not None:  # the known node is a uniformly random node of its block
         prior[1, 1 : n + 1] -= np.log(np.arange(1, n + 1))
-    true_settings = Settings(within=(_P * _SURE, (1 - _P) * _SURE), between=(_Q * _SURE, (1 - _Q) * _SURE))
-    model = BlockModel(graph.source, graph.target, n, settings=true_settings, prior=prior, n_clusters=_K, known=known)
-    chains = model.sample(list(starts), n_samples, sweeps, seed, heat=2.0, threads=n_threads())
-    return chains.samples[chains.kept].reshape(-1, n), chains.log_joint[chains.kept].ravel()
+    priors = EdgePriors(within=(_P * _SURE, (1 - _P) * _SURE), between=(_Q * _SURE, (1 - _Q) * _SURE))
+    model = StochasticBlockModel(
+        graph.source, graph.target, n, settings=priors, prior=prior, n_clusters=_K, known=known
+    )
+    chains = model.sample(list(starts), n_samples, sweeps, seed, temperature=2.0, threads=n_threads())
+    return chains.samples[chains.usable].reshape(-1, n), chains.log_joint[chains.usable].ravel()
 
 
 def _into_six_blocks(labels: IntArray, rng: np.random.Generator) -> IntArray:

@@ -76,10 +76,11 @@ def general_sbm(n_graphs=200):
 
 
 def known_prior(graph):
-    from graphclust.inference.block_models import BlockModel, crp_prior
+    from graphclust.inference.block_models import StochasticBlockModel
+    from graphclust.inference.priors import crp_prior
 
     n = graph.num_nodes
-    model = BlockModel(graph.source, graph.target, n, prior=crp_prior(n, 0.7))
+    model = StochasticBlockModel(graph.source, graph.target, n, prior=crp_prior(n, 0.7))
     rng = np.random.default_rng(0)
     starts = [np.zeros(n, dtype=int) if i % 2 else rng.integers(0, 12, n) for i in range(8)]
     chains = model.sample(starts, 50, 400, threads=2)

@@ -11,12 +11,17 @@ import numpy as np
 import pytest
 
 from graphclust.generators.crp import log_probability
-from graphclust.inference.block_models import BlockModel, Settings, crp_prior, effective_sample_size, r_hat, sized_prior
+from graphclust.inference import BLOCK_MODELS
+from graphclust.inference.block_models import DegreeCorrectedBlockModel, DegreePrior, EdgePriors, StochasticBlockModel
+from graphclust.inference.chains import effective_sample_size, r_hat
+from graphclust.inference.priors import crp_prior, sized_prior
 from tests import oracles
 
 N = 6
-KINDS = ("sbm", "dc-sbm", "planted")
-SETTINGS = Settings(within=(2.0, 1.5), between=(1.0, 2.0), alpha=1.7)
+KINDS = list(BLOCK_MODELS)
+PRIORS = EdgePriors(within=(2.0, 1.5), between=(1.0, 2.0))
+ALPHA = 1.7
+SETTINGS = {"sbm": PRIORS, "dc-sbm": DegreePrior(ALPHA), "planted": DegreePrior(ALPHA)}
 EDGES = [(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (3, 5)]
 
 
@@ -39,7 +44,7 @@ def counts(edges, weights, labels, n):
     return e, d, k
 
 
-def log_joint(kind, edges, weights, labels, n, s=SETTINGS, simple=True):
+def log_joint(kind, edges, weights, labels, n, simple=True):
     """The log joint by its definition."""
     e, d, k = counts(edges, weights, labels, n)
     blocks = sorted(set(labels))
@@ -48,7 +53,7 @@ def log_joint(kind, edges, weights, labels, n, s=SETTINGS, simple=True):
     if kind == "sbm":
         for r, t in [*combinations(blocks, 2), *((r, r) for r in blocks)]:
             pairs = size[r] * (size[r] - 1) / 2 if r == t else size[r] * size[t]
-            a, b = s.within if r == t else s.between
+            a, b = PRIORS.within if r == t else PRIORS.between
             x = e[tuple(sorted((r, t)))]
             value += lgamma(a + x) + lgamma(b + pairs - x) - lgamma(a + b + pairs)
             value -= lgamma(a) + lgamma(b) - lgamma(a + b)
@@ -57,9 +62,9 @@ def log_joint(kind, edges, weights, labels, n, s=SETTINGS, simple=True):
     value += sum(lgamma(x + 1) for x in k) - sum(lgamma(w + 1) for w in weights) - math.log(n * (n - 1) / 2 + 1)
 
     def degrees(nodes, volume):  # Dirichlet-multinomial, given the sum
-        a = s.alpha
-        actual = lgamma(a * len(nodes)) - lgamma(a * len(nodes) + volume) + lgamma(volume + 1)
-        return actual + sum(lgamma(k[i] + a) - lgamma(a) - lgamma(k[i] + 1) for i in nodes)
+        a = ALPHA
+        total = lgamma(a * len(nodes)) - lgamma(a * len(nodes) + volume) + lgamma(volume + 1)
+        return total + sum(lgamma(k[i] + a) - lgamma(a) - lgamma(k[i] + 1) for i in nodes)
 
     B = len(blocks)
     inside = sum(e[r, r] for r in blocks)
@@ -87,7 +92,7 @@ def log_joint(kind, edges, weights, labels, n, s=SETTINGS, simple=True):
 
 def model(kind, edges=EDGES, weights=None, n=N, **kwargs):
     source, target = zip(*edges, strict=True)
-    return BlockModel(source, target, n, weight=weights, kind=kind, settings=SETTINGS, **kwargs)
+    return BLOCK_MODELS[kind](source, target, n, weight=weights, settings=SETTINGS[kind], **kwargs)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -117,7 +122,7 @@ def test_one_block_is_the_configuration_model(kind):
     """Pairings of the ends of edges are as likely; degrees are Dirichlet-multinomial, the number of edges uniform."""
     built = model(kind, weights=np.ones(len(EDGES)))  # with weights, parallel edges are not hidden
     degree = np.bincount(np.ravel(EDGES), minlength=N)
-    E, a = len(EDGES), SETTINGS.alpha
+    E, a = len(EDGES), ALPHA
     pairings = E * math.log(2) + lgamma(E + 1) + sum(lgamma(k + 1) for k in degree) - lgamma(2 * E + 1)
     degrees = lgamma(a * N) + lgamma(2 * E + 1) - lgamma(a * N + 2 * E)
     degrees += sum(lgamma(k + a) - lgamma(a) - lgamma(k + 1) for k in degree)
@@ -162,18 +167,18 @@ def distance(first, other):
 
 
 @CHAINS
-@pytest.mark.parametrize(("splits", "wide"), [(0.0, 1), (3.0, 1), (0.5, 4)])
+@pytest.mark.parametrize(("splits", "interval"), [(0.0, 1), (3.0, 1), (0.5, 4)])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_chains_follow_the_enumerated_posterior(kind, weighted, splits, wide, n_samples, tolerance):
+def test_chains_follow_the_enumerated_posterior(kind, weighted, splits, interval, n_samples, tolerance):
     weights = np.array([0.9, 0.4, 0.7, 0.2, 1.0, 0.5]) if weighted else None
     built = model(kind, weights=weights)
     exact = posterior(built.log_joint)
     chains = built.sample(
-        [[0] * N, list(range(N))], n_samples, n_samples + 1000, splits=splits, burn_in=0.03, wide=wide
+        [[0] * N, list(range(N))], n_samples, n_samples + 1000, splits=splits, burn_in=0.03, interval=interval
     )
     assert distance(exact, frequencies(chains)) < tolerance
-    assert chains.kept.all()
+    assert chains.usable.all()
 
 
 @CHAINS
@@ -310,11 +315,11 @@ def test_chains_that_got_stuck_are_left_out():
     edges = [*combinations(range(8), 2), *combinations(range(8, 16), 2)]
     built = model("sbm", edges, n=16, n_clusters=2)
     cliques, mixed = [0] * 8 + [1] * 8, [0, 1] * 8
-    assert built.sample([cliques, cliques], 20, 40).kept.all()
+    assert built.sample([cliques, cliques], 20, 40).usable.all()
     far = built.sample([cliques, mixed], 1, 1, burn_in=0.0, splits=0.0)
-    assert far.kept.tolist() == [True, False]
-    assert built.sample([mixed, cliques], 1, 1, burn_in=0.0, splits=0.0, kept_within=1000.0).kept.all()
-    assert built.sample([cliques, mixed], 20, 400).kept.all()
+    assert far.usable.tolist() == [True, False]
+    assert built.sample([mixed, cliques], 1, 1, burn_in=0.0, splits=0.0, tolerance=1000.0).usable.all()
+    assert built.sample([cliques, mixed], 20, 400).usable.all()
 
 
 def test_hyperparameters_are_inferred_from_a_partition():
@@ -323,22 +328,22 @@ def test_hyperparameters_are_inferred_from_a_partition():
     truth = np.arange(n) % 4
     p = np.where(truth[:, None] == truth, 0.3, 0.02)
     edges = np.argwhere(np.triu(rng.random((n, n)) < p, 1))
-    actual = BlockModel(*edges.T, n, kind="sbm").fitted(truth).settings
-    within, between = actual.within, actual.between
+    settings = StochasticBlockModel(*edges.T, n).fitted(truth).settings
+    within, between = settings.within, settings.between
     assert within[0] / sum(within) == pytest.approx(0.3, abs=0.08)
     assert between[0] / sum(between) == pytest.approx(0.02, abs=0.03)
-    alike = BlockModel(*edges.T, n, kind="dc-sbm").fitted(truth).settings.alpha
+    alike = DegreeCorrectedBlockModel(*edges.T, n).fitted(truth).settings.alpha
     assert alike > 50
     theta = rng.pareto(1.5, n) + 0.2
     p = np.minimum(np.outer(theta, theta) * np.where(truth[:, None] == truth, 0.1, 0.005), 1)
     edges = np.argwhere(np.triu(rng.random((n, n)) < p, 1))
-    assert BlockModel(*edges.T, n, kind="dc-sbm").fitted(truth).settings.alpha < 5
+    assert DegreeCorrectedBlockModel(*edges.T, n).fitted(truth).settings.alpha < 5
 
 
 def test_fitting_costs_its_choices_and_gains_more():
     rng = np.random.default_rng(0)
     edges = np.argwhere(np.triu(rng.random((100, 100)) < 0.02, 1))
-    plain = BlockModel(*edges.T, 100, kind="sbm")
+    plain = StochasticBlockModel(*edges.T, 100)
     fitted = plain.fitted(np.zeros(100, dtype=int))
     labels = np.zeros(100, dtype=int)
     assert plain.log_joint(labels) < fitted.score(labels) < fitted.log_joint(labels)
@@ -391,14 +396,19 @@ def test_r_hat_tells_chains_apart():
 
 
 def test_edge_cases():
-    for kind in KINDS:
-        first = BlockModel([], [], 1, kind=kind)
-        assert first.improve([0]).tolist() == [0]
-        assert math.isfinite(first.log_joint([0]))
-        assert first.sample([[0]], 2, 2).samples.shape == (1, 2, 1)
-        empty = BlockModel([], [], 5, kind=kind)
+    for build in BLOCK_MODELS.values():
+        single = build([], [], 1)
+        assert single.improve([0]).tolist() == [0]
+        assert math.isfinite(single.log_joint([0]))
+        assert single.sample([[0]], 2, 2).samples.shape == (1, 2, 1)
+        empty = build([], [], 5)
         assert math.isfinite(empty.log_joint([0, 0, 1, 1, 2]))
         assert np.isfinite(empty.sample([[0, 0, 1, 1, 2]], 3, 5, splits=1.0).log_joint).all()
         assert np.isfinite(empty.conditional([0, 0, 1, 1, 2])).all()
-        looped = BlockModel([0, 0, 1], [0, 1, 2], 3, kind=kind)
-        assert looped.log_joint([0, 0, 0]) == BlockModel([0, 1], [1, 2], 3, kind=kind).log_joint([0, 0, 0])
+        looped = build([0, 0, 1], [0, 1, 2], 3)
+        assert looped.log_joint([0, 0, 0]) == build([0, 1], [1, 2], 3).log_joint([0, 0, 0])
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_model_is_registered_under_its_name(name):
+    assert BLOCK_MODELS[name].name == name

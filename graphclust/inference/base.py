@@ -1,0 +1,461 @@
+"""What all block models share: scores of partitions, better partitions, and samples of the posterior.
+
+A block model is a subclass of `BlockModel` in `graphclust.inference.block_models` and a line in
+`graphclust.inference.BLOCK_MODELS`. Its terms are compiled functions in `graphclust.kernels.block_moves`.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from graphclust.inference.chains import Chains
+from graphclust.inference.networks import build_network, edge_sources, merged_network
+from graphclust.inference.priors import crp_prior
+from graphclust.kernels import block_moves
+from graphclust.kernels.block_moves import Blocks, Model, Network, Scratch
+from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.progress import task
+
+__all__ = ["BlockModel", "survey_interval"]
+
+SettingsT = TypeVar("SettingsT")
+
+_ROOM = 48  # blocks that a chain can open beyond those it starts with
+_TOLERANCE = 4.0  # nats
+_SWEEPS_PER_CALL = 16  # during the burn-in, so that an interrupt does not wait long
+_VISITS_PER_CALL = 50_000  # while samples are drawn: a call of numba costs as much as a sweep of a small graph
+_SURVEY_INTERVAL = 8
+_SMALLEST_GAIN = 1e-6  # nats
+
+
+class BlockModel(ABC, Generic[SettingsT]):
+    """A graph under a block model: scores of partitions, better partitions, and samples of the posterior.
+
+    Parameters
+    ----------
+    source, target : array of int, shape (n_edges,)
+        Ends of the edges, each edge once. Self-loops are left out.
+    n_nodes : int
+        At least one.
+    weight : array of float, shape (n_edges,), optional
+        Positive; None for a simple graph.
+    settings : dataclass, optional
+        Hyperparameters. By default `default_settings` of the class.
+    prior : ndarray of float64, shape (2, n_nodes + 2), optional
+        Prior of the partition in the format of `crp_prior`. By default that with concentration 1.
+    known : array of int, shape (n_nodes,), optional
+        Number of the known label of each node, 0 if it is not known. Every partition passed to a method has to agree
+        with these labels: nodes are in the same block if they have the same label, and only then.
+    n_clusters : int, optional
+        If not None, the number of blocks stays what it is in the partitions passed to the methods.
+    connected : bool
+        Whether chains keep blocks connected and draw from the posterior given that they are. The partitions that they
+        start from have to be so. Not together with `n_clusters`.
+
+    Attributes
+    ----------
+    name, title : str
+        Key in `BLOCK_MODELS`, and what messages call the model.
+    code : int
+        Model of the compiled functions.
+    default_settings : dataclass
+    concentration : float
+        Concentration of the Chinese Restaurant Process that refinement uses as the prior of the partition.
+    has_edge_matrix, has_gain_matrix : bool
+        Whether the compiled functions keep these matrices of shape (number of blocks, number of blocks). A model with
+        such a matrix is limited to a few hundred blocks.
+    merges_blocks : bool
+        Whether `improve` also moves whole blocks. Without these moves, sampling is the better search.
+    compares_weighted : bool
+        Whether scores of weighted graphs can be compared with those of other models.
+    is_fitted_in_comparisons : bool
+        Whether the hyperparameters are inferred also when models are compared.
+    starts_at_random : bool
+        Whether half of the chains start at random partitions rather than at good ones.
+    has_connected_communities : bool
+        Whether refinement splits communities into their connected parts.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    code: ClassVar[int]
+    default_settings: ClassVar[Any]
+    concentration: ClassVar[float] = 1.0
+    has_edge_matrix: ClassVar[bool] = True
+    has_gain_matrix: ClassVar[bool] = False
+    merges_blocks: ClassVar[bool] = True
+    compares_weighted: ClassVar[bool] = True
+    is_fitted_in_comparisons: ClassVar[bool] = True
+    starts_at_random: ClassVar[bool] = False
+    has_connected_communities: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        source: ArrayLike,
+        target: ArrayLike,
+        n_nodes: int,
+        *,
+        weight: ArrayLike | None = None,
+        settings: SettingsT | None = None,
+        prior: FloatArray | None = None,
+        known: ArrayLike | None = None,
+        n_clusters: int | None = None,
+        connected: bool = False,
+    ) -> None:
+        ends = np.asarray(source, dtype=np.int64), np.asarray(target, dtype=np.int64)
+        is_edge = ends[0] != ends[1]
+        weights = np.ones(int(is_edge.sum())) if weight is None else np.asarray(weight, dtype=np.float64)[is_edge]
+        self.n_nodes = n_nodes
+        self.is_simple = weight is None
+        self.known = np.zeros(n_nodes, dtype=np.int64) if known is None else np.asarray(known, dtype=np.int64)
+        self.n_clusters = n_clusters
+        self.connected = connected
+        self.settings: SettingsT = self.default_settings if settings is None else settings
+        has_products = self._uses_degree_products and self.is_simple
+        self._network = build_network(ends[0][is_edge], ends[1][is_edge], weights, self.known, has_products)
+        self._total_edges = float(weights.sum())
+        self._prior = crp_prior(n_nodes) if prior is None else prior
+        self._model = self._kernel_model()
+        self._offset = self._constant(weights)
+        self._n_choices = 1  # of hyperparameters, among which those of the model were chosen
+
+    # ---------------------------------------------------------------- what a model defines
+
+    _uses_degree_products: ClassVar[bool] = False
+
+    @staticmethod
+    @abstractmethod
+    def scaled_weights(weight: FloatArray) -> FloatArray:
+        """Scale the weights of a graph to what the model takes them for, such as numbers of parallel edges.
+
+        Parameters
+        ----------
+        weight : ndarray of float64, shape (n_edges,)
+        """
+
+    @staticmethod
+    @abstractmethod
+    def cost_per_option(n_near: float) -> float:
+        """Estimate the elementary steps to score a move to one block, if a node has edges to `n_near` blocks."""
+
+    def _kernel_model(self) -> Model:
+        """Return the model as the compiled functions take it. Subclasses replace the fields that they use."""
+        return Model(
+            code=self.code,
+            keeps_number=self.n_clusters is not None,
+            keeps_connected=self.connected,
+            total_edges=self._total_edges,
+            total_degree_product=float(self._network.degree_product.sum() / 2),
+            alpha=1.0,
+            beta=np.zeros((2, 3)),
+            number_prior=self._prior[0].copy(),
+            size_prior=self._prior[1].copy(),
+            log_gamma=np.zeros((2, 3, 0)),
+        )
+
+    def _constant(self, weight: FloatArray) -> float:
+        """Return the terms of the log joint that do not depend on the partition."""
+        return 0.0
+
+    def _correction(self, labels: ArrayLike) -> float:
+        """Return the term of the score that `log_joint` leaves out."""
+        return 0.0
+
+    @abstractmethod
+    def _n_possible_edges(self, nodes: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return what numbers of edges are divided by for densities.
+
+        Parameters
+        ----------
+        nodes : ndarray of int64, shape (n_nodes,)
+            Blocks 0, 1, ... of the nodes.
+
+        Returns
+        -------
+        between : ndarray of float64, shape (n_blocks, n_blocks)
+        within : ndarray of float64, shape (n_blocks,)
+        """
+
+    @abstractmethod
+    def _best_settings(self, labels: ArrayLike) -> tuple[SettingsT, int]:
+        """Return the hyperparameters that make a partition most likely, and the number of choices."""
+
+    # ---------------------------------------------------------------- scores
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """`settings` as a dictionary for JSON."""
+        values = asdict(self.settings)  # type: ignore[call-overload]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    def log_joint(self, labels: ArrayLike) -> float:
+        """Return log p(graph, partition), in nats, with everything but the hyperparameters integrated out.
+
+        Parameters
+        ----------
+        labels : array of int, shape (n_nodes,)
+        """
+        return float(block_moves.log_joint(self._model, self._blocks(labels))) + self._offset
+
+    def score(self, labels: ArrayLike) -> float:
+        """Return the log joint for comparing models. Its negative is the description length, in nats.
+
+        Hyperparameters that were inferred cost the logarithm of the number of choices.
+        """
+        return self.log_joint(labels) - math.log(self._n_choices) + self._correction(labels)
+
+    def assortative_share(self, labels: ArrayLike, factor: float = 2.0) -> float:
+        """Return the share of nodes in communities: blocks at most `factor` times denser towards another than inside.
+
+        Densities are numbers of edges divided by pairs of nodes or by products of degrees, depending on the model.
+        Blocks of one node count as communities. In the General SBM of the ACP paper, where some pairs of blocks are
+        denser than the blocks by chance, no graph of 300 had a share below 0.6 with a factor of 2. The share of hubs
+        and their periphery is small. Memory O(n_blocks^2).
+        """
+        edges, nodes = self._count_edges(labels)
+        size = np.bincount(nodes).astype(np.float64)
+        between, within = self._n_possible_edges(nodes)
+        density = edges / np.maximum(between, 1e-300)
+        inside = np.diag(edges) / np.maximum(within, 1e-300)
+        np.fill_diagonal(density, 0.0)
+        is_community = (size == 1) | (factor * inside >= density.max(axis=1))
+        return float(size[is_community].sum() / self.n_nodes)
+
+    def fitted(self, labels: ArrayLike) -> Self:
+        """Return the model with the hyperparameters that make this partition most likely: empirical Bayes on a grid."""
+        settings, n_choices = self._best_settings(labels)
+        other = copy.copy(self)
+        other._n_choices = n_choices
+        if settings != self.settings:
+            other.settings = settings
+            other._model = other._kernel_model()
+            is_first = self._edge_source < self._network.neighbor
+            other._offset = other._constant(self._network.weight[is_first])
+        return other
+
+    @cached_property
+    def _edge_source(self) -> IntArray:
+        return edge_sources(self._network)
+
+    def _count_edges(self, labels: ArrayLike) -> tuple[FloatArray, IntArray]:
+        """Return the numbers of edges e_rs, shape (n_blocks, n_blocks), and the blocks 0, 1, ... of the nodes."""
+        nodes = _numbered(labels)
+        n_blocks = int(nodes.max()) + 1
+        pair = nodes[self._edge_source] * n_blocks + nodes[self._network.neighbor]
+        edges = np.bincount(pair, self._network.weight, minlength=n_blocks**2).reshape(n_blocks, n_blocks)
+        edges = edges.astype(np.float64)
+        edges[np.diag_indices(n_blocks)] /= 2
+        return edges, nodes
+
+    # ---------------------------------------------------------------- search and sampling
+
+    def _blocks(self, labels: ArrayLike, room: int = 0, network: Network | None = None, capacity: int = 0) -> Blocks:
+        """Return the state of a partition, with room for new blocks or for `capacity` of them."""
+        label = _numbered(labels)
+        n_blocks = int(label.max()) + 1
+        capacity = max(min(max(n_blocks + room, capacity), len(label)), n_blocks, 4)
+        n_rows, n_gain_rows = (capacity if has else 1 for has in (self.has_edge_matrix, self.has_gain_matrix))
+
+        def integers() -> IntArray:
+            return np.zeros(capacity, dtype=np.int64)
+
+        def numbers() -> FloatArray:
+            return np.zeros(capacity)
+
+        blocks = Blocks(
+            label=label,
+            active=integers(),
+            position=integers(),
+            size=numbers(),
+            degree_sum=numbers(),
+            n_known=integers(),
+            edges_to_block=numbers(),
+            degree_product_to_block=numbers(),
+            adjacent=integers(),
+            edges=np.zeros((n_rows, n_rows)),
+            isolated_gain=np.zeros((n_gain_rows, n_gain_rows)),
+            isolated_gain_sum=numbers(),
+            own_terms=numbers(),
+            edges_within=numbers(),
+            degree_product_within=numbers(),
+            totals=np.zeros(1, dtype=block_moves.TOTALS),
+        )
+        block_moves.fill(self._model, network or self._network, blocks)
+        return blocks
+
+    def _settle(
+        self, network: Network, labels: IntArray, rng: np.random.Generator, passes: int
+    ) -> tuple[IntArray, float]:
+        """Let nodes make their best moves until none gains; return the partition and its log joint without offset."""
+        n = len(labels)
+        blocks = self._blocks(labels, _ROOM if self.has_edge_matrix else n, network)
+        waiting = np.ones(n)
+        scratch = Scratch.of(network, blocks)
+        order = rng.permutation(n)
+        for _ in range(passes):
+            if block_moves.settle(self._model, network, blocks, order, waiting, scratch) < _SMALLEST_GAIN:
+                break
+        return _numbered(blocks.label), float(block_moves.log_joint(self._model, blocks))
+
+    def improve(self, labels: ArrayLike, seed: int = 0, passes: int = 20, rounds: int = 3) -> IntArray:
+        """Improve a partition until no node, and no whole block, gains by a move to a neighboring block.
+
+        Greedy moves of nodes and of ever larger blocks, as in the Louvain algorithm, on the log joint. After its visit,
+        a node waits until a neighbor has moved. O(degree) per move. Models that do not merge blocks move only nodes.
+
+        Parameters
+        ----------
+        labels : array of int, shape (n_nodes,)
+        seed : int
+            Seed of the order of the nodes.
+        passes, rounds : int
+            Most passes over the nodes of a level, and most returns to single nodes after blocks have been merged.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_nodes,)
+            Labels 0, 1, ... without gaps. Their log joint is not lower.
+        """
+        rng = np.random.default_rng(seed)
+        partition, best = _numbered(labels), -math.inf
+        for _ in range(rounds):
+            partition, value = self._settle(self._network, partition, rng, passes)
+            while self.merges_blocks and self.n_clusters is None:
+                network = merged_network(self._network, partition)
+                merged, higher = self._settle(network, np.arange(int(partition.max()) + 1), rng, passes)
+                if higher < value + _SMALLEST_GAIN:
+                    break
+                partition, value = merged[partition], higher
+            if value < best + _SMALLEST_GAIN:
+                break
+            best = value
+        return partition
+
+    def conditional(self, labels: ArrayLike) -> FloatArray:
+        """Return each node's probability of its own block, given the blocks of all other nodes; shape (n_nodes,).
+
+        The alternatives are the blocks of its neighbors and a new block. O(n_edges). This is the certainty of a node if
+        all others are right, and mostly an upper bound of what a posterior would say.
+        """
+        probability = np.empty(self.n_nodes)
+        blocks = self._blocks(labels, 1)
+        block_moves.conditional(self._model, self._network, blocks, Scratch.of(self._network, blocks), probability)
+        return probability
+
+    def sample(
+        self,
+        starts: Sequence[ArrayLike],
+        n_samples: int,
+        n_sweeps: int,
+        seed: int = 0,
+        *,
+        splits: float = 0.25,
+        burn_in: float = 0.5,
+        temperature: float = 1.0,
+        threads: int = 1,
+        tolerance: float = _TOLERANCE,
+        interval: int | None = None,
+    ) -> Chains:
+        """Draw from the posterior by Gibbs sweeps over all nodes and merge-split moves, one chain from each start.
+
+        A chain has at most 48 blocks more than the largest start.
+
+        Parameters
+        ----------
+        starts : sequence of arrays of int, shape (n_nodes,)
+        n_samples : int
+            Samples of each chain, equally spaced over the sweeps after the burn-in.
+        n_sweeps : int
+            Sweeps of each chain; at least n_samples.
+        seed : int
+        splits : float
+            Merge-split moves (Jain & Neal 2004) per sweep. If the number of blocks is kept, these moves share out the
+            nodes of two blocks anew.
+        burn_in : float
+            Share of the sweeps before the first sample.
+        temperature : float
+            Temperature of the first sweep. It falls to 1 over the first half of the burn-in.
+        threads : int
+            Number of chains that run at once. The result does not depend on it.
+        tolerance : float
+            See `Chains.usable`, in nats.
+        interval : int, optional
+            Every `interval`-th sweep lets nodes move to all blocks. In the others they move to the blocks of their
+            neighbors and to a new one. By default 8 if these are far fewer than all blocks, and 1 otherwise.
+        """
+        thinning = max(int(n_sweeps * (1 - burn_in)) // n_samples, 1)
+        n_sweeps = max(n_sweeps, thinning * n_samples)
+        seeds = np.random.SeedSequence(seed).spawn(len(starts))
+
+        cooling = np.maximum(np.geomspace(temperature, 1.0, max(int(n_sweeps * burn_in / 2), 1)), 1.0)
+        temperatures = np.concatenate((cooling, np.ones(n_sweeps - len(cooling))))
+        n_burnt = n_sweeps - thinning * n_samples
+        per_call = thinning * max(max(_SWEEPS_PER_CALL, _VISITS_PER_CALL // self.n_nodes) // thinning, 1)
+        stops = [*range(0, n_burnt, _SWEEPS_PER_CALL), *range(n_burnt, n_sweeps, per_call), n_sweeps]
+        is_cancelled = False
+        largest = max(len(np.unique(start)) for start in starts)
+        if interval is None:
+            interval = survey_interval(largest, 2 + len(self._network.neighbor) / self.n_nodes)
+        everywhere = np.arange(n_sweeps) % interval == 0
+
+        def run(index: int) -> tuple[IntArray, FloatArray]:
+            blocks = self._blocks(starts[index], capacity=largest + _ROOM)
+            scratch = Scratch.of(self._network, blocks)
+            samples = np.zeros((n_samples, self.n_nodes), dtype=np.int64)
+            trace = np.zeros(n_sweeps)
+            rng = np.random.default_rng(seeds[index])
+            for begin, end in pairwise(stops):
+                if is_cancelled:
+                    break
+                rows = slice(max(begin - n_burnt, 0) // thinning, max(end - n_burnt, 0) // thinning)
+                sweeps = slice(begin, end)
+                block_moves.run(
+                    self._model,
+                    self._network,
+                    blocks,
+                    temperatures[sweeps],
+                    splits,
+                    1,
+                    everywhere[sweeps],
+                    thinning,
+                    scratch,
+                    rng,
+                    samples[rows],
+                    trace[sweeps],
+                )
+                advance()
+            return samples, trace[n_burnt:][thinning - 1 :: thinning] + self._offset
+
+        with task("sampling", total=len(starts) * (len(stops) - 1)) as advance:
+            if threads > 1 and len(starts) > 1:
+                from concurrent.futures import ThreadPoolExecutor
+
+                with ThreadPoolExecutor(threads) as pool:
+                    try:
+                        chains = list(pool.map(run, range(len(starts))))
+                    finally:
+                        is_cancelled = True  # after Ctrl-C the chains end soon
+            else:
+                chains = [run(index) for index in range(len(starts))]
+        samples, log_joint = np.stack([chain[0] for chain in chains]), np.stack([chain[1] for chain in chains])
+        return Chains.of(samples, log_joint, tolerance)
+
+
+def survey_interval(n_blocks: float, n_near: float) -> int:
+    """Return the default of `interval` in `BlockModel.sample`, if nodes have edges to `n_near` of `n_blocks` blocks."""
+    return _SURVEY_INTERVAL if n_blocks > _SURVEY_INTERVAL * n_near else 1
+
+
+def _numbered(labels: ArrayLike) -> IntArray:
+    """Return the labels as 0, 1, ... without gaps."""
+    return np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64)
