@@ -22,7 +22,8 @@ a cached function for changes.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numba import njit
@@ -47,6 +48,7 @@ __all__ = [
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 Rng: TypeAlias = np.random.Generator
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 SBM, DC_SBM, PLANTED = 0, 1, 2
 TOTALS = np.dtype(
@@ -65,12 +67,19 @@ _NEIGHBORS_ONLY = np.bool_(False)
 _LOG_2 = 0.6931471805599453
 _ROUNDING = 1e-11  # relative error of sums of weights after many changes
 
-# No function allocates an array: all work without reference counts (_nrt), which would cost more than some moves.
+
+class _Decorator(Protocol):
+    def __call__(self, function: _Function) -> _Function: ...
+
+
+# No function allocates an array, and reference counts (_nrt) would cost more than some moves. Only `run` needs them,
+# to give back the random generator.
 _options = {"cache": True, "error_model": "numpy", "_nrt": False}
-_public = njit(**_options, nogil=True)
-_internal = njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_inlined = njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
-_part = njit(error_model="numpy", _nrt=False, inline="always")  # of a single function; not compiled by itself
+_public: _Decorator = njit(**_options, nogil=True)
+_chain: _Decorator = njit(cache=True, error_model="numpy", nogil=True)
+_internal: _Decorator = njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_inlined: _Decorator = njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+_part: _Decorator = njit(error_model="numpy", inline="always")  # of a single function; not compiled by itself
 
 
 class Network(NamedTuple):
@@ -958,7 +967,7 @@ def _is_connected(network: Network, blocks: Blocks, i: int, scratch: Scratch) ->
     return reached == blocks.size[blocks.label[i]]
 
 
-@_part
+@_inlined
 def _visit(
     model: Model,
     network: Network,
@@ -1342,7 +1351,7 @@ def _list_nodes(order: IntArray) -> None:
         order[i] = i
 
 
-@_public
+@_chain
 def run(
     model: Model,
     network: Network,
