@@ -1,7 +1,7 @@
 r"""Collapsed Gibbs sampling: partitions from the exact posterior of a Gaussian mixture, its means integrated out.
 
-The model is that of `graphclust.generators.gaussian_mixture`. Clusters come from a Chinese Restaurant Process, means are
-around a center b, and points are around their means:
+The model is that of `graphclust.generators.gaussian_mixture`. Clusters come from a Chinese Restaurant Process, means
+lie around a center b, and points around their means:
 
 .. math::
    c \sim \mathrm{CRP}(\theta, d) \qquad \mu_k \sim N(b, \tau^2 I) \qquad x_i \sim N(\mu_{c_i}, \sigma^2 I)
