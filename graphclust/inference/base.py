@@ -252,8 +252,8 @@ class BlockModel(ABC, Generic[SettingsT]):
         nodes = _numbered(labels)
         n_blocks = int(nodes.max()) + 1
         pair = nodes[self._edge_source] * n_blocks + nodes[self._network.neighbor]
-        edges = np.bincount(pair, self._network.weight, minlength=n_blocks**2).reshape(n_blocks, n_blocks)
-        edges = edges.astype(np.float64)
+        counts = np.bincount(pair, self._network.weight, minlength=n_blocks**2)
+        edges: FloatArray = counts.reshape(n_blocks, n_blocks).astype(np.float64)
         edges[np.diag_indices(n_blocks)] /= 2
         return edges, nodes
 

@@ -196,7 +196,8 @@ class _DegreeCorrected(BlockModel[DegreePrior]):
     @staticmethod
     def scaled_weights(weight: FloatArray) -> FloatArray:
         """See `BlockModel.scaled_weights`."""
-        return weight / weight.mean()
+        scaled: FloatArray = weight / weight.mean()
+        return scaled
 
     def _kernel_model(self) -> Model:
         return super()._kernel_model()._replace(alpha=float(self.settings.alpha))

@@ -1,7 +1,7 @@
 r"""Collapsed Gibbs sampling: partitions from the exact posterior of a Gaussian mixture, its means integrated out.
 
-The model is that of `graphclust.generators.gaussian_mixture`: clusters of a Chinese Restaurant Process, means around a
-center b, points around their means,
+The model is that of `graphclust.generators.gaussian_mixture`. Clusters come from a Chinese Restaurant Process, means
+lie around a center b, and points around their means:
 
 .. math::
    c \sim \mathrm{CRP}(\theta, d) \qquad \mu_k \sim N(b, \tau^2 I) \qquad x_i \sim N(\mu_{c_i}, \sigma^2 I)
@@ -13,9 +13,9 @@ proportional to :math:`(\theta + K d) \, N(x_i; b, \tau^2 + \sigma^2)` (Neal 200
 hyperparameters that have a range are drawn from their posterior on a grid: equations 1 and 2 of Pakman et al.,
 Attentive Clustering Processes, give them a prior of their own.
 
-Points may be known only up to a shift and a scale, as a network knows them that was trained on standardised points.
+Points may be known only up to a shift and a scale, like the input of a network that was trained on standardised points.
 The posterior given such points is that under the prior :math:`\mathrm{d}b \, \mathrm{d}\sigma / \sigma` at a fixed
-ratio of tau to sigma; then the center and sigma are drawn between sweeps, too.
+ratio of tau to sigma. In this case, the center and sigma are also drawn between sweeps.
 
 | symbol | here |
 |---|---|
@@ -46,7 +46,7 @@ _GRID = 33  # values of a hyperparameter that has a range
 
 
 def _grid(value: float | tuple[float, float]) -> Floats:
-    """Return values that stand for a number, or for the log-uniform law on a range."""
+    """Return a number as an array, or a grid that represents the log-uniform law on a range."""
     if not isinstance(value, tuple | list):
         return np.array([float(value)])
     low, high = (math.log(end) for end in value)
@@ -55,15 +55,15 @@ def _grid(value: float | tuple[float, float]) -> Floats:
 
 @dataclass(frozen=True)
 class MixtureLaw:
-    """What is known of a Gaussian mixture before its points are seen.
+    """Prior of a Gaussian mixture.
 
     Attributes
     ----------
     concentration, prior_std, noise_std : float, or (float, float)
-        As in `graphclust.generators.gaussian_mixture`: a range stands for a number that is drawn log-uniformly from it.
+        As in `graphclust.generators.gaussian_mixture`. A range means that the number is drawn log-uniformly from it.
     discount : float
     standardised : bool
-        Whether points are known only up to a shift and a scale.
+        Whether points are known only up to a shift and a scale (see the module docstring).
     """
 
     concentration: float | tuple[float, float] = 0.7
@@ -90,14 +90,14 @@ def sample_partitions(
     x : array of float, shape (n, dimension)
     law : MixtureLaw
     n_samples : int
-        Partitions kept of each chain.
+        Number of samples of each chain.
     n_burn_in : int
         Sweeps of each chain before the first sample.
     thin : int
-        Sweeps a sample.
+        Sweeps per sample.
     starts : sequence of arrays of int, shape (n,), optional
-        Partitions at which the chains start, a chain each. By default four: all points together, each alone, and two
-        draws from the Chinese Restaurant Process.
+        Partitions at which the chains start, one per chain. By default there are four: all points together, each point
+        alone, and two draws from the Chinese Restaurant Process.
     random_state : int
 
     Returns
@@ -177,7 +177,7 @@ def _log_predictive(point: Floats, total: Floats, count: int, center: Floats, pr
 
 @njit(cache=True)
 def _leave(i: int, x: Floats, labels: Ints, counts: Ints, sums: Floats, n_clusters: int) -> int:
-    """Take a point out of its cluster; return the number of clusters, the last of which takes an empty one's place."""
+    """Take a point out of its cluster and return the number of clusters. The last cluster replaces an empty one."""
     old = labels[i]
     counts[old] -= 1
     sums[old] -= x[i]
@@ -299,7 +299,7 @@ def _chain(
         total = ((x - center) ** 2).sum()
         unit = total / (n * dimension * pair.sum()) if total > 0 else 1.0
     log_weights = np.empty(len(variances))
-    kept = np.empty((n_samples, n), np.int64)
+    samples = np.empty((n_samples, n), np.int64)
     for step in range(1, n_burn_in + n_samples * thin + 1):
         n_clusters = _sweep(x, labels, counts, sums, n_clusters, center, unit * pair, theta, discount, rng)
         sizes, means = counts[:n_clusters], sums[:n_clusters] / counts[:n_clusters].reshape(-1, 1)
@@ -315,5 +315,5 @@ def _chain(
             ratio, noise = pair[0] / pair[1], unit * pair[1]
             unit = _draw_origin_and_unit(scatter, sizes, means, n, ratio, noise, center, rng) / pair[1]
         if step > n_burn_in and (step - n_burn_in) % thin == 0:
-            kept[(step - n_burn_in) // thin - 1] = labels
-    return kept
+            samples[(step - n_burn_in) // thin - 1] = labels
+    return samples

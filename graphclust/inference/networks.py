@@ -50,8 +50,8 @@ def merged_network(network: Network, labels: IntArray) -> Network:
     shape, ends = (n_blocks, n_blocks), (first[~inside], second[~inside])
     between = sp.coo_array((network.weight[~inside], ends), shape=shape).tocsr()  # adds up parallel edges
 
-    def summed(values: FloatArray) -> FloatArray:
-        return np.bincount(labels, values, minlength=n_blocks)
+    def summed(values: FloatArray | IntArray) -> FloatArray:
+        return np.bincount(labels, values, minlength=n_blocks).astype(np.float64)
 
     product, inner_product = np.zeros(0), summed(network.inner_degree_product)
     if len(network.degree_product):

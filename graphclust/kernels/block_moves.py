@@ -22,7 +22,8 @@ a cached function for changes.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numba import njit
@@ -47,6 +48,7 @@ __all__ = [
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 Rng: TypeAlias = np.random.Generator
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 SBM, DC_SBM, PLANTED = 0, 1, 2
 TOTALS = np.dtype(
@@ -58,19 +60,32 @@ TOTALS = np.dtype(
         ("degree_products_within", np.float64),
     ]
 )
-_BETWEEN, _WITHIN = np.int64(0), np.int64(1)  # rows of Model.beta and Model.log_gamma
-_NEW_BLOCK = np.int64(-1)
-_ANY_NODE = np.int64(-1)
-_NEIGHBORS_ONLY = np.bool_(False)
+# Typed constants, for the compiler; Any, for the type checker.
+_BETWEEN: Any = np.int64(0)  # row of Model.beta and Model.log_gamma
+_WITHIN: Any = np.int64(1)  # the other row
+_NEW_BLOCK: Any = np.int64(-1)
+_ANY_NODE: Any = np.int64(-1)
+_NEIGHBORS_ONLY: Any = np.bool_(False)
 _LOG_2 = 0.6931471805599453
 _ROUNDING = 1e-11  # relative error of sums of weights after many changes
 
-# No function allocates an array: all work without reference counts (_nrt), which would cost more than some moves.
-_options = {"cache": True, "error_model": "numpy", "_nrt": False}
-_public = njit(**_options, nogil=True)
-_internal = njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_inlined = njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
-_part = njit(error_model="numpy", _nrt=False, inline="always")  # of a single function; not compiled by itself
+
+class _Decorator(Protocol):
+    def __call__(self, function: _Function) -> _Function: ...
+
+
+def _compiled(**options: Any) -> _Decorator:
+    jit: Any = njit
+    return jit(error_model="numpy", **options)
+
+
+# No function allocates an array, and reference counts (_nrt) would cost more than some moves. Only `run` needs them,
+# to give back the random generator.
+_chain = _compiled(cache=True, nogil=True)
+_public = _compiled(cache=True, nogil=True, _nrt=False)
+_internal = _compiled(cache=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_inlined = _compiled(cache=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+_part = _compiled(inline="always")  # of a single function; not compiled by itself
 
 
 class Network(NamedTuple):
@@ -230,12 +245,16 @@ class Scratch(NamedTuple):
         """Allocate the memory for a partition."""
         n, n_candidates = len(blocks.label), len(blocks.size) + 2
         return cls(
-            np.empty(n_candidates, np.int64),
-            np.empty(n_candidates),
-            np.arange(n),
-            np.flatnonzero(network.known_label),
-            *(np.empty(n, np.int64) for _ in range(5)),
-            np.zeros(n + 1, np.int64),
+            candidates=np.empty(n_candidates, np.int64),
+            gain=np.empty(n_candidates),
+            order=np.arange(n),
+            known=np.flatnonzero(network.known_label),
+            members=np.empty(n, np.int64),
+            origin=np.empty(n, np.int64),
+            launch=np.empty(n, np.int64),
+            proposal=np.empty(n, np.int64),
+            queue=np.empty(n, np.int64),
+            mark=np.zeros(n + 1, np.int64),
         )
 
 
@@ -942,7 +961,8 @@ def _count_reached(
 @_internal
 def _stays_connected(network: Network, label: IntArray, i: int, queue: IntArray, mark: IntArray) -> bool:
     """Whether a connected block stays connected without node i: the neighbors of i in the block reach each other."""
-    n_wanted, first = np.int64(0), _ANY_NODE
+    n_wanted: Any = np.int64(0)
+    first = _ANY_NODE
     for h in range(network.start[i], network.start[i + 1]):
         if label[network.neighbor[h]] == label[i]:
             n_wanted += 1
@@ -953,12 +973,12 @@ def _stays_connected(network: Network, label: IntArray, i: int, queue: IntArray,
 @_internal
 def _is_connected(network: Network, blocks: Blocks, i: int, scratch: Scratch) -> bool:
     """Whether the block of node i is connected."""
-    n = np.int64(len(blocks.label))
+    n: Any = np.int64(len(blocks.label))
     reached = _count_reached(network, blocks.label, i, _ANY_NODE, n, scratch.queue, scratch.mark)
-    return reached == blocks.size[blocks.label[i]]
+    return bool(reached == blocks.size[blocks.label[i]])
 
 
-@_part
+@_inlined
 def _visit(
     model: Model,
     network: Network,
@@ -1342,7 +1362,7 @@ def _list_nodes(order: IntArray) -> None:
         order[i] = i
 
 
-@_public
+@_chain
 def run(
     model: Model,
     network: Network,
