@@ -218,8 +218,8 @@ def test_a_label_that_is_missing_is_not_known():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"known": [3]}, "known is a mapping of nodes to labels, not a list"),
-        ({"known": {3: [1]}}, "the known label of 3 is a list"),
+        ({"known": [3]}, "known must be a mapping of nodes to labels, not a list"),
+        ({"known": {3: [1]}}, "but that of 3 is a list"),
         ({"checkpoint": 3}, "a checkpoint must be a name or a file, not 3"),
         ({"device": None}, "device is auto, cpu or cuda, not None"),
     ],

@@ -38,7 +38,7 @@ def test_known_labels_by_number():
     assert known_labels(GRAPH, pd.Series({"a": 3})).tolist() == [1, 0, 0, 0, 0, 0]
     assert known_labels(GRAPH, None) is None
     assert known_labels(GRAPH, {}) is None
-    with pytest.raises(gc.errors.UsageError, match="'z', which is no node"):
+    with pytest.raises(gc.errors.UsageError, match="'z', which is not a node"):
         known_labels(GRAPH, {"z": 1})
     with pytest.raises(gc.errors.UsageError, match="is a list"):
         known_labels(GRAPH, {"a": [1]})
@@ -95,7 +95,7 @@ def test_numbers_of_communities_beside_known_labels(seed):
             assert len(np.unique(actual[known == label])) <= 1
         assert len(np.unique(actual[known > 0])) == bound
     for k in (bound - 1, most + 1):
-        with pytest.raises(UsageError, match="leave no"):
+        with pytest.raises(UsageError, match="respects the known labels"):
             with_number(rng.integers(0, 9, n), k, known)
 
 

@@ -115,7 +115,7 @@ def test_igraph_in_and_out():
     assert other_graph.vs["name"] == ["a", "b", "c"]
     assert edge_set(as_graph(other_graph)) == edge_set(graph)
     assert as_graph(igraph.Graph(n=3, edges=[(0, 1)], directed=True)).directed
-    with pytest.raises(DataError, match="one name"):
+    with pytest.raises(DataError, match="have the same name"):
         as_graph(igraph.Graph(n=2, vertex_attrs={"name": ["a", "a"]}))
 
 
@@ -263,7 +263,7 @@ def test_missing_ends_of_frames_are_named():
 
 
 def test_positions_beyond_what_can_be_numbered_are_refused():
-    with pytest.raises(ResourceError, match="the most that can be numbered"):
+    with pytest.raises(ResourceError, match="a graph can have at most"):
         as_graph(np.array([[2**63, 1, 3], [1, 2, 4]], dtype=np.uint64))
 
 
@@ -328,7 +328,7 @@ def test_ids_that_cannot_tell_nodes_apart(nodes):
 def test_pairs_that_are_no_edges(pairs):
     with pytest.raises(DataError):
         as_graph(pairs)
-    with pytest.raises(DataError, match="whole numbers"):
+    with pytest.raises(DataError, match="which are integers"):
         Graph.from_edges([0.7], [1], nodes=2)
 
 
@@ -346,7 +346,7 @@ def test_numbers_of_pyg_that_are_no_weights_or_classes():
 
 @pytest.mark.parametrize("thing", [3, {"a": 1}, b"ab", None])
 def test_what_is_no_graph_is_refused(thing):
-    with pytest.raises(UsageError, match="cannot make a graph"):
+    with pytest.raises(UsageError, match=r"cannot convert .* to a graph"):
         as_graph(thing)
 
 
@@ -364,7 +364,7 @@ def test_weights_that_are_no_numbers_are_named():
         with pytest.raises(DataError, match="'a' - 'b' has the weight"):
             as_graph(graph)
         assert as_graph(graph, weight=None).num_edges == 2
-    with pytest.raises(DataError, match="no numbers"):
+    with pytest.raises(DataError, match="not numbers"):
         as_graph(igraph.Graph(n=2, edges=[(0, 1)], edge_attrs={"weight": ["x"]}))
     with pytest.raises(DataError, match="cannot be hashed"):
         as_graph(igraph.Graph(n=2, vertex_attrs={"name": [[1], [2]]}))

@@ -36,13 +36,13 @@ _MAX_TOTAL = 1e150  # beyond, the squares in modularity overflow
 MAX_NODES = 3_037_000_499  # a pair of nodes must have a number below 2**63
 MIXED = Note(
     "mixed-directions",
-    "the file mixes directed and undirected edges: read as directed, undirected ones in both directions",
+    "the file mixes directed and undirected edges: read as directed, with undirected edges in both directions",
 )
 
 
 def _check_number(n_nodes: int) -> None:
     if n_nodes > MAX_NODES:
-        raise ResourceError(f"{n_nodes:,} nodes: the most that can be numbered are {MAX_NODES:,}")
+        raise ResourceError(f"{n_nodes:,} nodes: a graph can have at most {MAX_NODES:,}")
 
 
 def _locked(array: Any) -> Any:

@@ -70,10 +70,12 @@ def read_file(
     """
     name = os.fspath(path)
     if format is not None and format not in FORMATS:
-        raise UsageError(f"no format is called {format!r}; known: {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {format!r}; known formats: {', '.join(FORMATS)}")
     source = open_source(name)
     if format is None and source.suffix in _FOREIGN:
-        raise source.error(f"{source.suffix} files are not read: {_FOREIGN[source.suffix]} (--input-format insists)")
+        raise source.error(
+            f"{source.suffix} files are not supported: {_FOREIGN[source.suffix]} (--input-format overrides)"
+        )
     kind = format or format_of(source.name) or sniffed_format(source)
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")
@@ -83,7 +85,9 @@ def read_file(
     if FORMATS[kind].takes_dialect:
         options.update(dialect)
     elif options_given := [key for key, value in dialect.items() if value is not None]:
-        raise UsageError(f"{', '.join(options_given)}: only for edge lists, and {source.name} is read as {kind}")
+        raise UsageError(
+            f"{', '.join(options_given)}: these options are for edge lists only, and {source.name} is read as {kind}"
+        )
     graph: Graph = FORMATS[kind].load().read(source, **options)
     for note in merge_notes(graph):
         source.add(note)
@@ -158,7 +162,7 @@ def write_graph(
         The format cannot hold this graph at all.
     """
     if format not in FORMATS:
-        raise UsageError(f"no format is called {format!r}; known: {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {format!r}; known formats: {', '.join(FORMATS)}")
     entry = FORMATS[format]
     module = entry.load()
     module.write(graph, stream, attributes, **entry.options)

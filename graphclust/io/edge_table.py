@@ -27,7 +27,7 @@ def _ends(ids: Sequence[str]) -> tuple[str, str]:
     reserved = set(ids)
     pair_of_names = next((pair for pair in PAIRS if reserved.isdisjoint(pair)), None)
     if pair_of_names is None:
-        raise DataError("a table of edges cannot be told from its header: all names for its columns are node ids")
+        raise DataError("a header of this table would look like an edge: all known names for its columns are node ids")
     return pair_of_names
 
 

@@ -76,7 +76,7 @@ def check_packing(path: str | os.PathLike[str]) -> None:
         (suffix for suffix in (os.path.splitext(name.lower())[1], suffix_of(name)) if suffix in _ARCHIVES), None
     )
     if suffix is not None:
-        raise UsageError(f"{suffix} files are not written: {name} (.gz, .bz2, .xz and .zst are)")
+        raise UsageError(f"cannot write {suffix} files: {name} (supported: .gz, .bz2, .xz, .zst)")
 
 
 @contextmanager

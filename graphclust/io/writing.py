@@ -57,7 +57,7 @@ def id_texts(graph: Graph) -> list[str]:
 def refuse_attributes(attributes: Mapping[str, Sequence[Any]] | None, form: str) -> None:
     """Raise UsageError for node attributes given to a format that has no place for them."""
     if attributes:
-        raise UsageError(f"{form} holds no node attributes ({', '.join(attributes)}); GraphML, GEXF and GML do")
+        raise UsageError(f"{form} cannot hold node attributes ({', '.join(attributes)}); GraphML, GEXF and GML can")
 
 
 def node_columns(

@@ -38,7 +38,7 @@ def check_known(known: Any) -> None:
     UsageError
     """
     if known is not None and not isinstance(plain_labels(known), Mapping):
-        raise UsageError(f"known is a mapping of nodes to labels, not a {type(known).__name__}")
+        raise UsageError(f"known must be a mapping of nodes to labels, not a {type(known).__name__}")
 
 
 def known_labels(graph: Graph, known: Any) -> IntArray | None:
@@ -62,11 +62,13 @@ def known_labels(graph: Graph, known: Any) -> IntArray | None:
     name: dict[int, Any] = {}
     for node, label in labels.items():
         if node not in place:
-            raise UsageError(f"a label is known of {node!r}, which is no node of the graph")
+            raise UsageError(f"known has a label for {node!r}, which is not a node of the graph")
         if is_missing(label):
             continue
         if not isinstance(label, Hashable):
-            raise UsageError(f"the known label of {node!r} is a {type(label).__name__}: a name or a number is one")
+            raise UsageError(
+                f"a known label must be a string or a number, but that of {node!r} is a {type(label).__name__}"
+            )
         name[place[node]] = label
     numbers: dict[Any, int] = {}
     number_of_node = np.zeros(graph.num_nodes, dtype=np.int64)
@@ -141,7 +143,7 @@ def with_number(labels: IntArray, n_clusters: int, known: IntArray | None) -> In
             return community
     else:
         return community
-    raise UsageError(f"known labels leave no {n_clusters} communities")
+    raise UsageError(f"no partition into {n_clusters} communities respects the known labels")
 
 
 def _by_label(known: IntArray) -> list[IntArray]:

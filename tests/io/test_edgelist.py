@@ -311,22 +311,22 @@ def test_words_of_a_header_may_be_ids():
     ("good", "text", "line", "says"),
     [
         ("1 2\n", "# c\n1 2\n2 3\n3\n", 4, "expected 2 or 3 columns, found 1"),
-        ("7 8 1\n", "1 2 0.5\n2 3 heavy\n", 2, "'heavy' is no number"),
+        ("7 8 1\n", "1 2 0.5\n2 3 heavy\n", 2, "'heavy' is not a number"),
         ("7 8 1\n", "1 2 0.5\n2 3 nan\n", 2, "'nan'"),
         ("7 8 1\n", "1 2 0.5\n2 3 inf\n", 2, "'inf'"),
         ("7 8 1\n", "1 2 0.5\n2 3 -1\n", 2, "'-1'"),
-        ("7 8 1\n", "1 2 0.5\n2 3 1_0\n", 2, "no number"),
+        ("7 8 1\n", "1 2 0.5\n2 3 1_0\n", 2, "not a number"),
         ("7 8\n", "1 2\n1 2 3\n", 2, "found 3"),
         ("7 8 1\n", "1 2 3\n1 2\n", 2, "found 2"),
         ("", "1 2 3 4 5\n", 1, "expected 2 or 3 columns, found 5"),
         ("7,8\n", "a,b\n,c\n", 2, "empty node id"),
         ("x,y\n", 'a,b\n"c,d\n', 2, "quotation mark is not closed"),
         ("x,y\n", 'a,b\n"c"d,e\n', 2, "does not enclose the whole field"),
-        ("x y {'weight': 1}\n", "a b {}\na c {'weight': 'x'}\n", 2, "weight 'x' is no number"),
+        ("x y {'weight': 1}\n", "a b {}\na c {'weight': 'x'}\n", 2, "weight 'x' is not a number"),
         ("x y {}\n", "a b {}\na c {boom()}\n", 2, "cannot read"),
         ("x;y;1,5\n", "a;b;1,5\nb;c;2.5\n", 2, "'2.5' has a decimal point, those before a comma"),
         ("x;y;1.5\n", "a;b;1.5\nb;c;2,5\n", 2, "'2,5' has a decimal comma, those before a point"),
-        ("x;y;1\n", "a;b;2,5\nb;c;1.000,5\n", 2, "'1.000,5' is no number"),
+        ("x;y;1\n", "a;b;2,5\nb;c;1.000,5\n", 2, "'1.000,5' is not a number"),
         ("x;y;1,5\n", "a;b;2,5\nb;c;-2,5\n", 2, "not negative"),
     ],
 )
@@ -551,7 +551,7 @@ def test_a_header_gives_way_to_nodes_of_its_name():
     edge_table.write(Graph.from_edges([0], [1], nodes=["target", "x"]), stream)
     assert stream.getvalue() == b"from,to\ntarget,x\n"
     words = [word for pair in PAIRS for word in pair]
-    with pytest.raises(DataError, match="all names"):
+    with pytest.raises(DataError, match="all known names"):
         edge_table.write(Graph.from_edges([0], [1], nodes=list(dict.fromkeys(words))), stream)
 
 
