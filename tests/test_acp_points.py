@@ -203,7 +203,7 @@ def test_command_line(model, x, tmp_path, capsysbinary):
 
     assert run(["detect", "data:karate", "--features", str(table), "-m", "acp"]) == 2
     message = capsysbinary.readouterr().err.decode()
-    assert "acp reads --features of points alone, and the graph has edges" in message
+    assert "acp reads --features only if the graph has no edges" in message
     assert "clam, cnc, lnscc" in message
     assert run(["detect", str(nodes), "--features", str(table), "-m", "leiden"]) == 2
     message = capsysbinary.readouterr().err.decode()
