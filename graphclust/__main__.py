@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 __all__ = ["main"]
 
@@ -17,9 +21,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             from graphclust.cli.startup import import_igraph
 
             import_igraph()
-        return run(sys.argv[1:] if argv is None else argv)
+        status = run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:  # during the import of the command line
-        return 130
+        status = 130
+    if status == 130 and argv is None:
+        _exit_interrupted()
+    return status
+
+
+def _exit_interrupted() -> NoReturn:
+    """End the process with status 130.
+
+    Python itself would end it by SIGINT if the interruption passed through `exec` of a string, which the import of any
+    dataclass calls.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or not there
+            stream.flush()
+    os._exit(130)
 
 
 if __name__ == "__main__":

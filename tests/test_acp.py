@@ -146,9 +146,9 @@ def test_the_answer_is_the_most_probable_or_the_best_compromise(monkeypatch, est
         ({"n_z": -1}, "n_z"),
         ({"sample": "best"}, "sample is posterior or map"),
         ({"estimate": "best"}, "estimate is map, vi or ami"),
-        ({"checkpoint": "nothing"}, "no checkpoint or file"),
+        ({"checkpoint": "nothing"}, "unknown checkpoint or file"),
         ({"checkpoint": "ccp"}, "checkpoint ccp is a model of ccp, not of acp"),
-        ({"known": {"nobody": 1}}, "no node of the graph"),
+        ({"known": {"nobody": 1}}, "not a node of the graph"),
         ({"device": "tpu"}, "device"),
     ],
 )

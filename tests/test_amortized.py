@@ -571,7 +571,7 @@ def test_a_state_that_is_none(tmp_path):
         ({"data": replace(DATA, seed=HELD_OUT)}, UsageError, "reserved for held-out graphs"),
         ({"n_z": 0}, UsageError, "n_z"),
         ({"log": "nowhere/log.jsonl"}, DataError, "no folder nowhere"),
-        ({"start": "nowhere.safetensors"}, UsageError, "no checkpoint"),
+        ({"start": "nowhere.safetensors"}, UsageError, "unknown checkpoint"),
     ],
 )
 def test_refused_before_anything_is_written(tmp_path, options, error, message):

@@ -29,9 +29,9 @@ from tests.examples import documented_method
 from tests.noted import codes, noted
 
 K = 3
-BRIEF = {  # trainings and samples that are long enough for the contract
+BRIEF = {  # trainings and samples, long enough for the contract
     "clam": {"max_epochs": 20, "n_init": 1},
-    "lnscc": {"max_epochs": 20, "hidden": (32,)},
+    "lnscc": {"max_epochs": 20, "training": {"hidden": (32,)}},
     "ncp": {"n_samples": 16},
 }
 

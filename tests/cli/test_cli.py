@@ -159,7 +159,7 @@ def test_evaluate_a_part_of_the_nodes_and_overlapping_truth(cli, tmp_path):
 def test_evaluate_refuses_what_is_no_partition(cli, tmp_path):
     page, manifest, truth = tmp_path / "r.html", tmp_path / "m.json", tmp_path / "t.tsv"
     assert cli("detect", "data:karate", "--out", truth, "--report", page, "--manifest", manifest, "-q").code == 0
-    for wrong, says in ((page, "this is a page in HTML"), (manifest, "not a partition: JSON")):
+    for wrong, says in ((page, "this is an HTML page, not a partition"), (manifest, "not a partition: JSON")):
         for files in ((wrong, "--truth", truth), (truth, "--truth", wrong)):
             result = cli("evaluate", *files)
             assert (result.code, result.out) == (1, "")
@@ -627,8 +627,8 @@ def test_out_may_be_a_page(cli, tmp_path):
 def test_archives_are_not_written(cli, tmp_path, name, command):
     result = cli(command[0], tmp_path / "missing", *command[1:], "--out", tmp_path / name)
     assert result.code == 2
-    assert "files are not written" in result.err
-    with pytest.raises(gc.UsageError, match="not written"):
+    assert "cannot write" in result.err
+    with pytest.raises(gc.UsageError, match="cannot write"):
         gc.detect("data:karate", "leiden").save(tmp_path / name)
 
 
