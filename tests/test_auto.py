@@ -46,22 +46,26 @@ def stars(n=60):
 @pytest.mark.parametrize("effort", ["low", "normal"])
 def test_dense_blocks_are_found_with_confidence(effort):
     graph = dense()
-    found = gc.detect(graph, effort=effort)
-    assert ami(graph.y, found.labels) > 0.95
-    assert found.details["model"] == "sbm"
-    assert found.posterior.samples.shape == (64, 150) if effort == "normal" else len(found.posterior.samples) > 10
-    assert found.confidence.mean() > 0.95
-    wrong = found.confidence[found.labels != 0]  # a sanity check of the range only
+    communities = gc.detect(graph, effort=effort)
+    assert ami(graph.y, communities.labels) > 0.95
+    assert communities.details["model"] == "sbm"
+    assert (
+        communities.posterior.samples.shape == (64, 150)
+        if effort == "normal"
+        else len(communities.posterior.samples) > 10
+    )
+    assert communities.confidence.mean() > 0.95
+    wrong = communities.confidence[communities.labels != 0]  # a sanity check of the range only
     assert ((wrong >= 0) & (wrong <= 1)).all()
 
 
 def test_sparse_graphs_of_many_small_communities():
     graph = lfr(2000, mu=0.3, average_degree=10, random_state=0)
-    found = gc.detect(graph)
-    assert ami(graph.y, found.labels) > 0.97
-    assert found.details["model"] == "planted"
+    communities = gc.detect(graph)
+    assert ami(graph.y, communities.labels) > 0.97
+    assert communities.details["model"] == "planted"
     leiden = gc.detect(graph, "leiden")
-    assert ami(graph.y, found.labels) > ami(graph.y, leiden.labels) + 0.02
+    assert ami(graph.y, communities.labels) > ami(graph.y, leiden.labels) + 0.02
 
 
 @pytest.mark.parametrize("p", [0.03, 0.1, 0.5])
@@ -73,18 +77,18 @@ def test_no_structure_is_invented(p):
 
 
 def test_hubs_and_their_periphery_are_not_communities():
-    found = gc.detect(stars())
-    best = min(found.details["scores"], key=lambda row: row["description_length"])
-    assert found.details["description_length"] >= best["description_length"]
-    chosen = [row for row in found.details["scores"] if row["model"] == found.details["model"]]
+    communities = gc.detect(stars())
+    best = min(communities.details["scores"], key=lambda row: row["description_length"])
+    assert communities.details["description_length"] >= best["description_length"]
+    chosen = [row for row in communities.details["scores"] if row["model"] == communities.details["model"]]
     assert any(row["assortative"] >= 0.75 for row in chosen)
     free = gc.detect(stars(), refine="sbm")  # asked for, roles are found
     assert free.details["model"] == "sbm"
 
 
 def test_explains_itself():
-    found = gc.detect("data:karate")
-    details = found.details
+    communities = gc.detect("data:karate")
+    details = communities.details
     assert details["model"] in BLOCK_MODELS
     lengths = [row["description_length"] for row in details["scores"]]
     assert lengths == sorted(lengths)
@@ -95,7 +99,7 @@ def test_explains_itself():
         "spectral 2",
     }
     assert "acp" in {row["start"].rstrip("+") for row in gc.detect(dense()).details["scores"]}  # as it was trained on
-    assert noted(found.notes, "chosen")["description_length"] == details["description_length"]
+    assert noted(communities.notes, "chosen")["description_length"] == details["description_length"]
     assert json.loads(json.dumps(details)) == details
     assert 0 < details["chains"]["n_kept"] <= details["chains"]["n_chains"]
     assert details["chains"]["effective_samples"] >= 1
@@ -103,21 +107,21 @@ def test_explains_itself():
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5, 34])
 def test_numbers_of_communities_are_honoured(k):
-    found = gc.detect("data:karate", n_clusters=k)
-    assert found.n_clusters == k
-    assert set(found.posterior.n_clusters()) == {k}
+    communities = gc.detect("data:karate", n_clusters=k)
+    assert communities.n_clusters == k
+    assert set(communities.posterior.n_clusters()) == {k}
 
 
 def test_known_labels_are_respected_with_and_without_a_number():
     graph = dense()
     known = {node: int(graph.y[node]) for node in range(0, 150, 10)} | {1: 7, 2: 7}
     for k in (None, 4, 6):
-        found = gc.detect(graph, n_clusters=k, known=known)
-        assert k is None or found.n_clusters == k
-        for labels in (found.labels, *found.posterior.samples[:5]):
-            for one in known:
-                for two in known:
-                    assert (labels[one] == labels[two]) == (known[one] == known[two])
+        communities = gc.detect(graph, n_clusters=k, known=known)
+        assert k is None or communities.n_clusters == k
+        for labels in (communities.labels, *communities.posterior.samples[:5]):
+            for u in known:
+                for v in known:
+                    assert (labels[u] == labels[v]) == (known[u] == known[v])
     with pytest.raises(UsageError, match="4 known labels are more than 3"):
         gc.detect(graph, n_clusters=3, known=known)
 
@@ -126,12 +130,12 @@ def test_isolated_nodes_alone_and_no_community_in_two_components():
     nodes = list(range(14))
     ring = [(i, (i + 1) % 5) for i in range(5)]
     graph = gc.Graph.from_edges(*np.array(ring + [(a + 5, b + 5) for a, b in ring]).T, nodes=nodes)
-    found = gc.detect(graph)
-    for samples in (found.labels[None], found.posterior.samples):
+    communities = gc.detect(graph)
+    for samples in (communities.labels[None], communities.posterior.samples):
         for labels in samples:
             assert not set(labels[:5].tolist()) & set(labels[5:10].tolist())
             assert len(set(labels[10:].tolist())) == 4
-    assert found.confidence[10:] == pytest.approx([1] * 4)
+    assert communities.confidence[10:] == pytest.approx([1] * 4)
 
 
 def test_weights_and_directions():
@@ -140,9 +144,9 @@ def test_weights_and_directions():
     source, target = np.triu_indices(40, 1)
     weight = np.where(labels[source] == labels[target], 5.0, 1.0) * rng.uniform(0.5, 1.5, len(source))
     graph = gc.Graph.from_edges(source, target, nodes=40, weight=weight)
-    found = gc.detect(graph)  # complete: only weights tell
-    assert ami(labels, found.labels) == 1
-    assert "sbm" not in {row["model"] for row in found.details["scores"]}  # it would read the weights otherwise
+    communities = gc.detect(graph)  # complete: only weights tell
+    assert ami(labels, communities.labels) == 1
+    assert "sbm" not in {row["model"] for row in communities.details["scores"]}  # it would read the weights otherwise
     directed = gc.Graph.from_edges(source, target, nodes=40, weight=weight, directed=True)
     assert ami(labels, gc.detect(directed).labels) == 1
 
@@ -151,12 +155,12 @@ def test_large_graphs_have_conditional_confidence_and_an_estimate_is_told(caplog
     monkeypatch.setattr(auto_module, "_LARGE", 10_000)
     graph = lfr(6000, mu=0.3, average_degree=10, random_state=0)
     with caplog.at_level(logging.INFO, "graphclust"):
-        found = gc.detect(graph, effort="low")
+        communities = gc.detect(graph, effort="low")
     assert any("minutes and" in record.message for record in caplog.records)
-    assert found.posterior is None
-    assert "chains" not in found.details
-    assert found.confidence.min() >= 0
-    right = np.array([ami(graph.y, found.labels) > 0.9])
+    assert communities.posterior is None
+    assert "chains" not in communities.details
+    assert communities.confidence.min() >= 0
+    right = np.array([ami(graph.y, communities.labels) > 0.9])
     assert right.all()
 
 
@@ -185,16 +189,16 @@ def test_every_method_can_be_refined(method, model):
     graph = dense(n=90)
     k = 3 if method == "spectral" else None
     plain = gc.detect(graph, method, k)
-    found = gc.detect(graph, method, k, refine=model, effort="low")
-    assert found.method == method
-    assert found.params["refine"] == model
-    assert found.details["model"] == model
-    assert found.posterior is not None
-    assert ami(graph.y, found.labels) >= ami(graph.y, plain.labels) - 0.05
+    communities = gc.detect(graph, method, k, refine=model, effort="low")
+    assert communities.method == method
+    assert communities.params["refine"] == model
+    assert communities.details["model"] == model
+    assert communities.posterior is not None
+    assert ami(graph.y, communities.labels) >= ami(graph.y, plain.labels) - 0.05
     if k is not None:
-        assert found.n_clusters == 3
-    start = max(row["description_length"] for row in found.details["scores"])
-    assert found.details["description_length"] <= start
+        assert communities.n_clusters == 3
+    start = max(row["description_length"] for row in communities.details["scores"])
+    assert communities.details["description_length"] <= start
 
 
 def test_refine_none_changes_nothing():
@@ -206,43 +210,43 @@ def test_refine_none_changes_nothing():
 
 def test_refined_samples_of_acp_are_a_posterior():
     graph = gc.generators.general_sbm(random_state=5)
-    found = gc.detect(graph, "acp", refine="sbm", n_samples=32)
-    assert len(found.posterior.samples) == 32
-    assert found.details["chains"]["effective_samples"] > 5
-    assert found.params["n_samples"] == 32
+    communities = gc.detect(graph, "acp", refine="sbm", n_samples=32)
+    assert len(communities.posterior.samples) == 32
+    assert communities.details["chains"]["effective_samples"] > 5
+    assert communities.params["n_samples"] == 32
 
 
 def test_posterior_is_that_given_connected_communities():
     """Two triangles and an edge between: the number of communities, counted out over all partitions."""
     graph = gc.as_graph([(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (4, 5), (3, 5)])
-    found = gc.detect(graph, model="planted", effort="high", n_samples=4000)
-    settings = DegreePrior(found.details["settings"]["alpha"])
+    communities = gc.detect(graph, model="planted", effort="high", n_samples=4000)
+    settings = DegreePrior(communities.details["settings"]["alpha"])
     model = PlantedPartitionModel(graph.source, graph.target, 6, settings=settings)
     exact: Counter = Counter()
     for labels in oracles.set_partitions(6):
         if connected_parts(graph, np.array(labels)).max() == max(labels):
             exact[max(labels) + 1] += math.exp(model.log_joint(labels))
-    told = found.posterior.n_clusters()
-    assert all(told.get(k, 0.0) == pytest.approx(value / exact.total(), abs=0.04) for k, value in exact.items())
-    assert found.details["chains"]["r_hat"] < 1.1
+    estimated = communities.posterior.n_clusters()
+    assert all(estimated.get(k, 0.0) == pytest.approx(value / exact.total(), abs=0.04) for k, value in exact.items())
+    assert communities.details["chains"]["r_hat"] < 1.1
 
 
 def test_chains_move_where_the_number_is_given():
     """Three triangles in two communities: each pair may be together."""
     triangles = [(a + i, a + j) for a in (0, 3, 6) for i, j in ((0, 1), (1, 2), (0, 2))]
-    found = gc.detect(triangles, n_clusters=2, n_samples=500, effort="high")
-    together = found.posterior.co_membership()
+    communities = gc.detect(triangles, n_clusters=2, n_samples=500, effort="high")
+    together = communities.posterior.co_membership()
     assert [together[i, j] for i, j in ((0, 3), (3, 6), (0, 6))] == pytest.approx([1 / 3] * 3, abs=0.1)
-    assert sorted(found.confidence.round(1).tolist())[:6] == pytest.approx([2 / 3] * 6, abs=0.1)
+    assert sorted(communities.confidence.round(1).tolist())[:6] == pytest.approx([2 / 3] * 6, abs=0.1)
 
 
 def test_chains_that_stay_apart_are_told():
-    told = {"n_chains": 4, "n_kept": 4, "effective_samples": 9.0, "r_hat": 1.34}
+    chains = {"n_chains": 4, "n_kept": 4, "effective_samples": 9.0, "r_hat": 1.34}
     base = {"model": "planted", "start": "x", "description_length": 1.0, "scores": [], "left_out": {}, "modularity": 0}
-    assert noted(explained(base | {"chains": told}), "chains-not-converged") == {"r_hat": 1.34}
-    assert noted(explained(base | {"chains": told | {"r_hat": None}}), "chains-not-converged") == {"r_hat": None}
-    assert codes(explained(base | {"chains": told | {"r_hat": 1.02}})) == ["chosen"]
-    stuck = explained(base | {"chains": told | {"n_kept": 3, "r_hat": 1.0}})
+    assert noted(explained(base | {"chains": chains}), "chains-not-converged") == {"r_hat": 1.34}
+    assert noted(explained(base | {"chains": chains | {"r_hat": None}}), "chains-not-converged") == {"r_hat": None}
+    assert codes(explained(base | {"chains": chains | {"r_hat": 1.02}})) == ["chosen"]
+    stuck = explained(base | {"chains": chains | {"n_kept": 3, "r_hat": 1.0}})
     assert noted(stuck, "stuck-chains") == {"n_left_out": 1}
 
 
@@ -256,14 +260,14 @@ def two_cliques(n=8):
 def test_known_nodes_are_sure_and_others_as_sure_as_their_label_is(model):
     """Which clique a label belongs to is open; that its node has it is not."""
     g = two_cliques()
-    found = gc.detect(g, "auto", 2, 0, model=model, known={"u": "a", "v": "b"}, effort="high")
-    share = found.posterior.membership(["u", "v"])
-    place = {node: i for i, node in enumerate(found.nodes)}
-    assert found.confidence[place["u"]] == found.confidence[place["v"]] == 1
+    communities = gc.detect(g, "auto", 2, 0, model=model, known={"u": "a", "v": "b"}, effort="high")
+    share = communities.posterior.membership(["u", "v"])
+    place = {node: i for i, node in enumerate(communities.nodes)}
+    assert communities.confidence[place["u"]] == communities.confidence[place["v"]] == 1
     assert 0.2 < share[place[5], 0] < 0.8
-    column = [0 if label == found.membership["u"] else 1 for label in found.labels]
-    np.testing.assert_allclose(found.confidence, share[np.arange(18), column])
-    np.testing.assert_allclose(found.confidence, share.max(axis=1))
+    column = [0 if label == communities.membership["u"] else 1 for label in communities.labels]
+    np.testing.assert_allclose(communities.confidence, share[np.arange(18), column])
+    np.testing.assert_allclose(communities.confidence, share.max(axis=1))
 
 
 def test_nodes_get_the_label_that_most_samples_give_them():
@@ -271,15 +275,15 @@ def test_nodes_get_the_label_that_most_samples_give_them():
     for seed in range(6):
         graph = gc.generators.cluster(random_state=seed)
         labelled = [int(np.flatnonzero(graph.y == label)[0]) for label in range(6)]
-        found = auto_module.Auto(6, known={i: int(graph.y[i]) for i in labelled}, random_state=seed).fit(graph)
-        share = found.posterior_.membership(labelled)
+        estimator = auto_module.Auto(6, known={i: int(graph.y[i]) for i in labelled}, random_state=seed).fit(graph)
+        share = estimator.posterior_.membership(labelled)
         names = graph.y[labelled]
-        name = {int(found.labels_[node]): int(graph.y[node]) for node in labelled}
-        told = np.array([name[label] for label in found.labels_])
-        auto.append((told == graph.y).mean())
+        name = {int(estimator.labels_[node]): int(graph.y[node]) for node in labelled}
+        predicted = np.array([name[label] for label in estimator.labels_])
+        auto.append((predicted == graph.y).mean())
         probable.append((names[share.argmax(axis=1)] == graph.y).mean())
-        right += found.confidence_.mean() / 6
-        assert found.confidence_[labelled].min() == 1
+        right += estimator.confidence_.mean() / 6
+        assert estimator.confidence_[labelled].min() == 1
     assert np.mean(auto) == pytest.approx(np.mean(probable), abs=0.01)  # but for ties
     assert abs(right - np.mean(auto)) < 0.15
 
@@ -297,27 +301,27 @@ def test_a_label_that_is_missing_of_an_isolated_node_leaves_acp_in():
 def test_the_order_of_known_labels_does_not_matter(method):
     g = nx.les_miserables_graph()
     known = {"Valjean": 1, "Javert": 2, "Marius": 3, "Fantine": 4, "Gavroche": 3}
-    one, two = (
+    first, second = (
         gc.detect(g, method, random_state=0, known=dict(items)) for items in (known.items(), [*known.items()][::-1])
     )
-    np.testing.assert_array_equal(one.labels, two.labels)
-    np.testing.assert_array_equal(one.confidence, two.confidence)
+    np.testing.assert_array_equal(first.labels, second.labels)
+    np.testing.assert_array_equal(first.confidence, second.confidence)
 
 
 @pytest.mark.parametrize("more", [[], [*combinations(range(50, 62), 2)]])
 def test_the_length_is_that_of_the_partition(more):
     """Components stay apart, so that one block of several of them is no shorter description of the result."""
-    found = auto_module.Auto(random_state=0).fit(nx.Graph([*((2 * i, 2 * i + 1) for i in range(20)), *more]))
-    numbers = {row["description_length"]: row["n_clusters"] for row in found.details_["scores"]}
+    estimator = auto_module.Auto(random_state=0).fit(nx.Graph([*((2 * i, 2 * i + 1) for i in range(20)), *more]))
+    numbers = {row["description_length"]: row["n_clusters"] for row in estimator.details_["scores"]}
     assert min(numbers.values()) >= 20
-    assert numbers[found.details_["description_length"]] == found.n_clusters_
+    assert numbers[estimator.details_["description_length"]] == estimator.n_clusters_
 
 
 def test_blocks_with_few_edges_inside_are_told():
     graph = gc.generators.planted_partition(200, 2, p_in=0.3, p_out=0.5, random_state=0)
-    found = gc.detect(graph, random_state=0)
-    assert found.quality()["modularity"] < 0
-    assert noted(found.notes, "negative-modularity")["modularity"] < 0
+    communities = gc.detect(graph, random_state=0)
+    assert communities.quality()["modularity"] < 0
+    assert noted(communities.notes, "negative-modularity")["modularity"] < 0
     assert "negative-modularity" not in codes(gc.detect(nx.karate_club_graph(), random_state=0).notes)
 
 
@@ -333,10 +337,10 @@ def test_start_with_another_number_is_refused():
 
 def test_same_seed_same_posterior():
     graph = dense(n=60)
-    one, two = (gc.detect(graph, random_state=4) for _ in range(2))
-    assert np.array_equal(one.posterior.samples, two.posterior.samples)
-    assert np.array_equal(one.confidence, two.confidence)
-    assert one.details == two.details
+    first, second = (gc.detect(graph, random_state=4) for _ in range(2))
+    assert np.array_equal(first.posterior.samples, second.posterior.samples)
+    assert np.array_equal(first.confidence, second.confidence)
+    assert first.details == second.details
 
 
 def test_efforts_grow():
@@ -351,40 +355,40 @@ def test_rounding_of_weights_does_not_break_chains(seed):
     source, target = np.triu_indices(10, 1)
     graph = gc.Graph.from_edges(source, target, rng.random(45) * 2 + 0.01, nodes=14)
     for params in ({"known": {10: "a", 11: "b"}}, {"n_clusters": 3}, {"n_clusters": 3, "model": "dc-sbm"}):
-        found = gc.detect(graph, effort="low", **params)
-        assert np.isfinite(found.confidence).all()
-        assert found.details["description_length"] < 1e6
+        communities = gc.detect(graph, effort="low", **params)
+        assert np.isfinite(communities.confidence).all()
+        assert communities.details["description_length"] < 1e6
 
 
 def test_roles_stay_out_of_labels_and_posterior():
     """Three hubs and their leaves, complete bipartite: the shortest description is of roles."""
     source, target = np.array([(hub, leaf) for hub in range(3) for leaf in range(3, 40)]).T
     graph = gc.Graph.from_edges(source, target, nodes=40)
-    found = gc.detect(graph)
-    assert found.n_clusters == 1
-    assert found.confidence.min() > 0.8
-    assert noted(found.notes, "rejected-model")["model"] == "sbm"
-    asked = gc.detect(graph, refine="sbm")
-    assert asked.n_clusters == 2
-    assert "rejected-model" not in codes(asked.notes)
+    communities = gc.detect(graph)
+    assert communities.n_clusters == 1
+    assert communities.confidence.min() > 0.8
+    assert noted(communities.notes, "rejected-model")["model"] == "sbm"
+    roles = gc.detect(graph, refine="sbm")
+    assert roles.n_clusters == 2
+    assert "rejected-model" not in codes(roles.notes)
 
 
 def test_samples_asked_for_are_drawn_where_they_are_cheap():
-    found = gc.detect("data:karate", effort="low", n_samples=300)
-    assert len(found.posterior.samples) == 300
+    communities = gc.detect("data:karate", effort="low", n_samples=300)
+    assert len(communities.posterior.samples) == 300
 
 
 def test_isolated_nodes_in_numbers():
     rng = np.random.default_rng(0)
     graph = gc.Graph.from_edges(*rng.integers(0, 300, (2, 900)), nodes=30_000)
-    found = gc.detect(graph, effort="low")
-    assert found.posterior.samples.shape == (64, 30_000)
+    communities = gc.detect(graph, effort="low")
+    assert communities.posterior.samples.shape == (64, 30_000)
     many = gc.detect(gc.Graph.from_edges(graph.source, graph.target, nodes=400_000), effort="low")
     assert many.posterior is None
     assert noted(many.notes, "posterior-left-out") == {"n_nodes": 400_000}
-    assert (found.confidence[300:] == 1).all()
+    assert (communities.confidence[300:] == 1).all()
     few = gc.detect(gc.Graph.from_edges(graph.source, graph.target, nodes=300), effort="low")
-    assert ami(few.labels, found.labels[:300]) == 1  # they change nothing for the others
+    assert ami(few.labels, communities.labels[:300]) == 1  # they change nothing for the others
 
 
 def test_methods_share_a_conversion(monkeypatch):
@@ -394,8 +398,8 @@ def test_methods_share_a_conversion(monkeypatch):
     monkeypatch.setattr(
         igraph, "Graph", lambda *args, real=igraph.Graph, **kwargs: made.append(1) or real(*args, **kwargs)
     )
-    found = gc.detect("data:karate")
-    assert len(found.details["scores"]) > 5
+    communities = gc.detect("data:karate")
+    assert len(communities.details["scores"]) > 5
     assert len(made) == 1
 
 
