@@ -1,6 +1,6 @@
 """Moves of nodes between blocks under three block models, compiled by numba on first use and cached.
 
-`graphclust.inference.block_models` describes the models, and `graphclust.inference.base` builds the arrays and calls the
+`graphclust.inference.block_models` describes the models. `graphclust.inference.base` builds the arrays and calls the
 functions without an underscore. A visit of a node costs O(degree + blocks considered). `Blocks` is the state of a
 partition. Only `fill` and `_move` change it. `_score` computes what a move would add to the log joint.
 
