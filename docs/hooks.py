@@ -1,19 +1,40 @@
-"""Hooks of mkdocs: the tables of results.md, made from the files that `graphclust reproduce --format json` wrote."""
+"""Hooks of mkdocs: the tables of results.md and the notes in results/.
+
+The tables are made from the files that `graphclust reproduce --format json` wrote. Each Markdown file in results/
+becomes a page of the site. Links to and from these notes are relative to the repository and are rewritten for the site.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from mkdocs.structure.files import File
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 _SPREADS = ("_sd", "_se")
 _UNCERTAIN = (0.05, 0.95)  # co-membership probabilities that are neither nearly 0 nor nearly 1
 
 
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Add each note in results/ as a page at the root of the site."""
+    for note in sorted(RESULTS.glob("*.md")):
+        files.append(File.generated(config, note.name, abs_src_path=str(note)))
+    return files
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace each line `{{ results FILE: column, column as Title, ... }}` by a table of rows, then of peers."""
+    """Rewrite links of notes, and replace each line `{{ results FILE: column, column as Title, ... }}` by a table.
+
+    The table has the rows of the file, then those of peers.
+    """
+    markdown = re.sub(r"\]\(((?:\.\./)*)\.\./(?:results|docs)/(?=[\w/-]+\.md)", r"](\1", markdown)
     return re.sub(
         r"^\{\{ results ([\w-]+): (.*) \}\}$", lambda match: table(*match.groups()), markdown, flags=re.MULTILINE
     )

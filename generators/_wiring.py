@@ -205,16 +205,16 @@ def _realise(mate: Halves, ends: Halves, owner: Halves, start: IntArray, nodes: 
     need = start[nodes + 1] - start[nodes]
     for left in range(len(nodes) - 1, 0, -1):
         h = start[nodes[left] + 1] - need[left]
-        taken = left  # nodes[taken:left] have been joined
+        first_joined = left  # nodes[first_joined:left] have been joined
         while need[left] > 0:
-            run = np.searchsorted(need[:taken], need[taken - 1])
-            count = min(need[left], taken - run)
+            run = np.searchsorted(need[:first_joined], need[first_joined - 1])
+            count = min(need[left], first_joined - run)
             for i in range(run, run + count):
                 _join(mate, ends, owner, h, start[nodes[i] + 1] - need[i])
                 need[i] -= 1
                 h += 1
             need[left] -= count
-            taken = run
+            first_joined = run
 
 
 @njit(cache=True)

@@ -303,11 +303,11 @@ def _log_n_clusters(n: int, concentration: float, discount: float, most: int) ->
     column = np.array([0.0])  # log P[i, k], i = k, ..., n
     for k in range(1, min(most, n) + 1):
         stay = np.log(np.arange(k, n) - k * discount) - log_total[k - 1 :]
-        kept = np.concatenate(([0.0], np.cumsum(stay)))
+        log_stay = np.concatenate(([0.0], np.cumsum(stay)))
         if k == 1:
-            column = kept
+            column = log_stay
         else:
             opened = column[:-1] + math.log(concentration + (k - 1) * discount) - log_total[k - 2 :]
-            column = kept + np.logaddexp.accumulate(opened - kept)
+            column = log_stay + np.logaddexp.accumulate(opened - log_stay)
         result[k] = column[-1]
     return result

@@ -84,8 +84,8 @@ class Family:
 
     def sampled(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters of `sample` for a study: of graphs that no training used, unless told otherwise."""
-        given = self.held_out | dict(parameters)
-        return given if self.resolve is None else self.resolve(given)
+        chosen = self.held_out | dict(parameters)
+        return chosen if self.resolve is None else self.resolve(chosen)
 
     def parameters(self) -> dict[str, Any]:
         """Names and defaults of the parameters of `sample`; `inspect.Parameter.empty` where there is none."""
@@ -99,9 +99,9 @@ def _from_degree_and_ratio(parameters: dict[str, Any]) -> dict[str, Any]:
         return parameters
     defaults = {name: item.default for name, item in inspect.signature(planted_partition).parameters.items()}
     n, k = ({**defaults, **parameters}[name] for name in ("n_nodes", "n_clusters"))
-    given = {name: value for name, value in parameters.items() if name not in ("average_degree", "ratio")}
+    others = {name: value for name, value in parameters.items() if name not in ("average_degree", "ratio")}
     p_in = parameters["average_degree"] / (n / k * (1 + (k - 1) * parameters["ratio"]) - 1)
-    return given | {"n_nodes": n, "n_clusters": k, "p_in": p_in, "p_out": parameters["ratio"] * p_in}
+    return others | {"n_nodes": n, "n_clusters": k, "p_in": p_in, "p_out": parameters["ratio"] * p_in}
 
 
 def _log_degree_densities(parameters: Mapping[str, Any]) -> dict[str, Any]:

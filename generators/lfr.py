@@ -125,7 +125,7 @@ def lfr(
     place = rng.permutation(n_nodes)
     y = np.empty(n_nodes, dtype=np.int64)
     y[place] = community
-    asked = {
+    arguments = {
         "family": "lfr",
         "n_nodes": n_nodes,
         "tau1": tau1,
@@ -152,7 +152,7 @@ def lfr(
         "moved": moved,
     }
     return Graph.from_edges(
-        place[source], place[target], nodes=n_nodes, y=y, meta={"generator": asked, "realised": realised}
+        place[source], place[target], nodes=n_nodes, y=y, meta={"generator": arguments, "realised": realised}
     )
 
 

@@ -133,11 +133,11 @@ def mixed(n_nodes: Whole = (20, 600), *, families: str = "all", random_state: An
         except UsageError:  # parameters at random may leave LFR no graph
             if name != "lfr":
                 raise
-    asked = {"family": "mixed", "n_nodes": n_nodes, "families": families, "random_state": seed}
+    arguments = {"family": "mixed", "n_nodes": n_nodes, "families": families, "random_state": seed}
     return Graph.from_edges(
         graph.source,
         graph.target,
         nodes=graph.num_nodes,
         y=graph.y,
-        meta={"generator": asked, "component": graph.meta["generator"], "realised": graph.meta["realised"]},
+        meta={"generator": arguments, "component": graph.meta["generator"], "realised": graph.meta["realised"]},
     )

@@ -45,8 +45,8 @@ def _thinned(rng: np.random.Generator, graph: Graph, drop: float) -> Graph:
     from scipy.sparse.csgraph import connected_components
 
     assert graph.y is not None
-    kept = np.flatnonzero(rng.random(graph.num_nodes) >= rng.uniform(0.0, drop))
-    part = graph.subgraph(kept)
+    remaining = np.flatnonzero(rng.random(graph.num_nodes) >= rng.uniform(0.0, drop))
+    part = graph.subgraph(remaining)
     number = connected_components(part.adjacency(), directed=False)[1]
     part = part.subgraph(np.flatnonzero(number == np.bincount(number, minlength=1).argmax()))
     assert part.y is not None
@@ -107,7 +107,7 @@ def community_pair(
         "sizes": sizes.tolist(),
         "communities": communities,
     }
-    asked = {
+    arguments = {
         "family": "community-pairs",
         "data": data,
         "split": split,
@@ -120,7 +120,7 @@ def community_pair(
         graph.target[apart],
         nodes=graph.num_nodes,
         y=graph.y,
-        meta={"generator": asked, "realised": realised},
+        meta={"generator": arguments, "realised": realised},
     )
 
 

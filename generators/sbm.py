@@ -62,10 +62,10 @@ def _successes(rng: np.random.Generator, total: int, p: float) -> IntArray:
         return np.arange(total)
     if p <= 0.1:  # a binomial number, then as many distinct positions: few are drawn twice
         count = int(rng.binomial(total, p))
-        found = _distinct(rng.integers(0, total, count))
-        while len(found) < count:
-            found = _distinct(np.concatenate((found, rng.integers(0, total, count - len(found)))))
-        return found
+        positions = _distinct(rng.integers(0, total, count))
+        while len(positions) < count:
+            positions = _distinct(np.concatenate((positions, rng.integers(0, total, count - len(positions)))))
+        return positions
     expected = total * p
     pieces: list[IntArray] = []
     last = -1
@@ -73,8 +73,8 @@ def _successes(rng: np.random.Generator, total: int, p: float) -> IntArray:
         gaps = rng.geometric(p, int(expected + 4 * np.sqrt(expected) + 16))
         pieces.append(last + np.cumsum(gaps))
         last = int(pieces[-1][-1])
-    found = np.concatenate(pieces)
-    return found[: np.searchsorted(found, total)]
+    positions = np.concatenate(pieces)
+    return positions[: np.searchsorted(positions, total)]
 
 
 def _bernoulli_rows(rng: np.random.Generator, size: IntArray, p: FloatArray) -> tuple[IntArray, IntArray]:
@@ -137,13 +137,13 @@ def _draw(plan: Callable[..., Plan], family: str, parameters: dict[str, Any], ra
     labels, matrix = plan(rng, **parameters)
     order = np.argsort(labels, kind="stable")
     source, target = _block_edges(rng, np.bincount(labels, minlength=len(matrix)), matrix)
-    asked = {"family": family, **parameters, "random_state": seed}
-    graph = _recorded(order[source], order[target], labels, asked)
+    arguments = {"family": family, **parameters, "random_state": seed}
+    graph = _recorded(order[source], order[target], labels, arguments)
     graph.meta["probabilities"] = matrix
     return graph
 
 
-def _recorded(source: IntArray, target: IntArray, labels: IntArray, asked: dict[str, Any]) -> Graph:
+def _recorded(source: IntArray, target: IntArray, labels: IntArray, arguments: dict[str, Any]) -> Graph:
     sizes = np.bincount(labels)
     n = len(labels)
     within = int(np.count_nonzero(labels[source] == labels[target]))
@@ -158,7 +158,7 @@ def _recorded(source: IntArray, target: IntArray, labels: IntArray, asked: dict[
         "p_out": (len(source) - within) / max(pairs_between, 1),
         "average_degree": 2 * len(source) / max(n, 1),
     }
-    meta = {"generator": asked, "realised": realised}
+    meta = {"generator": arguments, "realised": realised}
     return Graph.from_edges(source, target, nodes=n, y=labels, meta=meta, copy=False)
 
 
@@ -213,8 +213,8 @@ def pick(rng: np.random.Generator, value: Any) -> Any:
     low, high = value
     if not low <= high:
         raise UsageError(f"a range is (low, high) with low <= high, not {value!r}")
-    whole = isinstance(low, int | np.integer) and isinstance(high, int | np.integer)
-    return int(rng.integers(low, high + 1)) if whole else float(rng.uniform(low, high))
+    is_integer = isinstance(low, int | np.integer) and isinstance(high, int | np.integer)
+    return int(rng.integers(low, high + 1)) if is_integer else float(rng.uniform(low, high))
 
 
 def _shuffled(rng: np.random.Generator, sizes: IntArray) -> IntArray:
@@ -615,8 +615,8 @@ def dc_sbm(
         ends.append(order[np.clip(place, start[block], start[block] + counts[block] - 1)])  # rounding at the borders
     low, high = np.minimum(*ends), np.maximum(*ends)
     key = _distinct((low * len(labels) + high)[low < high])
-    asked = {"sizes": counts.tolist(), "rates": matrix.tolist(), "exponent": exponent, "max_ratio": max_ratio}
-    asked |= {"family": "dc-sbm", "random_state": seed}
-    graph = _recorded(key // len(labels), key % len(labels), labels, asked)
+    arguments = {"sizes": counts.tolist(), "rates": matrix.tolist(), "exponent": exponent, "max_ratio": max_ratio}
+    arguments |= {"family": "dc-sbm", "random_state": seed}
+    graph = _recorded(key // len(labels), key % len(labels), labels, arguments)
     graph.meta["propensity"] = theta
     return graph

@@ -236,11 +236,11 @@ def spikes(
     _check(noise_std, amplitude_jitter, time_jitter)
     seed = check_seed(random_state)
     rng = np.random.default_rng(seed)
-    asked: dict[str, Any] = {"family": "spikes", "n": n}
+    arguments: dict[str, Any] = {"family": "spikes", "n": n}
     number: int = pick(rng, n)
     labels = crp_batch([number], concentration, max_clusters=max_clusters, rng=rng)
     x = _draw(rng, labels, noise_std, amplitude_jitter, time_jitter)[0]
-    asked |= {
+    arguments |= {
         "concentration": concentration,
         "max_clusters": max_clusters,
         "noise_std": noise_std,
@@ -250,7 +250,7 @@ def spikes(
     }
     sizes = np.bincount(labels[0])
     realised = {"n_clusters": len(sizes), "largest": int(sizes.max(initial=0))}
-    return Graph.from_edges([], [], nodes=number, x=x, y=labels[0], meta={"generator": asked, "realised": realised})
+    return Graph.from_edges([], [], nodes=number, x=x, y=labels[0], meta={"generator": arguments, "realised": realised})
 
 
 def spikes_batch(

@@ -1,10 +1,10 @@
-"""graphclust finds communities in graphs and says how sure it is.
+"""graphclust finds communities in graphs and quantifies their uncertainty.
 
     import graphclust as gc
     c = gc.detect("graph.edgelist")
     c.membership, c.quality()
 
-Everything public is here; each name is imported when it is first used, so that `import graphclust` costs nothing.
+This module exports the public interface. A name is imported when it is first used, so that `import graphclust` is fast.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOME = {
+_MODULE_OF = {
     "ACP": "methods.acp",
     "ACPS": "methods.acp",
     "CCP": "methods.acp",
@@ -69,12 +69,12 @@ _HOME = {
 }
 _MODULES = ("datasets", "generators", "metrics")
 
-__all__ = ["__version__", *_HOME, *_MODULES]
+__all__ = ["__version__", *_MODULE_OF, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(importlib.import_module(f"graphclust.{_HOME[name]}"), name)
+    if name in _MODULE_OF:
+        value = getattr(importlib.import_module(f"graphclust.{_MODULE_OF[name]}"), name)
     elif name in _MODULES:
         value = importlib.import_module(f"graphclust.{name}")
     else:

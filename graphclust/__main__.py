@@ -9,7 +9,7 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit status: 0 done, 1 bad data, 2 usage, 130 interrupted."""
+    """Run a command and return its exit status: 0 success, 1 bad data, 2 wrong usage, 130 interrupted."""
     try:
         from graphclust.cli import run
 
@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             import_igraph()
         return run(sys.argv[1:] if argv is None else argv)
-    except KeyboardInterrupt:  # while the command line itself was being imported
+    except KeyboardInterrupt:  # during the import of the command line
         return 130
 
 

@@ -1,7 +1,8 @@
-"""`detect`: graph in, communities out."""
+"""`detect`: find the communities of a graph with any method."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from graphclust.errors import UsageError
@@ -32,21 +33,22 @@ def detect(
     Parameters
     ----------
     graph : Graph, path, networkx graph, igraph.Graph, scipy sparse adjacency, PyG Data, array, iterable of edges
-        Whatever `as_graph` takes; it is not modified.
+        Anything that `as_graph` converts. It is not modified.
     method : str
-        A key of `graphclust.METHODS`, such as "auto", which compares several.
+        A key of `graphclust.METHODS`. The default "auto" compares several methods.
     n_clusters : int, optional
-        Exact number of communities; found by the method where it is not given.
+        Exact number of communities. By default the method determines it.
     random_state : int, Generator or None
-        The same input and seed give the same result, whatever the order of nodes and edges; None draws a fresh seed.
+        Seed. The same input and seed give the same result, whatever the order of nodes and edges. None draws a new
+        seed.
     device : {"auto", "cpu", "cuda"}
-        Where neural methods run; the others run on the CPU.
+        Device of neural methods. The other methods run on the CPU.
     refine : {"sbm", "dc-sbm", "planted", "none"}, optional
-        Block model under which the method's partitions are improved, with a posterior and confidence
-        (`graphclust.inference.refinement`). By default "none"; "auto" compares "sbm" and "planted", unless one is
-        given.
+        Block model that improves the method's partition and provides a posterior and confidence
+        (`graphclust.inference.refinement`). The default is "none"; with "auto", the default is to compare "sbm" and
+        "planted".
     **method_params
-        Parameters of the method's estimator, and of refinement: `effort`, `n_samples`.
+        Parameters of the method's estimator. With `refine`, also `effort` and `n_samples`.
 
     Returns
     -------
@@ -55,11 +57,11 @@ def detect(
     Raises
     ------
     UsageError
-        No such method or parameter, or a number of communities that the method cannot honour.
+        The method or a parameter is unknown, or the method cannot find `n_clusters` communities.
     DataError
         The graph cannot be read.
     ResourceError
-        The graph does not fit into memory for this method.
+        The method needs more memory for this graph than there is.
 
     Examples
     --------
@@ -75,7 +77,7 @@ def detect(
         graph=estimator.graph_,
         labels=estimator.labels_,
         method=estimator.name,
-        params=_told(estimator),
+        params=_reported_params(estimator),
         seconds=estimator.seconds_,
         confidence=estimator.confidence_,
         posterior=estimator.posterior_,
@@ -84,8 +86,8 @@ def detect(
     )
 
 
-def _told(estimator: GraphEstimator) -> dict[str, Any]:
-    """Return the parameters of an estimator, those of refinement beside the method's own."""
+def _reported_params(estimator: GraphEstimator) -> dict[str, Any]:
+    """Return the parameters of an estimator, including those of refinement."""
     params = estimator.get_params()
     inner = params.pop("estimator", None)
     if inner is None:
@@ -103,17 +105,17 @@ def prepare(
     refine: str | None = None,
     **method_params: Any,
 ) -> GraphEstimator:
-    """Return the estimator that `detect` fits, its parameters checked as far as that can be done without a graph.
+    """Return the estimator that `detect` fits, after all checks of its parameters that do not need a graph.
 
     Parameters
     ----------
     method, n_clusters, random_state, device, refine, **method_params
-        As of `detect`.
+        See `detect`.
 
     Raises
     ------
     UsageError
-        No such method or parameter, or a value out of its range.
+        The method or a parameter is unknown, or a value is out of range.
 
     Examples
     --------
@@ -124,34 +126,43 @@ def prepare(
         raise UsageError(f"device is auto, cpu or cuda, not {device!r}")
     kind = METHODS.named(method)
     known = kind.parameters()
-    given = dict(method_params)
-    of_refinement: dict[str, Any] = {}
-    if refine is not None:
-        check_model(refine)
-        if method == "auto":
-            if refine == "none":
-                raise UsageError(f"auto refines what it finds: refine is one of {', '.join(BLOCK_MODELS)}")
-            if given.get("model", refine) != refine:
-                raise UsageError(f"refine is {refine!r} and model {given['model']!r}: give one of them")
-            given["model"] = refine
-        elif refine != "none":
-            of_refinement = {"model": refine, "random_state": random_state}
-            for name in ("effort", "n_samples"):
-                if name in given:
-                    of_refinement[name] = given[name] if name in known else given.pop(name)
+    params, refinement_params = _split_params(method, refine, method_params, known)
     if n_clusters is not None:
         if kind.takes_n_clusters == "no":
-            raise UsageError(f"{method} finds the number of communities itself: it takes no n_clusters (-k)")
-        given["n_clusters"] = n_clusters
+            raise UsageError(f"{method} determines the number of communities itself: it takes no n_clusters (-k)")
+        params["n_clusters"] = n_clusters
     if "random_state" in known:
-        given["random_state"] = random_state
+        params["random_state"] = random_state
     if "device" in known:
-        given["device"] = device
-    for name in given:
+        params["device"] = device
+    for name in params:
         if name not in known:
             raise UsageError(f"{method} has no parameter {name!r}; it has {', '.join(known)}")
-    estimator = kind(**given)
-    if of_refinement:
-        estimator = Refined(estimator, **of_refinement)
+    estimator = kind(**params)
+    if refinement_params:
+        estimator = Refined(estimator, random_state=random_state, **refinement_params)
     estimator.check_params()
     return estimator
+
+
+def _split_params(
+    method: str, refine: str | None, method_params: dict[str, Any], known: Collection[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the parameters of the method, whose names are `known`, and those of refinement (empty without it)."""
+    params = dict(method_params)
+    if refine is None:
+        return params, {}
+    check_model(refine)
+    if method == "auto":
+        if refine == "none":
+            raise UsageError(f"auto always refines: refine must be one of {', '.join(BLOCK_MODELS)}")
+        if params.get("model", refine) != refine:
+            raise UsageError(f"refine is {refine!r} but model is {params['model']!r}: set only one of them")
+        return {**params, "model": refine}, {}
+    if refine == "none":
+        return params, {}
+    refinement_params: dict[str, Any] = {"model": refine}
+    for name in ("effort", "n_samples"):
+        if name in params:
+            refinement_params[name] = params[name] if name in known else params.pop(name)
+    return params, refinement_params

@@ -1,7 +1,7 @@
-"""What can go wrong, and whose fault it is.
+"""Exceptions that graphclust raises.
 
-Every error that a caller's input can cause derives from `GraphclustError`; the command line turns it into one line
-on stderr and the exit status in `exit_code`. Anything else that escapes is a defect of this package.
+Every error that a caller's input can cause derives from `GraphclustError`. The command line prints such an error as one
+line on stderr and exits with its `exit_code`. Any other exception that reaches a caller is a bug in this package.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class DataError(GraphclustError, ValueError):
     Parameters
     ----------
     message : str
-        What is wrong, without a trailing period.
+        Description of the problem, without a trailing period.
     path : str or os.PathLike, optional
-        File that the data came from.
+        File with the data.
     line : int, optional
-        Line of that file, counted from 1.
+        Line of the file, counted from 1.
     """
 
     def __init__(self, message: str, path: str | os.PathLike[str] | None = None, line: int | None = None) -> None:
@@ -39,26 +39,35 @@ class DataError(GraphclustError, ValueError):
 
 
 class UsageError(GraphclustError, ValueError):
-    """The call itself makes no sense: an unknown method, a parameter out of range, K where a method takes none."""
+    """The call is invalid: an unknown method, a parameter out of range, `n_clusters` for a method that takes none."""
 
     exit_code: ClassVar[int] = 2
 
 
 class ResourceError(GraphclustError, MemoryError):
-    """The work would not fit into memory; raised before it starts, with the estimate."""
+    """The work would not fit into memory. It is raised before the work starts, and the message has the estimate."""
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> UsageError:
-    """Make the error of a name that is none of the known ones: it tells the nearest, or all.
+    """Return the error for an unknown name. Its message suggests similar known names, or lists all known names.
+
+    Parameters
+    ----------
+    kind : str
+        Noun for what is named, such as "method".
+    name : object
+        The unknown name.
+    known : iterable of str
+        All known names.
 
     Examples
     --------
     >>> unknown("encoder", "graphsag", ["graphsage", "gated-gcn"])
-    UsageError("no encoder is called 'graphsag'; did you mean graphsage?")
+    UsageError("unknown encoder 'graphsag'; did you mean graphsage?")
     """
     import difflib
 
     names = list(known)
     near = difflib.get_close_matches(str(name), names, n=3)
-    guess = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
-    return UsageError(f"no {kind} is called {name!r}; {guess}")
+    hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(names)}"
+    return UsageError(f"unknown {kind} {name!r}; {hint}")

@@ -55,8 +55,8 @@ def read_graph(
     if name.startswith("data:"):
         from graphclust import datasets
 
-        given = {option: value for option, value in reading.items() if value is not None}
-        return datasets.load(name.removeprefix("data:"), **given)
+        overrides = {option: value for option, value in reading.items() if value is not None}
+        return datasets.load(name.removeprefix("data:"), **overrides)
     return read_file(name, **reading)
 
 

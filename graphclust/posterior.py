@@ -1,4 +1,4 @@
-"""`graphclust.posterior.Posterior`, where it used to be: `graphclust.results.posterior`."""
+"""The former import path of `Posterior`, which is now defined in `graphclust.results.posterior`."""
 
 from graphclust.results.posterior import Posterior
 

@@ -23,6 +23,14 @@ def featured(seed, n=120, k=3):
     return Graph.from_edges(graph.source, graph.target, nodes=n, x=x, y=graph.y)
 
 
+def flat(method, n_clusters=None, **params):
+    """Make an estimator from parameters and settings of its training alike."""
+    names = method.parameters()
+    training = {name: value for name, value in params.items() if name not in names}
+    params = {name: value for name, value in params.items() if name in names}
+    return method(n_clusters, **params, **({"training": training} if training else {}))
+
+
 def assert_scikit_learns_contract(estimator):
     """All of its checks but one, which needs SCIPY_ARRAY_API set before SciPy is first imported."""
     state = np.random.get_state()  # noqa: NPY002  the checks seed the global generator
@@ -30,6 +38,6 @@ def assert_scikit_learns_contract(estimator):
         warnings.simplefilter("ignore")
         results = check_estimator(estimator, on_fail=None, on_skip=None)
     np.random.set_state(state)  # noqa: NPY002
-    bad = {one["check_name"]: str(one["exception"]) for one in results if one["status"] != "passed"}
+    bad = {result["check_name"]: str(result["exception"]) for result in results if result["status"] != "passed"}
     assert set(bad) <= {"check_array_api_input"}, bad
     assert len(results) > 35

@@ -8,5 +8,5 @@ def codes(notes):
 
 def noted(notes, code):
     """The data of the only note of a code."""
-    (found,) = (note for note in notes if note.code == code)
-    return dict(found.data)
+    (matching,) = (note for note in notes if note.code == code)
+    return dict(matching.data)

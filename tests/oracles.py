@@ -59,23 +59,23 @@ def vi(first, second):
 def ari(first, second):
     """Hubert & Arabie 1985, by looking at every pair of nodes."""
     pairs = list(combinations(range(len(first)), 2))
-    one = [first[i] == first[j] for i, j in pairs]
+    single = [first[i] == first[j] for i, j in pairs]
     two = [second[i] == second[j] for i, j in pairs]
-    expected = sum(one) * sum(two) / len(pairs)
-    return (sum(map(min, one, two)) - expected) / ((sum(one) + sum(two)) / 2 - expected)
+    expected = sum(single) * sum(two) / len(pairs)
+    return (sum(map(min, single, two)) - expected) / ((sum(single) + sum(two)) / 2 - expected)
 
 
 def assignments(first, second):
     """Sets of correctly named nodes under each best one-to-one naming of the clusters of `second`."""
     names = sorted(set(first)) + [None] * len(set(second))
-    found = {
+    actual = {
         frozenset(
             i for i, label in enumerate(second) if dict(zip(sorted(set(second)), named, strict=True))[label] == first[i]
         )
         for named in permutations(names, len(set(second)))
     }
-    most = max(map(len, found))
-    return {right for right in found if len(right) == most}
+    most = max(map(len, actual))
+    return {right for right in actual if len(right) == most}
 
 
 # ----------------------------------------------------------------------------------------------- a partition of a graph
@@ -89,19 +89,19 @@ def coverage(edges, labels):
 # ---------------------------------------------------------------------------------------------------------- two covers
 
 
-def average_f1(found, truth):
-    def f1(one, two):
-        common = len(one & two)
-        precision, recall = common / len(one), common / len(two)
+def average_f1(predicted, truth):
+    def f1(first, two):
+        common = len(first & two)
+        precision, recall = common / len(first), common / len(two)
         return 2 * precision * recall / (precision + recall) if common else 0.0
 
-    def directed(one, two):
-        return sum(max(f1(c, d) for d in two) for c in one) / len(one)
+    def directed(first, two):
+        return sum(max(f1(c, d) for d in two) for c in first) / len(first)
 
-    return (directed(found, truth) + directed(truth, found)) / 2
+    return (directed(predicted, truth) + directed(truth, predicted)) / 2
 
 
-def onmi(found, truth, n):
+def onmi(predicted, truth, n):
     """McDaid, Greene & Hurley 2011, NMI_max, over all pairs of communities."""
 
     def h(count):
@@ -110,19 +110,20 @@ def onmi(found, truth, n):
     def alone(c):
         return h(len(c)) + h(n - len(c))
 
-    def given(one, two):
+    def conditional_entropy(first, second):
         left = 0.0
-        for c in one:
+        for c in first:
             best = alone(c)
-            for d in two:
+            for d in second:
                 neither, only_d, only_c, both = n - len(c | d), len(d - c), len(c - d), len(c & d)
                 if h(neither) + h(both) >= h(only_d) + h(only_c):
                     best = min(best, h(neither) + h(both) + h(only_d) + h(only_c) - alone(d))
             left += best
         return left
 
-    one, two = sum(map(alone, found)), sum(map(alone, truth))
-    return (one - given(found, truth) + two - given(truth, found)) / 2 / max(one, two)
+    entropy, other_entropy = sum(map(alone, predicted)), sum(map(alone, truth))
+    shared = entropy - conditional_entropy(predicted, truth) + other_entropy - conditional_entropy(truth, predicted)
+    return shared / 2 / max(entropy, other_entropy)
 
 
 # -------------------------------------------------------------------------------------------------- weighted partitions
@@ -213,11 +214,11 @@ def attention(weights, x, others, heads):
 
 def mab(weights, xs, ys, heads):
     """Eqs. (23) and (24)."""
-    found = []
+    seen = []
     for x in xs:
         h = linear(weights, "query", x) + attention(weights, x, ys, heads)
-        found.append([value + max(0.0, more) for value, more in zip(h, linear(weights, "ff", h), strict=True)])
-    return np.array(found)
+        seen.append([value + max(0.0, more) for value, more in zip(h, linear(weights, "ff", h), strict=True)])
+    return np.array(seen)
 
 
 def pma(weights, xs, heads):

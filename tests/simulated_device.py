@@ -96,14 +96,14 @@ class SimulatedDevice(TorchFunctionMode):
 
     def _attribute(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return an attribute of a tensor: where it is, or whatever has its place."""
-        place, found = _place(args[0]), func(*args, **kwargs)
-        if isinstance(found, torch.device):
+        place, actual = _place(args[0]), func(*args, **kwargs)
+        if isinstance(actual, torch.device):
             return place
         if func is Tensor.is_cuda.__get__:
             return place.type == "cuda"
         if func is Tensor.is_cpu.__get__:
             return place.type == "cpu"
-        return _labelled_all(found, place)
+        return _labelled_all(actual, place)
 
     def _moved(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         """Move a tensor: a copy if the place is another one, and a wait unless it goes to the device unblocked."""

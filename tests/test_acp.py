@@ -32,29 +32,29 @@ def name(request):
 @pytest.mark.parametrize("sample", ["map", "posterior"])
 def test_posterior_belongs_to_the_result(name, sample):
     graph = blocks()
-    found = gc.detect(graph, name, sample=sample, n_samples=12)
-    posterior = found.posterior
+    communities = gc.detect(graph, name, sample=sample, n_samples=12)
+    posterior = communities.posterior
     assert posterior.samples.shape == (12, 90)
     assert list(posterior.nodes) == graph.nodes
     assert posterior.log_prob.shape == (12,)
     assert (posterior.log_prob <= 1e-4).all()
     assert sum(posterior.n_clusters().values()) == pytest.approx(1)
-    assert ami(found.labels, graph.y) > 0.9
-    assert ((found.confidence >= 0) & (found.confidence <= 1)).all()
-    np.testing.assert_allclose(found.confidence, posterior.confidence(found.labels))
+    assert ami(communities.labels, graph.y) > 0.9
+    assert ((communities.confidence >= 0) & (communities.confidence <= 1)).all()
+    np.testing.assert_allclose(communities.confidence, posterior.confidence(communities.labels))
 
 
 def test_results_follow_the_callers_order(name):
     graph = blocks()
     names = [f"node {i}" for i in range(90)]
-    there = nx.Graph()
-    there.add_nodes_from(np.random.default_rng(0).permutation(names).tolist())
-    there.add_edges_from((names[u], names[v]) for u, v in graph.edges())
-    found = gc.detect(there, name, n_samples=5)
-    assert list(found.posterior.nodes) == list(there)
-    truth = [int(graph.y[names.index(node)]) for node in there]
-    assert ami(found.labels, truth) > 0.9
-    for row in found.posterior.samples:
+    disconnected = nx.Graph()
+    disconnected.add_nodes_from(np.random.default_rng(0).permutation(names).tolist())
+    disconnected.add_edges_from((names[u], names[v]) for u, v in graph.edges())
+    communities = gc.detect(disconnected, name, n_samples=5)
+    assert list(communities.posterior.nodes) == list(disconnected)
+    truth = [int(graph.y[names.index(node)]) for node in disconnected]
+    assert ami(communities.labels, truth) > 0.9
+    for row in communities.posterior.samples:
         assert ami(row, truth) > 0.7
 
 
@@ -67,8 +67,8 @@ def test_a_graph_outside_the_trained_range_is_said_to_be(name):
 def test_equal_weights_count_as_none(name):
     graph = blocks()
     matrix = graph.adjacency()
-    one = gc.detect(matrix, name, n_samples=3).labels
-    np.testing.assert_array_equal(one, gc.detect(matrix * 7.0, name, n_samples=3).labels)
+    labels = gc.detect(matrix, name, n_samples=3).labels
+    np.testing.assert_array_equal(labels, gc.detect(matrix * 7.0, name, n_samples=3).labels)
 
 
 def test_isolated_nodes_and_components():
@@ -76,11 +76,11 @@ def test_isolated_nodes_and_components():
     source = np.concatenate((first.source, 60 + second.source))
     target = np.concatenate((first.target, 60 + second.target))
     graph = Graph.from_edges(source, target, nodes=125)
-    found = gc.detect(graph, "acp", n_samples=6)
-    for row in [found.labels, *found.posterior.samples]:
+    communities = gc.detect(graph, "acp", n_samples=6)
+    for row in [communities.labels, *communities.posterior.samples]:
         assert not set(row[:60]) & set(row[60:120])
         assert len(set(row[120:])) == 5
-    np.testing.assert_allclose(found.confidence[120:], 1)
+    np.testing.assert_allclose(communities.confidence[120:], 1)
 
 
 def test_known_labels_are_respected(name):
@@ -88,8 +88,8 @@ def test_known_labels_are_respected(name):
     rng = np.random.default_rng(0)
     known = {int(node): "abc"[graph.y[node]] for node in rng.choice(90, 30, replace=False)}
     known[int(np.flatnonzero(graph.y == 0)[0])] = "odd one out"  # against the graph: it is what the user says
-    found = gc.detect(graph, name, known=known, n_samples=8)
-    for row in [found.labels, *found.posterior.samples]:
+    communities = gc.detect(graph, name, known=known, n_samples=8)
+    for row in [communities.labels, *communities.posterior.samples]:
         for u in known:
             for v in known:
                 assert (known[u] == known[v]) == (row[u] == row[v])
@@ -108,33 +108,33 @@ def test_components_cut_samples():
     assert within_components(samples, component, None)[0].tolist() == [0, 0, 1, 1]
     before = np.array([[0, 0, 0, 0], [0, 0, 1, 1], [5, 5, 2, 2], [0, 1, 1, 1], [0, 0, 0, 0]])
     after = within_components(before, component, None)
-    found = np.exp(added_up(before, after, np.log([0.2, 0.3, 0.3, 0.1, 0.2])))
-    np.testing.assert_allclose(found, [0.5, 0.5, 0.5, 0.1, 0.5])  # each distinct one counts once
+    probabilities = np.exp(added_up(before, after, np.log([0.2, 0.3, 0.3, 0.1, 0.2])))
+    np.testing.assert_allclose(probabilities, [0.5, 0.5, 0.5, 0.1, 0.5])  # each distinct one counts once
     together = within_components(samples, component, np.array([5, 0, 0, 5]))
     assert together[0, 0] == together[0, 3] == together[0, 1]
 
 
 def test_seeds_matter_and_are_kept(name):
     graph = gc.generators.general_sbm(n_nodes=80, random_state=3)
-    one, again, other = (gc.detect(graph, name, random_state=s, n_samples=8).posterior for s in (1, 1, 2))
-    np.testing.assert_array_equal(one.samples, again.samples)
-    np.testing.assert_array_equal(one.log_prob, again.log_prob)
-    assert one.samples.shape == other.samples.shape
+    first, again, other = (gc.detect(graph, name, random_state=s, n_samples=8).posterior for s in (1, 1, 2))
+    np.testing.assert_array_equal(first.samples, again.samples)
+    np.testing.assert_array_equal(first.log_prob, again.log_prob)
+    assert first.samples.shape == other.samples.shape
 
 
 @pytest.mark.parametrize(("estimate", "answer"), [("map", 3), ("vi", 4), ("ami", 4)])
 def test_the_answer_is_the_most_probable_or_the_best_compromise(monkeypatch, estimate, answer):
     """Of five partitions three are drawn; the most probable is none of them, nor is what they have in common."""
-    found = np.array([[0, 0, 0, 1, 1, 2], [0, 0, 1, 2, 2, 2], [0, 0, 0, 1, 2, 2], [0] * 6, [0, 0, 0, 1, 1, 1]])
+    samples = np.array([[0, 0, 0, 1, 1, 2], [0, 0, 1, 2, 2, 2], [0, 0, 0, 1, 2, 2], [0] * 6, [0, 0, 0, 1, 1, 1]])
     drawn = np.arange(5) < 3
     log_prob = np.array([-3.0, -3.0, -3.0, -1.0, -2.0])
-    monkeypatch.setattr(gc.ACP, "_draw", lambda *_: (found, log_prob, drawn))
+    monkeypatch.setattr(gc.ACP, "_draw", lambda *_: (samples, log_prob, drawn))
     communities = gc.detect([(i, i + 1) for i in range(5)], "acp", estimate=estimate)
-    assert communities.labels.tolist() == found[answer].tolist()
-    assert communities.posterior.samples.tolist() == Posterior(found[:3]).samples.tolist()
+    assert communities.labels.tolist() == samples[answer].tolist()
+    assert communities.posterior.samples.tolist() == Posterior(samples[:3]).samples.tolist()
     if estimate != "map":
         score = {"vi": lambda y, z: -vi(y, z), "ami": ami}[estimate]
-        assert answer == np.argmax([np.mean([score(y, z) for z in found[:3]]) for y in found])
+        assert answer == np.argmax([np.mean([score(y, z) for z in samples[:3]]) for y in samples])
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_the_answer_is_the_most_probable_or_the_best_compromise(monkeypatch, est
         ({"sample": "best"}, "sample is posterior or map"),
         ({"estimate": "best"}, "estimate is map, vi or ami"),
         ({"checkpoint": "nothing"}, "no checkpoint or file"),
-        ({"checkpoint": "ccp"}, "checkpoint ccp is one of ccp, not of acp"),
+        ({"checkpoint": "ccp"}, "checkpoint ccp is a model of ccp, not of acp"),
         ({"known": {"nobody": 1}}, "no node of the graph"),
         ({"device": "tpu"}, "device"),
     ],
@@ -159,8 +159,8 @@ def test_parameters_that_make_no_sense(params, message):
 
 
 def test_a_graph_without_nodes_has_a_posterior_of_nothing():
-    found = gc.detect(Graph.from_edges([], [], nodes=0), "acp")
-    assert (found.n_clusters, found.posterior.samples.shape, len(found.confidence)) == (0, (1, 0), 0)
+    communities = gc.detect(Graph.from_edges([], [], nodes=0), "acp")
+    assert (communities.n_clusters, communities.posterior.samples.shape, len(communities.confidence)) == (0, (1, 0), 0)
 
 
 def test_memory_is_estimated_for_large_graphs(monkeypatch):
@@ -173,12 +173,12 @@ def test_memory_is_estimated_for_large_graphs(monkeypatch):
 def test_command_line_posterior(tmp_path, capsysbinary):
     status = run(["detect", "data:karate", "-m", "acp", "--samples", "7", "--format", "json", "-q"])
     assert status == 0
-    found = json.loads(capsysbinary.readouterr().out)
-    assert sum(found["posterior"]["n_clusters"].values()) == pytest.approx(1)
-    assert found["params"]["n_samples"] == 7
-    assert all(0 <= value <= 1 for value in found["confidence"])
+    output = json.loads(capsysbinary.readouterr().out)
+    assert sum(output["posterior"]["n_clusters"].values()) == pytest.approx(1)
+    assert output["params"]["n_samples"] == 7
+    assert all(0 <= value <= 1 for value in output["confidence"])
     again = gc.detect("data:karate", "acp", n_samples=7)
-    assert found["labels"] == again.labels.tolist()
+    assert output["labels"] == again.labels.tolist()
 
 
 def test_command_line_known(tmp_path, capsysbinary):
@@ -189,7 +189,7 @@ def test_command_line_known(tmp_path, capsysbinary):
     assert label["0"] == label["1"] != label["33"]
     known.write_text("node\tlabel\n99\tx\n")
     assert run(["detect", "data:karate", "-m", "acp", "--known", str(known)]) == 1
-    assert "'99', which is no node" in capsysbinary.readouterr().err.decode()
+    assert "'99' has a known label but is not a node" in capsysbinary.readouterr().err.decode()
     assert run(["detect", "data:karate", "-m", "leiden", "--known", str(known)]) == 2
     assert run(["detect", "data:karate", "-m", "leiden", "--samples", "3"]) == 2
     assert "does not take --samples" in capsysbinary.readouterr().err.decode()
@@ -218,9 +218,9 @@ def test_a_label_that_is_missing_is_not_known():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"known": [3]}, "known is a mapping of nodes to labels, not a list"),
-        ({"known": {3: [1]}}, "the known label of 3 is a list"),
-        ({"checkpoint": 3}, "a checkpoint is a name or a file, not 3"),
+        ({"known": [3]}, "known must be a mapping of nodes to labels, not a list"),
+        ({"known": {3: [1]}}, "but that of 3 is a list"),
+        ({"checkpoint": 3}, "a checkpoint must be a name or a file, not 3"),
         ({"device": None}, "device is auto, cpu or cuda, not None"),
     ],
 )

@@ -53,14 +53,14 @@ def fitted(x, **params):
 
 
 def test_a_table_is_clustered(model, x):
-    found = fitted(x, checkpoint=model)
-    assert (found.labels_.shape, found.labels_.dtype) == ((30,), np.int64)
-    assert found.posterior_.samples.shape == (4, 30)
-    assert list(found.posterior_.nodes) == list(range(30))
-    assert ((found.confidence_ >= 0) & (found.confidence_ <= 1)).all()
-    assert found.n_features_in_ == 2
-    assert found.notes_ == []
-    np.testing.assert_array_equal(clone(found).fit_predict(x), found.labels_)
+    fit = fitted(x, checkpoint=model)
+    assert (fit.labels_.shape, fit.labels_.dtype) == ((30,), np.int64)
+    assert fit.posterior_.samples.shape == (4, 30)
+    assert list(fit.posterior_.nodes) == list(range(30))
+    assert ((fit.confidence_ >= 0) & (fit.confidence_ <= 1)).all()
+    assert fit.n_features_in_ == 2
+    assert fit.notes_ == []
+    np.testing.assert_array_equal(clone(fit).fit_predict(x), fit.labels_)
 
 
 def test_frames_have_names_and_graphs_take_them_away(model, x):
@@ -101,8 +101,8 @@ def test_what_the_model_reads_is_what_it_was_trained_on(model, x, monkeypatch, t
 
 
 def test_known_labels_hold_for_points(model, x):
-    found = fitted(x, checkpoint=model, known={0: "a", 1: "a", 2: "b"})
-    for labels in (found.labels_, *found.posterior_.samples):
+    fit = fitted(x, checkpoint=model, known={0: "a", 1: "a", 2: "b"})
+    for labels in (fit.labels_, *fit.posterior_.samples):
         assert labels[0] == labels[1] != labels[2]
 
 
@@ -129,17 +129,17 @@ def test_dimensions_that_the_model_does_not_take_are_refused(model, x):
         with pytest.raises(gc.UsageError) as refused:
             fitted(np.tile(x, (1, 2))[:, :columns], checkpoint=model)
         message = str(refused.value)
-        assert f"takes 2 features a point, and there are {columns}" in message
+        assert f"takes 2 features per point, but there are {columns}" in message
         assert "PCA" in message
         assert f"--set dimension={columns} " in message
 
 
 def test_models_of_graphs_and_of_points_are_not_mixed_up(model, x):
-    with pytest.raises(gc.UsageError, match="acp is a model of graphs, and these are points"):
+    with pytest.raises(gc.UsageError, match="acp is a model of graphs, but the input is points"):
         fitted(x, checkpoint="acp")
-    with pytest.raises(gc.UsageError, match="model of points, and this graph has edges"):
+    with pytest.raises(gc.UsageError, match="model of points, but the graph has edges"):
         fitted("data:karate", checkpoint=model)
-    with pytest.raises(gc.UsageError, match="model of points, and these nodes have no features"):
+    with pytest.raises(gc.UsageError, match="model of points, but the nodes have no features"):
         fitted(Graph.from_edges([], [], nodes=3), checkpoint=model)
 
 
@@ -148,10 +148,10 @@ def test_points_are_taken_to_the_model_of_the_methods_name(monkeypatch, tmp_path
         shutil.copy(SHIPPED / f"{name}.safetensors", tmp_path)
     write_model(tmp_path / "acp-mixture.safetensors")
     monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
-    found = fitted(x)
-    assert found.info_.data["family"] == "gaussian-mixture"
-    np.testing.assert_array_equal(found.labels_, fitted(x, checkpoint="acp-mixture").labels_)
-    with pytest.raises(gc.UsageError, match="no model of points is shipped for ccp: train one with `graphclust train"):
+    model = fitted(x)
+    assert model.info_.data["family"] == "gaussian-mixture"
+    np.testing.assert_array_equal(model.labels_, fitted(x, checkpoint="acp-mixture").labels_)
+    with pytest.raises(gc.UsageError, match="there is no model of points for ccp: train one with `graphclust train"):
         gc.CCP().fit(x)
 
 
@@ -163,9 +163,9 @@ def test_sister_methods_take_points(kind, tmp_path, x):
 
 def test_arrays_that_are_graphs_stay_graphs():
     matrix = gc.generators.planted_partition(60, 3, p_in=0.6, p_out=0.05, random_state=0).adjacency().toarray()
-    one, other = (fitted(graph) for graph in (matrix, gc.as_graph(matrix)))
-    np.testing.assert_array_equal(one.labels_, other.labels_)
-    assert one.graph_.num_edges > 0
+    from_matrix, other = (fitted(graph) for graph in (matrix, gc.as_graph(matrix)))
+    np.testing.assert_array_equal(from_matrix.labels_, other.labels_)
+    assert from_matrix.graph_.num_edges > 0
 
 
 def test_tables_of_integers_say_that_they_were_read_as_edges(model, x):
@@ -195,15 +195,15 @@ def test_command_line(model, x, tmp_path, capsysbinary):
     pd.DataFrame(x, index=names).to_csv(table, index_label="name")
     command = ["detect", str(nodes), "--features", str(table), "-m", "acp", "--samples", "4", "--format", "json", "-q"]
     assert run([*command, "--param", f"checkpoint={model}"]) == 0
-    told = json.loads(capsysbinary.readouterr().out)
+    output = json.loads(capsysbinary.readouterr().out)
     expected = gc.detect(Graph.from_edges([], [], nodes=names, x=x), "acp", checkpoint=model, n_samples=4)
-    assert told["nodes"] == names
-    assert told["labels"] == expected.labels.tolist()
-    assert len(told["confidence"]) == 30
+    assert output["nodes"] == names
+    assert output["labels"] == expected.labels.tolist()
+    assert len(output["confidence"]) == 30
 
     assert run(["detect", "data:karate", "--features", str(table), "-m", "acp"]) == 2
     message = capsysbinary.readouterr().err.decode()
-    assert "acp reads --features of points alone, and the graph has edges" in message
+    assert "acp reads --features only if the graph has no edges" in message
     assert "clam, cnc, lnscc" in message
     assert run(["detect", str(nodes), "--features", str(table), "-m", "leiden"]) == 2
     message = capsysbinary.readouterr().err.decode()

@@ -87,8 +87,8 @@ def test_files_that_are_none(tmp_path, written):
         bad.write_bytes(content)
         with pytest.raises(gc.DataError, match="checkpoint"):
             read_info(bad)
-    whole = path.read_bytes()
-    bad.write_bytes(whole[:-100])
+    complete = path.read_bytes()
+    bad.write_bytes(complete[:-100])
     with pytest.raises(gc.DataError, match="weights"):
         load_checkpoint(bad)
     save_checkpoint(bad, {"a": torch.zeros(1)}, INFO)
@@ -97,7 +97,7 @@ def test_files_that_are_none(tmp_path, written):
 
 
 def test_names_that_are_none():
-    with pytest.raises(gc.UsageError, match="no checkpoint or file is called 'acpp'; did you mean acp"):
+    with pytest.raises(gc.UsageError, match="unknown checkpoint or file 'acpp'; did you mean acp"):
         load_checkpoint("acpp")
     with pytest.raises(gc.UsageError, match="there are"):
         load_checkpoint("nothing like it")
@@ -116,7 +116,7 @@ def test_half_precision_changes_the_results_little(tmp_path):
     assert any(not torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
     for batch, seeds in held_out_batches(config, data, 8):
         with torch.no_grad():
-            exact, near = (each(batch, 4, seeds).per_graph for each in (model, again))
+            exact, near = (entry(batch, 4, seeds).per_graph for entry in (model, again))
         torch.testing.assert_close(near, exact, rtol=1e-3, atol=0.02)
 
 
@@ -128,9 +128,9 @@ def test_trained_models_are_those_of_a_folder_too(tmp_path, monkeypatch, written
     assert trained_models() == shipped()
     for name in ("acp", "mine", "mine.state"):
         shutil.copy(path, folder / f"{name}.safetensors")
-    for given, files in ((folder, folder), (None, Path("results", "models"))):
+    for entry, files in ((folder, folder), (None, Path("results", "models"))):
         monkeypatch.chdir(tmp_path)
-        models = trained_models(given)
+        models = trained_models(entry)
         assert models.keys() == {*shipped(), "mine"}
         assert models["mine"] == files / "mine.safetensors"
         assert models["acp"] == files / "acp.safetensors"

@@ -38,7 +38,7 @@ def test_known_labels_by_number():
     assert known_labels(GRAPH, pd.Series({"a": 3})).tolist() == [1, 0, 0, 0, 0, 0]
     assert known_labels(GRAPH, None) is None
     assert known_labels(GRAPH, {}) is None
-    with pytest.raises(gc.errors.UsageError, match="'z', which is no node"):
+    with pytest.raises(gc.errors.UsageError, match="'z', which is not a node"):
         known_labels(GRAPH, {"z": 1})
     with pytest.raises(gc.errors.UsageError, match="is a list"):
         known_labels(GRAPH, {"a": [1]})
@@ -50,14 +50,14 @@ def test_known_labels_by_number():
 def test_respecting_gathers_and_separates_and_moves_nobody_else(seed):
     rng = np.random.default_rng(seed)
     labels, known = rng.integers(0, 4, 30), rng.integers(0, 4, 30) * (rng.random(30) < 0.4)
-    found = respecting(labels, known)
-    for one in range(30):
+    actual = respecting(labels, known)
+    for entry in range(30):
         for two in range(30):
-            if known[one] and known[two]:
-                assert (found[one] == found[two]) == (known[one] == known[two])
-            elif not known[one] and not known[two]:
-                assert (found[one] == found[two]) == (labels[one] == labels[two])
-    assert set(found.tolist()) == set(range(found.max() + 1))
+            if known[entry] and known[two]:
+                assert (actual[entry] == actual[two]) == (known[entry] == known[two])
+            elif not known[entry] and not known[two]:
+                assert (actual[entry] == actual[two]) == (labels[entry] == labels[two])
+    assert set(actual.tolist()) == set(range(actual.max() + 1))
 
 
 def test_cut_at_components_but_not_through_known_labels():
@@ -89,13 +89,13 @@ def test_numbers_of_communities_beside_known_labels(seed):
     bound = len(np.unique(known[known > 0]))
     most = bound + int((known == 0).sum())
     for k in (bound, bound + 1, most):
-        found = with_number(rng.integers(0, 9, n), k, known)
-        assert sorted(set(found.tolist())) == list(range(k))
+        actual = with_number(rng.integers(0, 9, n), k, known)
+        assert sorted(set(actual.tolist())) == list(range(k))
         for label in range(1, 5):
-            assert len(np.unique(found[known == label])) <= 1
-        assert len(np.unique(found[known > 0])) == bound
+            assert len(np.unique(actual[known == label])) <= 1
+        assert len(np.unique(actual[known > 0])) == bound
     for k in (bound - 1, most + 1):
-        with pytest.raises(UsageError, match="leave no"):
+        with pytest.raises(UsageError, match="respects the known labels"):
             with_number(rng.integers(0, 9, n), k, known)
 
 

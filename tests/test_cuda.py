@@ -75,12 +75,15 @@ class Case:
 
 
 _CNC = {
-    "preset": "published", "code_dim": 4, "code_hidden": (16,), "code_epochs": 2, "siamese": (32, 4),
-    "siamese_epochs": 2, "hidden": (32,), "batch_size": 30, "max_epochs": 20,
+    "preset": "published", "max_epochs": 20,
+    "training": {
+        "autoencoder": (16, 4), "autoencoder_epochs": 2, "siamese": (32, 4), "siamese_steps": 40, "hidden": (32,),
+        "batch_size": 30,
+    },
 }  # fmt: skip
 _LNSCC = {
-    "start": "random", "noise": 0.0, "adversarial": 0.0, "hidden": (16,), "embedding_dim": 4, "n_neighbors": 5,
-    "batch_size": 20, "max_epochs": 3,
+    "start": "random", "embedding_dim": 4, "n_neighbors": 5, "max_epochs": 3,
+    "training": {"noise": 0.0, "adversarial": 0.0, "hidden": (16,), "batch_size": 20},
 }  # fmt: skip
 _SAMPLES = {"n_samples": 8, "n_anchors": 3}
 _NCP = {
@@ -111,7 +114,7 @@ CASES = {
 @pytest.fixture(autouse=True)
 def _without_faiss(monkeypatch):
     """Search neighbours by torch on every device, so that faiss is not needed."""
-    monkeypatch.setattr(neighbors, "_searcher", lambda x, k, device, exact: neighbors._in_pieces(x, k, device))
+    monkeypatch.setattr(neighbors, "_searcher", lambda x, k, device, exact: neighbors._gpu_searcher(x, k, device))
 
 
 def _on_simulated_device(case: Case, **params: Any) -> tuple[Any, SimulatedDevice]:
@@ -124,20 +127,20 @@ def _on_simulated_device(case: Case, **params: Any) -> tuple[Any, SimulatedDevic
 @pytest.mark.parametrize("name", CASES)
 def test_a_gpu_finds_what_the_cpu_finds(name):
     case = CASES[name]
-    here, there = (case.make(device=device).fit(case.data()) for device in ("cpu", "cuda"))
-    assert adjusted_rand_score(here.labels_, there.labels_) > 0.95
-    assert case.scores(there) == pytest.approx(case.scores(here), rel=case.tolerance)
+    local, nx_graph = (case.make(device=device).fit(case.data()) for device in ("cpu", "cuda"))
+    assert adjusted_rand_score(local.labels_, nx_graph.labels_) > 0.95
+    assert case.scores(nx_graph) == pytest.approx(case.scores(local), rel=case.tolerance)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_no_tensor_is_in_the_wrong_place(name):
     case = CASES[name]
-    here, (there, _) = case.make(device="cpu").fit(case.data()), _on_simulated_device(case)
-    np.testing.assert_array_equal(there.labels_, here.labels_)
-    assert case.scores(there) == case.scores(here)
+    local, (nx_graph, _) = case.make(device="cpu").fit(case.data()), _on_simulated_device(case)
+    np.testing.assert_array_equal(nx_graph.labels_, local.labels_)
+    assert case.scores(nx_graph) == case.scores(local)
 
 
-@pytest.mark.parametrize("name", ["cnc", "clam"])
+@pytest.mark.parametrize("name", ["clam", pytest.param("cnc", marks=pytest.mark.slow)])
 def test_waits_for_the_gpu_do_not_grow_with_training(name):
     case = CASES[name]
     length = case.make().get_params()[case.length]
@@ -145,8 +148,12 @@ def test_waits_for_the_gpu_do_not_grow_with_training(name):
     assert short.waits == long.waits
 
 
+@pytest.mark.slow
 def test_the_siamese_network_of_cnc_waits_for_the_gpu_as_often_in_longer_training():
-    short, long = (_on_simulated_device(CASES["cnc"], siamese_epochs=epochs)[1] for epochs in (2, 4))
+    short, long = (
+        _on_simulated_device(CASES["cnc"], training=_CNC["training"] | {"siamese_steps": steps})[1]
+        for steps in (40, 80)
+    )
     assert short.waits == long.waits
 
 
@@ -161,8 +168,8 @@ def device(monkeypatch):
 
 def test_results_are_where_their_operands_are(device):
     x = torch.ones(2, 3, device="cuda")
-    for there in (x + 1, x.T, torch.cat([x, x]), torch.zeros_like(x), x.sum(), x * torch.tensor(2.0), x.data):
-        assert there.device == CUDA
+    for entry in (x + 1, x.T, torch.cat([x, x]), torch.zeros_like(x), x.sum(), x * torch.tensor(2.0), x.data):
+        assert entry.device == CUDA
     assert torch.ones(2).device.type == x.cpu().device.type == "cpu"
     assert torch.nn.Linear(3, 2).to("cuda")(x).device == CUDA
     assert torch.autograd.grad(x.requires_grad_().square().sum(), x)[0].device == CUDA

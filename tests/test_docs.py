@@ -34,8 +34,8 @@ BRIEF = ["--steps", "1", "--batch-size", "2", "--eval-graphs", "0", "--device", 
 
 def commands(text):
     """Split what is written as commands into words, without what they are piped to."""
-    whole = text.replace("\\\n", " ")
-    for line in re.findall(r"^(?:    |\$ )(?:\S+ \S+ \| )?(graphclust [^`\n]*)", whole, re.MULTILINE):
+    complete = text.replace("\\\n", " ")
+    for line in re.findall(r"^(?:    |\$ )(?:\S+ \S+ \| )?(graphclust [^`\n]*)", complete, re.MULTILINE):
         yield shlex.split(line.split(" | ")[0].split(" > ")[0].split("  #")[0])
 
 
@@ -105,9 +105,9 @@ def test_calibration_error_of_uncertain_pairs(hooks):
 
 
 def test_every_method_has_a_page():
-    told = "\n".join(page.read_text() for page in (ROOT / "docs" / "methods").glob("*.md"))
+    reported = "\n".join(page.read_text() for page in (ROOT / "docs" / "methods").glob("*.md"))
     for name in METHODS:
-        assert re.search(rf"\b{re.escape(name)}\b", told), name
+        assert re.search(rf"\b{re.escape(name)}\b", reported), name
     nav = (ROOT / "mkdocs.yml").read_text()
     for page in PAGES:
         assert str(page.relative_to(ROOT / "docs")) in nav
@@ -142,7 +142,7 @@ def python_of(page):
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, id=page.stem, marks=[pytest.mark.slow] if page.stem == "cnc" else [])
+        pytest.param(page, id=page.stem, marks=[pytest.mark.slow] if page.stem in ("cnc", "lnscc") else [])
         for page in PAGES
         if python_of(page)
     ],
@@ -184,6 +184,7 @@ def run(tmp_path, monkeypatch, capfd):
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_commands_of_training_run(run):
     """One after the other, as they stand there, but shorter; no graph that a family may draw is refused."""
     from graphclust.cli.common import parse_pairs
@@ -209,6 +210,7 @@ def test_commands_of_training_run(run):
 OPTIONS = dict.fromkeys(re.findall(r"`(--[^`]+)`", TRAINING.split("## The published models")[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code", [code for code in OPTIONS if "--processes" not in code]
 )  # those: tests/cli/test_train.py
@@ -220,8 +222,8 @@ def test_options_of_training_run(run, code, monkeypatch):
         ring = nx.ring_of_cliques(30, 12)
         network = gc.as_graph(ring)
         network.meta["communities"] = [np.arange(first, first + 12) for first in range(0, 360, 12)]
-        found = pairs_of.community_pairs
-        monkeypatch.setattr(pairs_of, "community_pairs", lambda _, *more: found(network, *more))
+        actual = pairs_of.community_pairs
+        monkeypatch.setattr(pairs_of, "community_pairs", lambda _, *more: actual(network, *more))
         family._pairs.cache_clear()
         words = [*without(words, "--family", "--set"), "--family", "community-pairs", "--set", "data=com-dblp"]
     elif "--benchmark" in more:

@@ -113,12 +113,12 @@ def codes(cell):
 
 def sections():
     """Return the tables below each heading of a paper: equations, figures, tables."""
-    found = {}
+    seen = {}
     for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
         paper = part.split(":")[0]
-        found[paper] = [rows[1:] for rows in tables(part)]
-        assert len(found[paper]) == 3, paper
-    return found
+        seen[paper] = [rows[1:] for rows in tables(part)]
+        assert len(seen[paper]) == 3, paper
+    return seen
 
 
 PAPERS = sections()
@@ -171,8 +171,8 @@ def test_every_name_exists():
 def test_what_is_pending_does_not_exist_and_is_on_the_page():
     for name in PENDING:
         table = name.removeprefix("reproduce ")
-        there = exists(name) if table == name else table in TABLES
-        assert not there, f"{name} exists: take it out of PENDING"
+        nx_graph = exists(name) if table == name else table in TABLES
+        assert not nx_graph, f"{name} exists: take it out of PENDING"
         assert name in codes(PAGE) or table in {words[2] for words in commands()}
 
 
@@ -208,14 +208,14 @@ def test_every_statement_has_a_place_or_a_reason(paper):
 
 @pytest.mark.parametrize("paper", EQUATIONS)
 def test_every_row_of_every_table_is_there(paper):
-    found = {}
+    seen = {}
     for table, rows, command, words in PAPERS[paper][2]:
         names = rows.split("; ")
-        assert not found.setdefault(table, set()).intersection(names), names
-        found[table].update(names)
+        assert not seen.setdefault(table, set()).intersection(names), names
+        seen[table].update(names)
         assert words
         assert command == "–" or codes(command), table
-    assert found == ROWS[paper]
+    assert seen == ROWS[paper]
 
 
 def test_commands_are_those_of_the_command_line():
@@ -251,20 +251,20 @@ def test_docstrings_say_what_the_page_says(module):
     """The same equations with the same names, in both directions."""
     paper, rows = rows_of_docstring(module)
     assert paper, f"{module} has no table of equations at the end of its docstring"
-    told, unplaced = set(), set()
-    for numbers, here, printed in rows:
+    reported, unplaced = set(), set()
+    for numbers, entry, printed in rows:
         assert printed, numbers
-        told |= {(number, name) for number in numbers.split(", ") for name in codes(here)}
-        unplaced |= set() if codes(here) else set(numbers.split(", "))
+        reported |= {(number, name) for number in numbers.split(", ") for name in codes(entry)}
+        unplaced |= set() if codes(entry) else set(numbers.split(", "))
     listed = {
         (row[0], name.removeprefix(module).removeprefix("."))
         for row in STATEMENTS[paper]
         for name in codes(row[2])
         if name == module or name.startswith(f"{module}.")
     }
-    assert told == listed, f"only in the docstring {told - listed}, only on the page {listed - told}"
+    assert reported == listed, f"only in the docstring {reported - listed}, only on the page {listed - reported}"
     assert unplaced <= {row[0] for row in STATEMENTS[paper] if row[2] == "–"}
-    for _, name in told:
+    for _, name in reported:
         assert pending_or(f"{module}.{name}", exists(f"{module}.{name}")), name
     elsewhere = {name for other in set(PAPERS) - {paper} for row in STATEMENTS[other] for name in codes(row[2])}
     assert not {name for name in elsewhere if name.startswith(f"{module}.")}, "of two papers"

@@ -93,10 +93,10 @@ def test_canonical_order_does_not_depend_on_insertion(nx_graph):
     for u, v, data in reversed(edges):
         ends = (u, v) if nx_graph.is_directed() else (v, u)
         shuffled.add_edge(*ends, **data)
-    one, two = as_graph(nx_graph).canonical(), as_graph(shuffled).canonical()
-    assert one.nodes == two.nodes
+    first, second = as_graph(nx_graph).canonical(), as_graph(shuffled).canonical()
+    assert first.nodes == second.nodes
     for name in ("source", "target", "edge_weight"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
 def test_numbers_sort_by_value_also_as_strings():
@@ -111,11 +111,11 @@ def test_objects_without_order_keep_theirs():
 
 def test_igraph_in_and_out():
     graph = as_graph([("a", "b", 2.0), ("b", "c", 0.5), ("c", "c", 1.0)])
-    there = graph.to_igraph()
-    assert there.vs["name"] == ["a", "b", "c"]
-    assert edge_set(as_graph(there)) == edge_set(graph)
+    other_graph = graph.to_igraph()
+    assert other_graph.vs["name"] == ["a", "b", "c"]
+    assert edge_set(as_graph(other_graph)) == edge_set(graph)
     assert as_graph(igraph.Graph(n=3, edges=[(0, 1)], directed=True)).directed
-    with pytest.raises(DataError, match="one name"):
+    with pytest.raises(DataError, match="have the same name"):
         as_graph(igraph.Graph(n=2, vertex_attrs={"name": ["a", "a"]}))
 
 
@@ -263,7 +263,7 @@ def test_missing_ends_of_frames_are_named():
 
 
 def test_positions_beyond_what_can_be_numbered_are_refused():
-    with pytest.raises(ResourceError, match="the most that can be numbered"):
+    with pytest.raises(ResourceError, match="a graph can have at most"):
         as_graph(np.array([[2**63, 1, 3], [1, 2, 4]], dtype=np.uint64))
 
 
@@ -292,9 +292,9 @@ def test_sum_of_parallel_weights_does_not_depend_on_their_order(rng):
     weight = rng.random(1000)
     order = rng.permutation(1000)
     ends = np.zeros(1000, dtype=int), np.ones(1000, dtype=int)
-    one = Graph.from_edges(*ends, weight, nodes=2)
+    first = Graph.from_edges(*ends, weight, nodes=2)
     two = Graph.from_edges(*ends, weight[order], nodes=2)
-    assert one.weight.tolist() == two.weight.tolist()
+    assert first.weight.tolist() == two.weight.tolist()
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_ids_that_cannot_tell_nodes_apart(nodes):
 def test_pairs_that_are_no_edges(pairs):
     with pytest.raises(DataError):
         as_graph(pairs)
-    with pytest.raises(DataError, match="whole numbers"):
+    with pytest.raises(DataError, match="which are integers"):
         Graph.from_edges([0.7], [1], nodes=2)
 
 
@@ -346,7 +346,7 @@ def test_numbers_of_pyg_that_are_no_weights_or_classes():
 
 @pytest.mark.parametrize("thing", [3, {"a": 1}, b"ab", None])
 def test_what_is_no_graph_is_refused(thing):
-    with pytest.raises(UsageError, match="cannot make a graph"):
+    with pytest.raises(UsageError, match=r"cannot convert .* to a graph"):
         as_graph(thing)
 
 
@@ -364,7 +364,7 @@ def test_weights_that_are_no_numbers_are_named():
         with pytest.raises(DataError, match="'a' - 'b' has the weight"):
             as_graph(graph)
         assert as_graph(graph, weight=None).num_edges == 2
-    with pytest.raises(DataError, match="no numbers"):
+    with pytest.raises(DataError, match="not numbers"):
         as_graph(igraph.Graph(n=2, edges=[(0, 1)], edge_attrs={"weight": ["x"]}))
     with pytest.raises(DataError, match="cannot be hashed"):
         as_graph(igraph.Graph(n=2, vertex_attrs={"name": [[1], [2]]}))
@@ -397,9 +397,9 @@ def test_the_callers_arrays_stay_the_callers():
 
 def test_weights_of_pyg_under_their_usual_names():
     utils = pytest.importorskip("torch_geometric.utils")
-    there = nx.les_miserables_graph()
-    graph = as_graph(utils.from_networkx(there))
-    assert graph.total_weight == sum(w for _, _, w in there.edges(data="weight"))
+    other_graph = nx.les_miserables_graph()
+    graph = as_graph(utils.from_networkx(other_graph))
+    assert graph.total_weight == sum(w for _, _, w in other_graph.edges(data="weight"))
 
 
 def test_arrays_are_locked():

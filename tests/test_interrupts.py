@@ -39,7 +39,7 @@ def press():
 def handled():
     """Handlers that raise nothing: what they were called with."""
     calls = []
-    before = signal.signal(signal.SIGINT, lambda *given: calls.append(given))
+    before = signal.signal(signal.SIGINT, lambda *signals: calls.append(signals))
     yield calls
     signal.signal(signal.SIGINT, before)
 
@@ -58,7 +58,7 @@ def test_it_comes_when_the_block_ends(caplog):
     with pytest.raises(KeyboardInterrupt):
         run()
     assert done == [[], "after another"]
-    assert caplog.messages == ["igraph cannot be stopped: interrupting as soon as its step is done"]
+    assert caplog.messages == ["igraph cannot be interrupted: stopping when its current step is done"]
     with uninterrupted():
         done.append("not for the next block")
     assert len(done) == 3

@@ -144,8 +144,8 @@ def test_a_sample_prefers_hubs_and_falls_back_on_unconnected_members():
 
 def test_a_sample_does_not_depend_on_the_order_of_nodes():
     named, other, order, labels = shuffled(*planted(n_groups=5))
-    one, two = sample_nodes(named, planted(n_groups=5)[1], limit=60), sample_nodes(other, labels, limit=60)
-    assert sorted(one) == sorted(order[two])
+    first, second = sample_nodes(named, planted(n_groups=5)[1], limit=60), sample_nodes(other, labels, limit=60)
+    assert sorted(first) == sorted(order[second])
 
 
 @pytest.mark.parametrize("limit", [60, 2000])

@@ -75,26 +75,26 @@ def test_quality_equals_networkx(seed):
         "n_clusters": len(groups),
         "sizes": [len(c) for c in groups],
     }
-    found = metrics.quality(graph, labels)
-    assert json.loads(json.dumps(found)) == found
-    sizes = found.pop("sizes")
+    actual = metrics.quality(graph, labels)
+    assert json.loads(json.dumps(actual)) == actual
+    sizes = actual.pop("sizes")
     assert sizes == expected.pop("sizes")
-    assert found == pytest.approx(expected, abs=1e-9)
+    assert actual == pytest.approx(expected, abs=1e-9)
     for single in (metrics.modularity, metrics.coverage, metrics.normalized_cut):
-        assert single(graph, labels) == found[single.__name__]
+        assert single(graph, labels) == actual[single.__name__]
     assert metrics.modularity(graph, labels, resolution=0.4) == pytest.approx(
         nx.community.modularity(directed, groups, weight="weight", resolution=0.4), abs=1e-9
     )
     if not graph.is_weighted:
-        assert found["coverage"] == pytest.approx(nx.community.partition_quality(directed, groups)[0], abs=1e-9)
+        assert actual["coverage"] == pytest.approx(nx.community.partition_quality(directed, groups)[0], abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_one_community_of_all_nodes_has_no_cut(seed):
     graph, _, labels = random_case(seed)
-    found = metrics.quality(graph, np.zeros_like(labels))
-    assert found["modularity"] == pytest.approx(0, abs=1e-12)
-    assert (found["coverage"], found["normalized_cut"], found["max_conductance"]) == (1, 0, 0)
+    actual = metrics.quality(graph, np.zeros_like(labels))
+    assert actual["modularity"] == pytest.approx(0, abs=1e-12)
+    assert (actual["coverage"], actual["normalized_cut"], actual["max_conductance"]) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -166,15 +166,15 @@ EDGE_CASES = [
 @pytest.mark.parametrize("case", [*SEEDS, *EDGE_CASES], ids=str)
 def test_comparisons_equal_scikit_learn(case):
     first, second = random_partitions(case) if isinstance(case, int) else map(np.array, case)
-    found = metrics.compare_labels(first, second)
-    assert found["ami"] == pytest.approx(sklearn_metrics.adjusted_mutual_info_score(first, second), abs=1e-9)
-    assert found["nmi"] == pytest.approx(sklearn_metrics.normalized_mutual_info_score(first, second), abs=1e-9)
-    assert found["ari"] == pytest.approx(sklearn_metrics.adjusted_rand_score(first, second), abs=1e-9)
-    assert found["vi"] == pytest.approx(oracles.vi(first.tolist(), second.tolist()), abs=1e-9)
+    actual = metrics.compare_labels(first, second)
+    assert actual["ami"] == pytest.approx(sklearn_metrics.adjusted_mutual_info_score(first, second), abs=1e-9)
+    assert actual["nmi"] == pytest.approx(sklearn_metrics.normalized_mutual_info_score(first, second), abs=1e-9)
+    assert actual["ari"] == pytest.approx(sklearn_metrics.adjusted_rand_score(first, second), abs=1e-9)
+    assert actual["vi"] == pytest.approx(oracles.vi(first.tolist(), second.tolist()), abs=1e-9)
     assert metrics.nmi(first, second, average="max") == pytest.approx(
         sklearn_metrics.normalized_mutual_info_score(first, second, average_method="max"), abs=1e-9
     )
-    assert found == {score.__name__: score(first, second) for score in COMPARISONS}
+    assert actual == {score.__name__: score(first, second) for score in COMPARISONS}
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -219,8 +219,8 @@ def test_expected_mutual_information_is_the_mean_over_all_shuffles():
 def test_partitions_of_many_clusters_are_compared_without_a_dense_table():
     rng = np.random.default_rng(1)
     truth = rng.integers(20_000, size=100_000)
-    found = np.where(rng.random(100_000) < 0.1, rng.integers(20_000, size=100_000), truth)
-    scores = metrics.compare_labels(truth, found)
+    actual = np.where(rng.random(100_000) < 0.1, rng.integers(20_000, size=100_000), truth)
+    scores = metrics.compare_labels(truth, actual)
     assert scores["accuracy"] == pytest.approx(0.9, abs=0.02)
     assert 0 < scores["ami"] < scores["nmi"] < 1
 
@@ -282,26 +282,26 @@ def random_covers(seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(4, 30))
     sizes = rng.integers(1, n if seed % 3 else n // 3 + 2, size=(2, int(rng.integers(1, 7))))
-    found, truth = ([set(rng.choice(n, size=size, replace=False).tolist()) for size in row] for row in sizes)
-    return found, truth[: int(rng.integers(1, 7))] + found[: seed % 2], n
+    actual, truth = ([set(rng.choice(n, size=size, replace=False).tolist()) for size in row] for row in sizes)
+    return actual, truth[: int(rng.integers(1, 7))] + actual[: seed % 2], n
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_covers_are_compared_as_by_definition(seed):
-    found, truth, n = random_covers(seed)
-    assert metrics.average_f1(found, truth) == pytest.approx(oracles.average_f1(found, truth), abs=1e-12)
-    assert metrics.onmi(found, truth, n) == pytest.approx(oracles.onmi(found, truth, n), abs=1e-12)
-    arrays = [np.array(sorted(c) * 2) for c in found]  # an array may name a node twice
-    assert metrics.average_f1([*arrays, []], truth[::-1]) == pytest.approx(metrics.average_f1(found, truth), abs=1e-12)
-    assert metrics.onmi([*arrays, []], truth[::-1], n) == pytest.approx(metrics.onmi(found, truth, n), abs=1e-12)
-    assert metrics.onmi(truth, found, n) == pytest.approx(metrics.onmi(found, truth, n), abs=1e-12)
+    actual, truth, n = random_covers(seed)
+    assert metrics.average_f1(actual, truth) == pytest.approx(oracles.average_f1(actual, truth), abs=1e-12)
+    assert metrics.onmi(actual, truth, n) == pytest.approx(oracles.onmi(actual, truth, n), abs=1e-12)
+    arrays = [np.array(sorted(c) * 2) for c in actual]  # an array may name a node twice
+    assert metrics.average_f1([*arrays, []], truth[::-1]) == pytest.approx(metrics.average_f1(actual, truth), abs=1e-12)
+    assert metrics.onmi([*arrays, []], truth[::-1], n) == pytest.approx(metrics.onmi(actual, truth, n), abs=1e-12)
+    assert metrics.onmi(truth, actual, n) == pytest.approx(metrics.onmi(actual, truth, n), abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_cover_equals_itself(seed):
-    found, _, n = random_covers(seed)
-    assert metrics.average_f1(found, found) == pytest.approx(1)
-    assert metrics.onmi(found, found[::-1], n) == pytest.approx(1)
+    actual, _, n = random_covers(seed)
+    assert metrics.average_f1(actual, actual) == pytest.approx(1)
+    assert metrics.onmi(actual, actual[::-1], n) == pytest.approx(1)
 
 
 def test_disjoint_communities_of_most_nodes_inform_of_one_another():
@@ -318,15 +318,15 @@ def test_disjoint_communities_of_at_most_half_the_nodes_never_inform_of_one_anot
     def h(x):
         return -x * math.log(x) if x else 0.0
 
-    for one in range(1, 51):
-        for two in range(1, one + 1):
-            assert h(1 - (one + two) / 100) < h(one / 100) + h(two / 100)
+    for entry in range(1, 51):
+        for two in range(1, entry + 1):
+            assert h(1 - (entry + two) / 100) < h(entry / 100) + h(two / 100)
 
 
-@pytest.mark.parametrize("found", [{0, 1}, {0, 10}, {9, 10}, set(range(10)), set(range(12))])
-def test_a_community_of_most_nodes_is_compared_by_its_true_overlap(found):
+@pytest.mark.parametrize("predicted", [{0, 1}, {0, 10}, {9, 10}, set(range(10)), set(range(12))])
+def test_a_community_of_most_nodes_is_compared_by_its_true_overlap(predicted):
     truth = set(range(10, 100))
-    assert metrics.onmi([found], [truth], 100) == pytest.approx(oracles.onmi([found], [truth], 100), abs=1e-12)
+    assert metrics.onmi([predicted], [truth], 100) == pytest.approx(oracles.onmi([predicted], [truth], 100), abs=1e-12)
 
 
 def test_covers_without_information_have_defined_answers():
@@ -349,7 +349,7 @@ def test_covers_of_anything_but_positions_are_refused(cover):
 
 
 def test_a_member_outside_of_the_nodes_is_refused():
-    with pytest.raises(UsageError, match="node 5, of 5"):
+    with pytest.raises(UsageError, match="node 5, but there are only 5"):
         metrics.onmi([{0}], [{5}], 5)
 
 

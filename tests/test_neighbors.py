@@ -29,8 +29,10 @@ def test_neighbours_are_the_nearest(rng, shift):
 
 def test_the_small_world_finds_nearly_all(rng):
     x = rng.normal(size=(2000, 16))
-    exact, found = nearest_neighbors(x, 10), nearest_neighbors(x, 10, exact=False)
-    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact[0].tolist(), found[0].tolist(), strict=True)])
+    exact, approximate = nearest_neighbors(x, 10), nearest_neighbors(x, 10, exact=False)
+    recall = np.mean(
+        [len(set(a) & set(b)) / 10 for a, b in zip(exact[0].tolist(), approximate[0].tolist(), strict=True)]
+    )
     assert recall > 0.98
 
 
@@ -39,19 +41,23 @@ def test_the_small_world_is_the_same_on_however_many_threads(rng, monkeypatch):
 
     import graphclust.kernels.neighbors as module
 
-    for name, low in (("_LINKS", 8), ("_BUILD", 20), ("_WIDTH", 12)):  # a rough search, which sees every difference
+    for name, low in (
+        ("_LINKS", 8),
+        ("_BUILD_WIDTH", 20),
+        ("_SEARCH_WIDTH", 12),
+    ):  # a rough search, which sees every difference
         monkeypatch.setattr(module, name, low)
     x = rng.normal(size=(3000, 32)).astype(np.float32)
     before = faiss.omp_get_max_threads()
-    found = []
+    neighbors = []
     try:
         for threads in (1, 8, 8):
             faiss.omp_set_num_threads(threads)
-            found.append(nearest_neighbors(x, 10, exact=False)[0])
+            neighbors.append(nearest_neighbors(x, 10, exact=False)[0])
     finally:
         faiss.omp_set_num_threads(before)
-    np.testing.assert_array_equal(found[1], found[0])
-    np.testing.assert_array_equal(found[2], found[0])
+    np.testing.assert_array_equal(neighbors[1], neighbors[0])
+    np.testing.assert_array_equal(neighbors[2], neighbors[0])
 
 
 def test_missing_numbers_are_refused():
@@ -66,7 +72,7 @@ def test_pieces_on_another_device_find_the_same(rng, monkeypatch, image_shape):
     monkeypatch.setattr(module, "_CHUNK", 1000)
     x = rng.normal(size=(150, 8)).astype(np.float32)
     exact = nearest_neighbors(x, 5, image_shape=image_shape)
-    monkeypatch.setattr(module, "_searcher", lambda points, k, *_: module._in_pieces(points, k, "cpu"))
+    monkeypatch.setattr(module, "_searcher", lambda points, k, *_: module._gpu_searcher(points, k, "cpu"))
     index, distance = nearest_neighbors(x, 5, image_shape=image_shape)
     np.testing.assert_array_equal(index, exact[0])
     np.testing.assert_allclose(distance, exact[1], atol=1e-4)
@@ -84,7 +90,9 @@ def moved(image, down, right):
 @pytest.mark.parametrize("exact", [True, False])
 def test_neighbours_of_images_are_nearest_up_to_a_pixel(rng, shape, channels, exact):
     x = rng.normal(size=(60, *shape, channels)) + 50
-    x[30:] = np.stack([moved(one, *rng.integers(-1, 2, 2)) for one in x[:30]]) + 0.01 * rng.normal(size=x[:30].shape)
+    x[30:] = np.stack([moved(image, *rng.integers(-1, 2, 2)) for image in x[:30]]) + 0.01 * rng.normal(
+        size=x[:30].shape
+    )
     square = np.full((60, 60), np.inf)
     for i in range(60):
         for down in (-1, 0, 1):
@@ -100,7 +108,7 @@ def test_neighbours_of_images_are_nearest_up_to_a_pixel(rng, shape, channels, ex
 
 
 def test_no_images_of_that_shape():
-    with pytest.raises(gc.UsageError, match="10 features are no images of 3 x 2 pixels"):
+    with pytest.raises(gc.UsageError, match="10 features are not images of 3 x 2 pixels"):
         nearest_neighbors(np.zeros((5, 10)), 2, image_shape=(3, 2))
 
 
@@ -118,14 +126,14 @@ def test_points_at_one_place(rng):
 def test_affinities_are_those_of_local_scales(rng, scale):
     x = rng.normal(size=(40, 3))
     index, distance = nearest_neighbors(x, 5)
-    found = gaussian_affinities(index, distance, scale).toarray()
+    affinities = gaussian_affinities(index, distance, scale).toarray()
     reach = np.sqrt(brute(x, 5)[:, scale - 1])
     wanted = np.zeros((40, 40))
     for i in range(40):
         for j in index[i]:
             wanted[i, j] = np.exp(-((x[i] - x[j]) ** 2).sum() / (reach[i] * reach[j]))
-    np.testing.assert_allclose(found, (wanted + wanted.T) / 2, atol=1e-5)
-    np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_allclose(affinities, (wanted + wanted.T) / 2, atol=1e-5)
+    np.testing.assert_array_equal(affinities, affinities.T)
 
 
 @pytest.mark.parametrize("k", [0, 5, 6])

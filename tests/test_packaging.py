@@ -20,12 +20,12 @@ CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 def test_packages_are_those_of_the_tree():
     links = {"generators": ROOT / "generators", "data": ROOT / "data"}
-    found = {"graphclust", "graphclust.generators", "graphclust.data"}
+    seen = {"graphclust", "graphclust.generators", "graphclust.data"}
     for init in PACKAGE.rglob("__init__.py"):
         parts = init.parent.relative_to(ROOT).parts
         if len(parts) > 1 and parts[1] not in links:
-            found.add(".".join(parts))
-    assert set(CONFIG["tool"]["setuptools"]["packages"]) == found
+            seen.add(".".join(parts))
+    assert set(CONFIG["tool"]["setuptools"]["packages"]) == seen
     for name, target in links.items():
         assert (PACKAGE / name).resolve() == target
 
@@ -121,6 +121,6 @@ def test_readme_example_tells_the_truth():
     assert space["c"].membership["Valjean"] == 0
     assert round(space["c"].quality()["modularity"], 3) == 0.567
     assert space["G"].nodes["Valjean"]["community"] == 0
-    told = re.search(r"edges -> (\d+) communities \(auto, modularity ([\d.]+)", readme)
-    found = gc.detect(ROOT / "data" / "les-miserables.csv")
-    assert (found.n_clusters, round(found.quality()["modularity"], 4)) == (int(told[1]), float(told[2]))
+    reported = re.search(r"edges -> (\d+) communities \(auto, modularity ([\d.]+)", readme)
+    result = gc.detect(ROOT / "data" / "les-miserables.csv")
+    assert (result.n_clusters, round(result.quality()["modularity"], 4)) == (int(reported[1]), float(reported[2]))

@@ -88,8 +88,8 @@ def test_less_sure_nodes_are_paler():
 
 
 def test_node_size_scales_all_nodes():
-    one, two = (parts(plot_communities(planted(), node_size=size))[0].get_sizes() for size in (5.0, 10.0))
-    assert np.allclose(2 * one, two)
+    first, second = (parts(plot_communities(planted(), node_size=size))[0].get_sizes() for size in (5.0, 10.0))
+    assert np.allclose(2 * first, second)
 
 
 @pytest.mark.parametrize(

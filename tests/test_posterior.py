@@ -54,8 +54,10 @@ def test_results_do_not_depend_on_the_size_of_tables(cells, monkeypatch):
     exact, _ = enumerated()
     expected = exact.co_membership(), exact.entropy(), exact.point_estimate("vi")
     monkeypatch.setattr(posterior, "_CELLS", cells)
-    for found, one in zip((exact.co_membership(), exact.entropy(), exact.point_estimate("vi")), expected, strict=True):
-        assert found == pytest.approx(one, abs=1e-12)
+    for entry, element in zip(
+        (exact.co_membership(), exact.entropy(), exact.point_estimate("vi")), expected, strict=True
+    ):
+        assert entry == pytest.approx(element, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -99,26 +101,26 @@ def test_point_estimates_are_the_best_samples(seed):
 
 def test_the_centre_of_the_posterior_need_not_be_its_mode():
     samples = [[0, 0, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1], [0, 0, 1, 2, 2, 2], [0, 0, 0, 1, 1, 2]]
-    found = Posterior(samples, np.log([0.28, 0.26, 0.23, 0.23]), weighting="log_prob")
-    assert found.point_estimate("map").tolist() == samples[0]
-    assert found.point_estimate("vi").tolist() == found.point_estimate("ami").tolist() == samples[1]
+    actual = Posterior(samples, np.log([0.28, 0.26, 0.23, 0.23]), weighting="log_prob")
+    assert actual.point_estimate("map").tolist() == samples[0]
+    assert actual.point_estimate("vi").tolist() == actual.point_estimate("ami").tolist() == samples[1]
 
 
 def test_a_compromise_is_chosen_from_other_partitions():
     samples = [[0, 0, 0, 0, 0, 1], [1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 1, 0]]
     posterior = Posterior(samples)
-    halves, whole = [0, 0, 0, 1, 1, 1], [0] * 6
-    assert posterior.point_estimate("vi", [halves, whole]).tolist() == whole
-    expected = {tuple(y): np.mean([oracles.ami(y, z) for z in samples]) for y in (halves, whole)}
-    assert posterior.point_estimate("ami", [halves, whole]).tolist() == list(max(expected, key=expected.get))
-    with pytest.raises(UsageError, match="candidates of 2 nodes for samples of 6"):
+    halves, complete = [0, 0, 0, 1, 1, 1], [0] * 6
+    assert posterior.point_estimate("vi", [halves, complete]).tolist() == complete
+    expected = {tuple(y): np.mean([oracles.ami(y, z) for z in samples]) for y in (halves, complete)}
+    assert posterior.point_estimate("ami", [halves, complete]).tolist() == list(max(expected, key=expected.get))
+    with pytest.raises(UsageError, match="candidates have 2 nodes, but samples have 6"):
         posterior.point_estimate("vi", [[0, 1]])
-    with pytest.raises(UsageError, match="no choosing from others"):
+    with pytest.raises(UsageError, match="cannot be chosen from candidates"):
         posterior.point_estimate("map", [halves])
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_expected_likeness_is_the_mean_over_the_samples(seed):
+def test_expected_similarity_is_the_mean_over_the_samples(seed):
     rng = np.random.default_rng(seed)
     samples, others = (rng.integers(rng.integers(1, 6), size=(n, 30)) for n in (7, 9))
     samples = samples[[0, 1, 2, 2, 3, 4, 5, 6]]
@@ -126,7 +128,7 @@ def test_expected_likeness_is_the_mean_over_the_samples(seed):
     for criterion, score in (("vi", lambda y, z: -oracles.vi(y, z)), ("ami", oracles.ami)):
         for choice in (posterior._distinct[0], others):
             want = [np.mean([score(y, z) for z in samples]) for y in choice]
-            assert posterior._expected(criterion, choice) == pytest.approx(want)
+            assert posterior._expected_similarity(criterion, choice) == pytest.approx(want)
 
 
 def test_of_equally_probable_samples_the_most_frequent_is_the_map_estimate_then_the_first():
@@ -158,17 +160,17 @@ def test_frequencies_of_draws_stand_for_weights():
 @pytest.mark.parametrize("n_samples", range(2, 52, 7))
 def test_rounding_makes_no_probability_above_one(n_samples):
     certain = [0] * 8
-    found = Posterior([certain + [1 + label for label in z] for z in PARTITIONS[:n_samples]])
-    together = found.co_membership()
+    actual = Posterior([certain + [1 + label for label in z] for z in PARTITIONS[:n_samples]])
+    together = actual.co_membership()
     assert together.diagonal().tolist() == [1] * 13
     assert 1 - 1e-12 < together[:8, :8].min() <= together.max() <= 1
-    confidence = found.confidence(found.samples[0])
+    confidence = actual.confidence(actual.samples[0])
     assert 1 - 1e-12 < confidence[:8].min() <= confidence.max() <= 1
 
 
 def test_impossible_samples_have_no_weight():
-    found = Posterior([[0, 0], [0, 1]], [-np.inf, -700.0], weighting="log_prob")
-    assert found.co_membership().tolist() == [[1, 0], [0, 1]]
+    actual = Posterior([[0, 0], [0, 1]], [-np.inf, -700.0], weighting="log_prob")
+    assert actual.co_membership().tolist() == [[1, 0], [0, 1]]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -191,34 +193,34 @@ def test_confidence_is_a_probability_also_where_the_labels_are_wrong():
 
 @pytest.mark.parametrize("n_nodes", [0, 1])
 def test_posteriors_of_no_or_one_node_have_defined_answers(n_nodes):
-    found = Posterior(np.zeros((3, n_nodes), dtype=int))
-    assert found.n_clusters() == pytest.approx({n_nodes: 1})
-    assert found.co_membership().tolist() == [[1]] * n_nodes
-    assert found.entropy().tolist() == [0] * n_nodes
-    assert found.confidence([0] * n_nodes).tolist() == [1] * n_nodes
-    assert found.point_estimate("vi").tolist() == found.point_estimate("ami").tolist() == [0] * n_nodes
+    actual = Posterior(np.zeros((3, n_nodes), dtype=int))
+    assert actual.n_clusters() == pytest.approx({n_nodes: 1})
+    assert actual.co_membership().tolist() == [[1]] * n_nodes
+    assert actual.entropy().tolist() == [0] * n_nodes
+    assert actual.confidence([0] * n_nodes).tolist() == [1] * n_nodes
+    assert actual.point_estimate("vi").tolist() == actual.point_estimate("ami").tolist() == [0] * n_nodes
 
 
 def test_a_posterior_is_immutable_and_leaves_its_input_alone():
     samples, log_prob = np.array([[5, 5, 1]]), np.array([0.0])
-    found = Posterior(samples, log_prob)
+    actual = Posterior(samples, log_prob)
     assert samples.tolist() == [[5, 5, 1]]
     samples[:], log_prob[:] = 0, 1
-    found.point_estimate("vi")[:] = 9
-    assert (found.samples.tolist(), found.log_prob.tolist()) == ([[0, 0, 1]], [0])
-    assert found.point_estimate("vi").tolist() == [0, 0, 1]
+    actual.point_estimate("vi")[:] = 9
+    assert (actual.samples.tolist(), actual.log_prob.tolist()) == ([[0, 0, 1]], [0])
+    assert actual.point_estimate("vi").tolist() == [0, 0, 1]
     with pytest.raises(dataclasses.FrozenInstanceError):
-        found.nodes = []
+        actual.nodes = []
     with pytest.raises(ValueError, match="read-only"):
-        found.weights[0] = 2
+        actual.weights[0] = 2
 
 
 def test_a_matrix_that_does_not_fit_is_refused_before_it_is_made(monkeypatch):
-    found = Posterior(np.zeros((1, 1000), dtype=int))
+    actual = Posterior(np.zeros((1, 1000), dtype=int))
     monkeypatch.setenv("GRAPHCLUST_MEMORY", "0.004")
     with pytest.raises(ResourceError, match="co-membership of 1000 nodes"):
-        found.co_membership()
-    assert found.co_membership(range(10)).shape == (10, 10)
+        actual.co_membership()
+    assert actual.co_membership(range(10)).shape == (10, 10)
 
 
 @pytest.mark.parametrize(
@@ -243,15 +245,15 @@ def test_samples_that_make_no_posterior_are_refused(error, arguments):
 
 
 def test_questions_without_an_answer_are_refused():
-    found = Posterior([[0, 1]], nodes=["a", "b"])
+    actual = Posterior([[0, 1]], nodes=["a", "b"])
     with pytest.raises(UsageError, match="log_prob"):
-        found.point_estimate("map")
+        actual.point_estimate("map")
     with pytest.raises(UsageError, match="map, vi or ami"):
-        found.point_estimate("mean")
-    with pytest.raises(UsageError, match="'c' is no node"):
-        found.co_membership(["a", "c"])
+        actual.point_estimate("mean")
+    with pytest.raises(UsageError, match="'c' is not a node"):
+        actual.co_membership(["a", "c"])
     with pytest.raises(UsageError):
-        found.confidence([0, 1, 1])
+        actual.confidence([0, 1, 1])
 
 
 def samples_with_labels(rng, n=30, n_samples=20):
@@ -265,11 +267,11 @@ def samples_with_labels(rng, n=30, n_samples=20):
 def test_membership_is_the_share_of_samples_together(rng):
     samples = samples_with_labels(rng)
     ids = [f"n{i}" for i in range(30)]
-    found = Posterior(samples, nodes=ids).membership(["n2", "n0"])
-    np.testing.assert_allclose(found, np.stack([(samples == samples[:, [i]]).mean(0) for i in (2, 0)], axis=1))
-    assert found[2, 0] == found[0, 1] == found[1, 1] == 1
+    actual = Posterior(samples, nodes=ids).membership(["n2", "n0"])
+    np.testing.assert_allclose(actual, np.stack([(samples == samples[:, [i]]).mean(0) for i in (2, 0)], axis=1))
+    assert actual[2, 0] == actual[0, 1] == actual[1, 1] == 1
     assert Posterior(samples, nodes=ids).membership([]).shape == (30, 0)
-    with pytest.raises(UsageError, match="'x' is no node"):
+    with pytest.raises(UsageError, match="'x' is not a node"):
         Posterior(samples, nodes=ids).membership(["x"])
 
 
@@ -277,13 +279,13 @@ def test_no_other_labels_are_right_more_often(rng):
     samples = samples_with_labels(rng)
     posterior, known = Posterior(samples), [0, 1, 2]
     labels = samples[3]
-    found = posterior.labelled(labels, known)
+    actual = posterior.labelled(labels, known)
     held = np.isin(labels, labels[known])
-    np.testing.assert_array_equal(found[~held], labels[~held])
-    np.testing.assert_array_equal(found[known], labels[known])
+    np.testing.assert_array_equal(actual[~held], labels[~held])
+    np.testing.assert_array_equal(actual[known], labels[known])
     share = posterior.membership([0, 2])
-    np.testing.assert_allclose(posterior.confidence(found, known)[held], share[held].max(axis=1))
-    np.testing.assert_array_equal(posterior.labelled(found, known), found)
+    np.testing.assert_allclose(posterior.confidence(actual, known)[held], share[held].max(axis=1))
+    np.testing.assert_array_equal(posterior.labelled(actual, known), actual)
     np.testing.assert_array_equal(posterior.labelled(labels, []), labels)
 
 
@@ -291,15 +293,15 @@ def test_confidence_names_communities_by_the_nodes_they_hold(rng):
     samples = samples_with_labels(rng)
     posterior, known = Posterior(samples), [0, 1, 2]
     labels = samples[3]
-    found = posterior.confidence(labels, known)
-    assert (found[known] == 1).all()
+    actual = posterior.confidence(labels, known)
+    assert (actual[known] == 1).all()
     for place, node in ((0, 0), (1, 2)):
         inside = labels == labels[node]
-        np.testing.assert_allclose(found[inside], posterior.membership([0, 2])[inside, place])
+        np.testing.assert_allclose(actual[inside], posterior.membership([0, 2])[inside, place])
     free = ~np.isin(labels, labels[known])
     apart = (samples != samples[:, [0]]) & (samples != samples[:, [2]])
-    assert (found[free] <= apart.mean(0)[free] + 1e-12).all()
+    assert (actual[free] <= apart.mean(0)[free] + 1e-12).all()
     with pytest.raises(UsageError):
         posterior.confidence(labels[1:])
-    with pytest.raises(UsageError, match="no node"):
+    with pytest.raises(UsageError, match="not a node"):
         posterior.confidence(labels, [99])

@@ -60,8 +60,8 @@ class Page(HTMLParser):
 
 
 def result(graph, labels, **more):
-    given = {"method": "leiden", "params": {"resolution": 1.5, "k": None}, "seconds": 0.25} | more
-    return Communities(graph, np.asarray(labels, dtype=np.int64), **given)
+    arguments = {"method": "leiden", "params": {"resolution": 1.5, "k": None}, "seconds": 0.25} | more
+    return Communities(graph, np.asarray(labels, dtype=np.int64), **arguments)
 
 
 @pytest.fixture
@@ -156,11 +156,11 @@ def test_data_equal_the_result(karate):
 
 def test_page_tells_the_figures(karate):
     page = Page(html_report(karate, title="A club", manifest={"seed": 7, "sha256": "ab" * 32}))
-    for told in ("A club", "leiden (resolution=1.5)", "34", "78", "2 loops dropped", "auto chose leiden", "ab" * 32):
-        assert told in page.text
+    for entry in ("A club", "leiden (resolution=1.5)", "34", "78", "2 loops dropped", "auto chose leiden", "ab" * 32):
+        assert entry in page.text
     for name in ("modularity", "coverage", "mean_conductance", "max_conductance", "normalized_cut"):
         assert f"{karate.quality()[name]:.4f}" in page.text
-    assert "Paler nodes" in page.text
+    assert "paler node" in page.text
 
 
 def test_title_is_the_file_by_default():
@@ -190,7 +190,7 @@ def test_chart_lists_the_largest_and_counts_the_rest():
 
 
 def test_a_table_too_long_holds_the_nodes_drawn(planted, monkeypatch):
-    monkeypatch.setattr(report, "_LISTED_NODES", 2400)
+    monkeypatch.setattr(report, "_MAX_NODES", 2400)
     page = Page(html_report(planted))
     data = page.data
     assert "Only the 2,000 nodes drawn are listed" in page.text

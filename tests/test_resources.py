@@ -18,7 +18,7 @@ def test_environment_overrides(monkeypatch):
     monkeypatch.setenv("GRAPHCLUST_MEMORY", "1.5")
     assert available_memory() == 3 * 2**29
     require_memory(2**30, "this")
-    with pytest.raises(ResourceError, match=r"this needs about 2 GiB of memory; 1.5 GiB are available"):
+    with pytest.raises(ResourceError, match=r"this needs about 2 GiB of memory, but 1.5 GiB is available"):
         require_memory(2**31, "this")
     for nonsense in ("much", "-1", "nan", "inf", "0"):
         monkeypatch.setenv("GRAPHCLUST_MEMORY", nonsense)

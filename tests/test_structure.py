@@ -60,27 +60,27 @@ def imported_packages(tree):
 @pytest.fixture(scope="module")
 def dependencies():
     """Package -> the packages that it imports."""
-    found = defaultdict(set)
+    seen = defaultdict(set)
     for path in SOURCES:
         package = package_of(path)
         if not package.startswith("__"):
-            found[package] |= {name for name in imported_packages(ast.parse(path.read_text())) if name != package}
-    return {package: {name for name in names if not name.startswith("__")} for package, names in found.items()}
+            seen[package] |= {name for name in imported_packages(ast.parse(path.read_text())) if name != package}
+    return {package: {name for name in names if not name.startswith("__")} for package, names in seen.items()}
 
 
 def levels(dependencies):
     """Level of each package: 1 where it imports none of ours, else one above the highest that it imports."""
     level = {}
 
-    def of(package, path=()):
+    def level_of(package, path=()):
         assert package not in path, f"imports go in a circle: {' -> '.join((*path[path.index(package) :], package))}"
         if package not in level:
-            below = (of(name, (*path, package)) for name in dependencies.get(package, ()))
+            below = (level_of(name, (*path, package)) for name in dependencies.get(package, ()))
             level[package] = 1 + max(below, default=0)
         return level[package]
 
     for package in dependencies:
-        of(package)
+        level_of(package)
     return level
 
 

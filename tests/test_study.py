@@ -64,9 +64,9 @@ def test_a_row_a_cell(small):
     assert len(small) == 2 * 2 * 2 * 3
     assert small["error"].isna().all()
     assert (small["n_true"] == small["n_clusters"]).all()
-    told = small[small["method"] == "told"]
-    assert told["k_given"].all()
-    assert (told["n_found"] == told["n_true"]).all()
+    reported = small[small["method"] == "told"]
+    assert reported["k_given"].all()
+    assert (reported["n_found"] == reported["n_true"]).all()
     assert not small[small["method"] == "leiden"]["k_given"].any()
     assert (small[small["p_out"] == 0.01]["ami"] > 0.9).all()
     assert small["realised_p_out"].corr(small["p_out"]) > 0.9
@@ -147,9 +147,9 @@ def test_a_default_that_is_spelled_out_is_another_cell(tmp_path):
     default = FAMILIES.named(few.family).parameters()["p_in"]
     grown = replace(few, grid={"p_in": [0.5, default], **few.grid})
     run(few, journal)
-    found, fresh = run(grown, journal), run(grown)
+    actual, fresh = run(grown, journal), run(grown)
     columns = fresh.columns.difference(MEASURED)
-    assert found[columns].equals(fresh[columns])
+    assert actual[columns].equals(fresh[columns])
 
 
 def test_another_model_is_measured_anew(tmp_path, monkeypatch):
@@ -177,14 +177,14 @@ def test_another_model_is_measured_anew(tmp_path, monkeypatch):
 
 
 def test_graphs_kept_from_training_are_what_is_measured(monkeypatch):
-    asked = {}
-    one = Study("pairs", "community-pairs", {"data": ["com-dblp"]}, {"leiden": Method("leiden")})
-    pairs = replace(studies.FAMILIES["community-pairs"], sample=lambda **given: asked.update(given))
+    requested = {}
+    first = Study("pairs", "community-pairs", {"data": ["com-dblp"]}, {"leiden": Method("leiden")})
+    pairs = replace(studies.FAMILIES["community-pairs"], sample=lambda **arguments: requested.update(arguments))
     monkeypatch.setitem(studies.FAMILIES, "community-pairs", pairs)
-    one.cells()[0].graph()
-    assert (asked["split"], asked["drop"]) == ("test", 0.0)
-    replace(one.cells()[0], parameters={"data": "com-dblp", "split": "all"}).graph()
-    assert asked["split"] == "all"
+    first.cells()[0].graph()
+    assert (requested["split"], requested["drop"]) == ("test", 0.0)
+    replace(first.cells()[0], parameters={"data": "com-dblp", "split": "all"}).graph()
+    assert requested["split"] == "all"
 
 
 def test_one_study_writes_a_journal(tmp_path):
@@ -193,7 +193,7 @@ def test_one_study_writes_a_journal(tmp_path):
         keep("a", {"error": None})
         code = f"from graphclust.studies import study; study._appending({str(path)!r}).__enter__()"
         second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        assert "is being written by another study" in second.stderr
+        assert "another study is writing this journal" in second.stderr
     with studies._appending(path) as keep:
         keep("b", {"error": None})
     assert list(studies._read_journal(path)) == ["a", "b"]
@@ -210,12 +210,12 @@ def test_numbers_and_ranges_in_one_column(tmp_path):
 
 def test_what_failed_is_measured_again(tmp_path, monkeypatch):
     path = tmp_path / "cells.jsonl"
-    one = replace(SMALL, grid={"p_out": (0.01,)}, methods={"leiden": Method("leiden")})
+    first = replace(SMALL, grid={"p_out": (0.01,)}, methods={"leiden": Method("leiden")})
     with monkeypatch.context() as patched:
         patched.setattr(studies, "detect", lambda *_, **__: 1 / 0)
-        assert run(one, path)["error"].notna().all()
-    assert run(one, path)["error"].isna().all()
-    assert run(one, path)["error"].isna().all()
+        assert run(first, path)["error"].notna().all()
+    assert run(first, path)["error"].isna().all()
+    assert run(first, path)["error"].isna().all()
     assert len(path.read_bytes().splitlines()) == 4
 
 
@@ -231,20 +231,20 @@ def test_what_needs_no_torch_loads_none():
 def test_what_cannot_be_drawn_is_said_before_it_is_measured(tmp_path, capsys):
     own, journal = tmp_path / "own.toml", tmp_path / "t.csv.cells.jsonl"
     own.write_text(TOML.replace("p_in = 0.5\n", "").replace("[grid]", "[grid]\np_in = [0.4, 0.5]"))
-    given = ["study", str(own), "--out", str(tmp_path / "t.csv"), "--figure", str(tmp_path / "t.png")]
-    assert command(given) == 2
-    assert "one or two parameters; the grid has p_in, p_out, n_clusters" in capsys.readouterr().err
+    arguments = ["study", str(own), "--out", str(tmp_path / "t.csv"), "--figure", str(tmp_path / "t.png")]
+    assert command(arguments) == 2
+    assert "at most two parameters, but the grid has p_in, p_out, n_clusters" in capsys.readouterr().err
     assert not journal.exists()
 
 
 def test_journal_that_is_none(tmp_path):
     path = tmp_path / "cells.jsonl"
     path.write_text("node,community\n1,2\n")
-    with pytest.raises(DataError, match=r"cells.jsonl:1: no journal"):
+    with pytest.raises(DataError, match=r"cells.jsonl:1: not the journal"):
         run(SMALL, path)
     for text in ('{"my": "only copy"}', "1"):  # as long as they do not look like a line of ours that was cut off
         path.write_text(text)
-        with pytest.raises(DataError, match=r"cells.jsonl:1: no journal"):
+        with pytest.raises(DataError, match=r"cells.jsonl:1: not the journal"):
             run(SMALL, path)
         assert path.read_text() == text
     with pytest.raises(DataError, match="cannot be written"):
@@ -281,9 +281,9 @@ def test_interrupted_it_says_so_and_ends_its_processes(tmp_path):
     while process.poll() is None and not (journal.exists() and journal.read_bytes()):
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it, too
-    told = process.communicate(timeout=60)[1].decode()
+    reported = process.communicate(timeout=60)[1].decode()
     assert process.returncode == 130
-    assert told.splitlines()[1:] == ["graphclust: interrupted"]
+    assert reported.splitlines()[1:] == ["graphclust: interrupted"]
 
 
 def test_figures_show_thresholds(small):
@@ -352,16 +352,16 @@ def test_study_of_ones_own(tmp_path):
         (
             "planted-partition",
             "planted-partitoin",
-            "no family is called 'planted-partitoin'; did you mean planted-partition",
+            "unknown family 'planted-partitoin'; did you mean planted-partition",
         ),
-        ("p_out =", "p_uot =", "no parameter of planted-partition is called 'p_uot'; did you mean"),
-        ("[methods.leiden]", "[methods.leyden]", "no method is called 'leyden'; did you mean leiden"),
-        ('n_clusters = "true"', "", "spectral needs a number of communities"),
-        ("[0.01, 0.06]", "0.01", "grid.p_out is a list"),
-        ("[0.01, 0.06]", "[0.01, 0.01]", "grid.p_out has a value twice"),
-        ("graphs = 2", 'graphs = "two"', "graphs is no int"),
-        ("graphs = 2", "graph = 2", "no key of a study is called 'graph'; did you mean graphs"),
-        ("graphs = 2", "graphs = ", "no TOML"),
+        ("p_out =", "p_uot =", "unknown parameter of planted-partition 'p_uot'; did you mean"),
+        ("[methods.leiden]", "[methods.leyden]", "unknown method 'leyden'; did you mean leiden"),
+        ('n_clusters = "true"', "", "spectral needs the number of communities"),
+        ("[0.01, 0.06]", "0.01", "grid.p_out must be a list"),
+        ("[0.01, 0.06]", "[0.01, 0.01]", "grid.p_out contains a value twice"),
+        ("graphs = 2", 'graphs = "two"', "graphs must be an integer"),
+        ("graphs = 2", "graph = 2", "unknown key of a study 'graph'; did you mean graphs"),
+        ("graphs = 2", "graphs = ", "not TOML"),
         ("[methods.louvain]", "[methods.louvain]\nresolutoin = 2", "resolutoin"),
         ("p_in = 0.5", "p_in = 0.5\nratio = 0.1", "or average_degree and ratio instead"),
     ],
@@ -375,17 +375,17 @@ def test_mistakes_in_a_file_are_told(tmp_path, old, new, message):
 
 
 def test_mistakes_in_python():
-    with pytest.raises(UsageError, match="no study is called 'mixng'; did you mean mixing"):
+    with pytest.raises(UsageError, match="unknown study 'mixng'; did you mean mixing"):
         study_named("mixng")
     with pytest.raises(DataError, match="cannot be read"):
         study_named("nowhere.toml")
-    with pytest.raises(UsageError, match="stands in the grid and among the parameters"):
+    with pytest.raises(UsageError, match="is both in the grid and among the parameters"):
         replace(SMALL, parameters={"p_out": 0.1})
     with pytest.raises(UsageError, match="lfr needs n_nodes"):
         Study("x", "lfr", {"mu": (0.1,)}, {"leiden": Method("leiden")})
-    with pytest.raises(UsageError, match="no measure is called 'mai'"):
+    with pytest.raises(UsageError, match="unknown measure 'mai'"):
         draw(pd.DataFrame(), SMALL, "mai")
-    with pytest.raises(UsageError, match="one or two parameters"):
+    with pytest.raises(UsageError, match="at most two parameters"):
         draw(pd.DataFrame(), replace(SMALL, grid=SMALL.grid | {"p_in": (0.4, 0.5)}, parameters={}))
 
 
@@ -393,32 +393,32 @@ def test_command(tmp_path, capsysbinary):
     own = tmp_path / "own.toml"
     own.write_text(TOML)
     table, figure = tmp_path / "t.parquet", tmp_path / "t.png"
-    given = ["study", str(own), "--methods", "told,label-propagation", "--graphs", "1", "--jobs", "1"]
-    assert command([*given, "--out", str(table), "--figure", str(figure)]) == 0
+    arguments = ["study", str(own), "--methods", "told,label-propagation", "--graphs", "1", "--jobs", "1"]
+    assert command([*arguments, "--out", str(table), "--figure", str(figure)]) == 0
     frame = pd.read_parquet(table)
     assert frame["method"].unique().tolist() == ["told", "label-propagation"]
     assert figure.read_bytes()[:4] == b"\x89PNG"
     journal = [json.loads(line) for line in (tmp_path / "t.parquet.cells.jsonl").read_text().splitlines()]
     assert len(journal) == len(frame) == 8
-    assert command([*given, "--quiet"]) == 0
+    assert command([*arguments, "--quiet"]) == 0
     captured = capsysbinary.readouterr()
     assert captured.out.splitlines()[0].startswith(b"n_nodes,p_in,p_out,n_clusters,graph,seed,method")
-    assert b"kept in" in captured.err
+    assert b"storing measurements in" in captured.err
 
 
 @pytest.mark.parametrize(
-    ("given", "status", "message"),
+    ("arguments", "status", "message"),
     [
         (["mixng"], 2, "did you mean mixing"),
-        (["mixing", "--measure", "nmmi", "--figure", "a.png"], 2, "no measure"),
-        (["mixing", "--measure", "nmi"], 2, "give --figure"),
+        (["mixing", "--measure", "nmmi", "--figure", "a.png"], 2, "unknown measure"),
+        (["mixing", "--measure", "nmi"], 2, "add --figure"),
         (["mixing", "--jobs", "0"], 2, "--jobs takes"),
         (["mixing", "--figure", "a.txt"], 2, "png, pdf or svg"),
         (["mixing", "--methods", "leidne"], 2, "did you mean leiden"),
         (["none.toml"], 1, "none.toml: cannot be read"),
-        (["mixing", "--out", os.path.join("none", "t.csv")], 1, "no folder"),
+        (["mixing", "--out", os.path.join("none", "t.csv")], 1, "does not exist"),
     ],
 )
-def test_mistakes_at_the_command_line(given, status, message, capsys):
-    assert command(["study", *given]) == status
+def test_mistakes_at_the_command_line(arguments, status, message, capsys):
+    assert command(["study", *arguments]) == status
     assert message in capsys.readouterr().err

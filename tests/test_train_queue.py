@@ -25,6 +25,7 @@ import torch
 from safetensors.torch import load_file
 
 from graphclust.training.loops import read_note
+from tests.marks import slow
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.skipif(shutil.which("git") is None or not Path("/proc").is_dir(), reason="git and /proc")
@@ -145,22 +146,22 @@ class Checkout:
 
     def processes(self):
         """Everything that works in the folder of the queue or holds its lock, but for this process."""
-        found = []
+        seen = []
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 opened = [path.readlink() for path in (entry / "fd").iterdir()]
                 if self.state / "lock" in opened:
-                    found.append(int(entry.name))
-        return found
+                    seen.append(int(entry.name))
+        return seen
 
     def trainings(self):
         runs = self.state / "runs"
-        found = []
+        seen = []
         for pid in self.processes():
             with contextlib.suppress(OSError):
                 if Path(f"/proc/{pid}/cwd").readlink().parent == runs:
-                    found.append(pid)
-        return found
+                    seen.append(pid)
+        return seen
 
     def header(self, path):
         content = (self.root / path).read_bytes()
@@ -289,7 +290,7 @@ def test_code_that_is_edited_does_not_change_a_run(checkout):
     source.write_text(source.read_text().replace('"first"', '"second"'))
     shown = table(clone.do("status"))
     assert shown["a"][-1] == "training"
-    assert shown["later"][-1] == "skipped: there is no later in graphclust/new.py"
+    assert shown["later"][-1] == "skipped: later in graphclust/new.py is missing"
     os.kill(clone.trainings()[0], signal.SIGKILL)  # it goes on with the code that it began with
     (clone.root / "graphclust" / "new.py").write_text("later = 1\n")
     clone.git("add", "--all", "graphclust")
@@ -297,7 +298,7 @@ def test_code_that_is_edited_does_not_change_a_run(checkout):
     clone.gate.touch()
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
-    assert re.search("a was ended by SIGKILL; going on.*\n.*a: training from step 8 to 20", out)
+    assert re.search("a was ended by SIGKILL; resuming.*\n.*a: training from step 8 to 20", out)
     assert {line.get("code", "first") for line in clone.log("a")} == {"first"}
     assert {line.get("code", "second") for name in ("b", "later") for line in clone.log(name)} == {"second"}
     assert clone.weights("a")["queue"]["commit"] == first
@@ -306,12 +307,14 @@ def test_code_that_is_edited_does_not_change_a_run(checkout):
 # ---------------------------------------------------------------- killed and stopped
 
 
-def test_killed_at_twenty_random_moments(checkout):
+@pytest.mark.parametrize("number", [4, *slow(20)])
+def test_killed_at_random_moments(checkout, number):
     """Queue, training or both: no more than the last steps since the saving is lost, and the results are the same."""
-    clone = checkout({"a": {}, "b": {}}, steps=200, full_steps=400)
+    steps = 10 * number
+    clone = checkout({"a": {}, "b": {}}, steps=steps, full_steps=2 * steps)
     rng, kills, out = random.Random(3), 0, []
     process = clone.start()
-    while kills < 20:
+    while kills < number:
         time.sleep(rng.uniform(0.0, 0.3))
         if process.poll() is not None:
             out.append(process.communicate()[0])
@@ -329,11 +332,11 @@ def test_killed_at_twenty_random_moments(checkout):
             assert clone.saved(name) >= before[name] - 4
         assert len(clone.trainings()) <= 1
     process.communicate(timeout=60)
-    assert kills >= 20
+    assert kills >= number
     clone.do()
     for name in "ab":
-        assert clone.log(name) == curve(400)
-        assert clone.weights(name)["graphclust"]["value"] == value_after(400)
+        assert clone.log(name) == curve(2 * steps)
+        assert clone.weights(name)["graphclust"]["value"] == value_after(2 * steps)
     assert not list(clone.root.glob("results/models/.*"))
     assert clone.git("worktree", "list").count("\n") == 1
 
@@ -344,7 +347,7 @@ def test_a_training_that_is_killed_before_it_saves_is_started_again(checkout):
     for number, signals in enumerate((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)):
         pid = wait_for(lambda: next((pid for pid in clone.trainings() if clone.logged("a") == 2), None))
         os.kill(pid, signals)
-        wait_for(lambda number=number: (clone.state / "log").read_text().count("going on from its") == number + 1)
+        wait_for(lambda number=number: (clone.state / "log").read_text().count("resuming from its") == number + 1)
     clone.gate.touch()
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
@@ -369,10 +372,10 @@ def test_one_queue_at_a_time(checkout):
     clone = checkout({"a": {"command": "acp --hold-at 8"}}, steps=10_000, full_steps=10_000)
     process = clone.start()
     wait_for(lambda: clone.saved("a") == 8)
-    assert "the queue runs already" in clone.do("run", 1)
+    assert "the queue is already running" in clone.do("run", 1)
     process.kill()
     process.communicate()
-    assert "running, the training alone: its queue was killed" in clone.do("status")
+    assert "running, only the training, since its queue was killed" in clone.do("status")
     second = clone.start()
     wait_for(lambda: "training from step 8" in (clone.state / "log").read_text())
     clone.gate.touch()
@@ -380,13 +383,19 @@ def test_one_queue_at_a_time(checkout):
     assert len(clone.trainings()) == 1
     assert "stopped" in clone.do("stop")
     out, _ = second.communicate(timeout=60)
-    assert "ending a training that was left by a queue that was killed" in out
+    assert "ending the training of a queue that was killed" in out
     assert second.returncode == 143
     assert clone.processes() == []
     assert not (clone.state / "pid").exists()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGTERM, 143),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((signal.SIGINT, 130), (signal.SIGHUP, 129))),
+    ],
+)
 def test_a_signal_ends_the_queue_after_the_step(checkout, number, code):
     clone = checkout({"a": {}}, steps=100_000, full_steps=100_000, options="--save-every 100000")
     process = clone.start()
@@ -394,7 +403,7 @@ def test_a_signal_ends_the_queue_after_the_step(checkout, number, code):
     process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == code
-    assert out.splitlines()[-1].endswith(f"stopped by {number.name}; make train-queue goes on")
+    assert out.splitlines()[-1].endswith(f"stopped by {number.name}; make train-queue resumes it")
     assert clone.saved("a") >= clone.logged("a") > 4
     assert clone.processes() == []
 
@@ -414,7 +423,7 @@ def test_ctrl_c_in_a_terminal(checkout):
             shell.stdin.flush()
             while answer not in printed:
                 printed += shell.stdout.read1()
-    assert b"stopped by SIGINT; make train-queue goes on" in printed
+    assert b"stopped by SIGINT; make train-queue resumes it" in printed
     assert clone.saved("a") >= clone.logged("a")
 
 
@@ -429,7 +438,7 @@ def test_pause_and_continue(checkout):
     before = clone.logged("a")
     time.sleep(0.3)
     assert clone.logged("a") == before
-    assert "going on" in clone.do("continue")
+    assert "resumed" in clone.do("continue")
     wait_for(lambda: clone.logged("a") > before)
     clone.do("pause")
     assert "stopped" in clone.do("stop")  # a paused queue can be ended, too
@@ -448,7 +457,7 @@ def test_a_state_goes_on_in_another_clone(checkout, tmp_path):
     process.terminate()
     process.communicate(timeout=60)
     assert "a.state.safetensors: step 13, " in clone.do("checkpoint")
-    assert "nothing that the repository does not have" in clone.do("checkpoint")
+    assert "the repository is up to date" in clone.do("checkpoint")
     began = clone.weights("done")["queue"]["commit"]
     source = clone.root / "graphclust" / "__main__.py"
     source.write_text(source.read_text().replace('"first"', '"second"'))
@@ -458,10 +467,10 @@ def test_a_state_goes_on_in_another_clone(checkout, tmp_path):
     clone.git("clone", "--quiet", str(clone.root), str(other.root))
     shown = table(other.do("status"))
     assert shown["done"][-1] == "first goal of 20 reached"
-    assert (shown["a"][0], shown["a"][-1]) == ("13", "begun")
+    assert (shown["a"][0], shown["a"][-1]) == ("13", "started")
     other.write_rows({"a": {}, "done": {"full_steps": 20}}, full_steps=30)
     out = other.do()
-    assert "a: going on from a.state.safetensors, step 13" in out
+    assert "a: resuming from a.state.safetensors, step 13" in out
     resumed = {"step": 13, "resumed": "from a compact state"}
     assert [line for line in other.log("a") if line != resumed] == curve(30)
     assert resumed in other.log("a")
@@ -488,7 +497,7 @@ def test_a_commit_that_the_clone_lacks(checkout):
     record = clone.state / "runs" / "a" / "run.json"
     record.write_text(json.dumps({"commit": "0123456789" * 4}))
     out = clone.do(code=1)
-    assert "began at commit 0123456789012345678901234567890123456789, which this clone lacks: fetch it" in out
+    assert "started at commit 0123456789012345678901234567890123456789, which this clone does not have: fetch it" in out
     clone.write_rows({"a": {"commit": "main"}}, full_steps=20)
     clone.do()
     assert clone.log("a") == curve(20)
@@ -534,7 +543,7 @@ def test_rows_that_make_no_sense(checkout):
     for text, words in (
         ("[[row", "cannot read"),
         ('[[row]]\nname = "a"', "command, priority is missing"),
-        (row.format("graphclust detect x"), "does not begin with graphclust train METHOD"),
+        (row.format("graphclust detect x"), "does not start with graphclust train METHOD"),
         (row.format("graphclust train acp --out=x"), "has --out=x, which the queue sets"),
         (row.format("graphclust train acp") + "full_steps = 4\n", "0 < steps <= full_steps, not 5 and 4"),
         (row.format("graphclust train acp") + "reqires = []\n", "reqires is missing or unknown"),
@@ -601,11 +610,11 @@ def continued(begun, tmp_path_factory):
 def test_a_compact_state_is_small_and_nearly_the_same(compact, begun, tmp_path):
     state, out, log = begun / "a.safetensors.state", tmp_path / "small.safetensors", tmp_path / "log"
     compact.pack(state, out, begun / "a.log.jsonl", log, {"commit": "abc"})
-    whole, small = load_file(state), load_file(out)
-    assert whole.keys() == small.keys()
-    size, small_size = (sum(value.nbytes for value in tensors.values()) for tensors in (whole, small))
+    complete, small = load_file(state), load_file(out)
+    assert complete.keys() == small.keys()
+    size, small_size = (sum(value.nbytes for value in tensors.values()) for tensors in (complete, small))
     assert small_size < 0.51 * size
-    for name, value in whole.items():
+    for name, value in complete.items():
         kind = next((kind for kind in ("exp_avg_sq", "exp_avg", "model") if kind in name), "")
         tolerance = {"exp_avg_sq": 2**-5, "exp_avg": 2**-3, "model": 2**-11, "": 0}[kind]
         torch.testing.assert_close(
@@ -617,7 +626,9 @@ def test_a_compact_state_is_small_and_nearly_the_same(compact, begun, tmp_path):
     again, again_log = tmp_path / "again.state", tmp_path / "again.jsonl"
     compact.unpack(out, again, log, again_log)
     back = load_file(again)
-    assert {name: value.dtype for name, value in back.items()} == {name: value.dtype for name, value in whole.items()}
+    assert {name: value.dtype for name, value in back.items()} == {
+        name: value.dtype for name, value in complete.items()
+    }
     assert all(torch.equal(back[name], small[name].to(value.dtype)) for name, value in back.items())
     assert read_note(again)["log"] == {"window": read_note(state)["log"]["window"], "size": again_log.stat().st_size}
     first = (begun / "a.log.jsonl").read_text()
@@ -634,11 +645,12 @@ def test_the_trainer_goes_on_from_either(compact, begun, continued, tmp_path, so
     else:
         committed = begun / "a.safetensors"
     compact.unpack(committed, tmp_path / "a.safetensors.state", log, tmp_path / "a.log.jsonl")
-    whole, exact = continued
+    complete, exact = continued
     done = train(tmp_path, 12)
     assert done.step == exact.step == 12
     lines = [
-        [json.loads(line) for line in (folder / "a.log.jsonl").read_text().splitlines()] for folder in (whole, tmp_path)
+        [json.loads(line) for line in (folder / "a.log.jsonl").read_text().splitlines()]
+        for folder in (complete, tmp_path)
     ]
     assert [line["step"] for line in lines[1] if "resumed" not in line] == [line["step"] for line in lines[0]]
     assert [line["step"] for line in lines[1] if "resumed" in line] == [6]
@@ -681,12 +693,12 @@ def wait_for_steps(clone, process, steps):
 @pytest.mark.slow
 def test_the_real_trainer_killed_at_twenty_random_moments(real, tmp_path):
     """Weights and curve equal those of a run that was never stopped; half of the kills come while it imports."""
-    whole = tmp_path / "whole"
-    whole.mkdir()
+    complete = tmp_path / "whole"
+    complete.mkdir()
     options = [*shlex.split(f"{REAL} --batch-size 4 --eval-every 40 --eval-graphs 5"), "--steps", "640"]
     environment = os.environ | {"PYTHONPATH": str(real.root), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "graphclust", "train", *options, "--out", "a.safetensors"]
-    subprocess.run(command, cwd=whole, env=environment, check=True, capture_output=True)
+    subprocess.run(command, cwd=complete, env=environment, check=True, capture_output=True)
 
     rng, kills = random.Random(5), 0
     process = real.start()
@@ -709,15 +721,15 @@ def test_the_real_trainer_killed_at_twenty_random_moments(real, tmp_path):
     process.kill()
     process.communicate(timeout=600)
     real.do(timeout=1800)
-    one, other = load_file(whole / "a.safetensors"), load_file(real.root / "results" / "models" / "a.safetensors")
-    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    first, second = load_file(complete / "a.safetensors"), load_file(real.root / "results" / "models" / "a.safetensors")
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
     times = ("seconds", "graphs_per_second")
     curves = [
         [
             {key: value for key, value in json.loads(line).items() if key not in times}
             for line in path.read_text().splitlines()
         ]
-        for path in (whole / "a.log.jsonl", real.root / "results" / "models" / "a.log.jsonl")
+        for path in (complete / "a.log.jsonl", real.root / "results" / "models" / "a.log.jsonl")
     ]
     assert curves[0] == curves[1]
     assert len(curves[0]) == 640 // 20 + 640 // 40

@@ -47,11 +47,11 @@ def loss(module, step):
 
 def content(trainer):
     """All that determines how a run goes on, as one dictionary of tensors."""
-    found = {f"model.{name}": value for name, value in trainer.plain.state_dict().items()}
-    found |= {f"average.{name}": value for name, value in trainer.average.items()}
+    actual = {f"model.{name}": value for name, value in trainer.plain.state_dict().items()}
+    actual |= {f"average.{name}": value for name, value in trainer.average.items()}
     for name, parameter in trainer.plain.named_parameters():
-        found |= {f"{key}.{name}": value for key, value in trainer.optimizer.state.get(parameter, {}).items()}
-    return found
+        actual |= {f"{key}.{name}": value for key, value in trainer.optimizer.state.get(parameter, {}).items()}
+    return actual
 
 
 def timeless(records):
@@ -61,21 +61,21 @@ def timeless(records):
 @pytest.mark.parametrize("settings", [SETTINGS, LoopSettings(steps=12), LoopSettings(steps=12, average=0.5)], ids=str)
 @pytest.mark.parametrize("cut", [1, 5, 12])
 def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, settings, cut):
-    whole = Trainer(make(), settings)
-    expected = timeless(whole.run(loss))
+    complete = Trainer(make(), settings)
+    expected = timeless(complete.run(loss))
 
     first = Trainer(make(), settings)
-    found = timeless(first.run(loss, until=cut))
+    actual = timeless(first.run(loss, until=cut))
     first.save(tmp_path / "run.state", {"word": "kept"})
     second = Trainer(make(seed=1), settings)  # other weights: all have to come from the state
     second.load(tmp_path / "run.state")
     assert second.step == cut
-    found += timeless(second.run(loss))
+    actual += timeless(second.run(loss))
 
-    assert found == expected
-    one, other = content(whole), content(second)
-    assert one.keys() == other.keys()
-    for name, value in one.items():
+    assert actual == expected
+    single, other = content(complete), content(second)
+    assert single.keys() == other.keys()
+    for name, value in single.items():
         assert torch.equal(value, other[name]), name
     note = read_note(tmp_path / "run.state")
     assert (note["word"], note["step"], note["settings"]["steps"]) == ("kept", cut, 12)
@@ -175,18 +175,18 @@ def test_a_gradient_that_is_not_finite_changes_nothing():
     assert [math.isfinite(record["norm"]) for record in records] == [True, True, False, False]
     assert all(torch.equal(value, before[name]) for name, value in trainer.plain.named_parameters())
     assert math.isfinite(next(run)["loss"])
-    with pytest.raises(DataError, match="20 steps in a row, up to step 25"):
+    with pytest.raises(DataError, match="20 consecutive steps, up to step 25"):
         list(trainer.run(lambda module, step: (loss(module, step)[0] * math.inf, {})))
 
 
 def test_averaged_weights_are_lent():
     trainer = Trainer(make(), SETTINGS)
     list(trainer.run(loss, until=6))
-    own, kept = copy.deepcopy(trainer.plain.state_dict()), copy.deepcopy(trainer.weights())
-    assert not torch.equal(own["0.weight"], kept["0.weight"])
+    own, selected = copy.deepcopy(trainer.plain.state_dict()), copy.deepcopy(trainer.weights())
+    assert not torch.equal(own["0.weight"], selected["0.weight"])
     with trainer.averaged() as module:
         assert not module.training
-        assert all(torch.equal(value, kept[name]) for name, value in module.state_dict().items())
+        assert all(torch.equal(value, selected[name]) for name, value in module.state_dict().items())
     assert trainer.plain.training
     assert all(torch.equal(value, own[name]) for name, value in trainer.plain.state_dict().items())
 
@@ -199,7 +199,7 @@ def test_what_is_no_state_is_refused(tmp_path):
     save_file({"a": torch.zeros(2)}, strange)
     Trainer(nn.Linear(2, 2), LoopSettings(steps=1)).save(other, {})
     for path in (junk, strange, tmp_path / "missing", tmp_path):
-        with pytest.raises(DataError, match=f"{path.name}.*no state of a training run"):
+        with pytest.raises(DataError, match=f"{path.name}.*not the state of a training run"):
             Trainer(make(), SETTINGS).load(path)
     with pytest.raises(DataError, match="another model"):
         Trainer(make(), SETTINGS).load(other)
@@ -342,8 +342,8 @@ def test_runs_that_are_kept_go_on_as_if_they_had_been_alone(rule):
             if epoch == 2 and len(fleet.rates) == 3:
                 fleet.keep(chosen)
         results.append(fleet.parameters)
-    for kept, alone in zip(*results, strict=True):
-        torch.testing.assert_close(kept, alone, rtol=1e-12, atol=1e-14)
+    for entry, alone in zip(*results, strict=True):
+        torch.testing.assert_close(entry, alone, rtol=1e-12, atol=1e-14)
 
 
 def test_the_default_rule_of_a_fleet_is_adam_to_the_bit():
@@ -358,8 +358,8 @@ def test_the_default_rule_of_a_fleet_is_adam_to_the_bit():
         for _ in fleet.epochs(4, len(x), 4, loss, torch.Generator().manual_seed(1)):
             pass
         fleets.append(fleet)
-    for one, other in zip(*(fleet.best for fleet in fleets), strict=True):
-        assert torch.equal(one, other)
+    for first, second in zip(*(fleet.best for fleet in fleets), strict=True):
+        assert torch.equal(first, second)
 
 
 def test_a_gradient_that_is_not_finite_counts_as_0_in_a_fleet():

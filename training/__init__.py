@@ -1,1 +1,1 @@
-"""The training queue of the published models; no part of the package (docs/training.md)."""
+"""The training queue of the published models, which is not part of the package (docs/training.md)."""

@@ -1,9 +1,9 @@
-"""States of training runs, made small enough to be committed, and made whole again.
+"""Compact states of training runs, which are small enough to be committed.
 
-A compact state has the weights in half precision, which changes most of them by less than a step of Adam does, and
-Adam's moments in bfloat16, rounded to a few binary digits: their own noise is larger, and git compresses what is left.
-A finished model has no moments, which Adam then gathers anew. A run that goes on from either is not the same to the
-last bit; a line {"step", "resumed"} in its log says so.
+A compact state has the weights in half precision, which changes most of them by less than a step of Adam. Adam's
+moments are bfloat16 numbers with a few binary digits: the rounding error is smaller than their noise, and git
+compresses the result. A finished model has no moments, so that Adam starts with new ones. A run that is resumed from
+either is not identical to the last bit, which a line {"step", "resumed"} in its log records.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ from training.files import join, split, write
 
 __all__ = ["pack", "unpack"]
 
-_DIGITS = {"optimizer.exp_avg.": 3, "optimizer.exp_avg_sq.": 5}  # binary digits of Adam's moments that are kept
+_DIGITS = {"optimizer.exp_avg.": 3, "optimizer.exp_avg_sq.": 5}  # binary digits of Adam's moments
 _SIZE = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I8": 1, "U8": 1, "BOOL": 1}  # bytes
-_OF_THE_RUN = ("n_z", "precision", "processes", "hardware", "seconds")  # what a checkpoint notes beside LoopSettings
+# entries of a checkpoint's settings that are not in LoopSettings
+_RUN_SETTINGS = ("n_z", "precision", "processes", "hardware", "seconds")
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor as it lies in a safetensors file.
+    """A tensor of a safetensors file.
 
     Attributes
     ----------
     dtype : str
-        As the format names it.
+        Name of the dtype in the format.
     shape : tuple of int
     data : bytes
     """
@@ -42,19 +43,19 @@ class Tensor:
     data: bytes
 
     def rounded(self, digits: int) -> Tensor:
-        """Return numbers in single precision with so many binary digits, as bfloat16."""
+        """Convert single precision to bfloat16 with the given number of binary digits."""
         mantissa, exponent = np.frexp(np.frombuffer(self.data, "<f4"))
         value = np.ldexp(np.round(mantissa * 2**digits) / np.float32(2**digits), exponent)
         return Tensor("BF16", self.shape, (value.view("<u4") >> 16).astype("<u2").tobytes())
 
     def half(self) -> Tensor:
-        """Return numbers in single precision in half precision, unless one of them is too large for it."""
+        """Convert single to half precision, unless a number is too large for it."""
         with np.errstate(over="ignore"):
             value = np.frombuffer(self.data, "<f4").astype("<f2")
         return Tensor("F16", self.shape, value.tobytes()) if np.isfinite(value).all() else self
 
     def single(self) -> Tensor:
-        """Return numbers in single precision; what are no floating-point numbers stay as they are."""
+        """Convert half precision and bfloat16 to single precision; other dtypes stay as they are."""
         value: NDArray[np.float32]
         if self.dtype == "F16":
             value = np.frombuffer(self.data, "<f2").astype("<f4")
@@ -66,34 +67,34 @@ class Tensor:
 
 
 def pack(state: Path, out: Path, run_log: Path, log: Path, note: dict[str, Any]) -> None:
-    """Write a compact state, and the log up to it.
+    """Write a compact state and the log up to its step.
 
     Parameters
     ----------
     state, run_log : Path
-        Of a training, which may go on meanwhile.
+        Files of a training, which may be running.
     out, log : Path
-        Where to write.
+        Files to write.
     note : dict
-        What the queue wants to know when the run goes on.
+        What the queue needs to resume the run.
     """
     tensors, metadata = _read(state)
-    packed = {name: _small(name, value, tensors) for name, value in tensors.items()}
+    packed = {name: _compressed(name, value, tensors) for name, value in tensors.items()}
     write(log, run_log.read_bytes()[: metadata["state"]["log"]["size"]])
     _write(out, packed, {"state": metadata["state"], "queue": note})
 
 
 def unpack(source: Path, state: Path, log: Path, run_log: Path) -> None:
-    """Write the state from which a training goes on, and its log.
+    """Write the state from which a training is resumed, and its log.
 
     Parameters
     ----------
     source : Path
         A compact state, or a finished model.
     state, run_log : Path
-        Where to write.
+        Files to write.
     log : Path
-        That of the source.
+        The log of the source.
     """
     tensors, metadata = _read(source)
     content = log.read_bytes() if log.exists() else b""
@@ -109,8 +110,8 @@ def unpack(source: Path, state: Path, log: Path, run_log: Path) -> None:
     _write(state, {name: value.single() for name, value in tensors.items()}, {"state": note})
 
 
-def _small(name: str, value: Tensor, tensors: dict[str, Tensor]) -> Tensor:
-    """Return a tensor of a state in fewer bytes; what has no moments, as running averages, stays as it is."""
+def _compressed(name: str, value: Tensor, tensors: dict[str, Tensor]) -> Tensor:
+    """Compress a tensor of a state; tensors without moments, such as running averages, stay as they are."""
     for prefix, digits in _DIGITS.items():
         if name.startswith(prefix):
             return value.rounded(digits)
@@ -119,12 +120,12 @@ def _small(name: str, value: Tensor, tensors: dict[str, Tensor]) -> Tensor:
 
 
 def _note_of(info: dict[str, Any]) -> dict[str, Any]:
-    """Return the note of a state from what a checkpoint says of itself."""
+    """Return the note of a state from the description of a checkpoint."""
     settings = info["settings"]
     return {
         "step": info["steps"],
         "seconds": settings["seconds"],
-        "settings": {name: value for name, value in settings.items() if name not in _OF_THE_RUN},
+        "settings": {name: value for name, value in settings.items() if name not in _RUN_SETTINGS},
         "n_z": settings["n_z"],
         "start": None,
         "evaluated": info["steps"] if info["held_out"] else 0,
@@ -134,7 +135,7 @@ def _note_of(info: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors of a safetensors file, and its metadata with their JSON values decoded."""
+    """Return the tensors of a safetensors file, and its metadata with decoded JSON values."""
     header, data = split(path.read_bytes())
     metadata = {key: json.loads(value) for key, value in header.pop("__metadata__", {}).items()}
     tensors = {}
@@ -145,10 +146,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """Write a safetensors file; large numbers come first, so that all of them are aligned."""
+    """Write a safetensors file; tensors with larger numbers come first, so that all of them are aligned."""
     header: dict[str, Any] = {"__metadata__": {key: json.dumps(value) for key, value in metadata.items()}}
     data = bytearray()
-    for name, tensor in sorted(tensors.items(), key=lambda item: (-_SIZE[item[1].dtype], item[0])):
+    for name, tensor in sorted(tensors.items(), key=lambda entry: (-_SIZE[entry[1].dtype], entry[0])):
         end = len(data) + len(tensor.data)
         header[name] = {"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [len(data), end]}
         data += tensor.data

@@ -1,4 +1,4 @@
-"""Small files: written whole or not at all, read without torch."""
+"""Atomic writing of files, and reading of headers and logs without torch."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _LONGEST_HEADER = 1 << 24  # bytes
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    beside.write_bytes(content)
-    os.replace(beside, path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    partial.write_bytes(content)
+    os.replace(partial, path)
 
 
 def remove_partial(folder: Path) -> None:
-    """Remove what is left of files whose writing was killed."""
+    """Remove the temporary files of writes that were killed."""
     for path in folder.glob(".*.tmp"):
         path.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; empty where there is none."""
+    """Read a JSON object; return an empty one if the file is missing or not an object."""
     try:
         return dict(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
@@ -34,9 +34,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Read the metadata of a safetensors file, its JSON values decoded; empty where there is no such file.
+    """Read the metadata of a safetensors file, with decoded JSON values; empty if there is no such file.
 
-    The file begins with the length of its header, 8 bytes, little-endian; the header is JSON.
+    The file starts with the length of its header (8 bytes, little-endian), which is JSON.
     """
     try:
         with path.open("rb") as file:
@@ -47,27 +47,27 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def split(content: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return the header of a safetensors file, and its data."""
+    """Return the header and the data of a safetensors file."""
     end = 8 + int.from_bytes(content[:8], "little")
     return json.loads(content[8:end]), content[end:]
 
 
 def join(header: dict[str, Any], data: bytes) -> bytes:
-    """Return a safetensors file."""
+    """Return the content of a safetensors file."""
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # the data are aligned to 8 bytes
     return len(text).to_bytes(8, "little") + text + data
 
 
 def with_metadata(content: bytes, key: str, value: Any) -> bytes:
-    """Return a safetensors file with one more entry in its metadata."""
+    """Add an entry to the metadata of the content of a safetensors file."""
     header, data = split(content)
     metadata = header.get("__metadata__", {}) | {key: json.dumps(value)}
     return join(header | {"__metadata__": metadata}, data)
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Return the whole lines of a training's log; none where there is no log."""
+    """Return the complete lines of the log of a training; none if there is no log."""
     lines = []
     with contextlib.suppress(OSError):
         for line in path.read_text(errors="replace").splitlines():

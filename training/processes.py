@@ -1,4 +1,4 @@
-"""The processes of the queue: a lock that they hold, who they are, and signals to them."""
+"""The processes of the queue: their lock, their identities, and signals to them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["Lock", "own_group"]
 
 
 class Lock:
-    """A lock that the queue takes and its training inherits: it is free exactly when both have died.
+    """A lock that the queue takes and its training inherits, so that it is free only when both have ended.
 
     Parameters
     ----------
     folder : Path
-        Of the files `lock` and `pid`, of which the second has the process group of the queue.
+        Folder of the files `lock` and `pid`; the latter contains the process group of the queue.
 
     Attributes
     ----------
     descriptor : int
-        To be passed on to the training; -1 until the lock is taken.
+        File descriptor for the training to inherit; -1 until the lock is taken.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,7 +35,7 @@ class Lock:
         self.descriptor = -1
 
     def take(self) -> bool:
-        """Take the lock, unless others hold it."""
+        """Take the lock; return whether it was free."""
         if self.descriptor < 0:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             self.descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -46,17 +46,17 @@ class Lock:
         return True
 
     def announce(self) -> None:
-        """Note the process group of this process as that of the queue."""
+        """Record the process group of this process as that of the queue."""
         write(self.pid_file, f"{os.getpgrp()}\n".encode())
 
     def withdraw(self) -> None:
-        """Remove that note."""
+        """Remove this record."""
         self.pid_file.unlink(missing_ok=True)
 
     def holders(self) -> dict[int, int]:
-        """Return the other processes that have the lock's file open: pid -> pid of the parent.
+        """Return the other processes that have the file of the lock open: pid -> pid of the parent.
 
-        Empty where the system does not tell: it has no /proc.
+        Empty on systems without /proc.
         """
         try:
             lock = self.file.stat()
@@ -71,7 +71,7 @@ class Lock:
         return processes
 
     def queue(self) -> int | None:
-        """Return the pid of the queue that runs, if one does."""
+        """Return the pid of the running queue, if any."""
         try:
             pid = int(self.pid_file.read_text())
         except (OSError, ValueError):
@@ -79,7 +79,7 @@ class Lock:
         return pid if pid in self.holders() else None
 
     def trainings(self) -> list[int]:
-        """Return the trainings that run, without the processes that make their batches."""
+        """Return the running trainings, without the processes that compute their batches."""
         holders, queue = self.holders(), self.queue()
         return [pid for pid, parent in holders.items() if pid != queue and (parent == queue or parent not in holders)]
 
@@ -100,7 +100,7 @@ class Lock:
         return states == {"T"}
 
     def end(self, pids: Iterable[int], patience: float) -> None:
-        """Ask processes to end, wake them if they are paused, and kill them after so many seconds."""
+        """Ask processes to end, resume paused ones, and kill them after `patience` seconds."""
         pids = set(pids)
         for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 10.0)):
             for pid in pids & self.holders().keys():
@@ -113,42 +113,42 @@ class Lock:
 
 
 def _has_open(process: Path, file: tuple[int, int]) -> bool:
-    """Whether a process, by its folder in /proc, has a file open."""
+    """Whether a process, given by its folder in /proc, has a file open."""
     try:
         for descriptor in (process / "fd").iterdir():
             with contextlib.suppress(OSError):
                 status = descriptor.stat()
                 if (status.st_dev, status.st_ino) == file:
                     return True
-    except OSError:  # it has ended, or is somebody else's
+    except OSError:  # the process has ended, or belongs to another user
         pass
     return False
 
 
 def _fields(pid: int) -> list[str]:
-    """Return state, parent, process group, ... of a process."""
+    """Return the state, parent, process group etc. of a process."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 @contextlib.contextmanager
 def own_group() -> Iterator[None]:
-    """Lead a process group of its own; the terminal belongs to it meanwhile, so that Ctrl-C arrives here."""
-    before, in_front = os.getpgrp(), False
+    """Run in a separate process group that controls the terminal, so that it receives Ctrl-C."""
+    group, is_foreground = os.getpgrp(), False
     with contextlib.suppress(OSError):
-        in_front = sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == before
+        is_foreground = sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == group
         os.setpgid(0, 0)
-    if in_front:
+    if is_foreground:
         _give_terminal(os.getpgrp())
     try:
         yield
     finally:
-        if in_front:
-            _give_terminal(before)
+        if is_foreground:
+            _give_terminal(group)
 
 
 def _give_terminal(group: int) -> None:
-    """Make a process group that of the terminal, from whichever group."""
-    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    """Give the terminal to a process group; this process may be in the background."""
+    handler = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.tcsetpgrp(sys.stdin.fileno(), group)
-    signal.signal(signal.SIGTTOU, before)
+    signal.signal(signal.SIGTTOU, handler)

@@ -1,4 +1,4 @@
-"""The rows of training/queue.toml: what to train, and how long."""
+"""The rows of training/queue.toml, which describe what to train and how long."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["QueueError", "Row", "Table", "read_table"]
 
 _NEEDED = {"name", "command", "priority"}
 _POSSIBLE = {"steps", "full_steps", "weights", "log", "requires", "commit"}
-_OF_THE_QUEUE = {  # options of a command that the queue adds itself, or that would not let a run go on
+_RESERVED = {  # options that the queue adds itself, or that prevent resuming a run
     "--out", "-o", "--log", "--resume", "--steps", "--start", "--minutes", "--benchmark", "--processes", "--average",
 }  # fmt: skip
 
 
 class QueueError(Exception):
-    """What the queue cannot do, and the way out, in a sentence."""
+    """An error of the queue; the message says what went wrong and what to do."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,19 @@ class Row:
     Attributes
     ----------
     name : str
-        Also that of its files.
+        Name of the row and of its files.
     command : tuple of str
         `graphclust train METHOD ...` without the options that the queue adds.
     priority : int
-        Lower runs first.
+        Rows of lower priority numbers run first.
     steps, full_steps : int
-        The first goal, and the published number.
+        The first goal and the published number of steps.
     weights, log : str
-        Where they go when a goal is reached, relative to the root of the checkout.
+        Paths of the results of a reached goal, relative to the root of the checkout.
     requires : tuple of (str, str)
-        A file of the commit to train from, and a text that must occur in it: without it the row is skipped.
+        Files of the commit to train from, and texts that they must contain; otherwise the row is skipped.
     commit : str or None
-        Train from this commit, whatever the one where the run began.
+        The commit to train from; by default the one at which the run started.
     """
 
     name: str
@@ -55,17 +55,17 @@ class Row:
 
     @property
     def compact_state(self) -> str:
-        """Where the state that is committed goes."""
+        """Path of the compact state."""
         return str(Path(self.weights).with_suffix(".state.safetensors"))
 
     @property
     def folder(self) -> str:
-        """The folder of what is committed."""
+        """Folder of the committed files."""
         return str(Path(self.weights).parent)
 
     @property
     def batch_size(self) -> int | None:
-        """Graphs of a step, where the command says so."""
+        """Number of graphs per step, if the command sets it."""
         words = [part for word in self.command for part in word.split("=", 1)]
         return int(words[words.index("--batch-size") + 1]) if "--batch-size" in words else None
 
@@ -78,7 +78,7 @@ class Table:
     ----------
     rows : tuple of Row
     options, gpu_options : tuple of str
-        Added to every command, and to those that run where there is a GPU.
+        Options that are added to every command, and those that are added if there is a GPU.
     """
 
     rows: tuple[Row, ...]
@@ -92,7 +92,7 @@ def read_table(path: Path) -> Table:
     Raises
     ------
     QueueError
-        The file cannot be read, or a row is incomplete or makes no sense.
+        The file cannot be read, or a row is incomplete or invalid.
     """
     try:
         content = tomllib.loads(path.read_text())
@@ -107,8 +107,10 @@ def read_table(path: Path) -> Table:
 
 
 def _row(values: dict[str, Any], settings: dict[str, Any], path: Path) -> Row:
-    if wrong := (_NEEDED - values.keys()) | (values.keys() - _NEEDED - _POSSIBLE):
-        raise QueueError(f"{path}: {', '.join(sorted(wrong))} is missing or unknown in the row {values.get('name')!r}")
+    if invalid := (_NEEDED - values.keys()) | (values.keys() - _NEEDED - _POSSIBLE):
+        raise QueueError(
+            f"{path}: {', '.join(sorted(invalid))} is missing or unknown in the row {values.get('name')!r}"
+        )
     name = values["name"]
     folder = settings.get("folder", "results/models")
     first = int(values.get("steps", settings.get("steps", 0)))
@@ -131,14 +133,14 @@ def _row(values: dict[str, Any], settings: dict[str, Any], path: Path) -> Row:
 def _command(text: str, name: str, path: Path) -> tuple[str, ...]:
     words = tuple(shlex.split(text))
     if words[:2] != ("graphclust", "train") or len(words) < 3:
-        raise QueueError(f"{path}: the command of {name} does not begin with graphclust train METHOD")
-    if taken := [word for word in words if word.partition("=")[0] in _OF_THE_QUEUE]:
-        raise QueueError(f"{path}: the command of {name} has {taken[0]}, which the queue sets or cannot resume")
+        raise QueueError(f"{path}: the command of {name} does not start with graphclust train METHOD")
+    if reserved := [word for word in words if word.partition("=")[0] in _RESERVED]:
+        raise QueueError(f"{path}: the command of {name} has {reserved[0]}, which the queue sets or cannot resume")
     return words
 
 
 def _requirement(text: str, path: Path) -> tuple[str, str]:
     file, colon, content = text.partition(": ")
     if not colon or not content:
-        raise QueueError(f"{path}: a requirement is 'FILE: TEXT', not {text!r}")
+        raise QueueError(f"{path}: a requirement must be 'FILE: TEXT', not {text!r}")
     return file, content

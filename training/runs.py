@@ -1,4 +1,4 @@
-"""Where a row stands: its files here and in the repository, and the code that it is trained with."""
+"""The progress of a row: its files in the state folder and in the repository, and the code that trains it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Repository:
         Raises
         ------
         QueueError
-            It fails, unless that is left to the caller.
+            git fails and `check` is True.
         """
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         done = subprocess.run(
@@ -45,7 +45,7 @@ class Repository:
         return done
 
     def commit(self, name: str) -> str | None:
-        """Return the hash of a commit; None where this clone lacks it."""
+        """Return the hash of a commit; None if this clone does not have it."""
         done = self.git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False)
         return None if done.returncode else done.stdout.strip()
 
@@ -55,20 +55,21 @@ class Repository:
         return done.returncode == 0
 
     def check_out(self, commit: str, path: Path) -> None:
-        """Make a worktree of a commit, unless it is there and whole."""
+        """Create a worktree of a commit, unless it exists and is clean."""
         if path.exists():
-            there = Repository(path)  # where it is damaged, git finds the checkout around it
-            top = there.git("rev-parse", "--show-toplevel", check=False).stdout.strip()
-            changes = there.git("status", "--porcelain", check=False)
+            worktree = Repository(path)
+            # in a damaged worktree, git finds the checkout around it
+            top = worktree.git("rev-parse", "--show-toplevel", check=False).stdout.strip()
+            changes = worktree.git("status", "--porcelain", check=False)
             is_own = bool(top) and Path(top).resolve() == path.resolve()
-            if is_own and there.commit("HEAD") == commit and not changes.returncode and not changes.stdout.strip():
+            if is_own and worktree.commit("HEAD") == commit and not changes.returncode and not changes.stdout.strip():
                 return
         self.remove_worktree(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.git("worktree", "add", "--force", "--detach", str(path), commit)
 
     def remove_worktree(self, path: Path) -> None:
-        """Remove a worktree, if it is there."""
+        """Remove a worktree, if it exists."""
         self.git("worktree", "remove", "--force", "--force", str(path), check=False)
         shutil.rmtree(path, ignore_errors=True)
         self.git("worktree", "prune", check=False)
@@ -83,7 +84,7 @@ class Run:
     row : Row
     repository : Repository
     state_folder : Path
-        Of the queue.
+        Folder of the state of the queue.
     """
 
     row: Row
@@ -92,7 +93,7 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where the training runs."""
+        """Folder in which the training runs."""
         return self.state_folder / "runs" / self.row.name
 
     @property
@@ -102,7 +103,7 @@ class Run:
 
     @property
     def state(self) -> Path:
-        """What the training goes on from."""
+        """The state from which the training is resumed."""
         return self.folder / f"{self.row.name}.safetensors.state"
 
     @property
@@ -112,12 +113,12 @@ class Run:
 
     @property
     def output(self) -> Path:
-        """What the training printed since it was last started."""
+        """The output of the training since it was last started."""
         return self.folder / "output.log"
 
     @property
     def worktree(self) -> Path:
-        """The code that it is trained with."""
+        """The worktree with the code of the training."""
         return self.state_folder / "worktrees" / self.row.name
 
     @property
@@ -137,38 +138,38 @@ class Run:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What the queue notes of the run: commit, failed, lines."""
+        """The record of the run: commit, failed, lines."""
         return read_json(self.folder / "run.json")
 
     def note(self, **values: Any) -> None:
         """Replace the record."""
         write(self.folder / "run.json", json.dumps(values, indent=1).encode())
 
-    # steps, each 0 where there is no such file; read once, so a Run is made anew to see how far the training has come
+    # numbers of steps, 0 if there is no such file; they are read once, so a new Run is needed to see progress
 
     @cached_property
     def saved(self) -> int:
-        """Steps of the state."""
+        """Number of steps of the state."""
         return int(read_header(self.state).get("state", {}).get("step", 0))
 
     @cached_property
     def compact(self) -> int:
-        """Steps of the compact state in the repository."""
+        """Number of steps of the compact state in the repository."""
         return int(read_header(self.committed_state).get("state", {}).get("step", 0))
 
     @cached_property
     def finished(self) -> int:
-        """Steps of the weights in the repository."""
+        """Number of steps of the weights in the repository."""
         return int(read_header(self.committed_weights).get("graphclust", {}).get("steps", 0))
 
     @property
     def has_begun(self) -> bool:
-        """Whether there is something to go on from."""
+        """Whether there is a state or model to resume from."""
         return bool(self.saved or self.compact or self.finished)
 
     @cached_property
     def missing(self) -> str:
-        """What the code lacks for a run that has not begun; empty where it lacks nothing."""
+        """What the code lacks for a run that has not started; empty if nothing is missing."""
         if self.has_begun:
             return ""
         commit = self.row.commit or "HEAD"
@@ -178,7 +179,7 @@ class Run:
         return ""
 
     def commit(self) -> str:
-        """Return the commit to train from: the one where the run began, and the present one for a new run.
+        """Return the commit to train from: the one at which the run started, or the current one for a new run.
 
         Raises
         ------
@@ -189,7 +190,7 @@ class Run:
         commit = self.repository.commit(recorded) if recorded else None
         if recorded and commit is None and (self.row.commit or self.saved):
             raise QueueError(
-                f"it began at commit {recorded}, which this clone lacks: fetch it, or name another for the row with "
-                f'commit = "...", or remove {self.folder} and {self.row.compact_state} to start over'
+                f"it started at commit {recorded}, which this clone does not have: fetch it, set another in the row "
+                f'with commit = "...", or remove {self.folder} and {self.row.compact_state} to start over'
             )
         return commit or self.repository.git("rev-parse", "HEAD").stdout.strip()

@@ -1,4 +1,4 @@
-"""What `make train-queue-status` prints: a line a row, from headers and logs alone."""
+"""The output of `make train-queue-status`: one line per row, computed from headers and logs alone."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["duration", "show"]
 _HEAD = ("row", "steps", "goal", "graphs/s", "ELBO", "AMI", "time left", "")
 
 
-def show(runs: Iterable[Run], under_way: str | None) -> str:
-    """Return the table.
+def show(runs: Iterable[Run], current: str | None) -> str:
+    """Return the table of all rows.
 
     Parameters
     ----------
     runs : iterable of Run
-    under_way : str or None
+    current : str or None
         Name of the row that is being trained.
     """
-    lines = [_HEAD, *(_cells(run, run.row.name == under_way) for run in runs)]
+    lines = [_HEAD, *(_cells(run, run.row.name == current) for run in runs)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = []
     for name, *numbers, verdict in lines:
@@ -31,11 +31,11 @@ def show(runs: Iterable[Run], under_way: str | None) -> str:
     return "\n".join(text)
 
 
-def _cells(run: Run, under_way: bool) -> tuple[str, ...]:
+def _cells(run: Run, is_training: bool) -> tuple[str, ...]:
     row = run.row
-    is_here = run.log.exists() and run.saved >= max(run.compact, run.finished)
-    log = read_log(run.log if is_here else run.committed_log)
-    logged = [line["step"] for line in log if "elbo" in line] if is_here and under_way else []
+    has_newest_log = run.log.exists() and run.saved >= max(run.compact, run.finished)
+    log = read_log(run.log if has_newest_log else run.committed_log)
+    logged = [line["step"] for line in log if "elbo" in line] if has_newest_log and is_training else []
     steps = max([run.saved, run.compact, run.finished, *logged[-1:]])
     goal = row.steps if run.finished < row.steps else row.full_steps
     speed = _latest(log, "graphs_per_second")
@@ -51,7 +51,7 @@ def _cells(run: Run, under_way: bool) -> tuple[str, ...]:
         f"{scores['elbo']:.2f}" if "elbo" in scores else "-",
         f"{scores['ami']:.4f}" if "ami" in scores else "-",
         "-" if left is None else duration(left),
-        _verdict(run, under_way),
+        _verdict(run, is_training),
     )
 
 
@@ -59,23 +59,23 @@ def _latest(log: list[dict[str, Any]], name: str) -> Any:
     return next((line[name] for line in reversed(log) if name in line), None)
 
 
-def _verdict(run: Run, under_way: bool) -> str:
-    """Say in words where a row stands."""
+def _verdict(run: Run, is_training: bool) -> str:
+    """Describe the progress of a row."""
     if run.finished >= run.row.full_steps:
         return "finished"
-    if under_way:
+    if is_training:
         return "training"
     if run.missing:
-        return f"skipped: there is no {run.missing}"
+        return f"skipped: {run.missing} is missing"
     if reason := run.record.get("failed"):
         return f"failed: {reason}"
     if run.finished >= run.row.steps:
         return f"first goal of {run.row.steps:,} reached"
-    return "begun" if run.has_begun else "waiting"
+    return "started" if run.has_begun else "waiting"
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in words.
+    """Format a duration.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""The command line: one file a subcommand, thin: parse, call one function, print.
+"""The command line, with one file per subcommand. A subcommand parses its options, calls one function and prints.
 
-Results go to standard output, everything else to stderr. Heavy modules are imported inside the commands, so that
-`graphclust --help` answers at once.
+Results go to standard output and everything else to stderr. Heavy modules are imported inside the commands, so that
+`graphclust --help` answers immediately.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["app", "run"]
 
 app = typer.Typer(
     name="graphclust",
-    help="Find communities in graphs, and say how sure they are.",
+    help="Find communities in graphs and quantify their uncertainty.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -57,12 +57,12 @@ def _main(
     pass
 
 
-# typer carries its own copy of click or not, depending on its version: its base of all usage errors is found by name
+# some versions of typer bundle click and others import it: look up the base class of all usage errors by name
 _CommandLineError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command line on `argv`; return the exit status."""
+    """Run the command line with the arguments `argv` and return the exit status."""
     if "generate" in argv[:1]:
         add_families()
     if not argv:
@@ -80,6 +80,6 @@ def run(argv: Sequence[str]) -> int:
         say(f"cannot write: {error.strerror or error}")
         return 1
     except _CommandLineError as error:
-        where = getattr(getattr(error, "ctx", None), "command_path", "graphclust")
-        say(f"{error.format_message()} (see {where} --help)")
+        command_path = getattr(getattr(error, "ctx", None), "command_path", "graphclust")
+        say(f"{error.format_message()} (see {command_path} --help)")
         return int(error.exit_code)

@@ -1,4 +1,4 @@
-"""What the subcommands share: reading options, messages on stderr, output, and errors turned into exit statuses."""
+"""Code shared by the subcommands: reading options, messages on stderr, output, and exit statuses of errors."""
 
 from __future__ import annotations
 
@@ -39,40 +39,51 @@ __all__ = [
 ]
 
 GraphPath = Annotated[
-    str, typer.Argument(metavar="GRAPH", help="A file, - for standard input, or data:NAME.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="GRAPH", help="A graph file, - for standard input, or data:NAME for a data set.", show_default=False
+    ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the same result.")]
+Seed = Annotated[int, typer.Option(min=0, help="Random seed. The same seed gives the same result.")]
 Output = Annotated[
-    str | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a file instead of standard output.")
+    str | None, typer.Option("--out", "-o", metavar="FILE", help="Write to FILE instead of standard output.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but results and errors.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print every decision of readers and methods.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print every decision of the reader and the methods.")]
 
-_PANEL = "How to read GRAPH (found out by default, and said on stderr)"
+_PANEL = "How to read GRAPH (detected by default; guesses are reported on stderr)"
 
 
 @dataclass
 class Reading:
-    """The options that say how a graph file is to be read."""
+    """The options that control how a graph file is read."""
 
     input_format: Annotated[
-        str | None, typer.Option(metavar="FORMAT", help="edgelist, graphml, gml, ...", rich_help_panel=_PANEL)
+        str | None,
+        typer.Option(metavar="FORMAT", help="File format: edgelist, graphml, gml, ...", rich_help_panel=_PANEL),
     ] = None
     directed: Annotated[
-        bool | None, typer.Option("--directed/--undirected", help="Directions count.", rich_help_panel=_PANEL)
+        bool | None,
+        typer.Option("--directed/--undirected", help="Whether edges have a direction.", rich_help_panel=_PANEL),
     ] = None
     weights: Annotated[
-        bool | None, typer.Option("--weights/--no-weights", help="There are edge weights.", rich_help_panel=_PANEL)
+        bool | None,
+        typer.Option("--weights/--no-weights", help="Whether edges have weights.", rich_help_panel=_PANEL),
     ] = None
     delimiter: Annotated[
         str | None,
-        typer.Option(metavar="CHAR", help="A character, or tab, comma, whitespace, ...", rich_help_panel=_PANEL),
+        typer.Option(
+            metavar="CHAR",
+            help="Column separator: a character, or tab, comma, whitespace, ...",
+            rich_help_panel=_PANEL,
+        ),
     ] = None
     header: Annotated[
-        bool | None, typer.Option("--header/--no-header", help="The first line names columns.", rich_help_panel=_PANEL)
+        bool | None,
+        typer.Option("--header/--no-header", help="Whether the first line names the columns.", rich_help_panel=_PANEL),
     ] = None
     comment: Annotated[
-        str | None, typer.Option(metavar="MARK", help="Beginning of comments, or none.", rich_help_panel=_PANEL)
+        str | None, typer.Option(metavar="MARK", help="Start of a comment, or none.", rich_help_panel=_PANEL)
     ] = None
     encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Text encoding.", rich_help_panel=_PANEL)] = None
 
@@ -87,42 +98,49 @@ class Reading:
 
 
 def say(message: str) -> None:
-    """Print a line on stderr, if there is one."""
+    """Print a line on stderr, unless stderr is closed."""
     with contextlib.suppress(OSError, ValueError):
-        if sys.stderr is not None:  # None would be standard output
+        if sys.stderr is not None:  # `print` would write to standard output instead
             print(f"graphclust: {message}", file=sys.stderr)  # noqa: T201
 
 
 def is_helper() -> bool:
-    """Whether this is one of several processes in training, but not the first, which speaks for all."""
+    """Whether this is a training process other than the first one, which prints the messages."""
     return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
 def parse_pairs(option: str, pairs: list[str] | None) -> dict[str, Any]:
-    """Turn NAME=VALUE into a dictionary; values are Python literals where they are, strings otherwise."""
+    """Parse NAME=VALUE pairs into a dictionary. Values are Python literals if they parse as such, otherwise strings."""
     import ast
 
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for pair in pairs or ():
         name, equals, text = pair.partition("=")
         if not equals or not name.isidentifier():
             raise UsageError(f"{option} takes NAME=VALUE, not {pair!r}")
         try:
-            found[name] = ast.literal_eval(text)
+            values[name] = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
-            found[name] = text
-    return found
+            values[name] = text
+    return values
 
 
 def check_files(outputs: dict[str, str | None], **inputs: str | None) -> None:
-    """Refuse to write over an input, twice to one file, or where no folder is: before the work, not after it.
+    """Check before the work starts that the output files can be written without overwriting an input or each other.
 
     Parameters
     ----------
     outputs : dict
-        What is written, by its option.
+        Option -> name of the file to write.
     **inputs
-        What is read, by its option without dashes; `graph` and `predicted` are called the input.
+        Option without dashes -> name of a file to read. Messages call `graph` and `predicted` "the input".
+
+    Raises
+    ------
+    UsageError
+        An output is an input, or two outputs are the same file.
+    DataError
+        An output is a folder, or its folder does not exist.
     """
     from graphclust.io.files import check_packing, is_special
 
@@ -133,22 +151,22 @@ def check_files(outputs: dict[str, str | None], **inputs: str | None) -> None:
     }
     for option, name in outputs.items():
         if name == "-" and option not in ("--out", "OUT"):
-            raise UsageError(f"{option} takes a file: only results go to standard output")
+            raise UsageError(f"{option} needs a file: only results can go to standard output")
         if name is None or name == "-" or is_special(name):
             continue
         check_packing(name)
         place = os.path.realpath(name)
         if Path(place).is_dir():
-            raise DataError("this is a folder, not a file", name)
+            raise DataError("cannot write: this is a folder", name)
         if not Path(place).parent.is_dir():
-            raise DataError(f"cannot write: there is no folder {Path(name).parent}", name)
+            raise DataError(f"cannot write: the folder {Path(name).parent} does not exist", name)
         if place in seen:
-            raise UsageError(f"{option} would write over {seen[place]}")
+            raise UsageError(f"{option} would overwrite {seen[place]}")
         seen[place] = option
 
 
 def check_format(name: str, *known: str) -> None:
-    """Refuse a --format that is none of `known`."""
+    """Refuse a value of --format that is not in `known`."""
     from graphclust.errors import unknown
 
     if name not in known:
@@ -156,13 +174,13 @@ def check_format(name: str, *known: str) -> None:
 
 
 def abandon_output() -> None:
-    """Let what standard output still holds go nowhere, so that the interpreter's last flush cannot fail."""
+    """Discard what is still buffered for standard output, so that the flush at interpreter exit cannot fail."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Console(logging.Handler):
-    """Shows what the library logs; details of notes only if the user wants to see them."""
+    """Prints the library's log on stderr. Notes that are details appear with --verbose only."""
 
     def __init__(self, verbose: bool) -> None:
         super().__init__()
@@ -187,7 +205,7 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 @contextmanager
 def _console(quiet: bool, verbose: bool) -> Iterator[None]:
-    """Show notes, and progress where stderr is a terminal."""
+    """Show notes on stderr, and progress if stderr is a terminal."""
     logger = logging.getLogger("graphclust")
     handler = _Console(verbose)
     level = logger.level
@@ -211,31 +229,31 @@ def _console(quiet: bool, verbose: bool) -> Iterator[None]:
 
 
 class _Interruption:
-    """Remembers Ctrl-C: an exception that comes where compiled code has called Python may be swallowed."""
+    """Remembers Ctrl-C, because compiled code that calls Python may swallow a KeyboardInterrupt."""
 
-    came = False
+    was_received = False
 
     @classmethod
-    def note(cls, *_: Any) -> None:
-        cls.came = True
+    def receive(cls, *_: Any) -> None:
+        cls.was_received = True
         raise KeyboardInterrupt
 
     @classmethod
     @contextmanager
     def watched(cls) -> Iterator[None]:
-        cls.came = False
-        with interrupts_handled(cls.note):
+        cls.was_received = False
+        with interrupts_handled(cls.receive):
             yield
             cls.check()
 
     @classmethod
     def check(cls) -> None:
-        if cls.came:
+        if cls.was_received:
             raise KeyboardInterrupt
 
 
 def _guarded(call: Callable[[], None], quiet: bool, verbose: bool) -> int:
-    """Run a command's body; turn what may go wrong into a line on stderr and an exit status."""
+    """Run a command's body, turn its errors into a line on stderr, and return the exit status."""
     try:
         with _console(quiet, verbose), _Interruption.watched():
             call()
@@ -244,7 +262,7 @@ def _guarded(call: Callable[[], None], quiet: bool, verbose: bool) -> int:
     except GraphclustError as error:
         say(str(error))
         return error.exit_code
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of the pipe has stopped reading, as `head` does
         abandon_output()
         return 0
     except OSError as error:
@@ -260,11 +278,16 @@ def _guarded(call: Callable[[], None], quiet: bool, verbose: bool) -> int:
     return 0
 
 
-def command(body: Callable[..., None]) -> Callable[..., None]:
-    """Make a subcommand of a function.
+def _without_line_breaks(docstring: str) -> str:
+    """Join the lines of each paragraph, because typer would keep the line breaks in the help."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in inspect.cleandoc(docstring).split("\n\n"))
 
-    A parameter `reading` is spread into its options; a command with `quiet` also has --verbose, and gets it if its
-    function has such a parameter; errors become exit statuses.
+
+def command(body: Callable[..., None]) -> Callable[..., None]:
+    """Turn a function into a subcommand.
+
+    A parameter `reading` becomes the options of `Reading`. A function with a parameter `quiet` also gets the option
+    --verbose, whose value is passed on only if the function has a parameter `verbose`. Errors become exit statuses.
     """
     signature = inspect.signature(body, eval_str=True)
     parameters = []
@@ -286,7 +309,7 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
         verbose = bool(options.get("verbose") if wants_verbose else options.pop("verbose", False))
         raise typer.Exit(_guarded(functools.partial(body, **options), bool(options.get("quiet")), verbose))
 
-    run.__name__, run.__doc__ = body.__name__, body.__doc__
+    run.__name__, run.__doc__ = body.__name__, _without_line_breaks(body.__doc__ or "")
     run.__dict__["__signature__"] = inspect.Signature(parameters)
     run.__annotations__ = {item.name: item.annotation for item in parameters}
     return run
@@ -294,7 +317,7 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def output(path: str | None) -> Iterator[BinaryIO]:
-    """Open where results go: a file written whole or not at all, or standard output."""
+    """Open the destination of results: standard output, or a file that is replaced only when writing succeeds."""
     _Interruption.check()
     if path is None or path == "-":
         if sys.stdout is None:
@@ -309,7 +332,7 @@ def output(path: str | None) -> Iterator[BinaryIO]:
 
 
 def print_table(rows: list[dict[str, Any]], stream: BinaryIO) -> None:
-    """Write rows of equal keys as a table with aligned columns; numbers to the right."""
+    """Write rows with equal keys as a table with aligned columns. Columns of numbers are right-aligned."""
     if not rows:
         return
     names = list(rows[0])

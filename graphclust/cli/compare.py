@@ -32,30 +32,50 @@ def compare(
     graph: GraphPath,
     *,
     methods: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help="All that need no number of communities, by default.")
+        str | None,
+        typer.Option(metavar="A,B,C", help="Methods; by default all that do not need the number of communities."),
     ] = None,
     truth: Annotated[str | None, typer.Option(metavar="FILE", help="Ground truth to score against.")] = None,
     truth_format: Annotated[
-        str | None, typer.Option(metavar="labels|cmty", help="What the truth has on a line; found out by default.")
+        str | None,
+        typer.Option(
+            metavar="labels|cmty",
+            help="labels: one `node label` per line; cmty: one community per line. Detected by default.",
+        ),
     ] = None,
     n_clusters: Annotated[
-        int | None, typer.Option("--n-clusters", "-k", min=1, help="For the methods that take it.", show_default=False)
+        int | None,
+        typer.Option(
+            "--n-clusters",
+            "-k",
+            min=1,
+            help="Number of communities, for the methods that accept one.",
+            show_default=False,
+        ),
     ] = None,
     seed: Seed = 0,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", metavar="NAME=VALUE", help="Parameter of the methods that have it; repeatable."),
+        typer.Option("--param", metavar="NAME=VALUE", help="Parameter of the methods that have it. Repeatable."),
     ] = None,
     samples: Annotated[
         int | None,
-        typer.Option("--samples", min=1, metavar="N", help="Partitions to draw, where a method gives a posterior."),
+        typer.Option(
+            "--samples",
+            min=1,
+            metavar="N",
+            help="Number of partitions to draw, for the methods that return a posterior.",
+        ),
     ] = None,
-    format: Annotated[str, typer.Option(metavar="table|json|csv")] = "table",
+    format: Annotated[str, typer.Option(metavar="table|json|csv", help="Output format.")] = "table",
     out: Output = None,
     quiet: Quiet = False,
     reading: Reading,
 ) -> None:
-    """Run several methods on one graph and print a row for each; a method that fails is a row with its error."""
+    """Run several methods on one graph and print one row per method.
+
+    The row of a method that fails contains its error.
+    """
     from graphclust.cli.detect import parse_params
     from graphclust.detection import prepare
     from graphclust.io.partition import read_partition
@@ -68,7 +88,7 @@ def compare(
     else:
         names = [name.strip() for name in methods.split(",") if name.strip()]
     if not names:
-        raise UsageError("--methods names none")
+        raise UsageError("--methods names no method")
     params = parse_params(param)
     if samples is not None:
         params["n_samples"] = samples
@@ -76,13 +96,13 @@ def compare(
     for key in params:
         if not any(key in kind.parameters() for kind in kinds.values()):
             raise UsageError(f"none of {', '.join(names)} has a parameter {key!r}")
-    given = {name: {k: v for k, v in params.items() if k in kind.parameters()} for name, kind in kinds.items()}
+    method_params = {name: {k: v for k, v in params.items() if k in kind.parameters()} for name, kind in kinds.items()}
     for name in names:
-        prepare(name, None, seed, **given[name])  # what is wrong is said before a large file is read
+        prepare(name, None, seed, **method_params[name])  # report a wrong parameter before a large file is read
     loaded = reading.read(graph)
     known = None if truth is None else read_partition(truth, truth_format, loaded.nodes)
-    rows = [_row(loaded, name, n_clusters, seed, known, quiet, given[name]) for name in names]
-    if len({tuple(row) for row in rows}) > 1:  # failed ones lack the measures
+    rows = [_row(loaded, name, n_clusters, seed, known, quiet, method_params[name]) for name in names]
+    if len({tuple(row) for row in rows}) > 1:  # rows of failed methods lack the measures
         keys = list(dict.fromkeys(key for row in rows for key in row))
         rows = [{key: row.get(key) for key in keys} for row in rows]
     with output(out) as stream:
@@ -109,11 +129,11 @@ def _row(
     k = n_clusters if METHODS[name].takes_n_clusters != "no" else None
     row: dict[str, Any] = {"method": name}
     try:
-        found = detect(graph, name, k, seed, **params)
-        row |= {"n_clusters": found.n_clusters, "seconds": round(found.seconds, 4)}
-        row |= {measure: found.quality()[measure] for measure in _MEASURES}
+        communities = detect(graph, name, k, seed, **params)
+        row |= {"n_clusters": communities.n_clusters, "seconds": round(communities.seconds, 4)}
+        row |= {measure: communities.quality()[measure] for measure in _MEASURES}
         if truth is not None:
-            row |= found.score(truth)
+            row |= communities.score(truth)
     except GraphclustError as error:
         if not quiet:
             say(f"{name}: {error}")

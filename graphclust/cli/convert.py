@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from graphclust.cli.common import GraphPath, Quiet, Reading, check_files, output, say
-from graphclust.errors import UsageError
+from graphclust.errors import UsageError, unknown
 
 __all__ = ["convert"]
 
@@ -15,23 +15,27 @@ __all__ = ["convert"]
 def convert(
     graph: GraphPath,
     target: Annotated[
-        str, typer.Argument(metavar="OUT", help="Where to; the extension tells the format. - is standard output.")
+        str,
+        typer.Argument(
+            metavar="OUT", help="Output file, whose extension determines the format, or - for standard output."
+        ),
     ],
     *,
     output_format: Annotated[
-        str | None, typer.Option(metavar="FORMAT", help="edgelist, graphml, gml, ...; for names that do not tell.")
+        str | None,
+        typer.Option(metavar="FORMAT", help="edgelist, graphml, gml, ...; by default from the extension of OUT."),
     ] = None,
     quiet: Quiet = False,
     reading: Reading,
 ) -> None:
-    """Write a graph in another format: edge lists, GraphML, GEXF, GML, Pajek, METIS, Matrix Market, npz, parquet."""
+    """Convert a graph to another format: edge list, GraphML, GEXF, GML, Pajek, METIS, Matrix Market, npz, parquet."""
     from graphclust.io import FORMATS, carried, format_of, write_graph
 
     kind = output_format or format_of(target)
     if output_format is not None and output_format not in FORMATS:
-        raise UsageError(f"no format is called {output_format!r}; known: {', '.join(FORMATS)}")
+        raise unknown("format", output_format, FORMATS)
     if kind is None:
-        raise UsageError(f"the name {target!r} does not tell a format: give --output-format ({', '.join(FORMATS)})")
+        raise UsageError(f"cannot tell the format from the name {target!r}: add --output-format ({', '.join(FORMATS)})")
     check_files({"OUT": target}, graph=graph)
     loaded = reading.read(graph)
     attributes, dropped = carried(loaded, kind)

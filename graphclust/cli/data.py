@@ -11,16 +11,16 @@ from graphclust.cli.common import Quiet, check_format, command, output, print_ta
 
 __all__ = ["data"]
 
-data = typer.Typer(help="List named data sets, find their files, download them.", no_args_is_help=True)
+data = typer.Typer(help="List and download named data sets, and locate their files.", no_args_is_help=True)
 
-_Name = Annotated[str, typer.Argument(metavar="NAME", help="A name that `graphclust data list` shows.")]
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a data set, as in `graphclust data list`.")]
 
 
 def _list(
     *,
-    format: Annotated[str, typer.Option(metavar="table|json")] = "table",
+    format: Annotated[str, typer.Option(metavar="table|json", help="Output format.")] = "table",
 ) -> None:
-    """List the data sets, and which of them are here."""
+    """List the data sets and show which of them are on this machine."""
     from graphclust.datasets import registry
     from graphclust.datasets.cache import is_here
     from graphclust.runtime.memory import format_bytes
@@ -46,9 +46,11 @@ def _list(
 def _path(
     name: _Name,
     *,
-    labels: Annotated[bool, typer.Option("--labels", help="The file of the known communities instead.")] = False,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Print the path of the file with the known communities instead.")
+    ] = False,
 ) -> None:
-    """Print where the main file of a data set lies."""
+    """Print the path of the main file of a data set."""
     from graphclust import datasets
 
     with output(None) as stream:
@@ -56,12 +58,12 @@ def _path(
 
 
 def _download(name: _Name, *, quiet: Quiet = False) -> None:
-    """Fetch the files of a data set, unless they are here, and print where they lie."""
+    """Download the files of a data set, unless they are already here, and print their paths."""
     from graphclust import datasets
 
-    found = datasets.download(name)
+    paths = datasets.download(name)
     with output(None) as stream:
-        stream.write("".join(f"{path}\n" for path in found).encode())
+        stream.write("".join(f"{path}\n" for path in paths).encode())
 
 
 data.command("list")(command(_list))

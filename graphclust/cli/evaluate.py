@@ -1,4 +1,4 @@
-"""graphclust evaluate: a partition against a truth, and on its graph."""
+"""graphclust evaluate: compare a partition with a ground truth, and measure its quality on its graph."""
 
 from __future__ import annotations
 
@@ -14,26 +14,33 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
-    predicted: Annotated[str, typer.Argument(metavar="PREDICTED", help="A result of detect, in any format.")],
+    predicted: Annotated[str, typer.Argument(metavar="PREDICTED", help="A result of `detect`, in any format.")],
     *,
     truth: Annotated[
-        str | None, typer.Option(metavar="FILE", help="`node label` a line, or one community a line (cmty).")
+        str | None,
+        typer.Option(metavar="FILE", help="Ground truth: one `node label` per line, or one community per line (cmty)."),
     ] = None,
-    graph: Annotated[str | None, typer.Option(metavar="GRAPH", help="Measure the quality on this graph too.")] = None,
+    graph: Annotated[
+        str | None, typer.Option(metavar="GRAPH", help="Also measure the quality of the partition on this graph.")
+    ] = None,
     truth_format: Annotated[
-        str | None, typer.Option(metavar="labels|cmty", help="What the truth has on a line; found out by default.")
+        str | None,
+        typer.Option(
+            metavar="labels|cmty",
+            help="labels: one `node label` per line; cmty: one community per line. Detected by default.",
+        ),
     ] = None,
     predicted_format: Annotated[
-        str | None, typer.Option(metavar="labels|cmty", help="What PREDICTED has on a line; found out by default.")
+        str | None, typer.Option(metavar="labels|cmty", help="The same for PREDICTED. Detected by default.")
     ] = None,
-    format: Annotated[str, typer.Option(metavar="table|json")] = "table",
+    format: Annotated[str, typer.Option(metavar="table|json", help="Output format.")] = "table",
     out: Output = None,
     quiet: Quiet = False,
     reading: Reading,
 ) -> None:
     """Compare a partition with a ground truth, and measure its quality on a graph.
 
-    A truth may cover a part of the nodes: the others are left out, and counted on stderr.
+    If the ground truth covers only some of the nodes, the scores ignore the others, and a line on stderr counts them.
     """
     from graphclust.io.partition import read_partition
     from graphclust.results.communities import compare_to_truth
@@ -41,18 +48,19 @@ def evaluate(
     check_format(format, "table", "json")
     check_files({"--out": out}, predicted=predicted, truth=truth, graph=graph)
     if truth is None and graph is None:
-        raise UsageError("nothing to evaluate against: give --truth, --graph or both")
+        raise UsageError("nothing to evaluate against: add --truth, --graph or both")
     loaded = None if graph is None else reading.read(graph)
     nodes = None if loaded is None else loaded.nodes
-    found = read_partition(predicted, predicted_format, nodes, "--predicted-format")
+    partition = read_partition(predicted, predicted_format, nodes, "--predicted-format")
     result: dict[str, Any] = {}
     if truth is not None:
-        result |= compare_to_truth(found, read_partition(truth, truth_format, nodes))
-        scored, total = int(result["n_scored"]), len(found if isinstance(found, dict) else set().union(*found))
-        if scored < total and not quiet:
-            say(f"scored on the {scored:,} of {total:,} nodes that the truth covers")
+        result |= compare_to_truth(partition, read_partition(truth, truth_format, nodes))
+        n_scored = int(result["n_scored"])
+        n_nodes = len(partition if isinstance(partition, dict) else set().union(*partition))
+        if n_scored < n_nodes and not quiet:
+            say(f"scored {n_scored:,} of {n_nodes:,} nodes; the ground truth does not cover the others")
     if loaded is not None:
-        result |= _quality(found, loaded)
+        result |= _quality(partition, loaded)
     with output(out) as stream:
         if format == "json":
             stream.write(json.dumps(result).encode() + b"\n")
@@ -62,20 +70,23 @@ def evaluate(
             )
 
 
-def _quality(found: Any, graph: Any) -> dict[str, Any]:
+def _quality(partition: Any, graph: Any) -> dict[str, Any]:
     import numpy as np
 
     from graphclust import metrics
+    from graphclust.runtime.notes import counted
 
-    if not isinstance(found, dict):
-        members = sum(map(len, found))
-        found = {node: label for label, part in enumerate(found) for node in part}
-        if len(found) < members:
-            raise DataError("communities that overlap have no quality on a graph: leave --graph away")
+    if not isinstance(partition, dict):
+        members = sum(map(len, partition))
+        partition = {node: label for label, part in enumerate(partition) for node in part}
+        if len(partition) < members:
+            raise DataError("cannot measure the quality of communities that overlap: leave out --graph")
     names = [str(node) for node in graph.nodes]
-    missing = [name for name in names if name not in found]
+    missing = [name for name in names if name not in partition]
     if missing:
-        raise DataError(f"the partition has no label for {len(missing):,} nodes of the graph, {missing[0]!r} for one")
+        raise DataError(
+            f"the partition has no label for {counted(len(missing), 'node')} of the graph, such as {missing[0]!r}"
+        )
     number: dict[Any, int] = {}
-    labels = np.array([number.setdefault(found[name], len(number)) for name in names], dtype=np.int64)
+    labels = np.array([number.setdefault(partition[name], len(number)) for name in names], dtype=np.int64)
     return metrics.quality(graph, metrics.rank_labels(labels))

@@ -1,6 +1,6 @@
 """graphclust generate: random graphs with known communities.
 
-Each family's options are the parameters of its sampler, and their help is its docstring.
+The options of a family are the parameters of its sampler, and their help comes from the sampler's docstring.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Union, get_args, get
 import typer
 
 from graphclust.cli.common import Quiet, Seed, check_files, command, output, say
-from graphclust.errors import GraphclustError, UsageError
+from graphclust.errors import GraphclustError, UsageError, unknown
+from graphclust.runtime.notes import counted
 
 if TYPE_CHECKING:
     from graphclust.generators.families import Family
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["add_families", "generate"]
 
-generate = typer.Typer(help="Draw random graphs with known communities.", no_args_is_help=True)
+generate = typer.Typer(help="Generate random graphs with known communities.", no_args_is_help=True)
 
-_POINTS = {"csv": ",", "tsv": "\t"}
+_POINT_DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
-def _number(text: str) -> int | float:
+def _parse_number(text: str) -> int | float:
     try:
         return int(text)
     except ValueError:
@@ -38,27 +39,27 @@ def _number(text: str) -> int | float:
     return int(value) if "." not in text and value.is_integer() else value  # 1e3
 
 
-def _value(option: str, text: str) -> Any:
-    """Parse an option: 7, 0.5, none, a range 50:300, a list 10,20,30, a matrix 0.5,0.1;0.1,0.4."""
+def _parse_value(option: str, text: str) -> Any:
+    """Parse the value of an option: 7, 0.5, none, a range 50:300, a list 10,20,30 or a matrix 0.5,0.1;0.1,0.4."""
     try:
         if text.lower() == "none":
             return None
         if ";" in text:
-            return [[_number(item) for item in row.split(",")] for row in text.split(";")]
+            return [[_parse_number(entry) for entry in row.split(",")] for row in text.split(";")]
         if ":" in text or "," in text:
-            return tuple(_number(item) for item in re.split("[:,]", text))
-        return _number(text)
+            return tuple(_parse_number(entry) for entry in re.split("[:,]", text))
+        return _parse_number(text)
     except ValueError:
         raise UsageError(f"{option} takes a number, a range 50:300 or a list 10,20,30, not {text!r}") from None
 
 
-def _fit(value: Any, kind: Any) -> Any:
-    """Give a value the shape that a parameter is annotated with, 10.0 that of a whole number.
+def _convert(value: Any, kind: Any) -> Any:
+    """Convert a value to the annotated type of a parameter; 10.0 is accepted as an integer.
 
     Raises
     ------
     TypeError
-        It has another shape.
+        The value has another type.
     """
     from numpy.typing import ArrayLike
 
@@ -68,12 +69,12 @@ def _fit(value: Any, kind: Any) -> Any:
     if origin in (Union, UnionType):
         for part in parts:
             with contextlib.suppress(TypeError):
-                return _fit(value, part)
+                return _convert(value, part)
         raise TypeError
     if origin is tuple:
         if not isinstance(value, tuple) or len(value) != len(parts):
             raise TypeError
-        return tuple(map(_fit, value, parts))
+        return tuple(map(_convert, value, parts))
     if kind is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, int | float if kind is float else kind):
@@ -81,31 +82,31 @@ def _fit(value: Any, kind: Any) -> Any:
     return value
 
 
-def _shape(kind: Any) -> str:
-    """Say what a parameter takes, by its annotation."""
+def _describe_type(kind: Any) -> str:
+    """Describe in words the values that an annotation allows."""
     if get_origin(kind) in (Union, UnionType):
-        return " or ".join(map(_shape, get_args(kind)))
+        return " or ".join(map(_describe_type, get_args(kind)))
     if get_origin(kind) is tuple:
         return "a range 50:300"
-    return {int: "a whole number", float: "a number", NoneType: "none"}.get(kind, "a number, a range or a list")
+    return {int: "an integer", float: "a number", NoneType: "none"}.get(kind, "a number, a range or a list")
 
 
-def _parsed(family: Family, texts: dict[str, str | None]) -> dict[str, Any]:
-    """Return the parameters that options give, each in the shape that the family's sampler is annotated with."""
+def _parse_options(family: Family, texts: dict[str, str | None]) -> dict[str, Any]:
+    """Parse the texts of the options into parameters of the types that the family's sampler is annotated with."""
     kinds = get_type_hints(family.sample)
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, text in texts.items():
         if text is None:
             continue
         try:
-            found[name] = text if kinds[name] is str else _fit(_value(_option(name), text), kinds[name])
+            values[name] = text if kinds[name] is str else _convert(_parse_value(_option(name), text), kinds[name])
         except TypeError:
-            raise UsageError(f"{_option(name)} takes {_shape(kinds[name])}, not {text!r}") from None
-    return found
+            raise UsageError(f"{_option(name)} takes {_describe_type(kinds[name])}, not {text!r}") from None
+    return values
 
 
 def _sample(name: str, parameters: dict[str, Any], random_state: Any) -> Graph:
-    """Draw a graph; numbers that no graph can have are the user's error."""
+    """Draw a graph. Parameter values for which no graph exists are reported as usage errors."""
     from graphclust.generators.families import FAMILIES
 
     try:
@@ -113,30 +114,30 @@ def _sample(name: str, parameters: dict[str, Any], random_state: Any) -> Graph:
     except GraphclustError:
         raise
     except (TypeError, ValueError, OverflowError) as error:
-        given = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
-        raise UsageError(f"{name} cannot be drawn with {given}: {error}") from None
+        shown = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
+        raise UsageError(f"{name} cannot be drawn with {shown}: {error}") from None
 
 
-def _spelt(default: Any) -> str:
+def _format_default(default: Any) -> str:
     if default is None:
         return "none"
     return ":".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
-def _described(docstring: str) -> dict[str, str]:
-    """Return what a numpydoc docstring says of each parameter."""
+def _parameter_help(docstring: str) -> dict[str, str]:
+    """Return the description of each parameter in a numpydoc docstring."""
     section = re.search(r"Parameters\n-+\n(.*?)(?:\n\n|\Z)", inspect.cleandoc(docstring), re.DOTALL)
-    found: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     for names, text in re.findall(
         r"^(\S[^:\n]*) : [^\n]*((?:\n    [^\n]*)*)", section[1] if section else "", re.MULTILINE
     ):
         for name in names.split(","):
-            found[name.strip()] = " ".join(text.split())
-    return found
+            descriptions[name.strip()] = " ".join(text.split())
+    return descriptions
 
 
 def _option(name: str) -> str:
-    """Return the option of a parameter: n_nodes -> --nodes."""
+    """Return the option that sets a parameter: --nodes for n_nodes."""
     return "--" + name.removeprefix("n_").replace("_", "-")
 
 
@@ -155,42 +156,42 @@ def _make(family: str) -> Callable[..., None]:
     ) -> None:
         from graphclust.generators.families import FAMILIES
 
-        parameters = _parsed(FAMILIES[family], texts)
+        parameters = _parse_options(FAMILIES[family], texts)
         if count is None:
             check_files({"--out": out, "--labels": labels})
             graph = _sample(family, parameters, seed)
             _write(graph, out, labels, output_format, quiet)
             return
         if out is None or out == "-" or labels is not None:
-            raise UsageError("--count writes graphs and labels into the folder that --out names")
+            raise UsageError("--count writes graphs and labels into a folder: use --out FOLDER and leave out --labels")
         _write_many(family, parameters, seed, count, out, output_format, quiet)
 
     return body
 
 
-def _format(graph: Graph, out: str | None, asked: str | None) -> str:
-    """Choose the format of a graph, or of points: what is asked, else what the name tells."""
+def _format(graph: Graph, out: str | None, requested: str | None) -> str:
+    """Return the format for a graph or for points: the requested one, or else the one that the file name implies."""
     from graphclust.io import FORMATS, format_of
     from graphclust.io.source import suffix_of
 
     if graph.x is not None:
         suffix = suffix_of(out or "").removeprefix(".")
-        kind = asked or suffix or "csv"
-        if kind not in _POINTS:
+        kind = requested or suffix or "csv"
+        if kind not in _POINT_DELIMITERS:
             raise UsageError(f"points are written as csv or tsv, not as {kind}")
         return kind
-    found = asked or format_of(out or "") or ("edgelist" if not suffix_of(out or "") else None)
-    if found is None:
-        raise UsageError(f"the name {out!r} does not tell a format: give --output-format")
-    if found not in FORMATS:
-        raise UsageError(f"no format is called {found!r}; known: {', '.join(FORMATS)}")
-    return found
+    graph_format = requested or format_of(out or "") or ("edgelist" if not suffix_of(out or "") else None)
+    if graph_format is None:
+        raise UsageError(f"cannot tell the format from the name {out!r}: add --output-format")
+    if graph_format not in FORMATS:
+        raise unknown("format", graph_format, FORMATS)
+    return graph_format
 
 
 def _write_many(
-    family: str, parameters: dict[str, Any], seed: int, count: int, folder: str, asked: str | None, quiet: bool
+    family: str, parameters: dict[str, Any], seed: int, count: int, folder: str, requested: str | None, quiet: bool
 ) -> None:
-    """Write graph-000000, labels-000000, ...; each graph has a seed of its own, so that it does not depend on COUNT."""
+    """Write graph-000000, labels-000000, ... Each graph has its own seed, so that it does not depend on `count`."""
     import numpy as np
 
     from graphclust.io import FORMATS
@@ -202,14 +203,14 @@ def _write_many(
         raise UsageError(f"{folder}: {error.strerror}") from None
     with task(f"drawing {count} graphs", count) as advance:
         for i in range(count):
-            own = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i,)))
-            graph = _sample(family, parameters, own)
-            kind = _format(graph, None, asked)
+            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i,)))
+            graph = _sample(family, parameters, rng)
+            kind = _format(graph, None, requested)
             name = os.path.join(folder, f"graph-{i:06d}{FORMATS[kind].suffixes[0]}")
             _write(graph, name, os.path.join(folder, f"labels-{i:06d}.tsv"), kind, quiet=True)
             advance()
     if not quiet:
-        say(f"{count:,} graphs of {family} in {folder}")
+        say(f"wrote {counted(count, 'graph')} of the family {family} to {folder}")
 
 
 def _write_points(graph: Graph, stream: BinaryIO, delimiter: str) -> None:
@@ -218,38 +219,48 @@ def _write_points(graph: Graph, stream: BinaryIO, delimiter: str) -> None:
     stream.write(f"{header}\n{rows}".encode())
 
 
-def _write(graph: Graph, out: str | None, labels: str | None, asked: str | None, quiet: bool) -> None:
+def _write(graph: Graph, out: str | None, labels: str | None, requested: str | None, quiet: bool) -> None:
     from graphclust.io import write_graph
     from graphclust.io.files import replacing
 
-    lost: list[str] = []
-    kind = _format(graph, out, asked)
+    losses: list[str] = []
+    kind = _format(graph, out, requested)
     classes: list[int] = [] if graph.y is None else graph.y.tolist()
     with output(out) as stream:
         if graph.x is not None:
-            _write_points(graph, stream, _POINTS[kind])
+            _write_points(graph, stream, _POINT_DELIMITERS[kind])
         else:
-            lost = write_graph(graph, stream, format=kind)
+            losses = write_graph(graph, stream, format=kind)
     if labels is not None:
         rows = "".join(f"{node}\t{label}\n" for node, label in zip(graph.nodes, classes, strict=True))
         with replacing(labels) as stream:
             stream.write(f"node\tcommunity\n{rows}".encode())
     if not quiet:
-        for loss in lost:
+        for loss in losses:
             say(loss)
-        say(f"{graph.num_nodes:,} nodes, {graph.num_edges:,} edges in {len(set(classes)):,} communities")
+        say(f"{graph.num_nodes:,} nodes, {graph.num_edges:,} edges, {len(set(classes)):,} communities")
 
 
-_COMMON: dict[str, tuple[Any, Any]] = {
+_COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
     "seed": (Seed, 0),
     "count": (
-        Annotated[int | None, typer.Option(min=1, metavar="N", help="So many graphs, into the folder --out.")],
+        Annotated[
+            int | None, typer.Option(min=1, metavar="N", help="Draw N graphs and write them to the folder --out.")
+        ],
         None,
     ),
-    "out": (Annotated[str | None, typer.Option("--out", "-o", metavar="GRAPH", help="Where the graph goes.")], None),
-    "labels": (Annotated[str | None, typer.Option(metavar="FILE", help="Where the communities go.")], None),
+    "out": (
+        Annotated[
+            str | None,
+            typer.Option("--out", "-o", metavar="GRAPH", help="Write the graph to this file, not to standard output."),
+        ],
+        None,
+    ),
+    "labels": (Annotated[str | None, typer.Option(metavar="FILE", help="Write the communities to this file.")], None),
     "output_format": (
-        Annotated[str | None, typer.Option(metavar="FORMAT", help="edgelist, graphml, ...; else told by the name.")],
+        Annotated[
+            str | None, typer.Option(metavar="FORMAT", help="edgelist, graphml, ...; by default from the file name.")
+        ],
         None,
     ),
     "quiet": (Quiet, False),
@@ -257,24 +268,27 @@ _COMMON: dict[str, tuple[Any, Any]] = {
 
 
 def add_families() -> None:
-    """Make a subcommand of each family; not at import, because the families need NumPy and --help does not."""
+    """Add a subcommand for each family.
+
+    This does not happen at import, because the families need NumPy, which `graphclust --help` can do without.
+    """
     from graphclust.generators.families import FAMILIES
 
     known = {entry.name for entry in generate.registered_commands}
     for name in (name for name in FAMILIES if name not in known):
         family = FAMILIES[name]
         doc = inspect.getdoc(family.sample) or ""
-        told = _described(doc)
+        descriptions = _parameter_help(doc)
         body = _make(name)
         parameters = []
         for option, default in family.parameters().items():
             needed = default is inspect.Parameter.empty
-            shown = True if needed else _spelt(default)
+            shown = True if needed else _format_default(default)
             names = (_option(option), "-n") if option == "n_nodes" else (_option(option),)
-            setting = typer.Option(*names, metavar="VALUE", help=told.get(option), show_default=shown)
+            setting = typer.Option(*names, metavar="VALUE", help=descriptions.get(option), show_default=shown)
             annotation = Annotated[str, setting] if needed else Annotated[str | None, setting]
             parameters.append(_keyword(option, annotation, inspect.Parameter.empty if needed else None))
-        parameters += [_keyword(option, kind, default) for option, (kind, default) in _COMMON.items()]
+        parameters += [_keyword(option, kind, default) for option, (kind, default) in _COMMON_OPTIONS.items()]
         body.__dict__["__signature__"] = inspect.Signature(parameters)
         body.__doc__ = doc.split("\n\nParameters\n")[0]
         generate.command(name)(command(body))

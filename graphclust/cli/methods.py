@@ -1,4 +1,4 @@
-"""graphclust methods: what there is."""
+"""graphclust methods: list the methods."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["methods"]
 
 def methods(
     *,
-    format: Annotated[str, typer.Option(metavar="table|json")] = "table",
+    format: Annotated[str, typer.Option(metavar="table|json", help="Output format.")] = "table",
 ) -> None:
-    """List the methods, and what each can do."""
+    """List the methods and what each of them can do."""
     from graphclust.methods import METHODS
 
     check_format(format, "table", "json")

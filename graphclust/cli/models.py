@@ -1,4 +1,4 @@
-"""graphclust models: the trained models that come with the package, and what a checkpoint says of itself."""
+"""graphclust models: list the trained models that come with the package, or describe one checkpoint."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ __all__ = ["models"]
 
 def models(
     checkpoint: Annotated[
-        str | None, typer.Argument(metavar="[CHECKPOINT]", help="All about one: a name, or a file.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[CHECKPOINT]", help="Describe this model in full: a name or a file.", show_default=False
+        ),
     ] = None,
     *,
-    format: Annotated[str, typer.Option(metavar="table|json|md")] = "table",
+    format: Annotated[str, typer.Option(metavar="table|json|md", help="Output format.")] = "table",
 ) -> None:
-    """List the trained models, with what they were trained on and how good they are."""
+    """List the trained models with their training data and their held-out scores."""
     from graphclust.training.checkpoints import cards, read_info, shipped
 
     check_format(format, "table", "json", "md")
@@ -55,11 +58,11 @@ def _row(name: str, info: Any) -> dict[str, Any]:
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Spell out nested dictionaries as dotted names."""
-    found: list[tuple[str, Any]] = []
+    """Flatten nested dictionaries into rows with dotted names."""
+    rows: list[tuple[str, Any]] = []
     for name, value in values.items():
         if isinstance(value, dict) and value:
-            found += _flat(value, f"{prefix}{name}.")
+            rows += _flat(value, f"{prefix}{name}.")
         else:
-            found.append((prefix + name, value if isinstance(value, float) else str(value)))
-    return found
+            rows.append((prefix + name, value if isinstance(value, float) else str(value)))
+    return rows

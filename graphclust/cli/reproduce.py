@@ -1,4 +1,4 @@
-"""graphclust reproduce: a paper's table, ours beside the published one."""
+"""graphclust reproduce: recompute a table of a paper and print it next to the published numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import typer
 
 from graphclust.cli.common import Output, Quiet, Seed, check_files, check_format, output, print_table, say
 from graphclust.errors import UsageError
-from graphclust.io.files import replacing
 
 __all__ = ["reproduce"]
 
@@ -23,73 +22,95 @@ def reproduce(
         str,
         typer.Argument(
             metavar="TABLE",
-            help="acp-table1, -table2, -table3, -table4, -fig4, -families or -mixtures, clam-table1 or -graphs, "
-            "cnc-table1 or -graphs, lnscc-table2, -table4 or -graphs",
+            help="acp-table1, acp-table2, acp-table3, acp-table4, acp-fig4, acp-families, acp-mixtures, clam-table1, "
+            "clam-graphs, cnc-table1, cnc-graphs, lnscc-table2, lnscc-table4 or lnscc-graphs.",
             show_default=False,
         ),
     ],
     *,
     graphs: Annotated[
         int | None,
-        typer.Option(min=2, help="acp-*: test graphs, or sets of points; of each point or family.", show_default=False),
+        typer.Option(
+            min=2,
+            help="Number of test graphs or point sets (per grid point or family). For acp-*.",
+            show_default=False,
+        ),
     ] = None,
     samples: Annotated[
         int | None,
-        typer.Option(min=1, help="acp-table1, -table2: partitions drawn a graph; 10 by default.", show_default=False),
+        typer.Option(
+            min=1,
+            help="Partitions to draw per graph; 10 by default. For acp-table1 and acp-table2.",
+            show_default=False,
+        ),
     ] = None,
     data: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="All but acp-table1 to -table3, -fig4 and -mixtures: a data set or family; repeatable.",
+            help="Data set or family. Repeatable. For acp-table4, acp-families, clam-*, cnc-*, lnscc-table2 and "
+            "lnscc-graphs.",
         ),
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="All but acp-table2 and -graphs: a method; repeatable."),
+        typer.Option(metavar="NAME", help="Method. Repeatable. Not for acp-table2, clam-graphs and cnc-graphs."),
     ] = None,
     checkpoint: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE", help="acp-table4: a model of yours, beside the shipped one; repeatable."),
+        typer.Option(
+            metavar="FILE", help="Your own model, measured next to the shipped one. Repeatable. For acp-table4."
+        ),
     ] = None,
     models: Annotated[
         str | None,
         typer.Option(
             metavar="FOLDER",
-            help="acp-table1 to -table4: trained models, beside the shipped ones.",
-            show_default="results/models, if it is here",
+            help="Folder of trained models, used in addition to the shipped ones. For acp-table1 to acp-table4.",
+            show_default="results/models, if it exists",
         ),
     ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="acp-fig4: processes.", show_default=False)] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", help="Number of processes. For acp-fig4.", show_default=False)
+    ] = None,
     journal: Annotated[
-        str | None, typer.Option(metavar="FILE", help="acp-fig4: keeps what is measured, to go on from.")
+        str | None,
+        typer.Option(metavar="FILE", help="Store measurements in FILE so that a later run resumes. For acp-fig4."),
     ] = None,
     repeats: Annotated[
-        int | None, typer.Option(min=1, help="clam-*, cnc-*, lnscc-*: seeds to take the mean over.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Number of seeds to average over. For clam-*, cnc-* and lnscc-*.", show_default=False),
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(min=1, help='lnscc-table2: training steps of "lnscc, published".', show_default=False),
+        typer.Option(
+            min=1, help='Training steps of the method "lnscc, published". For lnscc-table2.', show_default=False
+        ),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Less of it: a minute instead of many.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Measure fewer graphs, data sets or seeds: about a minute.")
+    ] = False,
     seed: Seed = 0,
     out: Output = None,
     figure: Annotated[
         str | None,
-        typer.Option(metavar="FILE.png", help="acp-table2: draw the calibration; acp-fig4: draw the maps."),
+        typer.Option(metavar="FILE.png", help="Draw the calibration (acp-table2) or the maps (acp-fig4)."),
     ] = None,
-    format: Annotated[str, typer.Option(metavar="table|json")] = "table",
+    format: Annotated[str, typer.Option(metavar="table|json", help="Output format.")] = "table",
     quiet: Quiet = False,
 ) -> None:
-    """Print a paper's table: what we measure beside what was published, and the command that trains each row."""
+    """Recompute a table of a paper and print it next to the published numbers.
+
+    JSON output also contains the command that trains the model of each row.
+    """
     from graphclust.reproduce import table_named
 
     check_format(format, "table", "json")
     chosen = table_named(table)
     check_files({"--out": out, "--figure": figure, "--journal": journal})
     if figure is not None and Path(figure).suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise UsageError(f"a figure is a file of png, pdf or svg: --figure {Path(figure).stem}.png")
-    given = {
+        raise UsageError(f"a figure must be a png, pdf or svg file: --figure {Path(figure).stem}.png")
+    option_values = {
         "n_graphs": ("--graphs", graphs),
         "n_samples": ("--samples", samples),
         "data": ("--data", data and tuple(data)),
@@ -102,31 +123,33 @@ def reproduce(
         "journal": ("--journal", journal),
     }
     takes = inspect.signature(chosen.make).parameters
-    options = {name: value for name, (_, value) in given.items() if value is not None}
+    options = {name: value for name, (_, value) in option_values.items() if value is not None}
     for name in options:
         if name not in takes:
-            raise UsageError(f"{table} takes no {given[name][0]}")
+            raise UsageError(f"{table} does not take {option_values[name][0]}")
     if figure is not None and chosen.draw is None:
-        raise UsageError(f"{table} takes no --figure")
-    found = chosen.make(**options, seed=seed, quick=quick)
-    found["settings"]["command"] = shlex.join(["graphclust", *sys.argv[1:]])
+        raise UsageError(f"{table} does not take --figure")
+    results = chosen.make(**options, seed=seed, quick=quick)
+    results["settings"]["command"] = shlex.join(["graphclust", *sys.argv[1:]])
     with output(out) as stream:
         if format == "json":
-            stream.write(json.dumps(found, indent=1).encode() + b"\n")
+            stream.write(json.dumps(results, indent=1).encode() + b"\n")
         else:
-            rows = [*found["rows"], *found["peers"]]
+            rows = [*results["rows"], *results["peers"]]
             print_table([{name: _shown(row.get(name)) for name in chosen.columns} for row in rows], stream)
     if figure is not None and chosen.draw is not None:
-        with replacing(figure) as drawn:
-            chosen.draw(found, drawn, figure)
+        from graphclust.io.files import replacing
+
+        with replacing(figure) as stream:
+            chosen.draw(results, stream, figure)
     if not quiet:
-        for note in found.get("notes", ()):
+        for note in results.get("notes", ()):
             say(note)
-        missing = {
-            row["command"]: row["row"] for row in reversed(found["rows"]) if "command" in row and "ami" not in row
+        untrained = {
+            row["command"]: row["row"] for row in reversed(results["rows"]) if "command" in row and "ami" not in row
         }
-        for training, name in reversed(missing.items()):
-            say(f"{name}: no checkpoint is shipped; train it: {training}")
+        for training, name in reversed(untrained.items()):
+            say(f"{name}: no trained model is available; to train one: {training}")
 
 
 def _shown(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A quick start: igraph without the plotting libraries that it imports where it finds them."""
+"""A faster start of the command line: import igraph without the plotting libraries that it would load."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _PLOTTING = ("matplotlib", "plotly", "cairo", "cairocffi")
 
 
 def import_igraph() -> None:
-    """Import igraph as if there were no plotting libraries: 0.03 s instead of 0.5 s.
+    """Import igraph as if no plotting library were installed, which takes 0.03 s instead of 0.5 s.
 
-    Only for processes that this command line owns: igraph cannot plot afterwards.
+    igraph cannot plot afterwards, so this is only for processes that the command line owns.
     """
     hidden: dict[str, Any] = {name: None for name in _PLOTTING if name not in sys.modules}
     sys.modules.update(hidden)

@@ -1,4 +1,4 @@
-"""graphclust study: which method finds the planted partition, and where does it break down."""
+"""graphclust study: measure how well methods recover planted partitions over a grid of random graphs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from graphclust.cli.common import Output, Quiet, check_files, output, say
 from graphclust.errors import DataError, UsageError
+from graphclust.runtime.notes import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,33 +23,45 @@ def study(
         str,
         typer.Argument(
             metavar="NAME|FILE.toml",
-            help="recovery, mixing, number-of-communities, size, density, or a study of your own.",
+            help="recovery, mixing, number-of-communities, size, density, or a TOML file with your own study.",
             show_default=False,
         ),
     ],
     *,
     methods: Annotated[
         str | None,
-        typer.Option(metavar="A,B,C", help="In the place of the study's; those that need a number get the true one."),
+        typer.Option(
+            metavar="A,B,C",
+            help="Methods, instead of those of the study. Methods that need the number of communities get the true "
+            "number.",
+        ),
     ] = None,
     graphs: Annotated[
-        int | None, typer.Option(min=1, help="For each point of the grid, in the place of the study's.")
+        int | None, typer.Option(min=1, help="Graphs per point of the grid, instead of the study's number.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="In the place of the study's.", show_default=False)] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", help="Processes; -1: one a core.")] = -1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Random seed, instead of the study's.", show_default=False)
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", metavar="N", help="Number of processes; -1 for one per core.")
+    ] = -1,
     dask: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Measure on the workers of a Dask cluster: tcp://host:8786.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Run on the workers of a Dask cluster, such as tcp://host:8786."),
     ] = None,
-    figure: Annotated[str | None, typer.Option(metavar="FILE.png", help="Draw it: curves, or heat maps.")] = None,
+    figure: Annotated[
+        str | None, typer.Option(metavar="FILE.png", help="Draw the results as curves or heat maps.")
+    ] = None,
     measure: Annotated[
-        str | None, typer.Option(metavar="ami|nmi|ari|accuracy", help="Of the figure; ami by default.")
+        str | None, typer.Option(metavar="ami|nmi|ari|accuracy", help="Measure in the figure; ami by default.")
     ] = None,
     out: Output = None,
     quiet: Quiet = False,
 ) -> None:
-    """Run methods over a grid of random graphs; print a tidy table, CSV or (--out FILE.parquet) parquet.
+    """Run methods over a grid of random graphs and print a tidy table.
 
-    What is measured is added to FILE.cells.jsonl beside --out at once: after an interruption, the same command goes on.
+    The table is CSV, or parquet with --out FILE.parquet. With --out FILE, every measurement is stored immediately in
+    FILE.cells.jsonl, and the same command resumes an interrupted study.
     """
     from dataclasses import replace
 
@@ -56,32 +69,34 @@ def study(
     from graphclust.studies.study import axes_of, draw, run, study_named
 
     if jobs < 1 and jobs != -1:
-        raise UsageError("--jobs takes a number of processes, or -1 for one a core")
+        raise UsageError("--jobs takes a number of processes, or -1 for one per core")
     if measure is not None and figure is None:
-        raise UsageError("--measure is of the figure: give --figure FILE.png, too")
+        raise UsageError("--measure chooses what the figure shows: add --figure FILE.png")
     if figure is not None and Path(figure).suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise UsageError(f"a figure is a file of png, pdf or svg: --figure {Path(figure).stem}.png")
+        raise UsageError(f"a figure must be a png, pdf or svg file: --figure {Path(figure).stem}.png")
     check_files({"--out": out, "--figure": figure}, graph=name if name.endswith(".toml") else None)
     chosen = study_named(name)
     if methods is not None:
-        chosen = chosen.with_methods([one.strip() for one in methods.split(",") if one.strip()])
+        chosen = chosen.with_methods([label.strip() for label in methods.split(",") if label.strip()])
     if graphs is not None:
         chosen = replace(chosen, n_graphs=graphs)
     if seed is not None:
         chosen = replace(chosen, seed=seed)
     if figure is not None:
-        axes_of(chosen, measure or "ami")  # what cannot be drawn is said before hours of measuring
+        axes_of(chosen, measure or "ami")  # report that a figure is impossible before hours of measuring
     to_file = out is not None and out != "-" and not is_special(out)
     journal = f"{out}.cells.jsonl" if to_file else None
     if not quiet:
-        cells = len(chosen.cells())
-        kept = f"kept in {journal}" if journal else "kept nowhere: with --out, an interrupted study can go on"
-        say(f"{cells:,} cells, {len(chosen.points())} points of the grid; what is measured is {kept}")
+        size = f"{counted(len(chosen.cells()), 'cell')}, {counted(len(chosen.points()), 'point')} of the grid"
+        if journal:
+            say(f"{size}; storing measurements in {journal}")
+        else:
+            say(f"{size}; measurements are not stored: add --out FILE to be able to resume an interrupted study")
     with _cluster(dask):
         table = run(chosen, journal, jobs)
     with output(out) as stream:
         if out is not None and out.endswith(".parquet"):
-            _of_one_type(table).to_parquet(stream, index=False)
+            _with_uniform_columns(table).to_parquet(stream, index=False)
         else:
             stream.write(table.to_csv(index=False, lineterminator="\n").encode())
     if figure is not None:
@@ -93,20 +108,21 @@ def study(
     failed = table["error"].notna()
     if failed.any() and not quiet:
         first = table[failed].iloc[0]
-        say(f"{int(failed.sum()):,} of {len(table):,} cells failed; the first, {first['method']}: {first['error']}")
+        n_failed = f"{int(failed.sum()):,} of {counted(len(table), 'cell')} failed"
+        say(f"{n_failed}; the first one was {first['method']}: {first['error']}")
 
 
-def _of_one_type(table: pd.DataFrame) -> pd.DataFrame:
-    """Turn columns that hold numbers and ranges, say, into text."""
+def _with_uniform_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """Convert columns of several types, such as numbers and ranges, to text."""
     for name in [name for name, kind in table.dtypes.items() if kind.kind == "O"]:
-        given = table[name].dropna()
-        if given.map(type).nunique() > 1:
-            table = table.assign(**{str(name): given.map(str)})
+        values = table[name].dropna()
+        if values.map(type).nunique() > 1:
+            table = table.assign(**{str(name): values.map(str)})
     return table
 
 
 def _cluster(address: str | None) -> Any:
-    """Send joblib's work to a Dask cluster."""
+    """Return a context in which joblib runs its tasks on a Dask cluster."""
     from contextlib import ExitStack
 
     stack = ExitStack()

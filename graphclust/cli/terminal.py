@@ -15,7 +15,7 @@ __all__ = ["progress_shown"]
 
 @contextmanager
 def progress_shown() -> Iterator[None]:
-    """Show a line for each task under way on stderr; it vanishes when the work is done."""
+    """Show one line per running task on stderr. The line disappears when the task is done."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
     with Progress(
         *columns, console=Console(stderr=True, soft_wrap=True), transient=True, redirect_stdout=False
@@ -23,7 +23,7 @@ def progress_shown() -> Iterator[None]:
 
         @contextmanager
         def report(description: str, total: int | None) -> Iterator[Callable[[], None]]:
-            # igraph holds the interpreter while it computes: draw before, the refresh thread may not get a turn
+            # draw now: igraph holds the interpreter lock while it computes, and the refresh thread cannot run
             current = progress.add_task(description, total=total)
             progress.refresh()
 
@@ -35,7 +35,7 @@ def progress_shown() -> Iterator[None]:
                 yield advance
             finally:
                 progress.remove_task(current)
-                progress.refresh()  # nothing of it may stand on the screen when results are printed there
+                progress.refresh()  # clear the line before results are printed on the same screen
 
         with showing(report):
             yield

@@ -1,9 +1,9 @@
-"""Named data sets: a few tiny graphs that ship with the package, and the public ones, downloaded when first used.
+"""Named data sets: a few tiny graphs that ship with the package, and public ones that are downloaded on first use.
 
     graph = datasets.load("com-dblp")
 
-looks for the publisher's files in the folder that `GRAPHCLUST_DATA` names, then in the user's cache, then downloads
-them. One module a family of file layouts; what there is stands in `data/registry.toml`.
+looks for the publisher's files in the folder `GRAPHCLUST_DATA`, then in the user's cache, and otherwise downloads them.
+There is one module for each family of file layouts. `data/registry.toml` lists the data sets.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ def __getattr__(name: str) -> Any:
 
 
 def path(name: str, *, labels: bool = False) -> Path:
-    """Return where the main file of a data set lies, or with `labels` that of its known communities.
+    """Return the path of the main file of a data set or, with `labels`, of the file of its known communities.
 
-    Downloads nothing.
+    Nothing is downloaded.
 
     Raises
     ------
     UsageError
-        No such data set, or one without a file of communities.
+        The data set does not exist, or has no file of communities.
     DataError
-        It is not on this machine; says which file to put where.
+        The data set is not on this machine; the message says which file to put where.
 
     Examples
     --------
@@ -61,49 +61,50 @@ def path(name: str, *, labels: bool = False) -> Path:
     if not roles:
         raise UsageError(f"{entry.name} has no known communities")
     file = entry.files[roles[0]]
-    found = find(file, bundled=entry.bundled)
-    if found is None:
-        raise DataError(f"{entry.name} is not here: `graphclust data download {entry.name}`, or {advice(entry)}")
-    return found
+    location = find(file, bundled=entry.bundled)
+    if location is None:
+        command = f"graphclust data download {entry.name}"
+        raise DataError(f"{entry.name} is not on this machine: run `{command}`, or {advice(entry)}")
+    return location
 
 
 def download(name: str) -> list[Path]:
-    """Fetch the files of a data set, unless they are here, and return where they lie.
+    """Download the missing files of a data set, and return the paths of all its files.
 
     Raises
     ------
     UsageError
-        No such data set.
+        The data set does not exist.
     DataError
-        No connection, a file that is not what it should be; says what to put where.
+        A file cannot be downloaded or is not the expected one; the message says which file to put where.
     """
     return list(fetch(entry_of(name)).values())
 
 
 def load(name: str, **reading: Any) -> Graph:
-    """Load a data set as a graph; download it when it is used first.
+    """Load a data set as a graph, and download it on first use.
 
     Parameters
     ----------
     name : str
-        A name that `registry` or `graphclust data list` shows; or the URL of an edge list, or the path of one, as
-        SNAP publishes them.
+        A name in `registry()` or in the output of `graphclust data list`; or the URL or path of an edge list in the
+        layout of SNAP.
     **reading
-        Options of `graphclust.read_graph`, for data sets that are edge lists; `directed=False` for all.
+        Options of `graphclust.read_graph`, for data sets that are edge lists. All data sets accept `directed=False`.
 
     Returns
     -------
     Graph
-        With `x` where nodes have features and `y` where their classes are known, `meta["classes"]` naming these.
-        Tables of features are graphs without edges. Communities that overlap are in `meta["communities"]`: arrays of
-        int64, positions of nodes. `meta["split"]` holds the publisher's train, valid and test nodes, where given.
+        With features `x` and classes `y`, if known; `meta["classes"]` has the names of the classes. Tables of features
+        are graphs without edges. Overlapping communities are in `meta["communities"]` as arrays of int64, positions of
+        nodes. `meta["split"]` has the publisher's train, valid and test nodes, if any.
 
     Raises
     ------
     UsageError
-        No such data set, or reading options for one that is no edge list.
+        The data set does not exist, or is not an edge list and does not accept reading options.
     DataError
-        It cannot be had, or cannot be read.
+        The data set cannot be downloaded or read.
 
     Examples
     --------
@@ -122,25 +123,26 @@ def load(name: str, **reading: Any) -> Graph:
             return snap.read(Path(name), **reading)
         raise
     loader = function(entry.loader)
-    if _takes_reading(loader):
+    if _reads_edge_list(loader):
         graph: Graph = loader(fetch(entry), **(dict(entry.options) | reading))
     else:
         flat = reading.get("directed") is False
         if reading.keys() - ({"directed"} if flat else set()):
-            raise UsageError(f"{', '.join(reading)}: only for edge lists, and {entry.name} is none")
+            raise UsageError(f"{', '.join(reading)}: only for edge lists, and {entry.name} is not one")
         files = fetch(entry)
         graph = loader(files, **entry.options)
         graph = graph.undirected() if flat else graph
         main = next(iter(files.values()))
         with main.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        told = {"source": str(main), "format": entry.loader.partition(".")[0], "sha256": digest, "notes": ()}
-        graph.meta = told | graph.meta
+        origin = {"source": str(main), "format": entry.loader.partition(".")[0], "sha256": digest, "notes": ()}
+        graph.meta = origin | graph.meta
         log_notes(graph.meta["notes"], entry.name)
     graph.meta["name"] = entry.name
     return graph
 
 
-def _takes_reading(loader: Callable[..., Graph]) -> bool:
-    """Whether a loader reads an edge list, and so takes the options of `graphclust.read_graph`."""
-    return any(item.kind is inspect.Parameter.VAR_KEYWORD for item in inspect.signature(loader).parameters.values())
+def _reads_edge_list(loader: Callable[..., Graph]) -> bool:
+    """Whether a loader reads an edge list and takes the options of `graphclust.read_graph`."""
+    parameters = inspect.signature(loader).parameters.values()
+    return any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)

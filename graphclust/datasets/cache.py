@@ -1,4 +1,4 @@
-"""Where the files of data sets lie, and how they get there: looked for, downloaded, checked, never half written."""
+"""The files of data sets: search, download, checksums. Files are never left half written."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ logger = logging.getLogger("graphclust")
 _CHUNK = 1 << 16
 _STEPS = 100
 _GZIP = b"\x1f\x8b"
-_RECORD = "checksums.json"  # in the cache: file -> sha256 of what came when it was downloaded first
+_RECORD = "checksums.json"  # in the cache: sha256 of each file when it was first downloaded
 
 
 def cache_folder() -> Path:
-    """Return where downloads go: $XDG_CACHE_HOME/graphclust, or the system's usual place."""
-    given = os.environ.get("XDG_CACHE_HOME")
-    if given:
-        return Path(given) / "graphclust"
+    """Return the folder of downloads: $XDG_CACHE_HOME/graphclust, or the usual one of the system."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    if base:
+        return Path(base) / "graphclust"
     if sys.platform.startswith("linux"):
         folder = Path.home() / ".cache" / "graphclust"
     else:
@@ -47,13 +47,13 @@ def cache_folder() -> Path:
 
 
 def _folders() -> list[Path]:
-    """Where data sets are looked for, in this order."""
-    given = os.environ.get("GRAPHCLUST_DATA")
-    return [*([Path(given)] if given else []), cache_folder()]
+    """Return the folders of data sets, in the order of the search."""
+    data = os.environ.get("GRAPHCLUST_DATA")
+    return [*([Path(data)] if data else []), cache_folder()]
 
 
 def find(file: File, *, bundled: bool = False) -> Path | None:
-    """Return where a file lies, or None."""
+    """Return the path of a file; None if it is not on this machine."""
     folders = [BUNDLED] if bundled else _folders()
     return next((path for folder in folders if (path := folder / file.name).is_file()), None)
 
@@ -63,63 +63,63 @@ def _missing(entry: Entry) -> list[File]:
 
 
 def is_here(entry: Entry) -> bool:
-    """Whether a data set can be read without a download."""
+    """Whether all files of a data set are on this machine."""
     return not _missing(entry)
 
 
 def places(files: Sequence[File]) -> str:
-    """Say what to put where, for whoever has no connection."""
+    """Describe where to put files that cannot be downloaded."""
     if len(files) == 1:
         return f"put {files[0].url or files[0].name} at {' or '.join(str(f / files[0].name) for f in _folders())}"
     names = ", ".join(f"{file.name} ({file.url})" if file.url else file.name for file in files)
-    return f"put below {' or '.join(map(str, _folders()))} the files {names}"
+    return f"put these files below {' or '.join(map(str, _folders()))}: {names}"
 
 
 def advice(entry: Entry) -> str:
-    """Say which files of a data set to put where."""
+    """Describe where to put the missing files of a data set."""
     text = places(_missing(entry))
     if entry.archive:
-        text += f", which {entry.archive.url} holds"
+        text += f" (from {entry.archive.url})"
     return f"{text}. {entry.hint}" if entry.hint else text
 
 
 def fetch(entry: Entry) -> dict[str, Path]:
-    """Return the files of a data set by their roles; download those that are not here.
+    """Return the files of a data set by their roles, and download missing ones.
 
     Raises
     ------
     DataError
-        A file is not here and cannot be had; says what to put where.
+        A missing file cannot be downloaded; the message says which file to put where.
     """
     if missing := _missing(entry):
         try:
             _download(entry, missing)
         except DataError as error:
-            raise DataError(f"{entry.name} is not here ({error}): {advice(entry)}") from None
-    found = {role: find(file, bundled=entry.bundled) for role, file in entry.files.items()}
-    return {role: path for role, path in found.items() if path is not None}
+            raise DataError(f"{entry.name} is not on this machine ({error}): {advice(entry)}") from None
+    paths = {role: find(file, bundled=entry.bundled) for role, file in entry.files.items()}
+    return {role: path for role, path in paths.items() if path is not None}
 
 
 def fetch_url(url: str) -> Path:
-    """Return the file behind any URL, downloaded to the cache unless it is there.
+    """Return the file of a URL, and download it to the cache if it is missing.
 
     Raises
     ------
     DataError
-        It cannot be downloaded.
+        The file cannot be downloaded.
     """
     parts = urlsplit(url)
     file = File("/".join(filter(None, (parts.hostname, quote(parts.query, safe="="), parts.path.strip("/")))), url)
     if parts.scheme not in ("http", "https") or ".." in file.name.split("/") or parts.path.strip("/") == "":
-        raise DataError("this is no address of a file", url)
-    found = find(file)
-    if found is None:
+        raise DataError("this is not the address of a file", url)
+    path = find(file)
+    if path is None:
         try:
             _download_file(file)
         except DataError as error:
-            raise DataError(f"not downloaded ({error}): {places([file])}") from None
-        found = cache_folder() / file.name
-    return found
+            raise DataError(f"the download failed ({error}): {places([file])}") from None
+        path = cache_folder() / file.name
+    return path
 
 
 # ---------------------------------------------------------------- downloads
@@ -127,32 +127,32 @@ def fetch_url(url: str) -> Path:
 
 def _download(entry: Entry, missing: Iterable[File]) -> None:
     if entry.archive is not None:
-        with _workplace(cache_folder()) as folder:
+        with _temporary_folder(cache_folder()) as folder:
             archive, content = folder / "archive.zip", folder / "content"
             _retrieve(entry.archive.url, archive)
             function(entry.archive.unpack)(archive, content, entry.files)
             for file in missing:
                 if not (content / file.name).is_file():
-                    raise DataError(f"{entry.archive.url} does not hold {file.name}")
+                    raise DataError(f"{entry.archive.url} does not contain {file.name}")
             for path in sorted(path for path in content.rglob("*") if path.is_file()):
                 _accept(File(path.relative_to(content).as_posix()), path)
         return
     for file in missing:
         if not file.url:
-            raise DataError("it cannot be downloaded")
+            raise DataError("a file of it cannot be downloaded")
         _download_file(file)
 
 
 def _download_file(file: File) -> None:
-    with _workplace((cache_folder() / file.name).parent) as folder:
+    with _temporary_folder((cache_folder() / file.name).parent) as folder:
         part = folder / "part"
         _retrieve(file.url, part)
         _accept(file, part)
 
 
 @contextmanager
-def _workplace(parent: Path) -> Iterator[Path]:
-    """Make a folder that is gone afterwards, whatever happens, on the disk where the files are to lie."""
+def _temporary_folder(parent: Path) -> Iterator[Path]:
+    """Create a temporary folder below `parent`, so that its files can be moved there without copying."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".part-", dir=parent) as folder:
@@ -162,7 +162,7 @@ def _workplace(parent: Path) -> Iterator[Path]:
 
 
 class _Bar:
-    """What pooch takes for a progress bar: bytes, told on as the steps of a task."""
+    """A progress bar for pooch, which turns bytes into steps of a task."""
 
     def __init__(self, description: str, stack: ExitStack) -> None:
         self.total = 0
@@ -182,11 +182,11 @@ class _Bar:
         self._done = 0
 
     def close(self) -> None:
-        """Nothing: the task ends with the download."""
+        """Do nothing, since the task ends with the download."""
 
 
 def _retrieve(url: str, target: Path) -> None:
-    """Download to a file; a partial one may be left behind."""
+    """Download to a file, which may be incomplete after an error."""
     import pooch  # type: ignore[import-untyped]
     from requests import exceptions as failures
 
@@ -194,11 +194,11 @@ def _retrieve(url: str, target: Path) -> None:
     host = urlsplit(url).hostname
     try:
         with ExitStack() as stack:
-            shown = is_shown()
+            bar = _Bar(f"downloading {url.rpartition('/')[2]}", stack) if is_shown() else None
             pooch.HTTPDownloader(
-                progressbar=_Bar(f"downloading {url.rpartition('/')[2]}", stack) if shown else sys.stderr.isatty(),
+                progressbar=sys.stderr.isatty() if bar is None else bar,
                 chunk_size=_CHUNK,
-                headers={"Accept-Encoding": "identity"},  # as it lies there: requests unpacks what is sent "encoded"
+                headers={"Accept-Encoding": "identity"},  # the file as it is: requests would decompress encoded content
             )(url, str(target), None)
     except failures.HTTPError as error:
         raise DataError(str(error).partition(" for url")[0]) from None
@@ -207,11 +207,11 @@ def _retrieve(url: str, target: Path) -> None:
     except failures.ConnectionError:
         raise DataError(f"no connection to {host}") from None
     except failures.RequestException as error:
-        raise DataError(f"the download from {host} broke off, {type(error).__name__}") from None
+        raise DataError(f"the download from {host} was interrupted: {type(error).__name__}") from None
 
 
 def checksum(path: Path) -> str:
-    """Return the sha256 of a file's content; of what was compressed, if it is a gzip archive.
+    """Return the sha256 of the content of a file, after decompression if it is a gzip archive.
 
     Raises
     ------
@@ -227,33 +227,33 @@ def checksum(path: Path) -> str:
                     return hashlib.file_digest(content, "sha256").hexdigest()
             return hashlib.file_digest(raw, "sha256").hexdigest()
         except (EOFError, zlib.error, gzip.BadGzipFile):
-            raise DataError("the gzip archive is damaged or cut short") from None
+            raise DataError("the gzip archive is damaged or incomplete") from None
 
 
 def _accept(file: File, part: Path) -> None:
-    """Check a download and put it in its place; the first time, write down what could not be checked."""
+    """Check a download and move it to the cache; record the checksum of a file that has none in the registry."""
     target = cache_folder() / file.name
     with part.open("rb") as stream:
         if stream.read(64).lstrip().lower().startswith((b"<!doctype html", b"<html")):
-            raise DataError("a web page came instead of the file")
-    found = checksum(part)
+            raise DataError("the server sent a web page instead of the file")
+    digest = checksum(part)
     record = _record()
-    wanted = file.sha256 or record.get(file.name, "")
-    if wanted and found != wanted:
-        known = "" if file.sha256 else f", as when it was first downloaded (see {cache_folder() / _RECORD})"
-        raise DataError(f"what came has the checksum {found[:12]}..., not {wanted[:12]}...{known}")
+    expected = file.sha256 or record.get(file.name, "")
+    if expected and digest != expected:
+        source = "" if file.sha256 else f" as on the first download (see {cache_folder() / _RECORD})"
+        raise DataError(f"the downloaded file has the checksum {digest[:12]}..., not {expected[:12]}...{source}")
     if file.name.endswith(".gz"):
         _compress(part)
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(part, target)
-    if not wanted:
+    if not expected:
         with replacing(cache_folder() / _RECORD) as stream:
-            stream.write(json.dumps(record | {file.name: found}, indent=1, sort_keys=True).encode() + b"\n")
-        logger.info("%s: its publisher gives no checksum; recorded %s...", file.name, found[:12])
+            stream.write(json.dumps(record | {file.name: digest}, indent=1, sort_keys=True).encode() + b"\n")
+        logger.info("%s has no known checksum; recorded %s... for later downloads", file.name, digest[:12])
 
 
 def _compress(path: Path) -> None:
-    """Make a file what its name says, where the publisher has it uncompressed."""
+    """Compress a file whose name ends with .gz but which is published uncompressed."""
     with path.open("rb") as raw:
         if raw.read(2) == _GZIP:
             return
@@ -269,5 +269,5 @@ def _record() -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except ValueError:
-        raise DataError("the record of checksums is damaged: delete it", cache_folder() / _RECORD) from None
+        raise DataError("the record of checksums is damaged: delete this file", cache_folder() / _RECORD) from None
     return content

@@ -1,7 +1,7 @@
-"""Edge lists with one label a node: the classic labelled graphs, GraphChallenge's, the e-mail network of SNAP.
+"""Edge lists with one label per node: the classic labelled graphs, those of GraphChallenge, SNAP's e-mail network.
 
 Sources: karate: Zachary 1977. dolphins: Lusseau et al., Behav. Ecol. Sociobiol. 54 (2003). football: Girvan & Newman,
-PNAS 99 (2002). polbooks: V. Krebs. polblogs: Adamic & Glance, LinkKDD 2005; the last three as GML by M. Newman
+PNAS 99 (2002). polbooks: V. Krebs. polblogs: Adamic & Glance, LinkKDD 2005. The last three are GML files of M. Newman
 (https://websites.umich.edu/~mejn/netdata). GraphChallenge: Kao et al., HPEC 2017. email-Eu-core: Yin et al., KDD 2017.
 """
 
@@ -28,21 +28,21 @@ __all__ = ["load", "unpack"]
 
 
 def load(files: Mapping[str, Path], classes: Mapping[str, str] | None = None, **reading: Any) -> Graph:
-    """Read an edge list, and `node label` a line; labelled nodes without edges are isolated nodes.
+    """Read an edge list, and a file of lines `node label`; labelled nodes without edges become isolated nodes.
 
     Parameters
     ----------
     files : mapping
-        "graph", in any format that `read_graph` knows, and perhaps "labels".
+        "graph", in any format of `read_graph`, and optionally "labels".
     classes : mapping, optional
-        Label -> name of the class.
+        Names of the classes by label.
     **reading
         Options of `read_graph`.
 
     Returns
     -------
     Graph
-        `y` is -1 where a node has no label.
+        `y` is -1 for nodes without a label.
 
     Raises
     ------
@@ -72,29 +72,29 @@ def load(files: Mapping[str, Path], classes: Mapping[str, str] | None = None, **
 
 
 def unpack(archive: Path, folder: Path, files: Mapping[str, File]) -> None:
-    """Turn a zip archive with one of Newman's GML files into an edge list and labels, nodes called by their `id`.
+    """Convert a zip archive with a GML file of Newman to an edge list and labels; nodes are named by their `id`.
 
     Parameters
     ----------
     archive, folder : Path
-        Where to read, and below which to write.
+        The archive, and the folder below which to write.
     files : mapping
-        "graph" and "labels": the files to write; lines `source target` and `id value label`.
+        The files to write: "graph", with lines `source target`, and "labels", with lines `id value label`.
 
     Raises
     ------
     DataError
-        There is no such file in it.
+        The archive is damaged or has no such file.
     """
     try:
         with zipfile.ZipFile(archive) as packed:
             content = next(packed.read(name) for name in packed.namelist() if name.endswith(".gml"))
     except (zipfile.BadZipFile, StopIteration):
-        raise DataError("what came is no zip archive with a GML file") from None
+        raise DataError("the download is not a zip archive with a GML file") from None
     graph = gml.read(Source(archive.name, content))
     values = graph.meta.get("node_attributes", {}).get("value")
     if values is None:
-        raise DataError("the nodes of the GML file have no value")
+        raise DataError("the nodes of the GML file have no attribute value")
     for role, rows in (
         ("graph", zip(graph.source.tolist(), graph.target.tolist(), strict=True)),
         ("labels", zip(range(graph.num_nodes), values, graph.nodes, strict=True)),

@@ -1,4 +1,4 @@
-"""What data sets there are: `data/registry.toml` as objects."""
+"""The registry of data sets, `data/registry.toml`, as objects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from graphclust.errors import UsageError
 __all__ = ["BUNDLED", "Archive", "Entry", "File", "entry_of", "function", "registry"]
 
 _LINKED = Path(__file__).resolve().parent.parent / "data"
-BUNDLED = _LINKED if _LINKED.is_dir() else _LINKED.parent.parent / "data"  # a checkout without symbolic links
+BUNDLED = _LINKED if _LINKED.is_dir() else _LINKED.parent.parent / "data"  # for a checkout without symbolic links
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class File:
     Attributes
     ----------
     name : str
-        Its place relative to a folder of data sets: "snap/com-dblp.ungraph.txt.gz".
+        Path relative to a folder of data sets, such as "snap/com-dblp.ungraph.txt.gz".
     url : str
-        Where its publisher has it; empty where there is no such place, or where it comes out of an archive.
+        Address at its publisher; empty if there is none, or if the file is part of an archive.
     sha256 : str
-        Checksum of its content, after decompression: one file, however it was compressed. Empty where unknown.
+        Checksum of the content after decompression, which does not depend on the compression; empty if unknown.
     """
 
     name: str
@@ -40,13 +40,13 @@ class File:
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip archive that holds all files of a data set.
+    """A zip archive with all files of a data set.
 
     Attributes
     ----------
     url : str
     unpack : str
-        The function, as "module.function" of this package, that turns the archive into those files:
+        The function, as "module.function" of this package, that extracts the files from the archive:
         `unpack(archive: Path, folder: Path, files: Mapping[str, File])`.
     """
 
@@ -62,23 +62,23 @@ class Entry:
     ----------
     name : str
     what : str
-        One line on what it is.
+        Description in one line.
     licence, origin : str
-        Under what terms, and whose work it is.
+        Licence and authors.
     loader : str
         The function that reads it, as "module.function" of this package: `loader(files, **options) -> Graph`.
     options : dict
         Keyword arguments of the loader.
     listed : dict of str to File
-        Role ("graph", "labels", ...) -> file; empty where the loader's module knows better (`published(**options)`).
+        Files by role ("graph", "labels", ...); empty if `published(**options)` of the loader's module lists them.
     packed : Archive, optional
-        What to download instead of single files.
+        Archive to download instead of single files.
     size : int
-        Bytes to download, about; 0 where unknown.
+        Approximate size of the download in bytes; 0 if unknown.
     aliases : tuple of str
         Other names.
     hint : str
-        What to do for files that cannot be downloaded.
+        Advice for files that cannot be downloaded.
     bundled : bool
         Whether the files ship with the package.
     """
@@ -100,33 +100,33 @@ class Entry:
     def _published(self) -> tuple[Mapping[str, File], Archive | None]:
         if self.listed:
             return self.listed, self.packed
-        found: tuple[Mapping[str, File], Archive | None]
-        found = function(self.loader.partition(".")[0] + ".published")(**self.options)
-        return found
+        published: tuple[Mapping[str, File], Archive | None]
+        published = function(self.loader.partition(".")[0] + ".published")(**self.options)
+        return published
 
     @property
     def files(self) -> Mapping[str, File]:
-        """Role -> file; the first is the one that stands for the data set."""
+        """The files by role; the first is the main file."""
         return self._published[0]
 
     @property
     def archive(self) -> Archive | None:
-        """What to download instead of single files."""
+        """The archive to download instead of single files, if any."""
         return self._published[1]
 
 
 def function(name: str) -> Any:
-    """Return what the registry calls "module.function"."""
+    """Return the function that the registry names as "module.function"."""
     module, _, attribute = name.partition(".")
     return getattr(importlib.import_module(f"graphclust.datasets.{module}"), attribute)
 
 
 def _entry(name: str, fields: dict[str, Any]) -> Entry:
-    """Make an entry of a table: a file may be its name alone, its URL is then that name below `base`."""
+    """Build an entry from a table. A file may be given by its name alone; its URL is then this name below `base`."""
     base = fields.pop("base", "")
     listed = {}
-    for role, given in fields.pop("files", {}).items():
-        file = {"name": given} if isinstance(given, str) else dict(given)
+    for role, description in fields.pop("files", {}).items():
+        file = {"name": description} if isinstance(description, str) else dict(description)
         if base:
             file.setdefault("url", base + file["name"].rpartition("/")[2])
         listed[role] = File(**file)
@@ -141,26 +141,26 @@ def registry() -> dict[str, Entry]:
         return {name: _entry(name, fields) for name, fields in tomllib.load(stream).items()}
 
 
-def _plain(name: str) -> str:
+def _normalised(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
 def entry_of(name: str) -> Entry:
-    """Return a data set by its name or an alias; capitals and underscores do not matter.
+    """Return a data set by its name or an alias, ignoring case and reading underscores as hyphens.
 
     Raises
     ------
     UsageError
-        No such data set.
+        The data set does not exist.
 
     Examples
     --------
     >>> entry_of("com-DBLP").origin
     'J. Yang & J. Leskovec, ICDM 2012; SNAP'
     """
-    entries = {_plain(called): entry for entry in registry().values() for called in (entry.name, *entry.aliases)}
-    if _plain(name) not in entries:
-        near = difflib.get_close_matches(_plain(name), entries, 3)
-        others = f"perhaps {' or '.join(near)}?" if near else f"there are {', '.join(registry())}"
-        raise UsageError(f"no data set is called {name!r}; {others}")
-    return entries[_plain(name)]
+    entries = {_normalised(alias): entry for entry in registry().values() for alias in (entry.name, *entry.aliases)}
+    if _normalised(name) not in entries:
+        near = difflib.get_close_matches(_normalised(name), entries, 3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"available: {', '.join(registry())}"
+        raise UsageError(f"no data set is called {name!r}; {hint}")
+    return entries[_normalised(name)]

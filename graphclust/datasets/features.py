@@ -1,11 +1,11 @@
-"""Tables of features without a graph: UCI's, as CLAM uses them, faces, digits, clothes, words.
+"""Tables of features without a graph: the UCI tables of CLAM, faces, digits, clothes, words.
 
 B. Saha et al., "End-to-end Differentiable Clustering with Associative Memories", ICML 2023, and its tables
 (https://github.com/bsaha205/clam), after D. Dua & C. Graff, UCI Machine Learning Repository. Yale faces: Belhumeur et
 al., PAMI 19 (1997). USPS: Hastie et al., "The Elements of Statistical Learning". MNIST: LeCun et al., Proc. IEEE 86
 (1998). Fashion-MNIST: Xiao et al., arXiv:1708.07747. Reuters-21578: D. Lewis.
 
-Each becomes a graph without edges with features `x`, shape (n_rows, n_features), and classes `y`.
+Each table becomes a graph without edges, with features `x`, shape (n_rows, n_features), and classes `y`.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ def table(files: Mapping[str, Path], delimiter: str | None = None, missing: floa
     files : mapping
         "table".
     delimiter : str, optional
-        Any run of white space by default.
+        By default, any run of white space.
     missing : float, optional
-        The number that stands for a missing value: replaced by the mean of the others in its column.
+        Number that marks missing values, which are replaced by the mean of their column.
 
     Returns
     -------
     Graph
-        `x` is float64; `meta["imputed"]` counts what was replaced.
+        `x` is float64; `meta["imputed"]` is the number of replaced values.
 
     Raises
     ------
     DataError
-        A row has other columns than the first, or something is no number.
+        Rows differ in their number of columns, or a feature is not a number.
     """
     cells = number_table(files["table"], delimiter, str)
     try:
@@ -73,7 +73,7 @@ def matlab(files: Mapping[str, Path]) -> Graph:
     Raises
     ------
     DataError
-        It is none.
+        The file is not a MATLAB file with X and Y.
     """
     import scipy.io
 
@@ -82,13 +82,13 @@ def matlab(files: Mapping[str, Path]) -> Graph:
         stream: Any = io.BytesIO(source.data)
         content = scipy.io.loadmat(stream, variable_names=["X", "Y"])
         x, y = content["X"].astype(np.float32), content["Y"].ravel()
-    except Exception as error:  # noqa: BLE001  a damaged file raises whatever comes up
-        raise source.error(f"no MATLAB file with X and Y: {error}") from None
+    except Exception as error:  # noqa: BLE001  damaged files raise various errors
+        raise source.error(f"not a MATLAB file with X and Y: {error}") from None
     return points(x, [str(value) for value in y.tolist()])
 
 
 def _stacked(parts: Mapping[str, tuple[FloatArray | NDArray[np.float32], list[str]]], **meta: Any) -> Graph:
-    """Put the train and test part of a table into one, and note which rows are which."""
+    """Concatenate the train and test parts of a table, with their rows in `meta["split"]`."""
     if len(parts) > 1:
         sizes = np.cumsum([0, *(len(x) for x, _ in parts.values())]).tolist()
         meta["split"] = {part: np.arange(*sizes[i : i + 2]) for i, part in enumerate(parts)}
@@ -97,22 +97,22 @@ def _stacked(parts: Mapping[str, tuple[FloatArray | NDArray[np.float32], list[st
 
 
 def digits(files: Mapping[str, Path]) -> Graph:
-    """Read handwritten digits: the digit, then its grey values in [-1, 1], a line each.
+    """Read handwritten digits, one per line: the digit, then its grey values in [-1, 1].
 
     Parameters
     ----------
     files : mapping
-        "train" and "test", or one of them.
+        "train" or "test", or both.
 
     Returns
     -------
     Graph
-        `x` is float32; `meta["split"]` tells train from test.
+        `x` is float32; `meta["split"]` has the train and test rows.
 
     Raises
     ------
     DataError
-        It is no such table.
+        The file is not such a table.
     """
     parts = {}
     for part, path in files.items():
@@ -126,63 +126,63 @@ def _idx(path: Path) -> NDArray[np.uint8]:
     source = open_source(path)
     data = source.data
     if data[:3] != b"\0\0\x08" or len(data) < 4 + 4 * data[3]:
-        raise source.error("no array of bytes in the IDX format")
+        raise source.error("not an array of bytes in the IDX format")
     shape = struct.unpack_from(f">{data[3]}I", data, 4)
     values = np.frombuffer(data, np.uint8, offset=4 + 4 * data[3])
     if values.size != np.prod(shape, dtype=object):
-        raise source.error(f"{values.size:,} bytes for an array of the shape {shape}")
+        raise source.error(f"{values.size:,} bytes for an array of shape {shape}")
     return values.reshape(shape)
 
 
 def images(files: Mapping[str, Path], names: list[str] | None = None) -> Graph:
-    """Read the images and classes of MNIST, or of what is laid out like it.
+    """Read the images and classes of MNIST, or of data sets in the same layout.
 
     Parameters
     ----------
     files : mapping
-        "train" and "train_labels", "test" and "test_labels", or one of these pairs.
+        "train" and "train_labels", or "test" and "test_labels", or all of them.
     names : list of str, optional
         Names of the classes 0, 1, ...
 
     Returns
     -------
     Graph
-        `x` is float32, grey values from 0 to 255, shape (n_images, height x width); `meta["split"]` tells train from
-        test, `meta["image_shape"]` is (height, width).
+        `x` is float32, grey values from 0 to 255, shape (n_images, height x width); `meta["split"]` has the train
+        and test rows, and `meta["image_shape"]` is (height, width).
 
     Raises
     ------
     DataError
-        A file is not in the IDX format, or there are not as many images as labels.
+        A file is not in the IDX format, or the numbers of images and labels differ.
     """
     parts = {}
     shape: tuple[int, ...] = ()
     for part in (role for role in ("train", "test") if role in files):
         pictures, labels = _idx(files[part]), _idx(files[f"{part}_labels"])
         if pictures.ndim < 2 or labels.shape != pictures.shape[:1] or (shape and shape != pictures.shape[1:]):
-            raise DataError(f"images of the shape {pictures.shape} and labels of {labels.shape}", files[part])
+            raise DataError(f"images of shape {pictures.shape} and labels of shape {labels.shape}", files[part])
         shape = pictures.shape[1:]
         parts[part] = pictures.reshape(len(pictures), -1).astype(np.float32), [str(c) for c in labels.tolist()]
     return _stacked(parts, names={str(i): name for i, name in enumerate(names or [])}, image_shape=shape)
 
 
 def counts(files: Mapping[str, Path]) -> Graph:
-    """Read counts of words in documents as tf-idf: count times log(documents / documents with the word).
+    """Read word counts of documents as tf-idf: count times log(documents / documents with the word).
 
     Parameters
     ----------
     files : mapping
-        "table": .npz of the arrays data, indices, indptr, shape and label.
+        "table": a .npz archive of the arrays data, indices, indptr, shape and label.
 
     Returns
     -------
     Graph
-        `x` is a scipy.sparse.csr_array of float32, rows scaled to the Euclidean length 1.
+        `x` is a scipy.sparse.csr_array of float32, with rows scaled to Euclidean length 1.
 
     Raises
     ------
     DataError
-        It is no such archive.
+        The file is not such an archive.
     """
     x, labels = sparse_archive(files["table"], np.float64)
     x.sum_duplicates()

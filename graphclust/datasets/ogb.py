@@ -2,11 +2,12 @@
 
 W. Hu et al., "Open Graph Benchmark: Datasets for Machine Learning on Graphs", NeurIPS 2020, https://ogb.stanford.edu.
 
-What there is, where, and how it is split, says the master list of the installed `ogb` package. Its reader is not used,
-nor is the package imported: importing it calls home in the background, `NodePropPredDataset` asks questions on standard
-input, prints, and keeps its copy of the data as a pickle that torch.load has refused to read since PyTorch 2.6.
+The master list of the installed `ogb` package has the data sets, their addresses and their splits. The package itself
+is not imported, because it connects to its server in the background. Its reader `NodePropPredDataset` is not used,
+because it asks questions on standard input, prints, and stores the data as a pickle that torch.load has refused since
+PyTorch 2.6.
 
-Layout: raw/edge.csv.gz (two nodes a line), num-node-list, num-edge-list, node-feat, node-label (a row a node),
+Layout: raw/edge.csv.gz (two nodes per line), num-node-list, num-edge-list, node-feat, node-label (one row per node),
 node_year and the like; split/KIND/{train,valid,test}.csv.gz; mapping/labelidx2*.csv.gz (names of the classes).
 """
 
@@ -31,7 +32,7 @@ __all__ = ["load", "published", "unpack"]
 
 
 def _facts(name: str) -> dict[str, str]:
-    """Return what the master list of the ogb package says of a data set."""
+    """Return the entry of a data set in the master list of the ogb package."""
     spec = importlib.util.find_spec("ogb")
     if spec is None or not spec.submodule_search_locations:
         raise UsageError(f"{name} needs the package ogb, which is not installed")
@@ -39,20 +40,20 @@ def _facts(name: str) -> dict[str, str]:
     with path.open(newline="", encoding="utf-8") as stream:
         (_, *names), *rows = csv.reader(stream)
     if name not in names:
-        raise UsageError(f"the package ogb knows no data set {name}; it has {', '.join(names)}")
+        raise UsageError(f"the package ogb has no data set {name}, only {', '.join(names)}")
     facts = {key: values[names.index(name)] for key, *values in rows}
     if (facts["is hetero"], facts["binary"], facts["num tasks"]) != ("False", "False", "1"):
-        raise UsageError(f"{name} is not one graph with one class a node: it is not read")
+        raise UsageError(f"{name} cannot be read: it is not a single graph with one class per node")
     return facts
 
 
 def published(name: str) -> tuple[dict[str, File], Archive]:
-    """Return the files of a data set by their roles, and the archive that they come in.
+    """Return the files of a data set by their roles, and the archive that contains them.
 
     Raises
     ------
     UsageError
-        The ogb package is missing, or knows no such data set.
+        The ogb package is missing, or does not have the data set.
     """
     facts = _facts(name)
     raw = {"graph": "edge", "n_nodes": "num-node-list", "features": "node-feat", "labels": "node-label"}
@@ -65,12 +66,12 @@ def published(name: str) -> tuple[dict[str, File], Archive]:
 
 
 def unpack(archive: Path, folder: Path, files: Mapping[str, File]) -> None:
-    """Unpack a zip archive of OGB, whose one top folder becomes that of `files`.
+    """Unpack a zip archive of OGB; its top folder is renamed to that of `files`.
 
     Raises
     ------
     DataError
-        It is none.
+        The file is not a zip archive.
     """
     top = PurePosixPath(next(iter(files.values())).name).parts[:2]
     try:
@@ -81,7 +82,7 @@ def unpack(archive: Path, folder: Path, files: Mapping[str, File]) -> None:
                     info.filename = "/".join((*top, *parts))
                     packed.extract(info, folder)
     except zipfile.BadZipFile:
-        raise DataError("what came is no zip archive") from None
+        raise DataError("the download is not a zip archive") from None
 
 
 def _table(path: Path, dtype: Any) -> NDArray[Any]:
@@ -99,7 +100,7 @@ def _table(path: Path, dtype: Any) -> NDArray[Any]:
             convert_options=pc.ConvertOptions(column_types=dict.fromkeys(names, pa.from_numpy_dtype(dtype))),
         )
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"no table of numbers: {error}", path) from None
+        raise DataError(f"not a table of numbers: {error}", path) from None
     columns = [content[name].combine_chunks() for name in names]
     if np.issubdtype(dtype, np.integer) and any(column.null_count for column in columns):
         raise DataError("an empty field", path)
@@ -110,25 +111,25 @@ def _table(path: Path, dtype: Any) -> NDArray[Any]:
 
 
 def load(files: Mapping[str, Path], name: str) -> Graph:
-    """Read a graph with features, one class a node and the official split.
+    """Read a graph with features, one class per node and the official split.
 
     Parameters
     ----------
     files : mapping
         The roles of `published`.
     name : str
-        As in OGB.
+        Name in OGB.
 
     Returns
     -------
     Graph
-        Undirected where OGB adds the inverse of each edge. `x` is float32, shape (n_nodes, n_features); `y` is -1
-        where a class is missing; `meta["split"]` has train, valid and test; further columns are in `meta` by name.
+        Undirected if OGB adds the inverse of each edge. `x` is float32, shape (n_nodes, n_features); `y` is -1 for
+        missing classes; `meta["split"]` has train, valid and test; further columns are in `meta` by name.
 
     Raises
     ------
     DataError
-        A file is malformed, or they do not belong together.
+        A file is malformed, or the files do not match.
     """
     facts = _facts(name)
     n_nodes = int(_table(files["n_nodes"], np.int64).sum())
@@ -136,7 +137,9 @@ def load(files: Mapping[str, Path], name: str) -> Graph:
     x = _table(files["features"], np.float32)
     label = _table(files["labels"], np.float64)
     if ends.shape[1] != 2 or label.shape != (n_nodes, 1):
-        raise DataError(f"{ends.shape[1]} ends of an edge, labels of the shape {label.shape}", files["graph"])
+        raise DataError(
+            f"edges have {ends.shape[1]} ends, and labels have shape {label.shape}, not {(n_nodes, 1)}", files["graph"]
+        )
     y = np.nan_to_num(label.ravel(), nan=-1).astype(np.int64)
     mapping = sorted((files["graph"].parent.parent / "mapping").glob("labelidx2*.csv.gz"))
     classes = _classes(mapping[0]) if mapping else [str(i) for i in range(int(facts["num classes"]))]
@@ -149,6 +152,6 @@ def load(files: Mapping[str, Path], name: str) -> Graph:
 
 
 def _classes(path: Path) -> list[str]:
-    """Read the names of the classes: a header, then `number,name` a line."""
+    """Read the names of the classes: a header, then lines `number,name`."""
     rows = csv.reader(open_source(path).text().splitlines()[1:])
     return [row[-1] for row in sorted((row for row in rows if row), key=lambda row: int(row[0]))]

@@ -1,11 +1,13 @@
-"""ACP's community-pair graphs: real graphs of two communities, to train on and to be tested on.
+"""ACP's community-pair graphs: real graphs of two communities, for training and testing.
 
-A. Pakman et al., "Attentive Clustering Processes", section 5.2.4. Of a network with known communities, take the pairs
-C1, C2 that are connected together, where neither contains the other, 20 < |C1 u C2| < 500, |C1| < 20 |C2| and
-|C2| < 20 |C1|. Each gives the graph induced on C1 u C2, with the clusters C1 - C2, C1 n C2 (unless empty), C2 - C1.
+A. Pakman et al., "Attentive Clustering Processes", section 5.2.4. In a network with known communities, consider the
+pairs C1, C2 whose union induces a connected graph, neither of which contains the other, and for which
+20 < |C1 u C2| < 500, |C1| < 20 |C2| and |C2| < 20 |C1|. Each pair gives the graph induced on C1 u C2, with the clusters
+C1 - C2, C1 n C2 (unless empty) and C2 - C1.
 
-Communities are split into train and test, 3500 to 1500, and a pair belongs to a part if both of its communities do: no
-test community is seen in training. Repeated communities count once; of fewer than 5,000 the same shares are taken.
+Communities are split into 3500 for training and 1500 for testing, or in the same proportion if there are fewer. A pair
+belongs to a part if both of its communities do, so that training pairs have no test community. Repeated communities
+count once.
 """
 
 from __future__ import annotations
@@ -26,17 +28,17 @@ __all__ = ["SPLITS", "PairGraphs", "community_pairs"]
 
 SPLITS = ("train", "test", "all")
 _TRAIN_SHARE = 0.7  # 3500 of 5000
-_MIN_SIZE, _MAX_SIZE = 20, 500  # of the union, both excluded
-_MAX_RATIO = 20  # of the sizes, excluded
+_MIN_SIZE, _MAX_SIZE = 20, 500  # exclusive bounds on the size of the union
+_MAX_RATIO = 20  # exclusive bound on the ratio of the sizes
 
 
 class PairGraphs(Sequence[Graph]):
-    """The graphs of pairs of communities, each built when it is asked for.
+    """The graphs of pairs of communities, which are built on access.
 
     Attributes
     ----------
     pairs : ndarray of int64, shape (n_pairs, 2)
-        The two communities of each graph, as positions in the list of communities; first < second, ascending.
+        The two communities of each graph, as positions in the list of communities; first < second, sorted.
     """
 
     def __init__(self, graph: Graph, communities: Sequence[IntArray], pairs: IntArray) -> None:
@@ -56,7 +58,7 @@ class PairGraphs(Sequence[Graph]):
 
     @property
     def n_edges(self) -> IntArray:
-        """Number of edges of each graph, self-loops among them, shape (n_pairs,)."""
+        """Number of edges of each graph, including self-loops, shape (n_pairs,)."""
         return np.array([len(self._induced(self._union(i))[0]) for i in range(len(self))], dtype=np.int64)
 
     @overload
@@ -64,7 +66,7 @@ class PairGraphs(Sequence[Graph]):
     @overload
     def __getitem__(self, index: slice) -> PairGraphs: ...
     def __getitem__(self, index: int | slice) -> Graph | PairGraphs:
-        """Build a graph, its nodes in the order of the network, or select some."""
+        """Build a graph, with nodes in the order of the network, or select a part of the pairs."""
         if isinstance(index, slice):
             part = copy.copy(self)
             part.pairs = self.pairs[index]
@@ -82,13 +84,13 @@ class PairGraphs(Sequence[Graph]):
         return Graph.from_edges(source, target, weight, nodes=ids, y=y, meta=meta)
 
     def connected(self) -> PairGraphs:
-        """Return those that are connected; two connected communities that touch need no look at their union."""
-        whole = np.array([self._is_connected(nodes) for nodes in self._communities])
-        kept = np.asarray(whole[self.pairs].all(axis=1))
-        for i in np.flatnonzero(~kept).tolist():
-            kept[i] = self._is_connected(self._union(i))
+        """Return the pairs with connected graphs. Connected communities that touch always have one."""
+        is_connected = np.array([self._is_connected(nodes) for nodes in self._communities])
+        selected = np.asarray(is_connected[self.pairs].all(axis=1))
+        for i in np.flatnonzero(~selected).tolist():
+            selected[i] = self._is_connected(self._union(i))
         part = copy.copy(self)
-        part.pairs = self.pairs[kept]
+        part.pairs = self.pairs[selected]
         return part
 
     def _is_connected(self, nodes: IntArray) -> bool:
@@ -105,7 +107,7 @@ class PairGraphs(Sequence[Graph]):
         return np.union1d(self._communities[first], self._communities[second])
 
     def _induced(self, nodes: IntArray) -> tuple[IntArray, IntArray, NDArray[Any]]:
-        """Return the edges between some nodes, given in ascending order, as positions among them."""
+        """Return the edges between nodes, which are in ascending order, as positions among these nodes."""
         first, count = self._start[nodes], self._start[nodes + 1] - self._start[nodes]
         entry = np.arange(count.sum()) + np.repeat(first - np.cumsum(count) + count, count)
         source = np.repeat(np.arange(len(nodes)), count)
@@ -116,9 +118,9 @@ class PairGraphs(Sequence[Graph]):
 
 
 def _candidates(graph: Graph, communities: Sequence[IntArray]) -> IntArray:
-    """Return the pairs that share a node or an edge and have the sizes of section 5.2.4, neither containing the other.
+    """Return the pairs that touch, satisfy the bounds of section 5.2.4, and do not contain each other.
 
-    A product of sparse matrices finds those that touch, instead of looking at each pair.
+    Communities touch if they share a node or an edge. A product of sparse matrices finds these pairs.
     """
     import scipy.sparse as sp
 
@@ -130,8 +132,8 @@ def _candidates(graph: Graph, communities: Sequence[IntArray]) -> IntArray:
     adjacency.data[:] = 1
     touching = member @ (adjacency + sp.eye_array(graph.num_nodes)) @ member.T
     touching.data[:] = 1
-    found = sp.triu(touching + member @ member.T, 1).tocoo()
-    first, second, shared = found.row.astype(np.int64), found.col.astype(np.int64), found.data.astype(np.int64) - 1
+    entries = sp.triu(touching + member @ member.T, 1).tocoo()
+    first, second, shared = (values.astype(np.int64) for values in (entries.row, entries.col, entries.data - 1))
     smaller, larger = np.minimum(sizes[first], sizes[second]), np.maximum(sizes[first], sizes[second])
     union = smaller + larger - shared
     admitted = (union > _MIN_SIZE) & (union < _MAX_SIZE) & (larger < _MAX_RATIO * smaller) & (shared < smaller)
@@ -147,19 +149,19 @@ def community_pairs(name_or_graph: str | Graph, split: str = "train", random_sta
     name_or_graph : str or Graph
         A data set with communities, such as "com-dblp", or a graph with `meta["communities"]`.
     split : {"train", "test", "all"}
-        Pairs of training communities, of test communities, or all pairs, also those of one with the other.
+        Pairs of training communities, pairs of test communities, or all pairs.
     random_state : None, int or Generator
         Seed of the split.
 
     Returns
     -------
     PairGraphs
-        A sequence of Graph: `y` holds the clusters, 0 to 1 or 2; `meta["communities"]` the pair.
+        A sequence of Graph with clusters `y`, 0 to 1 or 2; `meta["communities"]` is the pair.
 
     Raises
     ------
     UsageError
-        No such split.
+        The split does not exist.
     DataError
         The graph has no communities.
 
@@ -172,16 +174,16 @@ def community_pairs(name_or_graph: str | Graph, split: str = "train", random_sta
     [(30, [12, 4, 14]), (30, [15, 3, 12])]
     """
     if split not in SPLITS:
-        raise UsageError(f"a split is {', '.join(SPLITS)}, not {split!r}")
+        raise UsageError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
     if isinstance(name_or_graph, str):
         from graphclust.datasets import load
 
         name_or_graph = load(name_or_graph)
     graph = name_or_graph.undirected()
-    given = graph.meta.get("communities")
-    if given is None or not len(given):
+    listed = graph.meta.get("communities")
+    if listed is None or not len(listed):
         raise DataError("the graph has no communities (meta['communities'])")
-    distinct = {nodes.tobytes(): nodes for nodes in (np.unique(np.asarray(group, dtype=np.int64)) for group in given)}
+    distinct = {nodes.tobytes(): nodes for nodes in (np.unique(np.asarray(group, dtype=np.int64)) for group in listed)}
     communities = [nodes for nodes in distinct.values() if len(nodes)]
     graph, communities = _restricted(graph, communities)
     pairs = _candidates(graph, communities)
@@ -194,7 +196,7 @@ def community_pairs(name_or_graph: str | Graph, split: str = "train", random_sta
 
 
 def _restricted(graph: Graph, communities: list[IntArray]) -> tuple[Graph, list[IntArray]]:
-    """Leave out the nodes that are in no community."""
+    """Remove the nodes that are in no community."""
     members = np.unique(np.concatenate(communities))
     part = graph.subgraph(members)
     part.meta = {"name": graph.meta.get("name")}

@@ -1,4 +1,4 @@
-"""What the families share: classes to numbers, tables, sparse matrices, graphs without directions."""
+"""Shared functions of the loaders: classes as numbers, tables, sparse matrices, undirected edges."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["class_codes", "number_table", "points", "read_labels", "simple_edges
 
 
 def class_codes(labels: Sequence[str], names: Mapping[str, str] | None = None) -> tuple[IntArray, list[str]]:
-    """Give numbers to classes, in the order of their labels, integers by value.
+    """Return classes as numbers, in the order of their labels; integers are sorted by value.
 
     Parameters
     ----------
     labels : sequence of str
     names : mapping, optional
-        Label -> what to call the class.
+        Names of the classes by label.
 
     Returns
     -------
@@ -47,18 +47,18 @@ def class_codes(labels: Sequence[str], names: Mapping[str, str] | None = None) -
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[str]:
-    """Read a file with one label a line."""
+    """Read a file with one label per line."""
     return open_source(path).text().split()
 
 
 def number_table(path: str | os.PathLike[str], delimiter: str | None = None, dtype: Any = np.float64) -> NDArray[Any]:
-    """Read a table of `dtype`, by default numbers, with equally many columns in each row.
+    """Read a table, by default of numbers, with the same number of columns in each row.
 
     Parameters
     ----------
     path : str or PathLike
     delimiter : str, optional
-        One character; any run of white space by default.
+        A character; by default, any run of white space.
     dtype : dtype
 
     Returns
@@ -68,7 +68,7 @@ def number_table(path: str | os.PathLike[str], delimiter: str | None = None, dty
     Raises
     ------
     DataError
-        No such table; names row and column.
+        The file is not such a table; the message names the row and column.
     """
     source = open_source(path)
     if not source.data.strip():
@@ -76,11 +76,11 @@ def number_table(path: str | os.PathLike[str], delimiter: str | None = None, dty
     try:
         return np.loadtxt(io.StringIO(source.text()), dtype=dtype, delimiter=delimiter, ndmin=2, comments=None)
     except ValueError as error:
-        raise source.error(f"no table of numbers: {error}") from None
+        raise source.error(f"not a table of numbers: {error}") from None
 
 
 def sparse_archive(path: str | os.PathLike[str], dtype: Any = np.float32) -> tuple[Any, list[str]]:
-    """Read a matrix and its rows' labels from a .npz of the arrays data, indices, indptr, shape and label.
+    """Read a matrix and the labels of its rows from a .npz archive of data, indices, indptr, shape and label.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def sparse_archive(path: str | os.PathLike[str], dtype: Any = np.float32) -> tup
     Raises
     ------
     DataError
-        An array is missing, damaged or pickled, or they make no matrix.
+        An array is missing, damaged or pickled, or the arrays do not form a matrix.
     """
     import scipy.sparse as sp
 
@@ -105,23 +105,23 @@ def sparse_archive(path: str | os.PathLike[str], dtype: Any = np.float32) -> tup
     except KeyError as error:
         raise source.error(f"the archive has no array {error.args[0].split()[0]}") from None
     except (ValueError, TypeError, IndexError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise source.error(f"no sparse matrix in a .npz archive: {error}") from None
+        raise source.error(f"not a sparse matrix in a .npz archive: {error}") from None
     if label.shape != (x.shape[0],):
         raise source.error(f"{label.size} labels for {x.shape[0]} rows")
     return x, [str(value) for value in label.tolist()]
 
 
 def simple_edges(source: ArrayLike, target: ArrayLike, n_nodes: int) -> tuple[IntArray, IntArray]:
-    """Return each pair of different nodes once, in whichever directions and however often it is given.
+    """Return each pair of distinct nodes once, ignoring directions and repetitions.
 
     Raises
     ------
     DataError
-        A node that is not one of 0 to n_nodes - 1.
+        A node is not in 0 to n_nodes - 1.
     """
     tail, head = np.asarray(source, dtype=np.int64), np.asarray(target, dtype=np.int64)
     if len(tail) and not (min(tail.min(), head.min()) >= 0 and max(tail.max(), head.max()) < n_nodes):
-        raise DataError(f"an edge ends outside of the nodes 0 to {n_nodes - 1}")
+        raise DataError(f"an edge has an end outside of the nodes 0 to {n_nodes - 1}")
     different = tail != head
     tail, head = tail[different], head[different]
     key = np.unique(np.minimum(tail, head) * n_nodes + np.maximum(tail, head))
@@ -129,16 +129,16 @@ def simple_edges(source: ArrayLike, target: ArrayLike, n_nodes: int) -> tuple[In
 
 
 def points(x: Any, labels: Sequence[str], names: Mapping[str, str] | None = None, **meta: Any) -> Graph:
-    """Make the graph without edges that carries a table of features.
+    """Build a graph without edges that has a table of features.
 
     Parameters
     ----------
     x : array or sparse array, shape (n_rows, n_features)
     labels : sequence of str, shape (n_rows,)
     names : mapping, optional
-        As in `class_codes`.
+        See `class_codes`.
     **meta
-        What else to tell.
+        Further entries of `meta`.
     """
     y, classes = class_codes(labels, names)
     return Graph.from_edges([], [], nodes=x.shape[0], x=x, y=y, meta={"classes": classes, **meta})

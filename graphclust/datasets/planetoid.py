@@ -3,10 +3,11 @@
 Z. Yang, W. Cohen & R. Salakhutdinov, "Revisiting Semi-Supervised Learning with Graph Embeddings", ICML 2016,
 https://github.com/kimiyoung/planetoid (MIT); the data after P. Sen et al., AI Magazine 29 (2008).
 
-ind.NAME.x, .tx, .allx are sparse features of the labelled training nodes, the test nodes and all others; .y, .ty,
-.ally their classes, one-hot; .graph lists of neighbours; .test.index the node of each test row. All but the last are
-pickles, which could run anything when read: `_Unpickler` knows nothing but records of arrays, matrices and lists, and
-NumPy sees only their plain bytes. In CiteSeer, 15 nodes have neither neighbours nor features nor class.
+ind.NAME.x, .tx and .allx are sparse features of the labelled training nodes, of the test nodes, and of all but the test
+nodes; .y, .ty and .ally are their one-hot classes; .graph has lists of neighbours and .test.index the node of each test
+row. All but the last are pickles, which can execute arbitrary code when loaded. `_Unpickler` therefore supports only
+records of arrays, matrices and lists, and passes only plain bytes to NumPy. In CiteSeer, 15 nodes have neither
+neighbours nor features nor a class.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _NUMBERS = re.compile("[biuf][1248]")
 
 
 class _Record:
-    """Stands for an object in a pickle: takes what the object would be given, and does nothing with it."""
+    """Placeholder for an object in a pickle, which stores the arguments and the state of the object."""
 
     def __init__(self, *arguments: Any) -> None:
         self.arguments = arguments
@@ -43,9 +44,9 @@ class _Record:
 
 
 class _Array(_Record):
-    """An ndarray; its state is (version, shape, dtype, whether in Fortran's order, bytes).
+    """An ndarray, with the state (version, shape, dtype, whether in Fortran order, bytes).
 
-    The first argument of the dtype is its code, the second item of the dtype's state the order of the bytes.
+    The first argument of the dtype is its code, and the second entry of its state is the byte order.
     """
 
     def value(self) -> NDArray[Any]:
@@ -59,7 +60,7 @@ class _Array(_Record):
 
 
 class _Matrix(_Record):
-    """A scipy.sparse.csr_matrix; its state is the object's dictionary."""
+    """A scipy.sparse.csr_matrix, with the dictionary of the object as its state."""
 
     def value(self) -> Any:
         import scipy.sparse as sp
@@ -83,7 +84,7 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._KNOWN:
-            raise pickle.UnpicklingError(f"it asks for {shorten(f'{module}.{name}')}, which is not loaded")
+            raise pickle.UnpicklingError(f"it uses {shorten(f'{module}.{name}')}, which is not allowed")
         return self._KNOWN[module, name]
 
 
@@ -92,15 +93,15 @@ def _unpickle(source: Source) -> Any:
     try:
         content = _Unpickler(io.BytesIO(source.data), encoding="latin-1").load()
         return content.value() if isinstance(content, _Array | _Matrix) else content
-    except Exception as error:  # noqa: BLE001  a damaged pickle raises whatever comes up
-        raise source.error(f"no pickle of an array, a sparse matrix or lists: {error}") from None
+    except Exception as error:  # noqa: BLE001  damaged pickles raise various errors
+        raise source.error(f"not a pickle of an array, a sparse matrix or lists: {error}") from None
 
 
 def _read(path: Path, kind: str) -> Any:
     source = open_source(path)
     content = _unpickle(source)
     if type(content).__name__ != kind:
-        raise source.error(f"holds a {type(content).__name__}, not a {kind}")
+        raise source.error(f"contains a {type(content).__name__}, not a {kind}")
     return content
 
 
@@ -115,13 +116,13 @@ def load(files: Mapping[str, Path]) -> Graph:
     Returns
     -------
     Graph
-        Undirected, without the few loops; `x` is a scipy.sparse.csr_array of float32, `y` is -1 for the nodes of
-        CiteSeer without a class. `meta["split"]` is Planetoid's: train (labelled), valid (the 500 after them), test.
+        Undirected, without the few self-loops; `x` is a scipy.sparse.csr_array of float32, and `y` is -1 for the nodes
+        of CiteSeer without a class. `meta["split"]` is that of Planetoid: train (labelled), valid (the next 500), test.
 
     Raises
     ------
     DataError
-        A file is damaged or asks for more than arrays, or they do not belong together.
+        A file is damaged or contains other objects, or the files do not match.
     """
     import scipy.sparse as sp
 
@@ -144,7 +145,7 @@ def load(files: Mapping[str, Path]) -> Graph:
         target = np.fromiter((end for ends in neighbours.values() for end in ends), np.int64)
         edges = simple_edges(source, target, n_nodes)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
-        raise DataError(f"the files beside it do not belong together: {error}", files["graph"]) from None
+        raise DataError(f"the files of this data set do not match: {error}", files["graph"]) from None
     split = {
         "train": np.arange(len(labelled)),
         "valid": np.arange(len(labelled), min(len(labelled) + 500, n_others)),

@@ -1,6 +1,6 @@
-"""ACP's community-pair graphs as a data set of PyTorch Geometric, kept on disk.
+"""ACP's community-pair graphs as a data set of PyTorch Geometric, cached on disk.
 
-The one module here that imports torch_geometric when it is imported itself.
+This is the only module of the package that imports torch_geometric on import.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ class CommunityPairs(InMemoryDataset):  # type: ignore[misc]
     Parameters
     ----------
     root : str or PathLike
-        Folder of the cache. Each combination of the other parameters, and of the publisher's files, has its own file.
+        Folder of the cache, with one file for each combination of the other parameters and of the publisher's files.
     name : str
         A data set with communities, such as "com-dblp".
     split : {"train", "test", "all"}
     seed : int
-        Of the split, and of the selection where there are more than `max_pairs`.
+        Seed of the split and of the selection of pairs.
     max_pairs : int, optional
-        Take so many pairs at random.
+        Number of pairs to select at random; all by default.
     transform : callable, optional
-        Applied to a graph when it is taken out; not part of what is kept.
+        Applied to a graph on access; the cache has the graphs before it.
 
     Raises
     ------
     DataError
-        The data set cannot be had or has no communities.
+        The data set cannot be downloaded or has no communities.
     UsageError
-        No such data set or split.
+        The data set or split does not exist.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class CommunityPairs(InMemoryDataset):  # type: ignore[misc]
 
     @property
     def processed_file_names(self) -> list[str]:
-        """Name of the file in the cache: all that determines its content."""
+        """Name of the file in the cache, which contains everything that determines its content."""
         name, split, seed, max_pairs = self._choice
         return [f"{entry_of(name).name}-{split}-seed{seed}-{max_pairs or 'all'}-{self._digest}.pt"]
 
     def process(self) -> None:
-        """Build the graphs and write them, whole or not at all."""
+        """Build the graphs and write them atomically."""
         name, split, seed, max_pairs = self._choice
         graphs = community_pairs(name, split, seed)
         chosen = np.arange(len(graphs))

@@ -1,11 +1,11 @@
-"""SNAP's networks with ground-truth communities, and any other edge list of theirs.
+"""SNAP's networks with ground-truth communities, and its other edge lists.
 
 J. Leskovec & A. Krevl, "SNAP Datasets: Stanford Large Network Dataset Collection", https://snap.stanford.edu/data;
 J. Yang & J. Leskovec, "Defining and Evaluating Network Communities based on Ground-truth", ICDM 2012.
 
-A network is an edge list with `#` comments, `NAME.ungraph.txt.gz`; its communities, which overlap and leave nodes out,
-stand one a line: the 5,000 of the highest quality in `NAME.top5000.cmty.txt.gz`, all of them in `NAME.all.cmty.txt.gz`
-or `NAME.all.dedup.cmty.txt.gz`. Some are listed more than once: they are kept once.
+A network is an edge list with `#` comments, `NAME.ungraph.txt.gz`. Files of communities have one community per line:
+`NAME.top5000.cmty.txt.gz` has the 5,000 of the highest quality, `NAME.all.cmty.txt.gz` or `NAME.all.dedup.cmty.txt.gz`
+all of them. Communities overlap, and some nodes are in none. Repeated communities are read once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from graphclust.runtime.arrays import IntArray
 
 __all__ = ["load", "read", "read_communities"]
 
-_COMMUNITIES = (".top5000.cmty.", ".all.dedup.cmty.", ".all.cmty.")  # what stands for .ungraph., the best first
+_COMMUNITIES = (".top5000.cmty.", ".all.dedup.cmty.", ".all.cmty.")  # replacements of .ungraph., in order of preference
 
 
 def load(files: Mapping[str, Path], **reading: Any) -> Graph:
@@ -39,12 +39,12 @@ def load(files: Mapping[str, Path], **reading: Any) -> Graph:
     Returns
     -------
     Graph
-        `meta["communities"]` is what `read_communities` returns.
+        `meta["communities"]` is the result of `read_communities`.
 
     Raises
     ------
     DataError
-        A file cannot be read, or a community has a node that the network has not.
+        A file cannot be read, or a community has a node that is not in the network.
     """
     graph = read_file(files["graph"], **reading)
     graph.meta["communities"] = read_communities(files["communities"], graph)
@@ -52,25 +52,25 @@ def load(files: Mapping[str, Path], **reading: Any) -> Graph:
 
 
 def read(path: Path, **reading: Any) -> Graph:
-    """Read an edge list, with its communities if it is called X.ungraph.Y and their file lies beside it.
+    """Read an edge list and, if its name is X.ungraph.Y, the communities in the same folder.
 
-    That is X.top5000.cmty.Y, or without it X.all.dedup.cmty.Y or X.all.cmty.Y.
+    The communities are in X.top5000.cmty.Y, X.all.dedup.cmty.Y or X.all.cmty.Y, in this order of preference.
 
     Raises
     ------
     DataError
-        As `load`.
+        See `load`.
     """
     if ".ungraph." in path.name:
         for kind in _COMMUNITIES:
-            beside = path.with_name(path.name.replace(".ungraph.", kind))
-            if beside.is_file():
-                return load({"graph": path, "communities": beside}, **reading)
+            communities = path.with_name(path.name.replace(".ungraph.", kind))
+            if communities.is_file():
+                return load({"graph": path, "communities": communities}, **reading)
     return read_file(path, **reading)
 
 
 def _positions_of(graph: Graph) -> Callable[[list[str]], IntArray]:
-    """Return the function that turns node ids, as text, into positions; -1 for unknown ones."""
+    """Return a function that maps node ids, as text, to positions, and unknown ids to -1."""
     ids = graph._ids
     if not isinstance(ids, DecimalIds):
         index = {str(node): i for i, node in enumerate(graph.nodes)}
@@ -79,17 +79,17 @@ def _positions_of(graph: Graph) -> Callable[[list[str]], IntArray]:
 
     def positions(texts: list[str]) -> IntArray:
         try:
-            wanted = np.array(texts, dtype=np.int64)
+            numbers = np.array(texts, dtype=np.int64)
         except (ValueError, OverflowError):
             return np.full(len(texts), -1)
-        found = np.searchsorted(values, wanted).clip(max=len(values) - 1)
-        return np.where(values[found] == wanted, found, -1)
+        index = np.searchsorted(values, numbers).clip(max=len(values) - 1)
+        return np.where(values[index] == numbers, index, -1)
 
     return positions
 
 
 def read_communities(path: Path, graph: Graph) -> list[IntArray]:
-    """Read communities, one a line.
+    """Read communities, one per line.
 
     Parameters
     ----------
@@ -99,12 +99,12 @@ def read_communities(path: Path, graph: Graph) -> list[IntArray]:
     Returns
     -------
     list of ndarray of int64, shape (n_members,)
-        Positions of each community's nodes in `graph.nodes`, ascending; of communities with the same nodes the first.
+        Positions of the nodes of each community in `graph.nodes`, ascending, without repeated communities.
 
     Raises
     ------
     DataError
-        A node that is not in the graph; names the line.
+        A node is not in the graph; the message names the line.
     """
     source = open_source(path)
     positions = _positions_of(graph)
@@ -115,8 +115,8 @@ def read_communities(path: Path, graph: Graph) -> list[IntArray]:
             continue
         nodes = positions(texts)
         if nodes.min() < 0:
-            stranger = next(text for text in texts if positions([text])[0] < 0)
-            raise source.error(f"the node {shorten(stranger)} is not in the graph", number)
+            unknown = next(text for text in texts if positions([text])[0] < 0)
+            raise source.error(f"the node {shorten(unknown)} is not in the graph", number)
         nodes = np.unique(nodes)
         distinct.setdefault(nodes.tobytes(), nodes)
     return list(distinct.values())

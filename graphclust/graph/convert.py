@@ -110,7 +110,7 @@ def _from_networkx(graph: networkx.Graph[Any], weight: str | None) -> Graph:
             values[i] = 1.0 if w is None else w
         except (TypeError, ValueError, OverflowError):
             ends = f"{ids[source[i]]!r} - {ids[target[i]]!r}"
-            raise DataError(f"edge {ends} has the weight {w!r:.80}, which is no number") from None
+            raise DataError(f"edge {ends} has the weight {w!r:.80}, which is not a number") from None
     return Graph.from_edges(source, target, values, nodes=ids, directed=graph.is_directed())
 
 
@@ -122,24 +122,24 @@ def _from_igraph(graph: igraph.Graph, weight: str | None) -> Graph:
     except TypeError:
         raise DataError("the igraph graph has vertex names that cannot be hashed") from None
     if repeated:
-        raise DataError("the igraph graph has several vertices of one name")
+        raise DataError("several vertices of the igraph graph have the same name")
     ends = np.array(graph.get_edgelist(), dtype=np.int64).reshape(-1, 2)
     weights = graph.es[weight] if weight is not None and weight in graph.es.attributes() else None
     if weights is not None:
         try:
             weights = [1.0 if w is None else float(w) for w in weights]
         except (TypeError, ValueError, OverflowError):
-            raise DataError(f"the igraph graph has edge weights ({weight}) that are no numbers") from None
+            raise DataError(f"the igraph graph has edge weights ({weight}) that are not numbers") from None
     return Graph.from_edges(ends[:, 0], ends[:, 1], weights, nodes=ids, directed=graph.is_directed())
 
 
 def _from_matrix(matrix: Any, directed: bool | None) -> Graph:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise DataError(f"an adjacency matrix is square, this one has the shape {matrix.shape}")
+        raise DataError(f"an adjacency matrix must be square, but this one has the shape {matrix.shape}")
     coo = matrix.tocoo()
     values = coo.data
     if values.dtype.kind not in "biuf":
-        raise DataError(f"an adjacency matrix has real numbers, this one {values.dtype}")
+        raise DataError(f"an adjacency matrix must hold real numbers, but this one holds {values.dtype}")
     return graph_from_entries(coo.row, coo.col, values, matrix.shape[0], directed=directed)
 
 
@@ -149,7 +149,7 @@ def _from_pairs(pairs: Iterable[Any], directed: bool, is_arc: Sequence[bool] = (
     source, target, weight = [], [], []
     for number, pair in enumerate(pairs):
         if isinstance(pair, str) or not isinstance(pair, Sequence | np.ndarray) or len(pair) not in (2, 3):
-            raise DataError(f"edge {number} is no (source, target) or (source, target, weight): {pair!r:.80}")
+            raise DataError(f"edge {number} is neither (source, target) nor (source, target, weight): {pair!r:.80}")
         try:
             source.append(index.setdefault(pair[0], len(index)))
             target.append(index.setdefault(pair[1], len(index)))
@@ -168,7 +168,7 @@ def _from_pairs(pairs: Iterable[Any], directed: bool, is_arc: Sequence[bool] = (
 def _from_array(array: NDArray[Any], directed: bool | None) -> Graph:
     if array.ndim == 2 and array.shape[0] == array.shape[1]:
         if array.dtype.kind not in "biuf":
-            raise DataError(f"an adjacency matrix has real numbers, this one {array.dtype}")
+            raise DataError(f"an adjacency matrix must hold real numbers, but this one holds {array.dtype}")
         row, col = np.nonzero(array)
         return graph_from_entries(row, col, array[row, col], len(array), directed=directed)
     if array.ndim == 2 and np.issubdtype(array.dtype, np.integer) and 2 in array.shape:
@@ -183,7 +183,7 @@ def _from_array(array: NDArray[Any], directed: bool | None) -> Graph:
             return graph_from_entries(ends[0], ends[1], None, n_nodes, directed=directed)
         return Graph.from_edges(ends[0], ends[1], nodes=n_nodes, directed=bool(directed))
     raise DataError(
-        f"an array is taken as an adjacency matrix (n, n), an edge_index (2, m) or an edge list (m, 2) of integers; "
+        f"an array must be an adjacency matrix (n, n), an edge_index (2, m) or an edge list (m, 2) of integers; "
         f"this one has the shape {array.shape} and the dtype {array.dtype}"
     )
 
@@ -192,12 +192,14 @@ def _from_frame(frame: Any, directed: bool | None) -> Graph:
     from graphclust.graph.columns import edge_columns
 
     columns = [str(name) for name in frame.columns]
-    found = edge_columns(columns)
-    if found is None:
+    named = edge_columns(columns)
+    if named is None:
         if len(columns) not in (2, 3):
-            raise DataError(f"a table of edges has columns source, target and perhaps weight, not {', '.join(columns)}")
-        found = (0, 1, 2 if len(columns) == 3 else None)
-    rows = zip(*(frame.iloc[:, i].tolist() for i in found if i is not None), strict=True)
+            raise DataError(
+                f"a table of edges must have the columns source, target and perhaps weight, not {', '.join(columns)}"
+            )
+        named = (0, 1, 2 if len(columns) == 3 else None)
+    rows = zip(*(frame.iloc[:, i].tolist() for i in named if i is not None), strict=True)
     is_arc = _arcs(frame) if directed is None else []
     return _from_pairs(rows, bool(directed) or any(is_arc), is_arc)
 
@@ -364,7 +366,7 @@ def graph_of(obj: Any, *, weight: str | None = "weight", directed: bool | None =
     elif isinstance(obj, Iterable) and not isinstance(obj, Mapping | bytes):
         graph = _from_pairs(obj, bool(directed))
     else:
-        raise UsageError(f"cannot make a graph of a {type(obj).__module__}.{type(obj).__qualname__}")
+        raise UsageError(f"cannot convert a {type(obj).__module__}.{type(obj).__qualname__} to a graph")
     if directed is None:
         return graph
     return graph.to_directed() if directed else graph.undirected()

@@ -36,13 +36,13 @@ _MAX_TOTAL = 1e150  # beyond, the squares in modularity overflow
 MAX_NODES = 3_037_000_499  # a pair of nodes must have a number below 2**63
 MIXED = Note(
     "mixed-directions",
-    "the file mixes directed and undirected edges: read as directed, undirected ones in both directions",
+    "the file mixes directed and undirected edges: read as directed, with undirected edges in both directions",
 )
 
 
 def _check_number(n_nodes: int) -> None:
     if n_nodes > MAX_NODES:
-        raise ResourceError(f"{n_nodes:,} nodes: the most that can be numbered are {MAX_NODES:,}")
+        raise ResourceError(f"{n_nodes:,} nodes: a graph can have at most {MAX_NODES:,}")
 
 
 def _locked(array: Any) -> Any:
@@ -157,7 +157,7 @@ class Graph:
             raise DataError(f"{len(tail)} edge sources and {len(head)} edge targets")
         if len(tail) and not (min(tail.min(), head.min()) >= 0 and max(tail.max(), head.max()) < n_nodes):
             raise DataError(f"an edge ends outside of the {n_nodes} nodes")
-        told = dict(meta or {})
+        details = dict(meta or {})
         weights = None
         if weight is not None:
             weights = np.array(weight, dtype=np.float64, copy=copy or None).ravel()
@@ -168,21 +168,21 @@ class Graph:
                 total = weights.sum()
             if total > _MAX_TOTAL:
                 raise DataError(f"the edge weights add up to {total:.3g}: scale them down")
-            kept = weights > 0
-            if not kept.all():
-                told["dropped_edges"] = told.get("dropped_edges", 0) + int(len(kept) - kept.sum())
-                tail, head, weights = tail[kept], head[kept], weights[kept]
-        n_given = len(tail)
+            is_positive = weights > 0
+            if not is_positive.all():
+                details["dropped_edges"] = details.get("dropped_edges", 0) + int(len(is_positive) - is_positive.sum())
+                tail, head, weights = tail[is_positive], head[is_positive], weights[is_positive]
+        n_before = len(tail)
         tail, head, weights = _merge_edges(tail, head, weights, n_nodes, directed)
-        if len(tail) < n_given:
-            told["merged_edges"] = told.get("merged_edges", 0) + n_given - len(tail)
+        if len(tail) < n_before:
+            details["merged_edges"] = details.get("merged_edges", 0) + n_before - len(tail)
         if weights is not None:
             weights = None if bool((weights == 1).all()) else np.ascontiguousarray(weights)
         classes = None if y is None else np.array(y, dtype=np.int64)
         for name, rows in (("x", None if x is None else x.shape[0]), ("y", None if classes is None else len(classes))):
             if rows is not None and rows != n_nodes:
                 raise DataError(f"{name} has {rows} rows for {n_nodes} nodes")
-        return cls(ids, tail, head, weights, directed=directed, x=x, y=classes, meta=told, is_canonical=is_canonical)
+        return cls(ids, tail, head, weights, directed=directed, x=x, y=classes, meta=details, is_canonical=is_canonical)
 
     # ---------------------------------------------------------------- size and shape
 
@@ -288,8 +288,8 @@ class Graph:
         place[nodes] = np.arange(len(nodes))
         source, target, weight = place[self.source], place[self.target], self.weight
         if len(nodes) < self.num_nodes:
-            kept = (source >= 0) & (target >= 0)
-            source, target, weight = source[kept], target[kept], None if weight is None else weight[kept]
+            inside = (source >= 0) & (target >= 0)
+            source, target, weight = source[inside], target[inside], None if weight is None else weight[inside]
         source, target, weight = _merge_edges(source, target, weight, len(nodes), self.directed)
         order = nodes.tolist()
         ids: Sequence[Hashable]

@@ -37,14 +37,14 @@ def _merge_edges(
 def _positions(ends: ArrayLike, copy: bool) -> IntArray:
     values = np.asarray(ends)
     if values.size and values.dtype.kind not in "iu" and not bool(np.all(np.mod(values, 1) == 0)):
-        raise DataError("the ends of edges are positions of nodes: whole numbers")
+        raise DataError("the ends of edges must be positions of nodes, which are integers")
     return np.array(values, dtype=np.int64, copy=copy or None).ravel()
 
 
 def _check_weights(weight: FloatArray) -> None:
     bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
     if len(bad):
-        raise DataError(f"edge weights are finite and not negative; edge {bad[0]} has {weight[bad[0]]}")
+        raise DataError(f"edge weights must be finite and not negative, but edge {bad[0]} has {weight[bad[0]]}")
 
 
 def both_directions(

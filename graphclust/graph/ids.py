@@ -68,7 +68,7 @@ def _check_ids(ids: Sequence[Hashable]) -> None:
     except TypeError as error:
         raise DataError(f"a node id cannot be hashed: {error}") from None
     if repeated:
-        raise DataError("two nodes have one id")
+        raise DataError("two nodes have the same id")
 
 
 def _is_missing(node: Any) -> bool:

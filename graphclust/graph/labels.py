@@ -28,7 +28,7 @@ def plain_labels(truth: Any) -> Any:
         truth = truth.detach().cpu().numpy()
     if isinstance(truth, np.ndarray):
         if truth.ndim != 1:
-            raise DataError(f"labels of the nodes are an array of one dimension, not {truth.ndim}")
+            raise DataError(f"labels of the nodes must be an array of one dimension, not {truth.ndim}")
         unknown = truth.dtype.kind == "i" and bool((truth == -1).any())  # as in Graph.y
         return [None if label == -1 else label for label in truth.tolist()] if unknown else truth.tolist()
     return truth

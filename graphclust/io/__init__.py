@@ -55,7 +55,7 @@ def read_file(
     encoding : str, optional
         Of text files; found out by default.
     delimiter, header, comment
-        Edge lists and tables of edges only: see `graphclust.io.edgelist.sniff`.
+        Edge lists and tables of edges only: see `graphclust.io.edge_layout.sniff_edges`.
 
     Returns
     -------
@@ -70,10 +70,12 @@ def read_file(
     """
     name = os.fspath(path)
     if format is not None and format not in FORMATS:
-        raise UsageError(f"no format is called {format!r}; known: {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {format!r}; known formats: {', '.join(FORMATS)}")
     source = open_source(name)
     if format is None and source.suffix in _FOREIGN:
-        raise source.error(f"{source.suffix} files are not read: {_FOREIGN[source.suffix]} (--input-format insists)")
+        raise source.error(
+            f"{source.suffix} files are not supported: {_FOREIGN[source.suffix]} (--input-format overrides)"
+        )
     kind = format or format_of(source.name) or sniffed_format(source)
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")
@@ -82,8 +84,10 @@ def read_file(
     source.encoding = encoding
     if FORMATS[kind].takes_dialect:
         options.update(dialect)
-    elif given := [key for key, value in dialect.items() if value is not None]:
-        raise UsageError(f"{', '.join(given)}: only for edge lists, and {source.name} is read as {kind}")
+    elif options_given := [key for key, value in dialect.items() if value is not None]:
+        raise UsageError(
+            f"{', '.join(options_given)}: these options are for edge lists only, and {source.name} is read as {kind}"
+        )
     graph: Graph = FORMATS[kind].load().read(source, **options)
     for note in merge_notes(graph):
         source.add(note)
@@ -114,16 +118,16 @@ def carried(graph: Graph, format: str) -> tuple[dict[str, Sequence[Any]], list[s
         Names of the attributes that are lost; features and classes, too.
     """
     holds = getattr(FORMATS[format].load(), "holds", None)
-    kept: dict[str, Sequence[Any]] = {}
+    held: dict[str, Sequence[Any]] = {}
     lost = []
     for name, values in graph.meta.get("node_attributes", {}).items():
         if holds is not None and len(values) == graph.num_nodes and holds(name, values):
-            kept[name] = values
+            held[name] = values
         else:
             lost.append(name)
     if not FORMATS[format].holds_features:
         lost += [what for what, values in (("features", graph.x), ("classes", graph.y)) if values is not None]
-    return kept, lost
+    return held, lost
 
 
 def write_graph(
@@ -158,7 +162,7 @@ def write_graph(
         The format cannot hold this graph at all.
     """
     if format not in FORMATS:
-        raise UsageError(f"no format is called {format!r}; known: {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {format!r}; known formats: {', '.join(FORMATS)}")
     entry = FORMATS[format]
     module = entry.load()
     module.write(graph, stream, attributes, **entry.options)

@@ -24,11 +24,11 @@ KEEPS_IDS = True
 
 def _ends(ids: Sequence[str]) -> tuple[str, str]:
     """Name the columns of the ends: source and target, or other names if these are ids and would be read as an edge."""
-    taken = set(ids)
-    found = next((pair for pair in PAIRS if taken.isdisjoint(pair)), None)
-    if found is None:
-        raise DataError("a table of edges cannot be told from its header: all names for its columns are node ids")
-    return found
+    reserved = set(ids)
+    pair_of_names = next((pair for pair in PAIRS if reserved.isdisjoint(pair)), None)
+    if pair_of_names is None:
+        raise DataError("a header of this table would look like an edge: all known names for its columns are node ids")
+    return pair_of_names
 
 
 def write(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
-from collections.abc import Collection, Iterator, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from math import nan
 from typing import Any
 
 import numpy as np
 
 from graphclust.errors import DataError
-from graphclust.io.source import Source, is_number, open_source, shorten, split_lines
+from graphclust.io.source import Source, is_number, open_source, shorten
+from graphclust.io.tables import Dialect, Expectation, Sample, read_rows, sniff
 from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.notes import counted, log_notes
 
@@ -25,9 +28,10 @@ def read_features(path: str | os.PathLike[str], nodes: Sequence[Any]) -> FloatAr
     Parameters
     ----------
     path : str or PathLike
-        Text: numbers separated by tabs, commas, semicolons or spaces, a node a line, with or without a header, perhaps
-        compressed. Where the first column holds the nodes' ids, lines may come in any order; else nodes are 0, 1, ...
-        or 1, 2, ... and line i is the i-th of them. Or .npy or .npz, rows being nodes in that order.
+        Text with a node a line: numbers separated by tabs, commas, semicolons or spaces, with or without a header.
+        If the first column holds the nodes' ids, the lines may be in any order. Otherwise, the nodes must be
+        0, 1, ... or 1, 2, ..., and line i is about the i-th node. Or .npy or .npz, with the rows in that order. The
+        file may be compressed.
     nodes : sequence
         Ids, in the order of the result.
 
@@ -38,8 +42,8 @@ def read_features(path: str | os.PathLike[str], nodes: Sequence[Any]) -> FloatAr
     Raises
     ------
     DataError
-        Something is no number, is missing or infinite: names the line and the column, counted from 1. A node has no
-        line or two; rows do not tell their nodes.
+        A feature is not a number, missing or infinite; names the line and the column, counted from 1. A node has no
+        line or two lines, or it is unclear which row belongs to which node.
     """
     source = open_source(path)
     if source.data[:6] == b"\x93NUMPY" or source.data[:2] == b"PK":
@@ -49,152 +53,156 @@ def read_features(path: str | os.PathLike[str], nodes: Sequence[Any]) -> FloatAr
         )
         log_notes(source.notes, source.name)
         return values
-    wanted = [str(node) for node in nodes]
-    table = _table(source, set(wanted))
-    names = table.cells[:, 0].tolist()
-    has_ids = table.cells.shape[1] > 1 and set(wanted) <= set(names)
-    n_features = table.cells.shape[1] - has_ids
+    ids = [str(node) for node in nodes]
+    table = _read_table(source, frozenset(ids))
+    has_ids = table.n_columns > 1 and set(ids) <= set(table.first_column)
     place = "ids in the first column" if has_ids else "rows in the order of the nodes"
-    header = "no header" if table.header is None else "a header"
-    source.note("features", f"read {counted(n_features, 'feature')}, {place}, {header}", by_id=has_ids)
-    if has_ids and (others := len(set(names)) - len(wanted)):
-        source.note("rows-without-node", f"left out {counted(others, 'row')} that belong to no node", n_rows=others)
+    header = "no header" if table.dialect.header is None else "a header"
+    n_features = counted(table.n_columns - has_ids, "feature")
+    source.note("features", f"read {n_features}, {place}, {header}", by_id=has_ids)
+    if has_ids and (n_others := len(set(table.first_column)) - len(ids)):
+        source.note("rows-without-node", f"left out {counted(n_others, 'row')} that belong to no node", n_rows=n_others)
     log_notes(source.notes, source.name)
     if has_ids:
         row_of: dict[str, int] = {}
-        for row, name in enumerate(names):
-            if row_of.setdefault(name, row) != row:
-                raise table.error(f"two lines of features for the node {shorten(name)}", row)
-        return table.numbers(1)[[row_of[name] for name in wanted]]
+        for row, node in enumerate(table.first_column):
+            if row_of.setdefault(node, row) != row:
+                raise source.error(f"two lines of features for the node {shorten(node)}", table.line_of(row))
+        return table.numbers(1)[[row_of[node] for node in ids]]
     try:
-        return _in_order(table.numbers(0), nodes, source, "" if table.header is None else " (below a header)")
+        return _in_order(table.numbers(0), nodes, source, "" if table.dialect.header is None else " (below a header)")
     except DataError:
-        if table.cells.shape[1] > 1 and _are_ids(names, set(wanted)):
-            raise source.error(_missing(names, wanted)) from None
+        if table.n_columns > 1 and _are_ids(table.first_column, frozenset(ids)):
+            raise source.error(_missing(table.first_column, ids)) from None
         raise
 
 
-def _are_ids(names: Sequence[str], wanted: Collection[str]) -> bool:
-    """Whether a first column holds ids, if not those of all nodes: words, or different numbers, most of them known."""
-    if not any(map(is_number, names)):
+def _are_ids(column: Sequence[str], ids: Collection[str]) -> bool:
+    """Return whether a first column holds ids, if not those of all nodes: words, or distinct numbers, most known."""
+    if not any(map(is_number, column)):
         return True
-    return len(set(names)) == len(names) and sum(name in wanted for name in names) >= 0.9 * len(names)
+    return len(set(column)) == len(column) and sum(cell in ids for cell in column) >= 0.9 * len(column)
 
 
-def _missing(names: Sequence[str], wanted: Sequence[str]) -> str:
-    """Say which nodes have no features."""
-    there = set(names)
-    missing = [name for name in wanted if name not in there]
-    if len(missing) == len(wanted):
-        return f"the first column holds no id of a node: {shorten(names[0])}, for one, is none"
+def _missing(column: Sequence[str], ids: Sequence[str]) -> str:
+    """Return the message about the nodes that have no features."""
+    known = set(column)
+    missing = [node for node in ids if node not in known]
+    if len(missing) == len(ids):
+        return f"the first column holds no id of a node: there is no node {shorten(column[0])}, for example"
     if len(missing) == 1:
         return f"no features for the node {shorten(missing[0])}"
-    some = ", ".join(map(shorten, missing[:3])) + (", ..." if len(missing) > 3 else "")
-    return f"no features for {len(missing):,} of {len(wanted):,} nodes: {some}"
+    examples = ", ".join(map(shorten, missing[:3])) + (", ..." if len(missing) > 3 else "")
+    return f"no features for {len(missing):,} of {len(ids):,} nodes: {examples}"
+
+
+# ---------------------------------------------------------------- text
+
+
+@dataclass(frozen=True)
+class _FeatureExpectation(Expectation):
+    """Numbers, perhaps with the nodes' ids in the first column.
+
+    Attributes
+    ----------
+    ids : frozenset of str
+        Ids of the graph's nodes.
+    """
+
+    ids: frozenset[str] = frozenset()
+
+    def is_header(self, first: Sequence[str], rest: Iterable[list[str]], comments: Sequence[str]) -> bool:
+        """Return whether the last cell of the first row is a word, and the first cell neither a number nor an id."""
+        if next(iter(rest), None) is None or not first[-1] or is_number(first[0]) or is_number(first[-1]):
+            return False
+        is_node = len(first) > 1 and first[0] in self.ids
+        return not is_node or any(row[:1] == [first[0]] for row in rest)  # the node may have a line of its own below
+
+    def plausibility(self, sample: Sample, separator: str | None) -> float:
+        """Return the share of rows of the usual size; white space is the second choice."""
+        return super().plausibility(sample, separator) * (0.5 if separator is None else 1.0)
 
 
 @dataclass
 class _Table:
-    """Cells of a text file, as strings.
+    """A table of numbers, of which the first column may hold ids.
 
     Attributes
     ----------
     source : Source
-    separator : str or None
-        One character, or None for white space.
-    cells : ndarray of str, shape (n_rows, n_columns)
-        Without the header.
-    header : list of str, or None
+    data : bytes
+        UTF-8 text.
+    dialect : Dialect
+    n_columns : int
+    first_column : list of str
+    others : ndarray of float64, shape (n_rows, n_columns - 1)
+        The other columns; NaN for cells that are not numbers.
     """
 
     source: Source
-    separator: str | None
-    cells: Any
-    header: list[str] | None
+    data: bytes
+    dialect: Dialect
+    n_columns: int
+    first_column: list[str]
+    others: FloatArray
 
-    def error(self, message: str, row: int) -> DataError:
-        """Return the error that names the file and the line of a row."""
-        place = row + (self.header is not None)
-        found = (line for i, (line, _) in enumerate(_lines(self.source, self.separator)) if i == place)
-        try:
-            return self.source.error(message, next(found, None))
-        except csv.Error:
-            return self.source.error(message)
-
-    def numbers(self, first: int) -> FloatArray:
-        """Return the columns from `first` on as numbers, all finite."""
-        cells = self.cells[:, first:]
-        try:
-            values: FloatArray = cells.astype(np.float64)
-        except ValueError:
-            values = np.array([[_number(cell) for cell in row] for row in cells.tolist()])
+    def numbers(self, start: int) -> FloatArray:
+        """Return the columns from `start` (0 or 1) on as finite numbers."""
+        values = self.others
+        if start == 0:
+            first = np.array([_number(cell) for cell in self.first_column], dtype=np.float64)
+            values = np.column_stack((first, self.others))
         bad = np.argwhere(~np.isfinite(values))
         if len(bad):
-            row, column = bad[0].tolist()
-            name = "" if self.header is None else f" ({shorten(self.header[first + column])[1:-1]})"
-            told = _complaint(str(cells[row, column]))
-            raise self.error(f"the feature in column {first + column + 1}{name} {told}", row)
+            row, column = int(bad[0][0]), int(bad[0][1]) + start
+            line, cells = self._row(row)
+            name = f" ({shorten(self.dialect.header[column])[1:-1]})" if self.dialect.header else ""
+            complaint = _complaint(cells[column] if column < len(cells) else "")
+            raise self.source.error(f"the feature in column {column + 1}{name} {complaint}", line)
         return values
 
+    def line_of(self, row: int) -> int:
+        """Return the number of the line on which a row begins."""
+        return self._row(row)[0]
 
-def _table(source: Source, wanted: Collection[str]) -> _Table:
-    """Cut a text into cells; the first row is a header if its last cell is a word, and its first no id of a node."""
-    import pandas as pd
+    def _row(self, row: int) -> tuple[int, list[str]]:
+        return next(islice(read_rows(self.source, self.data.decode(), self.dialect), row, None))
 
+
+def _read_table(source: Source, ids: frozenset[str]) -> _Table:
+    """Read a table of numbers; rows may be shorter than the first line, but not longer."""
     data = source.utf8()
-    first = data.lstrip().split(b"\n", 1)[0].decode()
-    separator = next((sign for sign in ("\t", ";", ",") if sign in first), None)
-    try:
-        frame = pd.read_csv(
-            io.BytesIO(data), sep=separator or r"\s+", header=None, dtype=str, keep_default_na=False, encoding="utf-8"
-        )
-    except ValueError as error:  # pandas' own errors are ValueErrors
-        raise _no_table(source, separator, str(error).strip()) from None
-    cells = frame.fillna("").to_numpy(dtype=str)  # rows may be shorter than the first
-    names = cells[0].tolist()
-    is_header = len(cells) > 1 and bool(names[-1]) and not (is_number(names[0]) or is_number(names[-1]))
-    if len(names) > 1 and names[0] in wanted and names[0] not in cells[1:, 0]:
-        is_header = False
-    return _Table(source, separator, cells[1:], names) if is_header else _Table(source, separator, cells, None)
-
-
-def _no_table(source: Source, separator: str | None, message: str) -> DataError:
-    """Turn what pandas says into the error that names the line."""
-    try:
-        rows = list(_lines(source, separator))
-    except csv.Error:
-        rows = []
-    if not rows:
-        return source.error(f"no table of features: {message}")
-    if "EOF inside string" in message:
-        return source.error("no table of features: a quote that is not closed", rows[-1][0])
-    size = len(rows[0][1])
-    line, row = next(((line, row) for line, row in rows if len(row) > size), (None, rows[0][1]))
-    told = message if line is None else f"expected {size} columns as in the first line, found {len(row)}"
-    return source.error(f"no table of features: {told}", line)
-
-
-def _lines(source: Source, separator: str | None) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and fields of each row, those that pandas reads: slower than it, for errors."""
-    lines = split_lines(source.text(), keep_ends=True)
-    if separator is None:
-        yield from ((number, line.split()) for number, line in enumerate(lines, 1) if line.strip())
-        return
-    reader, start = csv.reader(lines, delimiter=separator), 1
-    for row in reader:
-        if len(row) > 1 or (row and row[0].strip()):
-            yield start, row
-        start = reader.line_num + 1
+    expected = _FeatureExpectation(separators=("\t", ";", ",", None), comments=(), multiline_quotes=True, ids=ids)
+    sample = Sample.of(data, expected, n_lines=None)
+    if not sample.lines:
+        raise source.error("the file is empty")
+    dialect = sniff(sample, expected)
+    n_columns = len(dialect.header) if dialect.header else 0
+    first_column: list[str] = []
+    values = array("d")
+    for line, cells in read_rows(source, data.decode(), dialect):
+        n_columns = n_columns or len(cells)
+        if len(cells) > n_columns:
+            message = f"expected {n_columns} columns as in the first line, found {len(cells)}"
+            raise source.error(f"not a table of features: {message}", line)
+        first_column.append(cells[0])
+        try:
+            values.extend([float(cell) for cell in cells[1:]])
+        except ValueError:
+            values.extend([_number(cell) for cell in cells[1:]])
+        values.extend([nan] * (n_columns - len(cells)))
+    others = np.array(values, dtype=np.float64).reshape(len(first_column), n_columns - 1)
+    return _Table(source, data, dialect, n_columns, first_column, others)
 
 
 def _number(cell: str) -> float:
-    return float(cell) if is_number(cell) else float("nan")
+    return float(cell) if is_number(cell) else nan
 
 
 def _complaint(cell: str) -> str:
     if not cell.strip():
         return "is missing"
-    return f"is {'missing or infinite' if is_number(cell) else 'no number'}: {shorten(cell)}"
+    return f"is {'missing or infinite' if is_number(cell) else 'not a number'}: {shorten(cell)}"
 
 
 def _array(source: Source) -> FloatArray:
@@ -209,14 +217,14 @@ def _array(source: Source) -> FloatArray:
             elif len(loaded.files) == 1:
                 loaded = loaded[loaded.files[0]]
             else:
-                raise ValueError(f"arrays {', '.join(loaded.files)}: which are the features?")
+                raise ValueError(f"it holds several arrays ({', '.join(loaded.files)}); one is expected")
         if loaded.dtype.kind not in "biuf":
             raise ValueError(f"real numbers are expected, not {loaded.dtype}")
         values: FloatArray = np.asarray(loaded, dtype=np.float64)
     except (ValueError, OSError, KeyError) as error:
-        raise source.error(f"no array of features: {error}") from None
+        raise source.error(f"not an array of features: {error}") from None
     if values.ndim != 2:
-        raise source.error(f"features are an array of two dimensions, not {values.ndim}")
+        raise source.error(f"an array of features has two dimensions, not {values.ndim}")
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         row, column = (bad[0] + 1).tolist()
@@ -225,11 +233,11 @@ def _array(source: Source) -> FloatArray:
 
 
 def _in_order(values: FloatArray, nodes: Sequence[Any], source: Source, where: str = "") -> FloatArray:
-    """Give rows without ids to nodes that are numbers in a row."""
+    """Assign rows without ids to nodes whose ids are consecutive numbers from 0 or 1."""
     numbers = [int(str(node)) if str(node).isdecimal() else -1 for node in nodes]
     low = min(numbers, default=0)
     if sorted(numbers) != list(range(low, low + len(numbers))) or low not in (0, 1):
-        raise source.error("the rows do not tell their nodes: the first column should hold the nodes' ids")
+        raise source.error("it is unclear which row belongs to which node: put the nodes' ids into the first column")
     if len(values) != len(numbers):
         raise source.error(f"{len(values):,} rows of features{where} for {len(numbers):,} nodes")
     return values[np.array(numbers, dtype=np.int64) - low]

@@ -46,10 +46,10 @@ def is_special(path: str | os.PathLike[str]) -> bool:
 
 def _open_special(name: str) -> BinaryIO:
     """Open a device or a pipe, and a descriptor where it stands, without cutting off what was written before."""
-    found = _DESCRIPTOR.fullmatch(os.path.normpath(name))
-    if found is None:
+    match = _DESCRIPTOR.fullmatch(os.path.normpath(name))
+    if match is None:
         return open(name, "wb")
-    standard, number, process, its_number = found.groups()
+    standard, number, process, its_number = match.groups()
     if process not in (None, "self", "thread-self", str(os.getpid())):
         return open(name, "ab")
     return os.fdopen(os.dup(_STANDARD[standard] if standard else int(number or its_number)), "wb")
@@ -76,7 +76,7 @@ def check_packing(path: str | os.PathLike[str]) -> None:
         (suffix for suffix in (os.path.splitext(name.lower())[1], suffix_of(name)) if suffix in _ARCHIVES), None
     )
     if suffix is not None:
-        raise UsageError(f"{suffix} files are not written: {name} (.gz, .bz2, .xz and .zst are)")
+        raise UsageError(f"cannot write {suffix} files: {name} (supported: .gz, .bz2, .xz, .zst)")
 
 
 @contextmanager

@@ -75,7 +75,7 @@ class _Reader:
     def graph(self) -> Graph:
         """Return what was read."""
         if self.is_directed is None:
-            raise self.source.error("there is no graph in this file")
+            raise self.source.error("the file contains no graph")
         keys = [key for key in self.node_keys.values() if key.values or key.default is not None]
         if any(self.draft.index.get(label) != node for node, label in self.labels.values.items()):
             keys.insert(0, self.labels)
@@ -85,7 +85,7 @@ class _Reader:
 
     def _graph(self, attributes: dict[str, str], line: int) -> Any:
         if self.is_directed is not None:
-            raise self.source.error("a second graph in one file: only files with one graph are read", line)
+            raise self.source.error("the file contains more than one graph; split it into one file per graph", line)
         self.is_directed = self._type(attributes.get("defaultedgetype", "undirected"), line)
         if attributes.get("mode") == "dynamic":
             self.draft.source.note("dynamic-graph", "the graph is dynamic: read all its edges as one graph")
@@ -120,14 +120,16 @@ class _Reader:
 
     def _type(self, text: str, line: int) -> bool:
         if text.lower() not in _IS_ARC:
-            raise self.source.error(f"an edge is directed, undirected or mutual, not {shorten(text)}", line)
+            raise self.source.error(
+                f"the type of an edge must be directed, undirected or mutual, not {shorten(text)}", line
+            )
         return _IS_ARC[text.lower()]
 
     def _value(self, attributes: dict[str, str], owner: str, number: int, line: int) -> None:
         ident = attributes.get("for", attributes.get("id"))  # "id" in GEXF 1.0
         value = attributes.get("value")
         if ident is None or value is None:
-            raise self.source.error("<attvalue> has no for or no value", line)
+            raise self.source.error("<attvalue> lacks the attribute for or value", line)
         if owner == "node":
             self.node_keys.setdefault(ident, AttributeKey(ident, "string")).values[number] = value
         elif ident != self.weight_id:
@@ -195,8 +197,8 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
         stream.write(f'    <attributes class="node">\n{"".join(declared)}    </attributes>\n'.encode())
     stream.write(b"    <nodes>\n")
     for i, node in enumerate(ids):
-        given = "".join(filter(None, (column[i] for column in data)))
-        inside = f"><attvalues>{given}</attvalues></node>" if given else "/>"
+        attvalues = "".join(filter(None, (column[i] for column in data)))
+        inside = f"><attvalues>{attvalues}</attvalues></node>" if attvalues else "/>"
         stream.write(f'      <node id="{node}" label="{labels[i]}"{inside}\n'.encode())
     stream.write(b"    </nodes>\n    <edges>\n")
     weight = None if graph.weight is None else graph.weight.tolist()

@@ -121,7 +121,7 @@ class _Reader:
             else:
                 self._fail(f"expected the value of {shorten(key)}", token)
         if self.head is None:
-            raise self.source.error("there is no graph in this file")
+            raise self.source.error("the file contains no graph")
 
     def graph(self) -> Graph:
         """Return what was read."""
@@ -135,10 +135,11 @@ class _Reader:
         labels = self.columns.get("label", {})
         if labels and len(set(labels.values())) == len(ids):
             ids = list(self.columns.pop("label").values())
-            self.source.note("ids-from-labels", "took the labels of the nodes as node ids", is_detail=True)
+            self.source.note("ids-from-labels", "used the labels of the nodes as node ids", is_detail=True)
         elif labels:
             self.source.note(
-                "ids-from-numbers", "took the id of each node as node id: labels are missing or not unique"
+                "ids-from-numbers",
+                "used the numbers of the nodes as node ids, because labels are missing or not unique",
             )
         if self.in_lists:
             names = sorted(self.in_lists)
@@ -156,7 +157,7 @@ class _Reader:
         """Return where the plain values of a new list go."""
         if not path and key == "graph":
             if self.head is not None:
-                self._fail("a second graph in one file: only files with one graph are read", token)
+                self._fail("the file contains more than one graph", token)
             self.head = {}
             return self.head
         if path == ["graph", "node"]:
@@ -195,9 +196,12 @@ class _Reader:
 
     def _fail(self, message: str, token: re.Match[str]) -> NoReturn:
         kind = token.lastgroup or "bad"
-        found = {"end": "the end of the file", "bad": "an open quote" if token["bad"] == '"' else shorten(token["bad"])}
+        descriptions = {
+            "end": "the end of the file",
+            "bad": "an open quote" if token["bad"] == '"' else shorten(token["bad"]),
+        }
         line = self._line(token.start(kind))
-        raise self.source.error(f"{message}, found {found.get(kind) or token.group().strip()}", line)
+        raise self.source.error(f"{message}, found {descriptions.get(kind) or token.group().strip()}", line)
 
 
 def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:

@@ -52,7 +52,7 @@ class _Reader:
         if name == "default" and place == "key":
             return "default", *parent[1:]
         if name == "hyperedge":
-            raise self.source.error("hyperedges are not read: an edge has two ends", line)
+            raise self.source.error("hyperedges are not supported: an edge must have two ends", line)
         return ("graphml",) if name == "graphml" and parent is None else None
 
     def end(self, item: Any, text: str, line: int) -> None:
@@ -72,7 +72,7 @@ class _Reader:
     def graph(self) -> Graph:
         """Return what was read."""
         if self.is_directed is None:
-            raise self.source.error("there is no graph in this file")
+            raise self.source.error("the file contains no graph")
         keys = [key for key in self.node_keys.values() if key and (key.values or key.default is not None)]
         return self.draft.graph(
             is_directed=self.is_directed,
@@ -116,14 +116,15 @@ class _Reader:
         default = attributes.get("edgedefault")
         if default is None:
             self.draft.source.note(
-                "no-edgedefault", "the graph has no edgedefault: read edges as undirected unless they say otherwise"
+                "no-edgedefault",
+                "the graph has no edgedefault: read edges without a direction of their own as undirected",
             )
         elif default not in ("directed", "undirected"):
-            raise self.source.error(f"edgedefault is directed or undirected, not {shorten(default)}", line)
+            raise self.source.error(f"edgedefault must be directed or undirected, not {shorten(default)}", line)
         if nested:
             self.draft.source.note("nested-graphs", "the file has nested graphs: read as parts of one graph")
         elif self.is_directed is not None:
-            raise self.source.error("a second graph in one file: only files with one graph are read", line)
+            raise self.source.error("the file contains more than one graph; split it into one file per graph", line)
         else:
             self.is_directed = default == "directed"
         return "graph", default == "directed"

@@ -36,12 +36,12 @@ def _header(source: Source, line: str) -> tuple[bool, bool, bool]:
     """Return whether the matrix is sparse, whether it has values, and whether it is symmetric."""
     banner, *words = line.lower().split()[:5] or [""]
     if banner != "%%matrixmarket" or len(words) != 4:
-        raise source.error("a Matrix Market file begins with %%MatrixMarket and four words", 1)
+        raise source.error("a Matrix Market file must begin with %%MatrixMarket and four words", 1)
     for word, (what, known) in zip(words, _CHOICES, strict=True):
         if word not in known:
-            raise source.error(f"the {what} {shorten(word)} is not read, only {', '.join(sorted(known))}", 1)
+            raise source.error(f"the {what} {shorten(word)} is not supported, only {', '.join(sorted(known))}", 1)
     if words[1:3] == ["array", "pattern"]:
-        raise source.error("an array has values, it cannot be a pattern", 1)
+        raise source.error("an array cannot be a pattern, because it has values", 1)
     return words[1] == "coordinate", words[2] != "pattern", words[3] == "symmetric"
 
 
@@ -97,11 +97,11 @@ def _parse_array(
     require_memory(40.0 * size, f"{source.name}: a dense matrix of {size} values")
     tokens = [(line, token) for line, text in enumerate(lines, start=start) for token in text.split("%", 1)[0].split()]
     if len(tokens) != size:
-        raise source.error(f"{size} values are declared, {len(tokens)} follow", start - 1)
+        raise source.error(f"{size} values are declared, but {len(tokens)} follow", start - 1)
     values = np.array([parse_weight(source, token, line) for line, token in tokens])
     col, row = np.triu_indices(n_nodes) if symmetric else np.divmod(np.arange(size), max(n_nodes, 1))
-    there = values != 0
-    return row[there].astype(np.int64), col[there].astype(np.int64), values[there]
+    is_entry = values != 0
+    return row[is_entry].astype(np.int64), col[is_entry].astype(np.int64), values[is_entry]
 
 
 def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
@@ -136,10 +136,10 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     marked = _DIRECTED in lines[:start]
     sizes = [parse_int(source, token, start + 1, "the size") for token in lines[start].split()]
     if len(sizes) != 2 + sparse:
-        raise source.error(f"the size has {2 + sparse} numbers, found {len(sizes)}", start + 1)
+        raise source.error(f"the size must have {2 + sparse} numbers, found {len(sizes)}", start + 1)
     n_nodes = sizes[0]
     if sizes[1] != n_nodes:
-        raise source.error(f"an adjacency matrix is square, this one is {n_nodes} x {sizes[1]}", start + 1)
+        raise source.error(f"an adjacency matrix must be square, but this one is {n_nodes} x {sizes[1]}", start + 1)
     require_nodes(source, n_nodes, start + 1)
     body = lines[start + 1 :]
     if not sparse:
@@ -148,7 +148,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
         parsed = _parse_fast(body, n_nodes, valued) if body else None
         row, col, value = parsed or _parse_lines(source, body, start + 2, n_nodes, valued)
         if len(row) != sizes[2]:
-            raise source.error(f"{sizes[2]} entries are declared, {len(row)} follow", start + 1)
+            raise source.error(f"{sizes[2]} entries are declared, but {len(row)} follow", start + 1)
     if not valued:
         unweighted(source, weights, len(row))
     weight = value if valued and weights is not False else None

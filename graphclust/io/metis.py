@@ -28,21 +28,23 @@ def _header(source: Source, text: str, line: int) -> tuple[int, int, int, bool]:
     """Return the numbers of nodes and edges, how many numbers a line begins with, and whether edges have weights."""
     fields = text.split()
     if not 2 <= len(fields) <= 4:
-        raise source.error(f"a header has 2 to 4 numbers (nodes, edges, code, weights), this one {len(fields)}", line)
+        raise source.error(
+            f"a header must have 2 to 4 numbers (nodes, edges, code, weights), but this one has {len(fields)}", line
+        )
     n_nodes = parse_int(source, fields[0], line, "the number of nodes")
     n_edges = parse_int(source, fields[1], line, "the number of edges")
     require_nodes(source, n_nodes, line)
     code = (fields[2] if len(fields) > 2 else "0").zfill(3)
     if len(code) != 3 or set(code) - {"0", "1"}:
         raise source.error(
-            f"the code for weights has up to three digits 0 or 1, this one is {shorten(fields[2])}", line
+            f"the code for weights must consist of up to three digits 0 or 1, not {shorten(fields[2])}", line
         )
     n_weights = parse_int(source, fields[3], line, "the number of weights of a node") if len(fields) > 3 else 1
     if n_weights < 0:
         raise source.error(f"the number of weights of a node is {n_weights}", line)
     skipped = (code[0] == "1") + n_weights * (code[1] == "1")
     if skipped:
-        source.note("ignored-node-weights", "ignored the weights and sizes of nodes")
+        source.note("ignored-node-weights", "ignored the weights and sizes of the nodes")
     return n_nodes, n_edges, skipped, code[2] == "1"
 
 
@@ -106,7 +108,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
         raise source.error(f"{n_nodes} nodes are declared, but only {len(rows)} lines follow", top)
     extra = next((line for line, text in rows[n_nodes:] if text.strip()), None)
     if extra is not None:
-        raise source.error(f"a line more than the {n_nodes} nodes declared", extra)
+        raise source.error(f"there are more lines than the {n_nodes} declared nodes", extra)
     heads: list[int] = []
     weight: list[float] = []
     degrees = []
@@ -131,7 +133,9 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     loops = int(np.count_nonzero(tail == head))
     counts = {(len(heads) - loops) / 2 + loops} | ({len(heads)} if directed else set())
     if n_edges not in counts:
-        raise source.error(f"{n_edges} edges are declared, the lines hold {len(heads)} ends, not {2 * n_edges}", top)
+        raise source.error(
+            f"{n_edges} edges are declared, but the lines hold {len(heads)} ends, not {2 * n_edges}", top
+        )
     if not directed:
         alone = _unmatched(tail, head, values)
         if alone is not None:
@@ -162,15 +166,15 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     """
     refuse_attributes(attributes, "METIS")
     if graph.directed:
-        raise DataError("METIS graphs are undirected, this one is directed")
+        raise DataError("METIS files hold undirected graphs only, but this graph is directed")
     if graph.num_self_loops:
-        raise DataError(f"METIS graphs have no self-loops, this one has {graph.num_self_loops}")
+        raise DataError(f"METIS files cannot hold self-loops, but this graph has {graph.num_self_loops}")
     matrix = graph.adjacency()
     columns = [(matrix.indices + 1).tolist()]
     if graph.is_weighted:
         if (matrix.data != np.floor(matrix.data)).any():
             bad = matrix.data[matrix.data != np.floor(matrix.data)][0]
-            raise DataError(f"METIS graphs have integer weights, this one has {bad}")
+            raise DataError(f"METIS files hold integer weights only, but this graph has {bad}")
         columns.append([int(value) for value in matrix.data.tolist()])
     entries = [" ".join(map(str, entry)) for entry in zip(*columns, strict=True)]
     stream.write(f"{graph.num_nodes} {graph.num_edges}{' 001' if graph.is_weighted else ''}\n".encode())

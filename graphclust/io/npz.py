@@ -38,7 +38,9 @@ def _array(raw: bytes) -> NDArray[Any]:
         raise ValueError("no .npy file")
     header = ast.literal_eval(raw[start : start + size].decode().strip())
     if not _PLAIN_TYPE.fullmatch(header["descr"]):
-        raise ValueError(f"values of type {shorten(header['descr'])}, and pickled objects above all, are not loaded")
+        raise ValueError(
+            f"values of type {shorten(header['descr'])} are not loaded, because they may hold pickled objects"
+        )
     return np.frombuffer(raw, header["descr"], offset=start + size).reshape(header["shape"])
 
 
@@ -52,7 +54,7 @@ class _Arrays:
     def get(self, name: str, kinds: str, n_dims: int = 1) -> NDArray[Any]:
         """Return an array, or raise DataError if it is missing, damaged, or not of one of the kinds."""
         if name not in self.raw:
-            raise self.source.error(f"the archive has no array {name!r}, it holds {', '.join(sorted(self.raw))}")
+            raise self.source.error(f"the archive has no array {name!r}; it holds {', '.join(sorted(self.raw))}")
         try:
             array = _array(self.raw[name])
         except (LookupError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError, struct.error) as error:
@@ -97,7 +99,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     arrays = _Arrays(source)
     shape = arrays.get("shape", "iu").tolist()
     if len(shape) != 2 or shape[0] != shape[1]:
-        raise source.error(f"an adjacency matrix is square, this one has the shape {tuple(shape)}")
+        raise source.error(f"an adjacency matrix must be square, but this one has the shape {tuple(shape)}")
     n_nodes = shape[0]
     require_nodes(source, n_nodes)
     form = arrays.get("format", "SU", n_dims=0).item() if "format" in arrays.raw else "csr"
@@ -112,7 +114,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
             col, data = col[: len(row)], data[: len(row)]
         row, col = (row, col) if form == "csr" else (col, row)
     else:
-        raise source.error(f"sparse matrices in the form {shorten(form)} are not read, only csr, csc and coo")
+        raise source.error(f"sparse matrices of format {shorten(form)} are not supported, only csr, csc and coo")
     if not len(row) == len(col) == len(data):
         raise source.error(f"the entries have {len(row)} rows, {len(col)} columns and {len(data)} values")
     if directed is None and "directed" in arrays.raw and arrays.get("directed", "b", n_dims=0):

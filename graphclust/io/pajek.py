@@ -70,7 +70,7 @@ class _Reader:
                 take(text, line)
         self._close(take, len(lines))
         if self.n_nodes < 0:
-            raise self.source.error("there is no section *Vertices in this file")
+            raise self.source.error("the file has no section *Vertices")
 
     def graph(self) -> Graph:
         """Return what was read."""
@@ -78,10 +78,11 @@ class _Reader:
         if self.labels:
             if len(set(self.labels.values())) == self.n_nodes:
                 ids = [self.labels[i] for i in range(self.n_nodes)]
-                self.source.note("ids-from-labels", "took the labels of the vertices as node ids", is_detail=True)
+                self.source.note("ids-from-labels", "used the labels of the vertices as node ids", is_detail=True)
             else:
                 self.source.note(
-                    "ids-from-numbers", "took the numbers of the vertices as node ids: their labels are not unique"
+                    "ids-from-numbers",
+                    "used the numbers of the vertices as node ids, because their labels are not unique",
                 )
         return self.draft.graph(is_directed=self.kinds == {True}, ids=ids, what=self.what)
 
@@ -100,18 +101,18 @@ class _Reader:
         takers = {"*arcs": self._edge, "*arcslist": self._list, "*matrix": self._row}
         take = takers.get(name.replace("*edges", "*arcs"))
         if take is None:
-            raise self.source.error(f"sections {shorten(name)} are not read", line)
+            raise self.source.error(f"sections {shorten(name)} are not supported", line)
         if self.n_nodes < 0:
-            raise self.source.error(f"{name} stands before *Vertices", line)
+            raise self.source.error(f"the section {name} comes before *Vertices", line)
         if rest and rest[0].startswith(":"):
-            self.source.note("several-relations", "the file has several relations: put their edges together")
+            self.source.note("several-relations", "the file has several relations: read their edges as one graph")
         self.is_arc = name != "*edges" and name != "*edgeslist"
         self.kinds.add(self.is_arc)
         return take
 
     def _vertices(self, counts: list[str], line: int) -> Callable[[str, int], None]:
         if self.n_nodes >= 0:
-            raise self.source.error("a second network in one file: only files with one network are read", line)
+            raise self.source.error("the file contains more than one network; split it into one file per network", line)
         if not counts:
             raise self.source.error("*Vertices has no number", line)
         self.n_nodes = self.n_rows = parse_int(self.source, counts[0], line, "the number of vertices")
@@ -131,8 +132,8 @@ class _Reader:
             self._matrix(line)
 
     def _vertex(self, text: str, line: int) -> None:
-        found = _VERTEX.match(text)
-        number, rest = found.groups() if found else ("", "")
+        match = _VERTEX.match(text)
+        number, rest = match.groups() if match else ("", "")
         vertex = self._position(number, line)
         if vertex in self.labels:
             raise self.source.error(f"the vertex {number} is declared twice", line)

@@ -38,9 +38,9 @@ def _choose(source: Source, schema: pa.Schema, weights: bool | None) -> list[str
 
     names = list(schema.names)
     if len(set(names)) < len(names):
-        raise source.error("the table has several columns of one name")
+        raise source.error("several columns of the table have the same name")
     if len(names) < 2:
-        raise source.error(f"a table of edges has at least two columns, this one {len(names)}")
+        raise source.error(f"a table of edges must have at least two columns, but this one has {len(names)}")
     chosen = edge_columns(names)
     if chosen is None:
         third = schema.field(2).type if len(names) > 2 else pa.null()
@@ -69,11 +69,13 @@ def _ends(source: Source, table: pa.Table) -> tuple[pa.ChunkedArray, bool]:
             raise source.error(f"column {shorten(name)} has no value in row {row + 1}")
         kind = column.type
         if not (pa.types.is_integer(kind) or pa.types.is_null(kind) or _is_text(kind)):
-            raise source.error(f"ids are integers or strings, column {shorten(name)} holds {kind}")
+            raise source.error(f"ids must be integers or strings, but column {shorten(name)} holds {kind}")
         ends.append(column)
         integers.append(not _is_text(kind))
     if integers[0] != integers[1]:
-        source.note("mixed-id-types", "read both columns of ids as strings: one holds integers, the other one strings")
+        source.note(
+            "mixed-id-types", "read both columns of ids as strings, because one holds integers and the other strings"
+        )
     kind = pa.int64() if all(integers) else pa.large_string()
     return pa.chunked_array([chunk for column in ends for chunk in column.cast(kind).chunks], type=kind), all(integers)
 
@@ -90,7 +92,7 @@ def _weights(source: Source, table: pa.Table) -> FloatArray:
     name = table.column_names[2]
     kind = table.schema.field(2).type
     if _is_text(kind) or pa.types.is_nested(kind) or pa.types.is_temporal(kind) or pa.types.is_binary(kind):
-        raise source.error(f"weights are numbers, column {shorten(name)} holds {kind}")
+        raise source.error(f"weights must be numbers, but column {shorten(name)} holds {kind}")
     weight: FloatArray = table.column(name).cast(pa.float64(), safe=False).fill_null(1.0).to_numpy()
     return weight
 
@@ -107,7 +109,7 @@ def _own_metadata(source: Source, schema: pa.Schema, kind: type) -> tuple[bool, 
             return directed, isolated
     except (ValueError, LookupError, TypeError, RecursionError):
         pass
-    raise source.error("the metadata of graphclust is damaged")
+    raise source.error("the metadata that graphclust wrote is damaged")
 
 
 def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, TypeAlias
 
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.io.formats import FORMATS, format_of
 from graphclust.io.source import Source, is_number, open_source, shorten, split_lines, suffix_of
-from graphclust.runtime.notes import log_notes
+from graphclust.io.tables import Dialect, Expectation, Sample, read_rows, sniff
+from graphclust.runtime.notes import counted, log_notes
 
 __all__ = ["Cover", "Labels", "read_partition"]
 
@@ -41,22 +43,24 @@ def _read_json(source: Source) -> Labels | Cover:
         raise source.error(f"not JSON: {error}", getattr(error, "lineno", None)) from None
     except TypeError:
         pass
-    raise source.error("not a partition: JSON, but neither {nodes, labels}, nor node: label, nor a list of communities")
+    raise source.error(
+        "not a partition: this JSON is neither {nodes, labels}, nor {node: label}, nor a list of communities"
+    )
 
 
 def _label(value: Any) -> Any:
     if isinstance(value, list | dict):
-        raise TypeError("a label is a word or a number")
+        raise TypeError("a label must be a string or a number")
     return value
 
 
 def _as_labels(source: Source, nodes: Iterable[Any], labels: Iterable[Any]) -> Labels:
-    """Spell ids as text; refuse two labels of what becomes one node, as 1 and "1"."""
-    found: Labels = {}
+    """Return the labels of the nodes as a dict with ids as text; refuse two labels of one id, such as 1 and "1"."""
+    label_of: Labels = {}
     for node, label in zip(map(str, nodes), labels, strict=True):
-        if found.setdefault(node, label) != label:
+        if label_of.setdefault(node, label) != label:
             raise source.error(f"node {node!r} has two labels")
-    return found
+    return label_of
 
 
 def _read_parquet(source: Source) -> Labels:
@@ -68,7 +72,7 @@ def _read_parquet(source: Source) -> Labels:
     except (pa.ArrowException, OSError) as error:
         raise source.error(f"not a parquet table: {error}") from None
     if table.num_columns < 2:
-        raise source.error(f"expected the columns node and community, found {', '.join(table.column_names)}")
+        raise source.error(f"expected the columns node and community, found only {', '.join(table.column_names)}")
     return _as_labels(source, table[0].to_pylist(), table[1].to_pylist())
 
 
@@ -80,34 +84,9 @@ def _read_attributes(source: Source, kind: str) -> Labels:
     return _as_labels(source, graph.nodes, attributes["community"])
 
 
-def _split(line: str, delimiter: str | None) -> list[str]:
-    if delimiter is None:
-        return line.split()
-    return [value.strip() for value in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
-
-
-def _cut(source: Source, lines: list[tuple[int, str]], delimiter: str | None) -> list[tuple[int, list[str]]]:
-    """Cut lines into fields; in quotes, a field may have blanks at its ends, and line breaks."""
-    if delimiter is None or not any('"' in line for _, line in lines):
-        return [
-            (number, line.split() if delimiter is None else [v.strip() for v in line.split(delimiter)])
-            for number, line in lines
-        ]
-    first = lines[0][0]
-    reader = csv.reader(
-        split_lines(source.text(), keep_ends=True)[first - 1 :], delimiter=delimiter, skipinitialspace=True
-    )
-    rows, start = [], first
-    for row in reader:
-        if row and not (len(row) == 1 and not row[0].strip()):
-            rows.append((start, row))
-        start = first + reader.line_num
-    return rows
-
-
-def _named(row: list[str]) -> tuple[int, int, bool] | None:
-    """Return the columns of node and label that a first row seems to name, and whether it says of what; or None."""
-    low = [name.lower() for name in row]
+def _named_columns(names: Sequence[str]) -> tuple[int, int, bool] | None:
+    """Return the columns of node and label that a header names, and whether it names the label's; None if neither."""
+    low = [name.lower() for name in names]
     node = next((low.index(name) for name in _NODES if name in low), None)
     if node is None or len(low) < 2:
         return None
@@ -115,91 +94,129 @@ def _named(row: list[str]) -> tuple[int, int, bool] | None:
     return node, next(i for i in range(len(low)) if i != node) if label is None else label, label is not None
 
 
-def _header(
-    source: Source, lines: list[tuple[int, str]], delimiter: str | None, nodes: Sequence[Hashable] | None
-) -> tuple[int, int] | None:
-    """Return the columns of node and label if the first row names them, None if it may as well be a node and its label.
+@dataclass(frozen=True)
+class _PartitionExpectation(Expectation):
+    """A node and its label, or the nodes of a community.
 
-    Where the graph's nodes are known they decide. Else words such as id and name are a header above a column of
-    numbers, or beside the name of a column of labels.
+    Attributes
+    ----------
+    ids : frozenset of str or None
+        Ids of the graph's nodes, if the graph is known.
     """
-    head = _split(lines[0][1], delimiter)
-    found = _named(head)
-    if found is None:
-        return None
-    node, label, is_certain = found
-    rows = [row for _, line in lines[1:1001] if len(row := _split(line, delimiter)) > max(node, label)]
-    texts = None if nodes is None else set(map(str, nodes))
-    if texts is not None and head[node] in texts:
-        # with a line of its own below, the node has one too many
-        is_header = is_certain and any(
-            _split(line, delimiter)[node : node + 1] == [head[node]] for _, line in lines[1:]
-        )
-    elif texts is not None:
-        is_header = is_certain or any(row[node] in texts for row in rows)
-    else:
-        columns = [[row[i] for row in rows] for i in (node, label)]
-        numbers = any(cells and all(map(is_number, cells)) for cells in columns) and not is_number(head[label])
-        is_header = numbers if not is_certain else head[label] not in columns[1] or head[node] in columns[0]
-    line = f"the first line ({shorten(', '.join(head))[1:-1]})"
-    if not is_header:
-        source.note("header-as-data", f"read {line} as data, not as a header")
-    elif head[:2] != ["node", "community"]:  # our own
-        source.note("header", f"read {line} as a header", names=head)
-    return (node, label) if is_header else None
+
+    ids: frozenset[str] | None = None
+
+    def is_header(self, first: Sequence[str], rest: Iterable[list[str]], comments: Sequence[str]) -> bool:
+        """Return whether the first row is a header; it may as well be a node and its label.
+
+        If the graph's nodes are known, they decide. Otherwise, words such as id and name are a header above a column
+        of numbers, or beside the name of a column of labels.
+        """
+        columns = _named_columns(first)
+        if columns is None:
+            return False
+        node, label, names_label = columns
+        if self.ids is not None and first[node] in self.ids:
+            # if the node has a line of its own below, the first line is not about the node
+            return names_label and any(row[node : node + 1] == [first[node]] for row in rest)
+        rows = [row for row in islice(rest, 1000) if len(row) > max(node, label)]
+        if self.ids is not None:
+            return names_label or any(row[node] in self.ids for row in rows)
+        nodes, labels = ([row[column] for row in rows] for column in (node, label))
+        if names_label:
+            return first[label] not in labels or first[node] in nodes
+        return any(cells and all(map(is_number, cells)) for cells in (nodes, labels)) and not is_number(first[label])
+
+    def plausibility(self, sample: Sample, separator: str | None) -> float:
+        """Return 1 for a separator that is on every line, less for one in a header that names a column of nodes."""
+        if separator is None:
+            return 0.5
+        rows = sample.rows(separator, multiline=self.multiline_quotes)
+        if all(len(row) > 1 for row in rows):
+            return 1.0
+        return 0.9 if separator != ";" and _named_columns(rows[0]) else 0.0
 
 
 def _read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | None, option: str) -> Labels | Cover:
-    """Read `node label` a line, or one community a line; further columns are names or confidences.
+    """Read a node and its label a line, or a community a line; further columns are names or confidences.
 
-    Comments stand above the data: below a header, a line that begins with # is a node of that name.
+    Comments are above the table. Below a header, a line that begins with # is a node of that name.
     """
-    lines = [(number, line) for number, line in enumerate(split_lines(source.text()), 1) if line.strip()]
-    first = next((i for i, (_, line) in enumerate(lines) if not line.startswith(("#", "%"))), len(lines))
-    lines = lines[first:]
-    if not lines:
-        raise source.error("the file is empty")
     if kind is None and (suffix_of(source.name) == ".cmty" or ".cmty." in source.name):
         kind = "cmty"
         source.note("form", f"read as one community a line ({option} overrides)", form="cmty")
-    sample = [line for _, line in lines[:1000]]
-    delimiter = next((d for d in ("\t", ",", ";") if kind != "cmty" and all(d in line for line in sample)), None)
-    if delimiter is None and kind != "cmty" and _named(_split(sample[0], "\t" if "\t" in sample[0] else ",")):
-        delimiter = "\t" if "\t" in sample[0] else ","
-    try:
-        columns = None if kind == "cmty" else _header(source, lines, delimiter, nodes)
-        if columns is None:
-            lines = [(number, line) for number, line in lines if not line.startswith("#")]
-        rows = _cut(source, lines, delimiter)
-    except csv.Error as error:
-        raise source.error(f"cannot be split: {error}") from None
+    data = source.utf8()
+    expected = _PartitionExpectation(
+        separators=(None,) if kind == "cmty" else ("\t", ",", ";", None),
+        header=False if kind == "cmty" else None,
+        multiline_quotes=True,
+        ids=None if nodes is None else frozenset(map(str, nodes)),
+    )
+    sample = Sample.of(data, expected, n_lines=None)
+    if not sample.lines:
+        raise source.error("the file is empty")
+    dialect = sniff(sample, expected)
+    if dialect.header is None:
+        dialect = replace(dialect, inner_comments=("#",))
+    rows = list(read_rows(source, data.decode(), dialect))
+    columns = None
+    if kind != "cmty":
+        columns = _note_header(source, dialect, sample, is_certain=nodes is not None)
     if kind is None and columns is None:
         sizes = {len(row) for _, row in rows}
-        plain = len(sizes) == 1 and (sizes <= {2, 3} or (delimiter is not None and sizes != {1}))
-        kind = "labels" if plain else "cmty"
+        is_table = len(sizes) == 1 and (sizes <= {2, 3} or (dialect.separator is not None and sizes != {1}))
+        kind = "labels" if is_table else "cmty"
         form = "node label" if kind == "labels" else "one community"
         source.note("form", f"read as {form} a line ({option} overrides)", form=kind)
     if kind == "cmty":
         return [set(row) for _, row in rows]
+    return _labels_of_rows(source, rows, columns)
+
+
+def _note_header(source: Source, dialect: Dialect, sample: Sample, *, is_certain: bool) -> tuple[int, int] | None:
+    """Return the columns of node and label that the header names, None without one; note what the first line is.
+
+    If the ids of the graph's nodes decide, the header is a detail.
+    """
+    first = dialect.header or sample.rows(dialect.separator, multiline=True)[0]
+    columns = _named_columns(first)
+    line = f"the first line ({shorten(', '.join(first))[1:-1]})"
+    if columns is not None and dialect.header is None:
+        source.note("header-as-data", f"read {line} as data, not as a header")
+    elif dialect.header is not None and first[:2] != ("node", "community"):  # the header of our own files
+        source.note("header", f"read {line} as a header", is_detail=is_certain, names=list(first))
+    return columns[:2] if columns is not None and dialect.header is not None else None
+
+
+def _labels_of_rows(source: Source, rows: Iterable[tuple[int, list[str]]], columns: tuple[int, int] | None) -> Labels:
+    """Return the label of each node; an empty label is none.
+
+    Raises
+    ------
+    DataError
+        A row has no label, or a node has two labels; names the line.
+    """
     node, label = columns or (0, 1)
     labels: Labels = {}
-    for number, row in rows[columns is not None :]:
+    for number, row in rows:
         if len(row) <= max(node, label) or (not row[node] and columns is None):
-            raise source.error(f"expected a node and its label, found {len(row)} column{'s' * (len(row) != 1)}", number)
+            raise source.error(f"expected a node and its label, found {counted(len(row), 'column')}", number)
         if row[label] and labels.setdefault(row[node], row[label]) != row[label]:
-            told = f"node {row[node]!r} has two labels (communities that overlap go one a line, as cmty)"
-            raise source.error(told, number)
+            hint = "write overlapping communities as cmty, one community a line"
+            raise source.error(f"node {row[node]!r} has two labels ({hint})", number)
     return labels
 
 
 def _read_clu(source: Source, nodes: Sequence[Hashable] | None) -> Labels:
-    """Pajek's partition file: classes in the order of the nodes, which it does not name."""
+    """Read Pajek's partition file: the classes in the order of the nodes, without their ids."""
     head, *lines = [line.strip() for line in split_lines(source.text()) if line.strip()]
     words = head.split()
     if len(words) < 2 or not words[1].isdecimal() or int(words[1]) != len(lines):
-        raise source.error(f"{head[:60]} announces another number of lines than {len(lines)}", 1)
+        raise source.error(
+            f"the first line, {shorten(head)}, does not give the number of the lines below, {len(lines)}", 1
+        )
     if nodes is None:
-        raise source.error("a .clu file does not name its nodes: give the graph that it is about (--graph)")
+        raise source.error("a .clu file does not name its nodes: give its graph as well (--graph)")
     if len(nodes) != len(lines):
         raise source.error(f"{len(lines)} classes for a graph of {len(nodes)} nodes")
     return {str(node): line for node, line in zip(nodes, lines, strict=True)}
@@ -216,15 +233,15 @@ def read_partition(
     Parameters
     ----------
     path : str or PathLike
-        Any file that `write_result` writes; `node label` a line (further columns are ignored); or one community a
-        line (cmty). Perhaps compressed; "-" is standard input.
+        A file that `write_result` writes; a table with a node and its label a line (further columns are ignored); or
+        one community a line (cmty). It may be compressed; "-" is standard input.
     kind : {"labels", "cmty"}, optional
-        What a text file has on a line. By default labels if a header names them, or all lines have two, or all have
-        three columns; an empty label is none.
+        What a line of a text file holds. By default, labels if a header names them or if all lines have two or all
+        lines have three columns. A node with an empty label has no label.
     nodes : sequence, optional
-        The graph's ids, in their order: what the lines of a Pajek .clu file are about, and what is no header.
+        Ids of the graph's nodes in order. A Pajek .clu file needs them; in other files, they tell a header from data.
     option : str
-        How notes call `kind`.
+        Name of the command-line option for `kind`, for notes.
 
     Returns
     -------
@@ -240,9 +257,9 @@ def read_partition(
     source = open_source(path)
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")
-    found = _read(source, kind, nodes, option)
+    partition = _read(source, kind, nodes, option)
     log_notes(source.notes, source.name)
-    return found
+    return partition
 
 
 def _read(source: Source, kind: str | None, nodes: Sequence[Hashable] | None, option: str) -> Labels | Cover:
@@ -252,25 +269,25 @@ def _read(source: Source, kind: str | None, nodes: Sequence[Hashable] | None, op
     if suffix == ".json" or _JSON.match(body):
         return _read_json(source)
     if (markup := _markup(body)) == "HTML":
-        raise source.error("this is a page in HTML, not a partition: give the result itself (tsv, csv, json, ...)")
+        raise source.error("this is an HTML page, not a partition: give the result itself (tsv, csv, json, ...)")
     structured = format_of(source.name)
     if structured in ("graphml", "gexf", "gml"):
         return _read_attributes(source, structured)
     if markup in ("graphml", "gexf"):
         return _read_attributes(source, markup)
     if markup is not None:
-        raise source.error("this is XML, not a partition (of XML, GraphML and GEXF are read)")
+        raise source.error("this is XML, not a partition (GraphML and GEXF are the XML formats that can be read)")
     if body[:9].lower() == b"*vertices":
         return _read_clu(source, nodes)
     return _read_text(source, kind, nodes, option)
 
 
 def _markup(body: bytes) -> str | None:
-    """Say what a text in angle brackets is: HTML, graphml, gexf or other XML; None where it is none, as <a> 1 is."""
+    """Return what a text in angle brackets is: HTML, graphml, gexf or other XML; None for other text, such as <a> 1."""
     head = body[:4096].lower()
     if _HTML.match(head) or (head.startswith((b"<?xml", b"<!--")) and b"<html" in head):
         return "HTML"
-    found = _XML.match(head)
-    if found is None or (found[2] and not body[-4096:].lower().endswith(b"</" + found[2] + b">")):
+    match = _XML.match(head)
+    if match is None or (match[2] and not body[-4096:].lower().endswith(b"</" + match[2] + b">")):
         return None
     return next((name for name in ("graphml", "gexf") if b"<" + name.encode() in head), "XML")

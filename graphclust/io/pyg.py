@@ -46,7 +46,7 @@ def _load(source: Source) -> Any:
         refused = sorted(foreign - _PYG_CLASSES)
         if refused:
             raise source.error(
-                f"{', '.join(refused[:3])}: not loaded, as loading may run code; "
+                f"{', '.join(refused[:3])}: not loaded, because loading may run code; "
                 "save a PyG Data, a dict of tensors or an edge_index"
             )
         allowed = [
@@ -70,7 +70,7 @@ def _fields(source: Source, content: Any) -> dict[str, Any]:
     if isinstance(content, tuple) and len(content) in (2, 3):  # a processed file of PyG's InMemoryDataset
         content, slices = content[:2]
         if slices is not None:
-            raise source.error("a data set of several graphs: save one of them")
+            raise source.error("the file holds a data set of several graphs: save one of them")
     if isinstance(content, torch.Tensor):
         return {"edge_index": content}
     if type(content).__module__.startswith("torch_geometric.data"):
@@ -88,7 +88,7 @@ def _array(source: Source, fields: Mapping[str, Any], name: str) -> NDArray[Any]
     if tensor is None:
         return None
     if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided or tensor.is_complex():
-        raise source.error(f"{name} is no dense, real tensor")
+        raise source.error(f"{name} is not a dense, real tensor")
     require_memory(40.0 * tensor.numel(), f"{source.name}: {name} of shape {tuple(tensor.shape)}")
     if tensor.is_floating_point():
         return tensor.detach().to(torch.float64).numpy()
@@ -105,7 +105,7 @@ def _names(source: Source, fields: Mapping[str, Any], n_nodes: int) -> list[Any]
         or len(set(map(repr, nodes))) < n_nodes
         or not {type(node) for node in nodes} <= {int, str}
     ):
-        raise source.error(f"nodes is no list of {n_nodes} distinct integers or strings")
+        raise source.error(f"nodes is not a list of {n_nodes} distinct integers or strings")
     return nodes
 
 
@@ -137,9 +137,9 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     fields = _fields(source, _load(source))
     ends = _array(source, fields, "edge_index")
     if ends is None:
-        raise source.error("there is no edge_index (of a heterogeneous graph, save one edge type)")
+        raise source.error("there is no edge_index (if the graph is heterogeneous, save one edge type)")
     if ends.ndim != 2 or ends.shape[0] != 2 or ends.dtype != np.int64:
-        raise source.error(f"an edge_index holds integers of shape (2, m), not {ends.dtype} of shape {ends.shape}")
+        raise source.error(f"an edge_index must hold integers of shape (2, m), not {ends.dtype} of shape {ends.shape}")
     x, y = _array(source, fields, "x"), _array(source, fields, "y")
     weight = None if weights is False else _array(source, fields, "edge_weight")
     if weight is None and weights is not False:
@@ -153,7 +153,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     if n_nodes is None:
         n_nodes = len(x) if x is not None and x.ndim else int(ends.max(initial=-1)) + 1
     if not isinstance(n_nodes, int):
-        raise source.error(f"num_nodes is an integer, not {shorten(n_nodes)}")
+        raise source.error(f"num_nodes must be an integer, not {shorten(n_nodes)}")
     require_nodes(source, n_nodes)
     graph = build_from_entries(
         source,
@@ -203,9 +203,9 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
         "nodes": _plain_ids(graph),
     }
     columns = node_columns(graph, attributes)
-    taken = sorted(columns.keys() & (content.keys() | {"edge_attr"}))
-    if taken:
-        raise UsageError(f"the attribute {taken[0]!r} would replace a part of the graph: rename it")
+    clashes = sorted(columns.keys() & (content.keys() | {"edge_attr"}))
+    if clashes:
+        raise UsageError(f"the attribute {clashes[0]!r} would overwrite a part of the graph: rename it")
     for name, (kind, values) in columns.items():
         content[name] = (
             values

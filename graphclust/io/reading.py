@@ -43,7 +43,7 @@ def parse_int(source: Source, token: str, line: Line, what: str) -> int:
     except ValueError:
         value = None
     if value is None or "_" in token:
-        raise _error(source, f"{what} is an integer, not {shorten(token)}", line)
+        raise _error(source, f"{what} must be an integer, not {shorten(token)}", line)
     if not -(2**63) <= value < 2**63:
         raise _error(source, f"{what} does not fit into 64 bits: {shorten(token)}", line)
     return value
@@ -56,9 +56,9 @@ def parse_weight(source: Source, token: str, line: Line) -> float:
     except ValueError:
         value = None
     if value is None or "_" in token:
-        raise _error(source, f"the edge weight {shorten(token)} is no number", line)
+        raise _error(source, f"the edge weight {shorten(token)} is not a number", line)
     if not 0 <= value < float("inf"):
-        raise _error(source, f"edge weights are finite and not negative, this one is {shorten(token)}", line)
+        raise _error(source, f"edge weights must be finite and not negative, not {shorten(token)}", line)
     return value
 
 
@@ -76,7 +76,7 @@ def require_nodes(source: Source, n_nodes: int, line: int | None = None) -> None
         raise source.error(f"the number of nodes is {n_nodes}", line)
     require_memory(_BYTES_PER_NODE * n_nodes, f"{source.name}: a graph of {n_nodes} nodes")
     if n_nodes > MAX_NODES:
-        raise source.error(f"a graph has at most {MAX_NODES} nodes, this one {n_nodes}", line)
+        raise source.error(f"a graph can have at most {MAX_NODES} nodes, not {n_nodes}", line)
 
 
 def unweighted(source: Source, weights: bool | None, n_edges: int) -> None:
@@ -120,7 +120,9 @@ def build_from_entries(
         if graph.directed:
             source.note("direction", "read as directed", directed=True)
         else:
-            source.note("direction", "read as undirected: each edge is there in both directions", directed=False)
+            source.note(
+                "direction", "read as undirected, because each edge is in the file in both directions", directed=False
+            )
     return graph
 
 

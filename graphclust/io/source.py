@@ -122,7 +122,7 @@ def _decompress(data: bytes, name: str) -> bytes:
     kind = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
     if kind is None:
         if data.startswith(b"PK\x03\x04") and name.lower().endswith(".zip"):
-            raise DataError("zip archives are not read: unpack it first", name)
+            raise DataError("zip archives are not supported: unpack it first", name)
         return data
     try:
         if kind == "gzip":
@@ -138,9 +138,9 @@ def _decompress(data: bytes, name: str) -> bytes:
             content: bytes = stream.read()
         return content
     except EOFError:
-        raise DataError(f"the {kind} archive is cut short", name) from None
+        raise DataError(f"the {kind} archive is incomplete", name) from None
     except (OSError, ValueError, zlib.error, lzma.LZMAError) as error:
-        raise DataError(f"the {kind} archive is damaged or cut short ({str(error).strip() or kind})", name) from None
+        raise DataError(f"the {kind} archive is damaged or incomplete ({str(error).strip() or kind})", name) from None
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:

@@ -44,20 +44,20 @@ def id_texts(graph: Graph) -> list[str]:
     nodes = graph.nodes
     texts = list(map(str, nodes))
     if set(map(type, nodes)) not in ({int}, {str}) and len(set(texts)) < len(texts):
-        spelt: dict[str, Any] = {}
-        one, other = next(
-            (spelt[text], node)
+        node_of: dict[str, Any] = {}
+        first, second = next(
+            (node_of[text], node)
             for text, node in zip(texts, nodes, strict=True)
-            if spelt.setdefault(text, node) is not node
+            if node_of.setdefault(text, node) is not node
         )
-        raise DataError(f"the node ids {one!r} and {other!r} are the same when written as text")
+        raise DataError(f"the node ids {first!r} and {second!r} are the same when written as text")
     return texts
 
 
 def refuse_attributes(attributes: Mapping[str, Sequence[Any]] | None, form: str) -> None:
     """Raise UsageError for node attributes given to a format that has no place for them."""
     if attributes:
-        raise UsageError(f"{form} holds no node attributes ({', '.join(attributes)}); GraphML, GEXF and GML do")
+        raise UsageError(f"{form} cannot hold node attributes ({', '.join(attributes)}); GraphML, GEXF and GML can")
 
 
 def node_columns(
@@ -76,17 +76,17 @@ def node_columns(
         A wrong number of values, or a value that is no bool, int, float, str or None.
     """
     columns = {}
-    for name, given in (attributes or {}).items():
-        values = [value.item() if hasattr(value, "item") else value for value in given]
+    for name, raw in (attributes or {}).items():
+        values = [value.item() if hasattr(value, "item") else value for value in raw]
         if len(values) != graph.num_nodes:
             raise UsageError(f"the attribute {name!r} has {len(values)} values for {graph.num_nodes} nodes")
-        there = [value for value in values if value is not None]
-        bad = next((value for value in there if not isinstance(value, bool | int | float | str)), None)
+        present = [value for value in values if value is not None]
+        bad = next((value for value in present if not isinstance(value, bool | int | float | str)), None)
         if bad is not None:
             raise UsageError(f"the attribute {name!r} has a value of type {type(bad).__name__}: {shorten(bad)}")
-        kinds = set(map(type, there))
-        fits = all(-(2**63) <= value < 2**63 for value in there if isinstance(value, int))
-        kind = next((k for k, below in _KINDS.items() if there and fits and kinds <= below), str)
+        kinds = set(map(type, present))
+        fits = all(-(2**63) <= value < 2**63 for value in present if isinstance(value, int))
+        kind = next((k for k, below in _KINDS.items() if present and fits and kinds <= below), str)
         columns[name] = (kind, [None if value is None else kind(value) for value in values])
     return columns
 

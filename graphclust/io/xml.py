@@ -80,7 +80,7 @@ def parse(source: Source, root: str, handler: Handler) -> None:
         texts.clear()
 
     def refuse(*_: Any) -> None:
-        raise source.error("the document declares entities of its own, which are not expanded", line())
+        raise source.error("the document declares its own entities, which are not supported", line())
 
     def line() -> int:
         return int(parser.CurrentLineNumber)
@@ -113,7 +113,7 @@ def parse_bool(source: Source, text: str, line: int, what: str) -> bool:
     """Read true, false, 1 or 0."""
     value = _BOOLEANS.get(text.strip().lower())
     if value is None:
-        raise source.error(f"{what} is true or false, not {shorten(text)}", line)
+        raise source.error(f"{what} must be true or false, not {shorten(text)}", line)
     return value
 
 
@@ -163,7 +163,7 @@ class AttributeKey:
         except (ValueError, LookupError):
             source.note(
                 "attribute-as-text",
-                f"kept node attribute {self.name!r} as text: not all values are of type {self.kind}",
+                f"read node attribute {self.name!r} as text, because not all its values are of type {self.kind}",
                 name=self.name,
             )
             return dict(self.values), self.default

@@ -1,8 +1,8 @@
-"""Compiled by numba on first use and cached: edges from both ends, and moves of nodes that lower the normalized cut.
+"""Moves of nodes and mergers of pieces that keep the normalized cut low; compiled by numba on first use and cached.
 
-The normalized cut of K clusters that all have volume is K - sum_k in_k / vol_k, with in_k the weight of W inside
-cluster k (each edge from both ends) and vol_k its summed degrees. Moving a node changes two of the terms, and by its
-edges alone: O(its degree) to find the best of its neighbours' clusters.
+The normalized cut of K clusters that all have volume is K - sum_k in_k / vol_k, where in_k is the weight of W inside
+cluster k (each edge counts at both ends) and vol_k the sum of its degrees. Moving a node changes two of the terms,
+which depend on its edges only. Finding the best of its neighbours' clusters therefore takes O(degree).
 
 | CNC | here | as printed? |
 |---|---|---|
@@ -23,12 +23,14 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 IndexArray: TypeAlias = NDArray[np.int32]
 
-_LEAST = 1e-12  # a gain below this is rounding
+_MIN_GAIN = 1e-12  # smaller gains are rounding errors
+
+# Two functions are inlined, because calls with so many arrays would make `lower_cut` a third slower.
 
 
 @njit(cache=True)
 def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IndexArray, IndexArray, IndexArray]:
-    """Return the rows of a symmetric matrix (CSR) in one pass; a self-loop stands in its row twice.
+    """Return the rows of a symmetric matrix (CSR) in one pass; a self-loop has two entries in its row.
 
     Parameters
     ----------
@@ -39,7 +41,8 @@ def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IndexArray, I
     Returns
     -------
     start, end, edge : ndarray of int32, shapes (n + 1,), (2 m,), (2 m,)
-        `edge` says which edge an entry is. Where edges come by source and target, source <= target, rows are sorted.
+        `edge` is the edge of each entry. Rows are sorted if the edges are sorted by source and target, with source <=
+        target.
     """
     start = np.zeros(n + 2, dtype=np.int32)
     for e in range(len(source)):
@@ -51,13 +54,101 @@ def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IndexArray, I
     edge = np.empty(2 * len(source), dtype=np.int32)
     for e in range(len(source)):
         a, b = source[e], target[e]
-        i = start[a + 1]  # where the row goes on; in the end, where the next begins
+        i = start[a + 1]  # the next free place of the row; in the end, the start of the next row
         end[i], edge[i] = b, e
         start[a + 1] = i + 1
         i = start[b + 1]
         end[i], edge[i] = a, e
         start[b + 1] = i + 1
     return start[: n + 1], end, edge
+
+
+@njit(cache=True)
+def _cluster_sums(
+    start: IntArray, end: IntArray, weight: FloatArray, degree: FloatArray, extra: float, labels: IntArray, k: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the inner weight, the volume and the size of each cluster, shape (k,); see `lower_cut`."""
+    inside, volume, size = np.zeros(k), np.zeros(k), np.zeros(k)
+    for i in range(len(labels)):
+        volume[labels[i]] += degree[i]
+        size[labels[i]] += 1.0
+        for e in range(start[i], start[i + 1]):
+            if labels[end[e]] == labels[i]:
+                inside[labels[i]] += weight[e]
+    inside += extra * size**2
+    return inside, volume, size
+
+
+@njit(inline="always")
+def _link_to_clusters(
+    i: int,
+    start: IntArray,
+    end: IntArray,
+    weight: FloatArray,
+    labels: IntArray,
+    link: FloatArray,
+    linked: IntArray,
+) -> tuple[int, float]:
+    """Add the weights of a node's edges to `link`, shape (k,), which is 0 before.
+
+    Returns
+    -------
+    n_linked : int
+        The number of clusters that the edges lead to. `linked` starts with them.
+    loop : float
+        The weight of the self-loop.
+    """
+    n_linked, loop = 0, 0.0
+    for e in range(start[i], start[i + 1]):
+        if end[e] == i:
+            loop += weight[e]
+            continue
+        cluster = labels[end[e]]
+        if link[cluster] == 0.0:
+            linked[n_linked] = cluster
+            n_linked += 1
+        link[cluster] += weight[e]
+    return n_linked, loop
+
+
+@njit(inline="always")
+def _move_to_best(
+    i: int,
+    degree: FloatArray,
+    extra: float,
+    labels: IntArray,
+    inside: FloatArray,
+    volume: FloatArray,
+    size: FloatArray,
+    link: FloatArray,
+    linked: IntArray,
+    n_linked: int,
+    loop: float,
+) -> bool:
+    """Move a node to the linked cluster that lowers the normalized cut most, if any does; reset `link` to 0."""
+    own = labels[i]
+    alone = loop + extra
+    inside_without = inside[own] - 2 * link[own] - 2 * extra * (size[own] - 1) - alone
+    change = inside_without / (volume[own] - degree[i]) - inside[own] / volume[own]
+    best, best_gain, best_inside = own, _MIN_GAIN, 0.0
+    for j in range(n_linked):
+        other = linked[j]
+        if other != own:
+            inside_with = inside[other] + 2 * link[other] + 2 * extra * size[other] + alone
+            gain = change + inside_with / (volume[other] + degree[i]) - inside[other] / max(volume[other], 1e-300)
+            if gain > best_gain:
+                best, best_gain, best_inside = other, gain, inside_with
+        link[other] = 0.0
+    link[own] = 0.0
+    if best == own:
+        return False
+    labels[i] = best
+    inside[own], inside[best] = inside_without, best_inside
+    volume[own] -= degree[i]
+    volume[best] += degree[i]
+    size[own] -= 1
+    size[best] += 1
+    return True
 
 
 @njit(cache=True)
@@ -72,177 +163,156 @@ def lower_cut(
     order: IntArray,
     max_sweeps: int,
 ) -> int:
-    """Move nodes while that lowers the normalized cut; never the last of a cluster's volume.
+    """Move nodes as long as that lowers the normalized cut. No cluster loses all of its volume.
 
     Parameters
     ----------
     start, end, weight : ndarray, shapes (n + 1,), (m,), (m,)
-        W by rows (CSR); a self-loop with the weight that it has in the degree.
+        W by rows (CSR). A self-loop has the weight that it has in the degree.
     degree : ndarray of float64, shape (n,)
-        With what regularisation adds.
+        Degrees, with what regularisation adds.
     extra : float
-        Affinity that regularisation gives to each pair of nodes.
+        Affinity that regularisation adds to each pair of nodes.
     labels : ndarray of int64, shape (n,)
-        Below k. Changed in place.
+        Clusters, below k. Changed in place.
     k : int
     order : ndarray of int64, shape (n,)
-        In which nodes are visited; then those with a neighbour that has moved, and all again when these have settled,
-        since each move changes the volumes for all.
+        Order in which nodes are visited. Afterwards, nodes with a neighbour that has moved are visited, and then all
+        nodes again, since each move changes the volumes for all.
     max_sweeps : int
-        Visits, as a multiple of n.
+        Maximum number of visits, as a multiple of n.
 
     Returns
     -------
     int
-        Moves made.
+        Number of moves.
     """
     n = len(labels)
-    inside, volume, size = np.zeros(k), np.zeros(k), np.zeros(k)
-    for i in range(n):
-        volume[labels[i]] += degree[i]
-        size[labels[i]] += 1.0
-        for e in range(start[i], start[i + 1]):
-            if labels[end[e]] == labels[i]:
-                inside[labels[i]] += weight[e]
-    inside += extra * size**2
+    inside, volume, size = _cluster_sums(start, end, weight, degree, extra, labels, k)
     queue = order.copy()
-    waiting = np.ones(n, dtype=np.bool_)
-    first, waits = 0, n
+    is_queued = np.ones(n, dtype=np.bool_)
+    first, n_queued = 0, n
     link = np.zeros(k)
-    touched = np.empty(k, dtype=np.int64)
-    moves, moves_before = 0, 0
-    visits = max_sweeps * n
-    while visits:
-        if not waits:
-            if moves == moves_before:
+    linked = np.empty(k, dtype=np.int64)
+    n_moves, n_moves_before = 0, 0
+    for _ in range(max_sweeps * n):
+        if not n_queued:
+            if n_moves == n_moves_before:
                 break
-            moves_before = moves
+            n_moves_before = n_moves
             queue[:] = order
-            waiting[:] = True
-            first, waits = 0, n
-        visits -= 1
+            is_queued[:] = True
+            first, n_queued = 0, n
         i = queue[first]
         first = (first + 1) % n
-        waits -= 1
-        waiting[i] = False
-        own = labels[i]
-        if degree[i] <= 0 or volume[own] - degree[i] <= _LEAST * volume[own]:
+        n_queued -= 1
+        is_queued[i] = False
+        own_volume = volume[labels[i]]
+        if degree[i] <= 0 or own_volume - degree[i] <= _MIN_GAIN * own_volume:
             continue
-        seen, loop = 0, 0.0
-        for e in range(start[i], start[i + 1]):
-            if end[e] == i:
-                loop += weight[e]
-                continue
-            other = labels[end[e]]
-            if link[other] == 0.0:
-                touched[seen] = other
-                seen += 1
-            link[other] += weight[e]
-        alone = loop + extra
-        left = inside[own] - 2 * link[own] - 2 * extra * (size[own] - 1) - alone
-        change = left / (volume[own] - degree[i]) - inside[own] / volume[own]
-        best, gain, best_inside = own, _LEAST, 0.0
-        for j in range(seen):
-            other = touched[j]
-            if other != own:
-                joined = inside[other] + 2 * link[other] + 2 * extra * size[other] + alone
-                value = change + joined / (volume[other] + degree[i]) - inside[other] / max(volume[other], 1e-300)
-                if value > gain:
-                    best, gain, best_inside = other, value, joined
-            link[other] = 0.0
-        link[own] = 0.0
-        if best == own:
+        n_linked, loop = _link_to_clusters(i, start, end, weight, labels, link, linked)
+        if not _move_to_best(i, degree, extra, labels, inside, volume, size, link, linked, n_linked, loop):
             continue
-        moves += 1
-        labels[i] = best
-        inside[own], inside[best] = left, best_inside
-        volume[own] -= degree[i]
-        volume[best] += degree[i]
-        size[own] -= 1
-        size[best] += 1
+        n_moves += 1
         for e in range(start[i], start[i + 1]):
             j = end[e]
-            if not waiting[j] and j != i:
-                waiting[j] = True
-                queue[(first + waits) % n] = j
-                waits += 1
-    return moves
+            if not is_queued[j] and j != i:
+                is_queued[j] = True
+                queue[(first + n_queued) % n] = j
+                n_queued += 1
+    return n_moves
 
 
 @njit(cache=True)
-def _loss(link: FloatArray, volume: FloatArray, i: int, j: int, total: float, even: float) -> float:
-    """Return what merging i and j takes from sum_k in_k / vol_k; pieces without volume count as whole.
+def _loss(link: FloatArray, volume: FloatArray, i: int, j: int, total: float, evenness: float) -> float:
+    """Return by how much merging i and j lowers sum_k in_k / vol_k, in which a piece without volume counts 1.
 
-    With `even`, as much of what it takes from the entropy of the volumes' shares.
+    With `evenness`, the loss of entropy of the volumes' shares is added.
     """
     a = link[i, i] / volume[i] if volume[i] > 0 else 1.0
     b = link[j, j] / volume[j] if volume[j] > 0 else 1.0
     both = volume[i] + volume[j]
     together = (link[i, i] + link[j, j] + 2 * link[i, j]) / both if both > 0 else 1.0
-    found: float = a + b - together
-    if even > 0 and volume[i] > 0 and volume[j] > 0:
+    loss: float = a + b - together
+    if evenness > 0 and volume[i] > 0 and volume[j] > 0:
         p, q = volume[i] / total, volume[j] / total
-        found += even * ((p + q) * np.log(p + q) - p * np.log(p) - q * np.log(q))
-    return found
+        loss += evenness * ((p + q) * np.log(p + q) - p * np.log(p) - q * np.log(q))
+    return loss
 
 
 @njit(cache=True)
-def merge_cut(link: FloatArray, volume: FloatArray, k: int, even: float = 0.0) -> IntArray:
-    """Merge pieces two by two until k are left, each time those whose merging keeps the normalized cut lowest.
+def _find_partner(
+    i: int,
+    link: FloatArray,
+    volume: FloatArray,
+    alive: NDArray[np.bool_],
+    total: float,
+    evenness: float,
+    cost: FloatArray,
+    partner: IntArray,
+) -> None:
+    """Set the piece below i with which it is merged at the least cost, and the cost; it is infinite without any."""
+    cost[i] = np.inf
+    for j in range(i):
+        if alive[j]:
+            loss = _loss(link, volume, i, j, total, evenness)
+            if loss < cost[i]:
+                cost[i], partner[i] = loss, j
+
+
+@njit(cache=True)
+def _merge(i: int, j: int, link: FloatArray, volume: FloatArray, alive: NDArray[np.bool_], piece_of: IntArray) -> None:
+    """Merge piece i into j."""
+    alive[i] = False
+    piece_of[piece_of == i] = j
+    link[j, j] += link[i, i] + 2 * link[i, j]
+    volume[j] += volume[i]
+    for c in range(len(volume)):
+        if alive[c] and c != j:
+            link[j, c] += link[i, c]
+            link[c, j] = link[j, c]
+
+
+@njit(cache=True)
+def merge_cut(link: FloatArray, volume: FloatArray, k: int, evenness: float = 0.0) -> IntArray:
+    """Merge pieces until k are left, in each step the two whose merging keeps the normalized cut lowest.
 
     Parameters
     ----------
     link : ndarray of float64, shape (m, m)
-        Sums of W between pieces, and within them on the diagonal. Overwritten.
+        Sums of W between pieces, and within pieces on the diagonal. Overwritten.
     volume : ndarray of float64, shape (m,)
         Summed degrees. Overwritten.
     k : int
-    even : float
+    evenness : float
         How much normalized cut a unit of entropy of the volumes' shares is worth.
 
     Returns
     -------
     ndarray of int64, shape (m,)
-        The cluster of each piece, counted from 0.
+        The cluster of each piece, from 0.
     """
     m = len(volume)
     total = volume.sum()
-    into = np.arange(m)
+    piece_of = np.arange(m)
     alive = np.ones(m, dtype=np.bool_)
     partner = np.zeros(m, dtype=np.int64)
     cost = np.full(m, np.inf)
     for i in range(m):
-        for j in range(i):
-            value = _loss(link, volume, i, j, total, even)
-            if value < cost[i]:
-                cost[i], partner[i] = value, j
+        _find_partner(i, link, volume, alive, total, evenness, cost, partner)
     for _ in range(m - k):
         i = int(np.argmin(cost))
-        j = partner[i]
-        alive[i] = False  # i goes into j, which is below it
+        j = partner[i]  # below i
         cost[i] = np.inf
-        for c in range(m):
-            if into[c] == i:
-                into[c] = j
-        link[j, j] += link[i, i] + 2 * link[i, j]
-        volume[j] += volume[i]
-        for c in range(m):
-            if alive[c] and c != j:
-                link[j, c] += link[i, c]
-                link[c, j] = link[j, c]
+        _merge(i, j, link, volume, alive, piece_of)
         for c in range(m):
             if not alive[c]:
                 continue
             if c == j or partner[c] == j or partner[c] == i:
-                cost[c] = np.inf
-                for other in range(c):
-                    if alive[other]:
-                        value = _loss(link, volume, c, other, total, even)
-                        if value < cost[c]:
-                            cost[c], partner[c] = value, other
+                _find_partner(c, link, volume, alive, total, evenness, cost, partner)
             elif c > j:
-                value = _loss(link, volume, c, j, total, even)
-                if value < cost[c]:
-                    cost[c], partner[c] = value, j
+                loss = _loss(link, volume, c, j, total, evenness)
+                if loss < cost[c]:
+                    cost[c], partner[c] = loss, j
     number = np.cumsum(alive) - 1
-    return number[into]
+    return number[piece_of]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphclust.graph import Graph
 from graphclust.runtime.arrays import FloatArray
 
-__all__ = ["REGULARIZATION", "leading_eigenvectors", "rows_of_length_one", "spectral_embedding"]
+if TYPE_CHECKING:
+    import scipy.sparse
 
-_DENSE_WHOLE = 300  # the same where all eigenvectors are computed; it cannot fail to converge
-REGULARIZATION = 0.25  # of spectral embeddings, see there
+__all__ = ["REGULARIZATION", "lanczos", "leading_eigenvectors", "rows_of_length_one", "spectral_embedding"]
+
+REGULARIZATION = 0.25  # default, see `leading_eigenvectors`
+_MAX_DENSE = 300  # nodes up to which all eigenvectors are computed by a dense method, which always converges
 
 
-def _lanczos(operator: Any, k: int, random_state: int, tol: float) -> tuple[FloatArray, FloatArray]:
-    """Return the k largest eigenvalues and their vectors, or those to which the iteration has converged."""
+def lanczos(operator: Any, k: int, random_state: int, tol: float) -> tuple[FloatArray, FloatArray]:
+    """Return the k largest eigenvalues and their eigenvectors, or those to which the iteration has converged."""
     from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, eigsh
 
     n = operator.shape[0]
@@ -30,47 +32,53 @@ def _lanczos(operator: Any, k: int, random_state: int, tol: float) -> tuple[Floa
     return values, vectors
 
 
-def _regularised(graph: Graph, regularization: float) -> tuple[Any, float, FloatArray]:
+def _regularised(adjacency: scipy.sparse.csr_array[Any], regularization: float) -> tuple[Any, float, FloatArray]:
     """Return A, tau, and the degrees of A + tau/n to the power of -1/2; 0 for a degree of 0."""
-    matrix = graph.adjacency()
-    matrix.setdiag(2 * matrix.diagonal())  # a self-loop counts twice in the degree, so twice here
-    tau = regularization * float(matrix.sum()) / graph.num_nodes
+    n = adjacency.shape[0]
+    matrix, loops = adjacency, adjacency.diagonal()
+    if loops.any():
+        matrix = adjacency.copy()
+        matrix.setdiag(2 * loops)  # a self-loop counts twice in the degree, so twice in the matrix
+    tau = regularization * float(matrix.sum()) / n
     degree = matrix.sum(axis=1) + tau
-    scale = np.zeros(graph.num_nodes)
+    scale = np.zeros(n)
     scale[degree > 0] = degree[degree > 0] ** -0.5
     return matrix, tau, scale
 
 
 def leading_eigenvectors(
-    graph: Graph, k: int, *, regularization: float = REGULARIZATION, random_state: int = 0
+    adjacency: scipy.sparse.csr_array[Any], k: int, *, regularization: float = REGULARIZATION, random_state: int = 0
 ) -> FloatArray:
     """Return the leading eigenvectors of the regularised normalised adjacency matrix, by increasing eigenvalue.
 
-    D^-1/2 (A + tau/n) D^-1/2 with tau = `regularization` times the mean degree (Amini et al. 2013; Joseph & Yu 2016):
-    without the constant, isolated nodes and pendant pieces take up the leading eigenvectors of a sparse graph.
+    The matrix is D^-1/2 (A + tau/n) D^-1/2 with tau = `regularization` times the mean degree (Amini et al. 2013; Joseph
+    & Yu 2016). Without the constant, the leading eigenvectors of a sparse graph are those of isolated nodes and of
+    weakly connected pieces.
 
     Parameters
     ----------
-    graph : Graph
-        Undirected.
+    adjacency : scipy.sparse.csr_array of float64, shape (n_nodes, n_nodes)
+        Symmetric; a self-loop of weight w is w on the diagonal, as in `Graph.adjacency`.
     k : int
     regularization : float
-        0 is the textbook's matrix.
+        With 0, the matrix is the normalised adjacency matrix.
     random_state : int
-        Start of the iteration on graphs of more than some hundred nodes.
+        Determines the start of the iteration on graphs of more than 300 nodes.
 
     Returns
     -------
     ndarray of float64, shape (n_nodes, k)
-        Fewer columns where the iteration did not converge to all; columns of the identity where it did to none, or
-        there is no edge.
+        There are fewer columns if the iteration did not converge to all of them. Columns of the identity are returned
+        if it converged to none, or without edges.
 
     Examples
     --------
-    >>> leading_eigenvectors(Graph.from_edges([0, 1], [1, 2], nodes=3), 2).shape
+    >>> from scipy.sparse import csr_array
+    >>> path = csr_array([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+    >>> leading_eigenvectors(path, 2).shape
     (3, 2)
     """
-    return _eigenvectors(*_regularised(graph, regularization), k, random_state)
+    return _eigenvectors(*_regularised(adjacency, regularization), k, random_state)
 
 
 def _eigenvectors(matrix: Any, tau: float, scale: FloatArray, k: int, random_state: int) -> FloatArray:
@@ -83,43 +91,49 @@ def _eigenvectors(matrix: Any, tau: float, scale: FloatArray, k: int, random_sta
         product: FloatArray = scale * (matrix @ v + tau / n * v.sum())
         return product
 
-    if n <= max(_DENSE_WHOLE, k + 1):
+    if n <= max(_MAX_DENSE, k + 1):
         dense = scale[:, None] * (matrix.toarray() + tau / n) * scale
         vectors = np.linalg.eigh(dense)[1][:, -k:]
     else:
         vectors = np.empty((n, 0))
         if matrix.nnz:
             operator = LinearOperator((n, n), matvec=multiply, dtype=np.float64)
-            vectors = _lanczos(operator, k, random_state, tol=1e-6)[1]
+            vectors = lanczos(operator, k, random_state, tol=1e-6)[1]
         if not vectors.shape[1]:
             vectors = np.eye(n, k, k - n)
-    found: FloatArray = vectors
-    return found
+    leading: FloatArray = vectors
+    return leading
 
 
 def spectral_embedding(
-    graph: Graph, k: int, kind: str = "njw", *, regularization: float = REGULARIZATION, random_state: int = 0
+    adjacency: scipy.sparse.csr_array[Any],
+    k: int,
+    kind: str = "njw",
+    *,
+    regularization: float = REGULARIZATION,
+    random_state: int = 0,
 ) -> FloatArray:
-    """Return the points that spectral clustering clusters, shape (n_nodes, k), from `leading_eigenvectors`.
+    """Return the spectral embedding of the nodes, shape (n_nodes, k), from `leading_eigenvectors`.
 
     Parameters
     ----------
-    graph : Graph
-        Undirected.
+    adjacency : scipy.sparse.csr_array of float64, shape (n_nodes, n_nodes)
+        Symmetric; a self-loop of weight w is w on the diagonal, as in `Graph.adjacency`.
     k : int
     kind : {"njw", "shi-malik"}
         Rows scaled to length one (Ng, Jordan & Weiss 2002), or divided by the square root of the node's degree, which
         makes eigenvectors of the random walk (Shi & Malik 2000).
     regularization, random_state
-        As of `leading_eigenvectors`.
+        See `leading_eigenvectors`.
 
     Examples
     --------
-    >>> x = spectral_embedding(Graph.from_edges([0, 1], [1, 2], nodes=3), 2)
+    >>> from scipy.sparse import csr_array
+    >>> x = spectral_embedding(csr_array([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]), 2)
     >>> (x**2).sum(axis=1).round(6).tolist()
     [1.0, 1.0, 1.0]
     """
-    matrix, tau, scale = _regularised(graph, regularization)
+    matrix, tau, scale = _regularised(adjacency, regularization)
     vectors = _eigenvectors(matrix, tau, scale, k, random_state)
     return rows_of_length_one(vectors) if kind == "njw" else vectors * scale[:, None]
 

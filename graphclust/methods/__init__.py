@@ -1,4 +1,4 @@
-"""Methods as estimators: where a model or an algorithm meets a graph."""
+"""Methods as estimators: they apply models and algorithms to graphs and tables."""
 
 from graphclust.methods.registry import METHODS
 

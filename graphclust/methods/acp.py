@@ -1,4 +1,4 @@
-"""The amortized methods as estimators: a trained model, a graph, and the posterior over its partitions."""
+"""The amortized methods as estimators: a trained model gives the posterior over the partitions of a graph."""
 
 from __future__ import annotations
 
@@ -36,71 +36,74 @@ if TYPE_CHECKING:
 
 __all__ = ["ACP", "ACPS", "CCP", "NCP"]
 
-_BYTES_PER_PAIR = 64  # of nodes: the adjacency, similarities and attention weights of an encoder
+_BYTES_PER_PAIR = 64  # per pair of nodes: the adjacency, similarities and attention weights of an encoder
 _BYTES_FIXED = 1 << 29  # samples are drawn in chunks of this size
-_BYTES_PER_LABEL = 64  # of a sample: its label, the random numbers for it, and copies
-_SMALL = 1000  # nodes, up to which a second thread gains nothing
+_BYTES_PER_LABEL = 64  # per node and sample: the label, its random numbers, and copies
+_SMALL = 1000  # nodes up to which a second thread does not help
 
 
 def _has_edge_columns(table: Any) -> bool:
-    """Whether the columns of a data frame are named as those of edges are, such as source and target."""
+    """Return whether the columns of a data frame have the names of a list of edges, such as source and target."""
     from graphclust.graph.columns import edge_columns
 
     return edge_columns([str(name) for name in getattr(table, "columns", ())]) is not None
 
 
 class _Amortized(GraphEstimator):
-    """What ACP, ACP-S, CCP and NCP share: graphs, or points, to a posterior over their partitions.
+    """The posterior over the partitions of graphs or points, by ACP, ACP-S, CCP or NCP.
 
-    `fit` takes what `graphclust.inputs.as_graph` reads, or points: a data frame or a rectangular array, a row each. A
-    square array is an adjacency matrix, an integer array of two rows or columns holds edges; points of such a shape can
-    be given as the features `x` of a `Graph` without edges. Points are shifted to mean 0 and scaled, all columns alike,
-    to variance 1, as in training: columns should be in one unit.
+    `fit` takes any input of `graphclust.inputs.as_graph`, or points: a data frame or a rectangular array with one row
+    per point. A square array is an adjacency matrix, and an integer array with two rows or columns is a list of edges;
+    pass points of such a shape as the features `x` of a `Graph` without edges. As in training, points are centred and
+    all columns are scaled by the same factor to variance 1, so that columns should have the same unit.
 
-    Edges are present or absent to the models they were trained as. A weight counts as min(1, weight / w) with w the
-    mean of the weights, the highest twentieth of which are lowered to the next: equal weights count as none, and a few
-    heavy edges do not hide the others. Self-loops do not count. Isolated nodes are communities of their own, and a
-    community never spans two components.
+    The models were trained on unweighted graphs. A weight is replaced by min(1, weight / w), where w is the mean of the
+    weights after the highest twentieth of them are lowered to the next highest weight. Equal weights therefore have no
+    effect, and a few heavy edges do not hide the others. Self-loops are ignored. Each isolated node is a community of
+    its own, and a community never spans two components.
 
     Parameters
     ----------
     checkpoint : str or path, optional
-        One of `graphclust models`, or a file; by default the one named like the method, and for points the one named
-        METHOD-mixture.
+        A name listed by `graphclust models`, or a file. By default the model with the name of the method, and for
+        points the model METHOD-mixture.
     n_samples : int
-        Partitions to draw.
+        Number of partitions to draw.
     sample : {"posterior", "map"}
-        "posterior": draws from the posterior; the result is chosen among them and as many "map" samples as `n_samples`,
-        at most 16. "map": the most probable answer of each thread, from random anchors; distinct ones are weighted by
-        their estimated probabilities.
+        "posterior": draws from the posterior. The result is chosen among them and further "map" samples, as many as
+        `n_samples` but at most 16. "map": the most probable partition from random anchors, one per sample; distinct
+        partitions are weighted by their estimated probabilities.
     estimate : {"map", "vi", "ami"}
-        Which of these partitions is the result: that of the highest estimated probability, as in the paper, or the one
-        that is nearest to the whole posterior, by the expected variation of information or adjusted mutual information.
-        Where the posterior is wide, the most probable partition often has too few communities. With known labels, "vi"
-        and "ami" give nodes of labelled communities the label that most samples give them (`Posterior.labelled`).
+        Which of these partitions is the result. "map": the one with the highest estimated probability, as in the paper.
+        "vi" and "ami": the one nearest to the posterior, by the expected variation of information or adjusted mutual
+        information. If the posterior is wide, the most probable partition often has too few communities. With known
+        labels, "vi" and "ami" give a node of a labelled community the label that most samples give it
+        (`Posterior.labelled`).
     known : mapping or Series, optional
-        Label of some nodes, in the caller's ids; None, NaN and "" say that it is not known. Nodes of one label come
-        together, of two labels apart, and the other nodes are placed in their knowledge.
+        Labels of some nodes, by the caller's ids; None, NaN and "" mean that a label is unknown. Nodes with equal
+        labels are in the same community, nodes with different labels are not, and the model uses these labels when it
+        places the other nodes.
     n_anchors, n_z : int
-        T and M of eq. (33), which estimates the probability of a partition; M = 0 for the mean of z.
+        T and M of eq. (33), the estimate of the probability of a partition. M = 0 uses the mean of z.
     random_state : int, Generator or None
     device : {"auto", "cpu", "cuda"}
 
     Attributes
     ----------
     posterior_ : Posterior
-        `log_prob` is the estimate by eq. (33) without the chances of the anchors: of the partition, not of its clusters
-        in one order. That is the same for all orders as far as the model is exchangeable; the clusters that most
-        samples have in common are taken first. Samples that span several components are cut there after they are
-        drawn: then it is the sum over the distinct samples that became this partition.
+        `log_prob` is the estimate of eq. (33) without the probabilities of the anchors. It is the probability of the
+        partition, not that of its clusters in a certain order, and does not depend on the order if the model is
+        exchangeable; clusters that are common in the samples come first. Samples that span several components are
+        split there after they are drawn. In this case `log_prob` sums over the distinct samples that became the
+        partition.
     info_ : CheckpointInfo
     n_features_in_ : int
     feature_names_in_ : ndarray of object
-        Of points; the names where `fit` was given a data frame with names.
+        Set if `fit` is called with a data frame of points with column names.
     """
 
     takes_features: ClassVar[bool] = True
-    _terms: ClassVar[tuple[tuple[str, int], ...]] = (("n_anchors", 1), ("n_z", 0))  # of a probability, with their least
+    _terms: ClassVar[tuple[tuple[str, int], ...]] = (("n_anchors", 1), ("n_z", 0))  # and their minimum
 
     needs: ClassVar[tuple[str, ...]] = ("graphclust.models.sampler", "graphclust.models.build", "safetensors.torch")
 
@@ -127,30 +130,30 @@ class _Amortized(GraphEstimator):
         self.estimate = estimate
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Draw from the posterior over the partitions of a graph, or of points.
+        """Draw samples from the posterior over the partitions of a graph or of points.
 
         Parameters
         ----------
         X : array or data frame of shape (n, d), or a graph as of `graphclust.detect`
-            See the class on how an array is read.
+            The description of the class explains how an array is read.
         y : ignored
 
         Raises
         ------
         UsageError
-            Parameters out of range; a model of graphs for points or the reverse; points of another dimension than the
-            model's; no model of points.
+            A parameter is out of range; the model is one of graphs and the input is points, or the reverse; the model
+            has another dimension than the points; or there is no model of points.
         DataError
-            `X` holds no graph.
+            `X` is not a graph.
         ValueError
-            Of scikit-learn: `X` is a table with missing or infinite numbers.
+            `X` is a table with missing or infinite numbers (raised by scikit-learn).
         ResourceError
-            The estimate of the memory needed is above what there is.
+            The fit would need more memory than is available.
         """
         super().fit(X)
         shape: tuple[Any, ...] = getattr(X, "shape", ())
         if self.graph_.num_edges and len(shape) == 2 and shape[0] not in (shape[1], 2) and not _has_edge_columns(X):
-            message = f"read the {shape[0]:,} rows as edges: if they are points, give them as floats"
+            message = f"read the {shape[0]:,} rows as edges: if they are points, pass them as floats"
             self.notes_.append(Note("rows-as-edges", message, {"n_rows": shape[0]}))
         return self
 
@@ -163,7 +166,7 @@ class _Amortized(GraphEstimator):
         return only_points(graph)
 
     def memory(self, graph: Graph) -> float:
-        """Estimate the peak of memory: some bytes a pair of nodes, some a label of each sample, and a fixed part."""
+        """Estimate the peak memory: bytes per pair of nodes, bytes per label of each sample, and a constant."""
         n = float(graph.num_nodes)
         return _BYTES_PER_PAIR * n**2 + _BYTES_PER_LABEL * n * self.n_samples + (_BYTES_FIXED if n > _SMALL else 0)
 
@@ -181,7 +184,9 @@ class _Amortized(GraphEstimator):
         check_known(self.known)
         info = read_info(self._source)
         if info.model["model"] != self.name:
-            raise UsageError(f"the checkpoint {self.checkpoint} is one of {info.model['model']}, not of {self.name}")
+            raise UsageError(
+                f"the checkpoint {self.checkpoint} is a model of {info.model['model']}, not of {self.name}"
+            )
 
     def checkpoints(self) -> tuple[Any, ...]:
         """See `GraphEstimator.checkpoints`."""
@@ -192,7 +197,7 @@ class _Amortized(GraphEstimator):
         return self.name if self.checkpoint is None else self.checkpoint
 
     def _source_for(self, graph: Graph) -> Any:
-        """Return the checkpoint that a graph, or points, are clustered by."""
+        """Return the checkpoint for a graph or points."""
         from graphclust.training.checkpoints import shipped
 
         if self.checkpoint is not None or not only_points(graph):
@@ -200,7 +205,7 @@ class _Amortized(GraphEstimator):
         name = f"{self.name}-mixture"
         if name not in shipped():
             raise UsageError(
-                f"no model of points is shipped for {self.name}: {self._how_to_train(graph)}, and give it as checkpoint"
+                f"there is no model of points for {self.name}: {self._how_to_train(graph)} and pass it as checkpoint"
             )
         return name
 
@@ -221,31 +226,31 @@ class _Amortized(GraphEstimator):
             self._check_kind(graph, source, read_info(source).config)
 
     def _check_kind(self, graph: Graph, source: Any, config: ModelConfig) -> None:
-        """Refuse a graph whose model is one of points, points whose model is one of graphs, and a wrong dimension."""
+        """Refuse a graph for a model of points, points for a model of graphs, and points of a wrong dimension."""
         from graphclust.nn.encoders import POINT_ENCODERS
 
         if config.encoder not in POINT_ENCODERS:
             if only_points(graph):
                 raise UsageError(
-                    f"the checkpoint {source} is a model of graphs, and these are points without edges: leave out "
+                    f"the checkpoint {source} is a model of graphs, but the input is points without edges: omit "
                     f"checkpoint, or {self._how_to_train(graph)}"
                 )
             return
         if graph.num_edges:
             raise UsageError(
-                f"the checkpoint {source} is a model of points, and this graph has edges: leave out checkpoint, "
-                "or give the points alone"
+                f"the checkpoint {source} is a model of points, but the graph has edges: omit checkpoint, or pass "
+                "the points without edges"
             )
         if graph.x is None:
-            raise UsageError(f"the checkpoint {source} is a model of points, and these nodes have no features")
+            raise UsageError(f"the checkpoint {source} is a model of points, but the nodes have no features")
         dimension = feature_matrix(graph.x).shape[1]
         if dimension != config.n_features:
             raise UsageError(
-                f"the checkpoint {source} takes {config.n_features} features a point, and there are {dimension}: "
-                f"reduce them to {config.n_features}, as by PCA, or {self._how_to_train(graph)}"
+                f"the checkpoint {source} takes {config.n_features} features per point, but there are {dimension}: "
+                f"reduce them to {config.n_features}, for example by PCA, or {self._how_to_train(graph)}"
             )
 
-    def _nothing(self) -> Solution:
+    def _empty_solution(self) -> Solution:
         from graphclust.training.checkpoints import read_info
 
         self.info_ = read_info(self._source)
@@ -265,8 +270,8 @@ class _Amortized(GraphEstimator):
         samples, log_prob, drawn = np.arange(graph.num_nodes)[None], np.zeros(1), np.ones(1, dtype=bool)
         notes: list[Note] = []
         if len(places):
-            notes += _outside(info.n_nodes, len(places), "points" if points else "nodes with edges", points)
-            notes += _on_labels(known, info)
+            notes += _range_notes(info.n_nodes, len(places), "points" if points else "nodes with edges", points)
+            notes += _label_notes(known, info)
             ranks, log_prob, drawn = self._draw(model, graph, places, known, info, seed)
             samples = np.tile(graph.num_nodes + samples, (len(ranks), 1))
             samples[:, places] = ranks
@@ -274,21 +279,21 @@ class _Amortized(GraphEstimator):
             samples, log_prob = core.cut(samples, log_prob)
         candidates = Posterior(samples, log_prob, weighting="log_prob")
         posterior = candidates if self.sample == "map" else Posterior(samples[drawn], log_prob[drawn])
-        given = [] if known is None else np.flatnonzero(known).tolist()
+        labelled = [] if known is None else np.flatnonzero(known).tolist()
         if self.estimate == "map":
             labels = candidates.point_estimate("map")
         else:
             labels = posterior.point_estimate(self.estimate, candidates.samples)
-            labels = posterior.labelled(labels, given)
+            labels = posterior.labelled(labels, labelled)
         number = int(labels.max()) + 1
-        if number > info.n_clusters[1] and len(places) == graph.num_nodes:  # not for want of edges
-            notes += _outside(info.n_clusters, number, "clusters" if points else "communities", points)
-        return Solution(labels, posterior.confidence(labels, given), posterior, notes=tuple(notes))
+        if number > info.n_clusters[1] and len(places) == graph.num_nodes:  # isolated nodes are not counted
+            notes += _range_notes(info.n_clusters, number, "clusters" if points else "communities", points)
+        return Solution(labels, posterior.confidence(labels, labelled), posterior, notes=tuple(notes))
 
     def _draw(
         self, model: Any, graph: Graph, places: IntArray, known: IntArray | None, info: CheckpointInfo, seed: int
     ) -> tuple[IntArray, FloatArray, Any]:
-        """Return partitions of the nodes at `places`, their log-probabilities, and which are posterior draws."""
+        """Return partitions of the nodes at `places`, their log-probabilities, and which are draws of the posterior."""
         import torch
 
         from graphclust.models.sampler import draw
@@ -341,28 +346,28 @@ class _Amortized(GraphEstimator):
         return Batch(torch.as_tensor(features), inside, torch.from_numpy(adjacency))
 
 
-def _outside(trained: tuple[int, int], number: int, what: str, points: bool) -> Iterator[Note]:
-    """Yield a note if a number is outside the range that a model was trained on."""
+def _range_notes(trained: tuple[int, int], number: int, what: str, points: bool) -> Iterator[Note]:
+    """Yield a note if a number is outside the range of the model's training data."""
     low, high = trained
     if not low <= number <= high:
         examples = "sets of points" if points else "graphs"
         message = (
-            f"outside the trained range: {number:,} {what}, but the model was trained on {examples} of {low:,} to "
-            f"{high:,}; its probabilities may be wrong"
+            f"outside the trained range: {number:,} {what}, but the model was trained on {examples} with {low:,} to "
+            f"{high:,}; the probabilities may be wrong"
         )
         yield Note("outside-trained-range", message, {"what": what, "number": number, "trained": list(trained)})
 
 
-def _on_labels(known: IntArray | None, info: CheckpointInfo) -> Iterator[Note]:
-    """Yield a note if a model reads none or only some of the known labels."""
+def _label_notes(known: IntArray | None, info: CheckpointInfo) -> Iterator[Note]:
+    """Yield a note if a model ignores some or all of the known labels."""
     if known is None:
         return
     n_read, n_labels = info.config.n_labels, int(known.max())
     if not n_read:
-        message = "the model was trained without known labels: they constrain its samples and nothing else"
+        message = "the model was trained without known labels: they constrain the samples, but do not inform the model"
         yield Note("labels-not-trained", message)
     elif n_labels > n_read:
-        message = f"the model reads {n_read} of {n_labels} known labels"
+        message = f"the model uses only {n_read} of {n_labels} known labels"
         yield Note("too-many-labels", message, {"n_read": n_read, "n_labels": n_labels})
 
 
@@ -376,33 +381,33 @@ class ACP(_Amortized):
 
 
 class ACPS(_Amortized):
-    """ACP-S: as ACP, with an attention that does not depend on the anchor."""
+    """ACP-S: ACP with an attention that does not depend on the anchor."""
 
     __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
     name = "acp-s"
-    summary = "as acp, with a simpler attention: faster"
+    summary = "acp with a simpler attention: faster"
     source = ACP.source
 
 
 class CCP(_Amortized):
-    """Clusterwise Clustering Process: as ACP, with sums in the place of attention."""
+    """Clusterwise Clustering Process: ACP with sums instead of attention."""
 
     __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
     name = "ccp"
-    summary = "as acp, with sums in the place of attention: the fastest of the three"
+    summary = "acp with sums instead of attention: the fastest of the three"
     source = "Pakman, Wang, Mitelut, Lee & Paninski, Neural Clustering Processes, ICML 2020"
 
 
 class NCP(_Amortized):
-    """Neural Clustering Process: as ACP, with a partition drawn node by node and not cluster by cluster.
+    """Neural Clustering Process: partitions are drawn node by node instead of cluster by cluster.
 
-    A sample takes as many steps as there are nodes. `n_orders`, in the place of `n_anchors` and `n_z`, is the number of
+    A sample takes as many steps as there are nodes. `n_orders` replaces `n_anchors` and `n_z`: it is the number of
     random orders of the nodes over which the probability of a partition is averaged.
     """
 
     __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
     name = "ncp"
-    summary = "as acp, node by node: the sequential baseline, one network evaluation a node"
+    summary = "the sequential baseline of acp: node by node, one network evaluation per node"
     source = CCP.source
     _terms = (("n_orders", 1),)
 

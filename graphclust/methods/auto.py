@@ -1,4 +1,4 @@
-"""The default method: partitions from several methods, judged and improved by their description length."""
+"""The default method: the best partition of several methods by description length, improved further."""
 
 from __future__ import annotations
 
@@ -34,56 +34,58 @@ __all__ = ["Auto"]
 
 logger = logging.getLogger("graphclust")
 
-_ACP_NODES = (20, 300)  # about what the shipped model was trained on
-_ACP_DENSITY = 0.2  # hardly a graph that it was trained on is sparser
+_ACP_NODES = (20, 300)  # roughly the sizes of the graphs that the shipped model was trained on
+_ACP_DENSITY = 0.2  # hardly any graph in its training data was sparser
 _RESOLUTIONS = {"low": (1.0,), "normal": (0.5, 1.0, 2.0, 4.0), "high": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)}
 _REPEATS = {"low": 1, "normal": 2, "high": 4}  # of label propagation
 _INFOMAP_EDGES = {"low": 20_000, "normal": 200_000, "high": 5_000_000}
 _SPECTRAL_NODES = {"low": 0, "normal": 3000, "high": 10_000}
 _SPECTRAL_K = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _MODELS = ("sbm", "planted")
-_LARGE = 200_000  # edges, from which on it is said how long it will take
-_SECONDS_PER_EDGE = {"low": 6e-5, "normal": 1.5e-4, "high": 1e-3}  # com-dblp on two cores
-_FEW_NODES = 300  # up to which chains find what spectral clustering into more than a few would, sooner
-_SPECTRAL_FEW = 4
+_LARGE = 200_000  # edges from which the expected time is logged
+_SECONDS_PER_EDGE = {"low": 6e-5, "normal": 1.5e-4, "high": 1e-3}  # measured with com-dblp on two cores
+_FEW_NODES = 300  # up to so many nodes, chains are faster than spectral clustering into more than a few communities
+_MAX_SPECTRAL_K = 4  # of graphs with few nodes
 
 
 class Auto(GraphEstimator):
-    """Partitions from several methods, judged and improved by description length: no parameters to choose.
+    """The partition with the shortest description length among those of several methods, improved further.
 
-    Starting partitions that fit the size of the graph (Leiden at several resolutions, label propagation, Infomap,
-    spectral clustering, samples of ACP, all nodes in one) are scored under two block models with their parameters
-    integrated out (`graphclust.inference.block_models`): blocks of independent edges, as in small dense graphs, and a
-    degree-corrected planted partition, whose communities are connected. The best are improved; the result is the
-    partition of the shortest description. Up to 5,000 nodes, Markov chains that start there draw from the posterior; on
-    larger graphs a node's confidence is conditional on all others.
+    There are no parameters to choose. Several methods propose partitions: Leiden at several resolutions, label
+    propagation, Infomap, spectral clustering, ACP, and all nodes in one community; the size of the graph decides which.
+    They are scored under two block models with integrated parameters (`graphclust.inference.block_models`): blocks of
+    independent edges, as in small dense graphs, and a degree-corrected planted partition, whose communities are
+    connected. The best partitions are improved, and the result is the one with the shortest description length. Up to
+    5,000 nodes, Markov chains that start from it sample the posterior; on larger graphs, the confidence of a node is
+    conditional on the labels of all other nodes.
 
-    Blocks that are more than twice as dense towards another as inside, for a quarter of the nodes, do not count: hubs
-    and their periphery are no communities. Ask for a `model` to see them. Weighted graphs, and those of more than
-    20,000 nodes, are compared under the second model alone.
-    Isolated nodes are communities of their own, and a community never spans two components, unless `n_clusters` or
-    known labels ask for it.
+    A partition is rejected if a quarter of the nodes is in blocks that are more than twice as dense towards another
+    block as inside: hubs and their periphery are not communities. Set `model` to see such blocks. Weighted graphs, and
+    graphs with more than 20,000 nodes, are scored under the second model only. Each isolated node is a community of its
+    own, and a community never spans two components, unless `n_clusters` or known labels require it.
 
     Parameters
     ----------
     n_clusters : int, optional
         Exact number of communities.
     effort : {"low", "normal", "high"}
-        How many starts, and how long they are improved; each about ten times the work of the one before.
+        How many partitions are proposed, and how long they are improved. Each level is about ten times the work of the
+        previous one.
     model : {"sbm", "dc-sbm", "planted"}, optional
-        The only model to use; by default the better of sbm and planted.
+        The block model; by default the better of sbm and planted.
     n_samples : int
-        Samples of the posterior.
+        Number of samples of the posterior.
     known : mapping or Series, optional
-        Label of some nodes, in the caller's ids: of one label together, of two labels apart.
+        Labels of some nodes, by the caller's ids. Nodes with equal labels are in the same community, nodes with
+        different labels are not.
     random_state : int, Generator or None
     device : {"auto", "cpu", "cuda"}
-        Where ACP runs.
+        Device of ACP.
 
     Attributes
     ----------
     details_ : dict
-        model, settings, start, description_length (nats), scores of all starts, chains.
+        model, settings, start, description_length (nats), scores of all starts, and chains.
 
     Examples
     --------
@@ -131,7 +133,7 @@ class Auto(GraphEstimator):
         check_known(self.known)
 
     def memory(self, graph: Graph) -> float:
-        """Estimate the peak: igraph's copy, ours for the models, and samples."""
+        """Estimate the peak memory: the copies of the graph for igraph and the block models, and samples."""
         return Leiden().memory(graph) + memory_needed(graph, self.n_samples)
 
     def checkpoints(self) -> tuple[Any, ...]:
@@ -143,7 +145,7 @@ class Auto(GraphEstimator):
         seed = check_seed(self.random_state)
         k, known = core.n_clusters, core.known
         if k is not None and known is not None and int(known.max()) > k:
-            raise UsageError(f"{int(known.max())} known labels are more than {k} communities")
+            raise UsageError(f"there are {int(known.max())} known labels, which is more than {k} communities")
         self._announce(core.graph)
         starts, notes = self._starts(core.undirected(), seed)
         models = _MODELS if self.model is None else (self.model,)
@@ -151,12 +153,12 @@ class Auto(GraphEstimator):
         return replace(refined, notes=(*notes, *explained(refined.details)))
 
     def _announce(self, graph: Graph) -> None:
-        """Say how long a large graph will take."""
+        """Log how long a large graph will take."""
         if graph.num_edges < _LARGE:
             return
         minutes = graph.num_edges * _SECONDS_PER_EDGE[self.effort] / 60
         logger.info(
-            "auto: %s nodes, %s edges: about %.0f minutes and %s of memory beside the graph, with effort %s",
+            "auto: %s nodes, %s edges: about %.0f minutes and %s of memory in addition to the graph, with effort %s",
             f"{graph.num_nodes:,}",
             f"{graph.num_edges:,}",
             max(minutes, 1),
@@ -165,7 +167,7 @@ class Auto(GraphEstimator):
         )
 
     def _starts(self, core: Core, seed: int) -> tuple[dict[str, IntArray], list[Note]]:
-        """Return starting partitions by where they come from, and notes on methods that failed."""
+        """Return starting partitions by the name of their method, and notes on methods that failed."""
         n, k = core.graph.num_nodes, core.n_clusters
         starts: dict[str, IntArray] = {}
         notes: list[Note] = []
@@ -220,12 +222,12 @@ class Auto(GraphEstimator):
             return {}
         if n > _SPECTRAL_NODES[self.effort] or graph.num_edges == 0:
             return {}
-        most = _SPECTRAL_K[-1] if n > _FEW_NODES or self.effort == "high" else _SPECTRAL_FEW
+        most = _SPECTRAL_K[-1] if n > _FEW_NODES or self.effort == "high" else _MAX_SPECTRAL_K
         numbers = [k for k in _SPECTRAL_K if k <= most and k < n // 4]
         with task("spectral", total=len(numbers)):
             return Spectral.several(graph, numbers, seed)
 
 
 def _failed(start: str, error: GraphclustError) -> Note:
-    """Return the note of a method that found no start."""
-    return Note("failed-start", f"left out {start}: {error}", {"start": start})
+    """Return the note of a method that failed."""
+    return Note("failed-start", f"skipped {start}: {error}", {"start": start})

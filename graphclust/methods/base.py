@@ -1,10 +1,10 @@
-"""What all methods share: scikit-learn's estimator contract over graphs.
+"""The base class of all methods: scikit-learn's estimator interface for graphs.
 
 A method is a class with an `__init__` that only stores its parameters, and a `solve(core)` that returns a `Solution`.
-`fit` turns whatever the caller has into a `Problem`, solves its core, and lifts the solution to the caller's nodes.
+`fit` turns its input into a `Problem`, solves the core of the problem, and lifts the solution to the caller's nodes.
 
-scikit-learn's own `BaseEstimator` would do, but importing it takes longer than most runs of a method; `clone`,
-`get_params`, pipelines and `is_clusterer` work with these classes as with its own.
+The base class is not scikit-learn's `BaseEstimator`, because importing that takes longer than most runs of a method.
+`clone`, `get_params`, pipelines and `is_clusterer` work as usual.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from graphclust.runtime.precision import single_precision
 
 __all__ = ["GraphEstimator", "solved"]
 
-_CHECK_NEEDS = "scipy.sparse.csgraph"  # what `Problem.lift` imports
+_LIFT_NEEDS = "scipy.sparse.csgraph"  # imported by `Problem.lift`
 
 
 class GraphEstimator:
@@ -39,31 +39,31 @@ class GraphEstimator:
     name : str
         Key in `graphclust.METHODS`.
     summary : str
-        What the method does, in a line.
+        One line on the method.
     source : str
         The publication.
     takes_n_clusters : {"required", "optional", "no"}
     takes_direction : bool
-        Whether the directions of the edges count; if not, they are dropped with a note.
+        Whether the method uses the directions of edges; if not, they are dropped with a note.
     takes_features : bool
-        Whether the features of the nodes can count.
+        Whether the method can use the features of the nodes.
     connected : bool
-        Whether communities are connected, unless their number is given.
+        Whether communities are connected unless `n_clusters` is set.
     needs : tuple of str
         Modules that `solve` imports.
 
     Attributes
     ----------
     labels_ : ndarray of int64, shape (n_nodes,)
-        0 is the largest community; in the order of the graph's nodes.
+        Community of each node, in the order of the graph's nodes; 0 is the largest community.
     n_clusters_ : int
     confidence_ : ndarray of float64, shape (n_nodes,), or None
     posterior_ : Posterior or None
     graph_ : Graph
     details_ : dict
-        How the result was found, where the method has more to say than its notes.
+        Details of the method that the notes do not contain.
     notes_ : list of Note
-        What was dropped, repaired or decided on the way.
+        What the method dropped, repaired or decided.
     seconds_ : float
     """
 
@@ -81,12 +81,12 @@ class GraphEstimator:
 
     @classmethod
     def parameters(cls) -> dict[str, Any]:
-        """Names and defaults of the constructor's parameters."""
+        """Return the names and defaults of the constructor's parameters."""
         signature = inspect.signature(cls.__init__)
         return {name: item.default for name, item in signature.parameters.items() if name != "self"}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters as given; `deep` is there for scikit-learn."""
+        """Return the parameters; `deep` exists for compatibility with scikit-learn and has no effect."""
         return {name: getattr(self, name) for name in self.parameters()}
 
     def set_params(self, **params: Any) -> Self:
@@ -95,7 +95,7 @@ class GraphEstimator:
         Raises
         ------
         UsageError
-            A name that is none of the parameters.
+            A parameter does not exist.
         """
         known = self.parameters()
         for key, value in params.items():
@@ -122,19 +122,19 @@ class GraphEstimator:
 
         Parameters
         ----------
-        X : Graph or whatever `as_graph` takes
+        X : Graph, or any input of `graphclust.inputs.as_graph`
         y : ignored
 
         Raises
         ------
         UsageError
-            Parameters out of range; a number of communities where the method takes none or needs one.
+            A parameter is out of range; or `n_clusters` is set but the method does not take it, or the reverse.
         DataError
-            `X` holds no graph.
+            `X` is not a graph.
         ResourceError
-            The estimate of the memory needed is above what there is.
+            The fit would need more memory than is available.
         """
-        for module in (*self.needs, _CHECK_NEEDS):  # a first import should not count as the method's time
+        for module in (*self.needs, _LIFT_NEEDS):  # the method's time should not include imports
             importlib.import_module(module)
         self._forget()
         start = time.perf_counter()
@@ -153,34 +153,34 @@ class GraphEstimator:
         require_memory(self.memory(problem.graph), f"{self.name} on {self._extent(problem)}")
         core = problem.core
         with single_precision():
-            solution = self.solve(core) if len(core.nodes) else self._nothing()
+            solution = self.solve(core) if len(core.nodes) else self._empty_solution()
         self._keep(problem, problem.lift(core.settled(solution, connected=self.connected)))
         self.seconds_ = time.perf_counter() - start
         return self
 
     def _forget(self) -> None:
-        """Remove what an earlier fit has learned."""
+        """Remove the attributes of an earlier fit."""
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
 
     def _input(self, X: Any) -> tuple[Graph, bool]:
-        """Return the graph to be fitted, and whether it stands for a table of points."""
+        """Return the graph to fit, and whether it represents a table of points."""
         return as_graph(X), False
 
     def _groups_by_features(self, graph: Graph) -> bool:
-        """Whether nodes without edges can be grouped by their features."""
+        """Return whether nodes without edges can be grouped by their features."""
         return False
 
     @staticmethod
     def _extent(problem: Problem) -> str:
-        """Say how large a problem is, for messages."""
+        """Return the size of a problem in words."""
         graph = problem.graph
         if problem.is_table:
             return f"{graph.num_nodes:,} points of {graph.x.shape[1]:,} features"
         return f"{graph.num_nodes:,} nodes and {graph.num_edges:,} edges"
 
     def _keep(self, problem: Problem, solution: Solution) -> None:
-        """Set the attributes of the result, whose nodes are in the caller's order."""
+        """Set the attributes of the fit; the nodes of `solution` are in the caller's order."""
         self.graph_ = problem.caller
         self.labels_ = solution.labels
         self.confidence_ = solution.confidence
@@ -197,18 +197,20 @@ class GraphEstimator:
     def solve(self, core: Core) -> Solution:
         """Find the communities of a core with at least one node.
 
-        Knows nothing of ids, files and reports. Methods that are built from others call it; `fit` calls it between
-        `Problem.of` and `Problem.lift`.
+        `fit` calls it between `Problem.of` and `Problem.lift`, and methods that combine other methods call it through
+        `solved`. It does not know ids, files or reports.
         """
         raise NotImplementedError
 
     def check_params(self) -> None:
-        """Refuse parameters that no graph could make right; `fit` asks, and whoever wants to know before reading one.
+        """Refuse parameters that are wrong for every graph.
+
+        `fit` calls it, and callers can do so before they read a graph.
 
         Raises
         ------
         UsageError
-            A parameter out of range.
+            A parameter is out of range.
         """
         k = self._number()
         if k is None:
@@ -219,7 +221,7 @@ class GraphEstimator:
             raise UsageError(f"n_clusters (-k) is a positive integer, not {k!r}")
 
     def _number(self) -> Any:
-        """Return the number of communities asked for; None where the method shall find it."""
+        """Return the requested number of communities, or None if the method chooses it."""
         free = self.takes_n_clusters == "optional" and isinstance(self.n_clusters, str) and self.n_clusters == "auto"
         return None if free else self.n_clusters
 
@@ -230,24 +232,25 @@ class GraphEstimator:
                 raise UsageError(f"{self.name} needs the number of communities: n_clusters (-k)")
         elif k > graph.num_nodes > 0:
             raise UsageError(
-                f"{k} communities of {graph.num_nodes} nodes: n_clusters (-k) is at most the number of nodes"
+                f"cannot make {k} communities of {graph.num_nodes} nodes: "
+                "n_clusters (-k) is at most the number of nodes"
             )
 
     def memory(self, graph: Graph) -> float:
-        """Estimate the peak of memory that fitting needs beside the graph, in bytes."""
+        """Estimate the peak memory of a fit, without the graph, in bytes."""
         return 0.0
 
     def checkpoints(self) -> tuple[Any, ...]:
-        """Return the trained models that fitting may read, as names or files."""
+        """Return the names or files of the trained models that `fit` may load."""
         return ()
 
-    def _nothing(self) -> Solution:
-        """Return the result for a core without nodes."""
+    def _empty_solution(self) -> Solution:
+        """Return the solution of a core without nodes."""
         return Solution(np.empty(0, dtype=np.int64))
 
 
 def solved(method: GraphEstimator, core: Core) -> Solution:
-    """Return what a method finds on a core, as a part of another method."""
+    """Return the solution of a core by a method that is part of another method."""
     notes: tuple[Note, ...] = ()
     if core.graph.directed and not method.takes_direction:
         core, notes = core.undirected(), (dropped_directions(method.name),)

@@ -1,9 +1,9 @@
-"""Partitions of a graph into exactly k clusters whose normalized cut is low: agglomeration, and polish by moves.
+"""Partitions of a graph into exactly k clusters with a low normalized cut: agglomeration, and moves of nodes.
 
-Both work on labels alone and know nothing of networks. Pieces, the communities of Leiden at a resolution that gives
-more than k of them, are merged two by two as costs the normalized cut least; single nodes move while that lowers it;
-and the pieces within clusters are merged anew, which splits what should not be together. In a graph of at least k
-components the least normalized cut is 0, and is found.
+Both work on labels and do not use networks. Pieces are the communities of Leiden at a resolution that gives more than
+k of them. They are merged two by two so that the normalized cut stays lowest. Single nodes move as long as that lowers
+it. Then the pieces within clusters are merged again, which splits clusters that should not be one. In a graph with at
+least k components, the least normalized cut, 0, is found.
 """
 
 from __future__ import annotations
@@ -29,39 +29,45 @@ if TYPE_CHECKING:
 
 __all__ = ["EVENNESS", "Cutter", "affinity_of", "joined"]
 
-EVENNESS = 0.5  # in spaces of neighbours, where halving a thin class and joining two close ones costs too little
-_MOST_EDGES = 1 << 30
-_PIECES = 2500  # at most so many are merged: the time grows with their square, and memory too
-_ROUNDS = 10
-_SWEEPS = 50
+EVENNESS = (
+    0.5  # on graphs of nearest neighbours, in which splitting a thin class and joining two close ones costs little
+)
+_MAX_EDGES = 1 << 30
+_MAX_PIECES = 2500  # the time and memory of merging grow with their square
+_MAX_ROUNDS = 10
+_MAX_FINER = 6  # resolutions from 1, each four times the last
+_ENOUGH_FINER = 2  # partitions at these
+_MAX_SWEEPS = 50
 
 
 def joined(graph: Graph) -> scipy.sparse.csr_array[Any]:
-    """Return the affinities of an undirected graph by rows, float64, shape (n, n); self-loops stand twice.
+    """Return the affinities of an undirected graph by rows, float64, shape (n, n); self-loops have two entries.
 
-    `Graph.adjacency` in half the time, for those who compile anyway.
+    A compiled version of `Graph.adjacency` that takes half the time.
 
     Raises
     ------
     ResourceError
-        More edges than indices of 32 bits count.
+        There are more edges than 32-bit indices can count.
     """
     from scipy.sparse import csr_array
 
     from graphclust.kernels.cut_moves import both_ends
 
     n = graph.num_nodes
-    if graph.num_edges >= _MOST_EDGES:
-        raise ResourceError(f"{graph.num_edges:,} edges: cuts are computed of fewer than {_MOST_EDGES:,}")
+    if graph.num_edges >= _MAX_EDGES:
+        raise ResourceError(
+            f"the graph has {graph.num_edges:,} edges: cuts can be computed for fewer than {_MAX_EDGES:,}"
+        )
     start, end, edge = both_ends(graph.source, graph.target, n)
     weight = np.ones(len(end)) if graph.weight is None else graph.weight[edge]
     return csr_array((weight, end, start), shape=(n, n))
 
 
 def affinity_of(weight: scipy.sparse.csr_array[Any], device: torch.device, regularization: float = 0.0) -> Affinity:
-    """Return affinities as tensors in single precision, in units of a power of two near the mean degree.
+    """Return affinities as single-precision tensors, divided by a power of two near the mean degree.
 
-    The normalized cut has no unit, and the power of two rounds nothing.
+    The division does not change the normalized cut, and does not round.
     """
     import torch
 
@@ -75,7 +81,7 @@ def affinity_of(weight: scipy.sparse.csr_array[Any], device: torch.device, regul
 
 
 class Cutter:
-    """What agglomeration and polish need of a graph.
+    """Cuts, agglomeration and moves of nodes on a graph.
 
     Parameters
     ----------
@@ -85,16 +91,17 @@ class Cutter:
     regularization : float
         See `graphclust.models.cnc`.
     evenness : float
-        How much normalized cut a partition into equal volumes is worth, against one cluster with all of it.
+        Cost of a partition in which one cluster has all of the volume, in units of the normalized cut; clusters of
+        equal volume cost nothing.
 
     Attributes
     ----------
     weight : scipy.sparse.csr_array of float64, shape (n, n)
-        Self-loops stand twice, as in the degree.
+        Affinities; self-loops count twice, as in the degree.
     degree : ndarray of float64, shape (n,)
-        With what regularisation adds.
+        Degrees, with what regularisation adds.
     extra : float
-        Affinity that regularisation gives to each pair.
+        Affinity that regularisation adds to each pair.
 
     Examples
     --------
@@ -113,27 +120,27 @@ class Cutter:
         self._per_entropy = evenness / float(np.log(k)) if k > 1 else 0.0
 
     def affinity(self, device: torch.device, nodes: IntArray | None = None) -> Affinity:
-        """Return the affinities, or those among some nodes, as tensors in single precision."""
+        """Return the affinities, or those among some nodes, as single-precision tensors."""
         part = self.weight if nodes is None else self.weight[nodes][:, nodes]
         return affinity_of(part, device, self.regularization)
 
     def value(self, labels: IntArray) -> float:
-        """Return the normalized cut of k clusters, with what regularisation adds; clusters without volume add 0."""
+        """Return the normalized cut, with what regularisation adds; clusters without volume add 0."""
         k = int(labels.max()) + 1
         same = np.repeat(labels, np.diff(self.weight.indptr)) == labels[self.weight.indices]
         rows = np.repeat(labels, np.diff(self.weight.indptr))
         inside: FloatArray = np.bincount(rows[same], self.weight.data[same], k).astype(np.float64)
         inside = inside + self.extra * np.bincount(labels, minlength=k).astype(np.float64) ** 2
         volume = np.bincount(labels, self.degree, k)
-        held = volume > 0
-        return float((1 - inside[held] / volume[held]).sum())
+        has_volume = volume > 0
+        return float((1 - inside[has_volume] / volume[has_volume]).sum())
 
     def score(self, labels: IntArray) -> float:
-        """Return what partitions are chosen by: the normalized cut, 1 for each empty cluster, and what is uneven."""
+        """Return the criterion for the best partition: the normalized cut, 1 per empty cluster, and `unevenness`."""
         return self.value(labels) + self.k - len(np.unique(labels)) + self.unevenness(labels)
 
     def unevenness(self, labels: IntArray) -> float:
-        """Return what a partition costs for its volumes: nothing where equal, `evenness` where one cluster has all."""
+        """Return the cost of uneven volumes: 0 for equal ones, and `evenness` if one cluster has all of the volume."""
         if not self.evenness or self.k == 1:
             return 0.0
         share = np.bincount(labels, self.degree) / self.degree.sum()
@@ -141,17 +148,17 @@ class Cutter:
         return self.evenness - self._per_entropy * entropy
 
     def moved(self, labels: IntArray, seed: int) -> IntArray:
-        """Move single nodes while that lowers the normalized cut."""
+        """Move single nodes as long as that lowers the normalized cut."""
         from graphclust.kernels.cut_moves import lower_cut
 
         moved = labels.astype(np.int64)
         order = np.random.default_rng(seed).permutation(len(labels))
         start, end = self.weight.indptr.astype(np.int64), self.weight.indices.astype(np.int64)
-        lower_cut(start, end, self.weight.data, self.degree, self.extra, moved, self.k, order, _SWEEPS)
+        lower_cut(start, end, self.weight.data, self.degree, self.extra, moved, self.k, order, _MAX_SWEEPS)
         return moved
 
     def merged(self, pieces: IntArray) -> IntArray:
-        """Merge pieces, at least k of them, to k clusters."""
+        """Merge pieces, of which there are at least k, into k clusters."""
         from scipy.sparse import csr_array
 
         from graphclust.kernels.cut_moves import merge_cut
@@ -163,61 +170,62 @@ class Cutter:
         member = csr_array((np.ones(n), (np.arange(n), pieces)), shape=(n, m))
         size = np.bincount(pieces, minlength=m).astype(np.float64)
         link = (member.T @ self.weight @ member).toarray() + self.extra * np.outer(size, size)
-        found: IntArray = merge_cut(link, link.sum(axis=1), self.k, self._per_entropy)[pieces]
-        return found
+        labels: IntArray = merge_cut(link, link.sum(axis=1), self.k, self._per_entropy)[pieces]
+        return labels
 
     def pieces(self, seed: int, coarser: int = 0) -> list[IntArray]:
-        """Return partitions into more than k pieces, at growing resolutions.
+        """Return partitions into more than k pieces, by increasing resolution.
 
         Parameters
         ----------
         seed : int
         coarser : int
-            How many resolutions below 1, each two thirds of the one before, are tried too.
+            Number of resolutions below 1 that are tried in addition, each two thirds of the last.
         """
-        found: list[IntArray] = []
+        graph = self.graph
+        partitions: list[IntArray] = []
         with task("pieces"):
             for power in range(1, coarser + 1):
                 labels = self._communities(1.5**-power, seed)
                 if int(labels.max()) + 1 <= self.k:
                     break
-                found.insert(0, labels)
-            finer = 0
-            for power in range(6):
+                partitions.insert(0, labels)
+            n_finer = 0
+            for power in range(_MAX_FINER):
                 labels = self._communities(4.0**power, seed)
-                if int(labels.max()) >= _PIECES:
-                    labels = merge_to(self.graph, labels, _PIECES)
+                if int(labels.max()) >= _MAX_PIECES:
+                    labels = merge_to(graph.source, graph.target, graph.edge_weight, labels, _MAX_PIECES)
                 if int(labels.max()) + 1 > self.k:
-                    found.append(labels)
-                    finer += 1
-                if finer == 2 or int(labels.max()) + 1 >= min(_PIECES, len(labels)):
+                    partitions.append(labels)
+                    n_finer += 1
+                if n_finer == _ENOUGH_FINER or int(labels.max()) + 1 >= min(_MAX_PIECES, len(labels)):
                     break
-        return found
+        return partitions
 
     def _communities(self, resolution: float, seed: int) -> IntArray:
         return solved(Leiden(resolution=resolution, random_state=seed), self._core).labels
 
     def polished(self, labels: IntArray, seed: int, pieces: IntArray | None = None) -> IntArray:
-        """Move nodes, and merge pieces within clusters anew, while that lowers the normalized cut.
+        """Move nodes, and merge the pieces within clusters again, as long as that lowers the normalized cut.
 
         Parameters
         ----------
         labels : ndarray of int64, shape (n,)
-            Below k, each in use.
+            Clusters below k, none of them empty.
         seed : int
-            Of the order in which nodes are visited.
+            Determines the order in which nodes are visited.
         pieces : ndarray of int64, shape (n,), optional
-            Without it, nodes move and that is all.
+            By default, only nodes move.
         """
         best = self.moved(labels, seed)
         score = self.score(best)
-        for turn in range(0 if pieces is None else _ROUNDS):
+        for i in range(0 if pieces is None else _MAX_ROUNDS):
             assert pieces is not None
-            cut = np.unique(pieces * self.k + best, return_inverse=True)[1].astype(np.int64)
-            if int(cut.max()) + 1 <= self.k or int(cut.max()) >= 2 * _PIECES:
+            divided = np.unique(pieces * self.k + best, return_inverse=True)[1].astype(np.int64)
+            if int(divided.max()) + 1 <= self.k or int(divided.max()) >= 2 * _MAX_PIECES:
                 break
-            other = self.moved(self.merged(cut), seed + turn)
-            if self.score(other) >= score - 1e-9:
+            labels = self.moved(self.merged(divided), seed + i)
+            if self.score(labels) >= score - 1e-9:
                 break
-            best, score = other, self.score(other)
+            best, score = labels, self.score(labels)
         return best

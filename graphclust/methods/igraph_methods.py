@@ -1,7 +1,7 @@
-"""Classical methods, as estimators: Leiden, Louvain, Infomap and label propagation of igraph, and spectral clustering.
+"""The base of the methods of igraph: Leiden, Louvain, Infomap and label propagation.
 
-What is added to igraph: a seed that fixes the result, weights and directions that are never dropped in silence,
-communities that are checked to be connected (and repaired, with a note), and an exact number of communities.
+These estimators add to igraph: results that a seed determines, notes if weights or directions are dropped, connected
+communities (repaired with a note if necessary), and an exact number of communities.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from graphclust.runtime.progress import task
 if TYPE_CHECKING:
     import igraph
 
-__all__ = ["IgraphEstimator", "exactly", "igraph_of"]
+__all__ = ["IgraphEstimator", "igraph_of", "with_exact_number"]
 
 Converted: TypeAlias = "tuple[igraph.Graph, list[float] | None]"
 
-_MAX_SEARCH = 12  # runs of a method in search of a resolution that gives about K communities
+_MAX_RUNS = 12  # of a method, to find a resolution that gives about K communities
 
 
 def igraph_of(core: Core) -> Converted:
-    """Return a core as a bare igraph graph, which nobody changes, and its weights; made once for all methods."""
+    """Return a core as an igraph graph without attributes, and its weights; all methods share them, read-only."""
     return core.cached("igraph", lambda: _converted(core.graph))
 
 
@@ -45,20 +45,21 @@ def _converted(graph: Graph) -> Converted:
 
 
 class IgraphEstimator(GraphEstimator):
-    """A method of igraph, whose communities are connected unless their number is given."""
+    """A method of igraph, whose communities are connected unless `n_clusters` is set."""
 
     connected: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("igraph", "scipy.sparse.csgraph")
 
     def memory(self, graph: Graph) -> float:
-        """Bytes of igraph's own copy, six integers an edge and two a node, and of its methods, as much again."""
+        """Estimate the peak memory: igraph's copy (6 integers per edge, 2 per node) and as much for its methods."""
         return 8.0 * (16 * graph.num_edges + 12 * graph.num_nodes)
 
 
-def exactly(core: Core, resolution: float, run: Callable[[float], IntArray]) -> Solution:
-    """Find the number of communities that a core asks for.
+def with_exact_number(core: Core, resolution: float, run: Callable[[float], IntArray]) -> Solution:
+    """Find with_exact_number as many communities as the core requires.
 
-    These are the communities of the given resolution, or of a finer one if they are too few, merged to the number.
+    The method runs at the given resolution, or a higher one if that gives too few communities. Communities are then
+    merged until their number is right.
 
     Parameters
     ----------
@@ -71,13 +72,13 @@ def exactly(core: Core, resolution: float, run: Callable[[float], IntArray]) -> 
     notes = []
     components = int(core.component.max()) + 1
     if k < components:
-        message = f"joined some of the {components:,} components to have k = {k:,} communities"
+        message = f"joined some of the {components:,} components to get k = {k:,} communities"
         notes.append(Note("joined-components", message, {"n_components": components}))
     best: IntArray = np.arange(graph.num_nodes)
     best_count, best_resolution = graph.num_nodes, np.inf
     low, high, gamma, step = 0.0, np.inf, max(resolution, 1e-9), 2.0
-    with task(f"search for {k} communities", _MAX_SEARCH) as advance:
-        for _ in range(_MAX_SEARCH):
+    with task(f"search for {k} communities", _MAX_RUNS) as advance:
+        for _ in range(_MAX_RUNS):
             labels = connected_parts(graph, run(gamma))
             count = int(labels.max()) + 1
             if k <= count <= best_count:
@@ -95,7 +96,7 @@ def exactly(core: Core, resolution: float, run: Callable[[float], IntArray]) -> 
     data = {"n_found": best_count, "resolution": best_resolution}
     notes.append(Note("resolution", message, data, is_detail=True))
     if best_count > k:
-        best = merge_to(graph, best, k)
+        best = merge_to(graph.source, graph.target, graph.edge_weight, best, k)
         apart = int(connected_parts(graph, best).max()) + 1 - k
         if apart and k >= components:
             message = f"joined {apart:,} small components to others"

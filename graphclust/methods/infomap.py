@@ -17,7 +17,7 @@ from graphclust.runtime.threads import one_openmp_thread
 
 __all__ = ["Infomap"]
 
-_AT_ONCE = 200_000  # edges up to which one call of igraph makes all trials of Infomap: faster, but Ctrl-C has to wait
+_AT_ONCE = 200_000  # edges up to which one call of igraph makes all trials: this is faster, but delays Ctrl-C
 
 
 class Infomap(IgraphEstimator):
@@ -26,7 +26,7 @@ class Infomap(IgraphEstimator):
     Parameters
     ----------
     trials : int
-        Independent attempts; the shortest description is kept.
+        Number of independent runs; the result is the one with the shortest description.
     random_state : int, Generator or None
 
     Examples

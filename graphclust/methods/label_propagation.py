@@ -17,7 +17,9 @@ __all__ = ["LabelPropagation"]
 
 
 class LabelPropagation(IgraphEstimator):
-    """Label propagation (Raghavan, Albert & Kumara 2007), by igraph: nodes adopt the label most common around them.
+    """Label propagation (Raghavan, Albert & Kumara 2007), by igraph.
+
+    Nodes adopt the most common label of their neighbours.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ class LabelPropagation(IgraphEstimator):
     """
 
     name: ClassVar[str] = "label-propagation"
-    summary: ClassVar[str] = "nodes adopt the label most common around them"
+    summary: ClassVar[str] = "nodes adopt the most common label of their neighbours"
     source: ClassVar[str] = "Raghavan, Albert & Kumara 2007"
 
     def __init__(self, *, random_state: Any = None) -> None:
@@ -42,5 +44,5 @@ class LabelPropagation(IgraphEstimator):
 
         ig_graph, weights = igraph_of(core)
         with seeded_igraph(check_seed(self.random_state)), task("label propagation"), uninterrupted():
-            found = ig.GraphBase.community_label_propagation(ig_graph, weights=weights)
-        return Solution(np.array(found, dtype=np.int64))
+            labels = ig.GraphBase.community_label_propagation(ig_graph, weights=weights)
+        return Solution(np.array(labels, dtype=np.int64))

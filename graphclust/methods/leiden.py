@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from graphclust.errors import UsageError
-from graphclust.methods.igraph_methods import IgraphEstimator, exactly, igraph_of
+from graphclust.methods.igraph_methods import IgraphEstimator, igraph_of, with_exact_number
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
@@ -28,14 +28,15 @@ class Leiden(IgraphEstimator):
     Parameters
     ----------
     n_clusters : int, optional
-        Exact number of communities: the resolution is searched, what is left over is merged by modularity.
+        Exact number of communities. A search finds a resolution with about as many, and the surplus communities are
+        merged by modularity.
     objective : {"modularity", "cpm"}
     resolution : float
-        Larger values give more, smaller communities. For "cpm" it is the density that a community must exceed.
+        Larger values give more and smaller communities. For "cpm", the density that a community must exceed.
     n_iterations : int
-        At most so many iterations; it stops when one changes nothing. -1: until then, however long it takes.
+        Maximum number of iterations. Iterations end earlier if one changes nothing; -1 means no maximum.
     beta : float
-        Randomness of the refinement.
+        Randomness of the refinement phase.
     random_state : int, Generator or None
 
     Examples
@@ -93,7 +94,7 @@ class Leiden(IgraphEstimator):
             with seeded_igraph(seed), task("leiden", limit if limit > 0 else None) as advance:
                 while done != limit:
                     with uninterrupted():
-                        found, _ = ig.GraphBase.community_leiden(
+                        labels, _ = ig.GraphBase.community_leiden(
                             ig_graph,
                             resolution=resolution * scale,
                             beta=self.beta,
@@ -103,21 +104,22 @@ class Leiden(IgraphEstimator):
                         )
                     done += 1
                     advance()
-                    if found == membership:
+                    if labels == membership:
                         break
-                    membership = found
+                    membership = labels
             return np.array(membership, dtype=np.int64)
 
         if core.n_clusters is not None:
-            return exactly(core, self.resolution, run)
+            return with_exact_number(core, self.resolution, run)
         return Solution(run(self.resolution))
 
     def _problem(self, core: Core) -> tuple[igraph.Graph, dict[str, Any]]:
-        """Return what igraph optimises: sum over pairs within communities of A_ij - scale * resolution * u_i * v_j.
+        """Return the arguments of igraph's Leiden algorithm.
 
-        Directed modularity (Leicht & Newman 2008) has u, v the out- and in-degrees. igraph 1.0 moves a node only to
-        communities that its out-edges lead to and so ends far from a local optimum; the objective does not change if
-        each edge goes half forth and half back, and then every neighbour is seen.
+        The objective is the sum of A_ij - scale * resolution * u_i * v_j over pairs within communities. For directed
+        modularity (Leicht & Newman 2008), u and v are the out- and in-degrees. igraph 1.0 moves a node only to
+        communities of its out-neighbours, and so ends far from a local optimum. Replacing each edge by two edges of
+        half the weight in both directions does not change the objective, and makes all neighbours out-neighbours.
         """
         import igraph as ig
 
@@ -126,7 +128,7 @@ class Leiden(IgraphEstimator):
         if not graph.directed:
             ig_graph, weights = igraph_of(core)
             problem: dict[str, Any] = {"edge_weights": weights, "normalize_resolution": False, "scale": 1.0}
-            if by_degree:  # not igraph's own degrees: there a self-loop counts once
+            if by_degree:  # in the degrees of igraph a self-loop counts once
                 degree = graph.degree()
                 problem |= {"node_weights": degree.tolist(), "scale": 1.0 / max(float(degree.sum()), 1e-300)}
             return ig_graph, problem

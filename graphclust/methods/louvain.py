@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from graphclust.methods.igraph_methods import IgraphEstimator, exactly, igraph_of
+from graphclust.methods.igraph_methods import IgraphEstimator, igraph_of, with_exact_number
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
@@ -35,7 +35,7 @@ class Louvain(IgraphEstimator):
     """
 
     name: ClassVar[str] = "louvain"
-    summary: ClassVar[str] = "modularity, greedy moves and aggregation"
+    summary: ClassVar[str] = "modularity by greedy moves and aggregation"
     source: ClassVar[str] = "Blondel, Guillaume, Lambiotte & Lefebvre 2008"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
 
@@ -58,9 +58,9 @@ class Louvain(IgraphEstimator):
 
         def run(resolution: float) -> IntArray:
             with seeded_igraph(seed), task("louvain"), uninterrupted():
-                found = ig.GraphBase.community_multilevel(ig_graph, weights, False, resolution)
-            return np.array(found[0] if isinstance(found, tuple) else found, dtype=np.int64)
+                labels = ig.GraphBase.community_multilevel(ig_graph, weights, False, resolution)
+            return np.array(labels[0] if isinstance(labels, tuple) else labels, dtype=np.int64)
 
         if core.n_clusters is not None:
-            return exactly(core, self.resolution, run)
+            return with_exact_number(core, self.resolution, run)
         return Solution(run(self.resolution))

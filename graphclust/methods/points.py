@@ -1,7 +1,8 @@
-"""Methods that cluster vectors: rows of a table, or the nodes of a graph by their features or a spectral embedding."""
+"""Methods that cluster vectors: rows of a table, or nodes of a graph with features or a spectral embedding."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,22 +23,30 @@ from graphclust.runtime.notes import Note
 from graphclust.runtime.seeds import check_seed
 from graphclust.runtime.threads import one_thread
 
-__all__ = ["VectorEstimator", "checked_table", "feature_matrix", "nearest_of", "points_graph", "ranks_of_outputs"]
+__all__ = [
+    "VectorEstimator",
+    "checked_table",
+    "feature_matrix",
+    "nearest_of",
+    "points_graph",
+    "ranks_of_outputs",
+    "smoothed_vectors",
+]
 
 _VECTORS = ("auto", "features", "smoothed", "spectral")
-_SMALL = 5000  # numbers in a table, or nodes and edges, up to which a second thread gains nothing
-_MAX_DIMENSIONS = 16  # of a spectral embedding whose number of communities is not known
+_SMALL = 5000  # numbers in a table, or nodes and edges, up to which a second thread does not help
+_MAX_DIMENSIONS = 16  # of a spectral embedding if the number of communities is unknown
 
 
 def checked_table(estimator: GraphEstimator, X: Any, *, reset: bool) -> FloatArray:
-    """Return a feature matrix that scikit-learn finds in order, dense; `reset` sets the estimator's number of features.
+    """Return a dense feature matrix that scikit-learn has validated; `reset` sets the estimator's number of features.
 
     Raises
     ------
     ValueError
-        Of scikit-learn: `X` is no table of finite numbers.
+        `X` is not a table of finite numbers (raised by scikit-learn).
     ResourceError
-        A sparse table whose dense copy does not fit into memory.
+        The dense copy of a sparse table does not fit into memory.
     """
     from sklearn.utils.validation import validate_data
 
@@ -60,7 +69,7 @@ def feature_matrix(x: Any) -> FloatArray:
     Raises
     ------
     DataError
-        Values are missing or infinite.
+        A value is missing or infinite.
     """
     if hasattr(x, "toarray"):
         x = x.toarray()
@@ -72,18 +81,24 @@ def feature_matrix(x: Any) -> FloatArray:
     return features
 
 
+def smoothed_vectors(graph: Graph) -> FloatArray:
+    """Return the features of a graph's nodes, averaged over two steps in the graph, shape (n_nodes, d)."""
+    undirected = graph.undirected()
+    loop_weight = float(undirected.edge_weight.mean()) if undirected.num_edges else 1.0
+    return smoothed_features(undirected.adjacency(), graph.x, loop_weight)
+
+
 class VectorEstimator(GraphEstimator):
     """Base class of methods that take a feature matrix, shape (n, d), or a graph.
 
-    What can be nothing but a graph is one (`graphclust.graph.holds_graph`); arrays, lists and data frames are features.
-    A graph's vectors are its node features where it has any, as they are or averaged over the graph, or its spectral
-    embedding.
+    Arrays, lists and data frames are features, unless `graphclust.graph.holds_graph` recognises a graph. The vectors of
+    a graph are its node features, unchanged or averaged over the graph, or its spectral embedding.
 
     Attributes
     ----------
     n_features_in_ : int
     feature_names_in_ : ndarray of object
-        Where `fit` was given a data frame with names.
+        Set if `fit` is called with a data frame with column names.
     """
 
     takes_features: ClassVar[bool] = True
@@ -106,14 +121,14 @@ class VectorEstimator(GraphEstimator):
         Raises
         ------
         UsageError
-            Parameters out of range; more clusters than points.
+            A parameter is out of range, or there are more clusters than points.
         DataError
-            Numbers too large for single precision; where the method cannot tell equal points apart, fewer distinct rows
-            than clusters.
+            Numbers are too large for single precision; or there are fewer distinct rows than clusters and the method
+            cannot separate equal points.
         ValueError
-            Of scikit-learn: `X` is neither a table of finite numbers nor a graph.
+            `X` is neither a table of finite numbers nor a graph (raised by scikit-learn).
         ResourceError
-            The estimate of the memory needed is above what there is.
+            The fit would need more memory than is available.
         """
         return super().fit(X)
 
@@ -133,7 +148,7 @@ class VectorEstimator(GraphEstimator):
         if k is None and self.takes_n_clusters == "required":
             raise UsageError(f"{self.name} needs the number of clusters: n_clusters")
         if k is not None and k > n:
-            raise UsageError(f"{k} clusters of n_samples = {n}: n_clusters is at most the number of points")
+            raise UsageError(f"{k} clusters of n_samples = {n} points: n_clusters is at most the number of points")
 
     def _is_table(self, graph: Graph) -> bool:
         return bool(graph.meta.get("table"))
@@ -151,86 +166,76 @@ class VectorEstimator(GraphEstimator):
             check_count("n_components", self.n_components)
 
     def _kind(self, graph: Graph) -> str:
-        """Return which vectors of a graph are taken."""
+        """Return the kind of vectors that represents a graph."""
         if self._is_table(graph):
             return "features"
         if self.vectors == "auto":
             return "spectral" if graph.x is None else "features"
         if self.vectors != "spectral" and graph.x is None:
-            raise DataError(f"the graph has no node features: vectors={self.vectors!r} needs some (--features)")
+            raise DataError(f"the graph has no node features, but vectors={self.vectors!r} needs them (--features)")
         return self.vectors
 
     def memory(self, graph: Graph) -> float:
-        """Estimate the peak of memory: the vectors, and what the method needs for them."""
+        """Estimate the peak memory: the vectors, and the method's own arrays."""
         if self._kind(graph) == "spectral":
             d = min(self.n_components or self._number() or _MAX_DIMENSIONS, graph.num_nodes)
             lanczos = 8.0 * (3 * graph.num_nodes * max(2 * d + 1, 20) + 6 * graph.num_edges)
             return lanczos + self._memory(graph.num_nodes, d)
         return self._memory(graph.num_nodes, graph.x.shape[1] if graph.x.ndim > 1 else 1)
 
-    def _vectors_of(self, graph: Graph, seed: int, kind: str | None = None) -> FloatArray:
-        """Return the vectors of a graph's nodes, shape (n_nodes, d); `kind` overrules `_kind`."""
+    def _vectors(self, graph: Graph, seed: int, kind: str | None = None) -> tuple[FloatArray, tuple[Note, ...]]:
+        """Return the vectors of a graph's nodes, shape (n_nodes, d), and notes; `kind` is by default `_kind`."""
         kind = kind or self._kind(graph)
         if kind == "spectral":
             return self._spectral(graph, seed)
-        return feature_matrix(smoothed_features(graph, graph.x) if kind == "smoothed" else graph.x)
+        return feature_matrix(smoothed_vectors(graph) if kind == "smoothed" else graph.x), ()
 
-    def _spectral(self, graph: Graph, seed: int) -> FloatArray:
-        """Return as many eigenvectors as clusters are wanted, or as stand before the largest gap of eigenvalues."""
+    def _spectral(self, graph: Graph, seed: int) -> tuple[FloatArray, tuple[Note, ...]]:
+        """Return one eigenvector per cluster; without a number of clusters, those before the largest eigenvalue gap."""
         n = graph.num_nodes
-        wanted = self.n_components or self._number()
-        if wanted is not None:
-            return spectral_embedding(graph, min(max(wanted, 2), n), random_state=seed)
-        vectors = leading_eigenvectors(graph, min(_MAX_DIMENSIONS + 1, n), random_state=seed)
-        scale = graph.degree()
+        dimension = self.n_components or self._number()
+        if dimension is not None:
+            return spectral_embedding(graph.adjacency(), min(max(dimension, 2), n), random_state=seed), ()
         matrix = graph.adjacency()
+        vectors = leading_eigenvectors(matrix, min(_MAX_DIMENSIONS + 1, n), random_state=seed)
+        scale = graph.degree()
         half = np.where(scale > 0, np.maximum(scale, 1e-300) ** -0.5, 0.0)
         values = np.einsum("nk,nk->k", vectors, half[:, None] * (matrix @ (half[:, None] * vectors)))[::-1]
         gaps = values[:-1] - values[1:]
-        keep = 2 if len(gaps) < 2 else int(gaps[1:].argmax()) + 2
-        self._note(
-            "embedding-dimensions",
-            f"took a spectral embedding of {keep} dimensions, after which the gap of the eigenvalues is largest",
-            is_detail=True,
-            n_components=keep,
-        )
-        return rows_of_length_one(vectors[:, -keep:])
+        dimension = 2 if len(gaps) < 2 else int(gaps[1:].argmax()) + 2
+        message = f"used a spectral embedding of {dimension} dimensions, after which the eigenvalue gap is largest"
+        note = Note("embedding-dimensions", message, {"n_components": dimension}, is_detail=True)
+        return rows_of_length_one(vectors[:, -dimension:]), (note,)
 
     def solve(self, core: Core) -> Solution:
         """See `GraphEstimator.solve`."""
-        self._notes: list[Note] = []
         self._of_table = core.is_table
         graph = core.graph
         size = graph.x.size if core.is_table else graph.num_nodes + graph.num_edges
         with one_thread(size <= _SMALL):
             if core.is_table:
-                solution = self._fit_vectors(feature_matrix(graph.x), check_seed(self.random_state))
-            else:
-                solution = self._fit_graph(graph)
-        return solution.with_notes(self._notes)
-
-    def _note(self, code: str, message: str, *, is_detail: bool = False, **data: Any) -> None:
-        """Record a decision; see `graphclust.runtime.notes.Note`."""
-        self._notes.append(Note(code, message, data, is_detail))
+                return self._fit_vectors(feature_matrix(graph.x), check_seed(self.random_state))
+            return self._fit_graph(graph)
 
     def _fit_graph(self, graph: Graph) -> Solution:
         """Cluster the nodes of a graph with at least one, in canonical order."""
         seed = check_seed(self.random_state)
-        x = self._vectors_of(graph, seed)
-        if self._kind(graph) == "spectral":
-            return self._fit_vectors(x, seed, embedded=True)
-        self.n_features_in_ = x.shape[1]
-        return self._fit_vectors(x, seed)
+        x, notes = self._vectors(graph, seed)
+        embedded = self._kind(graph) == "spectral"
+        if not embedded:
+            self.n_features_in_ = x.shape[1]
+        solution = self._fit_vectors(x, seed, embedded=embedded)
+        return replace(solution, notes=(*notes, *solution.notes))
 
     def _points(self, X: Any) -> FloatArray:
-        """Return the vectors of what is to be predicted.
+        """Return the vectors of new points.
 
         Raises
         ------
         NotFittedError
         UsageError
-            A graph whose vectors would be another spectral embedding; features of another number; a table where those
-            of the fit were averaged over a graph.
+            The estimator was fitted to a spectral embedding, to another number of features, or to features averaged
+            over a graph, and `X` is a table.
         """
         from sklearn.utils.validation import check_is_fitted
 
@@ -238,22 +243,24 @@ class VectorEstimator(GraphEstimator):
         of_table = self._of_table
         if not holds_graph(X) or (of_table and hasattr(X, "tocoo")):
             if not hasattr(self, "n_features_in_"):
-                raise UsageError(f"{self.name} was fitted to a spectral embedding, which other points are not part of")
+                raise UsageError(f"{self.name} was fitted to a spectral embedding, which does not contain new points")
             if not of_table and self._kind(self.graph_) == "smoothed":
                 raise UsageError(
-                    f"{self.name} was fitted to features averaged over a graph, which rows of a table are not: predict "
-                    "needs a graph; or fit with vectors='features'"
+                    f"{self.name} was fitted to features averaged over a graph, so that predict needs a graph; to "
+                    "predict rows of a table, fit with vectors='features'"
                 )
             return checked_table(self, X, reset=False)
         graph = as_graph(X)
         kind = self._kind(graph)
         if of_table and self.vectors == "auto" and kind == "smoothed":
-            kind = "features"  # those of the fit were taken as they are
+            kind = "features"  # the estimator was fitted to a table, without averages
         if kind == "spectral" or not hasattr(self, "n_features_in_"):
-            raise UsageError("a spectral embedding has no place for another graph's nodes: predict needs node features")
-        x = self._vectors_of(graph, 0, kind)
+            raise UsageError("a spectral embedding has no place for another graph: predict needs node features")
+        x, _ = self._vectors(graph, 0, kind)
         if x.shape[1] != self.n_features_in_:
-            raise UsageError(f"{x.shape[1]} node features; {self.name} was fitted to {self.n_features_in_}")
+            raise UsageError(
+                f"the graph has {x.shape[1]} node features, but {self.name} was fitted to {self.n_features_in_}"
+            )
         return x
 
     # ---------------------------------------------------------------- the method's own
@@ -263,9 +270,15 @@ class VectorEstimator(GraphEstimator):
         raise NotImplementedError
 
     def _fit_vectors(self, x: FloatArray, seed: int, *, embedded: bool = False) -> Solution:
-        """Cluster points, float64, shape (n, d), n > 0.
+        """Cluster points.
 
-        `embedded`: they are a spectral embedding, whose scale is right, and equal ones are split rather than refused.
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n, d)
+            At least one point.
+        seed : int
+        embedded : bool
+            Whether the points are a spectral embedding, which is not scaled and whose equal points may be split.
         """
         raise NotImplementedError
 
@@ -274,8 +287,8 @@ class VectorEstimator(GraphEstimator):
         raise NotImplementedError
 
 
-def nearest_of(points: FloatArray, kept: FloatArray) -> IntArray:
-    """Return which kept point is nearest to each, int64, shape (n,), where points are clusters and nothing is learned.
+def nearest_of(points: FloatArray, representatives: FloatArray) -> IntArray:
+    """Return the number of the nearest representative of each point, int64, shape (n,).
 
     Examples
     --------
@@ -284,19 +297,19 @@ def nearest_of(points: FloatArray, kept: FloatArray) -> IntArray:
     """
     from sklearn.metrics import pairwise_distances_argmin
 
-    found: IntArray = pairwise_distances_argmin(points, kept).astype(np.int64)
-    return found
+    nearest: IntArray = pairwise_distances_argmin(points, representatives).astype(np.int64)
+    return nearest
 
 
 def ranks_of_outputs(raw: IntArray, labels: IntArray, k: int) -> IntArray:
-    """Return the rank by size of the cluster that each of a network's outputs stands for, shape (k,).
+    """Return, for each output of a network, the rank by size of its cluster, int64, shape (k,).
 
     Parameters
     ----------
     raw : ndarray of int64, shape (n,)
-        The largest output of each point.
+        The number of the largest output, for each point.
     labels : ndarray of int64, shape (n,)
-        The result, which may have been moved, or filled up.
+        The final labels, which may differ from `raw`.
     k : int
 
     Examples
@@ -309,5 +322,5 @@ def ranks_of_outputs(raw: IntArray, labels: IntArray, k: int) -> IntArray:
     ranks = rank_labels(labels)
     table = np.zeros((k, k))
     np.add.at(table, (raw, ranks), 1)
-    found: IntArray = linear_sum_assignment(-table)[1].astype(np.int64)
-    return found
+    output_ranks: IntArray = linear_sum_assignment(-table)[1].astype(np.int64)
+    return output_ranks

@@ -1,29 +1,36 @@
-"""Presets: named sets of settings, so that one parameter stands for many.
+"""Presets: named sets of settings, so that a single parameter stands for many.
 
-A method has a table of presets. The first one, "graphclust", is what `preset=None` means; "published" is what the paper
-prints. A preset sets constructor parameters, and settings that only presets can set. The rule for each setting:
+A method has a table of presets. The first one, "graphclust", is the meaning of `preset=None`; "published" is what the
+paper prints. A preset sets constructor parameters, `training` among them, and settings that no parameter sets. The rule
+for each setting:
 
 1. a constructor parameter whose value differs from its default wins over the preset;
 2. otherwise the preset's value holds;
 3. otherwise the parameter's default, or, for settings that no parameter sets, the value of the first preset.
 
-The constructor stores its arguments as they are, so `get_params`, `set_params` and `clone` are not affected. The price:
-a parameter that is explicitly set to its default value cannot be told from one that was left alone, and the preset's
-value replaces it.
+Advanced settings are fields of a frozen dataclass, which is passed as the parameter `training`. A mapping, such as
+`training={"batch_size": 128}`, changes some fields of the preset's value.
+
+The constructor stores its arguments unchanged, so that `get_params`, `set_params` and `clone` work as usual. There is
+one drawback: a parameter that is explicitly set to its default value cannot be told from one that was left alone, and
+the preset's value replaces it. This does not concern the fields of a mapping.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from graphclust.errors import unknown
+from graphclust.errors import UsageError, unknown
 from graphclust.methods.base import GraphEstimator
+from graphclust.runtime.checks import check_count, check_number, check_sequence
 
-__all__ = ["Presets", "settings_of"]
+__all__ = ["Presets", "check_positive", "check_sizes", "settings_of", "training_of"]
 
 Presets: TypeAlias = Mapping[str, Mapping[str, Any]]
+T = TypeVar("T")
 
 
 def settings_of(estimator: GraphEstimator, presets: Presets) -> SimpleNamespace:
@@ -32,7 +39,7 @@ def settings_of(estimator: GraphEstimator, presets: Presets) -> SimpleNamespace:
     Parameters
     ----------
     estimator : GraphEstimator
-        With a parameter `preset`: a name in `presets`, or None for the first one.
+        An estimator with a parameter `preset`, which is a name in `presets`, or None for the first one.
     presets : mapping of str to mapping
         Names and values of the settings of each preset. The first preset sets every setting that is not a constructor
         parameter.
@@ -40,12 +47,13 @@ def settings_of(estimator: GraphEstimator, presets: Presets) -> SimpleNamespace:
     Returns
     -------
     SimpleNamespace
-        Every constructor parameter except `preset`, and every other setting.
+        Every constructor parameter except `preset`, and every other setting. A setting whose preset is a dataclass is
+        always a dataclass; see `training_of`.
 
     Raises
     ------
     UsageError
-        No preset has this name.
+        The preset, or a field of a dataclass, does not exist; or a field is out of range.
 
     Examples
     --------
@@ -62,19 +70,86 @@ def settings_of(estimator: GraphEstimator, presets: Presets) -> SimpleNamespace:
     defaults = estimator.parameters()
     values = estimator.get_params()
     name = values.pop("preset")
-    base = next(iter(presets))
+    first = next(iter(presets))
     if name is None:
-        name = base
+        name = first
     if not isinstance(name, str) or name not in presets:
         raise unknown("preset", name, presets)
     chosen = presets[name]
-    settings = dict(presets[base]) | dict(chosen)
+    settings = dict(presets[first]) | dict(chosen)
     for key, value in values.items():
-        if key not in chosen or not _same(value, defaults[key]):
-            settings[key] = value
+        if key in chosen and _same(value, defaults[key]):
+            continue
+        preset_value = chosen.get(key)
+        settings[key] = training_of(value, preset_value) if is_dataclass(preset_value) else value
     return SimpleNamespace(**settings)
 
 
 def _same(value: Any, default: Any) -> bool:
     """Return whether a parameter has its default value: the same object, or an equal one of the same type."""
     return value is default or (type(value) is type(default) and bool(value == default))
+
+
+def training_of(value: Any, base: T) -> T:
+    """Return the dataclass of settings that a parameter stands for.
+
+    Parameters
+    ----------
+    value : mapping, None, or instance of the class of `base`
+        A mapping changes some fields of `base`. None stands for `base` itself.
+    base : dataclass
+        The settings of the preset.
+
+    Raises
+    ------
+    UsageError
+        The value is none of these, names an unknown setting, or is out of range.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Training:
+    ...     batch_size: int = 64
+    ...     noise: float = 0.0
+    >>> training_of({"noise": 0.1}, Training(batch_size=32))
+    Training(batch_size=32, noise=0.1)
+    """
+    if value is None:
+        return base
+    kind: Any = type(base)
+    if isinstance(value, kind):
+        settings: T = value
+        return settings
+    if not isinstance(value, Mapping):
+        raise UsageError(f"training is a mapping of settings or an instance of {kind.__name__}, not {value!r}")
+    names = [setting.name for setting in fields(kind)]
+    for name in value:
+        if name not in names:
+            raise unknown("training setting", name, names)
+    changed: T = replace(base, **value)  # type: ignore[type-var]
+    return changed
+
+
+def check_sizes(name: str, sizes: Any, *, empty: bool = True) -> None:
+    """Refuse a setting that is not a sequence of positive integers, such as the sizes of layers.
+
+    Raises
+    ------
+    UsageError
+    """
+    check_sequence(name, sizes, empty=empty)
+    for size in sizes:
+        check_count(name, size)
+
+
+def check_positive(name: str, value: Any) -> None:
+    """Refuse a setting that is not a finite positive number.
+
+    Raises
+    ------
+    UsageError
+    """
+    check_number(name, value)
+    if not value:
+        raise UsageError(f"{name} is above 0")

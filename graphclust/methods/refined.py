@@ -1,4 +1,4 @@
-"""Refinement of another method as a method."""
+"""Refinement of the communities of another method."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Refined"]
 
 
 class Refined(GraphEstimator):
-    """A method whose partitions are refined: see `refine`. What `detect(..., refine=...)` fits.
+    """A method whose partitions are refined by `graphclust.inference.refinement.refine`, as `detect(..., refine=...)`.
 
     Parameters
     ----------
     estimator : GraphEstimator
-        Its labels, and the samples of its posterior if it has one, are what refinement starts from. Its `n_clusters`
-        and `known` are kept.
+        Refinement starts from its labels and, if it has a posterior, from samples of that. The result respects its
+        `n_clusters` and `known`.
     model : {"sbm", "dc-sbm", "planted"}
     effort : {"low", "normal", "high"}
     n_samples : int
@@ -60,12 +60,12 @@ class Refined(GraphEstimator):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        """Name of the refined method."""
+        """The name of the refined method."""
         return self.estimator.name
 
     @property
     def known(self) -> Any:
-        """Known labels of the refined method."""
+        """The known labels of the refined method."""
         return getattr(self.estimator, "known", None)
 
     def check_params(self) -> None:
@@ -76,7 +76,7 @@ class Refined(GraphEstimator):
         self.estimator.check_params()
 
     def memory(self, graph: Graph) -> float:
-        """Estimate the peak: that of the method, our copy of the graph, and samples."""
+        """Estimate the peak memory: that of the method, a copy of the graph, and samples."""
         return self.estimator.memory(graph) + memory_needed(graph, self.n_samples)
 
     def checkpoints(self) -> tuple[Any, ...]:
@@ -92,8 +92,8 @@ class Refined(GraphEstimator):
     def _groups_by_features(self, graph: Graph) -> bool:
         return self.estimator._groups_by_features(graph)
 
-    def _nothing(self) -> Solution:
-        return self.estimator._nothing()
+    def _empty_solution(self) -> Solution:
+        return self.estimator._empty_solution()
 
     def solve(self, core: Core) -> Solution:
         """See `GraphEstimator.solve`."""
@@ -107,7 +107,7 @@ class Refined(GraphEstimator):
         k = core.n_clusters
         if k is not None:
             starts = {start: labels for start, labels in starts.items() if int(labels.max()) + 1 == k}
-        problem = Problem(core.graph, k, core.known)  # nodes without edges, which features may have grouped, are left
+        problem = Problem(core.graph, k, core.known)  # without nodes that have no edges
         if not len(problem.core.nodes):
             return solution
         starts = {start: labels[problem.core.nodes] for start, labels in starts.items()}

@@ -1,4 +1,4 @@
-"""The space in which points are compared: features scaled, on the sphere or whitened; there and back."""
+"""The space in which points are compared: scaled features, possibly whitened or projected to the unit sphere."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from graphclust.runtime.arrays import FloatArray
 __all__ = ["SIMILARITIES", "Space"]
 
 SIMILARITIES = ("euclidean", "cosine", "mahalanobis")
-_FAR = 10.0  # distance of the mean from the origin, in units of the spread, above which it is subtracted
-_LARGEST = 1e100  # of a feature; squares must be finite
-_LARGEST_SINGLE = 1e16  # the same in single precision, where squares are added up
+_MAX_OFFSET = 10.0  # distance of the mean from the origin, relative to the spread, above which it is subtracted
+_MAX_FEATURE = 1e100  # squares must be finite
+_MAX_FEATURE_SINGLE = 1e16  # sums of squares must be finite in single precision
 
 
 @dataclass(frozen=True)
 class Space:
-    """An affine map z = (x - mean) W, for the cosine followed by scaling to length 1.
+    """An affine map z = ((x - mean) / scale) W; for the cosine, z is then scaled to length 1.
 
     Attributes
     ----------
     mean : ndarray of float64, shape (d,)
     scale : ndarray of float64, shape (d,)
-        What coordinates are divided by.
+        Divisor of each coordinate.
     whiten : ndarray of float64, shape (d, d), or None
-        What they are multiplied by after that.
+        W, by which the scaled coordinates are multiplied; None for the identity.
     on_sphere : bool
+        Whether points are scaled to length 1.
 
     Examples
     --------
     >>> x = np.array([[0.0, 1.0], [2.0, 1.0]])
     >>> space = Space.fitted(x)
-    >>> space.of(x)
+    >>> space.transform(x)
     array([[-1.,  0.],
            [ 1.,  0.]])
-    >>> bool((space.back(space.of(x)) == x).all())
+    >>> bool((space.inverse_transform(space.transform(x)) == x).all())
     True
     """
 
@@ -55,23 +56,24 @@ class Space:
         ----------
         x : ndarray of float64, shape (n, d)
         similarity : {"euclidean", "cosine", "mahalanobis"}
-            "mahalanobis": distances with the inverse of the covariance, shrunk as Ledoit & Wolf (2004) have it;
-            coordinates stay as close to the features as they can (ZCA).
+            "mahalanobis": distances use the inverse of the covariance, with the shrinkage of Ledoit & Wolf (2004). The
+            whitened coordinates are as close to the features as possible (ZCA).
         scale : bool
-            Whether features get mean 0 and variance 1. A constant one is only centred. Without it they stay as they are
-            unless they lie far from the origin, more than ten times as far as from their mean: then they get mean 0,
-            which no distance tells, but single precision does. With the cosine the origin means something, and stays.
+            Whether features are scaled to mean 0 and variance 1; a constant feature is only centred. Unscaled features
+            are centred only if their distance from the origin is more than ten times their distance from the mean.
+            Centring does not change distances, but single precision needs it. For the cosine, they are never centred,
+            because the origin matters.
 
         Raises
         ------
         UsageError
-            No such similarity.
+            The similarity does not exist.
         DataError
             Features above 1e100.
         """
         if similarity not in SIMILARITIES:
             raise unknown("similarity", similarity, SIMILARITIES)
-        _refuse_above(_LARGEST, x)
+        _refuse_above(_MAX_FEATURE, x)
         d = x.shape[1]
         mean: FloatArray = np.zeros(d)
         spread: FloatArray = np.ones(d)
@@ -90,7 +92,9 @@ class Space:
             whiten = (vectors * np.maximum(values, floor) ** -0.5) @ vectors.T
         if not scale and similarity != "cosine":
             centered = cls(x.mean(axis=0), spread, whiten)
-            if np.square(centered.of(np.zeros((1, d)))).sum() > _FAR**2 * np.square(centered.of(x)).sum() / len(x):
+            offset = np.square(centered.transform(np.zeros((1, d)))).sum()
+            total = np.square(centered.transform(x)).sum()
+            if offset > _MAX_OFFSET**2 * total / len(x):
                 return centered
         return cls(mean, spread, whiten, similarity == "cosine")
 
@@ -101,7 +105,7 @@ class Space:
 
     @classmethod
     def unit_range(cls, x: FloatArray) -> Space:
-        """Learn the map that takes the least of all numbers to 0 and the largest to 1, one for all features.
+        """Learn the map that takes the smallest number to 0 and the largest to 1, with one scale for all features.
 
         Parameters
         ----------
@@ -114,15 +118,15 @@ class Space:
 
         Examples
         --------
-        >>> Space.unit_range(np.array([[0.0, 255.0], [51.0, 0.0]])).of(np.array([[51.0, 255.0]]))
+        >>> Space.unit_range(np.array([[0.0, 255.0], [51.0, 0.0]])).transform(np.array([[51.0, 255.0]]))
         array([[0.2, 1. ]])
         """
-        _refuse_above(_LARGEST, x)
+        _refuse_above(_MAX_FEATURE, x)
         d = x.shape[1]
         low, high = float(x.min(initial=np.inf)), float(x.max(initial=-np.inf))
         return cls(np.full(d, low), np.full(d, high - low if high > low else 1.0))
 
-    def of(self, x: FloatArray) -> FloatArray:
+    def transform(self, x: FloatArray) -> FloatArray:
         """Map points of shape (n, d) into the space."""
         z = (x - self.mean) / self.scale
         if self.whiten is not None:
@@ -130,18 +134,18 @@ class Space:
         return rows_of_length_one(z) if self.on_sphere else z
 
     def single(self, x: FloatArray) -> FloatArray:
-        """Map points into the space; refuse those that are too large to be computed with in single precision.
+        """Map points into the space; refuse points that are too large for single precision.
 
         Raises
         ------
         DataError
         """
-        z = self.of(x)
-        _refuse_above(_LARGEST_SINGLE, z)
+        z = self.transform(x)
+        _refuse_above(_MAX_FEATURE_SINGLE, z)
         return z
 
-    def back(self, z: FloatArray) -> FloatArray:
-        """Map points of shape (..., d) back; from the sphere, to a point that `of` takes there."""
+    def inverse_transform(self, z: FloatArray) -> FloatArray:
+        """Map points of shape (..., d) back; a point on the sphere becomes one of those that are mapped to it."""
         if self.whiten is not None:
             z = z @ np.linalg.inv(self.whiten)
         x: FloatArray = z * self.scale + self.mean
@@ -152,5 +156,5 @@ def _refuse_above(limit: float, x: FloatArray) -> None:
     largest = float(np.abs(x).max(initial=0.0))
     if largest > limit:
         raise DataError(
-            f"features are as large as {largest:.3g}, and at most {limit:g} can be computed with: scale them"
+            f"features are as large as {largest:.3g}, but the largest possible value is {limit:g}: scale the features"
         )

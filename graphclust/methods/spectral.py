@@ -27,18 +27,18 @@ __all__ = ["Spectral"]
 class Spectral(GraphEstimator):
     """Spectral clustering: k-means on the leading eigenvectors of the regularised normalised adjacency matrix.
 
-    The relaxation of the normalized cut (Shi & Malik 2000), by default with rows scaled to length one (Ng, Jordan &
-    Weiss 2002), which is the better on most real networks; where some communities hardly differ from the rest of the
-    graph, as in general block models, dividing by the degrees is.
-    A small constant is added to all pairs of nodes (Amini et al. 2013; Joseph & Yu 2016), without which isolated
-    nodes and pendant pieces take up the leading eigenvectors of a sparse graph.
+    This is the relaxation of the normalized cut (Shi & Malik 2000). By default rows are scaled to length one (Ng,
+    Jordan & Weiss 2002), which is better on most real networks. Dividing by the degrees instead is better if some
+    communities hardly differ from the rest of the graph, as in general block models. A small constant is added to all
+    pairs of nodes (Amini et al. 2013; Joseph & Yu 2016): without it, the leading eigenvectors of a sparse graph
+    describe isolated nodes and pendant pieces.
 
     Parameters
     ----------
     n_clusters : int
         Exact number of communities.
     regularization : float
-        The constant, as a fraction of the mean degree spread over a node's pairs. 0 is the textbook's method.
+        The constant times the number of nodes, in units of the mean degree. 0 is the textbook method.
     n_init : int
         Restarts of k-means.
     embedding : {"njw", "shi-malik"}
@@ -74,7 +74,7 @@ class Spectral(GraphEstimator):
         self.random_state = random_state
 
     def memory(self, graph: Graph) -> float:
-        """Lanczos vectors, their restart copy, the embedding and the matrix."""
+        """Estimate the peak memory: Lanczos vectors, their copy for a restart, the embedding and the matrix."""
         vectors = max(2 * int(self.n_clusters or 1) + 1, 20)
         return 8.0 * (graph.num_nodes * 3 * vectors + 6 * graph.num_edges)
 
@@ -95,7 +95,7 @@ class Spectral(GraphEstimator):
         seed = check_seed(self.random_state)
         with task("eigenvectors"):
             embedding = spectral_embedding(
-                graph, k, self.embedding, regularization=self.regularization, random_state=seed
+                graph.adjacency(), k, self.embedding, regularization=self.regularization, random_state=seed
             )
         notes = []
         if embedding.shape[1] < k:
@@ -106,14 +106,14 @@ class Spectral(GraphEstimator):
 
     @staticmethod
     def several(graph: Graph, numbers: Sequence[int], seed: int) -> dict[str, IntArray]:
-        """Cluster into several numbers of communities, with one decomposition and one start of k-means each.
+        """Cluster into several numbers of communities, with one decomposition for all and one k-means run for each.
 
         Parameters
         ----------
         graph : Graph
             Undirected.
         numbers : sequence of int
-            Above 1 and below the number of nodes; some clusters may stay empty.
+            Greater than 1 and less than the number of nodes; some clusters may be empty.
         seed : int
 
         Returns
@@ -123,13 +123,13 @@ class Spectral(GraphEstimator):
         """
         if not numbers:
             return {}
-        from scipy.cluster.vq import kmeans2  # a quick start is enough, and scikit-learn takes a second to import
+        from scipy.cluster.vq import kmeans2  # importing scikit-learn would take a second
 
-        vectors = leading_eigenvectors(graph, max(numbers), random_state=seed)
-        found = {}
+        vectors = leading_eigenvectors(graph.adjacency(), max(numbers), random_state=seed)
+        partitions = {}
         for k in numbers:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # a cluster may stay empty
+                warnings.simplefilter("ignore", UserWarning)  # a cluster may be empty
                 labels = kmeans2(rows_of_length_one(vectors[:, -k:]), k, 10, minit="++", rng=seed)[1]
-            found[f"spectral {k}"] = labels.astype(np.int64)
-        return found
+            partitions[f"spectral {k}"] = labels.astype(np.int64)
+        return partitions

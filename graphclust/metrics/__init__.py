@@ -1,7 +1,7 @@
-r"""How good a partition is on a graph, and how alike two partitions or two covers are.
+r"""The quality of a partition on a graph, and the agreement of two partitions or covers.
 
-**On a graph.** With :math:`I_k` the weight of the edges inside community k and :math:`O_k`, :math:`E_k` the weight of
-those that leave and enter it, everything here follows from one pass over the edges:
+**Quality on a graph.** Let :math:`I_k` be the weight of the edges inside community k, and :math:`O_k`, :math:`E_k` the
+weight of the edges that leave and enter it. One pass over the edges gives all of the following:
 
 ====================  ==============================================================================================
 cut                   :math:`O_k + E_k`
@@ -12,14 +12,14 @@ conductance           :math:`\mathrm{cut}_k / \min(\mathrm{vol}_k, \mathrm{vol} 
 normalized cut        :math:`\sum_k \mathrm{cut}_k / \mathrm{vol}_k` (CNC, Nazi et al. 2019, eq. 1)
 ====================  ==============================================================================================
 
-Cut and volume have no direction: conductance and normalized cut of a directed graph are those of the undirected graph
-in which the weights of a -> b and b -> a add up. (networkx counts both directions in the cut of a DiGraph but only the
-outgoing one in its volume, so that its conductance may exceed 1.)
+Cut and volume ignore directions: the conductance and normalized cut of a directed graph are those of the undirected
+graph in which the weights of a -> b and b -> a are added. (For a DiGraph, networkx counts both directions in the cut
+but only the outgoing one in the volume, so its conductance may exceed 1.)
 
-**Two partitions** are compared through their `Contingency` table, sparse, computed once. **Two covers**, whose
-communities may overlap, are compared by `average_f1` and `onmi`, which look at pairs of communities that intersect.
+**Two partitions** are compared through their sparse `Contingency` table, which is computed once. **Two covers**, whose
+communities may overlap, are compared by `average_f1` and `onmi`, which consider pairs of communities that intersect.
 
-Logarithms are natural. NumPy alone is imported; SciPy is, when a function needs it.
+Logarithms are natural. Importing this module loads NumPy only; the functions that need SciPy import it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How alike two partitions are, from their contingency table."""
+"""Agreement of two partitions, computed from their contingency table."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 __all__ = ["Contingency", "accuracy", "ami", "ari", "chance_information", "compare_labels", "nmi", "vi"]
 
 _Index: TypeAlias = NDArray[np.integer[Any]]
-_CELLS = 1 << 20  # entries of a temporary table: some megabytes
+_CELLS = 1 << 20  # entries of a temporary table, which takes several megabytes
 
 
 @dataclass(frozen=True, eq=False)
 class Contingency:
-    """How the clusters of two partitions of the same nodes intersect; only cells with a node are held.
+    """Sizes of the intersections of the clusters of two partitions. Only nonempty cells are stored.
 
-    Made by `Contingency.of`. The scores of the table are its methods.
+    Create it with `Contingency.of`. Its methods compute the scores.
 
     Attributes
     ----------
     rows, cols : ndarray of int64, shape (n_cells,)
         Cluster of the first and of the second partition.
     counts : ndarray of int64, shape (n_cells,)
-        Nodes in both.
+        Number of nodes in both clusters.
     row_sizes, col_sizes : ndarray of int64, shape (n_rows,), (n_cols,)
         Nodes in each cluster.
     cell : ndarray of int64, shape (n_nodes,)
@@ -52,7 +52,7 @@ class Contingency:
 
     @classmethod
     def of(cls, first: ArrayLike, second: ArrayLike) -> Contingency:
-        """Count the nodes of each pair of clusters, in time linear in the nodes (sorting where clusters are many).
+        """Count the nodes in each pair of clusters, in linear time, or by sorting if there are many clusters.
 
         Parameters
         ----------
@@ -62,27 +62,27 @@ class Contingency:
         Raises
         ------
         UsageError
-            Not integer arrays of one dimension and of equal length.
+            The arguments are not one-dimensional integer arrays of equal length.
         """
-        one, two = _as_labels(first), _as_labels(second)
-        if len(one) != len(two):
-            raise UsageError(f"partitions of {len(one)} and of {len(two)} nodes cannot be compared")
-        _, row, row_sizes = _unique(one)
-        _, col, col_sizes = _unique(two)
+        first_labels, second_labels = _as_labels(first), _as_labels(second)
+        if len(first_labels) != len(second_labels):
+            raise UsageError(f"cannot compare partitions of {len(first_labels)} and of {len(second_labels)} nodes")
+        _, row, row_sizes = _unique(first_labels)
+        _, col, col_sizes = _unique(second_labels)
         width = max(len(col_sizes), 1)
         keys, cell, counts = _unique(row * width + col)
         return cls(keys // width, keys % width, counts, row_sizes, col_sizes, cell)
 
     @property
     def is_identity(self) -> bool:
-        """Whether the two partitions are equal up to the names of their clusters; so they are if there is no node."""
+        """Whether the partitions are equal up to the names of their clusters, which is true if there are no nodes."""
         return len(self.counts) == len(self.row_sizes) == len(self.col_sizes)
 
     def local_vi(self) -> FloatArray:
-        """Nats that each partition leaves open about the other at a node of each cell, shape (n_cells,).
+        """Contribution of a node of each cell to the variation of information, in nats, shape (n_cells,).
 
-        -log p(row | col) - log p(col | row) = log(row size * column size / count^2): the mean over nodes is the
-        variation of information.
+        It is -log p(row | col) - log p(col | row) = log(row size * column size / count^2), and its mean over nodes is
+        the variation of information.
         """
         count = self.counts.astype(np.float64)
         return np.log(self.row_sizes[self.rows] / count) + np.log(self.col_sizes[self.cols] / count)
@@ -106,7 +106,7 @@ class Contingency:
         return _expected_mutual_information(self.row_sizes, self.col_sizes)
 
     def nmi(self, average: str = "arithmetic") -> float:
-        """Mutual information over the mean or the larger of the entropies; see `nmi`."""
+        """Mutual information divided by the mean or the larger entropy; see `nmi`."""
         averages: dict[str, Callable[[tuple[float, float]], float]] = {"arithmetic": lambda h: sum(h) / 2, "max": max}
         if average not in averages:
             raise UsageError(f"average is one of {', '.join(averages)}, not {average!r}")
@@ -123,16 +123,17 @@ class Contingency:
         """Rand index adjusted for chance; see `ari`."""
         if self.is_identity:
             return 1.0
-        # Python integers: products of pairs of pairs pass 64 bits at some ten thousand nodes
+        # Python integers: products of numbers of pairs overflow 64 bits at about ten thousand nodes
         both, row, col = (int((size * (size - 1)).sum()) for size in (self.counts, self.row_sizes, self.col_sizes))
         pairs = len(self.cell) * (len(self.cell) - 1)
         return 2 * (both * pairs - row * col) / ((row + col) * pairs - 2 * row * col)
 
     def matched(self) -> NDArray[np.bool_]:
-        """Cells of the one-to-one assignment of clusters that covers most nodes, shape (n_cells,).
+        """Whether each cell belongs to the one-to-one assignment of clusters that covers most nodes, shape (n_cells,).
 
-        A maximum-weight matching in the bipartite graph of the cells, sparse: time and memory follow the cells, not the
-        product of the numbers of clusters. Which of several best assignments is taken is fixed but arbitrary.
+        The assignment is a maximum-weight matching in the sparse bipartite graph of the cells, so that time and memory
+        depend on the number of cells, not on the product of the numbers of clusters. If several assignments are best,
+        the choice is deterministic but arbitrary.
         """
         from scipy.sparse import csr_array
         from scipy.sparse.csgraph import min_weight_full_bipartite_matching
@@ -143,10 +144,11 @@ class Contingency:
             few, many, n_few, n_many = many, few, n_many, n_few
         if n_few == 0:
             return np.zeros(0, dtype=bool)
-        # A column of its own lets each row stay alone; every weight is one up, because SciPy wants none to be zero.
-        alone = np.arange(n_few)
+        # An extra column per row lets the row stay unmatched. All weights are increased by one because SciPy does not
+        # accept zeros.
+        unmatched = np.arange(n_few)
         weight = np.concatenate((self.counts + 1.0, np.ones(n_few)))
-        ends = np.concatenate((few, alone)), np.concatenate((many, n_many + alone))
+        ends = np.concatenate((few, unmatched)), np.concatenate((many, n_many + unmatched))
         partner = min_weight_full_bipartite_matching(
             csr_array((weight, ends), shape=(n_few, n_many + n_few)), maximize=True
         )[1]
@@ -163,20 +165,20 @@ def _entropy(sizes: IntArray) -> float:
 
 
 def _expected_mutual_information(row_sizes: IntArray, col_sizes: IntArray) -> float:
-    """Mean mutual information of random partitions with given cluster sizes, in nats."""
+    """Mean mutual information of random partitions with these cluster sizes, in nats."""
     (row, row_times), (col, col_times) = (np.unique(sizes, return_counts=True) for sizes in (row_sizes, col_sizes))
     n_nodes = int(row_sizes.sum())
     return float(row_times @ chance_information(row, col, n_nodes) @ col_times)
 
 
 def chance_information(row: IntArray, col: IntArray, n_nodes: int) -> FloatArray:
-    r"""Return what chance gives a pair of clusters of given sizes: their share in the expected mutual information.
+    r"""Return the contribution of each pair of cluster sizes to the expected mutual information of random partitions.
 
-    Vinh, Epps & Bailey, JMLR 11 (2010): for sizes a and b, :math:`\sum_x P(x) \, (x/n) \log(n x / a b)`, x
-    hypergeometric; summed over all pairs of clusters it is the expected mutual information. Differently from the paper,
-    P grows from one x to the next by its ratio and is normalised, which takes no factorial and loses no digits; and x
-    runs only as far from its mean as Bernstein's bound, which holds for the hypergeometric as for the binomial
-    distribution (Hoeffding 1963), leaves more than exp(-60).
+    For sizes a and b it is :math:`\sum_x P(x) \, (x/n) \log(n x / a b)` with hypergeometric x (Vinh, Epps & Bailey,
+    JMLR 11, 2010). The sum over all pairs of clusters is the expected mutual information. Unlike the paper, we compute
+    P from the ratios of consecutive values and normalise it, which needs no factorials and loses no digits. We also
+    restrict x to a range around its mean outside of which the probability is below exp(-60) by Bernstein's bound, which
+    holds for the hypergeometric distribution as for the binomial (Hoeffding 1963).
 
     Parameters
     ----------
@@ -200,22 +202,22 @@ def chance_information(row: IntArray, col: IntArray, n_nodes: int) -> FloatArray
     low = np.maximum(np.maximum(a + b - n_nodes, 0), np.floor(mean - reach).astype(np.int64))
     width = np.minimum(np.minimum(a, b), np.ceil(mean + reach).astype(np.int64)) - low + 1
     order = np.argsort(width, kind="stable")
-    found, stop = np.empty(len(order)), len(order)
-    while stop:  # tables of pairs by x, widest first, so that little of a table is padding
+    expected, stop = np.empty(len(order)), len(order)
+    while stop:  # tables of pairs by x, widest first, so that the tables need little padding
         widest = int(width[order[stop - 1]])
         start = max(0, stop - max(1, _CELLS // widest))
         pick = order[start:stop, None]
         x = low[pick] + np.arange(widest)
-        left = np.maximum(a[pick] - x, 0) * np.maximum(b[pick] - x, 0)  # 0 beyond the last x: P vanishes there
+        left = np.maximum(a[pick] - x, 0) * np.maximum(b[pick] - x, 0)  # 0 beyond the last x, where P vanishes
         with np.errstate(divide="ignore"):
             log_ratio = np.log(left / ((x + 1) * (n_nodes - a[pick] - b[pick] + x + 1)))
         log_p = np.zeros(x.shape)
         np.cumsum(log_ratio[:, :-1], axis=1, out=log_p[:, 1:])
         p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
         information = (p * x * np.log(np.maximum(x, 1) / mean[pick])).sum(axis=1) / p.sum(axis=1)
-        found[pick[:, 0]] = information / n_nodes
+        expected[pick[:, 0]] = information / n_nodes
         stop = start
-    return found.reshape(len(row), len(col))
+    return expected.reshape(len(row), len(col))
 
 
 def ami(first: ArrayLike, second: ArrayLike) -> float:
@@ -234,7 +236,7 @@ def ami(first: ArrayLike, second: ArrayLike) -> float:
     Raises
     ------
     UsageError
-        Not integer arrays of one dimension and of equal length.
+        The arguments are not one-dimensional integer arrays of equal length.
 
     References
     ----------
@@ -266,7 +268,7 @@ def nmi(first: ArrayLike, second: ArrayLike, average: str = "arithmetic") -> flo
     Raises
     ------
     UsageError
-        Not integer arrays of one dimension and of equal length, or an unknown average.
+        The arguments are not one-dimensional integer arrays of equal length, or the average is unknown.
 
     References
     ----------
@@ -296,7 +298,7 @@ def ari(first: ArrayLike, second: ArrayLike) -> float:
     Raises
     ------
     UsageError
-        Not integer arrays of one dimension and of equal length.
+        The arguments are not one-dimensional integer arrays of equal length.
 
     References
     ----------
@@ -326,7 +328,7 @@ def vi(first: ArrayLike, second: ArrayLike) -> float:
     Raises
     ------
     UsageError
-        Not integer arrays of one dimension and of equal length.
+        The arguments are not one-dimensional integer arrays of equal length.
 
     References
     ----------
@@ -356,7 +358,7 @@ def accuracy(first: ArrayLike, second: ArrayLike) -> float:
     Raises
     ------
     UsageError
-        Not integer arrays of one dimension and of equal length.
+        The arguments are not one-dimensional integer arrays of equal length.
 
     References
     ----------
@@ -386,7 +388,7 @@ def compare_labels(first: ArrayLike, second: ArrayLike) -> dict[str, float]:
     Raises
     ------
     UsageError
-        Not integer arrays of one dimension and of equal length.
+        The arguments are not one-dimensional integer arrays of equal length.
 
     Examples
     --------

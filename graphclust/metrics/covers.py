@@ -1,4 +1,4 @@
-"""How alike two covers are, whose communities may overlap."""
+"""Agreement of two covers, whose communities may overlap."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Cover: TypeAlias = Sequence[Collection[int] | IntArray]
 
 
 def _overlaps(
-    found: Cover, truth: Cover, n_nodes: int | None = None
+    predicted: Cover, truth: Cover, n_nodes: int | None = None
 ) -> tuple[scipy.sparse.coo_array[Any, tuple[int, int]], IntArray, IntArray]:
-    """Count the common members of the communities that intersect; also the sizes. Empty communities are left out."""
+    """Return the sizes of the nonempty intersections, and the sizes of the nonempty communities of both covers."""
     from scipy.sparse import csr_array
 
     covers = [
         [np.unique(nodes if isinstance(nodes, np.ndarray) else list(nodes)) for nodes in cover if len(nodes)]
-        for cover in (found, truth)
+        for cover in (predicted, truth)
     ]
     every = [nodes for cover in covers for nodes in cover]
     if any(nodes.dtype.kind not in "iu" or nodes[0] < 0 for nodes in every):
-        raise UsageError("communities hold positions of nodes: integers from 0")
+        raise UsageError("communities must contain node positions: integers from 0")
     bound = 1 + max((int(nodes[-1]) for nodes in every), default=-1)
     if n_nodes is not None and bound > n_nodes:
-        raise UsageError(f"a community holds the node {bound - 1}, of {n_nodes} nodes")
+        raise UsageError(f"a community contains the node {bound - 1}, but there are only {n_nodes} nodes")
     incidence, sizes = [], []
     for cover in covers:
         sizes.append(np.array([len(nodes) for nodes in cover], dtype=np.int64))
@@ -44,23 +44,23 @@ def _overlaps(
     return (incidence[0] @ incidence[1].T).tocoo(), sizes[0], sizes[1]
 
 
-def average_f1(found: Cover, truth: Cover) -> float:
-    """Average F1 score of two covers: each community against the one of the other cover that fits it best.
+def average_f1(predicted: Cover, truth: Cover) -> float:
+    """Average F1 score of two covers. Each community is compared with the best matching one of the other cover.
 
     Parameters
     ----------
-    found, truth : sequence of sets or arrays of int
-        The members of each community; empty communities are ignored.
+    predicted, truth : sequence of sets or arrays of int
+        The members of each community. Empty communities are ignored.
 
     Returns
     -------
     float
-        Mean of the two directed averages, in [0, 1]; 1 for equal covers (two empty ones included), 0 if one is empty.
+        Mean of the two directed averages, in [0, 1]; 1 for equal covers (including two empty ones), 0 if one is empty.
 
     Raises
     ------
     UsageError
-        Members that are not integers from 0.
+        The members are not integers from 0.
 
     References
     ----------
@@ -71,45 +71,46 @@ def average_f1(found: Cover, truth: Cover) -> float:
     >>> average_f1([{0, 1, 2}, {2, 3}], [[0, 1, 2], [3]])
     0.8333333333333333
     """
-    overlap, one_sizes, two_sizes = _overlaps(found, truth)
-    if not (len(one_sizes) and len(two_sizes)):
-        return float(len(one_sizes) == len(two_sizes))
+    overlap, first_sizes, second_sizes = _overlaps(predicted, truth)
+    if not (len(first_sizes) and len(second_sizes)):
+        return float(len(first_sizes) == len(second_sizes))
     row, col = overlap.coords
-    f1 = 2 * overlap.data / (one_sizes[row] + two_sizes[col])
+    f1 = 2 * overlap.data / (first_sizes[row] + second_sizes[col])
 
     def mean_best(sizes: IntArray, own: _Index) -> float:
         best = np.zeros(len(sizes))
         np.maximum.at(best, own, f1)
         return float(best.mean())
 
-    return (mean_best(one_sizes, row) + mean_best(two_sizes, col)) / 2
+    return (mean_best(first_sizes, row) + mean_best(second_sizes, col)) / 2
 
 
-def onmi(found: Cover, truth: Cover, n_nodes: int) -> float:
+def onmi(predicted: Cover, truth: Cover, n_nodes: int) -> float:
     r"""Overlapping normalised mutual information of two covers, normalised by the larger entropy.
 
-    Each community is a binary variable over the nodes, and is explained by that community of the other cover which
-    leaves least of its entropy, among those that satisfy :math:`h(a) + h(d) \ge h(b) + h(c)`: a, d the fractions of
-    nodes in none and in both of them, b and c those in one only, :math:`h(x) = -x \log x`. Two disjoint communities
-    (d = 0) satisfy it only if one of them holds more than half of the nodes; other disjoint pairs are never looked at.
+    Each community is a binary variable over the nodes. It is explained by the community of the other cover that leaves
+    the least conditional entropy, among those with :math:`h(a) + h(d) \ge h(b) + h(c)`. Here a and d are the fractions
+    of nodes in neither and in both communities, b and c those in only one of them, and :math:`h(x) = -x \log x`. Two
+    disjoint communities (d = 0) satisfy the condition only if one of them contains more than half of the nodes, so the
+    other disjoint pairs are skipped.
 
     Parameters
     ----------
-    found, truth : sequence of sets or arrays of int
-        The members of each community, positions from 0 to `n_nodes` - 1; empty communities are ignored.
+    predicted, truth : sequence of sets or arrays of int
+        The members of each community, as positions from 0 to `n_nodes` - 1. Empty communities are ignored.
     n_nodes : int
-        All nodes, also those in no community.
+        Number of nodes, including those in no community.
 
     Returns
     -------
     float
-        In [0, 1]; 1 for equal covers. Where neither cover has any entropy (its communities hold all nodes, or there is
-        none): 1 if both have communities or both have none, else 0.
+        In [0, 1]; 1 for equal covers. If both covers have zero entropy (they are empty, or every community contains all
+        nodes), it is 1 if both or neither of them have communities, and 0 otherwise.
 
     Raises
     ------
     UsageError
-        Members that are not integers from 0 to `n_nodes` - 1.
+        The members are not integers from 0 to `n_nodes` - 1.
 
     References
     ----------
@@ -124,12 +125,16 @@ def onmi(found: Cover, truth: Cover, n_nodes: int) -> float:
     from scipy.sparse import coo_array
     from scipy.special import entr
 
-    overlap, one_sizes, two_sizes = _overlaps(found, truth, n_nodes)
-    ones, twos = np.arange(len(one_sizes)), np.arange(len(two_sizes))
-    # Explicit zeros for the pairs that count even if they are disjoint.
-    big_one, big_two = (np.flatnonzero(2 * sizes > n_nodes) for sizes in (one_sizes, two_sizes))
-    row: _Index = np.concatenate((overlap.coords[0], np.repeat(big_one, len(twos)), np.tile(ones, len(big_two))))
-    col: _Index = np.concatenate((overlap.coords[1], np.tile(twos, len(big_one)), np.repeat(big_two, len(ones))))
+    overlap, first_sizes, second_sizes = _overlaps(predicted, truth, n_nodes)
+    first_indices, second_indices = np.arange(len(first_sizes)), np.arange(len(second_sizes))
+    # explicit zeros for the disjoint pairs that may satisfy the condition
+    big_first, big_second = (np.flatnonzero(2 * sizes > n_nodes) for sizes in (first_sizes, second_sizes))
+    row: _Index = np.concatenate(
+        (overlap.coords[0], np.repeat(big_first, len(second_indices)), np.tile(first_indices, len(big_second)))
+    )
+    col: _Index = np.concatenate(
+        (overlap.coords[1], np.tile(second_indices, len(big_first)), np.repeat(big_second, len(first_indices)))
+    )
     pairs = coo_array((np.pad(overlap.data, (0, len(row) - overlap.nnz)), (row, col)), shape=overlap.shape)
     pairs.sum_duplicates()
     (row, col), both = pairs.coords, pairs.data
@@ -137,21 +142,23 @@ def onmi(found: Cover, truth: Cover, n_nodes: int) -> float:
     def h(count: IntArray) -> FloatArray:
         return np.asarray(entr(count / n_nodes))
 
-    only_one, only_two = one_sizes[row] - both, two_sizes[col] - both
-    alike, unlike = h(n_nodes - only_one - only_two - both) + h(both), h(only_one) + h(only_two)
+    only_first, only_second = first_sizes[row] - both, second_sizes[col] - both
+    alike, unlike = h(n_nodes - only_first - only_second - both) + h(both), h(only_first) + h(only_second)
     allowed = alike >= unlike
 
     def entropies(own: _Index, own_sizes: IntArray, other: _Index, other_sizes: IntArray) -> tuple[float, float]:
-        """Entropy of a cover, and what is left of it given the other one."""
+        """Entropy of a cover, and its conditional entropy given the other cover."""
         entropy, other_entropy = (h(sizes) + h(n_nodes - sizes) for sizes in (own_sizes, other_sizes))
         left = entropy.copy()
         np.minimum.at(left, own[allowed], (alike + unlike - other_entropy[other])[allowed])
         return float(entropy.sum()), float(left.sum())
 
-    (one, one_left), (two, two_left) = (
-        entropies(row, one_sizes, col, two_sizes),
-        entropies(col, two_sizes, row, one_sizes),
+    (first_entropy, first_left), (second_entropy, second_left) = (
+        entropies(row, first_sizes, col, second_sizes),
+        entropies(col, second_sizes, row, first_sizes),
     )
-    if max(one, two) == 0:
-        return float((len(ones) > 0) == (len(twos) > 0))
-    return max((one - one_left + two - two_left) / (2 * max(one, two)), 0.0)
+    if max(first_entropy, second_entropy) == 0:
+        return float((len(first_indices) > 0) == (len(second_indices) > 0))
+    return max(
+        (first_entropy - first_left + second_entropy - second_left) / (2 * max(first_entropy, second_entropy)), 0.0
+    )

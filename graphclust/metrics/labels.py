@@ -1,4 +1,4 @@
-"""Labels of a partition as numbers: checked, and ranked by the size of their communities."""
+"""Label arrays: checks, and relabelling by the size of the communities."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ def _as_labels(labels: ArrayLike) -> IntArray:
 
 
 def _unique(values: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Sorted distinct values, the index of each value among them, and their counts: `np.unique`, linear if small."""
+    """Sorted distinct values, the index of each value among them, and their counts.
+
+    This is `np.unique`, in linear time if the values are small.
+    """
     if values.min(initial=0) >= 0 and values.max(initial=0) <= 4 * len(values):
         counts = np.bincount(values)
-        place = np.cumsum(counts > 0) - 1
+        position = np.cumsum(counts > 0) - 1
         distinct = np.flatnonzero(counts)
-        return distinct, place[values], counts[distinct]
+        return distinct, position[values], counts[distinct]
     distinct, index, counts = np.unique(values, return_inverse=True, return_counts=True)
     return distinct, index, counts
 
 
 def rank_labels(labels: ArrayLike) -> IntArray:
-    """Relabel so that 0 is the largest community; of two equally large ones the first to have a member comes first.
+    """Relabel so that 0 is the largest community. Communities of equal size keep the order of their first members.
 
-    Partitions that differ by the names of their communities alone become equal.
+    Partitions that differ only in the names of their communities become equal.
 
     Parameters
     ----------
@@ -48,7 +51,7 @@ def rank_labels(labels: ArrayLike) -> IntArray:
     Raises
     ------
     UsageError
-        Not an integer array of one dimension.
+        `labels` is not a one-dimensional integer array.
 
     Examples
     --------
@@ -57,7 +60,7 @@ def rank_labels(labels: ArrayLike) -> IntArray:
     """
     distinct, index, sizes = _unique(_as_labels(labels))
     first = np.empty(len(distinct), dtype=np.int64)
-    first[index[::-1]] = np.arange(len(index))[::-1]  # of repeated assignments the last stays
+    first[index[::-1]] = np.arange(len(index))[::-1]  # of repeated assignments, the last one counts
     rank = np.empty_like(first)
     rank[np.lexsort((first, -sizes))] = np.arange(len(distinct))
     return rank[index]

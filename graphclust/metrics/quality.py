@@ -1,4 +1,4 @@
-"""How good a partition is on a graph: modularity, conductance, normalized cut and coverage."""
+"""Quality of a partition on a graph: modularity, conductance, normalized cut and coverage."""
 
 from __future__ import annotations
 
@@ -53,16 +53,16 @@ class _EdgeSums(NamedTuple):
 
     def conductance(self) -> FloatArray:
         volume = self.volume
-        rest = np.maximum(volume.sum() - volume, self.cut)  # rounding must not bring the rest below what is cut off it
+        rest = np.maximum(volume.sum() - volume, self.cut)  # rounding must not make the rest smaller than the cut
         return _ratio(self.cut, np.minimum(volume, rest))
 
     def normalized_cut(self) -> float:
         return float(_ratio(self.cut, self.volume).sum())
 
 
-def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
-    """Divide, taking 0 / 0 as 0."""
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+def _ratio(part: FloatArray, total: FloatArray) -> FloatArray:
+    """Divide, with 0 / 0 defined as 0."""
+    return np.divide(part, total, out=np.zeros_like(part), where=total > 0)
 
 
 def _edge_sums(graph: Graph, labels: ArrayLike) -> _EdgeSums:
@@ -70,10 +70,10 @@ def _edge_sums(graph: Graph, labels: ArrayLike) -> _EdgeSums:
     if len(label) != graph.num_nodes:
         raise UsageError(f"{len(label)} labels for {graph.num_nodes} nodes")
     if label.min(initial=0) < 0 or label.max(initial=-1) >= len(label):
-        raise UsageError("labels count from 0 without gaps; rank_labels makes such")
+        raise UsageError("labels must be 0, 1, ... without gaps: use rank_labels")
     sizes = np.bincount(label)
     if not sizes.all():
-        raise UsageError(f"labels count from 0 without gaps; no node has the label {int(np.argmin(sizes))}")
+        raise UsageError(f"labels must be 0, 1, ... without gaps: no node has the label {int(np.argmin(sizes))}")
     source, target = label[graph.source], label[graph.target]
     inside = np.where(source == target, graph.edge_weight, 0.0)
     across = graph.edge_weight - inside
@@ -85,7 +85,7 @@ def _edge_sums(graph: Graph, labels: ArrayLike) -> _EdgeSums:
 
 
 def modularity(graph: Graph, labels: ArrayLike, resolution: float = 1.0) -> float:
-    """Modularity of a partition; for a directed graph that of Leicht and Newman.
+    """Modularity of a partition. For a directed graph, the definition is that of Leicht and Newman.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def modularity(graph: Graph, labels: ArrayLike, resolution: float = 1.0) -> floa
     labels : array of int, shape (n_nodes,)
         Communities, counted from 0 without gaps, in the order of `graph.nodes`.
     resolution : float
-        Factor of the expected part; above 1 it favours small communities (Reichardt & Bornholdt 2006).
+        Factor of the expected term. Values above 1 favour small communities (Reichardt & Bornholdt 2006).
 
     Returns
     -------
@@ -103,7 +103,7 @@ def modularity(graph: Graph, labels: ArrayLike, resolution: float = 1.0) -> floa
     Raises
     ------
     UsageError
-        Labels of another length, not integer, or with gaps.
+        The labels have another length, are not integers, or have gaps.
 
     References
     ----------
@@ -119,7 +119,7 @@ def modularity(graph: Graph, labels: ArrayLike, resolution: float = 1.0) -> floa
 
 
 def coverage(graph: Graph, labels: ArrayLike) -> float:
-    """Fraction of the edge weight inside communities; 1 for a graph without edges, since none is cut.
+    """Fraction of the edge weight inside communities. It is 1 for a graph without edges.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def coverage(graph: Graph, labels: ArrayLike) -> float:
     Raises
     ------
     UsageError
-        Labels of another length, not integer, or with gaps.
+        The labels have another length, are not integers, or have gaps.
 
     References
     ----------
@@ -162,12 +162,12 @@ def conductance(graph: Graph, labels: ArrayLike) -> FloatArray:
     Returns
     -------
     ndarray of float64, shape (n_clusters,)
-        In [0, 1]; 0 where the community or the rest has no volume (0 / 0).
+        In [0, 1]; 0 if the community or the rest has no volume (0 / 0).
 
     Raises
     ------
     UsageError
-        Labels of another length, not integer, or with gaps.
+        The labels have another length, are not integers, or have gaps.
 
     References
     ----------
@@ -194,17 +194,17 @@ def normalized_cut(graph: Graph, labels: ArrayLike) -> float:
     Returns
     -------
     float
-        In [0, n_clusters]; a community without volume adds 0.
+        In [0, n_clusters]. A community without volume contributes 0.
 
     Raises
     ------
     UsageError
-        Labels of another length, not integer, or with gaps.
+        The labels have another length, are not integers, or have gaps.
 
     References
     ----------
-    Nazi et al., "Generalized Clustering by Learning to Optimize Expected Normalized Cuts" (2019), eq. 1; the example is
-    its figure 1.
+    Nazi et al., "Generalized Clustering by Learning to Optimize Expected Normalized Cuts" (2019), eq. 1. The example
+    below is their figure 1.
 
     Examples
     --------
@@ -216,7 +216,7 @@ def normalized_cut(graph: Graph, labels: ArrayLike) -> float:
 
 
 def quality(graph: Graph, labels: ArrayLike) -> dict[str, Any]:
-    """All measures of a partition on its graph, from one pass over the edges.
+    """All quality measures of a partition on its graph, computed in one pass over the edges.
 
     Parameters
     ----------
@@ -227,20 +227,20 @@ def quality(graph: Graph, labels: ArrayLike) -> dict[str, Any]:
     Returns
     -------
     dict
-        `modularity`, `coverage`, `mean_conductance` (over communities, unweighted), `max_conductance`,
-        `normalized_cut`, `balance` (entropy of the communities' shares of the nodes, divided by that of equal shares:
-        1 is all of one size), `n_clusters`, `sizes` (nodes of each community, in label order): Python numbers, ready
-        for JSON.
+        `modularity`, `coverage`, `mean_conductance` (unweighted mean over communities), `max_conductance`,
+        `normalized_cut`, `balance` (entropy of the communities' shares of the nodes divided by the entropy of equal
+        shares, so 1 if all sizes are equal), `n_clusters` and `sizes` (number of nodes of each community, in label
+        order). All values are Python numbers and can be serialised as JSON.
 
     Raises
     ------
     UsageError
-        Labels of another length, not integer, or with gaps.
+        The labels have another length, are not integers, or have gaps.
 
     Examples
     --------
-    >>> found = quality(Graph.from_edges([0, 2], [1, 3], nodes=4), [0, 0, 1, 1])
-    >>> found["modularity"], found["max_conductance"], found["sizes"]
+    >>> measures = quality(Graph.from_edges([0, 2], [1, 3], nodes=4), [0, 0, 1, 1])
+    >>> measures["modularity"], measures["max_conductance"], measures["sizes"]
     (0.5, 0.0, [2, 2])
     """
     sums = _edge_sums(graph, labels)

@@ -1,1 +1,1 @@
-"""The models, an algorithm a file: tensors in, tensors or losses out; no optimiser, no file, no choice of device."""
+"""The models, one algorithm per file: tensors in, tensors or losses out; no optimiser, file or choice of device."""

@@ -1,14 +1,15 @@
-"""ACP: attention that reads the available nodes with the anchor in mind.
+"""ACP: set encodings by attention that depends on the anchor.
 
-Source: Pakman et al., Attentive Clustering Processes, eqs. (30), (35) and (36). The nodes' part of the decoder's first
-layer reads the encoded node itself, as eq. (49) has it, not its attended form. A_in and A_out have a pooling each.
+Source: Pakman et al., Attentive Clustering Processes, eqs. (30), (35) and (36). As in eq.
+(49), the nodes' part of the decoder's first layer reads the encoded node itself, not its attended form. A_in and A_out
+are pooled by separate networks.
 
-U is the U_1 of eq. (30). The paper also tried U_2 = MAB(anchor, available nodes), eq. (31), found that U_1 performed
-better, and adopted U_1: U_2 is not implemented.
+U is the U_1 of eq. (30). The paper also tried U_2 = MAB(anchor, available nodes), eq. (31), but adopted U_1,
+which performed better. U_2 is not implemented.
 
 The G of eq. (36) applies h to x-bar, which the paper defines for ACP-S (eq. 37) and not for ACP. Here h reads the
 encoded node x, as in eq. (27): the output of the ISAB of eq. (35) depends on which nodes are still available, and the
-nodes of a complete cluster no longer are. So the term of a cluster is the same in all later steps and is computed once.
+nodes of a complete cluster are not. The term of a complete cluster therefore stays the same and is computed once.
 
 | ACP | here | as printed? |
 |---|---|---|
@@ -33,7 +34,7 @@ __all__ = ["ACPEncodings", "PooledEncodings"]
 
 
 class PooledEncodings(SetEncodings):
-    """What ACP and ACP-S share: an ISAB, and sets pooled by attention; see `SetEncodings` for the arguments."""
+    """Base class of ACP and ACP-S: an ISAB, and sets pooled by attention; see `SetEncodings` for the parameters."""
 
     def __init__(self, dim: int, n_heads: int, n_inducing: int) -> None:
         super().__init__(dim, n_heads, n_inducing)
@@ -54,7 +55,7 @@ class PooledEncodings(SetEncodings):
 
 
 class ACPEncodings(PooledEncodings):
-    """Set encodings of ACP; see `SetEncodings` for the arguments."""
+    """Set encodings of ACP; see `SetEncodings` for the parameters."""
 
     def __init__(self, dim: int, n_heads: int, n_inducing: int) -> None:
         super().__init__(dim, n_heads, n_inducing)

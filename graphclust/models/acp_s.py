@@ -1,7 +1,7 @@
-"""ACP-S: attention that does not depend on the anchor, so that its dear part is done once a graph.
+"""ACP-S: attention that does not depend on the anchor, so that its costly part runs once per graph.
 
-Source: Pakman et al., Attentive Clustering Processes, section A.2, eqs. (37) to (41). The encoded nodes are replaced by
-the outputs of an ISAB over the whole graph; everything reads these.
+Source: Pakman et al., Attentive Clustering Processes, section A.2, eqs. (37) to (41). The outputs of an ISAB over the
+whole graph replace the encoded nodes in all equations.
 
 | ACP | here | as printed? |
 |---|---|---|
@@ -23,7 +23,7 @@ __all__ = ["ACPSEncodings"]
 
 
 class ACPSEncodings(PooledEncodings):
-    """Set encodings of ACP-S; see `SetEncodings` for the arguments. Eqs. (40) and (41) are `PooledEncodings.split`."""
+    """Set encodings of ACP-S; see `SetEncodings` for the parameters. Eqs. (40) and (41) are `PooledEncodings.split`."""
 
     def project(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Eq. (37)."""

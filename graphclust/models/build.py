@@ -1,4 +1,4 @@
-"""From a configuration to a model of partitions: what a checkpoint's header holds beside the weights."""
+"""Build a model of partitions from a configuration, which a checkpoint stores in its header."""
 
 from __future__ import annotations
 
@@ -29,24 +29,25 @@ class ModelConfig:
     Attributes
     ----------
     model : {"acp", "acp-s", "ccp", "ncp"}
-        "ncp" has no z and no attention: it ignores dim_z, n_heads, n_inducing and depth_gaussian.
+        "ncp" has neither z nor attention, and ignores dim_z, n_heads, n_inducing and depth_gaussian.
     encoder : str
-        Key of `ENCODERS`.
+        A key of `ENCODERS`.
     features : {"laplacian", "random", "given", "standardised"}
-        What the encoder is fed: `graphclust.nn.features.input_features`.
+        The input of the encoder; see `graphclust.nn.features.input_features`.
     n_features : int
+        Number of input features of each node.
     dim, dim_z : int
-        Features of every vector; of z.
+        Dimension of every vector, and of z.
     n_layers : int
-        Of the encoder.
+        Number of layers of the encoder.
     dim_encoder : int or None
-        Features of the encoder's layers; None for `dim`.
+        Dimension of the encoder's layers; None for `dim`.
     n_heads, n_inducing : int
-        Of the attention blocks.
+        Heads and inducing points of the attention blocks.
     depth_decoder, depth_gaussian : int
-        Linear layers.
+        Number of linear layers of the decoder, and of each network of a Gaussian.
     n_labels : int
-        Labels that can be known; 0 where none can.
+        Number of labels that can be known; 0 for a model that takes no labels.
     """
 
     model: str = "acp"
@@ -68,25 +69,25 @@ class ModelConfig:
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
         if self.n_heads < 1 or self.depth_decoder < 2:
-            raise UsageError("n_heads is at least 1, depth_decoder at least 2")
-        attended = {self.dim, self.dim_encoder or self.dim} if self.encoder in WITH_HEADS else {self.dim}
-        for width in attended:
+            raise UsageError("n_heads must be at least 1 and depth_decoder at least 2")
+        attended_widths = {self.dim, self.dim_encoder or self.dim} if self.encoder in WITH_HEADS else {self.dim}
+        for width in attended_widths:
             if width % self.n_heads:
-                raise UsageError(f"{self.n_heads} heads do not divide {width} dimensions")
+                raise UsageError(f"{width} dimensions cannot be divided among {self.n_heads} heads")
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> ModelConfig:
-        """Build from a dictionary; names that are none of the fields are ignored, as those of a later version."""
+        """Build from a dictionary. Unknown names, such as those of a later version, are ignored."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in values.items() if name in known})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields."""
+        """Return the fields as a dictionary."""
         return asdict(self)
 
 
 class _Projected(nn.Sequential):
-    """An encoder of other width than the model's."""
+    """An encoder whose width differs from that of the model."""
 
 
 def build(config: ModelConfig) -> ClusterwiseModel | NCP:

@@ -20,17 +20,17 @@ from graphclust.nn.batch import Packing
 
 __all__ = ["CCPEncodings"]
 
-_START = 0.01
+_INITIAL_SCALE = 0.01
 
 
 class CCPEncodings(SetEncodings):
-    """Set encodings of CCP; see `SetEncodings` for the arguments, of which the last two have no meaning here."""
+    """Set encodings of CCP; see `SetEncodings` for the parameters. `n_heads` and `n_inducing` are ignored."""
 
     def __init__(self, dim: int, n_heads: int, n_inducing: int) -> None:
         super().__init__(dim, n_heads, n_inducing)
-        with torch.no_grad():  # sums over hundreds of nodes should start of order 1
+        with torch.no_grad():  # sums over hundreds of nodes should be of order 1 at the start
             for parameter in (*self.u.layers[-1].parameters(), *self.h.layers[-1].parameters()):
-                parameter.mul_(_START)
+                parameter.mul_(_INITIAL_SCALE)
 
     def project(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See `SetEncodings.project`."""
@@ -39,7 +39,7 @@ class CCPEncodings(SetEncodings):
         return x, packing.unpack(torch.cat([nodes, self.u(nodes)], dim=-1)), packing.unpack(self.h(nodes))
 
     def members(self, sets: Sets, projected: Tensor) -> tuple[Tensor, Tensor]:
-        """D is the anchor itself, members are u(x)."""
+        """D is the anchor itself, and the members are u(x)."""
         x, members = projected.chunk(2, dim=-1)
         return members, sets.at_anchor(x)
 

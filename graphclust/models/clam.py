@@ -1,4 +1,4 @@
-r"""CLAM: prototypes as the memories of an associative memory, which learns to complete what was masked of a point.
+r"""CLAM: prototypes are the memories of an associative memory that learns to complete masked coordinates of points.
 
 The energy of a point v under the prototypes rho_1 ... rho_K at the inverse temperature beta (eq. 1),
 
@@ -8,28 +8,29 @@ falls along the dynamics (eqs. 2 to 4; w = softmax_k(-beta |rho_k - v|^2), alpha
 
     v <- v + alpha (sum_k w_k rho_k - v),
 
-for every 0 < alpha < 2: E is |v|^2 less a convex function, whose tangent bounds it, and the step goes towards the
-minimum of the bound. The same holds if only some coordinates move. The prototypes are learned by completion: some
-coordinates of x are replaced by a value, they alone move for T steps, and the loss is the squared error there (eq. 9);
-eq. (8) is the case in which all coordinates move and start at x itself.
+for every 0 < alpha < 2: E is |v|^2 minus a convex function, whose tangent gives an upper bound of E, and the step goes
+towards the minimum of this bound. The same holds if only some coordinates move. The prototypes are learned by
+completion: some coordinates of x are replaced by a value, only these move for T steps, and the loss is their squared
+error (eq. 9). In eq. (8), all coordinates move and start at x itself.
 
-The dynamics is linear in x and the prototypes, with coefficients that only their scalar products decide:
+The dynamics is linear in x and the prototypes. Its coefficients depend on their scalar products alone:
 
     v^t = a_t v^0 + sum_k c_k^t rho_k,    a_t = (1 - alpha)^t,    c^0 = 0,    c^(t+1) = (1 - alpha) c^t + alpha w,
     w = softmax_k(beta (2 <v^t, rho_k> - |rho_k|^2)),
 
-on the coordinates that move. So T steps cost O(T K^2) a point instead of O(T K d), after one matrix product that
-gives the scalar products of the prototypes over the moved coordinates of each point; nothing of size n x T x d exists,
-and no exp(-beta |rho - v|^2) underflows.
+on the coordinates that move. After one matrix product, which gives the scalar products of the prototypes over the
+moved coordinates of each point, T steps cost O(T K^2) per point instead of O(T K d). No tensor of size n x T x d is
+stored, and no exp(-beta |rho - v|^2) underflows.
 
 Saha, Krotov, Zaki & Ram, "End-to-end Differentiable Clustering with Associative Memories", ICML 2023. Beyond the paper:
-the exact form above; a leading axis of `runs`, independent memories with a beta each, which learn at once; and points
-that are latents of an autoencoder, which learns with the memories and whose squared error joins the loss.
+the exact form above; a leading axis of `runs`, which are independent memories, each with its own beta, trained at the
+same time; and points that are latents of an autoencoder, which is trained with the memories: its squared error is
+added to the loss.
 
 Symbols: runs R, prototypes K, points B, features d (of latents l), steps T, hidden units H.
 
 As printed, eq. (9) starts masked coordinates at 0 and lets all coordinates move. Here only the masked ones move, as in
-the authors' code, and they start at any given value.
+the authors' code, and their start value is a parameter.
 
 | CLAM | here | as printed? |
 |---|---|---|
@@ -49,18 +50,18 @@ from torch import Tensor, nn
 
 __all__ = ["AssociativeMemory", "Autoencoder", "energy"]
 
-_CELLS = 1 << 25  # numbers in the largest tensors of points that are assigned at once
+_CELLS = 1 << 25  # size of the largest tensors when points are assigned
 
 
 def energy(points: Tensor, prototypes: Tensor, beta: Tensor | float) -> Tensor:
-    """Energy of points, eq. (1).
+    """Return the energy of points, eq. (1).
 
     Parameters
     ----------
     points : Tensor, shape (..., d)
     prototypes : Tensor, shape (K, d)
     beta : Tensor of shape () or float
-        Inverse temperature, above 0.
+        Inverse temperature; positive.
 
     Returns
     -------
@@ -76,10 +77,10 @@ def energy(points: Tensor, prototypes: Tensor, beta: Tensor | float) -> Tensor:
 
 
 class _Completion(torch.autograd.Function):
-    """T steps of the dynamics in coefficients, and what they leave of the squared error; the gradient by hand.
+    """Squared error after T steps of the dynamics, up to a constant, with a hand-written gradient.
 
-    Points are the last axis, so that sums over prototypes are sums of whole rows; the gradient with respect to the
-    scalar products is accumulated in place, which autograd would not do: 2.5 times faster for a hundred runs.
+    Points are the last axis, so that sums over prototypes are sums of contiguous rows. The gradient with respect to the
+    scalar products is accumulated in place, unlike in autograd: this is 2.5 times faster for a hundred runs.
     """
 
     @staticmethod
@@ -88,31 +89,31 @@ class _Completion(torch.autograd.Function):
         gram: Tensor,
         fixed: Tensor,
         moved: Tensor,
-        wanted: Tensor,
+        target: Tensor,
         square: Tensor,
         beta: Tensor,
         n_steps: int,
         alpha: float,
     ) -> Tensor:
         states, weights, product = _unroll(gram, fixed, moved, square, beta, n_steps, alpha)
-        ctx.save_for_backward(gram, moved, wanted, beta, product, torch.stack(states), torch.stack(weights))
+        ctx.save_for_backward(gram, moved, target, beta, product, torch.stack(states), torch.stack(weights))
         ctx.alpha = alpha
         last: Tensor = states[-1]
-        return ((product - 2 * wanted) * last).sum(0)
+        return ((product - 2 * target) * last).sum(0)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        gram, moved, wanted, beta, product, states, weights = ctx.saved_tensors
+        gram, moved, target, beta, product, states, weights = ctx.saved_tensors
         alpha, n_steps = ctx.alpha, len(weights)
-        slope = grads[0][None]
-        d_state = 2 * slope * (product - wanted)
-        d_wanted = -2 * slope * states[-1]
-        d_gram = (slope * states[-1])[None] * states[-1][:, None]
+        d_loss = grads[0][None]
+        d_state = 2 * d_loss * (product - target)
+        d_target = -2 * d_loss * states[-1]
+        d_gram = (d_loss * states[-1])[None] * states[-1][:, None]
         d_fixed = torch.zeros_like(d_state)
         d_moved = torch.zeros_like(d_state)
         for t in range(n_steps - 1, -1, -1):
-            pulled = weights[t] * d_state
-            d_product = (pulled - weights[t] * pulled.sum(0)).mul_(2 * alpha * beta[:, None])
+            weighted = weights[t] * d_state
+            d_product = (weighted - weights[t] * weighted.sum(0)).mul_(2 * alpha * beta[:, None])
             d_fixed += d_product
             d_moved.add_(d_product, alpha=(1 - alpha) ** t)
             d_state = d_state * (1 - alpha)
@@ -124,7 +125,7 @@ class _Completion(torch.autograd.Function):
             d_gram.sum_to_size(gram.shape),
             d_fixed,
             d_moved.sum_to_size(moved.shape),
-            d_wanted,
+            d_target,
             d_square,
             None,
             None,
@@ -142,11 +143,12 @@ def _unroll(
     gram : Tensor, shape (K, K, R, B or 1)
         Scalar products of the prototypes over the coordinates that move.
     fixed, moved : Tensor, shape (K, R, B or 1)
-        Scalar products of the prototypes with the point's fixed coordinates, and with the start of those that move.
+        Scalar products of the prototypes with the fixed coordinates of points, and with the start of the moving ones.
     square : Tensor, shape (K, R, 1)
         Squared lengths of the prototypes.
     beta : Tensor, shape (R,)
-    n_steps, alpha : int, float
+    n_steps : int
+    alpha : float
 
     Returns
     -------
@@ -173,10 +175,10 @@ def _unroll(
 
 
 class Autoencoder(nn.Module):
-    """Autoencoders side by side: a linear map that all share, and what a hidden layer of each adds to it.
+    """Independent autoencoders: each adds the output of its own hidden layer to a linear map that all share.
 
-    Latents are x basis + relu(x W + b) V, points x' = z basis^T + relu(z W' + b') V'. V and V' are 0 at first, so that
-    with principal axes as the basis it starts as principal component analysis, and needs no training of its own.
+    Latents are x basis + relu(x W + b) V, points x' = z basis^T + relu(z W' + b') V'. V and V' start at 0.
+    With principal axes as the basis, each autoencoder starts as principal component analysis and needs no pretraining.
 
     Parameters
     ----------
@@ -187,7 +189,7 @@ class Autoencoder(nn.Module):
     n_hidden : int
         H.
     generator : Generator, optional
-        Of the CPU: it draws W and W'.
+        A generator on the CPU, which draws W and W'.
 
     Examples
     --------
@@ -206,8 +208,8 @@ class Autoencoder(nn.Module):
         self.register_buffer("basis", basis)
 
         def layer(rows: int, columns: int, size: float) -> nn.Parameter:
-            drawn = size * torch.randn(n_runs, rows, columns, generator=generator)
-            return nn.Parameter(drawn.to(basis))
+            initial = size * torch.randn(n_runs, rows, columns, generator=generator)
+            return nn.Parameter(initial.to(basis))
 
         self.into = layer(d, n_hidden, d**-0.5)
         self.into_bias = layer(1, n_hidden, 0.0)
@@ -217,21 +219,21 @@ class Autoencoder(nn.Module):
         self.out = layer(n_hidden, d, 0.0)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the latents of points, shape (B, d), under each run, shape (R, B, l)."""
+        """Return the latents, shape (R, B, l), of points of shape (B, d) in each run."""
         return x @ self.basis + torch.relu(x @ self.into + self.into_bias) @ self.latent
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the points of latents of shape (R, B, l), shape (R, B, d)."""
+        """Return the points, shape (R, B, d), of latents of shape (R, B, l)."""
         return z @ self.basis.T + torch.relu(z @ self.back + self.back_bias) @ self.out
 
 
 class AssociativeMemory(nn.Module):
-    """Associative memories side by side, with a beta each.
+    """Independent associative memories, each with its own beta.
 
     Parameters
     ----------
     prototypes : Tensor, shape (R, K, d)
-        Where they start.
+        Their initial values.
     beta : Tensor, shape (R,)
         Inverse temperatures.
     n_steps : int
@@ -239,10 +241,10 @@ class AssociativeMemory(nn.Module):
     step_size : float
         alpha, in (0, 1].
     on_sphere : bool
-        Whether prototypes are scaled to length 1 wherever they are used: with points of length 1, the squared distance
-        is 2 less twice the cosine.
+        Whether prototypes are scaled to length 1 wherever they are used. For points of length 1, the squared distance
+        is then 2 - 2 cos.
     coder : Autoencoder, optional
-        Of as many runs: points are encoded before anything else, and the prototypes are among their latents.
+        Autoencoder with the same number of runs. Points are encoded first, and the prototypes lie in its latent space.
 
     Examples
     --------
@@ -281,7 +283,7 @@ class AssociativeMemory(nn.Module):
 
     @property
     def prototypes(self) -> Tensor:
-        """The memories, shape (R, K, d)."""
+        """The prototypes, shape (R, K, d)."""
         return nn.functional.normalize(self.raw, dim=-1) if self.on_sphere else self.raw
 
     def encode(self, x: Tensor) -> Tensor:
@@ -289,11 +291,11 @@ class AssociativeMemory(nn.Module):
         return x if self.coder is None else self.coder.encode(x)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the points of latents of shape (R, B, l), shape (R, B, d); without a coder, the latents themselves."""
+        """Return the points, shape (R, B, d), of latents, shape (R, B, l); without a coder, the latents themselves."""
         return z if self.coder is None else self.coder.decode(z)
 
     def _products(self, moving: Tensor) -> tuple[Tensor, Tensor]:
-        """Return scalar products of the prototypes over moving coordinates, (K, K, R, B or 1), and them, (K R, d)."""
+        """Return products of prototypes over moving coordinates, (K, K, R, B or 1), and prototypes, (K R, d)."""
         by_prototype = self.prototypes.transpose(0, 1)  # (K, R, d)
         K, R, d = by_prototype.shape
         pairs = (by_prototype[self._upper[0]] * by_prototype[self._upper[1]]).reshape(-1, d)
@@ -301,44 +303,44 @@ class AssociativeMemory(nn.Module):
         return half[self._place].reshape(K, K, R, len(moving)), by_prototype.reshape(-1, d)
 
     def loss(self, x: Tensor, moving: Tensor | None = None, value: Tensor | None = None) -> Tensor:
-        """Squared error of what the memories complete, eq. (9), or eq. (8) without a mask; and of the coder.
+        """Return the squared error of the completion, eq. (9), or eq. (8) without a mask, plus that of the coder.
 
         Parameters
         ----------
         x : Tensor, shape (B, d)
         moving : Tensor of x's dtype, shape (B, d) or (1, d), optional
-            1 where a coordinate (of the latents, if there is a coder: l in place of d) is masked and moves, 0 where it
-            stays. All move, from x itself, by default.
+            1 for coordinates that are masked and move, 0 for those that stay. With a coder, the coordinates are
+            those of the latents (l instead of d). By default all coordinates move and start at x itself.
         value : Tensor, shape (d,), optional
-            What masked coordinates start at; 0 by default.
+            Start value of the masked coordinates; 0 by default.
 
         Returns
         -------
         Tensor, shape (R, B)
         """
         R, K, d = self.raw.shape
-        remains = (1 - self.step_size) ** self.n_steps
-        whole = moving is None
+        decay = (1 - self.step_size) ** self.n_steps
+        all_move = moving is None
         points, x = x, self.encode(x)
         mask = x.new_ones(1, d) if moving is None else moving
         gram, flat = self._products(mask)
-        hidden = x if whole else mask * x
-        fixed = torch.zeros((), dtype=x.dtype, device=x.device) if whole else _dots(flat, x - hidden, K, R)
-        start = hidden if whole else None if value is None else mask * value
+        masked = x if all_move else mask * x
+        fixed = torch.zeros((), dtype=x.dtype, device=x.device) if all_move else _dots(flat, x - masked, K, R)
+        start = masked if all_move else None if value is None else mask * value
         zero = torch.zeros(K, R, 1, dtype=x.dtype, device=x.device)
         moved = zero if start is None else _dots(flat, start, K, R)
-        error = hidden if start is None else hidden - remains * start
-        wanted = _dots(flat, error, K, R)
+        residual = masked if start is None else masked - decay * start
+        target = _dots(flat, residual, K, R)
         square = flat.square().sum(1).reshape(K, R, 1)
-        fixed = fixed.expand_as(wanted)
+        fixed = fixed.expand_as(target)
         rest: Tensor = _Completion.apply(  # type: ignore[no-untyped-call]
-            gram, fixed, moved, wanted, square, self.beta, self.n_steps, self.step_size
+            gram, fixed, moved, target, square, self.beta, self.n_steps, self.step_size
         )
-        loss = error.square().sum(-1) + rest
+        loss = residual.square().sum(-1) + rest
         return loss if self.coder is None else loss + (points - self.coder.decode(x)).square().sum(-1)
 
-    def _free(self, x: Tensor) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
-        """Run the unmasked dynamics of latents: its coefficients, products with the points, and squared lengths."""
+    def _run_unmasked(self, x: Tensor) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
+        """Run the unmasked dynamics; return coefficients, products with prototypes and points, squared lengths."""
         R, K, d = self.raw.shape
         gram, flat = self._products(x.new_ones(1, d))
         moved = _dots(flat, x, K, R)
@@ -350,33 +352,33 @@ class AssociativeMemory(nn.Module):
 
     @property
     def rows(self) -> int:
-        """How many points to run the dynamics of at once."""
+        """Number of points for which the dynamics is run at once."""
         R, K, d = self.raw.shape
         return max(1, _CELLS // (R * K * max(K, 4 * self.n_steps, d)))
 
     @torch.no_grad()
     def assign(self, x: Tensor) -> Tensor:
-        """Return the nearest prototype of where the dynamics takes each point, int64, shape (R, B)."""
-        remains = (1 - self.step_size) ** self.n_steps
-        found = []
+        """Return the prototype nearest to the final state of each point, int64, shape (R, B)."""
+        decay = (1 - self.step_size) ** self.n_steps
+        labels = []
         for part in x.split(self.rows):
-            _, product, moved, square = self._free(self.encode(part))
-            found.append((2 * (remains * moved + product) - square).argmax(0))
-        return torch.cat(found, dim=1)
+            _, product, moved, square = self._run_unmasked(self.encode(part))
+            labels.append((2 * (decay * moved + product) - square).argmax(0))
+        return torch.cat(labels, dim=1)
 
     @torch.no_grad()
     def trajectory(self, x: Tensor) -> Tensor:
         """Return the states v^0 to v^T of points, or of their latents, under the dynamics, shape (T + 1, R, B, d)."""
         x = self.encode(x)
-        states, _, _, _ = self._free(x)
+        states, _, _, _ = self._run_unmasked(x)
         coefficients = torch.stack(states)  # (T + 1, K, R, B)
-        remains = torch.tensor(1 - self.step_size, dtype=x.dtype) ** torch.arange(self.n_steps + 1)
-        drawn = torch.einsum("tkrb,rkd->trbd", coefficients, self.prototypes)
-        return drawn + remains.to(x)[:, None, None, None] * x
+        decay = torch.tensor(1 - self.step_size, dtype=x.dtype) ** torch.arange(self.n_steps + 1)
+        attracted = torch.einsum("tkrb,rkd->trbd", coefficients, self.prototypes)
+        return attracted + decay.to(x)[:, None, None, None] * x
 
 
 def _dots(flat: Tensor, x: Tensor, n_prototypes: int, n_runs: int) -> Tensor:
-    """Scalar products of prototypes, (K R, d), with points, (B, d) or (R, B, d): shape (K, R, B)."""
+    """Return scalar products of prototypes, (K R, d), with points, (B, d) or (R, B, d): shape (K, R, B)."""
     if x.dim() == 3:
         return (flat.reshape(n_prototypes, n_runs, -1).transpose(0, 1) @ x.mT).transpose(0, 1)
     return (flat @ x.T).reshape(n_prototypes, n_runs, len(x))

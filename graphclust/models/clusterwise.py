@@ -1,14 +1,14 @@
-r"""What ACP, ACP-S and CCP share: a partition drawn cluster by cluster, with an ELBO to train it.
+r"""The common model of ACP, ACP-S and CCP: a partition is drawn cluster by cluster, and an ELBO trains the model.
 
 A partition of N nodes is a sequence of sets :math:`s_1 \dots s_K`. Cluster k starts from an anchor :math:`d_k`, drawn
-uniformly from the nodes :math:`I_k` that no earlier cluster took; each of the other available nodes :math:`a_i` then
+uniformly from the nodes :math:`I_k` that are in no earlier cluster. Each of the other available nodes :math:`a_i` then
 joins it or not, independently given a latent vector :math:`z_k`:
 
 .. math::
    p(s_k \mid s_{<k}, x) = \frac{1}{|I_k|} \sum_{d_k \in s_k} \int \mathrm{d}z \; p(z \mid D, U, G)
    \prod_i p(b_i \mid z, x_{a_i}, D, U, G)
 
-with :math:`D, U, G` the encodings of the anchor, the available nodes and the clusters that are complete. Training
+with :math:`D, U, G` the encodings of the anchor, the available nodes and the complete clusters. Training
 maximises the importance-weighted bound of each factor, for one anchor of each cluster,
 
 .. math::
@@ -16,18 +16,18 @@ maximises the importance-weighted bound of each factor, for one anchor of each c
    \frac{p(b \mid z_j, \cdot) \, p(z_j \mid D, U, G)}{q(z_j \mid D, A^{in}, A^{out}, G)}, \qquad z_j \sim q
 
 with the doubly reparametrised gradient (Tucker et al. 2018): the parameters of q are held fixed inside log q, and the
-gradient that passes through :math:`z_j` is multiplied once more by its normalised weight.
+gradient through :math:`z_j` is multiplied once more by its normalised weight.
 
 Source: Pakman et al., Attentive Clustering Processes: sections 2 and 3, appendices A and B.3. The three models differ
 only in how they encode sets (`SetEncodings`). Symbols: D, U, G, A_in, A_out, z, b as in the paper; x the encoded nodes.
 
-One masked path serves training, sampling and log-probabilities. Its rows are sets of available nodes, compacted and
-padded; each row may have several anchors, which share what does not depend on the anchor. A row's rank array says
-which cluster each node is in: 0 for the first to be taken, -1 beyond the graph's nodes.
+The same masked computation serves training, sampling and log-probabilities. Its rows are sets of available nodes,
+compacted and padded. A row may have several anchors, which share all that does not depend on the anchor. The rank of a
+node is the position of its cluster: 0 for the first cluster, -1 beyond the graph's nodes.
 
-The first layer of the decoder is linear in the concatenation of its inputs, so each input is multiplied by its block of
-the weights and the products are added by broadcasting: the tensor of nodes x samples x inputs never exists. Its other
-layers run over some thousand rows at a time, each chunk forward and backward while it is in the cache.
+The first layer of the decoder is linear in the concatenation of its inputs. Each input is therefore multiplied by its
+block of the weights and the products are added by broadcasting, so that no tensor of nodes x samples x inputs exists.
+The other layers process some thousand rows at a time, forward and backward, while these are in the cache.
 
 | ACP | here | as printed? |
 |---|---|---|
@@ -62,23 +62,23 @@ from graphclust.nn.mlp import MLP, PReLU
 
 __all__ = ["ClusterwiseModel", "Elbo", "Nodes", "Noise", "SetEncodings", "Sets", "log_chance", "random_ranks"]
 
-_CHUNK = 1 << 12  # rows of the decoder that are computed at once on a CPU: some megabytes
+_CHUNK = 1 << 12  # rows that the decoder processes at once on a CPU: some megabytes
 _CHUNK_GPU = 1 << 21
-_MIN_LOG_SCALE, _MAX_LOG_SCALE = -8.0, 4.0  # of the standard deviations of z
+_MIN_LOG_SCALE, _MAX_LOG_SCALE = -8.0, 4.0  # range of the log standard deviations of z
 
 
 @dataclass(frozen=True)
 class Sets:
-    """Rows: in each a set of available nodes of one graph, and anchors among them.
+    """Rows, each a set of available nodes of one graph with anchors among them.
 
     Attributes
     ----------
     graph : Tensor of int64, shape (rows,)
     index : Tensor of int64, shape (rows, width)
-        Nodes of the set, then padding with 0.
+        Nodes of the set, padded with 0.
     mask : Tensor of bool, shape (rows, width)
     anchor : Tensor of int64, shape (rows, n_anchors)
-        Places in the set, not nodes.
+        Positions in the set, not nodes.
     """
 
     graph: Tensor
@@ -88,53 +88,53 @@ class Sets:
 
     @classmethod
     def of(cls, graph: Tensor, members: Tensor) -> Sets:
-        """Compact sets given as masks over nodes, shape (rows, n_max); without anchors as yet."""
+        """Compact sets that are masks over nodes, shape (rows, n_max). The result has no anchors."""
         width = int(members.sum(dim=1).max())
         index = members.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :width]
         mask = members.gather(1, index)
         return cls(graph, index.masked_fill(~mask, 0), mask, graph.new_zeros(len(graph), 0))
 
     def with_anchors(self, anchor: Tensor) -> Sets:
-        """Replace the anchors."""
+        """Return the sets with these anchors."""
         return Sets(self.graph, self.index, self.mask, anchor)
 
     def gather(self, nodes: Tensor) -> Tensor:
-        """Return shape (rows, width, ...) of values of nodes, shape (batch, n_max, ...)."""
+        """Look up values of nodes, shape (batch, n_max, ...), for the members: shape (rows, width, ...)."""
         return nodes[self.graph[:, None], self.index]
 
     def at_anchor(self, members: Tensor) -> Tensor:
-        """Return shape (rows, n_anchors, d) of values of members, shape (rows, width, d)."""
+        """Look up values of members, shape (rows, width, d), for the anchors: shape (rows, n_anchors, d)."""
         return members.gather(1, self.anchor[..., None].expand(-1, -1, members.shape[-1]))
 
     def candidates(self) -> Tensor:
-        """Return the members but the anchor: mask of shape (rows, n_anchors, width)."""
-        place = torch.arange(self.mask.shape[1], device=self.mask.device)
-        return self.mask[:, None] & (place != self.anchor[..., None])
+        """Return the members without the anchor, as a mask of shape (rows, n_anchors, width)."""
+        position = torch.arange(self.mask.shape[1], device=self.mask.device)
+        return self.mask[:, None] & (position != self.anchor[..., None])
 
     def known(self, known: Tensor) -> Tensor:
-        """Return 1 + the label of members where it is known, else 0: (rows, width), for those of nodes (batch, n)."""
+        """Look up `known` of nodes, shape (batch, n_max), for the members: 1 + the label or 0, shape (rows, width)."""
         return self.gather(known) * self.mask
 
     def determined(self, known: Tensor) -> Tensor:
-        """Return the members of which the known labels, theirs and the anchor's, say whether they join.
+        """Return the members that join or not by their known label and that of the anchor.
 
-        Mask of shape (rows, n_anchors, width), for the labels of `known`.
+        The result is a mask of shape (rows, n_anchors, width); the argument is what `known` returned.
         """
         return (known.gather(1, self.anchor) > 0)[..., None] & (known > 0)[:, None]
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """What is computed once a graph, however many sets its nodes are part of; each of shape (batch, n_max, ...).
+    """Values that are computed once per graph, for all sets of its nodes; each of shape (batch, n_max, ...).
 
     Attributes
     ----------
     decoder : Tensor
         The nodes' part of the decoder's first layer.
     members : Tensor
-        For `SetEncodings.members`.
+        The input of `SetEncodings.members`.
     clusters : Tensor
-        For `SetEncodings.clusters`.
+        The input of `SetEncodings.clusters`.
     """
 
     decoder: Tensor
@@ -143,28 +143,28 @@ class Nodes:
 
 
 class SetEncodings(nn.Module):
-    """How a model encodes sets; what CCP, ACP and ACP-S override. Everything has `dim` features.
+    """Encodings of sets, which CCP, ACP and ACP-S override. Every vector has `dim` features.
 
     Parameters
     ----------
     dim : int
     n_heads, n_inducing : int
-        Of the attention blocks.
+        Heads and inducing points of the attention blocks.
     """
 
     def __init__(self, dim: int, n_heads: int, n_inducing: int) -> None:
         super().__init__()
         self.dim = dim
-        self.u, self.h, self.g = (MLP([dim] * 4) for _ in range(3))  # of available nodes; of clusters, within and after
+        self.u, self.h, self.g = (MLP([dim] * 4) for _ in range(3))  # u encodes available nodes; g and h, clusters
 
     def project(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """From encoded nodes (batch, n, dim) to what the decoder, `members` and `clusters` take, (batch, n, ...)."""
+        """Map encoded nodes (batch, n, dim) to the inputs of the decoder, `members` and `clusters`, (batch, n, ...)."""
         raise NotImplementedError
 
     def members(self, sets: Sets, projected: Tensor) -> tuple[Tensor, Tensor]:
-        """From the sets' projections (rows, width, ...): members (rows, width, dim), anchors D (rows, n_anchors, dim).
+        """Map projections (rows, width, ...) to members (rows, width, dim) and anchors D (rows, n_anchors, dim).
 
-        Members are whatever `available` and `split` pool over.
+        `available` and `split` pool over the members.
         """
         raise NotImplementedError
 
@@ -182,13 +182,13 @@ class SetEncodings(nn.Module):
 
 
 class Gaussian(nn.Module):
-    """Mean and log standard deviation of z as two MLPs.
+    """Mean and log standard deviation of z, each by an MLP.
 
     Parameters
     ----------
     dim_in, dim, dim_z : int
     depth : int
-        Linear layers of each.
+        Linear layers of each MLP.
     """
 
     def __init__(self, dim_in: int, dim: int, dim_z: int, depth: int) -> None:
@@ -206,19 +206,19 @@ class Gaussian(nn.Module):
 
 
 def _log_normal(z: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-    """Log density up to the constant that p and q share, summed over the last axis; z (..., J, d), mean (..., d)."""
+    """Return the log density up to the constant that p and q share; z (..., J, d), mean and log_scale (..., d)."""
     standard = (z - mean[..., None, :]) * torch.exp(-log_scale)[..., None, :]
     return -0.5 * standard.square().sum(dim=-1) - log_scale.sum(dim=-1)[..., None]
 
 
 class Decoder(nn.Module):
-    """The logit of b_i, eqs. (46) and (49), in parts: see the module's docstring.
+    """The logit of b_i, eqs. (46) and (49), as a sum of parts; see the module's docstring.
 
     Parameters
     ----------
     dim_x, dim_z : int
     dim : int
-        Features of D, U, G and of the hidden layers.
+        Dimension of D, U, G and of the hidden layers.
     depth : int
         Linear layers.
     """
@@ -257,7 +257,7 @@ class Decoder(nn.Module):
         return logits.view(shape)
 
     def later_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters of all that comes after the sum of the first layer's parts."""
+        """Return the parameters of the layers that follow the sum of the first layer's parts."""
         return [*self.first.parameters(), *self.rest.parameters()]
 
     def log_likelihood(
@@ -270,13 +270,12 @@ class Decoder(nn.Module):
 
 
 class _Bound(torch.autograd.Function):
-    r"""Sum over rows of log mean_j exp(log p(b | z_j) + log_ratio_j), with its gradients computed on the way.
+    r"""Sum over rows of log mean_j exp(log p(b | z_j) + log_ratio_j); the forward pass also computes the gradients.
 
     With :math:`w_j` the normalised weights, :math:`\sigma_i` the probabilities that the decoder gives and ' its
     derivatives, the gradient of a row's bound is :math:`\sum_j w_j \sum_i (b_i - \sigma_{ij}) \, \mathrm{logit}'_{ij}`
-    and :math:`w_j` for log_ratio. It needs nothing from outside the row, so some thousand activations at a time go
-    forward and backward while they are in the cache. What is returned is a sum, so that the gradient that comes back
-    is one number.
+    and :math:`w_j` for log_ratio. It depends on the row alone, so some thousand activations at a time go forward and
+    backward while they are in the cache. The function returns a sum, so that the incoming gradient is a single number.
     """
 
     @staticmethod
@@ -307,12 +306,12 @@ class _Bound(torch.autograd.Function):
                 width = widths[start]  # the sets come by decreasing size
                 part = slice(start, start + max(1, chunk // (n_hidden * width)))
                 joined, candidates = (mask[part, :, None, :width] for mask in masks)
-                logits, kept = layers.forward(node[part, None, None, :width], shift[part, :, :, None])
+                logits, activations = layers.forward(node[part, None, None, :width], shift[part, :, :, None])
                 sign = torch.where(joined, 1.0, -1.0).to(logits.dtype)
                 log_weight = (F.logsigmoid(logits * sign) * candidates).sum(dim=-1) + log_ratio[part]
                 weight = torch.softmax(log_weight, dim=-1)
-                slope = (joined.to(logits.dtype) - torch.sigmoid(logits)) * (candidates * weight[..., None])
-                grad = layers.backward(slope, kept)
+                d_logits = (joined.to(logits.dtype) - torch.sigmoid(logits)) * (candidates * weight[..., None])
+                grad = layers.backward(d_logits, activations)
                 d_node[part, :width] = grad.sum(dim=(1, 2))
                 d_latent[part] = grad.sum(dim=3)
                 bounds[part] = torch.logsumexp(log_weight, dim=-1) - math.log(log_weight.shape[-1])
@@ -325,13 +324,13 @@ class _Bound(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Any:
-        return (None, None, None, None, *(saved * grad.to(saved.dtype) for saved in ctx.saved_tensors))
+        return (None, None, None, None, *(gradient * grad.to(gradient.dtype) for gradient in ctx.saved_tensors))
 
 
 class _Layers:
-    """The decoder's layers after the first, forward and backward by hand; see `_Bound`.
+    """The decoder's layers after the first, with a hand-written backward pass; see `_Bound`.
 
-    torch's own backward of PReLU takes longer than that of the matrix products.
+    torch's own backward pass of PReLU takes longer than that of the matrix products.
     """
 
     def __init__(self, decoder: Decoder, dtype: torch.dtype, *, train: bool) -> None:
@@ -341,30 +340,30 @@ class _Layers:
         self.slopes = torch.cat([layer.weight for layer in prelu]).tolist()
         self.weights = [layer.weight.to(dtype) for layer in linear]
         self.biases = [layer.bias.to(dtype) for layer in linear]
-        self.total = {id(p): torch.zeros_like(p) for p in self.parameters} if train else {}
-        self.slots = [(prelu[i].weight, linear[i].weight, linear[i].bias) for i in range(len(linear))]
+        self.gradient_sums = {id(p): torch.zeros_like(p) for p in self.parameters} if train else {}
+        self.layer_parameters = [(prelu[i].weight, linear[i].weight, linear[i].bias) for i in range(len(linear))]
 
     def forward(self, node: Tensor, shift: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Return logits (...) in float32 at least, and what `backward` needs.
+        """Return logits (...), in float32 at least, and the activations that `backward` needs.
 
         Parameters
         ----------
         node, shift : Tensor, shapes that broadcast to (..., d)
-            What the first layer's output is the sum of; of one dtype.
+            The two terms of the first layer's output; of the same dtype.
         """
-        kept = []
+        activations = []
         hidden = node + shift
         shape = hidden.shape[:-1]
         hidden = hidden.flatten(0, -2)
         for slope, weight, bias in zip(self.slopes, self.weights, self.biases, strict=True):
             active = F.leaky_relu(hidden, slope)
-            kept.append((hidden, active))
+            activations.append((hidden, active))
             hidden = F.linear(active, weight, bias)
         logits = hidden.view(shape)
-        return (logits if logits.dtype == torch.float64 else logits.float()), kept
+        return (logits if logits.dtype == torch.float64 else logits.float()), activations
 
     def logits(self, node: Tensor, shift: Tensor) -> Tensor:
-        """Return the same logits, in the dtype of the arguments."""
+        """Return the same logits as `forward`, in the dtype of the arguments."""
         hidden = node + shift
         shape = hidden.shape[:-1]
         hidden = hidden.flatten(0, -2)
@@ -372,12 +371,12 @@ class _Layers:
             hidden = F.linear(F.leaky_relu_(hidden, slope), weight, bias)
         return hidden.view(shape)
 
-    def backward(self, grad: Tensor, kept: list[tuple[Tensor, Tensor]]) -> Tensor:
-        """Add to the parameters' gradients; return that of the first layer's output."""
-        rows = grad.to(kept[0][0].dtype).view(-1, 1)
+    def backward(self, grad: Tensor, activations: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """Add to the gradients of the parameters; return the gradient of the first layer's output."""
+        rows = grad.to(activations[0][0].dtype).view(-1, 1)
         for i in range(len(self.weights) - 1, -1, -1):
-            hidden, active = kept[i]
-            prelu, weight, bias = (self.total[id(p)] for p in self.slots[i])
+            hidden, active = activations[i]
+            prelu, weight, bias = (self.gradient_sums[id(p)] for p in self.layer_parameters[i])
             weight += rows.T @ active
             bias += rows.sum(dim=0)
             rows = rows @ self.weights[i]
@@ -386,8 +385,8 @@ class _Layers:
         return rows.view(*grad.shape, -1)
 
     def gradients(self) -> list[Tensor]:
-        """Return the sums, in the order of `Decoder.later_parameters`."""
-        return [self.total[id(p)] for p in self.parameters]
+        """Return the summed gradients, in the order of `Decoder.later_parameters`."""
+        return [self.gradient_sums[id(p)] for p in self.parameters]
 
 
 @dataclass(frozen=True)
@@ -397,9 +396,9 @@ class Elbo:
     Attributes
     ----------
     total : Tensor, shape ()
-        Sum over the graphs of the batch; what has a gradient.
+        Sum over the graphs of the batch, with gradient.
     per_graph : Tensor, shape (batch,)
-        Nats; without gradient.
+        In nats, without gradient.
     """
 
     total: Tensor
@@ -407,7 +406,7 @@ class Elbo:
 
 
 def log_chance(joined: Tensor, sets: Sets, known: Tensor | None, dtype: torch.dtype) -> Tensor:
-    """Return log N_k / |I_k|, shape (rows,): the chance that the next anchor is of the cluster.
+    """Return log N_k / |I_k|, shape (rows,): the log probability that the next anchor belongs to the cluster.
 
     Parameters
     ----------
@@ -415,9 +414,9 @@ def log_chance(joined: Tensor, sets: Sets, known: Tensor | None, dtype: torch.dt
         The cluster.
     sets : Sets
     known : Tensor of int64, shape (rows, width), or None
-        `Sets.known`: as long as there are known nodes, the anchor is one of them.
+        What `Sets.known` returned. If a set has known nodes, the anchor is one of them.
     dtype : dtype
-        Of the result.
+        Dtype of the result.
     """
     eligible = sets.mask
     if known is not None:
@@ -433,14 +432,14 @@ def _counts(ranks: Tensor, K: int) -> Tensor:
 
 
 def random_ranks(labels: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
-    """Put clusters in the order in which random anchors would take them.
+    """Return the position of each node's cluster in the order in which random anchors would draw the clusters.
 
     Parameters
     ----------
     labels : Tensor of int64, shape (batch, n_max)
-        -1 beyond a graph's nodes; any numbers below n_max.
+        Any numbers below n_max; -1 beyond a graph's nodes.
     keys : Tensor of float, shape (batch, n_max)
-        Independent uniform numbers; a cluster's place is that of its smallest.
+        Independent uniform numbers. Clusters are sorted by the smallest key of their nodes.
 
     Returns
     -------
@@ -464,16 +463,16 @@ def random_ranks(labels: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class ClusterwiseModel(nn.Module):
-    """A model of the partition of the nodes of a graph.
+    """A distribution over partitions of the nodes of a graph.
 
     Parameters
     ----------
     encoder : Module
-        Batch -> (batch, n_max, dim).
+        Maps a `Batch` to vectors of shape (batch, n_max, dim).
     encodings : SetEncodings
     dim_z : int
     depth_decoder, depth_gaussian : int
-        Linear layers of the decoder, and of each network of the two distributions of z.
+        Linear layers of the decoder, and of each network of the prior and of the posterior of z.
     """
 
     def __init__(
@@ -487,10 +486,10 @@ class ClusterwiseModel(nn.Module):
         self.posterior = Gaussian(4 * dim, dim, dim_z, depth_gaussian)
         self.decoder = Decoder(dim, dim_z, dim, depth_decoder)
 
-    # ------------------------------------------------------------------ the step
+    # ------------------------------------------------------------------ encoding
 
     def encode(self, batch: Batch) -> Nodes:
-        """Encode the graphs: all that does not depend on the partition."""
+        """Compute everything that does not depend on the partition."""
         decoder, members, clusters = self.encodings.project(self.encoder(batch), batch.mask)
         return Nodes(self.decoder.node(decoder), members, clusters)
 
@@ -502,7 +501,7 @@ class ClusterwiseModel(nn.Module):
         nodes : Nodes
         sets : Sets
         G : Tensor, shape (rows, dim)
-            Encoding of the clusters that are complete.
+            Encoding of the complete clusters.
 
         Returns
         -------
@@ -518,28 +517,28 @@ class ClusterwiseModel(nn.Module):
     def forward(self, batch: Batch, n_z: int = 40, seeds: Sequence[int] | None = None, *, waste: float = 0.4) -> Elbo:
         """Return the ELBO of the true partitions (Eq. 53), importance-weighted.
 
-        Clusters are taken in the order of random anchors. Where labels are known (`batch.known`), known nodes come
-        first, and are the anchors of the clusters that have some; the bound is of the other nodes given these.
+        Clusters come in the order of random anchors. If labels are known (`batch.known`), clusters with known nodes
+        come first and have these as anchors; the bound is that of the other nodes given the known ones.
 
         Parameters
         ----------
         batch : Batch
             With labels.
         n_z : int
-            Samples of z a cluster.
+            Samples of z for each cluster.
         seeds : sequence of int, optional
-            One a graph: all that is random about a graph comes from its own, whatever its companions; torch's global
-            generator by default.
+            A seed for each graph, which fixes its noise whatever the other graphs of the batch are. By default the
+            noise comes from torch's global generator.
         waste : float
-            Sets are computed together as long as this share of their padded table is filled by the smallest.
+            Sets are processed together if the smallest of them fills at least this share of the padded width.
         """
         if batch.labels is None:
             raise ValueError("training needs labels")
         device = batch.mask.device
         noise = Noise(seeds, batch.mask)
-        known = 0 if batch.known is None else (batch.known == 0).to(torch.get_default_dtype())  # these come later
-        ranks, n_clusters = random_ranks(batch.labels, noise.uniform() + known)
-        anchor_keys = noise.uniform() + known
+        is_unknown = 0 if batch.known is None else (batch.known == 0).to(torch.get_default_dtype())  # sorted last
+        ranks, n_clusters = random_ranks(batch.labels, noise.uniform() + is_unknown)
+        anchor_keys = noise.uniform() + is_unknown
         nodes = self.encode(batch)
         owner = torch.arange(len(batch), device=device)
         parts = []
@@ -564,7 +563,7 @@ class ClusterwiseModel(nn.Module):
             return Elbo(nodes.decoder.sum() * 0, nodes.decoder.detach().new_zeros(len(batch)))
         widest = parts[0][4].shape[1]  # the largest sets come first
         graph, step, chance, width, node, joins, candidates, D, U, G, A_in, A_out = (
-            torch.cat([_widened(tensor, widest, axis) for tensor in column])
+            torch.cat([_padded(tensor, widest, axis) for tensor in column])
             for column, axis in zip(zip(*parts, strict=True), (*[None] * 4, 1, 2, 2, *[None] * 5), strict=True)
         )
         p_mean, p_log_scale = self.prior(D, U, G)
@@ -572,39 +571,39 @@ class ClusterwiseModel(nn.Module):
         draws = noise.normal(graph, step, (n_z, q_mean.shape[-1]), q_mean.dtype)
         z = q_mean[:, :, None] + q_log_scale.exp()[:, :, None] * draws[:, None]
         log_ratio = _log_normal(z, p_mean, p_log_scale) - _log_normal(z, q_mean.detach(), q_log_scale.detach())
-        if batch.known is not None:  # where known labels leave nothing open there is nothing that z could explain
+        if batch.known is not None:  # z explains nothing if the known labels determine the cluster
             log_ratio = log_ratio * candidates.any(dim=-1, keepdim=True)
         data = node, self.decoder.context(torch.cat([D, U, G], dim=-1)), self.decoder.latent(z), log_ratio
         if torch.is_grad_enabled():
             chunk = _CHUNK if device.type == "cpu" else _CHUNK_GPU
-            total, each, weight = _Bound.apply(  # type: ignore[no-untyped-call]
+            total, bounds, weight = _Bound.apply(  # type: ignore[no-untyped-call]
                 self.decoder, chunk, width.tolist(), (joins, candidates), *data, *self.decoder.later_parameters()
             )
             if z.requires_grad:
                 z.register_hook(lambda grad: grad * weight[..., None].to(grad.dtype))
         else:
             log_weight = self.decoder.log_likelihood(*data[:3], joins, candidates) + log_ratio
-            each = torch.logsumexp(log_weight, dim=-1) - math.log(n_z)
-            total = each.sum()
-        per_graph = torch.zeros(len(batch), dtype=each.dtype, device=device)
-        per_graph.index_add_(0, graph, each.squeeze(1) + chance)
+            bounds = torch.logsumexp(log_weight, dim=-1) - math.log(n_z)
+            total = bounds.sum()
+        per_graph = torch.zeros(len(batch), dtype=bounds.dtype, device=device)
+        per_graph.index_add_(0, graph, bounds.squeeze(1) + chance)
         return Elbo(total + chance.sum(), per_graph)
 
     def factors(
-        self, terms: Tensor, ranks: Tensor, owner: Tensor, waste: float, wanted: Tensor | None = None
+        self, terms: Tensor, ranks: Tensor, owner: Tensor, waste: float, selected: Tensor | None = None
     ) -> Iterator[tuple[Tensor, Sets, Tensor]]:
-        """Yield the factors p(s_k | s_<k, x) of partitions, the sets of similar size together.
+        """Yield the factors p(s_k | s_<k, x) of partitions, sets of similar size together.
 
-        Factors of one available node are 1 and left out.
+        Factors with one available node are 1 and are left out.
 
         Parameters
         ----------
         terms : Tensor, shape (partitions, K, dim)
-            Of G, for each cluster.
+            The term of G of each cluster.
         ranks : Tensor of int64, shape (partitions, n_max)
         owner : Tensor of int64, shape (partitions,)
-            Each partition's graph.
-        wanted : Tensor of bool, shape (partitions, K), optional
+            The graph of each partition.
+        selected : Tensor of bool, shape (partitions, K), optional
             Factors to yield; all by default.
 
         Yields
@@ -612,12 +611,12 @@ class ClusterwiseModel(nn.Module):
         rows : Tensor of int64, shape (rows, 2)
             Partition and k of each factor.
         sets : Sets
-            Without anchors.
+            The available nodes, without anchors.
         G : Tensor, shape (rows, dim)
         """
         sizes = _counts(ranks, terms.shape[1]).flip(1).cumsum(dim=1).flip(1)  # nodes available to each cluster
-        G = terms.cumsum(dim=1) - terms  # of the clusters before each
-        rows = (sizes > 1 if wanted is None else (sizes > 1) & wanted).nonzero()
+        G = terms.cumsum(dim=1) - terms  # encoding of the clusters before each cluster
+        rows = (sizes > 1 if selected is None else (sizes > 1) & selected).nonzero()
         size = sizes[rows[:, 0], rows[:, 1]]
         order = size.argsort(descending=True, stable=True)
         rows, size = rows[order], size[order]
@@ -629,44 +628,44 @@ class ClusterwiseModel(nn.Module):
             start = end
 
     def cluster_terms(self, nodes: Nodes, masks: Tensor, owner: Tensor) -> Tensor:
-        """Return the terms of G, shape (partitions, t, dim), of sets of nodes as masks (partitions, t, n_max)."""
-        if len(nodes.clusters) == 1:  # all of one graph: no need to repeat it
+        """Return the terms of G, shape (partitions, t, dim), of clusters as masks (partitions, t, n_max)."""
+        if len(nodes.clusters) == 1:  # a single graph need not be repeated
             return self.encodings.clusters(nodes.clusters, masks.flatten(0, 1)[None]).view(*masks.shape[:2], -1)
         return self.encodings.clusters(nodes.clusters[owner], masks)
 
 
 class Noise:
-    """Random numbers of the graphs of a batch, from a seed each or from the global generator."""
+    """Random numbers for the graphs of a batch, from one seed per graph or from the global generator."""
 
     def __init__(self, seeds: Sequence[int] | None, mask: Tensor) -> None:
         self.mask = mask
         self.generators = None if seeds is None else [torch.Generator().manual_seed(int(seed)) for seed in seeds]
 
     def uniform(self) -> Tensor:
-        """Return a number for each node, shape (batch, n_max); meaningless beyond a graph's nodes."""
+        """Return a uniform number for each node, shape (batch, n_max); arbitrary beyond a graph's nodes."""
         if self.generators is None:
             return torch.rand(self.mask.shape, device=self.mask.device)
-        drawn = torch.ones(self.mask.shape)
-        for row, generator, n in zip(drawn, self.generators, self.mask.sum(dim=1).tolist(), strict=True):
+        numbers = torch.ones(self.mask.shape)
+        for row, generator, n in zip(numbers, self.generators, self.mask.sum(dim=1).tolist(), strict=True):
             row[:n] = torch.rand(n, generator=generator)
-        return drawn.to(self.mask.device)
+        return numbers.to(self.mask.device)
 
     def normal(self, graph: Tensor, step: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """Return (rows, *shape) for the factors `step` of the graphs `graph`."""
+        """Return normal numbers, (rows, *shape), for the factors `step` of the graphs `graph`."""
         if self.generators is None:
             return torch.randn((len(graph), *shape), dtype=dtype, device=graph.device)
         n_steps = torch.zeros(len(self.generators), dtype=torch.int64)
         n_steps.scatter_reduce_(0, graph.cpu(), step.cpu() + 1, "amax")
-        drawn = [
+        draws = [
             torch.randn((n, *shape), generator=generator, dtype=dtype)
             for generator, n in zip(self.generators, n_steps.tolist(), strict=True)
         ]
         start = n_steps.cumsum(0) - n_steps
-        return torch.cat(drawn)[start[graph.cpu()] + step.cpu()].to(graph.device)
+        return torch.cat(draws)[start[graph.cpu()] + step.cpu()].to(graph.device)
 
 
-def _widened(tensor: Tensor, width: int, axis: int | None) -> Tensor:
-    """Pad an axis with 0 (False) up to a width."""
+def _padded(tensor: Tensor, width: int, axis: int | None) -> Tensor:
+    """Pad an axis with 0 (or False) to a width."""
     if axis is None or tensor.shape[axis] == width:
         return tensor
     shape = list(tensor.shape)
@@ -675,7 +674,7 @@ def _widened(tensor: Tensor, width: int, axis: int | None) -> Tensor:
 
 
 def _cuts(sizes: list[int], waste: float) -> list[int]:
-    """Return where to cut a decreasing list, so that within a piece no size is below the share `waste` of the first."""
+    """Return the ends of the pieces of a decreasing list in which no size is below `waste` times the first."""
     cuts, first = [], 0
     for i, size in enumerate(sizes):
         if size < waste * sizes[first]:

@@ -1,24 +1,25 @@
-r"""CNC: a network that assigns points to clusters so that the expected normalized cut of their affinity graph is least.
+r"""CNC: a network assigns points to clusters so as to minimise the expected normalized cut of their affinity graph.
 
 W, shape (n, n), is symmetric; D = W 1; Y, shape (n, K), holds the probabilities of the clusters. The expected
 normalized cut (eq. 6) is
 
     E = sum_k [ (D - W Y_k)^T Y_k ] / Gamma_k = K - sum_k (Y_k^T W Y_k) / Gamma_k,        Gamma = Y^T D   (eq. 5),
 
-one sparse product W Y in the place of the n x n matrix (Y / Gamma)(1 - Y)^T * W. Since W is symmetric, the gradient
+which needs one sparse product W Y instead of the n x n matrix (Y / Gamma)(1 - Y)^T * W. As W is symmetric, the
+gradient
 
     dE/dY_ik = - [ 2 (W Y)_ik / Gamma_k  -  D_i (Y_k^T W Y_k) / Gamma_k^2 ]
 
-needs no second product. At one-hot Y, E is the normalized cut (eq. 1), if no cluster is empty; the uniform Y gives
-K - 1. A cluster that vanishes adds 1, which is the limit of its term as its probabilities go to 0 together: so it never
-pays to empty one, and clusters that are not empty are not touched by it.
+needs no second product. For one-hot Y without empty clusters, E is the normalized cut (eq. 1). Uniform Y gives K - 1.
+An empty cluster adds 1, the limit of its term as its probabilities go to 0 together. Emptying a cluster therefore
+never lowers E, and does not affect the terms of the others.
 
 Regularisation, beyond the paper, adds the same small affinity to all pairs, W + (tau / n) 1 1^T with tau a multiple of
-the mean degree (Amini et al. 2013; Zhang & Rohe 2018): the cost of cutting off a few nodes that hang by a thread. Its
-terms are sums over columns of Y, so nothing dense is made.
+the mean degree (Amini et al. 2013; Zhang & Rohe 2018). It makes it costly to cut off a few weakly connected nodes. Its
+terms are sums over columns of Y, so that no dense matrix is needed.
 
 Nazi et al., "Generalized Clustering by Learning to Optimize Expected Normalized Cuts", 2019. Beyond the paper: the
-sparse form with its gradient, and a leading axis of `runs`, independent networks that learn at once.
+sparse form with its gradient, and a leading axis of `runs`, which are independent networks trained at the same time.
 
 Symbols: runs R, points n, features d, clusters K.
 
@@ -52,7 +53,7 @@ class Affinity:
     Parameters
     ----------
     weight : Tensor, sparse CSR or dense, shape (n, n)
-        Not negative. A self-loop stands once, with the weight that it has in the degree.
+        Not negative. A self-loop is a single entry, with the weight that it adds to the degree.
     regularization : float
         tau as a multiple of the mean degree.
 
@@ -60,7 +61,7 @@ class Affinity:
     ----------
     weight : Tensor, sparse CSR or dense, shape (n, n)
     degree : Tensor, shape (n,)
-        With what regularisation adds.
+        Including what regularisation adds.
     extra : Tensor of float64, shape (), or None
         tau / n; None without regularisation.
 
@@ -77,52 +78,52 @@ class Affinity:
         self.degree = (weight @ torch.ones(n, 1, dtype=weight.dtype, device=weight.device))[:, 0]
         self.extra: Tensor | None = None
         if regularization and n:
-            self.extra = regularization * self.degree.mean().double() / n  # a tensor: no wait for the GPU
+            self.extra = regularization * self.degree.mean().double() / n  # a tensor, so as not to wait for the GPU
             self.degree = self.degree + n * self.extra
 
     @classmethod
     def from_csr(cls, start: Tensor, end: Tensor, weight: Tensor, regularization: float = 0.0) -> Affinity:
-        """Make it of rows in compressed form: int64 of shapes (n + 1,) and (m,), and float of shape (m,)."""
+        """Build from compressed rows: row starts (n + 1,) and columns (m,) of int64, and float weights (m,)."""
         n = len(start) - 1
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch calls its CSR format a beta
+            warnings.simplefilter("ignore")  # torch warns that its CSR format is in beta
             return cls(torch.sparse_csr_tensor(start, end, weight, size=(n, n)), regularization)
 
     def product(self, y: Tensor) -> Tensor:
         """Return W Y, shape (n, columns)."""
-        found: Tensor = self.weight @ y
-        return found if self.extra is None else found + self.extra * y.sum(0)
+        product: Tensor = self.weight @ y
+        return product if self.extra is None else product + self.extra * y.sum(0)
 
     def mean(self, h: Tensor) -> Tensor:
-        """Return the weighted means of neighbours without what regularisation adds, D^-1 W h; 0 where there are none.
+        """Return weighted means over neighbours without regularisation, D^-1 W h; 0 for isolated nodes.
 
         Parameters
         ----------
         h : Tensor, shape (n, columns)
         """
-        found: Tensor = _Mean.apply(h, self)  # type: ignore[no-untyped-call]
-        return found
+        means: Tensor = _Mean.apply(h, self)  # type: ignore[no-untyped-call]
+        return means
 
 
 class _Mean(torch.autograd.Function):
-    """D^-1 W h, whose gradient is W D^-1 g: W is symmetric, and is not transposed."""
+    """D^-1 W h; its gradient is W D^-1 g, because W is symmetric."""
 
     @staticmethod
     def forward(ctx: Any, h: Tensor, affinity: Affinity) -> Tensor:
         degree = affinity.degree
         if affinity.extra is not None:
             degree = degree - len(degree) * affinity.extra
-        ctx.affinity, ctx.share = affinity, torch.where(degree > _TINY, 1 / degree, 0.0)[:, None]
-        found: Tensor = affinity.weight @ h
-        return found.mul_(ctx.share)
+        ctx.affinity, ctx.inverse_degree = affinity, torch.where(degree > _TINY, 1 / degree, 0.0)[:, None]
+        sums: Tensor = affinity.weight @ h
+        return sums.mul_(ctx.inverse_degree)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        return ctx.affinity.weight @ (grads[0] * ctx.share), None
+        return ctx.affinity.weight @ (grads[0] * ctx.inverse_degree), None
 
 
-class _Kept(torch.autograd.Function):
-    """sum_k (Y_k^T W Y_k) / Gamma_k of each run, with the gradient above."""
+class _Association(torch.autograd.Function):
+    """Normalized association, sum_k (Y_k^T W Y_k) / Gamma_k, of each run; the gradient is in the module's docstring."""
 
     @staticmethod
     def forward(ctx: Any, y: Tensor, affinity: Affinity) -> Tensor:
@@ -136,11 +137,11 @@ class _Kept(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         product, volume, inside, degree = ctx.saved_tensors
-        slope = grads[0][:, None]
-        first = 2 * slope / volume
-        second = slope * inside / volume.square()
-        gradient = product * first
-        return gradient.sub_(degree[:, None, None] * second), None
+        grad = grads[0][:, None]
+        product_factor = 2 * grad / volume
+        degree_factor = grad * inside / volume.square()
+        gradient = product * product_factor
+        return gradient.sub_(degree[:, None, None] * degree_factor), None
 
 
 def expected_normalized_cut(y: Tensor, affinity: Affinity) -> Tensor:
@@ -149,9 +150,9 @@ def expected_normalized_cut(y: Tensor, affinity: Affinity) -> Tensor:
     Parameters
     ----------
     y : Tensor, shape (n, R, K)
-        Probabilities, a point's in each run adding up to 1.
+        Probabilities, which sum to 1 over the clusters.
     affinity : Affinity
-        Of the n points.
+        Affinities of the n points.
 
     Returns
     -------
@@ -165,12 +166,12 @@ def expected_normalized_cut(y: Tensor, affinity: Affinity) -> Tensor:
     >>> expected_normalized_cut(y[:, None], Affinity(path)).round(decimals=4)
     tensor([1.3333])
     """
-    kept: Tensor = _Kept.apply(y, affinity)  # type: ignore[no-untyped-call]
-    return y.shape[2] - kept
+    association: Tensor = _Association.apply(y, affinity)  # type: ignore[no-untyped-call]
+    return y.shape[2] - association
 
 
 def gumbel_softmax(logits: Tensor, temperature: float, generator: torch.Generator | None = None) -> Tensor:
-    """Softmax of logits with Gumbel noise, which becomes a sample of the clusters as the temperature falls.
+    """Return the softmax of logits with Gumbel noise, which tends to a one-hot sample as the temperature falls.
 
     Jang, Gu & Poole 2017; Maddison, Mnih & Teh 2017.
 
@@ -178,9 +179,9 @@ def gumbel_softmax(logits: Tensor, temperature: float, generator: torch.Generato
     ----------
     logits : Tensor, shape (..., K)
     temperature : float
-        Above 0.
+        Positive.
     generator : Generator, optional
-        Of the logits' device.
+        A generator on the device of the logits.
 
     Returns
     -------
@@ -192,13 +193,13 @@ def gumbel_softmax(logits: Tensor, temperature: float, generator: torch.Generato
     >>> y.sum(1).round(decimals=4)
     tensor([1., 1.])
     """
-    noise = torch.empty_like(logits).uniform_(generator=generator)  # exponential_ takes 5 times as long on CPUs
+    noise = torch.empty_like(logits).uniform_(generator=generator)  # exponential_ is 5 times slower on CPUs
     noise = noise.clamp_min_(1e-20).log_().neg_().log_()
     return torch.softmax((logits - noise).div_(temperature), -1)
 
 
 class Head(ParallelMLP):
-    """Networks from the vectors of points to logits of the clusters: F of the paper.
+    """Networks that map vectors of points to logits of the clusters, the F of the paper.
 
     Examples
     --------
@@ -208,25 +209,25 @@ class Head(ParallelMLP):
 
     @torch.no_grad()
     def start_at(self, labels: Sequence[Any], x: Tensor, graph: Affinity | None = None) -> None:
-        """Set the last layer of runs to tell points by the nearest mean of their cluster, so that all have points.
+        """Set the last layer so that it assigns points to the nearest cluster mean; then no cluster is empty.
 
-        Logits are -|h - mean|^2 up to what clusters share, h being what the layer sees, times 4 / (mean squared
-        distance within clusters + a tenth of that between them).
+        With h the input of the layer, the logits are -|h - mean|^2, up to a constant shared by the clusters, times
+        4 / (mean squared distance within clusters + a tenth of that between them).
 
         Parameters
         ----------
         labels : sequence of arrays of int64, shape (n,), or None
-            A run each: where it starts; None leaves the network as it was drawn. Every cluster has a point.
+            Initial clusters of each run, none of them empty; None leaves the network of the run as it is.
         x : Tensor, shape (n, d)
         graph : Affinity, optional
-            Of networks whose layers see neighbours.
+            Needed by networks whose layers use neighbours.
         """
         k = self.weights[-1].shape[2]
-        hidden = self.seen(self.inside(x, graph), graph)
-        for run, given in enumerate(labels):
-            if given is None:
+        hidden = self.layer_input(self.last_hidden(x, graph), graph)
+        for run, run_labels in enumerate(labels):
+            if run_labels is None:
                 continue
-            label = torch.as_tensor(given, device=x.device)
+            label = torch.as_tensor(run_labels, device=x.device)
             h = hidden[run]
             means = h.new_zeros(k, h.shape[1]).index_add_(0, label, h)
             means /= torch.bincount(label, minlength=k)[:, None].clamp_min(1)
@@ -237,19 +238,19 @@ class Head(ParallelMLP):
 
 
 class GraphHead(Head):
-    """The same, whose layers see the mean of a point's neighbours beside it (GraphSAGE, Hamilton et al. 2017)."""
+    """A `Head` whose layers also take the mean over a point's neighbours (GraphSAGE, Hamilton et al. 2017)."""
 
     @staticmethod
     def width(size: int) -> int:
         """See `ParallelMLP.width`."""
         return 2 * size
 
-    def seen(self, h: Tensor, graph: Affinity | None) -> Tensor:
-        """See `ParallelMLP.seen`."""
+    def layer_input(self, h: Tensor, graph: Affinity | None) -> Tensor:
+        """See `ParallelMLP.layer_input`."""
         return torch.cat((h, self._mean(h, graph)), dim=2)
 
     def layer(self, i: int, h: Tensor, graph: Affinity | None) -> Tensor:
-        """See `ParallelMLP.layer`; means are taken where there are fewer numbers, before the product or after it."""
+        """See `ParallelMLP.layer`; means are taken before or after the product, wherever there are fewer columns."""
         own, near = self.weights[i].split(h.shape[2], dim=1)
         columns = near.shape[2]
         if columns >= h.shape[2]:
@@ -258,7 +259,7 @@ class GraphHead(Head):
 
     @staticmethod
     def _mean(h: Tensor, graph: Affinity | None) -> Tensor:
-        """Average over neighbours, shape (R, n, size); where all runs see the same points, once."""
+        """Average over neighbours, shape (R, n, size), only once if all runs have the same points."""
         assert graph is not None
         runs, n, d = h.shape
         if runs == 1 or h.stride(0) == 0:
@@ -267,7 +268,7 @@ class GraphHead(Head):
 
 
 class FreeHead(nn.Module):
-    """Logits of each point's own: no network, and no way to assign other points.
+    """Free logits of each point; there is no network, so new points cannot be assigned.
 
     Parameters
     ----------
@@ -275,7 +276,7 @@ class FreeHead(nn.Module):
     n_clusters : int
     n_runs : int
     generator : Generator, optional
-        Of the CPU.
+        A generator on the CPU.
     """
 
     def __init__(self, n: int, n_clusters: int, n_runs: int = 1, generator: torch.Generator | None = None) -> None:
@@ -288,8 +289,8 @@ class FreeHead(nn.Module):
 
     @torch.no_grad()
     def start_at(self, labels: Sequence[Any], x: Tensor | None = None, graph: Affinity | None = None) -> None:
-        """Add 4 to the logits of given labels; see `Head.start_at`."""
-        for run, given in enumerate(labels):
-            if given is not None:
-                label = torch.as_tensor(given, device=self.logits.device)
+        """Add 4 to the logits of the initial clusters; see `Head.start_at`."""
+        for run, run_labels in enumerate(labels):
+            if run_labels is not None:
+                label = torch.as_tensor(run_labels, device=self.logits.device)
                 self.logits[run].scatter_add_(1, label[:, None], torch.full_like(self.logits[run, :, :1], 4.0))

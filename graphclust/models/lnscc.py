@@ -1,4 +1,4 @@
-r"""LNSCC: soft contrastive learning on a locally normalized graph, and a clustering head that trains itself.
+r"""LNSCC: soft contrastive learning on a locally normalized graph, and a self-trained clustering head.
 
 A, shape (n, n), holds the affinities of neighbours (`graphclust.kernels.neighbors.locally_normalized`, eqs. 1 and 2).
 With O_ij = exp(-d(z_i, z_j)) between embedded points (eq. 4), the losses of the three phases are
@@ -7,19 +7,19 @@ With O_ij = exp(-d(z_i, z_j)) between embedded points (eq. 4), the losses of the
     L_ba  = - sum_{E ba} log O                                 interiors,       eq. (13)
     L_dis = - sum_{E dis} log (1 - O)                          the unconnected, eq. (17)
 
-over data sets in which an edge stands as often as Q says (eqs. 6 and 11),
+over data sets in which each edge is repeated Q times (eqs. 6 and 11),
 
     Q im+ = floor(alpha A_max / (1 - A)),   Q im- = floor((1 - A)_max / A),   Q ba = floor(A / A_mean),
 
-and |E dis| = beta |E im+| pairs drawn among those without an edge (eq. 16); of points that have some, since the
-others are never drawn. Here no edge is repeated. A step draws B edges by their total Q, embeds their nodes once, and
-takes each edge in all its roles, weighted by its share of each; the same nodes, paired with each other, make the
-unconnected pairs, weighted so that all of these count alike. What is expected is the sum of the losses above over the
-number of repeated edges; 2 B nodes are embedded at most, in the place of some 20 B.
+and |E dis| = beta |E im+| pairs are drawn from the pairs without an edge (eq. 16), of points that have edges, since no
+other points are drawn. Here no edge is repeated. A step draws B edges by their total Q, embeds their nodes once, and
+uses each edge in all three sets, weighted by its share of each. The same nodes, paired with each other, give the
+unconnected pairs, weighted so that all of these count equally. The expected value is the sum of the losses above,
+divided by the number of repeated edges. At most 2 B nodes are embedded instead of some 20 B.
 
-(1 - A)_max is 1, since no point is its own neighbour. A_mean is over the edges. Where A is nearly 1, as for nodes with
-one neighbour, 1 - A counts as `_LEAST`; where it is nearly 0, as for points that have to look for neighbours in another
-cluster, A counts as `_FAINTEST` times the mean.
+(1 - A)_max is 1, since no point is its own neighbour. A_mean is over the edges. If A is nearly 1, as for nodes with one
+neighbour, 1 - A is replaced by `_MIN_DISSIMILARITY`. If A is nearly 0, as for points whose nearest neighbours are in
+another cluster, A is replaced by `_MIN_RELATIVE_AFFINITY` times the mean.
 
 Ma & Kim, "Locally normalized soft contrastive clustering for compact clusters", IJCAI 2022.
 
@@ -65,22 +65,22 @@ __all__ = [
     "worst_shift",
 ]
 
-_LEAST = 0.01
-_FAINTEST = 1e-4  # below what MNIST, USPS, Fashion-MNIST, Reuters or citation graphs have
-_EDGES = 1 << 14  # whose ends are looked up at once
-_PROBE = 0.1  # of the radius: where the gradient of a divergence is taken, which is 0 at the point itself
-_NEAR = 1e-8  # added to squared distances: the gradient of a distance of 0 is then 0
+_MIN_DISSIMILARITY = 0.01
+_MIN_RELATIVE_AFFINITY = 1e-4  # below what MNIST, USPS, Fashion-MNIST, Reuters or citation graphs have
+_EDGES_PER_CHUNK = 1 << 14
+_PROBE = 0.1  # share of the radius at which the gradient of a divergence is taken, since it is 0 at the point itself
+_EPSILON = 1e-8  # added to squared distances, so that the gradient of a distance of 0 is 0
 
 
 def distance(v: Tensor, w: Tensor) -> Tensor:
-    """Euclidean distance of points, shape (..., d) to (...); differentiable where they coincide.
+    """Return Euclidean distances, shape (...), of points, shape (..., d); differentiable also at 0.
 
     Examples
     --------
     >>> distance(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 4.0]]))
     tensor([5.])
     """
-    return ((v - w).square().sum(-1) + _NEAR).sqrt()
+    return ((v - w).square().sum(-1) + _EPSILON).sqrt()
 
 
 def log_separation(d: Tensor) -> Tensor:
@@ -96,12 +96,12 @@ def log_separation(d: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Quantities:
-    """How often the edges of a graph stand in the data sets of the phases, eqs. (6) and (11).
+    """Number of copies of each edge in the data sets of the training phases, eqs. (6) and (11).
 
     Attributes
     ----------
     attract, repel, contract : Tensor of float64, shape (m,)
-        Q im+, Q im- and Q ba: whole numbers, until they are sized.
+        Q im+, Q im- and Q ba; whole numbers before `sized`.
     """
 
     attract: Tensor
@@ -110,7 +110,7 @@ class Quantities:
 
     @classmethod
     def of(cls, affinity: Tensor, alpha: float = 2.0) -> Quantities:
-        """Compute them.
+        """Compute the quantities from the affinities.
 
         Parameters
         ----------
@@ -124,15 +124,15 @@ class Quantities:
         >>> q.attract.tolist(), q.repel.tolist(), q.contract.tolist()
         ([3.0, 2.0, 6.0], [2.0, 4.0, 1.0], [1.0, 0.0, 1.0])
         """
-        rest = (1 - affinity).clamp_min(_LEAST)
-        attract = torch.floor(alpha * affinity.max() / rest)
+        dissimilarity = (1 - affinity).clamp_min(_MIN_DISSIMILARITY)
+        attract = torch.floor(alpha * affinity.max() / dissimilarity)
         mean = affinity.mean()
-        repel = torch.floor(1 / affinity.clamp_min(_FAINTEST * mean))
+        repel = torch.floor(1 / affinity.clamp_min(_MIN_RELATIVE_AFFINITY * mean))
         contract = torch.floor(affinity / mean)
         return cls(attract, repel, contract)
 
     def sized(self, repulsion: float | None, contraction: float | None) -> Quantities:
-        """Return them with |E im-| and |E ba| scaled to multiples of |E im+|; None leaves a set as it is.
+        """Scale |E im-| and |E ba| to multiples of |E im+|; None leaves a set as it is.
 
         Examples
         --------
@@ -141,13 +141,15 @@ class Quantities:
         (tensor(True), [1.0, 0.0, 1.0])
         """
 
-        def scaled(one: Tensor, share: float | None) -> Tensor:
-            return one if share is None else one * (share * self.attract.sum() / one.sum().clamp_min(1))
+        def scaled(quantity: Tensor, multiple: float | None) -> Tensor:
+            if multiple is None:
+                return quantity
+            return quantity * (multiple * self.attract.sum() / quantity.sum().clamp_min(1))
 
         return Quantities(self.attract, scaled(self.repel, repulsion), scaled(self.contract, contraction))
 
     def to(self, device: torch.device | None) -> Quantities:
-        """Return them on a device."""
+        """Move the quantities to a device."""
         return Quantities(self.attract.to(device), self.repel.to(device), self.contract.to(device))
 
     @property
@@ -157,18 +159,18 @@ class Quantities:
 
     @property
     def drawn(self) -> Tensor:
-        """What edges are drawn by, shape (m,): the sum, at least 1, so that all points are seen."""
+        """Weights with which edges are drawn, shape (m,): the sum, at least 1, so that all points are drawn."""
         return self.total.clamp_min(1)
 
     def loss(self, d: Tensor, edges: Tensor) -> Tensor:
         """Return the terms of L_im + L_ba of edges that were drawn with probability drawn / sum(drawn).
 
-        Their mean times sum(drawn) is the sum of both losses over all repeated edges.
+        Their mean times sum(drawn) estimates the sum of both losses over all repeated edges.
 
         Parameters
         ----------
         d : Tensor, shape (B,)
-            Distances of the ends.
+            Distances between the ends of the edges.
         edges : Tensor of int64, shape (B,)
 
         Returns
@@ -177,22 +179,22 @@ class Quantities:
         """
         batch = Quantities(self.attract[edges], self.repel[edges], self.contract[edges])
         drawn = batch.drawn
-        near = ((batch.attract + batch.contract) / drawn).to(d.dtype)
-        far = (batch.repel / drawn).to(d.dtype)
-        return near * d - far * log_separation(d)
+        attraction = ((batch.attract + batch.contract) / drawn).to(d.dtype)
+        repulsion = (batch.repel / drawn).to(d.dtype)
+        return attraction * d - repulsion * log_separation(d)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Edges of a step.
+    """Edges of a training step.
 
     Attributes
     ----------
     edges : Tensor of int64, shape (B,)
     nodes : Tensor of int64, shape (at most 2 B,)
-        The distinct ends, to be embedded.
+        The distinct ends, which are to be embedded.
     place : Tensor of int64, shape (2 B,)
-        Where in `nodes` the ends stand: one of each edge, then the other of each.
+        Positions in `nodes` of the first ends of the edges, then of the second ends.
     """
 
     edges: Tensor
@@ -201,18 +203,18 @@ class Batch:
 
 
 class Contrast:
-    """The losses L_im + L_ba + L_dis of a graph, batch by batch.
+    """The losses L_im + L_ba + L_dis of a graph, estimated on batches of edges.
 
     Parameters
     ----------
     affinity : scipy.sparse array of float64, shape (n, n)
-        A: symmetric, entries in (0, 1], at least one.
+        A, symmetric, with entries in (0, 1] and at least one of them.
     alpha, beta : float
-    phases : three bool
-        Whether L_im, L_ba and L_dis take part (table 4).
+    phases : sequence of three bool
+        Whether to include L_im, L_ba and L_dis (table 4).
     device : torch.device, optional
     partners : int
-        Unconnected pairs tried for each end.
+        Number of unconnected pairs tried for each end of an edge.
     repulsion, contraction : float, optional
         See `Quantities.sized`.
 
@@ -224,7 +226,7 @@ class Contrast:
     Raises
     ------
     DataError
-        By the floor, no edge is left in any data set.
+        No edge is left in any data set, because all quantities are rounded down to 0.
     """
 
     def __init__(
@@ -244,46 +246,48 @@ class Contrast:
         ends = torch.as_tensor(np.stack((entries.row[upper], entries.col[upper])).astype(np.int64))
         self.n, self.partners, self._device = n, partners, device
         value = torch.as_tensor(entries.data[upper], dtype=torch.float64)
-        whole = Quantities.of(value, alpha).sized(repulsion, contraction)
-        quantities = Quantities(whole.attract * phases[0], whole.repel * phases[0], whole.contract * phases[1])
-        repeated = float(quantities.total.sum())
-        if not repeated:
-            raise DataError(f"no edge is left in the data sets of the phases: alpha = {alpha:g} is too small for them")
+        complete = Quantities.of(value, alpha).sized(repulsion, contraction)
+        quantities = Quantities(complete.attract * phases[0], complete.repel * phases[0], complete.contract * phases[1])
+        n_repeated = float(quantities.total.sum())
+        if not n_repeated:
+            raise DataError(f"alpha = {alpha:g} is too small: no edge is left in the data sets of the training phases")
         drawn = quantities.drawn
-        self._sum, self._drawn_from = torch.cumsum(drawn, 0), ends  # edges are drawn on the CPU
-        self._joined = float(self._sum[-1]) / repeated
+        self._cumulative, self._cpu_ends = torch.cumsum(drawn, 0), ends  # edges are drawn on the CPU
+        self._edge_weight = float(self._cumulative[-1]) / n_repeated
         degree = torch.zeros(n, dtype=torch.float64).index_add_(0, ends[0], drawn).index_add_(0, ends[1], drawn)
         linked = int((degree > 0).sum())
-        rarity = (2 * self._sum[-1] / (linked * degree)).float()  # 1 over how often a node is drawn, on average 1
+        rarity = (2 * self._cumulative[-1] / (linked * degree)).float()  # inverse frequency of a node in batches
         self.ends, self.quantities, self._rarity = ends.to(device), quantities.to(device), rarity.to(device)
         self._keys = torch.sort(ends[0] * n + ends[1]).values.to(device)
         unconnected = 1 - 1 / linked - 2 * len(value) / linked**2
-        attract = float(whole.attract.sum())  # |E im+| where L_im is left out, too
-        self._apart = beta * attract / repeated / unconnected if phases[2] and unconnected > 0.5 / linked**2 else 0.0
+        attract = float(complete.attract.sum())  # |E im+|, even if L_im is left out
+        has_pairs = phases[2] and unconnected > 0.5 / linked**2
+        self._pair_weight = beta * attract / n_repeated / unconnected if has_pairs else 0.0
 
     def reach(self, x: Tensor) -> Tensor:
-        """Return the mean distance of points, shape (n, d), to their neighbours in the graph, shape (n,)."""
+        """Return the mean distance, shape (n,), of points, shape (n, d), to their neighbours in the graph."""
         total, number = torch.zeros(2, self.n, device=x.device, dtype=x.dtype)
-        for one, other in zip(self.ends[0].split(_EDGES), self.ends[1].split(_EDGES), strict=True):
-            d = distance(x[one], x[other])
-            for end in (one, other):
+        chunks = (ends.split(_EDGES_PER_CHUNK) for ends in self.ends)
+        for tail, head in zip(*chunks, strict=True):
+            d = distance(x[tail], x[head])
+            for end in (tail, head):
                 total.index_add_(0, end, d)
                 number.index_add_(0, end, torch.ones_like(d))
         return total / number.clamp_min(1)
 
     def draw(self, size: int, generator: torch.Generator) -> Batch:
-        """Draw B edges with replacement by their quantities, in either direction; generator of the CPU.
+        """Draw `size` edges with replacement by their quantities, in random directions; the generator is on the CPU.
 
-        All is drawn and looked up on the CPU, and only the batch is sent to the device: the number of distinct nodes
-        depends on what was drawn, so that on a GPU every step would wait for it.
+        Drawing and looking up happen on the CPU, and only the batch is sent to the device. The number of distinct
+        nodes varies, so that on a GPU every step would wait for it.
         """
-        at = torch.rand(size, dtype=torch.float64, generator=generator) * self._sum[-1]
-        edges = torch.searchsorted(self._sum, at, right=True).clamp_max(len(self._sum) - 1)
+        at = torch.rand(size, dtype=torch.float64, generator=generator) * self._cumulative[-1]
+        edges = torch.searchsorted(self._cumulative, at, right=True).clamp_max(len(self._cumulative) - 1)
         swap = torch.rand(size, generator=generator) < 0.5
-        one, other = self._drawn_from[:, edges]
-        both = torch.cat((torch.where(swap, other, one), torch.where(swap, one, other)))
+        tail, head = self._cpu_ends[:, edges]
+        both = torch.cat((torch.where(swap, head, tail), torch.where(swap, tail, head)))
         nodes, place = torch.unique(both, return_inverse=True)
-        return Batch(_sent(edges, self._device), _sent(nodes, self._device), _sent(place, self._device))
+        return Batch(_to_device(edges, self._device), _to_device(nodes, self._device), _to_device(place, self._device))
 
     def loss(self, z: Tensor, batch: Batch, generator: torch.Generator) -> Tensor:
         """Estimate the sum of the losses over the number of repeated edges, without bias.
@@ -294,7 +298,7 @@ class Contrast:
             Embedded nodes.
         batch : Batch
         generator : Generator
-            Of the CPU: it draws who is paired with whom.
+            A generator on the CPU, which draws the unconnected pairs.
 
         Returns
         -------
@@ -303,41 +307,42 @@ class Contrast:
         size = len(batch.edges)
         placed = z[batch.place]
         terms = self.quantities.loss(distance(placed[:size], placed[size:]), batch.edges)
-        found = self._joined * terms.mean()
-        if not self._apart or size < 2:
-            return found
+        edge_loss = self._edge_weight * terms.mean()
+        if not self._pair_weight or size < 2:
+            return edge_loss
         ends = batch.nodes[batch.place]
         drawn = torch.randperm(2 * size - 1, generator=generator)[: self.partners + 1] + 1
-        shifts = [shift for shift in drawn.tolist() if shift != size][: self.partners]  # `size`: the edges themselves
-        apart = z.new_zeros(())
+        # a shift by `size` would pair the ends of the edges themselves
+        shifts = [shift for shift in drawn.tolist() if shift != size][: self.partners]
+        pair_loss = z.new_zeros(())
         for shift in shifts:
             other = ends.roll(shift)
             key = torch.minimum(ends, other) * self.n + torch.maximum(ends, other)
             at = torch.searchsorted(self._keys, key).clamp_max(len(self._keys) - 1)
             joined = (self._keys[at] == key) | (ends == other)
             weight = torch.where(joined, 0.0, self._rarity[ends] * self._rarity[other])
-            apart = apart - (weight * log_separation(distance(placed, placed.roll(shift, 0)))).mean()
-        return found + self._apart * apart / len(shifts)
+            pair_loss = pair_loss - (weight * log_separation(distance(placed, placed.roll(shift, 0)))).mean()
+        return edge_loss + self._pair_weight * pair_loss / len(shifts)
 
 
-def _sent(tensor: Tensor, device: torch.device | None) -> Tensor:
-    """Return a tensor of the CPU on a device, without waiting for it."""
+def _to_device(tensor: Tensor, device: torch.device | None) -> Tensor:
+    """Copy a tensor from the CPU to a device without waiting for it."""
     if device is None or device.type == "cpu":
         return tensor
-    page_locked = tensor.pin_memory() if torch.cuda.is_available() else tensor  # else the copy is not asynchronous
+    page_locked = tensor.pin_memory() if torch.cuda.is_available() else tensor  # needed for an asynchronous copy
     return page_locked.to(device, non_blocking=True)
 
 
 def target(u: Tensor, prior: Tensor | None = None) -> Tensor:
-    """Sharpened assignments V of eq. (18): squares over the size of their cluster, rows adding up to 1.
+    """Return the sharpened assignments V of eq. (18): squares divided by cluster sizes, normalised to sum to 1.
 
     Parameters
     ----------
     u : Tensor, shape (B, K)
         Probabilities.
     prior : Tensor, shape (K,), optional
-        Shares that clusters are expected to have: sizes are then measured by these, for over equal sizes alone, the
-        sharpening draws points from large clusters into small ones.
+        Expected shares of the clusters, to which sizes are then related. Without them, sharpening moves points from
+        large clusters to small ones.
 
     Examples
     --------
@@ -351,18 +356,22 @@ def target(u: Tensor, prior: Tensor | None = None) -> Tensor:
     return weight / weight.sum(1, keepdim=True).clamp_min(1e-12)
 
 
-def clustering_loss(log_u: Tensor, gamma: float, prior: Tensor | None = None, log_told: Tensor | None = None) -> Tensor:
-    """KL(V || U), the mean over points, and how uneven clusters are, eq. (18).
+def clustering_loss(
+    log_u: Tensor, gamma: float, prior: Tensor | None = None, log_clean: Tensor | None = None
+) -> Tensor:
+    """Return the mean of KL(V || U) over points plus a penalty for unequal cluster sizes, eq. (18).
 
     Parameters
     ----------
     log_u : Tensor, shape (B, K)
         Logarithms of probabilities.
     gamma : float
-        Weight of sum_k U_k log U_k, U_k being the mean over points; where the prior is known, of KL(U || prior).
+        Weight of the penalty: sum_k U_k log U_k with U_k the mean over points, or KL(U || prior) with a prior.
     prior : Tensor, shape (K,), optional
-    log_told : Tensor, shape (B, K), optional
-        What V is made from: the same where points are seen as they are, and U where they are disturbed. Without it, U.
+        Expected shares of the clusters.
+    log_clean : Tensor, shape (B, K), optional
+        Logarithms of the probabilities from which V is computed, if `log_u` is that of perturbed points; `log_u` by
+        default.
 
     Returns
     -------
@@ -373,47 +382,47 @@ def clustering_loss(log_u: Tensor, gamma: float, prior: Tensor | None = None, lo
     >>> clustering_loss(torch.log(torch.tensor([[0.5, 0.5], [0.5, 0.5]])), 1.0).round(decimals=4)
     tensor(-0.6931)
     """
-    v = target((log_u if log_told is None else log_told).detach().exp(), prior)
+    v = target((log_u if log_clean is None else log_clean).detach().exp(), prior)
     divergence = (v * (v.clamp_min(1e-12).log() - log_u)).sum(1).mean()
     mean = log_u.exp().mean(0).clamp_min(1e-12)
-    uneven = mean * (mean.log() if prior is None else mean.log() - prior.clamp_min(1e-12).log())
-    return divergence + gamma * uneven.sum()
+    penalty = mean * (mean.log() if prior is None else mean.log() - prior.clamp_min(1e-12).log())
+    return divergence + gamma * penalty.sum()
 
 
 def worst_shift(
-    log_of: Callable[[Tensor], Tensor], x: Tensor, log_u: Tensor, radius: Tensor, generator: torch.Generator
+    log_u_of: Callable[[Tensor], Tensor], x: Tensor, log_u: Tensor, radius: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Return the shift of each point, of a given length, that changes its probabilities most; to first order.
+    """Return the shift of each point, with a given length, that changes its probabilities most.
 
-    One step of the power method from a random direction (virtual adversarial training, Miyato et al. 2018; for
-    clusterings, Hu et al. 2017).
+    The shift is approximate: it takes one step of the power method from a random direction (virtual adversarial
+    training, Miyato et al. 2018; for clusterings, Hu et al. 2017).
 
     Parameters
     ----------
-    log_of : callable
-        Points, shape (B, d), to logarithms of probabilities, shape (B, K).
+    log_u_of : callable
+        Maps points, shape (B, d), to logarithms of probabilities, shape (B, K).
     x : Tensor, shape (B, d)
     log_u : Tensor, shape (B, K)
-        `log_of(x)`, detached.
+        `log_u_of(x)`, detached.
     radius : Tensor, shape (B,)
-        Lengths.
+        Lengths of the shifts.
     generator : Generator
-        Of the device of the points.
+        A generator on the device of the points.
 
     Returns
     -------
     Tensor, shape (B, d)
         Detached.
     """
-    drawn = torch.empty_like(x).normal_(generator=generator)
-    probe = (_PROBE * radius[:, None] * drawn / drawn.norm(dim=1, keepdim=True).clamp_min(1e-12)).requires_grad_()
-    away = -(log_u.exp() * log_of(x + probe)).sum()
-    (gradient,) = torch.autograd.grad(away, probe)
+    noise = torch.empty_like(x).normal_(generator=generator)
+    probe = (_PROBE * radius[:, None] * noise / noise.norm(dim=1, keepdim=True).clamp_min(1e-12)).requires_grad_()
+    cross_entropy = -(log_u.exp() * log_u_of(x + probe)).sum()
+    (gradient,) = torch.autograd.grad(cross_entropy, probe)
     return radius[:, None] * gradient / gradient.norm(dim=1, keepdim=True).clamp_min(1e-12)
 
 
 def balance(step: int, delta: float = 0.05, limit: float = 5.0) -> float:
-    """Weight eta of the clustering loss in an iteration, counted from 0, eq. (19).
+    """Return the weight eta of the clustering loss in iteration `step`, counted from 0, eq. (19).
 
     Examples
     --------

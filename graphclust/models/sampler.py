@@ -1,23 +1,22 @@
 r"""Samples of partitions from a clusterwise model, and their probabilities.
 
-Source: Pakman et al., Attentive Clustering Processes, sections 2.2 and 3.2, and B.3 for known labels. Threads differ by
-their anchors; in the mode "map" z is its prior's mean and a node joins if that is more probable than not, in the mode
-"posterior" both are drawn. Equation (33) estimates a partition's probability, for its clusters in the order in which
-they were taken,
+Source: Pakman et al., Attentive Clustering Processes, sections 2.2 and 3.2, and B.3 for known labels. Samples differ by
+their anchors. In mode "map", z is the mean of its prior and a node joins if its probability is above 1/2; in mode
+"posterior", both are drawn. Equation (33) estimates the probability of a partition whose clusters are in a given order,
 
 .. math::
    p(s_k \mid s_{<k}, x) \approx \frac{N_k}{|I_k|} \frac{1}{T M} \sum_{t=1}^{T} \sum_{j=1}^{M}
    p(b_k \mid d_{k,t}, z_{k,t,j}, x)
 
-with T anchors drawn from the :math:`N_k` nodes of the cluster without replacement; with T at least :math:`N_k` the sum
-over anchors is complete. M = 0 stands for one z, its prior's mean.
+with T anchors drawn from the :math:`N_k` nodes of the cluster without replacement. If T is at least :math:`N_k`, the
+sum over anchors is complete. M = 0 means a single z, the mean of its prior.
 
-That is the probability of the clusters in one order, :math:`N_k / |I_k|` the chance that the next anchor is of cluster
-k. Their product over k, summed over the orders, is 1: without it stands the probability of the partition, whatever its
-order, if the model is exchangeable.
+This is the probability of the clusters in one order, where :math:`N_k / |I_k|` is the probability that the next anchor
+belongs to cluster k. The product of these over k, summed over the orders, is 1. If the model is exchangeable, leaving
+it out therefore gives the probability of the partition, whatever its order.
 
-`NCP` takes points one by one and samples by itself; the functions here hand its models over, so that all that uses them
-works with it too. Its anchors are orders of the points.
+`NCP` has its own sampler, which assigns points one by one. The functions here call it, so that their callers work with
+both kinds of models. For NCP, the number of anchors is the number of orders of the points.
 
 | ACP | here | as printed? |
 |---|---|---|
@@ -42,18 +41,18 @@ __all__ = ["PartitionModel", "canonical", "draw", "log_probability", "sample"]
 
 PartitionModel = ClusterwiseModel | NCP
 
-_CELLS = 1 << 16  # rows x nodes that are computed at once, each some kilobytes
-_MAP_THREADS = 16  # beside draws from the posterior, to find the most probable partition
-_MAP_CLUSTERS = 4  # times as many as any draw has: where nothing is sure, a thread takes each node for itself
+_CELLS = 1 << 16  # rows x nodes that are computed at once; each takes some kilobytes
+_MAP_SAMPLES = 16  # added to draws from the posterior, to find the most probable partition
+_MAP_CLUSTERS = 4  # limit, as a multiple of a draw's: without a clear structure, each node becomes a cluster of its own
 
 
 def canonical(ranks: Tensor) -> Tensor:
-    """Give equal partitions equal rows: a node's label becomes the smallest node of its cluster.
+    """Label each node by the smallest node of its cluster, so that equal partitions have equal rows.
 
     Parameters
     ----------
     ranks : Tensor of int64, shape (..., n_max)
-        -1 where there is no node.
+        -1 beyond the nodes.
 
     Returns
     -------
@@ -73,9 +72,9 @@ def canonical(ranks: Tensor) -> Tensor:
     return first.gather(-1, filled).masked_fill(~inside, -1)
 
 
-def _pieces(total: int, each: int, limit: int) -> list[slice]:
-    step = max(1, limit // max(each, 1))
-    return [slice(i, min(i + step, total)) for i in range(0, total, step)]
+def _pieces(n_rows: int, cells_per_row: int, max_cells: int) -> list[slice]:
+    step = max(1, max_cells // max(cells_per_row, 1))
+    return [slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step)]
 
 
 @torch.inference_mode()
@@ -99,23 +98,24 @@ def sample(
     nodes : Nodes or NCPNodes
         `model.encode(batch)`.
     mask : Tensor of bool, shape (batch, n_max)
-        True where there is a node.
+        True for nodes, False for padding.
     n_samples : int
     mode : {"map", "posterior"}
     generator : torch.Generator, optional
-        On the CPU.
+        A generator on the CPU.
     known : Tensor of int64, shape (batch, n_max), optional
-        1 + the label of a node, 0 where it is not known. Known nodes are the anchors as long as there are some; nodes
-        of one known label are put together, those of different ones apart.
+        1 + the label of a node, 0 if it is unknown. Anchors are known nodes while any are available. Nodes with the
+        same known label are put into the same cluster, nodes with different ones into different clusters.
     max_cells : int
-        Rows x nodes that are computed at once: bounds the memory.
+        Rows x nodes that are computed at once, which bounds the memory.
     max_clusters : int, optional
-        After so many clusters, partitions that are not complete are given up.
+        Samples that are incomplete after this number of clusters are abandoned.
 
     Returns
     -------
     Tensor of int64, shape (batch, n_samples, n_max)
-        Number of the cluster in the order of taking; -1 where there is no node, and where a partition was given up.
+        Number of the cluster, in the order in which clusters are drawn; -1 beyond the nodes, and for the remaining
+        nodes of an abandoned sample.
     """
     if isinstance(model, NCP):
         assert isinstance(nodes, NCPNodes)
@@ -139,7 +139,7 @@ def sample(
         if label is not None:
             key = key + ((label[rows] > 0) & free)
         anchor = key.argmax(dim=1)
-        if step == 0:  # all threads of a graph look at the same nodes
+        if step == 0:  # all samples of a graph start with the same nodes
             owners, sets, before, anchors = graphs, mask[graphs], G[rows[::n_samples]], anchor.view(-1, n_samples)
         else:
             owners, sets, before, anchors = owner[rows], free, G[rows], anchor[:, None]
@@ -174,7 +174,7 @@ def _joins(
     generator: torch.Generator | None,
     label: Tensor | None,
 ) -> Tensor:
-    """Return which of the free nodes join each anchor, (rows, n_anchors, n_max), for anchors (rows, n_anchors)."""
+    """Return the free nodes that join each anchor, (rows, n_anchors, n_max), for anchors (rows, n_anchors)."""
     sets = Sets.of(graph, free)
     place = (sets.index[:, None] == anchor[..., None]) & sets.mask[:, None]
     sets = sets.with_anchors(place.to(torch.uint8).argmax(dim=2))
@@ -193,9 +193,9 @@ def _joins(
         own = label.gather(1, anchor)[..., None]
         theirs = label.gather(1, sets.index)[:, None]
         joins = torch.where((own > 0) & (theirs > 0), own == theirs, joins)
-    found = torch.zeros((*anchor.shape, free.shape[1]), dtype=torch.uint8, device=free.device)
+    n_joins = torch.zeros((*anchor.shape, free.shape[1]), dtype=torch.uint8, device=free.device)
     index = sets.index[:, None].expand_as(joins)  # padding points to node 0
-    return found.scatter_add_(2, index, (joins & sets.mask[:, None]).to(torch.uint8)) > 0
+    return n_joins.scatter_add_(2, index, (joins & sets.mask[:, None]).to(torch.uint8)) > 0
 
 
 @torch.inference_mode()
@@ -219,24 +219,24 @@ def log_probability(
     model : ClusterwiseModel or NCP
     nodes : Nodes or NCPNodes
     ranks : Tensor of int64, shape (partitions, n_max)
-        Clusters numbered from 0 in the order of taking; -1 where there is no node.
+        Clusters numbered from 0 in the order in which they are drawn; -1 beyond the nodes.
     owner : Tensor of int64, shape (partitions,), optional
-        Graph of each partition; the first by default.
+        The graph of each partition; the first graph by default.
     n_anchors : int
-        T: anchors of each cluster at most; for NCP, orders of the points.
+        T, the largest number of anchors of each cluster; for NCP, the number of orders of the points.
     n_z : int
-        M: samples of z for each anchor; 0 for the mean of z alone.
+        M, the number of samples of z for each anchor; 0 for the mean of z alone.
     generator : torch.Generator, optional
-        On the CPU.
+        A generator on the CPU.
     known : Tensor of int64, shape (batch, n_max), optional
-        Labels that `sample` was told: the probabilities are those of the other nodes given these. Clusters with known
-        nodes have to come before the others, which is not checked.
+        The known labels, as in `sample`. The result is the probability of the other labels given these. Clusters with
+        known nodes must come before the others, which is not checked.
     max_cells : int
         Rows x anchors x samples x nodes that are computed at once.
     ordered : bool
-        Whether of the clusters taken in this order, as eq. (33) has it: summed over partitions and orders that is 1. If
-        not, of the partition: for an exchangeable model the order then makes no difference, and the sum over partitions
-        is 1.
+        If True, return the probability of the clusters in this order, as in eq. (33), which sums to 1 over partitions
+        and orders. If False, return that of the partition, which sums to 1 over partitions; for an exchangeable model
+        it does not depend on the order.
 
     Returns
     -------
@@ -250,12 +250,12 @@ def log_probability(
     device = ranks.device
     if owner is None:
         owner = torch.zeros(len(ranks), dtype=torch.int64, device=device)
-    cluster, before = _signatures(ranks, owner)
-    first, number = _first_equal(torch.stack([before, cluster], dim=2))
+    cluster, before = _cluster_hashes(ranks, owner)
+    first, number = _first_occurrences(torch.stack([before, cluster], dim=2))
     terms = _distinct_terms(model, nodes, ranks, owner, cluster, max_cells)
     exact = torch.promote_types(nodes.decoder.dtype, torch.float32)
     values = nodes.decoder.new_zeros(number.shape, dtype=exact)
-    for rows, sets, G in model.factors(terms, ranks, owner, waste=0.5, wanted=first):
+    for rows, sets, G in model.factors(terms, ranks, owner, waste=0.5, selected=first):
         joined = (ranks[rows[:, 0]].gather(1, sets.index) == rows[:, 1, None]) & sets.mask
         T = min(n_anchors, int(joined.sum(dim=1).max()))
         for part in _pieces(len(rows), T * max(n_z, 1) * sets.index.shape[1], max_cells):
@@ -269,9 +269,9 @@ def log_probability(
 
 
 def _log_order_chance(ranks: Tensor, owner: Tensor | None, known: Tensor | None) -> Tensor:
-    """Return the log of the chance that random anchors take the clusters in this order, float64, shape (partitions,).
+    """Return the log-probability that random anchors give this order of the clusters, float64, shape (partitions,).
 
-    As long as there are known nodes, the anchor is one of them.
+    Anchors are known nodes while any are available.
     """
     cluster = ranks.clamp_min(0)
     inside = (ranks >= 0).double()
@@ -280,34 +280,35 @@ def _log_order_chance(ranks: Tensor, owner: Tensor | None, known: Tensor | None)
     available = size.flip(1).cumsum(dim=1).flip(1)
     if known is not None:
         labelled = (known[torch.zeros_like(ranks[:, 0]) if owner is None else owner] > 0) * inside
-        of_cluster = torch.zeros_like(size).scatter_add_(1, cluster, labelled)
-        left = of_cluster.flip(1).cumsum(dim=1).flip(1)
-        size, available = torch.where(left > 0, of_cluster, size), torch.where(left > 0, left, available)
+        n_known = torch.zeros_like(size).scatter_add_(1, cluster, labelled)
+        known_left = n_known.flip(1).cumsum(dim=1).flip(1)
+        size = torch.where(known_left > 0, n_known, size)
+        available = torch.where(known_left > 0, known_left, available)
     return torch.where(available > 0, torch.log(size / available.clamp_min(1)), 0.0).sum(dim=1)
 
 
-def _mixed(x: Tensor) -> Tensor:
-    """Scramble int64 (SplitMix64), so that sums of the results tell sets apart: two agree by chance once in 2^64."""
+def _hashed(x: Tensor) -> Tensor:
+    """Hash int64 numbers (SplitMix64), so that sums of hashes identify sets; two collide with probability 2^-64."""
     for shift, factor in ((30, -4658895280553007687), (27, -7723592293110705685), (31, 1)):
         x = (x ^ ((x >> shift) & ((1 << (64 - shift)) - 1))) * factor
     return x
 
 
-def _signatures(ranks: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a number for each cluster as a set of nodes, and one for the set of the clusters before it.
+def _cluster_hashes(ranks: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a hash of each cluster as a set of nodes, and a hash of the set of clusters before it.
 
-    Each of int64 and of shape (partitions, K); where a partition has fewer clusters, for the empty set.
+    Both are int64 of shape (partitions, K). Missing clusters have the hash of the empty set.
     """
     P, N = ranks.shape
     K = int(ranks.max()) + 1 if ranks.numel() else 1
-    weight = _mixed(torch.arange(1, N + 1, device=ranks.device)).expand(P, N)
+    weight = _hashed(torch.arange(1, N + 1, device=ranks.device)).expand(P, N)
     cluster = ranks.new_zeros(P, K + 1).scatter_add_(1, torch.where(ranks < 0, K, ranks), weight)[:, :K]
-    cluster = _mixed(cluster + _mixed(owner + N + 1)[:, None])
+    cluster = _hashed(cluster + _hashed(owner + N + 1)[:, None])
     return cluster, cluster.cumsum(dim=1) - cluster
 
 
-def _first_equal(key: Tensor) -> tuple[Tensor, Tensor]:
-    """Find the first of equal entries.
+def _first_occurrences(key: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the first occurrence of each entry.
 
     Parameters
     ----------
@@ -316,9 +317,9 @@ def _first_equal(key: Tensor) -> tuple[Tensor, Tensor]:
     Returns
     -------
     first : Tensor of bool, shape (rows, columns)
-        Whether no earlier entry is the same.
+        Whether no earlier entry is equal.
     number : Tensor of int64, shape (rows, columns)
-        Place in `first.flatten()` of the first that is the same.
+        Position in `first.flatten()` of the first equal entry.
     """
     place = torch.arange(key.shape[0] * key.shape[1], device=key.device)
     kind = torch.unique(key.flatten(0, 1), dim=0, return_inverse=True)[1]
@@ -330,30 +331,30 @@ def _first_equal(key: Tensor) -> tuple[Tensor, Tensor]:
 def _distinct_terms(
     model: ClusterwiseModel, nodes: Nodes, ranks: Tensor, owner: Tensor, cluster: Tensor, max_cells: int
 ) -> Tensor:
-    """Return the terms of G of the clusters, (partitions, K, dim), each set of nodes encoded once."""
-    first, number = _first_equal(cluster[..., None])
+    """Return the terms of G of the clusters, (partitions, K, dim); each distinct cluster is encoded once."""
+    first, number = _first_occurrences(cluster[..., None])
     partition, step = first.nonzero(as_tuple=True)
     terms = nodes.decoder.new_zeros(first.numel(), model.encodings.dim)
     for part in _pieces(len(step), ranks.shape[1], max_cells):
         members = ranks[partition[part]] == step[part, None]
-        found = model.cluster_terms(nodes, members[:, None], owner[partition[part]])[:, 0]
-        terms[partition[part] * first.shape[1] + step[part]] = found.to(terms.dtype)
+        term = model.cluster_terms(nodes, members[:, None], owner[partition[part]])[:, 0]
+        terms[partition[part] * first.shape[1] + step[part]] = term.to(terms.dtype)
     return terms[number]
 
 
-def _shared_first(ranks: Tensor, known: Tensor | None) -> Tensor:
-    """Put first the clusters that most of the partitions of a graph have: then they share more factors.
+def _frequent_first(ranks: Tensor, known: Tensor | None) -> Tensor:
+    """Sort clusters by the number of partitions that have them, so that the partitions share more factors.
 
-    Among those, larger ones come first. Clusters with known nodes stay before the others.
+    Ties are broken by size, larger clusters first. Clusters with known nodes stay before the others.
 
     Parameters
     ----------
     ranks : Tensor of int64, shape (partitions, n)
-        0 to K - 1, and -1 where there is no node; all of one graph.
+        0 to K - 1, and -1 beyond the nodes; all of the same graph.
     known : Tensor of int64, shape (1, n), or None
     """
     P, N = ranks.shape
-    cluster, _ = _signatures(ranks, torch.zeros_like(ranks[:, 0]))
+    cluster, _ = _cluster_hashes(ranks, torch.zeros_like(ranks[:, 0]))
     place, inside = ranks.clamp_min(0), (ranks >= 0).to(ranks.dtype)
     size = torch.zeros_like(cluster).scatter_add_(1, place, inside)
     _, kind, counts = torch.unique(cluster, return_inverse=True, return_counts=True)
@@ -376,15 +377,15 @@ def _factor(
     generator: torch.Generator | None,
     known: Tensor | None,
 ) -> Tensor:
-    """Return the log of the mean over anchors and z of p(b_k | d, z, x), for each row."""
+    """Return the logarithm of the mean over anchors and z of p(b_k | d, z, x), shape (rows,)."""
     eligible = joined
-    if known is not None:  # known nodes are the anchors of the clusters that have some
+    if known is not None:  # the anchor of a cluster with known nodes is one of them
         labelled = joined & (known > 0)
         eligible = torch.where(labelled.any(dim=1, keepdim=True), labelled, joined)
     size = eligible.sum(dim=1)
     key = torch.rand(joined.shape, generator=generator).to(joined.device).masked_fill(~eligible, -1.0)
     sets = sets.with_anchors(key.topk(T, dim=1).indices)
-    counted = torch.arange(T, device=size.device) < size[:, None]  # beyond a cluster's size, places are no members
+    counted = torch.arange(T, device=size.device) < size[:, None]  # positions beyond a cluster's size are not members
     candidates = sets.candidates()
     _, D, U, G = model.contexts(nodes, sets, G)
     if known is not None:
@@ -398,12 +399,12 @@ def _factor(
         noise = torch.randn((*mean.shape[:2], n_z, mean.shape[-1]), generator=generator, dtype=mean.dtype)
         z = z + log_scale.exp()[:, :, None] * noise.to(mean.device)
     context = model.decoder.context(torch.cat([D, U, G], dim=-1))
-    each = model.decoder.log_likelihood(
+    log_p = model.decoder.log_likelihood(
         sets.gather(nodes.decoder), context, model.decoder.latent(z), joined[:, None] & candidates, candidates
     )
-    each = each.masked_fill(~counted[..., None], -torch.inf)
-    number = size.clamp(max=T) * each.shape[-1]
-    return torch.logsumexp(each.flatten(1), dim=1) - torch.log(number.to(each.dtype))
+    log_p = log_p.masked_fill(~counted[..., None], -torch.inf)
+    number = size.clamp(max=T) * log_p.shape[-1]
+    return torch.logsumexp(log_p.flatten(1), dim=1) - torch.log(number.to(log_p.dtype))
 
 
 def draw(
@@ -423,40 +424,42 @@ def draw(
     model : ClusterwiseModel or NCP
         In evaluation mode.
     batch : Batch
-        Of one graph; its `known` labels are respected, and shown to the encoder if it takes so many.
+        A batch of one graph. Its `known` labels are respected; the encoder sees them if it takes that many.
     n_samples : int
     mode : {"posterior", "map"}
-        With "posterior", some "map" samples follow the draws, as candidates for the most probable partition; those of
-        many times more clusters than any draw are given up.
+        With "posterior", some "map" samples follow the draws as candidates for the most probable partition. Those with
+        many more clusters than any draw are abandoned.
     generator : torch.Generator, optional
-        On the CPU.
-    n_anchors, n_z
-        Of `log_probability`, which is computed once for partitions that are equal.
+        A generator on the CPU.
+    n_anchors, n_z : int
+        Passed to `log_probability`, which is computed once for equal partitions.
     max_cells : int
+        As in `sample` and `log_probability`.
 
     Returns
     -------
     ranks : Tensor of int64, shape (n, n_nodes)
-        Numbers of clusters in the order of taking; -1 where there is no node.
+        Numbers of the clusters in the order in which they are drawn; -1 beyond the nodes.
     log_prob : Tensor of float, shape (n,)
-        Of each partition, with the clusters first that most of the partitions have (`ordered` is False).
+        Log-probability of each partition (`ordered` is False), its most frequent clusters first.
     drawn : Tensor of bool, shape (n,)
-        Which are draws from the posterior; all if the mode is "map".
+        Whether a sample is a draw from the posterior; all True if the mode is "map".
     """
     with torch.inference_mode():
         nodes = model.encode(batch)
         ranks = sample(model, nodes, batch.mask, n_samples, mode, generator, batch.known, max_cells)[0]
         drawn = torch.ones(len(ranks), dtype=torch.bool)
         if mode == "posterior":
-            threads = min(n_samples, _MAP_THREADS)
-            most = _MAP_CLUSTERS * (int(ranks.max()) + 1)
-            more = sample(model, nodes, batch.mask, threads, "map", generator, batch.known, max_cells, most)[0]
-            more = more[((more >= 0) | ~batch.mask).all(dim=1)]
-            ranks, drawn = torch.cat([ranks, more]), torch.cat([drawn, torch.zeros(len(more), dtype=torch.bool)])
+            n_map = min(n_samples, _MAP_SAMPLES)
+            limit = _MAP_CLUSTERS * (int(ranks.max()) + 1)
+            map_ranks = sample(model, nodes, batch.mask, n_map, "map", generator, batch.known, max_cells, limit)[0]
+            map_ranks = map_ranks[((map_ranks >= 0) | ~batch.mask).all(dim=1)]
+            ranks = torch.cat([ranks, map_ranks])
+            drawn = torch.cat([drawn, torch.zeros(len(map_ranks), dtype=torch.bool)])
         _, index = torch.unique(canonical(ranks), dim=0, return_inverse=True)
         first = torch.full((int(index.max()) + 1,), len(ranks), device=ranks.device)
         first.scatter_reduce_(0, index, torch.arange(len(ranks), device=ranks.device), "amin")
-        orders = _shared_first(ranks[first], batch.known)
+        orders = _frequent_first(ranks[first], batch.known)
         value = log_probability(
             model, nodes, orders, None, n_anchors, n_z, generator, batch.known, max_cells, ordered=False
         )

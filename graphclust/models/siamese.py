@@ -1,7 +1,7 @@
-r"""Embeddings in which near points are nearer: an autoencoder's code, and a Siamese network with the contrastive loss.
+r"""Learned embeddings of points: the code of an autoencoder, and a Siamese network with the contrastive loss.
 
-CNC clusters the graph of nearest neighbours in the space of a Siamese network G, which has learned from pairs of
-points: the positive ones are nearest neighbours, the negative ones are drawn at random. With v = G(x), the loss of a
+CNC clusters the graph of nearest neighbours in the space of a Siamese network G, which is trained on pairs of points.
+Positive pairs are nearest neighbours, negative pairs are drawn at random. With v = G(x), the loss of a
 pair is (section 4.2)
 
     |v_i - v_j|^2                           for a positive pair,
@@ -13,13 +13,13 @@ neighbours (t-SNE's kernel; UMAP's loss, McInnes et al. 2018; by a network, Sain
     - log q                                   for a positive pair,
     - log (1 - q)                             for a negative one.
 
-It has no margin beyond which points do not see each other, so it leaves gaps between dense regions and spreads points
-evenly within them. In a graph of nearest neighbours in its space a cut through such a region costs much, and one
-between two of them little, which is what a normalized cut needs; in the contrastive space it may be the other way
-round.
+This loss has no margin beyond which points do not affect each other, so it leaves gaps between dense regions and
+spreads points evenly within them. In a graph of nearest neighbours in this space, a cut through a dense region is
+expensive and a cut between two of them cheap, as a normalized cut requires. In the contrastive space the opposite may
+hold.
 
-Images are first brought into the code space of an autoencoder, whose loss is the squared error of what comes out. Both
-networks keep the leading axis of `ParallelMLP`.
+Images are first mapped to the code space of an autoencoder, whose loss is the squared error of its output. Both
+networks have the leading axis of `ParallelMLP`.
 
 Nazi et al. 2019; Hadsell, Chopra & LeCun 2006; Shaham et al., "SpectralNet", ICLR 2018.
 
@@ -41,11 +41,11 @@ from graphclust.nn.parallel import ParallelMLP
 
 __all__ = ["DeepAutoencoder", "contrastive_loss", "cross_entropy_loss"]
 
-_NEAR = 1e-3  # squared distance added to negative pairs: at 0 their loss is infinite
+_MIN_DISTANCE = 1e-3  # added to the squared distance of negative pairs, whose loss is infinite at distance 0
 
 
 def contrastive_loss(v: Tensor, w: Tensor, positive: Tensor) -> Tensor:
-    """Contrastive loss of pairs.
+    """Return the contrastive loss of pairs.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def contrastive_loss(v: Tensor, w: Tensor, positive: Tensor) -> Tensor:
 
 
 def cross_entropy_loss(v: Tensor, w: Tensor, positive: Tensor) -> Tensor:
-    """Cross-entropy of pairs, of which a share 1 / (1 + squared distance) is expected to be positive.
+    """Return the cross-entropy of pairs under the probability 1 / (1 + squared distance) of being positive.
 
     Parameters
     ----------
@@ -85,20 +85,22 @@ def cross_entropy_loss(v: Tensor, w: Tensor, positive: Tensor) -> Tensor:
     tensor([0.6930, 0.6930])
     """
     distance = (v - w).square().sum(-1)
-    return torch.where(positive, distance, (distance + _NEAR).reciprocal()).log1p()
+    return torch.where(positive, distance, (distance + _MIN_DISTANCE).reciprocal()).log1p()
 
 
 class DeepAutoencoder(nn.Module):
-    """Layers down to a code, and back in the opposite order.
+    """Autoencoder whose decoder has the layers of the encoder in reverse order.
 
     Parameters
     ----------
     d : int
-        Features.
+        Number of input features.
     hidden : sequence of int
+        Sizes of the hidden layers of the encoder.
     n_code : int
+        Dimension of the code.
     generator : Generator, optional
-        Of the CPU.
+        A generator on the CPU.
 
     Examples
     --------
@@ -122,21 +124,15 @@ class DeepAutoencoder(nn.Module):
         """Return the code of points, shape (1, n, n_code)."""
         return self.encoder(x)
 
-    def loss(self, x: Tensor, hidden_share: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
-        """Mean squared error a feature of what comes out.
+    def loss(self, x: Tensor) -> Tensor:
+        """Return the mean squared error of the output per feature.
 
         Parameters
         ----------
         x : Tensor, shape (n, d)
-        hidden_share : float
-            Of the features that are set to 0 before they go in (a denoising autoencoder, Vincent et al. 2008).
-        generator : Generator, optional
 
         Returns
         -------
         Tensor, shape (1, n)
         """
-        seen = x
-        if hidden_share:
-            seen = x * (torch.rand(x.shape, generator=generator, device=x.device) >= hidden_share)
-        return (self.decoder(self.encoder(seen)) - x).square().mean(-1)
+        return (self.decoder(self.encoder(x)) - x).square().mean(-1)

@@ -1,12 +1,12 @@
 """The silhouette coefficient of many clusterings of the same points at once.
 
-Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis", 1987. With a the
-mean distance of a point to the others of its cluster and b the least mean distance to another cluster, its silhouette
-is (b - a) / max(a, b), and 0 if it is alone; the coefficient is the mean over the points.
+Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis", 1987. Let a be the
+mean distance of a point to the others of its cluster, and b the least mean distance to another cluster. The silhouette
+of the point is (b - a) / max(a, b), and 0 if it is alone in its cluster. The coefficient is the mean over the points.
 
-All sums of distances to clusters are one product of the matrix of distances with the indicators of all clusterings, so
-hundreds of them cost little more than one. Beyond some thousand points the matrix is made in blocks of rows, and never
-held.
+The sums of distances to clusters are one product of the distance matrix with the indicators of all clusterings, so that
+hundreds of clusterings cost little more than one. Beyond some thousand points, the matrix is computed in blocks of rows
+and not stored.
 
 | CLAM | here | as printed? |
 |---|---|---|
@@ -23,7 +23,7 @@ from torch import Tensor
 
 __all__ = ["Silhouette"]
 
-_HELD = 6000  # points up to which the matrix of distances is kept: 144 MB
+_MAX_STORED = 6000  # points up to which the distance matrix is stored: 144 MB
 _ROWS = 1024
 
 
@@ -42,8 +42,8 @@ class Silhouette:
     """
 
     def __init__(self, x: Tensor) -> None:
-        self.x = x - x.mean(0)  # distances by scalar products lose less near the origin
-        self._distances = torch.cdist(self.x, self.x) if len(x) <= _HELD else None
+        self.x = x - x.mean(0)  # distances from scalar products are more accurate near the origin
+        self._distances = torch.cdist(self.x, self.x) if len(x) <= _MAX_STORED else None
 
     def _blocks(self) -> Iterator[tuple[slice, Tensor]]:
         if self._distances is not None:
@@ -54,7 +54,7 @@ class Silhouette:
             yield rows, torch.cdist(self.x[rows], self.x)
 
     def __call__(self, labels: Tensor, n_clusters: int) -> Tensor:
-        """Return the coefficient of each clustering, shape (R,); NaN where there are not two clusters.
+        """Return the coefficient of each clustering, shape (R,); NaN with fewer than two clusters.
 
         Parameters
         ----------

@@ -1,1 +1,1 @@
-"""Neural building blocks: tensors in, tensors out; no optimiser, no file, no choice of device."""
+"""Neural building blocks: tensors in, tensors out; no optimiser, file or choice of device."""

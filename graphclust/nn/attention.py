@@ -1,17 +1,17 @@
 r"""Attention blocks over sets: MAB, PMA, ISAB.
 
 Source: Pakman et al., Attentive Clustering Processes, section 2.4 (after Lee et al., Set Transformer, 2019). As in
-eq. (20), scores are divided by the square root of the whole dimension d, not of d / heads as in PyTorch's own
-attention; the feed-forward layer of eq. (23) is one linear layer and a ReLU, without normalisation.
+eq. (20), scores are divided by the square root of the full dimension d, not of d / heads as in PyTorch's attention. The
+feed-forward layer of eq. (23) is one linear layer and a ReLU, without normalisation.
 
-Sets come padded, with a mask that is True where there is an element. An empty set has the summary 0: with nothing to
-attend to, eq. (24) leaves the projected query alone.
+Sets are padded, with a mask that is True for elements. Attention to an empty set is 0, so that eq. (24) leaves the
+projected query unchanged.
 
-Exactly equal and cheaper forms are used where a set is read by few queries: with one query q a head, the score of
-element x is :math:`q^T W_k x = (W_k^T q)^T x`, and the weighted sum of values is the value of the weighted sum,
-:math:`\sum_i \alpha_i W_v x_i = W_v \sum_i \alpha_i x_i`, so that no element is projected (`PMA`); attention to a set
-of one element is its value (`OneKeyMAB`); and what depends on an element alone is computed once, however many
-subsets it is part of (`ISAB.project`).
+Mathematically equal but cheaper forms are used for few queries. With one query q per head, the score of element x is
+:math:`q^T W_k x = (W_k^T q)^T x`, and the weighted sum of values is the value of the weighted sum,
+:math:`\sum_i \alpha_i W_v x_i = W_v \sum_i \alpha_i x_i`, so that no element is projected (`PMA`). Attention to a set
+of one element is the value of this element (`OneKeyMAB`). Terms that depend on one element are computed once, however
+many subsets contain it (`ISAB.project`).
 
 | ACP | here | as printed? |
 |---|---|---|
@@ -36,11 +36,12 @@ from graphclust.nn.batch import blocks
 
 __all__ = ["ISAB", "MAB", "PMA", "OneKeyMAB", "attend", "masked_softmax"]
 
-_KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]  # not cuDNN's: `dot_product`
+# all but cuDNN's, see `dot_product`
+_KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Softmax over the last axis, of the places where `mask` is True; all 0 where there is none.
+    """Return the softmax over the last axis, restricted to entries where `mask` is True; 0 if there are none.
 
     Examples
     --------
@@ -52,39 +53,39 @@ def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, n_heads: int, mask: Tensor | None = None) -> Tensor:
-    """Multi-head attention of projected vectors, eqs. (20) to (22).
+    """Compute multi-head attention of projected vectors, eqs. (20) to (22).
 
     Parameters
     ----------
     query : Tensor, shape (batch, n, d)
     key, value : Tensor, shape (batch, m, d)
     n_heads : int
-        Divides d.
+        A divisor of d.
     mask : Tensor of bool, shape (batch, m), optional
-        Elements that count.
+        Elements to attend to; all by default.
 
     Returns
     -------
     Tensor, shape (batch, n, d)
-        0 where no element counts.
+        0 if the mask is all False.
     """
     d = query.shape[-1]
     q, k, v = (t.unflatten(-1, (n_heads, -1)).transpose(-3, -2) for t in (query, key, value))  # (batch, h, n | m, d/h)
-    some = None
+    not_empty = None
     if mask is not None:
-        some = mask.any(dim=-1)
-        mask = (mask | ~some[..., None])[:, None, None, :]
+        not_empty = mask.any(dim=-1)
+        mask = (mask | ~not_empty[..., None])[:, None, None, :]
     out = dot_product(q, k, v, mask, d**-0.5)
     out = out.transpose(-3, -2).flatten(-2)
-    return out if some is None else out.masked_fill(~some[:, None, None], 0.0)
+    return out if not_empty is None else out.masked_fill(~not_empty[:, None, None], 0.0)
 
 
 def dot_product(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-    """Return softmax(q k^T scale) v over the last two axes; torch's own function where that is faster.
+    """Return softmax(q k^T scale) v over the last two axes, by torch's fused function if that is faster.
 
-    In training the plain products are: on a CPU the backward pass of torch's function is slower for sets of some
-    hundred elements, and on a GPU it may take cuDNN's, which prepares itself for every new shape, and no two batches
-    of sets have the same: 0.8 s a step of 64 graphs on an H100, all but a tenth of it.
+    In training, plain products are faster. On a CPU the backward pass of the fused function is slower for sets of some
+    hundred elements. On a GPU it may choose cuDNN's kernel, which is prepared anew for every shape, and shapes differ
+    between batches: this took nine tenths of 0.8 s for a step of 64 graphs on an H100.
     """
     if torch.is_grad_enabled():
         scores = (q * scale) @ k.transpose(-1, -2)
@@ -100,27 +101,27 @@ class MAB(nn.Module):
     Parameters
     ----------
     dim_x, dim_y : int
-        Features of the elements of x and of y.
+        Dimensions of the elements of x and of y.
     dim : int
-        Features of the result.
+        Dimension of the result.
     n_heads : int
-        Divides dim.
+        A divisor of dim.
     """
 
     def __init__(self, dim_x: int, dim_y: int, dim: int, n_heads: int) -> None:
         super().__init__()
         self.n_heads = n_heads
         self.query = nn.Linear(dim_x, dim)
-        self.key = nn.Linear(dim_y, dim, bias=False)  # a bias would move all scores of a query alike
+        self.key = nn.Linear(dim_y, dim, bias=False)  # a bias would shift all scores of a query equally
         self.value = nn.Linear(dim_y, dim)
         self.ff = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return shape (batch, n, dim) for x (batch, n, dim_x), y (batch, m, dim_y), mask of y (batch, m)."""
+        """Map x (batch, n, dim_x) and y (batch, m, dim_y), with a mask of y (batch, m), to (batch, n, dim)."""
         return self.attend(self.query(x), self.key(y), self.value(y), mask)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Do the same for what is projected already."""
+        """Compute the block from projected queries, keys and values."""
         return self.feed_forward(query + attend(query, key, value, self.n_heads, mask))
 
     def feed_forward(self, h: Tensor) -> Tensor:
@@ -129,7 +130,7 @@ class MAB(nn.Module):
 
 
 class OneKeyMAB(nn.Module):
-    """Multihead attention block whose second set has one element: attention to it is its value, whatever the scores.
+    """Multihead attention block whose second set has one element, so that attention is its value.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ class OneKeyMAB(nn.Module):
         self.ff = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Let every x attend to one y at a time.
+        """Let all x attend to each y separately.
 
         Parameters
         ----------
@@ -162,7 +163,7 @@ class OneKeyMAB(nn.Module):
 
 
 class PMA(nn.Module):
-    """Pooling by multihead attention with one seed: a vector for each subset of a set.
+    """Pooling by multihead attention with one seed, which maps each subset of a set to a vector.
 
     Parameters
     ----------
@@ -189,7 +190,7 @@ class PMA(nn.Module):
         Returns
         -------
         Tensor, shape (batch, t, dim)
-            `MAB(seed, members)` of each.
+            `MAB(seed, members)` of each subset.
         """
         folded = self._folded()
         scores = (x @ folded.T).transpose(1, 2)  # (batch, h, n)
@@ -198,10 +199,10 @@ class PMA(nn.Module):
         return self._summary(pooled, mask)
 
     def after(self, block: OneKeyMAB, x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
-        r"""Summarise subsets of what `block` makes of x, for each y: MAB(seed, members of block(x, y)).
+        r"""Summarise subsets of the output of `block` for each y: MAB(seed, members of block(x, y)).
 
-        The result of `block` is :math:`q_i + v_t + r_{ti}`, and only r, the output of a ReLU, depends on both: scores
-        and sums are taken part by part, those of q from x itself.
+        The output of `block` is :math:`q_i + v_t + r_{ti}`, where only r, the output of a ReLU, depends on both x and
+        y. Scores and sums are therefore computed separately for each term, those of q directly from x.
 
         Parameters
         ----------
@@ -216,30 +217,30 @@ class PMA(nn.Module):
         """
         folded, to_query = self._folded(), block.query.weight
         value = block.value(y)
-        of_x = F.linear(x, block.ff.weight @ to_query, block.ff.weight @ block.query.bias)
-        of_y = block.ff(value)
-        scores = (x @ (folded @ to_query).T).transpose(1, 2)[:, None]  # what v adds is the same for every element
+        from_x = F.linear(x, block.ff.weight @ to_query, block.ff.weight @ block.query.bias)
+        from_y = block.ff(value)
+        scores = (x @ (folded @ to_query).T).transpose(1, 2)[:, None]  # v adds the same to the score of every element
 
         def pool(rows: slice, columns: slice) -> tuple[Tensor, Tensor]:
-            r = of_x[rows, None] + of_y[rows, columns, None]  # (batch, t, n, dim)
+            r = from_x[rows, None] + from_y[rows, columns, None]  # (batch, t, n, dim)
             r = F.relu(r) if torch.is_grad_enabled() else r.relu_()
             weights = masked_softmax(scores[rows] + (r @ folded.T).transpose(2, 3), mask[rows, columns, None])
-            of_elements = weights.flatten(1, 2) @ x[rows].to(weights.dtype)
-            return of_elements.unflatten(1, weights.shape[1:3]), weights @ r.to(weights.dtype)
+            pooled_x = weights.flatten(1, 2) @ x[rows].to(weights.dtype)
+            return pooled_x.unflatten(1, weights.shape[1:3]), weights @ r.to(weights.dtype)
 
         if torch.is_grad_enabled():
-            of_elements, pooled = pool(slice(None), slice(None))
+            pooled_x, pooled_r = pool(slice(None), slice(None))
         else:
-            of_elements = value.new_empty(*mask.shape[:2], len(folded), x.shape[-1])
-            pooled = value.new_empty(*mask.shape[:2], *folded.shape)
+            pooled_x = value.new_empty(*mask.shape[:2], len(folded), x.shape[-1])
+            pooled_r = value.new_empty(*mask.shape[:2], *folded.shape)
             for rows, columns in blocks(mask.shape, x.device):
-                of_elements[rows, columns], pooled[rows, columns] = pool(rows, columns)
-        some = mask.any(dim=-1, keepdim=True)[..., None]
-        pooled = pooled + F.linear(of_elements, to_query) + (block.query.bias + value)[:, :, None] * some
+                pooled_x[rows, columns], pooled_r[rows, columns] = pool(rows, columns)
+        not_empty = mask.any(dim=-1, keepdim=True)[..., None]
+        pooled = pooled_r + F.linear(pooled_x, to_query) + (block.query.bias + value)[:, :, None] * not_empty
         return self._summary(pooled, mask)
 
     def _folded(self) -> Tensor:
-        """Return what an element's scores are products with, shape (heads, dim_x)."""
+        """Return the vectors whose products with an element are its scores, shape (heads, dim_x)."""
         block, h = self.block, self.block.n_heads
         query = block.query(self.seed)  # (1, d)
         d = query.shape[-1]
@@ -247,7 +248,7 @@ class PMA(nn.Module):
         return torch.einsum("he,hex->hx", query.view(h, d // h), by_head) * d**-0.5
 
     def _summary(self, pooled: Tensor, mask: Tensor) -> Tensor:
-        """Return (batch, t, dim) of the weighted sums (batch, t, heads, dim_x)."""
+        """Map the weighted sums (batch, t, heads, dim_x) to summaries (batch, t, dim)."""
         block, h = self.block, self.block.n_heads
         query = block.query(self.seed)
         by_head = block.value.weight.view(h, query.shape[-1] // h, -1)
@@ -274,16 +275,16 @@ class ISAB(nn.Module):
         self.spread = MAB(dim_x, dim, dim, n_heads)
 
     def project(self, x: Tensor) -> Tensor:
-        """Return all that depends on an element alone: (..., 3 dim) of (..., dim_x)."""
+        """Compute the terms that depend on single elements: (..., dim_x) to (..., 3 dim)."""
         return torch.cat([self.gather.key(x), self.gather.value(x), self.spread.query(x)], dim=-1)
 
     def subsets(self, projected: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return (batch, n, dim), for the projections (batch, n, 3 dim) and the mask (batch, n) of each subset."""
+        """Map projections (batch, n, 3 dim) to (batch, n, dim), for the mask (batch, n) of each subset."""
         key, value, query = projected.chunk(3, dim=-1)
         seeds = self.gather.query(self.inducing).expand(len(projected), -1, -1)
         summary = self.gather.attend(seeds, key, value, mask)
         return self.spread.attend(query, self.spread.key(summary), self.spread.value(summary))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return shape (batch, n, dim), for x (batch, n, dim_x) and the mask (batch, n) of its elements."""
+        """Map x (batch, n, dim_x), with the mask (batch, n) of its elements, to (batch, n, dim)."""
         return self.subsets(self.project(x), mask)

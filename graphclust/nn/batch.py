@@ -1,4 +1,4 @@
-"""Graphs or point sets of several sizes as one padded batch of tensors: what encoders and models take."""
+"""Padded batches of graphs or point sets, the input of encoders and models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "Packing", "blocks"]
 
-_BLOCK = 1 << 12  # vectors that are computed at once on a CPU without gradients: some megabytes
+_BLOCK = 1 << 12  # vectors that are processed at once on a CPU without gradients: some megabytes
 _BLOCK_GPU = 1 << 22
 
 
@@ -27,13 +27,13 @@ class Batch:
     x : Tensor, shape (batch, n_max, n_features)
         Input features; 0 beyond a graph's nodes.
     mask : Tensor of bool, shape (batch, n_max)
-        Which places hold a node.
+        True for nodes, False for padding.
     adjacency : Tensor of bool or float, shape (batch, n_max, n_max), or None
         Symmetric, without self-loops; None for points without a graph.
     labels : Tensor of int64, shape (batch, n_max), or None
         Clusters; -1 beyond a graph's nodes.
     known : Tensor of int64, shape (batch, n_max), or None
-        1 + the label where it is given to the model (semi-supervised, section B.3), 0 where it is not.
+        1 + the label of nodes whose label is given to the model (semi-supervised, section B.3), 0 for the others.
     """
 
     x: Tensor
@@ -64,7 +64,7 @@ class Batch:
         return len(self.mask)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Move all tensors as `Tensor.to` does; a dtype concerns the features only."""
+        """Move all tensors as `Tensor.to` does; a dtype is applied to the features only."""
         x = self.x.to(*args, **kwargs)
         others: dict[str, Any] = {
             field.name: None if (value := getattr(self, field.name)) is None else value.to(x.device)
@@ -75,7 +75,7 @@ class Batch:
 
 
 class Packing:
-    """Nodes of a padded batch without the padding, and back: what is done node by node is done for true nodes only.
+    """Conversion between padded batches and their nodes without padding, to which nodewise layers are applied.
 
     Parameters
     ----------
@@ -96,12 +96,12 @@ class Packing:
         self.full = len(self.places) == mask.numel()
 
     def pack(self, x: Tensor) -> Tensor:
-        """From (batch, n_max, d) to (n_nodes, d)."""
+        """Map (batch, n_max, d) to (n_nodes, d)."""
         flat = x.flatten(0, 1)
         return flat if self.full else flat.index_select(0, self.places)
 
     def unpack(self, y: Tensor) -> Tensor:
-        """From (n_nodes, d) to (batch, n_max, d), 0 where there is no node."""
+        """Map (n_nodes, d) to (batch, n_max, d), with 0 as padding."""
         if not self.full:
             y = y.new_zeros(self.shape.numel(), y.shape[-1]).index_copy(0, self.places, y)
         return y.unflatten(0, self.shape)
@@ -115,10 +115,10 @@ def blocks(shape: Sequence[int], device: torch.device) -> Iterator[tuple[slice, 
     >>> list(blocks((2, 3, 2000), torch.device("cpu")))[:2]
     [(slice(0, 1, None), slice(0, 2, None)), (slice(0, 1, None), slice(2, 4, None))]
     """
-    n_rows, n_columns, each = shape
+    n_rows, n_columns, n_vectors = shape
     limit = _BLOCK if device.type == "cpu" else _BLOCK_GPU
-    rows = max(1, limit // max(n_columns * each, 1))
-    columns = max(1, limit // max(rows * each, 1))
+    rows = max(1, limit // max(n_columns * n_vectors, 1))
+    columns = max(1, limit // max(rows * n_vectors, 1))
     for i in range(0, n_rows, rows):
         for j in range(0, n_columns, columns):
             yield slice(i, i + rows), slice(j, j + columns)

@@ -1,4 +1,4 @@
-r"""A layer of edge gates, forward and backward by hand, some thousand edges at a time: GatedGCN's cost on a CPU.
+r"""A layer of edge gates with a hand-written gradient, which processes some thousand edges at a time on a CPU.
 
 Computes eqs. (59) and (60) of Pakman et al., Attentive Clustering Processes, and the sum over neighbours of eq. (58):
 
@@ -7,12 +7,12 @@ Computes eqs. (59) and (60) of Pakman et al., Attentive Clustering Processes, an
    m_i = \sum_j \frac{w_{ij} \sigma(\hat e'_{ij})}{\sum_{j'} w_{ij'} \sigma(\hat e'_{ij'}) + \epsilon} \odot v_j
 
 with :math:`a = A h`, :math:`b = B h`, :math:`v = V h` of the nodes, and :math:`w` the weights of the edges. A training
-batch has some 500,000 directed edges of 128 features. As torch operations, each of the twenty or so steps reads and
-writes tensors of 270 MB; here a chunk of edges goes through all of them while it is in the cache. Only the normalised
-change and the new state of each edge are kept for the backward pass.
+batch has some 500,000 directed edges of 128 features. As torch operations, each of about twenty steps would read and
+write tensors of 270 MB. Here a chunk of edges goes through all steps while it is in the cache. Only the normalised
+change and the new state of each edge are stored for the backward pass.
 
-Edges come sorted by target. `gated_messages_plain` is the same in torch operations, for GPUs and other dtypes, and as
-the reference of the tests.
+Edges are sorted by target. `gated_messages_plain` computes the same with torch operations, for GPUs, for other dtypes
+and as a reference in tests.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from torch.nn import functional as F
 
 __all__ = ["EdgeList", "EdgeNorm", "gated_messages", "gated_messages_plain", "sum_at"]
 
-EPSILON = 1e-6  # of eq. (59), where it is not printed
+EPSILON = 1e-6  # of eq. (59); the paper does not give its value
 
-_CHUNK = 8192  # edges that are computed at once: 4 MB of 128 features
+_CHUNK = 8192  # edges that are processed at once: 4 MB with 128 features
 _Rows = NDArray[Any]
 _Index = NDArray[np.int64]
 
 
 class EdgeList(NamedTuple):
-    """Edges of a batch of graphs in both directions, as numbers of the packed nodes.
+    """Edges of a batch of graphs in both directions, between packed nodes.
 
     Attributes
     ----------
@@ -53,13 +53,13 @@ class EdgeList(NamedTuple):
 
 
 class EdgeNorm(NamedTuple):
-    """Batch normalisation of the edges' changes, in the form that `gated_messages` takes.
+    """Batch normalisation of the changes of edge states, as `gated_messages` takes it.
 
     Attributes
     ----------
     scale, shift : Tensor, shape (dim,)
     mean, variance : Tensor, shape (dim,), or None
-        Running statistics in evaluation; None in training, where they are those of the batch.
+        Running statistics in evaluation; None in training, which uses the statistics of the batch.
     epsilon : float
     """
 
@@ -71,7 +71,7 @@ class EdgeNorm(NamedTuple):
 
 
 def sum_at(values: Tensor, target: Tensor, n: int) -> Tensor:
-    """Sum rows into n, in float32 at least: row i of the result is the sum of those whose target is i."""
+    """Sum the rows with the same target, in float32 at least; the result has n rows."""
     dtype = torch.promote_types(values.dtype, torch.float32)
     return values.new_zeros(n, values.shape[-1], dtype=dtype).index_add(0, target, values.to(dtype))
 
@@ -82,11 +82,11 @@ class GatedMessages(NamedTuple):
     Attributes
     ----------
     message : Tensor, shape (n_nodes, dim)
-        m of the module's docstring.
+        m in the module's docstring.
     state : Tensor, shape (n_edges, dim)
         The new state of each edge.
     mean, variance : Tensor, shape (dim,)
-        Of the changes over the edges, biased; without gradient.
+        Statistics of the changes over the edges, biased and without gradient.
     """
 
     message: Tensor
@@ -103,13 +103,13 @@ def gated_messages(
     Parameters
     ----------
     at_target, at_source, value : Tensor, shape (n_nodes, dim)
-        a, b and v of the module's docstring.
+        a, b and v in the module's docstring.
     state : Tensor, shape (n_edges, dim), or (1, dim)
-        One row stands for all edges; it gets no gradient.
+        A single row is the state of all edges and gets no gradient.
     C : Tensor, shape (dim, dim)
     norm : EdgeNorm
     edges : EdgeList
-        At least two of them in training.
+        At least two edges in training.
     """
     tensors = (at_target, at_source, value, C)
     by_hand = (
@@ -120,10 +120,10 @@ def gated_messages(
     if not by_hand:
         return gated_messages_plain(at_target, at_source, value, state, C, norm, edges)
     statistics = () if norm.mean is None or norm.variance is None else (norm.mean, norm.variance)
-    result = _GatedMessages.apply(  # type: ignore[no-untyped-call]
+    outputs = _GatedMessages.apply(  # type: ignore[no-untyped-call]
         at_target, at_source, value, state, C, norm.scale, norm.shift, statistics, norm.epsilon, edges
     )
-    return GatedMessages(*result)
+    return GatedMessages(*outputs)
 
 
 def gated_messages_plain(
@@ -148,7 +148,7 @@ def gated_messages_plain(
     return GatedMessages(gathered / (total + EPSILON), state, mean, variance)
 
 
-# ---------------------------------------------------------------- by hand
+# ---------------------------------------------------------------- hand-written gradient
 
 
 class _GatedMessages(torch.autograd.Function):
@@ -176,7 +176,7 @@ class _GatedMessages(torch.autograd.Function):
         sums = np.zeros((2, dim))
         constant = F.linear(state, C) if shared else None
         a, b = at_target.numpy(), at_source.numpy()
-        origin = (at_target.mean(dim=0) + at_source.mean(dim=0)).numpy()  # sums of squares lose no digits around it
+        origin = (at_target.mean(dim=0) + at_source.mean(dim=0)).numpy()  # makes sums of squares accurate
         for part in _chunks(n_edges):
             if constant is None:
                 torch.mm(state[part], C.T, out=change[part])
@@ -212,19 +212,19 @@ class _GatedMessages(torch.autograd.Function):
         d_value = torch.zeros_like(value)
         d_state = torch.zeros_like(new_state) if d_new_state is None else d_new_state.clone()
         columns = scale.detach().numpy(), shift.detach().numpy()
-        one = torch.ones(1, 1, dtype=C.dtype)
+        unit = torch.ones(1, 1, dtype=C.dtype)
         d_scale, d_shift = (torch.zeros(dim, dtype=torch.float64) for _ in range(2))
         for part in _chunks(n_edges):
             gate = torch.sigmoid(new_state[part])
             sums = np.zeros((2, dim), dtype=gate.numpy().dtype)
             _gate_gradients(
-                gate.numpy(), (one if weight is None else weight[part]).numpy(), normalised[part].numpy(), *columns,
+                gate.numpy(), (unit if weight is None else weight[part]).numpy(), normalised[part].numpy(), *columns,
                 d_gathered.numpy(), d_total.numpy(), value.numpy(), target[part], source[part],
                 d_state[part].numpy(), d_value.numpy(), sums,
             )  # fmt: skip
             d_scale += torch.from_numpy(sums[0])
             d_shift += torch.from_numpy(sums[1])
-        # of the mean and the variance of the batch, which depend on every edge
+        # gradients through the mean and the variance of the batch, which depend on every edge
         share = 1.0 / n_edges if ctx.in_training else 0.0
         mean_d = (d_shift * share).to(C.dtype).numpy()
         mean_dx = (d_scale * share).to(C.dtype).numpy()
@@ -255,7 +255,7 @@ def _arrays(edges: EdgeList, dtype: torch.dtype) -> tuple[_Index, _Index, Tensor
 
 
 def _moments(sums: _Rows, origin: _Rows, n: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Return mean and biased variance from the sums of x - origin and of its square, float64, shape (2, dim)."""
+    """Return mean and biased variance; `sums`, float64 of shape (2, dim), has those of x - origin and its square."""
     mean = sums[0] / n
     variance = np.maximum(sums[1] / n - mean**2, 0.0)
     return torch.from_numpy(mean + origin).to(dtype), torch.from_numpy(variance).to(dtype)
@@ -269,7 +269,7 @@ def _chunks(n: int) -> list[slice]:
 def _add_ends(
     rows: _Rows, at_target: _Rows, at_source: _Rows, target: _Index, source: _Index, origin: _Rows, sums: _Rows
 ) -> None:
-    """Add what comes from the ends of each edge; add up the rows and their squares, both from `origin`, in `sums`."""
+    """Add the terms of both ends to each edge; add x - origin and its square over all edges to `sums`."""
     first, second = np.zeros_like(origin), np.zeros_like(origin)
     for e in range(len(rows)):
         t, s = target[e], source[e]
@@ -287,7 +287,7 @@ def _add_ends(
 def _update_states(
     change: _Rows, state: _Rows, new_state: _Rows, mean: _Rows, inverse: _Rows, scale: _Rows, shift: _Rows
 ) -> None:
-    """Normalise `change` in place and add its active part to the state."""
+    """Normalise `change` in place and add its ReLU to the state."""
     zero = change.dtype.type(0)
     for e in range(len(change)):
         row = 0 if len(state) == 1 else e
@@ -322,15 +322,15 @@ def _gate_gradients(
     d_value: _Rows,
     sums: _Rows,
 ) -> None:
-    """Add to the gradients of the states and of the values; add up those of scale and shift in `sums`."""
+    """Add to the gradients of states and values; add the gradients of scale and shift to `sums`."""
     zero = gate.dtype.type(0)
     for e in range(len(gate)):
         t, s = target[e], source[e]
         w = weight[0 if len(weight) == 1 else e, 0]
         for k in range(gate.shape[1]):
-            g, above = gate[e, k], d_gathered[t, k]
-            d_gate = w * (above * value[s, k] + d_total[t, k])
-            d_value[s, k] += w * g * above
+            g, d_sum = gate[e, k], d_gathered[t, k]
+            d_gate = w * (d_sum * value[s, k] + d_total[t, k])
+            d_value[s, k] += w * g * d_sum
             d = d_state[e, k] + d_gate * (g - g * g)
             d_state[e, k] = d
             x = normalised[e, k]
@@ -354,7 +354,7 @@ def _change_gradients(
     d_target: _Rows,
     d_source: _Rows,
 ) -> None:
-    """Pass the gradients back through the ReLU and the batch normalisation, and add them up at the nodes."""
+    """Propagate gradients back through the ReLU and the batch normalisation, and sum them at the nodes."""
     zero = d_state.dtype.type(0)
     for e in range(len(d_state)):
         t, s = target[e], source[e]

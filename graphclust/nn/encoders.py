@@ -1,21 +1,21 @@
-r"""Encoders: from a batch of graphs (or of points) to a vector for each node.
+r"""Encoders, which map each node of a batch of graphs (or each point) to a vector.
 
 `GraphSAGE` and `GatedGCN` are those of Pakman et al., Attentive Clustering Processes, section B.1 (eqs. 57 and 58-60).
-torch_geometric's `ResGatedGraphConv` has neither the normalising sum of eq. (59) nor the edge states of eq. (60), and
-small dense graphs are multiplied faster as padded matrices than scattered edge by edge.
+torch_geometric's `ResGatedGraphConv` has neither the normalising sum of eq. (59) nor the edge states of eq. (60). For
+small dense graphs, products of padded matrices are faster than scattering edge by edge.
 
-`GraphTransformer` is graphclust's own. The block of a node shows in the profile of its connections, so two fixed
-operators and a learned one move the vectors of the nodes in every layer: the mean over neighbours, the mean over nodes
-of a similar profile, :math:`P_{ij} \propto \exp(\tau_h \, \mathrm{corr}(A_i, A_j))` with a temperature a head, and
-content-based attention. All three are products of dense n x n matrices with n x d: far cheaper than a state an edge.
+`GraphTransformer` is graphclust's own. The block of a node determines the profile of its connections, so every layer
+combines two fixed operators and a learned one: the mean over neighbours; the mean over nodes with a similar profile,
+:math:`P_{ij} \propto \exp(\tau_h \, \mathrm{corr}(A_i, A_j))` with one temperature per head; and attention. All three
+are products of dense n x n with n x d matrices, which is far cheaper than a state for each edge.
 
-`PointEncoder` and `SpikeEncoder` take vectors without a graph, one by one. `PointTransformer` is graphclust's own, for
-points whose clusters show in their density: as `GraphTransformer`, with Gaussian kernels of the distances,
-:math:`P_{ij} \propto \exp(-\lambda_h |x_i - x_j|^2 / 2)`, in the place of similar profiles. A layer that moves points
-to these means is a step of mean shift (Fukunaga & Hostetler 1975).
+`PointEncoder` and `SpikeEncoder` encode single vectors without a graph. `PointTransformer` is graphclust's own, for
+points whose clusters differ in density: a `GraphTransformer` with Gaussian kernels of the distances,
+:math:`P_{ij} \propto \exp(-\lambda_h |x_i - x_j|^2 / 2)`, instead of similar profiles. A layer that moves points to
+these means is a step of mean shift (Fukunaga & Hostetler 1975).
 
-Batch normalisation counts true nodes only, and in evaluation uses running averages: a graph's encoding does not depend
-on its companions in the batch.
+Batch normalisation ignores padding, and uses running averages in evaluation, so that the encoding of a graph does not
+depend on the other graphs of the batch.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ __all__ = [
     "SpikeEncoder",
 ]
 
-_CONVOLUTIONS = (32, 5), (64, 3)  # channels and kernel of the first over a waveform, and of all that follow
+_CONVOLUTIONS = (32, 5), (64, 3)  # channels and kernel of the first convolution, and of the others
 
 
 class Input(nn.Module):
-    """First layer of every encoder: input features, and an embedding of the known label added (section B.3).
+    """First layer of every encoder: a linear map of the features plus an embedding of the known label (section B.3).
 
     Parameters
     ----------
     n_features, dim : int
     n_labels : int
-        Labels that can be known; 0 where the model takes none.
+        Number of labels that can be known; 0 for models that take none.
     """
 
     def __init__(self, n_features: int, dim: int, n_labels: int) -> None:
@@ -73,8 +73,8 @@ class Input(nn.Module):
 class _Convolution(nn.Conv1d):
     """Convolution over time with stride 2, as one matrix product of all windows.
 
-    oneDNN, to which torch gives convolutions on a CPU, compiles and keeps code for each new number of waveforms, which
-    is another in every batch.
+    On a CPU, torch passes convolutions to oneDNN, which compiles and stores code for each new number of waveforms. This
+    number differs between batches.
     """
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int) -> None:
@@ -91,21 +91,21 @@ class _Convolution(nn.Conv1d):
 
 
 class Norm(nn.BatchNorm1d):
-    """Batch normalisation that lets a single row pass in training, which has no variance."""
+    """Batch normalisation that accepts a single row in training, although it has no variance."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise x of shape (n, d)."""
+        """Normalise x, shape (n, d)."""
         return super().forward(x) if len(x) > 1 or not self.training else x * self.weight + self.bias
 
 
 def _adjacency(batch: Batch) -> Tensor:
     if batch.adjacency is None:
-        raise ValueError("this encoder needs the adjacency")
+        raise ValueError("this encoder needs an adjacency matrix")
     return batch.adjacency
 
 
 def _mean_operator(adjacency: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return rows of weight / degree at the neighbours, 0 for an isolated node."""
+    """Return the adjacency with rows divided by the degree; 0 for isolated nodes."""
     matrix = adjacency.to(dtype)
     degree = matrix.sum(dim=-1, keepdim=True)
     return matrix / torch.where(degree > 0, degree, 1.0)
@@ -118,12 +118,12 @@ class GraphSAGE(nn.Module):
     ----------
     n_features : int
     dim : int
-        Features of every layer and of the result.
+        Dimension of every layer and of the result.
     n_layers : int
     n_labels : int
         See `Input`.
     residual : bool
-        Whether each layer adds to its input; not in eq. (57), and needed by deep ones.
+        Whether each layer adds its output to its input. Eq. (57) does not, but deep encoders need it.
     """
 
     def __init__(
@@ -142,14 +142,14 @@ class GraphSAGE(nn.Module):
         h = packing.pack(self.input(batch.x, batch.known))
         mean = _mean_operator(_adjacency(batch), h.dtype)
         for own, neighbours, norm in zip(self.own, self.neighbours, self.norms, strict=True):
-            around = packing.pack(mean @ packing.unpack(neighbours(h)))
-            new = F.relu(norm(own(h) + around))
+            neighbour_mean = packing.pack(mean @ packing.unpack(neighbours(h)))
+            new = F.relu(norm(own(h) + neighbour_mean))
             h = h + new if self.residual else new
         return packing.unpack(h)
 
 
 def _edge_list(batch: Batch, packing: Packing) -> EdgeList:
-    """Return the edges of the graphs of a batch, numbered as `packing` packs the nodes."""
+    """Return the edges of the graphs of a batch, with nodes numbered as in `packing`."""
     number = torch.zeros(batch.mask.shape, dtype=torch.int64, device=batch.mask.device)
     number.view(-1)[packing.places] = torch.arange(len(packing.places), device=number.device)
     adjacency = _adjacency(batch)
@@ -159,7 +159,7 @@ def _edge_list(batch: Batch, packing: Packing) -> EdgeList:
 
 
 class EdgeState(nn.Module):
-    """A, B, C and the normalisation of eq. (60), which updates the states of the edges.
+    """The update of edge states, eq. (60): A, B, C and the normalisation.
 
     Parameters
     ----------
@@ -174,15 +174,15 @@ class EdgeState(nn.Module):
         self.norm = nn.BatchNorm1d(dim)
 
     def forward(self, h: Tensor, state: Tensor, value: Tensor, edges: EdgeList) -> tuple[Tensor, Tensor]:
-        """Return the messages of the neighbours, shape (n_nodes, dim), and the new states, shape (n_edges, dim).
+        """Return the messages from neighbours, shape (n_nodes, dim), and the new states, shape (n_edges, dim).
 
         Parameters
         ----------
         h : Tensor, shape (n_nodes, dim)
-            What the gates are computed from.
-        state : Tensor, shape (n_edges, dim), or (1, dim) if all edges have the same
+            Vectors from which the gates are computed.
+        state : Tensor, shape (n_edges, dim), or (1, dim) if all edges have the same state
         value : Tensor, shape (n_nodes, dim)
-            V h of eq. (58).
+            V h in eq. (58).
         edges : EdgeList
         """
         if not len(edges.target):
@@ -193,13 +193,13 @@ class EdgeState(nn.Module):
             norm = EdgeNorm(
                 self.norm.weight, self.norm.bias, self.norm.running_mean, self.norm.running_var, self.norm.eps
             )
-        result = gated_messages(self.at_target(h), self.at_source(h), value, state, self.from_state.weight, norm, edges)
+        gated = gated_messages(self.at_target(h), self.at_source(h), value, state, self.from_state.weight, norm, edges)
         if norm.mean is None:
-            self._remember(result.mean, result.variance, len(edges.target))
-        return result.message, result.state
+            self._update_running_statistics(gated.mean, gated.variance, len(edges.target))
+        return gated.message, gated.state
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor, n: int) -> None:
+    def _update_running_statistics(self, mean: Tensor, variance: Tensor, n: int) -> None:
         """Update the running averages as `BatchNorm1d` does."""
         momentum = self.norm.momentum
         assert momentum is not None
@@ -212,7 +212,7 @@ class EdgeState(nn.Module):
 
 
 class GatedConvolution(nn.Module):
-    """U, V and the normalisation of eq. (58): h + ReLU(BN(U h_i + sum over j of gate_ij * V h_j)).
+    """The layer of eq. (58), h + ReLU(BN(U h_i + sum over j of gate_ij * V h_j)): U, V and the normalisation.
 
     Parameters
     ----------
@@ -231,18 +231,18 @@ class GatedConvolution(nn.Module):
         return v
 
     def forward(self, h: Tensor, message: Tensor) -> Tensor:
-        """Return shape (n_nodes, dim), for h and the sums over the neighbours, both of this shape."""
+        """Return the new vectors from h and the sums over neighbours, all of shape (n_nodes, dim)."""
         return h + F.relu(self.norm(self.own(h) + message))
 
 
 class GatedGCN(nn.Module):
     r"""Anisotropic graph convolution with edge gates, as printed in eqs. (58) to (60).
 
-    The gates of layer 0 are 1, :math:`e^0 = 1`, so that it sums over neighbours; those of layer l come from
+    The gates of layer 0 are :math:`e^0 = 1`, so that this layer sums over neighbours. Those of layer l depend on
     :math:`h^{l-1}` and :math:`\hat e^{l-1}`. Edge weights, which the paper does not have, multiply the gates.
 
-    The paper leaves open: :math:`\hat e^0`, which is 1 here, as :math:`e^0`; :math:`\epsilon`, 1e-6 here; and how x is
-    brought to `dim` features, by a linear map here. U, V, A, B and C are matrices without an offset.
+    The paper does not specify :math:`\hat e^0`, which is 1 here like :math:`e^0`; :math:`\epsilon`, which is 1e-6 here;
+    and the map of x to `dim` features, which is linear here. U, V, A, B and C have no biases.
 
     Parameters
     ----------
@@ -277,8 +277,8 @@ class GatedGCN(nn.Module):
 class BenchmarkGatedGCN(nn.Module):
     """GatedGCN as in the code of the CLUSTER benchmark (Dwivedi et al. 2020), which the paper cites.
 
-    It differs from eqs. (58) to (60): the first layer is gated too, and the gates of a layer come from the vectors that
-    this layer reads, not from those of the layer before.
+    It differs from eqs. (58) to (60) in two ways: the first layer is also gated, and the gates of a layer depend on the
+    input of this layer, not on that of the layer before.
 
     Parameters
     ----------
@@ -306,14 +306,14 @@ class BenchmarkGatedGCN(nn.Module):
 
 
 class GraphTransformer(nn.Module):
-    """Attention, means over neighbours and over nodes of similar profile; see the module's docstring.
+    """Attention, and means over neighbours and over nodes with a similar profile; see the module's docstring.
 
     Parameters
     ----------
     n_features, dim, n_layers, n_labels : int
         As in `GraphSAGE`.
     n_heads : int
-        Of the attention, and temperatures of the profiles' similarity; divides dim.
+        Heads of the attention, and temperatures of the similarity of profiles; a divisor of dim.
     """
 
     def __init__(self, n_features: int, dim: int, n_layers: int = 6, n_labels: int = 0, n_heads: int = 4) -> None:
@@ -325,7 +325,7 @@ class GraphTransformer(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def idle(self, first: int) -> None:
-        """Let the layers from `first` on add nothing until they have learned to: a deeper encoder that is the same."""
+        """Set the layers from `first` on to the identity, so that a deeper encoder starts equal to a shallower one."""
         for layer in self.layers[first:]:
             assert isinstance(layer, _Layer)
             for parameter in (*layer.mixed.parameters(), *layer.ff[-1].parameters()):
@@ -340,10 +340,10 @@ class GraphTransformer(nn.Module):
         density = degree / (n - 1).clamp_min(1.0)
         mean = _mean_operator(adjacency, adjacency.dtype)
         keys = None if bool(mask.all()) else mask[:, None, None, :]
-        with torch.autocast(adjacency.device.type, enabled=False):  # counts beyond 256 are not numbers of bfloat16
+        with torch.autocast(adjacency.device.type, enabled=False):  # bfloat16 cannot represent counts above 256 exactly
             correlation = _profile_correlation(adjacency, mask, n)
-            of_neighbours = (mean @ degree[..., None]).squeeze(-1) / n
-        x = torch.cat([batch.x, torch.stack([density, torch.log1p(degree), of_neighbours], dim=-1)], dim=-1)
+            neighbour_degree = (mean @ degree[..., None]).squeeze(-1) / n
+        x = torch.cat([batch.x, torch.stack([density, torch.log1p(degree), neighbour_degree], dim=-1)], dim=-1)
         logits = correlation[:, None] * self.log_temperature.exp()[:, None, None]  # (batch, h, n, n)
         logits = logits.masked_fill(~mask[:, None, None, :], torch.finfo(logits.dtype).min)
         similar = torch.softmax(logits, dim=-1)
@@ -354,9 +354,9 @@ class GraphTransformer(nn.Module):
 
 
 def _profile_correlation(adjacency: Tensor, mask: Tensor, n: Tensor) -> Tensor:
-    """Correlation of the rows of the adjacency, in [-1, 1]; 0 for rows without variance and beyond a graph's nodes.
+    """Return the correlation of the rows of the adjacency, in [-1, 1]; 0 for constant rows and beyond a graph's nodes.
 
-    The two entries that concern the pair itself, of which one is always 0, are left in: an error of order 1 / n.
+    The entries of the pair itself, i.e. its edge and the zero diagonal, are included, which is an error of order 1 / n.
     """
     share = adjacency.sum(dim=-1) / n.clamp_min(1.0)
     covariance = (
@@ -367,7 +367,7 @@ def _profile_correlation(adjacency: Tensor, mask: Tensor, n: Tensor) -> Tensor:
 
 
 class _Layer(nn.Module):
-    """A layer of `GraphTransformer`, or of `PointTransformer`, which has no `mean` over neighbours."""
+    """A layer of `GraphTransformer`, or of `PointTransformer`, which takes no mean over neighbours."""
 
     def __init__(self, dim: int, n_heads: int, *, with_mean: bool = True) -> None:
         super().__init__()
@@ -383,14 +383,14 @@ class _Layer(nn.Module):
         q, k, v = (t.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for t in self.qkv(x).chunk(3, dim=-1))
         attended = dot_product(q, k, v, keys, q.shape[-1] ** -0.5).transpose(1, 2).flatten(-2)
         heads = x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)  # (batch, h, n, d/h)
-        alike = (similar.to(x.dtype) @ heads).transpose(1, 2).flatten(-2)
-        around = [] if mean is None else [mean.to(x.dtype) @ x]
-        h = h + self.mixed(torch.cat([attended, *around, alike, x], dim=-1))
+        similar_mean = (similar.to(x.dtype) @ heads).transpose(1, 2).flatten(-2)
+        neighbour_mean = [] if mean is None else [mean.to(x.dtype) @ x]
+        h = h + self.mixed(torch.cat([attended, *neighbour_mean, similar_mean, x], dim=-1))
         return h + self.ff(self.between(h))
 
 
 class PointEncoder(nn.Module):
-    """MLP for vectors without a graph, as Gaussian mixtures.
+    """MLP for vectors without a graph, such as points of Gaussian mixtures.
 
     Parameters
     ----------
@@ -410,14 +410,15 @@ class PointEncoder(nn.Module):
 
 
 class PointTransformer(nn.Module):
-    """Attention, and means over near points; see the module's docstring. Not in the paper, whose points have an MLP.
+    """Attention, and means over near points; see the module's docstring. The paper uses an MLP for points instead.
 
     Parameters
     ----------
     n_features, dim, n_layers, n_labels : int
         As in `GraphSAGE`.
     n_heads : int
-        Of the attention, and kernels, whose widths begin between 1 and .05, that of the points being 1; divides dim.
+        Heads of the attention, and Gaussian kernels; a divisor of dim. The initial kernel widths lie between 1 and
+        0.05, relative to the standard deviation of the points.
     """
 
     def __init__(self, n_features: int, dim: int, n_layers: int = 4, n_labels: int = 0, n_heads: int = 4) -> None:
@@ -431,7 +432,7 @@ class PointTransformer(nn.Module):
         """Return shape (batch, n, dim)."""
         x, mask = batch.x, batch.mask
         keys = None if bool(mask.all()) else mask[:, None, None, :]
-        with torch.autocast(x.device.type, enabled=False):  # squares that cancel are no numbers of bfloat16
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 is too coarse for differences of squares
             squares = x.square().sum(dim=-1)
             squares = (squares[:, :, None] + squares[:, None] - 2 * x @ x.transpose(1, 2)).clamp_min(0.0)
             logits = -0.5 * squares[:, None] * self.log_precision.exp()[:, None, None]  # (batch, h, n, n)
@@ -446,30 +447,30 @@ class PointTransformer(nn.Module):
 
 
 class SpikeEncoder(nn.Module):
-    """Convolution over time of waveforms with several channels, as those of the family `spikes`.
+    """Convolutions over time for waveforms with several channels, such as those of the family `spikes`.
 
-    Wang et al. (2019) encode spikes by a residual network of four blocks, 32 to 256 channels wide, with batch
-    normalisation and a mean over time. Here plain layers of stride 2 with PReLU end in a linear layer that keeps the
-    places in time, a fraction of the cost; a spike's vector does not depend on the others of its batch.
+    Wang et al. (2019) encode spikes by a residual network of four blocks with 32 to 256 channels, with batch
+    normalisation and a mean over time. Here, plain layers of stride 2 with PReLU are followed by a linear layer over
+    all channels and times, at a fraction of the cost. The vector of a spike does not depend on the rest of the batch.
 
     Parameters
     ----------
     n_features : int
-        Channels times samples: the samples of the first channel come first.
+        Number of channels times number of samples; the samples of the first channel come first.
     dim : int
-        Features of the result.
+        Dimension of the result.
     n_layers : int
-        Convolutions. The first has 32 channels and a kernel of 5 samples, the others 64 channels and kernels of 3; each
-        halves the number of samples, down to one.
+        Number of convolutions. The first has 32 channels and a kernel of 5 samples, the others 64 channels and kernels
+        of 3. Each halves the number of samples, down to one.
     n_labels : int
-        See `Input`; the label's embedding is added to the linear layer that follows the convolutions.
+        See `Input`; the embedding of the label is added to the linear layer that follows the convolutions.
     n_channels : int
-        Of the waveforms; divides `n_features`.
+        Channels of the waveforms; a divisor of `n_features`.
 
     Raises
     ------
     UsageError
-        The features are no whole number of samples for each channel.
+        `n_features` is not a multiple of `n_channels`.
     """
 
     def __init__(
@@ -478,7 +479,7 @@ class SpikeEncoder(nn.Module):
         super().__init__()
         if n_features % n_channels:
             raise UsageError(
-                f"the encoder spikes reads waveforms of {n_channels} channels: n_features is a multiple of "
+                f"the encoder spikes reads waveforms of {n_channels} channels: n_features must be a multiple of "
                 f"{n_channels}, not {n_features}"
             )
         self.n_channels = n_channels
@@ -510,5 +511,7 @@ ENCODERS = {
     "point-transformer": PointTransformer,
     "spikes": SpikeEncoder,
 }
-POINT_ENCODERS = frozenset({"points", "point-transformer", "spikes"})  # that read features alone and need no edges
-WITH_HEADS = frozenset({"graph-transformer", "point-transformer"})  # whose attention has as many heads as the model's
+POINT_ENCODERS = frozenset({"points", "point-transformer", "spikes"})  # encoders that need no edges
+WITH_HEADS = frozenset(
+    {"graph-transformer", "point-transformer"}
+)  # encoders with attention; they share n_heads with the model

@@ -1,4 +1,4 @@
-"""Vectors of nodes: Laplacian eigenvectors (positional encodings), spectral embeddings, smoothed features."""
+"""Input features of nodes: Laplacian eigenvectors (positional encodings), random and standardised features."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
-from graphclust.kernels.eigenvectors import (
-    _lanczos,
-)
+from graphclust.kernels.eigenvectors import lanczos
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.memory import require_memory
 
@@ -21,17 +19,17 @@ if TYPE_CHECKING:
 
 __all__ = ["flip_signs", "input_features", "laplacian_eigenvectors", "laplacian_features", "standardised"]
 
-_DENSE = 600  # nodes; up to here a dense decomposition is faster than Lanczos
+_MAX_DENSE = 600  # nodes up to which a dense decomposition is faster than Lanczos
 
 
 def _dense_eigenvectors(adjacency: NDArray[Any], k: int) -> NDArray[np.float32]:
-    """Return eigenvectors 1 to k (0 is dropped) of the normalised Laplacian of one small graph, shape (n, k)."""
+    """Return eigenvectors 1 to k (without 0) of the normalised Laplacian of a small graph, shape (n, k)."""
     from scipy.linalg import eigh
 
     n = len(adjacency)
-    found = np.zeros((n, k), dtype=np.float32)
+    features = np.zeros((n, k), dtype=np.float32)
     if n < 2:
-        return found
+        return features
     matrix = np.asarray(adjacency, dtype=np.float32)
     degree = matrix.sum(axis=1)
     scale = np.zeros_like(degree)
@@ -39,12 +37,12 @@ def _dense_eigenvectors(adjacency: NDArray[Any], k: int) -> NDArray[np.float32]:
     laplacian = np.eye(n, dtype=np.float32) - scale[:, None] * matrix * scale
     last = min(k, n - 1)
     vectors = eigh(laplacian, subset_by_index=(0, last), driver="evr", overwrite_a=True, check_finite=False)[1]
-    found[:, :last] = vectors[:, 1:]
-    return _fix_signs(found)
+    features[:, :last] = vectors[:, 1:]
+    return _fix_signs(features)
 
 
 def _fix_signs(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Make the entry of largest magnitude of each vector positive, so that a graph always has the same features."""
+    """Make the largest entry of each vector positive, so that the features of a graph are unique."""
     if not vectors.size:
         return vectors
     top = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0, keepdims=True), axis=0)
@@ -52,20 +50,20 @@ def _fix_signs(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def laplacian_eigenvectors(graph: Graph, k: int = 20, *, random_state: int = 0) -> NDArray[np.float32]:
-    """Return the eigenvectors of the k smallest eigenvalues of I - D^-1/2 A D^-1/2 but the first.
+    """Return eigenvectors 2 to k + 1, by ascending eigenvalue, of the normalised Laplacian I - D^-1/2 A D^-1/2.
 
-    Exactly one vector is dropped, that of the smallest eigenvalue, also where several eigenvalues are 0 because the
-    graph is not connected: those that remain tell its components apart. An isolated node has the eigenvalue 1. Signs
-    are fixed (largest entry positive); they carry no meaning, nor does the basis within an eigenspace. Directions of
-    edges are ignored (weights of both add up).
+    Only the vector of the smallest eigenvalue is dropped, even if several eigenvalues are 0 because the graph is
+    disconnected: the remaining vectors then distinguish the components. An isolated node has the eigenvalue 1. Signs
+    are fixed (largest entry positive); like the basis within an eigenspace, they are arbitrary. Directions of edges are
+    ignored, and the weights of both directions added.
 
     Parameters
     ----------
     graph : Graph
     k : int
-        Number of vectors; columns beyond n_nodes - 1, and those to which the iteration did not converge, are 0.
+        Number of vectors. Columns beyond n_nodes - 1, and vectors that did not converge, are 0.
     random_state : int
-        Start of the iteration on graphs of more than some hundred nodes.
+        Seed of the initial vector of the iteration, for graphs of more than some hundred nodes.
 
     Returns
     -------
@@ -84,15 +82,15 @@ def laplacian_eigenvectors(graph: Graph, k: int = 20, *, random_state: int = 0) 
     (3, 2)
     """
     if k < 1:
-        raise UsageError(f"k is a positive number of vectors, not {k!r}")
-    work = graph.undirected()
-    n = work.num_nodes
-    if n <= max(_DENSE, k + 2):
-        return _dense_eigenvectors(work.adjacency().toarray() if n else np.zeros((0, 0)), k)
+        raise UsageError(f"k must be a positive number of vectors, not {k!r}")
+    undirected = graph.undirected()
+    n = undirected.num_nodes
+    if n <= max(_MAX_DENSE, k + 2):
+        return _dense_eigenvectors(undirected.adjacency().toarray() if n else np.zeros((0, 0)), k)
     from scipy.sparse import diags_array
 
     require_memory(8.0 * n * 3 * max(2 * k + 3, 20), f"{k} Laplacian eigenvectors of {n:,} nodes")
-    matrix = work.adjacency()
+    matrix = undirected.adjacency()
     degree = matrix.sum(axis=1)
     scale = np.zeros(n)
     scale[degree > 0] = degree[degree > 0] ** -0.5
@@ -100,15 +98,15 @@ def laplacian_eigenvectors(graph: Graph, k: int = 20, *, random_state: int = 0) 
     normalised = half @ matrix @ half
     if not matrix.nnz:
         return np.eye(n, k, -1, dtype=np.float32)
-    values, vectors = _lanczos(normalised, k + 1, random_state, tol=1e-5)
+    values, vectors = lanczos(normalised, k + 1, random_state, tol=1e-5)
     order = np.argsort(-values, kind="stable")[1:]
-    found = np.zeros((n, k), dtype=np.float32)
-    found[:, : len(order)] = vectors[:, order]
-    return _fix_signs(found)
+    features = np.zeros((n, k), dtype=np.float32)
+    features[:, : len(order)] = vectors[:, order]
+    return _fix_signs(features)
 
 
 def laplacian_features(adjacency: NDArray[Any], n_nodes: IntArray, k: int = 20) -> NDArray[np.float32]:
-    """Return Laplacian eigenvectors for a padded batch of small graphs; see `laplacian_eigenvectors`.
+    """Return Laplacian eigenvectors of a padded batch of small graphs; see `laplacian_eigenvectors`.
 
     Parameters
     ----------
@@ -127,25 +125,23 @@ def laplacian_features(adjacency: NDArray[Any], n_nodes: IntArray, k: int = 20) 
     >>> laplacian_features(np.ones((2, 4, 4)) - np.eye(4), np.array([4, 3]), 3).shape
     (2, 4, 3)
     """
-    found = np.zeros((*adjacency.shape[:2], k), dtype=np.float32)
-    with _linear_algebra().limit(
-        limits=1, user_api="blas"
-    ):  # threads that wait for each other cost more than they give
+    features = np.zeros((*adjacency.shape[:2], k), dtype=np.float32)
+    with _linear_algebra().limit(limits=1, user_api="blas"):  # several threads are slower for small graphs
         for i, n in enumerate(n_nodes.tolist()):
-            found[i, :n] = _dense_eigenvectors(adjacency[i, :n, :n], k)
-    return found
+            features[i, :n] = _dense_eigenvectors(adjacency[i, :n, :n], k)
+    return features
 
 
 @cache
 def _linear_algebra() -> ThreadpoolController:
-    import scipy.linalg  # noqa: F401  the library must be loaded to be found
+    import scipy.linalg  # noqa: F401  the controller finds loaded libraries only
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
 
 
 def flip_signs(features: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Multiply each vector of each graph by a random sign: the augmentation that training needs.
+    """Multiply each vector of each graph by a random sign, an augmentation for training.
 
     Parameters
     ----------
@@ -175,21 +171,21 @@ def input_features(
     *,
     train: bool,
 ) -> NDArray[np.float32]:
-    """Return what an encoder is fed.
+    """Return the input features of an encoder.
 
     Parameters
     ----------
     kind : {"laplacian", "random", "given", "standardised"}
-        Laplacian eigenvectors, times the square root of the number of nodes so that entries are of order 1; standard
-        normal numbers; the vectors as they are; or the vectors after `standardised`.
+        "laplacian": eigenvectors times the square root of the number of nodes, so that entries are of order 1;
+        "random": standard normal numbers; "given": `vectors` themselves; "standardised": `standardised(vectors)`.
     k : int
         Number of features.
     vectors : ndarray of float, shape (batch, n_max, k), or None
-        The eigenvectors, or the given features; None for random ones.
+        The eigenvectors or features; None for random ones.
     n_nodes : ndarray of int64, shape (batch,)
     rng : Generator
     train : bool
-        Whether the signs of eigenvectors are drawn at random.
+        Whether to draw the signs of eigenvectors at random.
 
     Returns
     -------
@@ -199,7 +195,7 @@ def input_features(
     Raises
     ------
     UsageError
-        Vectors are needed and missing, or are of another number.
+        Vectors are needed but missing, or their number is not k.
 
     Examples
     --------
@@ -207,11 +203,11 @@ def input_features(
     (2, 3, 2)
     """
     if kind == "random":
-        drawn = rng.standard_normal((len(n_nodes), int(n_nodes.max(initial=0)), k), dtype=np.float32)
-        return drawn * (np.arange(drawn.shape[1]) < n_nodes[:, None])[..., None]
+        noise = rng.standard_normal((len(n_nodes), int(n_nodes.max(initial=0)), k), dtype=np.float32)
+        return noise * (np.arange(noise.shape[1]) < n_nodes[:, None])[..., None]
     if vectors is None or vectors.shape[-1] != k:
-        have = "none" if vectors is None else vectors.shape[-1]
-        raise UsageError(f"the model takes {k} {kind} features a node; there are {have}")
+        n_features = "none" if vectors is None else vectors.shape[-1]
+        raise UsageError(f"the model takes {k} {kind} features per node, but the input has {n_features}")
     if kind == "given":
         return np.asarray(vectors, dtype=np.float32)
     if kind == "standardised":
@@ -221,21 +217,21 @@ def input_features(
 
 
 def standardised(vectors: NDArray[np.floating[Any]], n_nodes: IntArray) -> NDArray[np.float32]:
-    """Shift each data set to mean 0 and scale it, all columns alike, to a mean variance of 1.
+    """Shift each data set to mean 0, and scale it by one factor to a mean variance of 1.
 
-    A model that is fed such points answers alike whatever the origin and the unit of a table, and a table's shape,
-    the ratio of its columns' variances included, stays what it is.
+    The output of a model then does not depend on the origin and the unit of a table. The shape of the table stays as it
+    is, including the ratio of the variances of its columns.
 
     Parameters
     ----------
     vectors : ndarray of float, shape (batch, n_max, k)
-        What stands beyond a data set's points is ignored.
+        Entries beyond a data set's points are ignored.
     n_nodes : ndarray of int64, shape (batch,)
 
     Returns
     -------
     ndarray of float32, shape (batch, n_max, k)
-        0 beyond a data set's points, and where all its points are equal.
+        0 beyond a data set's points, and for data sets whose points are all equal.
 
     Examples
     --------
@@ -251,6 +247,6 @@ def standardised(vectors: NDArray[np.floating[Any]], n_nodes: IntArray) -> NDArr
 
 
 def _largest_is_one(x: FloatArray) -> FloatArray:
-    """Scale each data set so that sums and squares neither overflow nor vanish; zeros stay."""
+    """Scale each data set to a largest absolute value of 1, so that squares neither overflow nor underflow."""
     largest = np.abs(x).max(axis=(1, 2), keepdims=True, initial=0.0)
     return x / np.where(largest > 0, largest, 1.0)

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons with PReLU: the pointwise networks of the clusterwise models."""
+"""Multilayer perceptrons with PReLU, the pointwise networks of the clusterwise models."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class _FastPReLU(torch.autograd.Function):
 
 
 class PReLU(nn.PReLU):
-    """PReLU of one slope; on a CPU with a backward pass that is some ten times faster than torch's own."""
+    """PReLU with a single slope, whose backward pass on a CPU is about ten times faster than torch's own."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply elementwise."""
+        """Apply the function elementwise."""
         if x.device.type == "cpu" and self.weight.numel() == 1:
             if not torch.is_grad_enabled():
                 return F.leaky_relu(x, self.weight.item())
@@ -43,12 +43,12 @@ class PReLU(nn.PReLU):
 
 
 class MLP(nn.Module):
-    """Linear layers with a PReLU of one slope between two of them; initialised after He et al. (2015).
+    """Linear layers with single-slope PReLUs in between; initialised after He et al. (2015).
 
     Parameters
     ----------
     sizes : sequence of int
-        Features of the input, of each hidden layer, of the output: `len(sizes) - 1` linear layers.
+        Sizes of the input, of each hidden layer and of the output, for `len(sizes) - 1` linear layers.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class MLP(nn.Module):
                 layers.append(PReLU())
             linear = nn.Linear(d_in, d_out)
             layers.append(linear)
-            if i + 2 < len(sizes):  # torch's default would shrink what passes six layers by a factor of a hundred
+            if i + 2 < len(sizes):  # with torch's default, six layers would shrink their input by a factor of 100
                 nn.init.kaiming_uniform_(linear.weight, a=0.25)
                 nn.init.zeros_(linear.bias)
         self.layers = nn.Sequential(*layers)

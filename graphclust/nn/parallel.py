@@ -1,4 +1,4 @@
-"""Multilayer perceptrons side by side: independent networks of one shape that learn at once, as batches of matrices."""
+"""Independent multilayer perceptrons of the same shape, trained at the same time as batches of matrices."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from torch import Tensor, nn
 
 __all__ = ["ParallelMLP", "through"]
 
-_ROWS = 8192  # points that go through a network at once
+_ROWS = 8192  # points that a network processes at once
 
 
 class ParallelMLP(nn.Module):
-    """Linear layers with an activation between two of them, for each of several runs; initialised as He et al. (2015).
+    """Linear layers with activations in between, for each of several runs; initialised after He et al. (2015).
 
     Parameters
     ----------
     sizes : sequence of int
-        Features of the input, of each hidden layer, of the output.
+        Sizes of the input, of each hidden layer and of the output.
     n_runs : int
     activation : {"relu", "tanh"}
     generator : Generator, optional
-        Of the CPU.
+        A generator on the CPU.
 
     Examples
     --------
@@ -44,26 +44,26 @@ class ParallelMLP(nn.Module):
         self.biases = nn.ParameterList()
         for rows, columns in pairwise(sizes):
             width = self.width(rows)
-            drawn = torch.randn(n_runs, width, columns, generator=generator) * (2.0 / width) ** 0.5
-            self.weights.append(nn.Parameter(drawn))
+            initial = torch.randn(n_runs, width, columns, generator=generator) * (2.0 / width) ** 0.5
+            self.weights.append(nn.Parameter(initial))
             self.biases.append(nn.Parameter(torch.zeros(n_runs, 1, columns)))
         self.activation = torch.relu if activation == "relu" else torch.tanh
 
     @staticmethod
     def width(size: int) -> int:
-        """Return how many numbers a layer sees where its input has `size`."""
+        """Return the number of inputs of a layer after a layer with `size` outputs."""
         return size
 
-    def seen(self, h: Tensor, graph: Any) -> Tensor:
-        """Return what a layer sees of its input h, shape (R, n, size), as shape (R, n, width)."""
+    def layer_input(self, h: Tensor, graph: Any) -> Tensor:
+        """Extend the output h of the previous layer, shape (R, n, size), to the input of a layer, (R, n, width)."""
         return h
 
     def layer(self, i: int, h: Tensor, graph: Any) -> Tensor:
-        """Return `seen` times the weights of layer i, plus its biases, shape (R, n, columns)."""
-        return torch.baddbmm(self.biases[i], self.seen(h, graph), self.weights[i])
+        """Return `layer_input` times the weights of layer i, plus its biases, shape (R, n, columns)."""
+        return torch.baddbmm(self.biases[i], self.layer_input(h, graph), self.weights[i])
 
-    def inside(self, x: Tensor, graph: Any = None) -> Tensor:
-        """Return the input of the last layer, shape (R, n, size); arguments as of `forward`."""
+    def last_hidden(self, x: Tensor, graph: Any = None) -> Tensor:
+        """Return the output of the last hidden layer, shape (R, n, size); the parameters are those of `forward`."""
         h = x.expand(len(self.weights[0]), *x.shape[-2:])
         for i in range(len(self.weights) - 1):
             h = self.activation(self.layer(i, h, graph))
@@ -76,17 +76,17 @@ class ParallelMLP(nn.Module):
         ----------
         x : Tensor, shape (n, sizes[0]) or (R, n, sizes[0])
         graph : optional
-            For subclasses whose layers see neighbours, which say what it is.
+            Graph whose neighbours some subclasses use.
 
         Returns
         -------
         Tensor, shape (R, n, sizes[-1])
         """
-        return self.layer(len(self.weights) - 1, self.inside(x, graph), graph)
+        return self.layer(len(self.weights) - 1, self.last_hidden(x, graph), graph)
 
 
 def through(network: ParallelMLP, x: Tensor) -> Tensor:
-    """Map points by a single network, in pieces and without gradients: shape (n, d) to (n, size).
+    """Map points, shape (n, d), by a single network to (n, size), in chunks and without gradients.
 
     Examples
     --------

@@ -38,7 +38,7 @@ def check_known(known: Any) -> None:
     UsageError
     """
     if known is not None and not isinstance(plain_labels(known), Mapping):
-        raise UsageError(f"known is a mapping of nodes to labels, not a {type(known).__name__}")
+        raise UsageError(f"known must be a mapping of nodes to labels, not a {type(known).__name__}")
 
 
 def known_labels(graph: Graph, known: Any) -> IntArray | None:
@@ -62,17 +62,19 @@ def known_labels(graph: Graph, known: Any) -> IntArray | None:
     name: dict[int, Any] = {}
     for node, label in labels.items():
         if node not in place:
-            raise UsageError(f"a label is known of {node!r}, which is no node of the graph")
+            raise UsageError(f"known has a label for {node!r}, which is not a node of the graph")
         if is_missing(label):
             continue
         if not isinstance(label, Hashable):
-            raise UsageError(f"the known label of {node!r} is a {type(label).__name__}: a name or a number is one")
+            raise UsageError(
+                f"a known label must be a string or a number, but that of {node!r} is a {type(label).__name__}"
+            )
         name[place[node]] = label
     numbers: dict[Any, int] = {}
-    found = np.zeros(graph.num_nodes, dtype=np.int64)
+    number_of_node = np.zeros(graph.num_nodes, dtype=np.int64)
     for i in sorted(name):
-        found[i] = numbers.setdefault(name[i], len(numbers) + 1)
-    return found if numbers else None
+        number_of_node[i] = numbers.setdefault(name[i], len(numbers) + 1)
+    return number_of_node if numbers else None
 
 
 def respecting(labels: IntArray, known: IntArray | None) -> IntArray:
@@ -86,22 +88,22 @@ def respecting(labels: IntArray, known: IntArray | None) -> IntArray:
     >>> respecting(np.array([0, 0, 0, 1, 1]), np.array([1, 2, 0, 0, 1]))
     array([0, 2, 0, 1, 0])
     """
-    found = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    community = np.unique(labels, return_inverse=True)[1].astype(np.int64)
     if known is None:
-        return found
-    free, taken = int(found.max()) + 1, set[int]()
+        return community
+    free, occupied = int(community.max()) + 1, set[int]()
     for members in sorted(_by_label(known), key=len, reverse=True):
-        homes, counts = np.unique(found[members], return_counts=True)
-        open_ = [
-            (-count, home) for home, count in zip(homes.tolist(), counts.tolist(), strict=True) if home not in taken
+        homes, counts = np.unique(community[members], return_counts=True)
+        candidates = [
+            (-count, home) for home, count in zip(homes.tolist(), counts.tolist(), strict=True) if home not in occupied
         ]
-        if open_:
-            home = min(open_)[1]
+        if candidates:
+            home = min(candidates)[1]
         else:
             home, free = free, free + 1
-        found[members] = home
-        taken.add(home)
-    return np.unique(found, return_inverse=True)[1].astype(np.int64)
+        community[members] = home
+        occupied.add(home)
+    return np.unique(community, return_inverse=True)[1].astype(np.int64)
 
 
 def with_number(labels: IntArray, n_clusters: int, known: IntArray | None) -> IntArray:
@@ -120,28 +122,28 @@ def with_number(labels: IntArray, n_clusters: int, known: IntArray | None) -> In
     >>> with_number(np.array([0, 0, 0, 1, 2]), 2, np.array([0, 0, 0, 1, 0]))
     array([0, 0, 0, 1, 0])
     """
-    found = respecting(labels, known)
-    sizes = np.bincount(found)
+    community = respecting(labels, known)
+    sizes = np.bincount(community)
     number = len(sizes)
     bound = np.zeros(len(labels), dtype=bool) if known is None else known > 0
     if number > n_clusters:
-        unbound = np.setdiff1d(np.arange(number), found[bound])
+        unbound = np.setdiff1d(np.arange(number), community[bound])
         gone = unbound[np.argsort(sizes[unbound], kind="stable")][: number - n_clusters]
         if len(gone) == number - n_clusters < number:
             sizes[gone] = -1
-            found[np.isin(found, gone)] = int(sizes.argmax())
-            return np.unique(found, return_inverse=True)[1].astype(np.int64)
+            community[np.isin(community, gone)] = int(sizes.argmax())
+            return np.unique(community, return_inverse=True)[1].astype(np.int64)
     elif number < n_clusters:
-        order = np.lexsort((bound, found))  # in each community first those that can leave
+        order = np.lexsort((bound, community))  # in each community first those that can leave
         leave = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes) < np.repeat(sizes, sizes) - 1
         movable = order[leave & ~bound[order]]
-        movable = movable[np.argsort(-sizes[found[movable]], kind="stable")][: n_clusters - number]
+        movable = movable[np.argsort(-sizes[community[movable]], kind="stable")][: n_clusters - number]
         if len(movable) == n_clusters - number:
-            found[movable] = np.arange(number, n_clusters)
-            return found
+            community[movable] = np.arange(number, n_clusters)
+            return community
     else:
-        return found
-    raise UsageError(f"known labels leave no {n_clusters} communities")
+        return community
+    raise UsageError(f"no partition into {n_clusters} communities respects the known labels")
 
 
 def _by_label(known: IntArray) -> list[IntArray]:
@@ -242,9 +244,9 @@ def added_up(before: IntArray, after: IntArray, log_prob: FloatArray) -> FloatAr
     log_prob : ndarray of float64, shape (n_samples,)
         Of the partitions before; equal for equal ones.
     """
-    one, other = ([rank_labels(row).tobytes() for row in table] for table in (before, after))
+    keys_before, keys_after = ([rank_labels(row).tobytes() for row in table] for table in (before, after))
     parts: dict[bytes, dict[bytes, float]] = {}
-    for old, new, value in zip(one, other, log_prob.tolist(), strict=True):
+    for old, new, value in zip(keys_before, keys_after, log_prob.tolist(), strict=True):
         parts.setdefault(new, {})[old] = value
     total = {new: np.logaddexp.reduce(list(values.values())) for new, values in parts.items()}
-    return np.array([total[new] for new in other])
+    return np.array([total[new] for new in keys_after])

@@ -111,12 +111,12 @@ class Core:
             parts = connected_parts(self.graph, labels)
             n_parts = int(parts.max(initial=-1)) + 1
             if n_parts > count:
-                message = f"split communities that the method returned disconnected: {count:,} became {n_parts:,}"
+                message = f"split disconnected communities: {count:,} became {n_parts:,}"
                 notes.append(Note("split-disconnected", message, {"n_before": count, "n_after": n_parts}))
                 labels = parts
         elif self.n_clusters is not None and count != self.n_clusters:
             labels = with_number(labels, self.n_clusters, self.known)
-            message = f"the method returned {count:,} communities: changed them to {self.n_clusters:,}"
+            message = f"changed the {count:,} communities of the method to {self.n_clusters:,}"
             notes.append(Note("corrected-number", message, {"n_before": count, "n_after": self.n_clusters}))
         return replace(solution, labels=rank_labels(labels)).with_notes(notes)
 

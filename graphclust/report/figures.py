@@ -1,4 +1,4 @@
-"""Figures: prototypes as they evolve and the basins of CLAM; embeddings in the plane, and their stages, of LNSCC."""
+"""Figures for CLAM (evolution of the prototypes, basins of attraction) and LNSCC (embeddings during training)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_basins", "draw_points", "draw_prototypes", "draw_stages"]
 
-_GRID = 250  # points of a basin's picture along each axis
-_COLUMNS = 5
-_PAIRS = 20_000  # distances in a histogram
+_N_GRID_POINTS = 250  # resolution of the basins along each axis
+_MAX_COLUMNS = 5
+_N_DISTANCES = 20_000  # distances in a histogram
 
 
 def draw_prototypes(snapshots: Mapping[int, FloatArray], image_shape: tuple[int, int]) -> Figure:
-    """Draw prototypes as images, an epoch a column (Fig. 2): red where positive, blue where negative.
+    """Draw prototypes as images, with one column per epoch (Fig. 2). Positive values are red, negative ones blue.
 
     Parameters
     ----------
     snapshots : mapping
-        Epoch -> prototypes, ndarray of shape (n_prototypes, height x width).
+        Prototypes by epoch, ndarrays of shape (n_prototypes, height x width).
     image_shape : (height, width)
 
     Returns
@@ -37,35 +37,38 @@ def draw_prototypes(snapshots: Mapping[int, FloatArray], image_shape: tuple[int,
     Raises
     ------
     UsageError
-        No snapshots, or images of another size.
+        There are no snapshots, or the prototypes do not have the size of an image.
     """
     from matplotlib.figure import Figure
 
     if not snapshots:
-        raise UsageError("no prototypes were kept: fit with snapshots=(0, 5, 10, 20, 50, 100)")
+        raise UsageError("no prototypes were stored: fit with training={'snapshots': (0, 5, 10, 20, 50, 100)}")
     n, d = next(iter(snapshots.values())).shape
     if image_shape[0] * image_shape[1] != d:
-        raise UsageError(f"images of {image_shape[0]} x {image_shape[1]} of prototypes with {d} features")
+        raise UsageError(f"prototypes with {d} features are not images of {image_shape[0]} x {image_shape[1]}")
     figure = Figure(figsize=(1.1 * len(snapshots), 1.1 * n), layout="constrained")
     axes = figure.subplots(n, len(snapshots), squeeze=False)
-    limit = max(float(np.abs(one).max()) for one in snapshots.values()) or 1.0
+    limit = max(float(np.abs(values).max()) for values in snapshots.values()) or 1.0
     for column, (epoch, prototypes) in enumerate(sorted(snapshots.items())):
         axes[0, column].set_title(f"epoch {epoch}", fontsize=8)
-        for row, one in enumerate(prototypes):
-            axes[row, column].imshow(one.reshape(image_shape), cmap="bwr", vmin=-limit, vmax=limit)
+        for row, prototype in enumerate(prototypes):
+            axes[row, column].imshow(prototype.reshape(image_shape), cmap="bwr", vmin=-limit, vmax=limit)
             axes[row, column].set(xticks=[], yticks=[])
     return figure
 
 
 def draw_basins(prototypes: FloatArray, betas: Sequence[float], assign: Callable[[FloatArray], IntArray]) -> Figure:
-    """Colour the plane by where the dynamics takes its points, a beta a panel (Fig. 3); dashed, the Voronoi partition.
+    """Colour the plane by the prototype that the dynamics reaches, with one panel per beta (Fig. 3).
+
+    Dashed lines are the Voronoi partition of the prototypes.
 
     Parameters
     ----------
     prototypes : ndarray, shape (n_prototypes, 2)
     betas : sequence of float
     assign : callable
-        Points, ndarray of shape (n, 2), to the prototype that each reaches, int64, shape (n_betas, n).
+        Function of points, an ndarray of shape (n, 2), that returns the index of the prototype that each point reaches,
+        int64, shape (n_betas, n).
 
     Returns
     -------
@@ -74,22 +77,22 @@ def draw_basins(prototypes: FloatArray, betas: Sequence[float], assign: Callable
     Raises
     ------
     UsageError
-        Prototypes of other than 2 features.
+        The prototypes do not have 2 features.
     """
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
     if prototypes.shape[1] != 2:
-        raise UsageError(f"basins are drawn in the plane, and there are {prototypes.shape[1]} features")
+        raise UsageError(f"basins can be drawn for 2 features only, not for {prototypes.shape[1]}")
     low, high = prototypes.min(axis=0), prototypes.max(axis=0)
     margin = 0.25 * max(float((high - low).max()), 1e-9)
     (left, bottom), (right, top) = low - margin, high + margin
-    across, up = np.linspace(left, right, _GRID), np.linspace(bottom, top, _GRID)
+    across, up = np.linspace(left, right, _N_GRID_POINTS), np.linspace(bottom, top, _N_GRID_POINTS)
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-    reached = assign(grid).reshape(-1, _GRID, _GRID)
+    reached = assign(grid).reshape(-1, _N_GRID_POINTS, _N_GRID_POINTS)
     distance = np.square(grid[:, None] - prototypes).sum(axis=2)
-    nearest = distance.argmin(axis=1).reshape(_GRID, _GRID)
-    rows = -(-len(betas) // _COLUMNS)
+    nearest = distance.argmin(axis=1).reshape(_N_GRID_POINTS, _N_GRID_POINTS)
+    rows = -(-len(betas) // _MAX_COLUMNS)
     columns = -(-len(betas) // rows)
     figure = Figure(figsize=(2.4 * columns, 2.5 * rows), layout="constrained")
     colors = ListedColormap(community_colors([2] * len(prototypes)))
@@ -99,8 +102,8 @@ def draw_basins(prototypes: FloatArray, betas: Sequence[float], assign: Callable
             axes.set_axis_off()
             continue
         axes.imshow(reached[place], cmap=colors, vmin=-0.5, vmax=len(prototypes) - 0.5, alpha=0.6, **shared)
-        for one in range(len(prototypes)):
-            axes.contour(across, up, nearest == one, levels=[0.5], colors="0.2", linewidths=0.7, linestyles="dashed")
+        for index in range(len(prototypes)):
+            axes.contour(across, up, nearest == index, levels=[0.5], colors="0.2", linewidths=0.7, linestyles="dashed")
         axes.plot(*prototypes.T, "ko", markersize=3)
         axes.set_title(f"beta = {betas[place]:g}", fontsize=8)
         axes.set(xticks=[], yticks=[])
@@ -108,7 +111,7 @@ def draw_basins(prototypes: FloatArray, betas: Sequence[float], assign: Callable
 
 
 def draw_points(z: FloatArray, labels: IntArray) -> Figure:
-    """Draw embedded points in the plane of their two principal dimensions, a colour a cluster.
+    """Draw embedded points in the plane of their two principal dimensions, with one colour per cluster.
 
     Parameters
     ----------
@@ -127,14 +130,15 @@ def draw_points(z: FloatArray, labels: IntArray) -> Figure:
 
 
 def draw_stages(stages: Sequence[tuple[str, FloatArray, IntArray]]) -> Figure:
-    """Draw embeddings, a stage a column; below, distances within and between the two clusters that end up closest.
+    """Draw the embeddings of several training stages, with one column per stage.
 
-    The plane is that of the last stage's principal dimensions, and its clusters are those whose means are closest.
+    The top row shows the points in the plane of the last stage's principal dimensions. The bottom row shows histograms
+    of the distances within and between two clusters: the two of the last stage whose means are closest.
 
     Parameters
     ----------
     stages : sequence of (str, ndarray of shape (n, d), ndarray of int64 of shape (n,))
-        A title, embedded points, and their clusters at that stage.
+        Title, embedded points, and their clusters at each stage.
 
     Returns
     -------
@@ -143,12 +147,12 @@ def draw_stages(stages: Sequence[tuple[str, FloatArray, IntArray]]) -> Figure:
     Raises
     ------
     UsageError
-        No stages.
+        There are no stages.
     """
     from matplotlib.figure import Figure
 
     if not stages:
-        raise UsageError("no stages were kept: fit with n_stages=6")
+        raise UsageError("no stages were stored: fit with n_stages=6")
     _, last, clusters = stages[-1]
     plane = _plane(last)
     pair = _closest(last, clusters)
@@ -162,15 +166,15 @@ def draw_stages(stages: Sequence[tuple[str, FloatArray, IntArray]]) -> Figure:
         panel.tick_params(labelsize=6)
         if pair is None:
             continue
-        one, other = (z[clusters == c] for c in pair)
+        first, second = (z[clusters == c] for c in pair)
         for a, b, color, name in (
-            (one, one, "tab:red", "within one"),
-            (other, other, "tab:blue", "within the other"),
-            (one, other, "tab:purple", "between"),
+            (first, first, "tab:red", "within the first"),
+            (second, second, "tab:blue", "within the second"),
+            (first, second, "tab:purple", "between"),
         ):
-            apart = _distances(a, b)
-            if len(apart):  # a cluster of one point has none within
-                panel.hist(apart, bins=40, density=True, alpha=0.5, color=color, label=name)
+            distances = _distances(a, b)
+            if len(distances):  # a cluster of a single point has no distances within
+                panel.hist(distances, bins=40, density=True, alpha=0.5, color=color, label=name)
         panel.set_xlabel("distance", fontsize=7)
         if not column:
             panel.legend(fontsize=6)
@@ -187,29 +191,32 @@ def _scatter(axes: Any, points: FloatArray, labels: IntArray) -> None:
 
 
 def _plane(z: FloatArray) -> Callable[[FloatArray], FloatArray]:
-    """Return the projection onto two principal dimensions; points of two dimensions or one stay, and a single one."""
+    """Return the projection onto two principal dimensions.
+
+    Points of one or two dimensions, and a single point, are not projected.
+    """
     if z.shape[1] <= 2 or len(z) < 2:
-        return lambda one: np.pad(one[:, :2], ((0, 0), (0, max(2 - z.shape[1], 0))))
+        return lambda points: np.pad(points[:, :2], ((0, 0), (0, max(2 - z.shape[1], 0))))
     mean = z.mean(axis=0)
     axes = np.linalg.eigh(np.cov((z - mean).T))[1][:, :-3:-1]
-    return lambda one: np.asarray((one - mean) @ axes, dtype=np.float64)
+    return lambda points: np.asarray((points - mean) @ axes, dtype=np.float64)
 
 
 def _closest(z: FloatArray, labels: IntArray) -> tuple[int, int] | None:
-    """Return the two clusters whose means are closest; None where there is one."""
-    held = np.unique(labels)
-    if len(held) < 2:
+    """Return the two clusters whose means are closest, or None if there is only one cluster."""
+    present = np.unique(labels)
+    if len(present) < 2:
         return None
-    means = np.stack([z[labels == c].mean(axis=0) for c in held])
+    means = np.stack([z[labels == c].mean(axis=0) for c in present])
     distance = np.square(means[:, None] - means).sum(axis=2)
     np.fill_diagonal(distance, np.inf)
     a, b = np.unravel_index(int(distance.argmin()), distance.shape)
-    return int(held[a]), int(held[b])
+    return int(present[a]), int(present[b])
 
 
 def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return distances of pairs drawn from both sets, those of a point to itself apart."""
+    """Return distances of random pairs of a point of each set. Pairs of a point with itself are left out."""
     rng = np.random.default_rng(0)
-    i, j = rng.integers(len(a), size=_PAIRS), rng.integers(len(b), size=_PAIRS)
-    found: FloatArray = np.linalg.norm(a[i] - b[j], axis=1)
-    return found if a is not b else found[i != j]
+    i, j = rng.integers(len(a), size=_N_DISTANCES), rng.integers(len(b), size=_N_DISTANCES)
+    distances: FloatArray = np.linalg.norm(a[i] - b[j], axis=1)
+    return distances if a is not b else distances[i != j]

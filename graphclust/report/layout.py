@@ -1,11 +1,12 @@
-"""Where to draw the nodes of a graph so that its communities show, and which nodes to draw of a large one.
+"""Layout of a graph that shows its communities, and a choice of nodes to draw for large graphs.
 
-The layout has two levels. The quotient graph (communities as vertices) is placed first, and each node starts near its
-community; then one force-directed run (Fruchterman and Reingold 1991, by igraph) moves all nodes, with edges between
-communities weakened and each node held by an invisible anchor of its community. Both depend on how much the
-communities mix: a clean partition is drawn by its edges alone, a mixed one is pulled apart until it can be seen.
-Components are laid out one by one and set in rings around the largest, so that isolated nodes cannot blow up the
-picture. Everything happens in the canonical order of the nodes: the picture does not depend on the order they came in.
+The layout has two levels. First the quotient graph (communities as vertices) is placed, and each node starts near its
+community. Then one force-directed run (Fruchterman and Reingold 1991, by igraph) moves all nodes. In this run edges
+between communities are weakened, and an invisible anchor attracts the nodes of each community. The strength of both
+depends on how much the communities mix: a well-separated partition is drawn by its edges alone, and a mixed one is
+pulled apart until the communities are visible. Components are laid out separately and placed in rings around the
+largest one, so that isolated nodes do not enlarge the picture. All steps use the canonical order of the nodes, so the
+picture does not depend on the order of the input.
 """
 
 from __future__ import annotations
@@ -23,27 +24,27 @@ from graphclust.runtime.seeds import seeded_igraph
 
 __all__ = ["NODE_LIMIT", "Drawing", "draw", "layout", "sample_nodes"]
 
-NODE_LIMIT = 2000  # nodes drawn: more take long to place and show less
-_EDGE_LIMIT = 20_000  # edges drawn: more only blacken the picture, and a browser redraws them on every move
-_TIES = 4  # neighbouring communities that a community of a sample is held by
-_EXACT_LIMIT = 4000  # nodes up to which repulsion is summed over all pairs
-_SPRING_WORK = 4e8  # pairs of nodes times iterations: about a second
+NODE_LIMIT = 2000  # more nodes take long to place and make the picture less clear
+_EDGE_LIMIT = 20_000  # more edges only blacken the picture, and a browser redraws all of them on every move
+_N_TIES = 4  # neighbouring communities to which each community of a sample is tied
+_EXACT_LIMIT = 4000  # largest number of nodes for which repulsion is summed over all pairs
+_SPRING_WORK = 4e8  # pairs of nodes times iterations, which takes about a second
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a picture of a graph shows.
+    """The nodes and edges in a picture of a graph, with coordinates.
 
     Attributes
     ----------
     nodes : ndarray of int64, shape (n_drawn,)
         Positions in `Graph.nodes` of the nodes drawn.
     source, target : ndarray of int64, shape (n_edges_drawn,)
-        Ends of the edges drawn, as positions in `nodes`; no self-loops.
+        Ends of the edges drawn, as positions in `nodes`. There are no self-loops.
     position : ndarray of float64, shape (n_drawn, 2)
         Coordinates in the unit square.
     n_edges : int
-        Number of edges between the nodes drawn, before thinning.
+        Number of edges between the nodes drawn, including those that are left out.
     """
 
     nodes: IntArray
@@ -54,7 +55,7 @@ class Drawing:
 
 
 def draw(graph: Graph, labels: IntArray, *, limit: int = NODE_LIMIT, random_state: int = 0) -> Drawing:
-    """Choose nodes and edges of a graph and place them.
+    """Choose the nodes and edges of a graph to draw, and place them.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def draw(graph: Graph, labels: IntArray, *, limit: int = NODE_LIMIT, random_stat
     labels : ndarray of int64, shape (n_nodes,)
         Community of each node.
     limit : int
-        Number of nodes to draw at most, chosen by `sample_nodes`; of the edges between them 20,000 are drawn at most.
+        Largest number of nodes to draw, chosen by `sample_nodes`. At most 20,000 edges between them are drawn.
     random_state : int
 
     Returns
@@ -83,20 +84,20 @@ def draw(graph: Graph, labels: IntArray, *, limit: int = NODE_LIMIT, random_stat
 
 
 def _ties(graph: Graph, labels: IntArray, nodes: IntArray) -> tuple[IntArray, IntArray]:
-    """Invisible edges that put communities of a sample where the whole graph would have them.
+    """Invisible edges that place the communities of a sample as in the full graph.
 
-    Few edges between communities survive sampling. Each community is tied to those that it has most to do with in the
-    whole graph.
+    Few edges between communities survive sampling, so each community is tied to the communities that it is connected to
+    most strongly in the full graph.
 
     Returns
     -------
     tail, head : ndarray of int64, shape (n_ties,)
-        Positions in `nodes`: for each community its best connected node drawn.
+        Positions in `nodes`. The node that represents a community is its drawn node of highest degree.
     """
     sizes = np.bincount(labels)
     by_degree = np.argsort(graph.degree(weighted=False)[nodes], kind="stable")
     hub = np.full(len(sizes), -1)
-    hub[labels[nodes[by_degree]]] = by_degree  # the last one written, of highest degree, stays
+    hub[labels[nodes[by_degree]]] = by_degree  # the last assignment counts: the node of highest degree
 
     tail, head = labels[graph.source], labels[graph.target]
     cut = (tail != head) & (hub[tail] >= 0) & (hub[head] >= 0)
@@ -105,21 +106,21 @@ def _ties(graph: Graph, labels: IntArray, nodes: IntArray) -> tuple[IntArray, In
     tail, head = pair // len(sizes), pair % len(sizes)
     pull = np.bincount(index, weights=np.tile(graph.edge_weight[cut], 2)) / np.sqrt(sizes[tail] * sizes[head])
     order = np.lexsort((-pull, tail))
-    place = np.arange(len(order)) - np.searchsorted(tail[order], tail[order])
-    strongest = order[place < _TIES]
+    rank = np.arange(len(order)) - np.searchsorted(tail[order], tail[order])
+    strongest = order[rank < _N_TIES]
     return hub[tail[strongest]], hub[head[strongest]]
 
 
-# -------------------------------------------------------------------- which nodes
+# -------------------------------------------------------------------- choice of nodes
 
 
 def sample_nodes(graph: Graph, labels: IntArray, limit: int = NODE_LIMIT) -> IntArray:
-    """Choose nodes that stand for the graph in a picture.
+    """Choose nodes that represent the graph in a picture.
 
-    Each community gets a share in proportion to its size, the largest communities at least one node. Within a
-    community the choice starts at the node of highest degree and goes on to the neighbour of highest degree of those
-    chosen so far, the nearest first where degrees are equal: what is drawn hangs together also in graphs without hubs.
-    Time grows with the edges of the graph.
+    Each community gets nodes in proportion to its size, and the largest communities get at least one node. Within a
+    community, the choice starts with the node of highest degree and continues with the highest-degree neighbour of the
+    nodes chosen so far. Among equal degrees, the neighbour that was discovered first is chosen, so that the chosen
+    nodes are connected even in graphs without hubs. The time is linear in the number of edges.
 
     Parameters
     ----------
@@ -132,7 +133,7 @@ def sample_nodes(graph: Graph, labels: IntArray, limit: int = NODE_LIMIT) -> Int
     Returns
     -------
     ndarray of int64, shape (min(limit, n_nodes),)
-        Positions in `graph.nodes`, ascending. The same nodes are chosen in whatever order they come.
+        Positions in `graph.nodes`, ascending. The choice does not depend on the order of the nodes.
 
     Examples
     --------
@@ -163,9 +164,9 @@ def sample_nodes(graph: Graph, labels: IntArray, limit: int = NODE_LIMIT) -> Int
     for community in np.flatnonzero(quota).tolist():
         frontier: list[tuple[float, int, int]] = []  # degree, then order of discovery
         discovered = 0
-        fresh = iter(members[community].tolist())
+        unvisited = iter(members[community].tolist())
         for _ in range(quota[community]):
-            best = heappop(frontier)[2] if frontier else next(r for r in fresh if not seen[r])
+            best = heappop(frontier)[2] if frontier else next(r for r in unvisited if not seen[r])
             seen[best] = True
             chosen.append(best)
             node = by_rank[best]
@@ -179,7 +180,10 @@ def sample_nodes(graph: Graph, labels: IntArray, limit: int = NODE_LIMIT) -> Int
 
 
 def _quota(sizes: IntArray, limit: int) -> IntArray:
-    """Split `limit` seats: one for each of the largest communities, the others in proportion (largest remainders)."""
+    """Split `limit` seats among communities: one for each of the largest, the rest proportionally to their sizes.
+
+    The proportional part is rounded by the method of largest remainders.
+    """
     largest = np.argsort(-sizes, kind="stable")[: limit // 4]
     quota = np.zeros_like(sizes)
     quota[largest] = np.minimum(sizes[largest], 1)
@@ -199,19 +203,19 @@ def _canonical_rank(graph: Graph) -> IntArray:
     return rank
 
 
-# -------------------------------------------------------------------- where
+# -------------------------------------------------------------------- positions
 
 
 def layout(graph: Graph, labels: IntArray, random_state: int = 0) -> FloatArray:
-    """Place the nodes in the unit square, communities apart from each other.
+    """Place the nodes in the unit square so that communities are apart from each other.
 
-    Meant for what can be drawn: time grows with the square of the nodes up to a few thousand. Choose by
-    `sample_nodes` first where there are more.
+    The time is quadratic in the number of nodes up to a few thousand nodes. For a larger graph, choose nodes with
+    `sample_nodes` first.
 
     Parameters
     ----------
     graph : Graph
-        Directions are ignored; weights pull, within bounds.
+        Directions are ignored. Edges with large weights pull more strongly, up to a bound.
     labels : ndarray of int64, shape (n_nodes,)
         Community of each node.
     random_state : int
@@ -219,7 +223,7 @@ def layout(graph: Graph, labels: IntArray, random_state: int = 0) -> FloatArray:
     Returns
     -------
     ndarray of float64, shape (n_nodes, 2)
-        Coordinates in [0, 1]; the picture is wider than high and centred.
+        Coordinates in [0, 1]. The picture is centred and wider than high.
 
     Examples
     --------
@@ -238,7 +242,7 @@ def layout(graph: Graph, labels: IntArray, random_state: int = 0) -> FloatArray:
 def _place(
     graph: Graph, labels: IntArray, random_state: int, ties: tuple[IntArray, IntArray] | None = None
 ) -> FloatArray:
-    """Place nodes that stand in canonical order; `ties` hold communities together like faint edges between them."""
+    """Place nodes that are in canonical order. `ties` are weak additional edges, which `_ties` returns."""
     if graph.num_nodes == 0:
         return np.empty((0, 2))
     edge = graph.source != graph.target
@@ -258,17 +262,17 @@ def _place(
         np.cumsum(np.bincount(component_of[source], minlength=len(components)))[:-1],
     )
     position = np.zeros((graph.num_nodes, 2))
-    place = np.zeros(graph.num_nodes, dtype=np.int64)
+    local_index = np.zeros(graph.num_nodes, dtype=np.int64)
     rng = np.random.default_rng(random_state)
     with seeded_igraph(random_state):
         for i, nodes in enumerate(components):
             if len(nodes) > 1:
-                place[nodes] = np.arange(len(nodes))
-                own = edges_of[i]
-                ends = place[source[own]], place[target[own]]
-                points = _place_component(labels[nodes], *ends, weight[own], is_tie[own], rng)
-                position[nodes] = _rounded(points) * np.sqrt(len(nodes))
-    # A node takes as much room in a component as alone; a margin keeps components apart.
+                local_index[nodes] = np.arange(len(nodes))
+                edges = edges_of[i]
+                ends = local_index[source[edges]], local_index[target[edges]]
+                points = _place_component(labels[nodes], *ends, weight[edges], is_tie[edges], rng)
+                position[nodes] = _fit_into_disc(points) * np.sqrt(len(nodes))
+    # The area of a component is proportional to its number of nodes. A margin separates components.
     sizes = np.array([len(nodes) for nodes in components])
     position += _rings(np.where(sizes > 1, 1.2, 0.7) * np.sqrt(sizes))[component_of]
     low, high = position.min(axis=0), position.max(axis=0)
@@ -282,8 +286,8 @@ def _components(n_nodes: int, source: IntArray, target: IntArray) -> list[IntArr
     import igraph
 
     with uninterrupted():
-        found = igraph.Graph(n=n_nodes, edges=np.stack((source, target), axis=1)).connected_components().membership
-    member = np.array(found)
+        membership = igraph.Graph(n=n_nodes, edges=np.stack((source, target), axis=1)).connected_components().membership
+    member = np.array(membership)
     parts = np.split(np.argsort(member, kind="stable"), np.cumsum(np.bincount(member))[:-1])
     return sorted(parts, key=len, reverse=True)
 
@@ -296,7 +300,7 @@ def _place_component(
     is_tie: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Two-level layout of a connected graph, in no particular scale."""
+    """Two-level layout of a connected graph, without a fixed scale."""
     _, labels, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     n_nodes, n_groups = len(labels), len(sizes)
     tail, head = labels[source], labels[target]
@@ -325,7 +329,7 @@ def _place_component(
 
 
 def _spring(start: FloatArray, source: IntArray, target: IntArray, weight: FloatArray) -> FloatArray:
-    """Fruchterman and Reingold's layout from given positions, in about constant time up to a few thousand nodes."""
+    """Fruchterman and Reingold's layout from starting positions, in nearly constant time up to a few thousand nodes."""
     import igraph
 
     n_nodes = len(start)
@@ -341,27 +345,27 @@ def _spring(start: FloatArray, source: IntArray, target: IntArray, weight: Float
     return np.array(placed.coords).reshape(-1, 2)
 
 
-def _rounded(points: FloatArray) -> FloatArray:
-    """Centre points, turn their longer axis to the horizontal and fit them into the unit disc.
+def _fit_into_disc(points: FloatArray) -> FloatArray:
+    """Centre points, rotate their longer axis to the horizontal and fit them into the unit disc.
 
-    Outliers are brought in and a dense core is spread, both along the ray from the centre.
+    Outliers move towards the centre, and a dense core spreads outwards.
     """
     points = points - np.median(points, axis=0)
     axes = np.linalg.eigh(points.T @ points)[1][:, ::-1]
-    axes *= np.where(axes.sum(axis=0) < 0, -1, 1)  # eigenvectors have no sign of their own
+    axes *= np.where(axes.sum(axis=0) < 0, -1, 1)  # the sign of an eigenvector is arbitrary
     points = points @ axes
     distance = np.maximum(np.hypot(points[:, 0], points[:, 1]), 1e-9)
     reach = distance / np.quantile(distance, 0.95)
     reach = np.where(reach > 1, 1 + 0.5 * np.log(np.maximum(reach, 1)), reach)
     reach /= reach.max()
-    middle = np.clip(np.median(reach), 0.42, 0.55)  # a disc that is filled evenly has 0.7
+    middle = np.clip(np.median(reach), 0.42, 0.55)  # the median is 0.7 for a uniformly filled disc
     reach **= np.log(0.55) / np.log(middle)
-    rounded: FloatArray = points * (reach / distance)[:, None]
-    return rounded
+    fitted: FloatArray = points * (reach / distance)[:, None]
+    return fitted
 
 
 def _rings(radius: FloatArray) -> NDArray[np.float64]:
-    """Centres of discs, largest first, in rings around the first.
+    """Centres of discs that are placed in rings around the first and largest one.
 
     Parameters
     ----------
@@ -375,12 +379,12 @@ def _rings(radius: FloatArray) -> NDArray[np.float64]:
     centre = np.zeros((len(radius), 2))
     reach, first = radius[0], 1
     while first < len(radius):
-        own = radius[first]
-        reach += own
-        room = int(np.pi / np.arcsin(min(1.0, own / reach)) + 1e-9)
-        last = min(first + room, len(radius))
+        largest = radius[first]
+        reach += largest
+        capacity = int(np.pi / np.arcsin(min(1.0, largest / reach)) + 1e-9)
+        last = min(first + capacity, len(radius))
         angle = 2 * np.pi * np.arange(last - first) / (last - first)
         centre[first:last] = reach * np.stack((np.cos(angle), np.sin(angle)), axis=1)
-        reach += own
+        reach += largest
         first = last
     return centre

@@ -1,8 +1,8 @@
-"""A result told to people: a few lines for the terminal, and one HTML page that opens anywhere.
+"""The report of a result as a self-contained HTML page.
 
-The page is one file and loads nothing: its data, style and script are inside, and its Content-Security-Policy forbids
-the browser every request and every script but the one whose checksum it names. Node ids and notes are text that
-somebody else wrote: they reach the page escaped, and the script handles them as text only.
+The page is a single file that contains its data, style and script and loads nothing. Its Content-Security-Policy
+forbids all requests, and all scripts except the one whose checksum it lists. Node ids and notes are untrusted text:
+they are escaped in the page, and the script treats them as plain text.
 """
 
 from __future__ import annotations
@@ -23,21 +23,15 @@ import numpy as np
 from graphclust.graph import Graph
 from graphclust.report.layout import Drawing, draw
 from graphclust.report.palette import COLORS, SINGLETON
-from graphclust.report.text import _QUALITY, Clustering, _figure, _method
+from graphclust.report.text import _QUALITY, Clustering, _method_and_parameters, _number
 from graphclust.runtime.arrays import IntArray
-from graphclust.runtime.notes import Note
+from graphclust.runtime.notes import Note, counted
 
 __all__ = ["html_report"]
 
-_LISTED_SCORES = 60  # starting partitions in the table of scores
-_LISTED_SIZES = 50  # communities in the chart
-_LISTED_NODES = 500_000  # nodes in the table: beyond, the page would weigh tens of megabytes
-
-
-# -------------------------------------------------------------------- text
-
-
-# -------------------------------------------------------------------- page
+_MAX_SCORES = 60  # starting partitions in the table of scores
+_MAX_SIZES = 50  # communities in the chart
+_MAX_NODES = 500_000  # nodes in the table; with more, the page would have tens of megabytes
 
 
 def html_report(
@@ -47,32 +41,32 @@ def html_report(
     manifest: Mapping[str, Any] | None = None,
     random_state: int = 0,
 ) -> str:
-    """Describe a result in one self-contained HTML page: figures, drawing, sizes, quality, table of nodes.
+    """Return a self-contained HTML page with key figures, a drawing, sizes, quality and a table of the nodes.
 
     Parameters
     ----------
     communities : Communities
     title : str, optional
-        Heading of the page; the name of the file that the graph came from by default.
+        Heading of the page. The default is the name of the graph's file.
     manifest : mapping, optional
-        How the result was made (version, checksum of the input, seed, timings), shown in a folded section.
+        Record of the run (version, checksum of the input, seed, timings), shown in a collapsed section.
     random_state : int
         Seed of the drawing.
 
     Returns
     -------
     str
-        The page. Write it as UTF-8. The same arguments give the same bytes.
+        The page, to be written as UTF-8. The same arguments give the same bytes.
     """
     graph = communities.graph
     sizes = np.bincount(communities.labels, minlength=communities.n_clusters)
     drawing = draw(graph, communities.labels, random_state=random_state)
-    listed = np.arange(graph.num_nodes) if graph.num_nodes <= _LISTED_NODES else np.sort(drawing.nodes)
+    listed = np.arange(graph.num_nodes) if graph.num_nodes <= _MAX_NODES else np.sort(drawing.nodes)
     template = files("graphclust.report").joinpath("page.html").read_text(encoding="utf-8")
     script = template[template.rindex("<script>") + len("<script>") : template.rindex("</script>")]
     parts = {
         "title": _text(title or PurePath(str(graph.meta.get("source", ""))).name or "Communities of a graph"),
-        "method": _text(_method(communities)),
+        "method": _text(_method_and_parameters(communities)),
         "version": _text(_version()),
         "cards": _cards(communities, sizes),
         "caption": _text(_caption(graph, drawing, communities.confidence is not None)),
@@ -87,12 +81,12 @@ def html_report(
         "data": _json(_payload(communities, sizes, drawing, listed)),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     }
-    # One pass: what is put in is never searched for placeholders.
+    # a single pass, so that inserted text is never searched for placeholders
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 
 
 def _payload(communities: Clustering, sizes: IntArray, drawing: Drawing, listed: IntArray) -> dict[str, Any]:
-    """All that the page's script works on; rows of the table count through `listed`."""
+    """Return the data of the page's script. Row i of the table of nodes is the node at position listed[i]."""
     graph, confidence = communities.graph, communities.confidence
     nodes = communities.nodes
     return {
@@ -115,25 +109,27 @@ def _payload(communities: Clustering, sizes: IntArray, drawing: Drawing, listed:
 
 
 def _json(payload: Any) -> str:
-    """Serialise for a script element, which nothing but `</script` or `<!--` could end or confuse."""
+    """Serialise for a script element: without "<", no value can contain `</script` or `<!--`."""
     return json.dumps(payload, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def _text(value: Any) -> str:
-    """Escape for HTML; lone surrogates, which no encoding could write, become question marks."""
+    """Escape for HTML. Lone surrogates, which cannot be encoded, become question marks."""
     return escape(str(value).encode("utf-8", "replace").decode())
 
 
 def _version() -> str:
     try:
         return version("graphclust")
-    except PackageNotFoundError:  # a checkout on the path
+    except PackageNotFoundError:  # imported from a source tree
         return "(not installed)"
 
 
 def _cards(communities: Clustering, sizes: IntArray) -> str:
     graph, quality, confidence = communities.graph, communities.quality(), communities.confidence
-    kind = ", ".join(word for word, on in (("directed", graph.directed), ("weighted", graph.is_weighted)) if on)
+    kind = ", ".join(
+        word for word, applies in (("directed", graph.directed), ("weighted", graph.is_weighted)) if applies
+    )
     largest = int(sizes.max()) if len(sizes) else 0
     singletons = int((sizes == 1).sum())
     cards: list[tuple[str, Any, str]] = [
@@ -148,49 +144,50 @@ def _cards(communities: Clustering, sizes: IntArray) -> str:
         cards.append(("Mean confidence", float(confidence.mean()), f"{np.mean(confidence < 0.9):.0%} below 0.9"))
     cards.append(("Seconds", communities.seconds, ""))
     return "".join(
-        f"<div><dt>{name}</dt><dd>{_figure(value)}{f'<small>{note}</small>' if note else ''}</dd></div>"
+        f"<div><dt>{name}</dt><dd>{_number(value)}{f'<small>{note}</small>' if note else ''}</dd></div>"
         for name, value, note in cards
     )
 
 
 def _caption(graph: Graph, drawing: Drawing, has_confidence: bool) -> str:
-    said = []
+    sentences = []
     if len(drawing.nodes) < graph.num_nodes:
-        said.append(
+        sentences.append(
             f"{len(drawing.nodes):,} of {graph.num_nodes:,} nodes drawn: the best connected of each community, in "
             "proportion to its size."
         )
     if len(drawing.source) < drawing.n_edges:
-        said.append(f"{len(drawing.source):,} of the {drawing.n_edges:,} edges between them drawn, chosen at random.")
+        sentences.append(
+            f"{len(drawing.source):,} of the {drawing.n_edges:,} edges between them drawn, chosen at random."
+        )
     if graph.num_self_loops:
-        said.append("Self-loops are not drawn.")
+        sentences.append("Self-loops are not drawn.")
     if has_confidence:
-        said.append("Paler nodes are less sure of their community.")
-    return " ".join(said) or "All nodes and edges drawn."
+        sentences.append("The community of a paler node is less certain.")
+    return " ".join(sentences) or "All nodes and edges drawn."
 
 
 def _n_listed(sizes: IntArray) -> int:
-    """How many communities the chart lists: the largest, and not one by one those of a single node."""
+    """Return the number of communities in the chart, which omits communities of a single node if there are others."""
     larger = int((sizes > 1).sum())
-    return min(larger or len(sizes), _LISTED_SIZES)
+    return min(larger or len(sizes), _MAX_SIZES)
 
 
 def _more(sizes: IntArray) -> str:
     rest = sizes[_n_listed(sizes) :]
     if not len(rest):
         return ""
-    span = f"{rest.min():,} to {rest.max():,} nodes" if rest.min() < rest.max() else _nodes(int(rest.max())) + " each"
-    return f"and {len(rest):,} more, {span if len(rest) > 1 else _nodes(int(rest[0]))}"
-
-
-def _nodes(count: int) -> str:
-    return f"{count:,} node" + ("" if count == 1 else "s")
+    if len(rest) == 1:
+        return f"and 1 more, {counted(int(rest[0]), 'node')}"
+    if rest.min() == rest.max():
+        return f"and {len(rest):,} more, {counted(int(rest.max()), 'node')} each"
+    return f"and {len(rest):,} more, {rest.min():,} to {rest.max():,} nodes"
 
 
 def _quality_rows(quality: Mapping[str, Any]) -> str:
     return "".join(
         f'<tr><th scope="row">{name.replace("_", " ").capitalize()}</th>'
-        f'<td class="number">{_figure(quality[name])}</td><td class="muted small">{meaning}</td></tr>'
+        f'<td class="number">{_number(quality[name])}</td><td class="muted small">{meaning}</td></tr>'
         for name, meaning in _QUALITY.items()
         if name in quality
     )
@@ -202,26 +199,28 @@ def _notes(notes: Iterable[Note]) -> str:
 
 
 def _explanation(details: Mapping[str, Any]) -> str:
-    """Render how a result was chosen: the scores of what it was chosen from."""
+    """Return a section with the scores of the partitions from which the result was chosen."""
     scores = details.get("scores")
     if not scores:
         return ""
     rows = "".join(
         f'<tr><th scope="row">{_text(row["start"])}</th><td>{_text(row["model"])}</td>'
         f'<td class="number">{row["n_clusters"]:,}</td><td class="number">{row["description_length"]:,.1f}</td></tr>'
-        for row in scores[:_LISTED_SCORES]
+        for row in scores[:_MAX_SCORES]
     )
     chains = details.get("chains")
-    said = f"The shortest description wins: {details['description_length']:,.1f} nats,"
-    said += f" {details['model']} of {details['start']}."
+    summary = (
+        f"The result has the shortest description length, {details['description_length']:,.1f} nats: the partition of "
+        f"{details['start']} under the model {details['model']}."
+    )
     if chains:
-        said += (
-            f" {chains['n_kept']} of {chains['n_chains']} Markov chains count;"
+        summary += (
+            f" Used {chains['n_kept']} of {chains['n_chains']} Markov chains;"
             f" effective samples: {chains['effective_samples']:,.0f};"
             f" R-hat: {'infinite' if chains['r_hat'] is None else chains['r_hat']}."
         )
     return (
-        f"<section><details><summary><h2>How it was chosen</h2></summary><p>{_text(said)}</p>"
+        f"<section><details><summary><h2>How it was chosen</h2></summary><p>{_text(summary)}</p>"
         '<table class="quality"><thead><tr><th>Start</th><th>Model</th><th>Communities</th>'
         f"<th>Description length, nats</th></tr></thead><tbody>{rows}</tbody></table></details></section>"
     )
@@ -230,7 +229,7 @@ def _explanation(details: Mapping[str, Any]) -> str:
 def _manifest(manifest: Mapping[str, Any] | None) -> str:
     if manifest is None:
         return ""
-    told = json.dumps(manifest, indent=2, default=str, ensure_ascii=False)
+    text = json.dumps(manifest, indent=2, default=str, ensure_ascii=False)
     return (
-        f"<section><details><summary><h2>How this was made</h2></summary><pre>{_text(told)}</pre></details></section>"
+        f"<section><details><summary><h2>How this was made</h2></summary><pre>{_text(text)}</pre></details></section>"
     )

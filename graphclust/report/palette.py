@@ -1,9 +1,9 @@
-"""The colours of communities, the same in figures and on pages.
+"""The colours of communities, shared by figures and HTML pages.
 
-The first eight stay apart for people with protanopia, deuteranopia and tritanopia: six of Okabe and Ito's colours and
-two found by maximising the smallest distance in OKLab under all three simulations. The others maximise the smallest
-distance for normal vision; there is no palette of many colours that everybody can tell apart. All of them show on
-white and on near-black.
+People with protanopia, deuteranopia or tritanopia can distinguish the first eight colours: six are Okabe and Ito's, and
+two maximise the smallest distance in OKLab under simulations of all three. The other colours maximise the smallest
+distance for normal vision, because no palette of many colours can be distinguished by everybody. All colours are
+visible on white and on near-black.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SINGLETON = "#8b919b"
 
 
 def community_colors(sizes: Iterable[int]) -> list[str]:
-    """Colour of each community: the palette in turn, grey for communities of one node.
+    """Return the colour of each community: the palette in turn, and grey for communities of a single node.
 
     Parameters
     ----------

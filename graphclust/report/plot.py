@@ -1,4 +1,4 @@
-"""The drawing of the HTML page as a matplotlib figure: same nodes, same places, same colours."""
+"""The drawing of the HTML page as a matplotlib figure, with the same nodes, positions and colours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_communities"]
 
-_NAMED = 60  # nodes up to which names fit beside them
+_MAX_NAMED_NODES = 60  # names do not fit if there are more nodes
 
 
 def plot_communities(
@@ -26,26 +26,27 @@ def plot_communities(
     node_size: float | None = None,
     with_labels: bool | None = None,
 ) -> Axes:
-    """Draw a graph, its nodes coloured by community and paler where their community is less sure.
+    """Draw a graph with its nodes coloured by community. Nodes with a lower confidence are paler.
 
     Parameters
     ----------
     communities : Communities
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure of its own by default. Its limits, aspect and ticks are set.
+        Axes to draw on, by default those of a new figure. Their limits, aspect and ticks are set.
     limit : int
-        Number of nodes to draw at most, see `graphclust.report.layout.sample_nodes`; a line under the drawing says so.
+        Largest number of nodes to draw, see `graphclust.report.layout.sample_nodes`. A label below the drawing shows
+        the number if some nodes are left out.
     random_state : int
         Seed of the layout.
     node_size : float, optional
-        Mean area of a node in points squared; by default from the number of nodes and the size of the axes.
+        Mean area of a node in points squared. The default depends on the number of nodes and the size of the axes.
     with_labels : bool, optional
-        Whether to write the node ids; by default where there are 60 at most.
+        Whether to write the node ids. The default is to write them if at most 60 nodes are drawn.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The nodes are its one `PathCollection`, the edges its `LineCollection`. Nothing is shown or saved.
+        The nodes are its only `PathCollection`, the edges its `LineCollection`. The figure is not shown or saved.
 
     Examples
     --------
@@ -67,10 +68,10 @@ def plot_communities(
     colors = to_rgba_array(community_colors(np.bincount(labels, minlength=communities.n_clusters)))
     color = colors[labels[drawing.nodes]] if n_drawn else np.empty((0, 4))
 
-    same = labels[drawing.nodes[drawing.source]] == labels[drawing.nodes[drawing.target]]
-    edge_color = np.where(same[:, None], color[drawing.source], to_rgba_array("#79828f"))
-    edge_color[:, 3] = min(0.6, max(0.08, 7 / max(1.0, float(len(same))) ** 0.5))
-    order = np.argsort(same, kind="stable")  # edges within communities on top
+    is_inside = labels[drawing.nodes[drawing.source]] == labels[drawing.nodes[drawing.target]]
+    edge_color = np.where(is_inside[:, None], color[drawing.source], to_rgba_array("#79828f"))
+    edge_color[:, 3] = min(0.6, max(0.08, 7 / max(1.0, float(len(is_inside))) ** 0.5))
+    order = np.argsort(is_inside, kind="stable")  # edges within communities on top
     lines = np.stack((position[drawing.source], position[drawing.target]), axis=1)[order]
     ax.add_collection(LineCollection(list(lines), colors=edge_color[order], linewidths=0.7, zorder=1))
 
@@ -89,7 +90,7 @@ def plot_communities(
         position[:, 0], position[:, 1], s=size, c=face, edgecolors=list(map(tuple, color)), linewidths=0.6, zorder=2
     )
 
-    if with_labels or (with_labels is None and n_drawn <= _NAMED):
+    if with_labels or (with_labels is None and n_drawn <= _MAX_NAMED_NODES):
         style: dict[str, Any] = {
             "textcoords": "offset points",
             "va": "center",

@@ -1,4 +1,4 @@
-"""A result in a few lines of text, and what every report needs to know of it."""
+"""The report of a result as text, and the interface that all reports need."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from graphclust.runtime.notes import Note
 __all__ = ["Clustering", "text_report"]
 
 _QUALITY = {
-    "modularity": "Weight inside communities beyond what the degrees alone would put there. 0: chance; at most 1.",
-    "coverage": "Share of the edge weight that lies inside communities. One big community always reaches 1.",
-    "mean_conductance": "Share of a community's edge ends that lead out of it, averaged over communities. 0: none do.",
-    "max_conductance": "The same for the community that is worst separated.",
-    "normalized_cut": "Sum over communities of the weight that leaves, divided by the weight of all their edge ends.",
-    "expected_normalized_cut": "The same in expectation, of the network's probabilities.",
-    "balance": "Entropy of the communities' sizes, as a share of that of equal sizes.",
+    "modularity": "Fraction of the edge weight inside communities, minus the fraction expected from the degrees alone. "
+    "0 is chance level, 1 the upper bound.",
+    "coverage": "Fraction of the edge weight inside communities. It is 1 if there is only one community.",
+    "mean_conductance": "Fraction of a community's edge ends that belong to edges leaving it, averaged over "
+    "communities. 0 is best.",
+    "max_conductance": "Conductance of the worst separated community.",
+    "normalized_cut": "Sum over communities of the weight of the edges that leave them, divided by their total degree.",
+    "expected_normalized_cut": "Expected normalized cut under the membership probabilities of the network.",
+    "balance": "Entropy of the community sizes, divided by the entropy of equal sizes. 1 means equal sizes.",
 }
 
 
 class Clustering(Protocol):
-    """What a report needs of a result; `graphclust.results.communities.Communities` has it."""
+    """The interface of results that reports need; `graphclust.results.communities.Communities` implements it."""
 
     @property
     def graph(self) -> Graph: ...  # noqa: D102
@@ -61,29 +63,29 @@ def text_report(communities: Clustering) -> str:
     Returns
     -------
     str
-        Lines of a name and a value, without a newline at the end.
+        Lines with a name and a value, without a trailing newline.
     """
     quality = communities.quality()
     sizes = np.bincount(communities.labels, minlength=communities.n_clusters).tolist()
     lines = {
-        "nodes": _figure(communities.graph.num_nodes),
-        "edges": _figure(communities.graph.num_edges),
-        "communities": _figure(communities.n_clusters),
-        "sizes": ", ".join(map(_figure, sizes[:8]))
-        + (f" and {_figure(len(sizes) - 8)} more" if len(sizes) > 8 else ""),
+        "nodes": _number(communities.graph.num_nodes),
+        "edges": _number(communities.graph.num_edges),
+        "communities": _number(communities.n_clusters),
+        "sizes": ", ".join(map(_number, sizes[:8]))
+        + (f" and {_number(len(sizes) - 8)} more" if len(sizes) > 8 else ""),
     }
     if communities.confidence is not None and len(communities.confidence):
-        lines["mean confidence"] = _figure(float(communities.confidence.mean()))
+        lines["mean confidence"] = _number(float(communities.confidence.mean()))
     for name in ("modularity", "coverage", "mean_conductance", "normalized_cut"):
-        lines[name.replace("_", " ")] = _figure(quality.get(name))
-    lines["method"] = _method(communities)
-    lines["seconds"] = _figure(communities.seconds)
+        lines[name.replace("_", " ")] = _number(quality.get(name))
+    lines["method"] = _method_and_parameters(communities)
+    lines["seconds"] = _number(communities.seconds)
     width = max(map(len, lines))
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines.items())
 
 
-def _figure(value: Any) -> str:
-    """Render a number: integers with separators, others with four decimals, a dash for what is not known."""
+def _number(value: Any) -> str:
+    """Format a number: integers with separators, others with four decimals, unknown values as a dash."""
     if value is None or not math.isfinite(value):
         return "–"
     return (
@@ -95,6 +97,6 @@ def _figure(value: Any) -> str:
     )
 
 
-def _method(communities: Clustering) -> str:
-    told = ", ".join(f"{name}={value}" for name, value in communities.params.items() if value is not None)
-    return f"{communities.method} ({told})" if told else communities.method
+def _method_and_parameters(communities: Clustering) -> str:
+    parameters = ", ".join(f"{name}={value}" for name, value in communities.params.items() if value is not None)
+    return f"{communities.method} ({parameters})" if parameters else communities.method

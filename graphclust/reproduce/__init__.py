@@ -1,4 +1,4 @@
-"""The papers' tables, and what of them graphclust reaches: a table a module, each with the command that makes it."""
+"""Reproduction of the papers' tables, with one module per table."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ TABLES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Table:
-    """How a table is made.
+    """Functions that make and draw a table.
 
     Attributes
     ----------
     make : callable
-        Returns rows, peers, settings.
+        Returns a dictionary with rows, peers and settings.
     columns : tuple of str
-        What to show of the rows.
+        Columns of the rows to print.
     draw : callable or None
-        What was made, a binary file, and the name that tells its format: the table's figure.
+        Draws the figure of the table. Its arguments are the result of `make`, a binary file, and the file name, whose
+        extension determines the format.
     """
 
     make: Callable[..., dict[str, Any]]
@@ -49,12 +50,12 @@ class Table:
 
 
 def table_named(name: str) -> Table:
-    """Return how a table is made.
+    """Return the functions that make and draw a table.
 
     Raises
     ------
     UsageError
-        No such table; names the nearest.
+        The table is unknown. The message suggests similar names.
 
     Examples
     --------

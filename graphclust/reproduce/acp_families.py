@@ -1,11 +1,11 @@
-"""One ACP for many families of graphs: the specialist of General SBM and the model of the mixture, family by family.
+"""One ACP for many families of graphs: a model trained on General SBM and a model trained on a mixture of families.
 
-General SBM as the specialist was trained on it (50 to 300 nodes), and the five families of `mixed` with 20 to 600 nodes
-each (LFR from 60 on; below, planted partitions stand for it, as in training): test graphs whose seeds no training uses,
-the same for all methods. Labels are used for the scores, and for the number of communities that spectral clustering is
-given. The models answer with their most probable partition.
+The test graphs are General SBM graphs as in the training of the first model (50 to 300 nodes), and graphs of the five
+families of `mixed` with 20 to 600 nodes (LFR from 60 nodes on; smaller graphs are planted partitions instead, as in
+training). Their seeds are not used in any training, and all methods get the same graphs. Labels are used for the scores
+and for the number of communities that spectral clustering is given. The models return their most probable partition.
 
-A gain is the mean difference from the specialist on the same graphs, with the standard error of that mean.
+The gain is the mean difference from the model of General SBM on the same graphs, with the standard error of that mean.
 """
 
 from __future__ import annotations
@@ -69,27 +69,27 @@ def reproduce(
     Parameters
     ----------
     n_graphs : int, optional
-        Test graphs of a family; 200 by default, 10 if `quick`.
+        Number of test graphs per family; 200 by default, 10 if `quick`.
     seed : int
-        Of the methods; the graphs have fixed seeds.
+        Seed of the methods. The graphs have fixed seeds.
     quick : bool
     data, methods : tuple of str
-        Of `DATA` and `METHODS`; all by default.
+        Names from `DATA` and `METHODS`; all by default.
 
     Returns
     -------
     dict
-        table, rows (see `COLUMNS`), peers, settings. A row whose checkpoint is not shipped has the command to train it.
+        table, rows (see `COLUMNS`), peers, settings. The row of a model contains the command that trains it.
 
     Raises
     ------
     UsageError
-        No such family or method.
+        A family or method is unknown.
     """
     check_names("family of the table", data, DATA)
     check_names("method of the table", methods, METHODS)
     n_graphs = n_graphs or (10 if quick else 200)
-    chosen = [name for name in METHODS if name in (methods or METHODS)]  # the specialist first
+    chosen = [name for name in METHODS if name in (methods or METHODS)]  # the model of General SBM comes first
     known = shipped()
     rows: list[dict[str, Any]] = []
     peers: list[dict[str, Any]] = []
@@ -100,9 +100,9 @@ def reproduce(
                 line: dict[str, Any] = {"row": f"{family}: {shown(method)}", "data": family, "method": shown(method)}
                 if method in PEERS or method in known:
                     ours: dict[str, Any] = {} if method in PEERS else {"checkpoint": method, "estimate": "map"}
-                    scores, told = detected("acp" if ours else method, graphs, seed, **ours)
+                    scores, counts = detected("acp" if ours else method, graphs, seed, **ours)
                     ami = 100 * scores[:, 0]
-                    line |= {"ami": float(ami.mean()), "ami_se": standard_error(ami)} | told
+                    line |= {"ami": float(ami.mean()), "ami_se": standard_error(ami)} | counts
                     if method == _SPECIALIST:
                         specialist = ami
                     elif specialist is not None:
@@ -113,7 +113,7 @@ def reproduce(
                 else:
                     line["command"] = _command(method)
                     if method in known:
-                        line["graphs_trained"] = sum(one["graphs"] for one in read_info(method).lineage)
+                        line["graphs_trained"] = sum(training["graphs"] for training in read_info(method).lineage)
                     rows.append(line)
                 advance()
     return {"table": "acp-families", "rows": rows, "peers": peers, "settings": settings(seed=seed, n_graphs=n_graphs)}

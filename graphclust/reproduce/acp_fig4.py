@@ -1,9 +1,10 @@
 """Figure 4 of Attentive Clustering Processes: log-degree SBMs over (a, b), above and below the thresholds.
 
-Two studies (`graphclust.studies`): N = 300 nodes in K = 2 communities with 40 graphs a point, and N = 600, K = 4 with
-10, each with the models that were trained on N from 300 to 600, K from 2 to 4 and (a, b) on [1, 30] x [1, 10], beside
-`auto` and spectral clustering that is told K. ACP and CCP answer with the partition of the highest expected AMI. The
-paper prints maps, and no numbers but that ACP's are higher than CCP's.
+Two studies (`graphclust.studies`) have N = 300 nodes in K = 2 communities with 40 graphs per point, and N = 600 nodes
+in K = 4 communities with 10 graphs per point. The models were trained on N from 300 to 600, K from 2 to 4 and (a, b) in
+[1, 30] x [1, 10]. They are compared with `auto` and with spectral clustering that is given K. ACP and CCP return the
+partition with the highest expected AMI. The paper prints maps without numbers, and states that ACP's scores are higher
+than CCP's.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ COLUMNS = (
     "panel", "method", "ami", "ami_se", "ami_recoverable", "ami_detectable", "ami_undetectable", "graphs", "n_failed",
     "ms_per_graph", "graphs_trained",
 )  # fmt: skip
-_PANELS = ((300, 2, 40), (600, 4, 10))  # nodes, communities, graphs a point
+_PANELS = ((300, 2, 40), (600, 4, 10))  # nodes, communities, graphs per point
 _A, _B = (1, 4, 8, 12, 16, 20, 25, 30), (1, 2, 4, 6, 8, 10)
 _CHECKPOINTS = {"acp": "acp-log-degree", "ccp": "ccp-log-degree"}
 METHODS = (*_CHECKPOINTS, "auto", *SPECTRAL)
@@ -54,17 +55,17 @@ def _method(name: str) -> Method:
 def studies(
     n_graphs: int | None = None, seed: int = 0, methods: tuple[str, ...] = (), quick: bool = False
 ) -> list[Study]:
-    """Return the two studies, of the methods whose checkpoints are shipped; none where there are no such methods.
+    """Return the two studies with the methods whose checkpoints are shipped, or no study if there are none.
 
     Parameters
     ----------
     n_graphs : int, optional
-        Graphs a point; as published by default, 2 if `quick`.
+        Number of graphs per point; by default as published, or 2 if `quick`.
     seed : int
     methods : tuple of str
-        Of `METHODS`.
+        Names from `METHODS`.
     quick : bool
-        Every other a and b.
+        Use only every other value of a and b.
     """
     known = shipped()
     chosen = {name: _method(name) for name in methods or METHODS if _CHECKPOINTS.get(name) in (None, *known)}
@@ -86,7 +87,7 @@ def studies(
 
 
 def _standard_error(cells: pd.DataFrame) -> float:
-    """Return the standard error of the mean over a grid, whose points are given and whose graphs are drawn."""
+    """Return the standard error of the mean over a grid of fixed points with randomly drawn graphs."""
     points = cells.groupby(["a", "b"])["ami"]
     return float(np.sqrt((points.var() / points.size()).sum()) / points.ngroups)
 
@@ -95,25 +96,25 @@ def _rows(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
     n, k = study.parameters["n_nodes"], study.parameters["n_clusters"]
     scale = np.log(n) / n
     ratios = recovery_ratios(n, k, table["a"].to_numpy() * scale, table["b"].to_numpy() * scale)
-    exact, found = ratios["exact recovery"] > 1, ratios["detection"] > 1
-    regions = {"recoverable": exact, "detectable": found & ~exact, "undetectable": ~found}
+    exact, detectable = ratios["exact recovery"] > 1, ratios["detection"] > 1
+    regions = {"recoverable": exact, "detectable": detectable & ~exact, "undetectable": ~detectable}
     score = 100 * table["ami"].astype(float).fillna(0.0)
     rows = []
     for label in study.methods:
-        mine = (table["method"] == label).to_numpy()
-        one = table[mine]
+        in_row = (table["method"] == label).to_numpy()
+        cells = table[in_row]
         rows.append(
             {
                 "row": f"{study.name}: {label}",
                 "panel": study.name,
                 "method": shown(label),
-                "ami": float(score[mine].mean()),
-                "ami_se": _standard_error(one.assign(ami=score[mine])),
-                **{f"ami_{name}": float(score[mine & region].mean()) for name, region in regions.items()},
-                "graphs": int(mine.sum()),
-                "n_failed": int(one["error"].notna().sum()),
-                "ms_per_graph": 1000 * float(one["seconds"].astype(float).mean()),
-                "map": one.assign(ami=score[mine])
+                "ami": float(score[in_row].mean()),
+                "ami_se": _standard_error(cells.assign(ami=score[in_row])),
+                **{f"ami_{name}": float(score[in_row & region].mean()) for name, region in regions.items()},
+                "graphs": int(in_row.sum()),
+                "n_failed": int(cells["error"].notna().sum()),
+                "ms_per_graph": 1000 * float(cells["seconds"].astype(float).mean()),
+                "map": cells.assign(ami=score[in_row])
                 .groupby(["b", "a"])["ami"]
                 .mean()
                 .unstack()
@@ -138,26 +139,27 @@ def reproduce(
     Parameters
     ----------
     n_graphs : int, optional
-        Graphs a point: 40 and 10 by default, 2 if `quick`.
+        Number of graphs per point: 40 and 10 by default, 2 if `quick`.
     seed : int
     quick : bool
-        A quarter of the points.
+        Use a quarter of the points.
     methods : tuple of str
-        Of `METHODS`; all by default.
+        Names from `METHODS`; all by default.
     n_jobs, journal
-        As of `graphclust.studies.study.run`.
+        See `graphclust.studies.study.run`.
 
     Returns
     -------
     dict
-        table, rows (see `COLUMNS`: AMI x 100, over all points, and over those above the threshold of exact recovery,
-        between it and that of detection, and below both; `map` has a row for each b and a column for each a), peers,
-        axes, settings. A method whose checkpoint is not shipped has the command to train it.
+        table, rows, peers, axes, settings. The AMI x 100 of a row (see `COLUMNS`) is averaged over all points, and over
+        the points above the threshold of exact recovery, between the thresholds of recovery and detection, and below
+        both. `map` has a row for each b and a column for each a. If the checkpoint of a method is not shipped, its row
+        contains the command that trains it.
 
     Raises
     ------
     UsageError
-        No such method.
+        A method is unknown.
     DataError
         The journal cannot be read or written.
     """
@@ -169,7 +171,7 @@ def reproduce(
         for row in _rows(study, run(study, journal, n_jobs)):
             model = _CHECKPOINTS.get(row["method"])
             if model is not None:
-                row["graphs_trained"] = sum(one["graphs"] for one in read_info(model).lineage)
+                row["graphs_trained"] = sum(training["graphs"] for training in read_info(model).lineage)
             (rows if model is not None else peers).append(row)
     for name in methods or METHODS:
         if name in _CHECKPOINTS and not any(row["method"] == name for row in rows):
@@ -183,23 +185,23 @@ def reproduce(
     }
 
 
-def draw(found: Mapping[str, Any], stream: BinaryIO, name: str) -> None:
-    """Draw the maps of what `reproduce` returned.
+def draw(results: Mapping[str, Any], stream: BinaryIO, name: str) -> None:
+    """Draw the maps of a result of `reproduce`.
 
     Parameters
     ----------
-    found : mapping
+    results : mapping
     stream : binary file
-        Where it goes.
+        File to write.
     name : str
-        Whose suffix tells the format.
+        File name, whose extension determines the format.
     """
     maps = []
     for study in studies():
-        drawn = [row for row in (*found["rows"], *found["peers"]) if row.get("panel") == study.name]
-        of = {row["method"]: np.array(row["map"]) / 100 for row in drawn}
-        if of:
-            maps.append((replace(study, grid=found["axes"]), of))
+        drawn = [row for row in (*results["rows"], *results["peers"]) if row.get("panel") == study.name]
+        means = {row["method"]: np.array(row["map"]) / 100 for row in drawn}
+        if means:
+            maps.append((replace(study, grid=results["axes"]), means))
     if not maps:
-        raise UsageError("there are no maps to draw: no checkpoint is shipped of the methods that were chosen")
+        raise UsageError("there are no maps to draw: no checkpoint is shipped for the chosen methods")
     draw_maps(maps).savefig(stream, format=name.rsplit(".", 1)[-1], dpi=150)

@@ -1,18 +1,18 @@
-"""ACP on mixtures of Gaussians in two dimensions, beside the exact posterior and the mixtures of scikit-learn.
+"""ACP on mixtures of Gaussians in two dimensions, compared with the exact posterior and scikit-learn's mixtures.
 
-Sets of 50 to 200 points whose concentration and spread of the means are drawn log-uniformly (equations 1 to 3), from
-seeds that no training uses; the same sets for all methods. The exact posterior is sampled by collapsed Gibbs chains
-that know this law: once from the points as they are, whose origin is that of the means and whose noise has the standard
-deviation 1, and once from their shape alone, as ACP sees them. A row whose chains start at the true partition checks
-that the others have found the mode.
-ACP and the exact posteriors answer by the same rule, the sample of the highest expected adjusted mutual information.
+The data are sets of 50 to 200 points. The concentration and the spread of the means are drawn log-uniformly (equations
+1 to 3), from seeds that no training uses. All methods get the same sets. The exact posterior is sampled by collapsed
+Gibbs chains that know this law. One row uses the original points, for which the origin is the prior mean of the cluster
+means and the noise has standard deviation 1. Another row uses the standardised points that ACP gets. A row with chains
+that start at the true partition checks that the other chains have found the mode. ACP and the exact posteriors return
+the sample with the highest expected adjusted mutual information.
 
-scikit-learn's mixtures are fitted to the points that ACP sees, at mean 0 and variance 1: the variational mixture with
-as many components as most sets need, each shape of its covariances and two priors of the weights; a mixture whose
-number of components the BIC chooses; and k-means, which is told the number of clusters. Labels are used for the scores,
-for k-means' number of clusters, and where the name says so.
+scikit-learn's mixtures are fitted to the standardised points, with mean 0 and variance 1: the variational mixture with
+enough components for most sets, for several covariance types and two priors of the weights; a mixture whose number of
+components is chosen by the BIC; and k-means, which is given the number of clusters. Labels are used for the scores, for
+the number of clusters of k-means, and where the name of the method says so.
 
-A difference is the mean of a method's AMI minus ACP's on the same sets, with the standard error of that mean.
+The difference is the mean of a method's AMI minus ACP's on the same sets, with the standard error of that mean.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ def _acp(x: FloatArray, _: IntArray, seed: int) -> IntArray:
 
 
 def exact(x: FloatArray, truth: IntArray, seed: int, *, law: MixtureLaw = LAW, at_truth: bool = False) -> IntArray:
-    """Return the partition of the highest expected adjusted mutual information under the exact posterior.
+    """Return the partition with the highest expected adjusted mutual information under the exact posterior.
 
     Parameters
     ----------
     x : ndarray of float64, shape (n, dimension)
     truth : ndarray of int64, shape (n,)
-        Where the chains start if `at_truth`; else it is not looked at.
+        Start of the chains if `at_truth`, and otherwise unused.
     seed : int
     law : MixtureLaw
     at_truth : bool
@@ -120,7 +120,7 @@ METHODS = ("acp", *PEERS)
 
 
 def _command() -> str:
-    """Return the two commands that train the model: on small sets first, which take less time."""
+    """Return the two commands that train the model, first on small sets, which take less time."""
     law = " ".join(
         f"--set '{name}={str(value).replace(' ', '')}'"
         for name, value in (("concentration", LAW.concentration), ("prior_std", LAW.prior_std))
@@ -151,7 +151,7 @@ def _sets(number: int) -> list[Graph]:
 
 
 def _measured(method: Labels, sets: list[Graph], seed: int) -> tuple[FloatArray, dict[str, Any]]:
-    """Return the AMI x 100 of each set, and what the table says of the method."""
+    """Return the AMI x 100 of each set, and the columns of the table for the method."""
     scores, right, start = np.zeros(len(sets)), 0, time.perf_counter()
     for i, points in enumerate(sets):
         assert points.y is not None
@@ -171,29 +171,29 @@ def reproduce(
     Parameters
     ----------
     n_graphs : int, optional
-        Sets of points; 200 by default, 10 if `quick`.
+        Number of point sets; 200 by default, 10 if `quick`.
     seed : int
-        Of the methods; the sets have fixed seeds.
+        Seed of the methods. The sets have fixed seeds.
     quick : bool
     methods : tuple of str
-        Of `METHODS`; all by default.
+        Names from `METHODS`; all by default.
 
     Returns
     -------
     dict
-        table, rows (see `COLUMNS`), peers, settings. The row of ACP has the command to train it.
+        table, rows (see `COLUMNS`), peers, settings. The row of ACP contains the command that trains it.
 
     Raises
     ------
     UsageError
-        No such method.
+        A method is unknown.
     """
     check_names("method of the table", methods, METHODS)
     sets = _sets(n_graphs or (10 if quick else 200))
     rows: list[dict[str, Any]] = []
     peers: list[dict[str, Any]] = []
     of_acp: FloatArray | None = None
-    chosen = [name for name in METHODS if name in (methods or METHODS)]  # ACP first
+    chosen = [name for name in METHODS if name in (methods or METHODS)]  # ACP comes first
     with task("acp-mixtures", len(chosen)) as advance:
         for name in chosen:
             line: dict[str, Any] = {"row": name, "method": name}

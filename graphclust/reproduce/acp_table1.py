@@ -1,15 +1,15 @@
 """Table 1 of Attentive Clustering Processes: spike sorting with CCP, ACP and NCP at 200, 400 and 1,000 spikes.
 
 The published models were trained and tested on spikes from recordings that are not public. Here the family `spikes`
-stands in for them (`graphclust.generators.spikes` lists every choice): its data sets are easier or harder in ways that
-nobody can tell, so the published numbers stand beside ours for the order of the models, not to be reached. As in the
-paper, models are trained on 200 to 400 spikes, and tested on three sizes; the test sets have seeds that no training
-uses. The paper gives one ELBO a model and does not say for which size; of NCP, which has no bound, `elbo` is the
-log-probability of the true partition.
+replaces them (`graphclust.generators.spikes` lists every choice). It is unknown whether its data sets are easier or
+harder, so the published numbers serve to compare the order of the models, not as a target. As in the paper, models are
+trained on 200 to 400 spikes and tested on three sizes. The seeds of the test sets are not used in any training. The
+paper gives one ELBO per model and does not specify the size. NCP has no ELBO; its `elbo` is the log-probability of the
+true partition.
 
-The peers see the leading principal components of the waveforms of one data set: k-means that is told the number of
-neurons, k-means with the number that the silhouette chooses, a Gaussian mixture with the number that the BIC chooses,
-scikit-learn's variational mixture, and HDBSCAN. Labels are used for the scores, and for the number that is told.
+The peers get the leading principal components of the waveforms of one data set. They are k-means with the true number
+of neurons, k-means with the number chosen by the silhouette, a Gaussian mixture with the number chosen by the BIC,
+scikit-learn's variational mixture, and HDBSCAN. Labels are used for the scores and for the true number of neurons.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ COLUMNS = (
 )  # fmt: skip
 SIZES = (200, 400, 1000)
 TRAINED_ON = (200, 400)
-PUBLISHED_GRAPHS = 20_000 * 32  # section B.3: steps x batch of General SBM; none are printed for spikes
+PUBLISHED_GRAPHS = 20_000 * 32  # section B.3: steps x batch of General SBM; the paper has no numbers for spikes
 _N_COMPONENTS = 5
-_AT_ONCE = 10  # data sets a batch
+_BATCH = 10  # data sets per batch
 
 
 @dataclass(frozen=True)
 class Published:
-    """A row of the paper.
+    """The published scores of a model.
 
     Attributes
     ----------
     ami : (float, float, float)
-        x 100, at the sizes of `SIZES`.
+        AMI x 100 for the sizes in `SIZES`.
     elbo : float or None
     """
 
@@ -80,16 +80,16 @@ MODELS: dict[str, Published] = {
 Peer = Callable[[FloatArray, IntArray, int], IntArray]  # points, true labels, seed -> labels
 
 
-def _most() -> int:
-    most: int = FAMILIES.named("spikes").parameters()["max_clusters"]
-    return most
+def _max_clusters() -> int:
+    max_clusters: int = FAMILIES.named("spikes").parameters()["max_clusters"]
+    return max_clusters
 
 
 PEERS: dict[str, Peer] = {
     "k-means (true K)": lambda x, truth, seed: kmeans(x, n_classes(truth), 10, seed),
-    "k-means, silhouette": lambda x, _, seed: kmeans_by_silhouette(x, _most(), seed),
-    "GaussianMixture, BIC": lambda x, _, seed: gaussian_mixture_by_bic(x, _most(), seed),
-    "BayesianGaussianMixture": lambda x, _, seed: variational_mixture(x, _most(), seed),
+    "k-means, silhouette": lambda x, _, seed: kmeans_by_silhouette(x, _max_clusters(), seed),
+    "GaussianMixture, BIC": lambda x, _, seed: gaussian_mixture_by_bic(x, _max_clusters(), seed),
+    "BayesianGaussianMixture": lambda x, _, seed: variational_mixture(x, _max_clusters(), seed),
     "HDBSCAN": lambda x, _, seed: hdbscan(x),
 }
 METHODS = (*MODELS, *PEERS)
@@ -108,8 +108,8 @@ def _command(model: str) -> str:
 
 
 def _test_batches(config: ModelConfig, size: int, number: int) -> list[tuple[Batch, list[int]]]:
-    """Draw the test sets of a size, the same for every model and peer."""
-    return held_out_batches(config, DataConfig("spikes", {"n": size}), number, TEST, _AT_ONCE)
+    """Draw the test sets of a size, which are the same for all models and peers."""
+    return held_out_batches(config, DataConfig("spikes", {"n": size}), number, TEST, _BATCH)
 
 
 def _scores(values: FloatArray) -> dict[str, float]:
@@ -117,19 +117,22 @@ def _scores(values: FloatArray) -> dict[str, float]:
 
 
 def _model_line(model: str, path: Path | None, size: int, number: int, n_samples: int, seed: int) -> dict[str, Any]:
-    """Return what the table measures of a model at one size; nothing where its checkpoint is missing.
+    """Return the measurements of a model at one size, or nothing if its checkpoint is missing.
 
     Raises
     ------
     DataError
-        The checkpoint is of another family, model or encoder.
+        The checkpoint has another family, model or encoder.
     """
     if path is None:
         return {}
     network, info = load_checkpoint(path)
     trained = (info.config.model, info.config.encoder, info.data["family"])
     if trained != (model, "spikes", "spikes"):
-        raise DataError(f"{_checkpoint(model)} is {trained[0]} with the encoder {trained[1]}, trained on {trained[2]}")
+        raise DataError(
+            f"{_checkpoint(model)} must be {model} with the encoder spikes, trained on spikes, but it is {trained[0]} "
+            f"with the encoder {trained[1]}, trained on {trained[2]}"
+        )
     scores = evaluate(network, _test_batches(info.config, size, number), n_samples, seed=seed)
     graphs = sum(training["graphs"] for training in info.lineage)
     return _scores(scores.ami) | {
@@ -180,28 +183,28 @@ def reproduce(
     Parameters
     ----------
     n_graphs : int, optional
-        Test sets of each size; 200 by default, 10 if `quick`.
+        Number of test sets per size; 200 by default, 10 if `quick`.
     n_samples : int
-        Partitions drawn a set, of which the most probable is scored.
+        Number of partitions drawn per set, of which the most probable one is scored.
     seed : int
-        Of the samplers and peers; the sets have fixed seeds.
+        Seed of the samplers and peers. The sets have fixed seeds.
     quick : bool
     methods : tuple of str
-        Of `METHODS`; all by default.
+        Names from `METHODS`; all by default.
     models : str, optional
-        Folder of trained models, beside those that are shipped; by default results/models, if it is here.
+        Folder of trained models to use in addition to the shipped ones; by default results/models, if it exists.
 
     Returns
     -------
     dict
-        table, rows (see `COLUMNS`), peers, settings. A row whose model is not there has the command to train it.
+        table, rows (see `COLUMNS`), peers, settings. The row of a model contains the command that trains it.
 
     Raises
     ------
     UsageError
-        No such method.
+        A method is unknown.
     DataError
-        A checkpoint that does not fit its row.
+        A checkpoint does not fit its row.
     """
     check_names("method of the table", methods, METHODS)
     available = available_models(models)

@@ -1,12 +1,12 @@
 """Table 2 of Attentive Clustering Processes: General SBM, adjusted mutual information and ELBO.
 
-The paper's nine rows and graphclust's own, on one set of test graphs whose seeds no training uses, beside the classical
-methods on the same graphs. A row is evaluated if a checkpoint of its name is there. It then says how much the model was
-trained and what it started from: our ACP-S and CCP began with the weights of an ACP, only the row "CCP (from scratch)"
-stands for a CCP that began with random weights. Every row comes with the command that trains it at the published size;
-`trained_by` is the command that trained the model which was measured.
+The table has the paper's nine rows, graphclust's own models, and classical methods, all on the same test graphs, whose
+seeds are not used in any training. A row is measured if a checkpoint with its name exists. It then shows how long the
+model was trained and what it started from. Our ACP-S and CCP started from the weights of an ACP; the row "CCP (from
+scratch)" is a CCP that started from random weights. Every row contains the command that trains its model at the
+published size; `trained_by` is the command that trained the measured model.
 
-Labels are used for the scores, and for the number of communities that spectral clustering is given.
+Labels are used for the scores and for the number of communities that spectral clustering is given.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ class Row:
     Attributes
     ----------
     name : str
-        As in the paper, or of ours.
+        Name in the paper, or the name of our own row.
     checkpoint : str
         Name of the model.
     config : ModelConfig
         Architecture that the command trains.
     ami, elbo : float or None
-        As published (AMI x 100); None for rows of ours.
+        Published values (AMI x 100); None for our own rows.
     command : str
-        What trains it at the published size.
+        Command that trains the model at the published size.
     """
 
     name: str
@@ -129,8 +129,9 @@ def order_spread(
     Returns
     -------
     float
-        Standard deviation of log p(true partition) over random orders, in nats; the median over graphs. By eq. (33)
-        without the chances of the anchors, with all anchors and the mean of z: nothing but the order is random.
+        Standard deviation of log p(true partition) over random orders, in nats; the median over graphs. It is computed
+        by eq. (33) without the probabilities of the anchors, with all anchors and the mean of z, so that only the order
+        is random.
     """
     generator = torch.Generator().manual_seed(seed)
     deviations: list[Tensor] = []
@@ -160,25 +161,25 @@ def calibrate(
     for batch, _ in batches:
         assert batch.labels is not None
         ranks = sample(model, model.encode(batch), batch.mask, n_samples, "posterior", generator).numpy()
-        for found, truth in zip(ranks, batch.labels.numpy(), strict=True):
+        for samples, truth in zip(ranks, batch.labels.numpy(), strict=True):
             inside = truth >= 0
-            reliability.add(Posterior(found[:, inside]).co_membership(), truth[inside])
+            reliability.add(Posterior(samples[:, inside]).co_membership(), truth[inside])
     return reliability
 
 
 def _peer(name: str, graphs: list[Graph]) -> dict[str, Any]:
-    scores, told = detected(name, graphs, 0)
-    return {"row": shown(name)} | _hundred(scores[:, 0]) | told
+    scores, counts = detected(name, graphs, 0)
+    return {"row": shown(name)} | _mean_ami(scores[:, 0]) | counts
 
 
-def _hundred(values: FloatArray) -> dict[str, float]:
+def _mean_ami(values: FloatArray) -> dict[str, float]:
     return {"ami": 100 * float(values.mean()), "ami_se": 100 * standard_error(values)}
 
 
 def _line(
     row: Row, path: Path | None, n_graphs: int, n_samples: int, seed: int
 ) -> tuple[dict[str, Any], list[dict[str, float]] | None]:
-    """Return a row, measured if its model is there, and the calibration table of a model of ours."""
+    """Return a row, which is measured if its model exists, and the calibration table if the model is ours."""
     line: dict[str, Any] = {"row": row.name, "paper_ami": row.ami, "paper_elbo": row.elbo, "command": row.command}
     if path is None:
         return line | {"architecture": describe_architecture(row.config, row.published)}, None
@@ -189,7 +190,7 @@ def _line(
         check_from_scratch(row.checkpoint, info)
     batches = _test_batches(info, n_graphs)
     scores = evaluate(model, batches, n_samples, seed=seed)
-    line |= _hundred(scores.ami) | {
+    line |= _mean_ami(scores.ami) | {
         "elbo": float(scores.elbo.mean()),
         "elbo_se": standard_error(scores.elbo),
         "k_right": float((scores.n_found == scores.n_true).mean()),
@@ -216,27 +217,27 @@ def reproduce(
     Parameters
     ----------
     n_graphs : int, optional
-        Test graphs, the same for all rows; 500 by default, 50 if `quick`.
+        Number of test graphs, which are the same for all rows; 500 by default, 50 if `quick`.
     n_samples : int
-        Partitions drawn a graph, of which the most probable is scored; calibration draws its own, more of them.
+        Number of partitions drawn per graph, of which the most probable one is scored. The calibration draws 64 others.
     seed : int
-        Of the samplers; the graphs have fixed seeds.
+        Seed of the samplers. The graphs have fixed seeds.
     quick : bool
     models : str, optional
-        Folder of trained models, beside those that are shipped; by default results/models, if it is here.
+        Folder of trained models to use in addition to the shipped ones; by default results/models, if it exists.
 
     Returns
     -------
     dict
-        rows (see `COLUMNS`), peers, calibration (a table for each model of ours), settings.
+        rows (see `COLUMNS`), peers, calibration (one table for each of our models), settings.
 
     Raises
     ------
     UsageError
-        Both `quick` and a number of graphs; a checkpoint that does not fit its row.
+        Both `quick` and a number of graphs are set, or a checkpoint does not fit its row.
     """
     if quick and n_graphs is not None:
-        raise UsageError("--quick is for few graphs: leave out one of --quick and --graphs")
+        raise UsageError("--quick sets the number of graphs: leave out either --quick or --graphs")
     n_graphs = n_graphs or (50 if quick else 500)
     available = available_models(models)
     rows: list[dict[str, Any]] = []
@@ -266,9 +267,9 @@ def reproduce(
     }
 
 
-def draw(found: Mapping[str, Any], stream: BinaryIO, name: str) -> None:
-    """Draw the reliability of co-membership probabilities into a file whose name tells the format."""
-    draw_reliability(found["calibration"], stream, name)
+def draw(results: Mapping[str, Any], stream: BinaryIO, name: str) -> None:
+    """Draw the reliability of co-membership probabilities. The extension of `name` determines the file format."""
+    draw_reliability(results["calibration"], stream, name)
 
 
 def _classical() -> CheckpointInfo:

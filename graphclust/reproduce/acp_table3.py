@@ -1,29 +1,29 @@
 """Table 3 of Attentive Clustering Processes: the CLUSTER benchmark, without labels and with one known node a block.
 
-The 1,000 test graphs of `cluster_split`, drawn by the benchmark's law (Dwivedi et al. 2020: 6 blocks of 5 to 34 nodes,
-edge probabilities 0.55 within and 0.25 between). Training draws new graphs from the same law, where the paper has the
-benchmark's 10,000.
+The data are the 1,000 test graphs of `cluster_split`, drawn from the benchmark's distribution (Dwivedi et al. 2020: 6
+blocks of 5 to 34 nodes, edge probabilities 0.55 within and 0.25 between blocks). Training draws new graphs from the
+same distribution, whereas the paper uses the 10,000 graphs of the benchmark.
 
-Rows named "GatedGCN" are the paper's architecture (section B.1: 16 layers of 78), the others are ours; the column
-`architecture` says it for each row. The paper's numbers stand beside both.
+Rows named "GatedGCN" have the paper's architecture (section B.1: 16 layers of 78), and the others have ours, as the
+column `architecture` shows. Both kinds of rows contain the paper's numbers.
 
-Two accuracies stand beside the published one: `accuracy`, the mean over the 6 classes of the share of their nodes that
-are right, pooled over all nodes of all graphs; and `accuracy_balanced`, the same share balanced within each graph and
-averaged over graphs. The caption of the paper's table says that every class counts for a sixth of the accuracy, which
-fits both, and leaves open which of the two it prints.
+There are two accuracies to compare with the published one. `accuracy` is the mean over the 6 classes of the fraction of
+their nodes that are right, pooled over all nodes of all graphs. `accuracy_balanced` is the same fraction balanced
+within each graph and averaged over graphs. According to its caption, every class counts for a sixth of the accuracy in
+the paper's table. Both definitions fit this, and the paper does not specify which one it uses.
 
-Without labels, communities are matched with blocks graph by graph; with them, a node gets the label whose known node it
-most probably shares a community with, and the known nodes count as the benchmark counts them.
+Without labels, communities are matched with blocks graph by graph. With labels, a node gets the label of the known node
+with which it most probably shares a community, and the known nodes are counted as in the benchmark.
 
 The ELBO is the mean over graphs, in nats, of the bound that training maximises
-(`graphclust.training.evaluation.elbos`). With known nodes it bounds the probability of the other nodes' labels, and
-includes the chance of the order in which the known nodes become anchors, 1/720 or -6.6 nats; the paper does not say
-whether its own does.
+(`graphclust.training.evaluation.elbos`). With known nodes it bounds the probability of the labels of the other nodes
+and includes the probability of the order in which the known nodes become anchors, 1/720 or -6.6 nats. The paper does
+not specify whether its ELBO includes this term.
 
-"+ chains" draws from the exact posterior of the family's law, as training on it tells a network, by Markov chains that
-start at the method's samples. Dwivedi et al.'s best semi-supervised classification has 76.08, the best published graph
-transformer 80.03; a chain that starts at the truth ends near 83.7 and, without labels, an AMI of 67.5. Spectral
-clustering, and "auto, told K", are told that there are six blocks.
+"+ chains" draws from the exact posterior under the true distribution of the graphs, by Markov chains that start at the
+method's samples. For comparison, the best semi-supervised classification of Dwivedi et al. has an accuracy of 76.08 and
+the best published graph transformer 80.03. A chain that starts at the true partition reaches about 83.7 and, without
+labels, an AMI of 67.5. Spectral clustering and "auto, told K" are given the number of blocks, six.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ COLUMNS = (
 )  # fmt: skip
 PUBLISHED_GRAPHS = 60_000 * 32  # section B.3: steps x batch
 _K, _P, _Q, _SIZES = 6, 0.55, 0.25, (5, 34)
-_SURE = 1e5  # pseudo-counts of an edge probability that is known
-_PUBLISHED: dict[tuple[str, bool], tuple[float, float, float]] = {  # with labels? -> AMI, accuracy (x 100), ELBO
+_SURE = 1e5  # pseudo-counts that fix an edge probability
+_PUBLISHED: dict[tuple[str, bool], tuple[float, float, float]] = {  # (model, with labels) -> AMI, accuracy, ELBO
     ("acp", False): (63.67, 70.26, -60.29),
     ("acp", True): (64.11, 71.64, -56.81),
     ("acp-s", False): (63.25, 71.37, -62.70),
@@ -73,7 +73,7 @@ _PUBLISHED: dict[tuple[str, bool], tuple[float, float, float]] = {  # with label
 
 @dataclass(frozen=True)
 class _Entry:
-    """A method that needs a trained model.
+    """A row that needs a trained model.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class _Entry:
     config : ModelConfig
         Architecture that the command trains.
     is_published : bool
-        Whether that is the paper's.
+        Whether it is the paper's architecture.
     """
 
     checkpoint: str
@@ -100,7 +100,7 @@ class _Entry:
         return self.config if self.is_published else None
 
     def command(self) -> str:
-        """Return what trains the model at the published size."""
+        """Return the command that trains the model at the published size."""
         if self.is_published:
             options = "--encoder gated-gcn --layers 16 --dim-encoder 78 --known-share 0.5 --learning-rate 1e-4"
         else:
@@ -127,7 +127,7 @@ _MODELS = {
 }
 _CHAINS = " + chains"
 METHODS = (*_MODELS, f"acp{_CHAINS}", "chains", "auto", "auto, told K", *SPECTRAL, "leiden")
-_TOLD_K = ("auto, told K", *SPECTRAL)
+_WITH_TRUE_K = ("auto, told K", *SPECTRAL)
 
 
 def exact_posterior(
@@ -139,31 +139,31 @@ def exact_posterior(
     sweeps: int = 600,
     seed: int = 0,
 ) -> tuple[IntArray, FloatArray]:
-    """Draw from the posterior of a CLUSTER graph, its law being known, by Markov chains.
+    """Draw from the posterior of a CLUSTER graph under the true distribution, by Markov chains.
 
     Parameters
     ----------
     graph : Graph
     starts : ndarray of int64, shape (n_chains, n_nodes)
-        Partitions into 6 blocks, which agree with the known labels.
+        Partitions into 6 blocks that agree with the known labels.
     known : ndarray of int64, shape (n_nodes,), optional
-        1 + the label of the known nodes, one of each block, and 0 elsewhere.
+        1 + the label of the known nodes, one of each block, and 0 for all other nodes.
     n_samples, sweeps : int
-        Of a chain.
+        Numbers per chain.
     seed : int
 
     Returns
     -------
     samples : ndarray of int64, shape (n, n_nodes)
+        Samples of the chains that did not get stuck.
     log_joint : ndarray of float64, shape (n,)
-        Of the chains that did not get stuck.
     """
     from graphclust.inference.block_models import EdgePriors, StochasticBlockModel
     from graphclust.inference.priors import sized_prior
 
     n = graph.num_nodes
     prior = sized_prior(n, _K, *_SIZES)
-    if known is not None:  # the known node is any node of its block
+    if known is not None:  # the known node is a uniformly random node of its block
         prior[1, 1 : n + 1] -= np.log(np.arange(1, n + 1))
     priors = EdgePriors(within=(_P * _SURE, (1 - _P) * _SURE), between=(_Q * _SURE, (1 - _Q) * _SURE))
     model = StochasticBlockModel(
@@ -173,23 +173,23 @@ def exact_posterior(
     return chains.samples[chains.usable].reshape(-1, n), chains.log_joint[chains.usable].ravel()
 
 
-def _six(labels: IntArray, rng: np.random.Generator) -> IntArray:
-    """Make six blocks of any partition: the smallest are put together with others at random, the largest are halved."""
-    found = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    while (k := int(found.max()) + 1) != _K:
-        size = np.bincount(found)
+def _into_six_blocks(labels: IntArray, rng: np.random.Generator) -> IntArray:
+    """Convert a partition to six blocks: merge the smallest blocks with random others, or halve the largest blocks."""
+    blocks = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    while (k := int(blocks.max()) + 1) != _K:
+        size = np.bincount(blocks)
         if k > _K:
             order = size.argsort(kind="stable")
-            found[found == order[0]] = order[int(rng.integers(1, k))]
-            found = np.unique(found, return_inverse=True)[1].astype(np.int64)
+            blocks[blocks == order[0]] = order[int(rng.integers(1, k))]
+            blocks = np.unique(blocks, return_inverse=True)[1].astype(np.int64)
         else:
-            members = rng.permutation(np.flatnonzero(found == size.argmax()))
-            found[members[: len(members) // 2]] = k
-    return found
+            members = rng.permutation(np.flatnonzero(blocks == size.argmax()))
+            blocks[members[: len(members) // 2]] = k
+    return blocks
 
 
 def _with_labels(graph: Graph, sample: IntArray, labelled: IntArray) -> IntArray:
-    """Name the blocks of a sample after the known nodes, each of which may be in any of them: the likeliest match."""
+    """Assign the known nodes to the blocks of a sample one to one, by the most likely matching."""
     from scipy.optimize import linear_sum_assignment
 
     member = np.eye(_K)[sample]
@@ -197,13 +197,13 @@ def _with_labels(graph: Graph, sample: IntArray, labelled: IntArray) -> IntArray
     adjacency = graph.adjacency()[labelled]
     edges, size = adjacency @ member, member.sum(axis=0)
     gain = edges * np.log(_P / _Q) + (size - edges) * np.log((1 - _P) / (1 - _Q))
-    named = sample.copy()
-    named[labelled] = linear_sum_assignment(-gain)[1]
-    return named
+    assigned = sample.copy()
+    assigned[labelled] = linear_sum_assignment(-gain)[1]
+    return assigned
 
 
 def _most_probable(posterior: Posterior, labelled: list[Any]) -> IntArray:
-    """Return for each node the number of the known node with which it most probably shares a community."""
+    """Return for each node the index of the known node with which it most probably shares a community."""
     return np.asarray(posterior.membership(labelled).argmax(axis=1), dtype=np.int64)
 
 
@@ -212,26 +212,26 @@ def _spread(samples: IntArray, number: int = 8) -> IntArray:
 
 
 def _solve(method: str, graph: Graph, labelled: IntArray | None, seed: int, checkpoint: Path | None) -> IntArray:
-    """Return labels of the nodes of a graph that tells nothing; with known nodes, which of them each belongs to."""
+    """Return labels of the nodes of a graph without `y`, or, with known nodes, the index of the matching known node."""
     rng = np.random.default_rng(seed)
     base = method.removesuffix(_CHAINS)
     if base == "chains":
         starts = np.stack([rng.permutation(np.arange(graph.num_nodes) % _K) for _ in range(8)])
     else:
         known = None if labelled is None else {int(node): f"label {i}" for i, node in enumerate(labelled)}
-        given: dict[str, Any] = {} if known is None else {"known": known}
+        params: dict[str, Any] = {} if known is None else {"known": known}
         if checkpoint is not None:
-            given |= {"checkpoint": checkpoint, "estimate": "map"}  # as published
-        k = _K if base in _TOLD_K else None
+            params |= {"checkpoint": checkpoint, "estimate": "map"}  # as in the paper
+        k = _K if base in _WITH_TRUE_K else None
         name = base.split(",")[0]
-        found = detect(graph, name, k, seed, **given, **SPECTRAL.get(base, {}))
+        communities = detect(graph, name, k, seed, **params, **SPECTRAL.get(base, {}))
         if method == base:
             if labelled is None:
-                return found.labels
-            assert found.posterior is not None
-            return _most_probable(found.posterior, [graph.nodes[i] for i in labelled])
-        assert found.posterior is not None
-        starts = np.stack([_six(sample, rng) for sample in _spread(found.posterior.samples)])
+                return communities.labels
+            assert communities.posterior is not None
+            return _most_probable(communities.posterior, [graph.nodes[i] for i in labelled])
+        assert communities.posterior is not None
+        starts = np.stack([_into_six_blocks(sample, rng) for sample in _spread(communities.posterior.samples)])
     samples, value = exact_posterior(graph, starts, n_samples=25, sweeps=300, seed=seed)
     if labelled is None:
         return Posterior(samples, value).point_estimate("vi")
@@ -242,11 +242,11 @@ def _solve(method: str, graph: Graph, labelled: IntArray | None, seed: int, chec
     return _most_probable(Posterior(samples), labelled.tolist())
 
 
-def _right(truth: IntArray, found: IntArray, labelled: IntArray | None) -> Any:
-    """Return which nodes are right; without known nodes, communities are matched with blocks first."""
+def _right(truth: IntArray, predicted: IntArray, labelled: IntArray | None) -> Any:
+    """Return which nodes are right. Without known nodes, communities are first matched with blocks."""
     if labelled is not None:
-        return truth[labelled][found] == truth
-    table = Contingency.of(found, truth)
+        return truth[labelled][predicted] == truth
+    table = Contingency.of(predicted, truth)
     return table.matched()[table.cell]
 
 
@@ -262,12 +262,12 @@ def _measure(
         size = np.bincount(graph.y, minlength=_K)
         start = time.perf_counter()
         try:
-            found = _solve(method, blind, labelled, seed + index, checkpoint)
+            labels = _solve(method, blind, labelled, seed + index, checkpoint)
         except GraphclustError:
             failed += 1
             right, score = np.zeros(graph.num_nodes, dtype=bool), 0.0
         else:
-            right, score = _right(graph.y, found, labelled), ami(graph.y, found)
+            right, score = _right(graph.y, labels, labelled), ami(graph.y, labels)
         seconds += time.perf_counter() - start
         hit = np.bincount(graph.y[right], minlength=_K)
         hits, totals = hits + hit, totals + size
@@ -296,7 +296,7 @@ def _elbo(checkpoint: Path, with_labels: bool, n_graphs: int, seed: int) -> dict
 def _model_row(
     method: str, available: Mapping[str, Path], with_labels: bool, n_graphs: int, seed: int
 ) -> dict[str, Any]:
-    """Return what is known of a method with a trained model: measured if it is there, and the command that trains it.
+    """Return the row of a method with a trained model: the command that trains it, and measurements if it exists.
 
     Raises
     ------
@@ -329,33 +329,33 @@ def reproduce(
     Parameters
     ----------
     n_graphs : int, optional
-        Test graphs, the first ones; all 1,000 by default, 20 if `quick`.
+        Number of test graphs, of which the first ones are used; all 1,000 by default, 20 if `quick`.
     seed : int
-        Of the methods.
+        Seed of the methods.
     quick : bool
     methods : tuple of str
-        Of `METHODS`; all by default.
+        Names from `METHODS`; all by default.
     models : str, optional
-        Folder of trained models, beside those that are shipped; by default results/models, if it is here.
+        Folder of trained models to use in addition to the shipped ones; by default results/models, if it exists.
 
     Returns
     -------
     dict
-        table, rows (see `COLUMNS`), peers, settings. A row whose model is not there has the command to train it.
+        table, rows (see `COLUMNS`), peers, settings. The row of a model contains the command that trains it.
 
     Raises
     ------
     UsageError
-        No such method; a model does not have the architecture of its row.
+        A method is unknown, or a model does not have the architecture of its row.
     """
     check_names("method of the table", methods, METHODS)
     n_graphs = n_graphs or (20 if quick else 1000)
     available = available_models(models)
     rows: list[dict[str, Any]] = []
     peers: list[dict[str, Any]] = []
-    asked = [(method, labels) for method in methods or METHODS for labels in (False, True)]
-    with task("acp-table3", len(asked)) as advance:
-        for method, labels in asked:
+    runs = [(method, labels) for method in methods or METHODS for labels in (False, True)]
+    with task("acp-table3", len(runs)) as advance:
+        for method, labels in runs:
             line: dict[str, Any] = {
                 "row": shown(method),
                 "method": shown(method),
@@ -366,7 +366,7 @@ def reproduce(
             line |= dict(zip(("paper_ami", "paper_accuracy", "paper_elbo"), scores, strict=True))
             if method.removesuffix(_CHAINS) in _MODELS:
                 rows.append(line | _model_row(method, available, labels, n_graphs, seed))
-            elif not labels or method.startswith(("chains", "auto")):  # the other peers know of no labels
+            elif not labels or method.startswith(("chains", "auto")):  # the other peers cannot use labels
                 (rows if method == "chains" else peers).append(line | _measure(method, labels, n_graphs, seed))
             advance()
     return {"table": "acp-table3", "rows": rows, "peers": peers, "settings": settings(seed=seed, n_graphs=n_graphs)}

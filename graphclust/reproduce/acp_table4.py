@@ -1,23 +1,24 @@
-"""Table 4 of Attentive Clustering Processes: pairs of communities of SNAP networks, none of them seen in training.
+"""Table 4 of Attentive Clustering Processes: pairs of communities of SNAP networks that training has not seen.
 
-`graphclust.datasets.community_pairs` builds the graphs and splits them by community. A network that has fewer nodes
-than the published one is a fragment: its name says so, with its number of nodes, wherever it stands, and the paper's
-numbers beside it are of other pairs. `networks` in the result tells how many pairs each network has and how large they
-are, beside the paper's counts and sizes.
+`graphclust.datasets.community_pairs` builds the graphs and splits them by community. A network with fewer nodes than
+the published one is a fragment. Its label always says so and contains its number of nodes, and the paper's numbers in
+its rows refer to other pairs. `networks` in the result has the number and sizes of the pairs of each network, together
+with the paper's.
 
-Rows named "GatedGCN" are the paper's architecture (section B.1: 4 layers of 128), the others are ours; the column
-`architecture` says it for each row. The paper's numbers stand beside both.
+Rows named "GatedGCN" have the paper's architecture (section B.1: 4 layers of 128), and the others have ours, as the
+column `architecture` shows. Both kinds of rows contain the paper's numbers.
 
-A row is the mean over independently trained models, and their standard deviation: those that are there, and those given
-as checkpoints, each on the test pairs of the split that it was trained on (`split_seed`); the other methods, over those
-splits. Accuracy is that of the best matching of communities with clusters; accuracy, AMI and ELBO are means over
-graphs. A row of one run has the standard error over graphs instead (`accuracy_se`, `ami_se`).
+A row has the mean and the standard deviation over independently trained models, which are the available models and the
+given checkpoints. Each model is measured on the test pairs of the split that it was trained on (`split_seed`), and the
+other methods on the same splits. The accuracy is that of the best matching of communities with clusters. Accuracy, AMI
+and ELBO are means over graphs. A row of a single run has the standard error over graphs instead (`accuracy_se`,
+`ami_se`).
 
-"acp" answers with the partition of the highest expected AMI, which is its default; "acp, most probable" and "acp,
-GatedGCN" with the most probable one, as published.
+"acp" returns the partition with the highest expected AMI, which is its default. "acp, most probable" and "acp,
+GatedGCN" return the most probable partition, as in the paper.
 
-A fragment may have next to no pairs of test communities. "NETWORK, all pairs" measures the models that were trained on
-other networks, and have seen nothing of this one, on all its pairs.
+A fragment may have almost no pairs of test communities. "NETWORK, all pairs" therefore measures models that were
+trained on other networks, and have not seen this one, on all its pairs.
 """
 
 from __future__ import annotations
@@ -64,18 +65,18 @@ PUBLISHED_GRAPHS = 5000 * 16  # section B.3: steps x batch
 
 @dataclass(frozen=True)
 class Published:
-    """What SNAP and the paper print about a network.
+    """Published numbers about a network, from SNAP and the paper.
 
     Attributes
     ----------
     nodes, edges : int
-        Of SNAP's file.
+        Numbers of nodes and edges in SNAP's file.
     pairs : (int, int)
-        Pairs of training and of test communities.
+        Numbers of pairs of training and of test communities.
     pair_nodes, pair_edges : (float, float)
         Mean and standard deviation over these pairs.
     scores : dict
-        Method -> accuracy and AMI (x 100), and ELBO.
+        Accuracy (x 100), AMI (x 100) and ELBO by method.
     """
 
     nodes: int
@@ -111,7 +112,7 @@ PEERS = ("auto", "leiden", "louvain", "infomap", "label-propagation", *SPECTRAL)
 _GATED_GCN = ", GatedGCN"
 _MOST_PROBABLE = ", most probable"
 _MODELS = ("acp", "ccp")
-_NAMES = {  # of the files that the commands write, but for the network
+_NAMES = {  # start of the names of the files that the commands write, before the network
     "acp, GatedGCN": "acp-gated-gcn",
     "ccp, GatedGCN": "ccp",
     "acp": "acp",
@@ -122,15 +123,15 @@ METHODS = (
     *(f"{model}{answer}" for model in _MODELS for answer in ("", _MOST_PROBABLE)),
     *PEERS,
 )
-_DEFAULT_NETWORK = "com-dblp"  # of a model that names none
-_GRAPHS = 1000  # at most, by default: com-youtube has 18,905
+_DEFAULT_NETWORK = "com-dblp"  # network of a model whose training parameters do not name one
+_MAX_GRAPHS = 1000  # com-youtube has 18,905
 
 
 # ---------------------------------------------------------------- networks
 
 
 class _Network:
-    """A network with its pairs of communities."""
+    """A network and its pairs of communities."""
 
     def __init__(self, name: str) -> None:
         self.name, self.published = name, DATA[name]
@@ -140,18 +141,18 @@ class _Network:
         self._pairs: dict[tuple[str, int], PairGraphs] = {}
 
     def pairs(self, part: str, split: int) -> PairGraphs:
-        """Return the pairs of a part, "train", "test" or "all", of a split."""
+        """Return the pairs of a part ("train", "test" or "all") of a split."""
         if (part, split) not in self._pairs:
             self._pairs[part, split] = community_pairs(self.graph, part, split)
         return self._pairs[part, split]
 
     def chosen(self, part: str, split: int, most: int, seed: int) -> list[Graph]:
-        """Return the pairs of a part, chosen at random where there are more than `most`."""
+        """Return the pairs of a part, or `most` of them chosen at random if there are more."""
         pairs = self.pairs(part, split)
         return [pairs[int(i)] for i in np.sort(np.random.default_rng(seed).permutation(len(pairs))[:most])]
 
     def summary(self, splits: Sequence[int]) -> dict[str, Any]:
-        """Return how many pairs there are, and their sizes in the first split, beside the paper's numbers."""
+        """Return the number of pairs, their sizes in the first split, and the paper's numbers."""
         parts = [self.pairs(part, splits[0]) for part in ("train", "test")]
         nodes, edges = (np.concatenate(column) for column in ([p.n_nodes for p in parts], [p.n_edges for p in parts]))
         return {
@@ -179,8 +180,8 @@ def _mean_and_spread(values: Any) -> list[float] | None:
     return [float(values.mean()), float(values.std())] if len(values) else None
 
 
-def _described(summary: Mapping[str, Any]) -> str:
-    """Say in a sentence what `_Network.summary` returns."""
+def _describe(summary: Mapping[str, Any]) -> str:
+    """Describe the result of `_Network.summary` in a sentence."""
     paper = summary["paper"]
     counts = [f"{pairs['train']:,} and {pairs['test']:,} in split {split}" for split, pairs in summary["pairs"].items()]
     text = (
@@ -213,7 +214,7 @@ class _Model:
     ----------
     name : str
     source : str or Path
-        What `load_checkpoint` takes.
+        Argument of `load_checkpoint`.
     info : CheckpointInfo
     """
 
@@ -223,48 +224,49 @@ class _Model:
 
     @property
     def method(self) -> str:
-        """The method whose row it belongs to."""
+        """The method in whose row the model is measured."""
         model: str = self.info.model["model"]
         is_published = has_architecture(self.info.config, _published_architecture(model))
         return f"{model}{_GATED_GCN}" if is_published else model
 
     @property
     def network(self) -> str:
-        """The network whose pairs it was trained on."""
+        """The network on whose pairs the model was trained."""
         return _network_of(self.info.data["parameters"])
 
     def split(self) -> int:
-        """Return the seed of the split that it was trained on.
+        """Return the seed of the split on which the model was trained.
 
         Raises
         ------
         UsageError
-            It, or what it began with, has seen other pairs of its network than the training pairs of that split.
+            The model, or one that it started from, was trained on pairs of its network other than the training pairs of
+            that split.
         """
         seed = int(self.info.data["parameters"].get("split_seed", 0))
         for network, part, split in self._seen():
             is_training_part = (network, part, split) == (self.network, "train", seed)
-            if _plain(network) == _plain(self.network) and not is_training_part:
+            if _base_name(network) == _base_name(self.network) and not is_training_part:
                 raise UsageError(f"{self.name} has seen test pairs of split {seed} of {network} in training")
         return seed
 
     def has_seen(self, name: str) -> bool:
-        """Whether it, or what it began with, has seen pairs of a network."""
-        return any(_plain(network) == _plain(name) for network, _, _ in self._seen())
+        """Whether the model, or one that it started from, was trained on pairs of a network."""
+        return any(_base_name(network) == _base_name(name) for network, _, _ in self._seen())
 
     def _seen(self) -> Iterator[tuple[str, str, int]]:
-        """Yield network, part and split of all trainings on pairs of communities."""
+        """Yield the network, part and split of each training on pairs of communities."""
         for training in self.info.lineage:
             data = training.get("data")
             if data is None and "community-pairs" in training["command"]:
-                raise UsageError(f"{self.name} began with a model that does not tell which pairs it has seen")
+                raise UsageError(f"{self.name} started from a model that does not record which pairs it has seen")
             if data is not None and data["family"] == "community-pairs":
-                given = data["parameters"]
-                yield _network_of(given), given.get("split", "train"), int(given.get("split_seed", 0))
+                parameters = data["parameters"]
+                yield _network_of(parameters), parameters.get("split", "train"), int(parameters.get("split_seed", 0))
 
 
 def _network_of(parameters: Mapping[str, Any]) -> str:
-    """Return the name of the data set that a training drew pairs from, or of a file without its endings."""
+    """Return the name of the data set of a training, or the name of its file without the extensions."""
     name: str = parameters.get("data", _DEFAULT_NETWORK)
     try:
         return entry_of(name).name
@@ -272,18 +274,18 @@ def _network_of(parameters: Mapping[str, Any]) -> str:
         return Path(name).name.partition(".")[0]
 
 
-def _plain(network: str) -> str:
-    """Return the name of a network, whichever of its communities a data set has."""
+def _base_name(network: str) -> str:
+    """Return the name of a network without the suffix for the set of all communities."""
     return network.removesuffix("-all")
 
 
 def _models(available: dict[str, Path], checkpoints: tuple[str, ...]) -> list[_Model]:
-    """Return the models of pairs of communities that are there, and those given.
+    """Return the models of pairs of communities among the available models and the given checkpoints.
 
     Raises
     ------
     UsageError
-        A given one was trained on another family.
+        A given checkpoint was trained on another family.
     """
     sources: dict[str, str | Path] = {**available, **{name: name for name in checkpoints}}
     models = [_Model(name, source, read_info(source)) for name, source in sources.items()]
@@ -294,7 +296,7 @@ def _models(available: dict[str, Path], checkpoints: tuple[str, ...]) -> list[_M
 
 
 def _command(method: str, data: str) -> str:
-    """Return what trains a model at the published size: the paper's architecture, or ours."""
+    """Return the command that trains a model at the published size, with the paper's architecture or ours."""
     model = method.removesuffix(_GATED_GCN)
     name = f"{_NAMES[method]}-{data.removeprefix('com-')}"
     if method.endswith(_GATED_GCN):
@@ -315,13 +317,13 @@ def _command(method: str, data: str) -> str:
 
 
 def _measure(method: str, graphs: list[Graph], seed: int, model: _Model | None = None) -> dict[str, Any]:
-    """Return accuracy and AMI x 100, what `detected` tells, and the ELBO of a model."""
-    given: dict[str, Any] = {} if model is None else {"checkpoint": model.source}
+    """Return accuracy and AMI x 100, the counts of `detected`, and the ELBO if the method is a model."""
+    params: dict[str, Any] = {} if model is None else {"checkpoint": model.source}
     if method.endswith((_MOST_PROBABLE, _GATED_GCN)):
-        given["estimate"] = "map"
+        params["estimate"] = "map"
     name = method.removesuffix(_MOST_PROBABLE).removesuffix(_GATED_GCN)
-    scores, told = detected(name, graphs, seed, (accuracy, ami), **given)
-    line = dict(zip(("accuracy", "ami"), 100 * scores.mean(axis=0), strict=True)) | told
+    scores, counts = detected(name, graphs, seed, (accuracy, ami), **params)
+    line = dict(zip(("accuracy", "ami"), 100 * scores.mean(axis=0), strict=True)) | counts
     if len(graphs) > 1:
         line |= {f"{name}_se": 100 * standard_error(scores[:, i]) for i, name in enumerate(("accuracy", "ami"))}
     if model is not None and not method.endswith(_MOST_PROBABLE):
@@ -331,7 +333,7 @@ def _measure(method: str, graphs: list[Graph], seed: int, model: _Model | None =
 
 
 def _over_runs(runs: list[dict[str, Any]], splits: Sequence[int | str]) -> dict[str, Any]:
-    """Return means over runs, each on the graphs of a split; graphs and failures are counted."""
+    """Return means over runs, each on the graphs of a split, and total numbers of graphs and failures."""
     is_one = len(runs) == 1
     means = over_seeds([{name: run[name] for name in run if is_one or not name.endswith("_se")} for run in runs])
     line: dict[str, Any] = means | {"runs": [run | {"split": split} for run, split in zip(runs, splits, strict=True)]}
@@ -344,27 +346,28 @@ def _over_runs(runs: list[dict[str, Any]], splits: Sequence[int | str]) -> dict[
 
 
 def _provenance(models: Sequence[_Model]) -> dict[str, Any]:
-    """Return the columns on the architecture and the training of models; numbers and commands one a model."""
-    each = [
+    """Return the columns on the architecture and training of models. Numbers and commands are lists over models."""
+    histories = [
         provenance(model.info, _published_architecture(model.info.model["model"]), PUBLISHED_GRAPHS) for model in models
     ]
     merged: dict[str, Any] = {
-        name: "; ".join(dict.fromkeys(item[name] for item in each)) for name in ("architecture", "started_from")
+        name: "; ".join(dict.fromkeys(history[name] for history in histories))
+        for name in ("architecture", "started_from")
     }
-    merged |= {name: [item[name] for item in each] for name in ("steps", "graphs_trained", "trained_by")}
-    return merged | {"full_size": all(item["full_size"] for item in each)}
+    merged |= {name: [history[name] for history in histories] for name in ("steps", "graphs_trained", "trained_by")}
+    return merged | {"full_size": all(history["full_size"] for history in histories)}
 
 
 # ---------------------------------------------------------------- blocks of the table
 
 
 class _TestPairs:
-    """Rows of a network on the test pairs of the splits that its models were trained on, or else of split 0.
+    """Rows of a network on the test pairs of the splits of its models, or of split 0 if it has no models.
 
     Raises
     ------
     UsageError
-        A model has seen test pairs of its split, or that split has none.
+        A model was trained on test pairs of its split, or the split has no test pairs.
     """
 
     def __init__(self, network: _Network, models: list[_Model], most: int, seed: int) -> None:
@@ -377,23 +380,23 @@ class _TestPairs:
             if not graphs[split]:
                 raise UsageError(
                     f"{name} was trained on split {split} of {network.label}, which has no pairs of test communities: "
-                    "train it on another (--set split_seed=N)"
+                    "train it on another split (--set split_seed=N)"
                 )
         self.graphs: dict[int | str, list[Graph]] = {split: part for split, part in graphs.items() if part}
 
     def rows(self, method: str) -> Iterator[tuple[str, str, list[_Model]]]:
-        """Yield the name of each row of a method, its command, and its models."""
+        """Yield the name, the command and the models of each row of a method."""
         base = method.removesuffix(_MOST_PROBABLE)
         yield method, _command(base, self.name), [model for model in self.models if model.method == base]
 
     def graphs_of(self, model: _Model) -> tuple[int | str, list[Graph]]:
-        """Return the split of a model, and its graphs."""
+        """Return the split of a model and its test graphs."""
         split = model.split()
         return split, self.graphs[split]
 
 
 class _AllPairs:
-    """Rows of a network on all its pairs, of models that have seen none of them."""
+    """Rows of a network on all its pairs, for models that were not trained on any of them."""
 
     def __init__(self, network: _Network, models: list[_Model], most: int, seed: int) -> None:
         self.label, self.name = f"{network.label}{_ALL_PAIRS}", network.name
@@ -402,7 +405,7 @@ class _AllPairs:
         self.graphs: dict[int | str, list[Graph]] = {"all": graphs} if graphs else {}
 
     def rows(self, method: str) -> Iterator[tuple[str, str, list[_Model]]]:
-        """Yield the name of each row of a method, its command, and its models: a row a network of training."""
+        """Yield the name, the command and the models of each row of a method, with one row per training network."""
         base = method.removesuffix(_MOST_PROBABLE)
         for network in DATA:
             models = [model for model in self.models if (model.method, model.network) == (base, network)]
@@ -410,12 +413,12 @@ class _AllPairs:
                 yield f"{method}, trained on {network}", _command(base, network), models
 
     def graphs_of(self, model: _Model) -> tuple[int | str, list[Graph]]:
-        """Return "all", and the graphs that every model is measured on."""
+        """Return "all" and the graphs, which are the same for every model."""
         return "all", self.graphs["all"]
 
 
 def _line(label: str, name: str, method: str) -> dict[str, Any]:
-    """Begin a row, with the paper's numbers where it has some."""
+    """Return the start of a row, with the paper's numbers if there are any."""
     base = method.removesuffix(_MOST_PROBABLE).removesuffix(_GATED_GCN)
     scores = DATA[name].scores.get(base, (None, None, None))
     line: dict[str, Any] = {"row": f"{label}: {method}", "data": label, "method": method}
@@ -423,7 +426,7 @@ def _line(label: str, name: str, method: str) -> dict[str, Any]:
 
 
 def _untrained(method: str, command: str) -> dict[str, Any]:
-    """Return what is known of a row without a model."""
+    """Return the command and the architecture of a row without a model."""
     base = method.removesuffix(_MOST_PROBABLE)
     published = _published_architecture(base.removesuffix(_GATED_GCN))
     config = published if base.endswith(_GATED_GCN) else ModelConfig(base, "graph-transformer")
@@ -457,7 +460,7 @@ def _peer_row(block: _TestPairs | _AllPairs, method: str, seed: int) -> dict[str
 def _block(
     name: str, networks: dict[str, _Network], models: list[_Model], most: int, seed: int
 ) -> _TestPairs | _AllPairs:
-    """Load the network of a block, unless it is loaded, and return the block."""
+    """Load the network of a block, unless it is already loaded, and return the block."""
     network = name.removesuffix(_ALL_PAIRS)
     if network not in networks:
         networks[network] = _Network(network)
@@ -479,39 +482,38 @@ def reproduce(
     Parameters
     ----------
     n_graphs : int, optional
-        Test pairs of a network and split, the same for all methods: chosen at random where there are more; at most
-        1,000 by default, 20 if `quick`.
+        Largest number of test pairs per network and split, chosen at random and the same for all methods; 1,000 by
+        default, 20 if `quick`.
     seed : int
-        Of the choice, and of the methods.
+        Seed of the choice and of the methods.
     quick : bool
     data : tuple of str
-        Of `DATA`, or "NETWORK, all pairs"; by default all networks, those that are not here without measurements, and
-        all pairs of com-amazon.
+        Names from `DATA`, or "NETWORK, all pairs". By default all networks (without measurements if a network is not on
+        this machine) and all pairs of com-amazon.
     methods : tuple of str
-        Of `METHODS`; all by default.
+        Names from `METHODS`; all by default.
     checkpoints : tuple of str
-        Files of models that were trained on community-pairs, beside those that are there, on the same split or on
-        others.
+        Files of models that were trained on community-pairs, on any split, in addition to the available models.
     models : str, optional
-        Folder of trained models, beside those that are shipped; by default results/models, if it is here.
+        Folder of trained models to use in addition to the shipped ones; by default results/models, if it exists.
 
     Returns
     -------
     dict
-        table, rows (see `COLUMNS`), peers, networks (numbers and sizes of their pairs), notes, settings. A row without
-        a model has the command to train it.
+        table, rows (see `COLUMNS`), peers, networks (numbers and sizes of their pairs), notes, settings. The row of a
+        model contains the command that trains it.
 
     Raises
     ------
     UsageError
-        No such data set, method or checkpoint; a checkpoint that has seen test pairs of its split, or whose split has
-        none.
+        A data set, method or checkpoint is unknown, a checkpoint was trained on test pairs of its split, or its split
+        has no test pairs.
     DataError
-        A data set that was asked for by its name is not here.
+        A data set in `data` is not on this machine.
     """
     check_names("data set of the table", data, _BLOCKS)
     check_names("method of the table", methods, METHODS)
-    most = n_graphs or (20 if quick else _GRAPHS)
+    most = n_graphs or (20 if quick else _MAX_GRAPHS)
     trained = _models(available_models(models), checkpoints)
     networks: dict[str, _Network] = {}
     summaries: dict[str, Any] = {}
@@ -524,12 +526,12 @@ def reproduce(
             if not data and not is_here(entry):
                 if not name.endswith(_ALL_PAIRS):
                     rows += _rows_without_data(name, methods)
-                    notes.append(f"{name} is not here: {advice(entry)}")
+                    notes.append(f"{name} is not on this machine: {advice(entry)}")
                 continue
             block = _block(name, networks, trained, most, seed)
             if isinstance(block, _TestPairs):
                 summaries[name] = networks[name].summary(block.splits)
-                notes.append(_described(summaries[name]))
+                notes.append(_describe(summaries[name]))
             for method in methods or METHODS:
                 if method in PEERS:
                     peers.append(_peer_row(block, method, seed))
@@ -547,7 +549,7 @@ def reproduce(
 
 
 def _rows_without_data(name: str, methods: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return the paper's numbers and the commands of a network that is not here."""
+    """Return the paper's numbers and the training commands for a network that is not on this machine."""
     return [
         _line(name, name, method) | _untrained(method, _command(method.removesuffix(_MOST_PROBABLE), name))
         for method in methods or METHODS

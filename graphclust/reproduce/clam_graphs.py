@@ -1,7 +1,8 @@
-"""CLAM on node embeddings of attributed graphs, beside k-means on the same vectors.
+"""CLAM on node embeddings of attributed graphs, compared with k-means on the same vectors.
 
-Two embeddings: the features averaged over two steps in the graph, rows scaled to length one and reduced to their
-leading components; and the spectral embedding of the graph alone. Classes give the number of clusters and the scores.
+There are two embeddings. The first averages the features over two steps in the graph, scales rows to length one and
+keeps the leading components. The second is the spectral embedding of the graph alone. Classes are used for the number
+of clusters and for the scores.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from graphclust import datasets
 from graphclust.graph import Graph
 from graphclust.kernels.eigenvectors import rows_of_length_one, spectral_embedding
 from graphclust.kernels.kmeans import kmeans
-from graphclust.kernels.smoothing import smoothed_features
 from graphclust.methods.clam import CLAM
+from graphclust.methods.points import smoothed_vectors
 from graphclust.metrics import compare_labels
 from graphclust.reproduce.sheet import check_names, n_classes, over_seeds, settings
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -34,12 +35,12 @@ _COMPONENTS = 32
 
 def _vectors(graph: Graph, kind: str, k: int, seed: int) -> FloatArray:
     if kind == "spectral":
-        return spectral_embedding(graph.undirected(), k, random_state=seed)
+        return spectral_embedding(graph.undirected().adjacency(), k, random_state=seed)
     from sklearn.decomposition import TruncatedSVD
 
-    rows = rows_of_length_one(smoothed_features(graph, graph.x))
-    found: FloatArray = TruncatedSVD(_COMPONENTS, random_state=seed).fit_transform(rows)
-    return found
+    rows = rows_of_length_one(smoothed_vectors(graph))
+    components: FloatArray = TruncatedSVD(_COMPONENTS, random_state=seed).fit_transform(rows)
+    return components
 
 
 def _clusters(method: str, x: FloatArray, k: int, seed: int) -> IntArray:
@@ -56,11 +57,11 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 5, data: tuple[
     ----------
     seed : int
     quick : bool
-        One seed.
+        Use one seed.
     repeats : int
-        Seeds, from `seed` on; means and standard deviations are over them.
+        Number of seeds, starting with `seed`, for means and standard deviations.
     data : tuple of str
-        Of `GRAPHS`; all by default.
+        Names from `GRAPHS`; all by default.
 
     Returns
     -------
@@ -70,9 +71,9 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 5, data: tuple[
     Raises
     ------
     UsageError
-        No such graph.
+        A graph is unknown.
     DataError
-        A graph is not here.
+        A graph is not on this machine.
     """
     import torch
 
@@ -91,13 +92,13 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 5, data: tuple[
                 measure = Silhouette(torch.as_tensor(x, dtype=torch.float32))
                 for method in ("k-means", "clam"):
                     start = time.perf_counter()
-                    found = [_clusters(method, x, k, seed + i) for i in range(repeats)]
+                    partitions = [_clusters(method, x, k, seed + i) for i in range(repeats)]
                     line: dict[str, Any] = {"data": name, "vectors": kind, "d": x.shape[1], "k": k, "method": method}
                     line["seconds"] = (time.perf_counter() - start) / repeats
-                    scores = [compare_labels(graph.y[known], labels[known]) for labels in found]
-                    line |= over_seeds([{key: one[key] for key in ("accuracy", "nmi", "ari")} for one in scores])
-                    line["silhouette"] = float(measure(torch.as_tensor(np.stack(found)), k).mean())
+                    scores = [compare_labels(graph.y[known], labels[known]) for labels in partitions]
+                    line |= over_seeds([{key: values[key] for key in ("accuracy", "nmi", "ari")} for values in scores])
+                    line["silhouette"] = float(measure(torch.as_tensor(np.stack(partitions)), k).mean())
                     rows.append(line)
                     advance()
-    made = settings(seed=seed, repeats=repeats, components=_COMPONENTS)
-    return {"table": "clam-graphs", "rows": rows, "peers": [], "settings": made}
+    made_with = settings(seed=seed, repeats=repeats, components=_COMPONENTS)
+    return {"table": "clam-graphs", "rows": rows, "peers": [], "settings": made_with}

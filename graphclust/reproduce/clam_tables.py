@@ -1,10 +1,12 @@
-"""Tables 1 and 3 of CLAM: silhouettes on nine tables of features, and how well the clusters agree with the classes.
+"""Tables 1 and 3 of CLAM: silhouettes on nine feature tables, and the agreement of the clusters with the classes.
 
-CLAM, the same without masking, and the paper's peers, each searched over its settings and chosen by the silhouette
-among the results of exactly K clusters. Classes give K and the scores of table 3; nothing else sees them.
+The methods are CLAM, CLAM without masking, and the paper's peers. The settings of each method are searched, and the
+result with the highest silhouette among those with exactly K clusters is chosen. Classes are used only for K and for
+the scores of table 3.
 
-Features are standardised, and silhouettes taken in that space, over all points. USPS is the exception: each image is
-standardised, which is what reproduces the published k-means (0.136 of 0.135; 0.099 with standardised features).
+Features are standardised, and silhouettes are computed in that space over all points. USPS is an exception: each image
+is standardised, because this reproduces the published k-means (0.136, published 0.135; 0.099 with standardised
+features).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ import numpy as np
 from graphclust import datasets
 from graphclust.errors import GraphclustError
 from graphclust.kernels.kmeans import kmeans
-from graphclust.methods.clam import CLAM
+from graphclust.methods.clam import CLAM, Training
 from graphclust.metrics import ari, nmi
 from graphclust.reproduce.sheet import check_names, over_seeds, settings
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -35,20 +37,20 @@ _PEER_SAMPLE = 5000
 
 @dataclass(frozen=True)
 class Table:
-    """A data set, and the silhouettes that were published for it.
+    """A data set and its published scores.
 
     Attributes
     ----------
     name : str
-        Of `graphclust.datasets`.
+        Name in `graphclust.datasets`.
     kmeans, spectral, agglomerative, clam, unmasked : float
-        Table 1.
+        Silhouettes of table 1.
     nmi, ari : float
-        Table 3, of CLAM.
+        Scores of CLAM in table 3.
     rows : bool
-        Whether rows, images, are standardised in the place of features.
+        Whether rows (images) are standardised instead of features.
     limit : int or None
-        Use the first so many points.
+        If set, use only the first `limit` points.
     """
 
     name: str
@@ -86,80 +88,107 @@ TABLES = {
         Table("ctg", 0.161, 0.449, 0.387, 0.246, 0.147, 0.3154, 0.1736),
     )
 }
-_LEAST = ", no cluster below 1 %"
-_SIZED = "clam" + _LEAST
-_BEYOND: dict[str, dict[str, Any]] = {  # what is not in the paper, beside _SIZED, at default temperatures and rates
-    f"{_SIZED}, latents": {"latent_dim": 10},
-    f"{_SIZED}, cosine": {"similarity": "cosine"},
-    f"{_SIZED}, mahalanobis": {"similarity": "mahalanobis"},
+_WITHOUT_TINY = ", no cluster below 1 %"
+_CLAM_WITHOUT_TINY = "clam" + _WITHOUT_TINY
+# variants that are not in the paper, with default temperatures and learning rates
+_UNPUBLISHED: dict[str, dict[str, Any]] = {
+    f"{_CLAM_WITHOUT_TINY}, latents": {"latent_dim": 10},
+    f"{_CLAM_WITHOUT_TINY}, cosine": {"similarity": "cosine"},
+    f"{_CLAM_WITHOUT_TINY}, mahalanobis": {"similarity": "mahalanobis"},
 }
-METHODS = ("k-means", "spectral", "agglomerative", "clam", "clam unmasked", "k-means" + _LEAST, _SIZED, *_BEYOND)
+METHODS = (
+    "k-means",
+    "spectral",
+    "agglomerative",
+    "clam",
+    "clam unmasked",
+    "k-means" + _WITHOUT_TINY,
+    _CLAM_WITHOUT_TINY,
+    *_UNPUBLISHED,
+)
 COLUMNS = (
     "data", "n", "d", "k", "method", "paper", "silhouette", "silhouette_sd", "largest", "nmi", "paper_nmi", "ari",
     "paper_ari", "seconds", "repeats", "n_failed",
 )  # fmt: skip
 
 
+def _clam(k: int, seed: int, **settings: Any) -> CLAM:
+    """Return an estimator for scaled points; the settings may be parameters, or settings of the training."""
+    training = {entry.name: settings.pop(entry.name) for entry in fields(Training) if entry.name in settings}
+    return CLAM(k, scale=False, random_state=seed, training=Training(**training), **settings)
+
+
 def searched(
     x: FloatArray, k: int, seed: int = 0, *, quick: bool = False, min_size: int = 1, **settings: Any
 ) -> list[CLAM]:
-    """Fit CLAM as the tables do: from points all over, slowly from hierarchies, and from outliers.
+    """Fit CLAM with the searches of the tables: broad, slow from linkage trees, and from outliers.
 
     Parameters
     ----------
     x : ndarray of float64, shape (n, d)
-        Scaled.
+        Scaled points.
     k, seed : int
     quick : bool
-        A sixth of the restarts.
+        Use a sixth of the restarts.
     min_size : int
-        Above 1 nothing starts at outliers.
+        If it is above 1, there is no search from outliers.
     **settings
-        Further parameters of both fits.
+        Further parameters of all fits, and settings of their training.
     """
     n = len(x)
     unit = max(float(x.var(axis=0).sum()), 1e-12)
     restarts = 12 if n < 1000 else 6 if n < _LARGE else 2
     if quick:
         restarts = max(1, restarts // 6)
-    wide: dict[str, Any] = {
+    broad_search: dict[str, Any] = {
         "init": ("k-means++", "k-means", "linkage", "data", "normal"),
         "betas": np.array([8, 16, 32, 64]) / unit,
         "step_size": 0.6,
     }
-    wide |= {
+    broad_search |= {
         "n_init": restarts,
         "learning_rate": (0.03, 0.1),
         "max_epochs": 100,
         "batch_size": 32 if n < 1000 else None,
     }
-    far: dict[str, Any] = {"init": "spread", "betas": np.array([0.5, 2, 8, 32]) / unit, "step_size": 0.1, "n_steps": 40}
-    far |= {"n_init": 2 * restarts, "learning_rate": (0.01, 0.03, 0.1), "max_epochs": 60}
-    near = far | {
+    outlier_search: dict[str, Any] = {
+        "init": "spread",
+        "betas": np.array([0.5, 2, 8, 32]) / unit,
+        "step_size": 0.1,
+        "n_steps": 40,
+    }
+    outlier_search |= {"n_init": 2 * restarts, "learning_rate": (0.01, 0.03, 0.1), "max_epochs": 60}
+    linkage_search = outlier_search | {
         "init": "linkage",
         "n_init": 12,
         "n_steps": 10,
         "betas": np.array([0.5, 2, 8, 16, 32, 64, 256]) / unit,
     }
     if n >= _LARGE:
-        wide |= {"max_epochs": 20, "init": ("data", "k-means++"), "betas": np.array([4, 8, 16, 32, 64, 128]) / unit}
-    chosen = [wide] if n >= _LARGE else [wide, near] if min_size > 1 else [wide, near, far]
-    return [CLAM(k, scale=False, random_state=seed, min_size=min_size, **one | settings).fit(x) for one in chosen]
+        broad_search |= {
+            "max_epochs": 20,
+            "init": ("data", "k-means++"),
+            "betas": np.array([4, 8, 16, 32, 64, 128]) / unit,
+        }
+    searches = [broad_search]
+    if n < _LARGE:
+        searches += [linkage_search] if min_size > 1 else [linkage_search, outlier_search]
+    return [_clam(k, seed, min_size=min_size, **options | settings).fit(x) for options in searches]
 
 
 def _smallest(x: FloatArray) -> int:
-    """Return the size of a cluster of 1 % of the points, 2 at least."""
+    """Return 1 % of the number of points, but at least 2."""
     return max(2, math.ceil(0.01 * len(x)))
 
 
 def _candidates(method: str, x: FloatArray, k: int, seed: int, quick: bool) -> Iterator[IntArray]:
-    """Yield the results of a method at all its settings."""
+    """Yield the results of a method for all its settings."""
     from sklearn.cluster import AgglomerativeClustering, SpectralClustering
 
     if method == "k-means":
-        for start in range(5):  # the least sum of squares of many restarts, whose silhouette still depends on the seed
+        for start in range(5):  # each is the best of many restarts, but its silhouette still depends on the seed
             yield kmeans(x, k, 3 if len(x) > _LARGE else 200, seed + start)
-    elif method == "k-means" + _LEAST:
+    elif method == "k-means" + _WITHOUT_TINY:
         for start in range(5 if quick else 200):
             labels = kmeans(x, k, 1, seed + start)
             if np.bincount(labels).min() >= _smallest(x):
@@ -177,18 +206,18 @@ def _candidates(method: str, x: FloatArray, k: int, seed: int, quick: bool) -> I
         for linkage in ("ward", "complete", "average", "single"):
             yield AgglomerativeClustering(k, linkage=linkage).fit_predict(x).astype(np.int64)
     else:
-        least = _smallest(x) if method.startswith(_SIZED) else 1
-        if method in _BEYOND:
-            settings = dict(_BEYOND[method])
+        least = _smallest(x) if method.startswith(_CLAM_WITHOUT_TINY) else 1
+        if method in _UNPUBLISHED:
+            settings = dict(_UNPUBLISHED[method])
             if "latent_dim" in settings:
                 settings["latent_dim"] = min(settings["latent_dim"], *x.shape)
-            fitted = [CLAM(k, scale=False, n_init=4, min_size=least, random_state=seed, **settings).fit(x)]
+            fitted = [_clam(k, seed, n_init=4, min_size=least, **settings).fit(x)]
         else:
             masking = {"masking": None} if method == "clam unmasked" else {}
             fitted = searched(x, k, seed, quick=quick, min_size=least, **masking)
-        for one in fitted:
-            if np.bincount(one.labels_).min() >= least and any(run["n_clusters"] == k for run in one.runs_):
-                yield one.labels_
+        for model in fitted:
+            if np.bincount(model.labels_).min() >= least and any(run["n_clusters"] == k for run in model.runs_):
+                yield model.labels_
 
 
 def _silhouettes(x: FloatArray, labels: list[IntArray], k: int) -> list[float]:
@@ -203,24 +232,24 @@ def _silhouettes(x: FloatArray, labels: list[IntArray], k: int) -> list[float]:
 def _measure(
     table: Table, x: FloatArray, y: IntArray, method: str, repeats: int, seed: int, quick: bool
 ) -> dict[str, Any]:
-    """Return the line of a method on a table; a search that finds no K clusters counts as 0."""
+    """Return the row of a method on a data set. A search that does not find K clusters counts as 0."""
     k = len(np.unique(y))
     note = ""
     if len(x) > _LARGE and method in ("spectral", "agglomerative"):
-        kept = np.sort(np.random.default_rng(seed).permutation(len(x))[:_PEER_SAMPLE])
-        x, y, note = x[kept], y[kept], f" (of {_PEER_SAMPLE:,} points)"
+        sample = np.sort(np.random.default_rng(seed).permutation(len(x))[:_PEER_SAMPLE])
+        x, y, note = x[sample], y[sample], f" (of {_PEER_SAMPLE:,} points)"
     start = time.perf_counter()
     best: list[tuple[float, IntArray]] = []
     searches = repeats if method.startswith("clam") else 1
     for repeat in range(searches):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a kNN graph that is not connected, clusters that merged
-            found = [
+            warnings.simplefilter("ignore")  # kNN graphs that are not connected, and clusters that merge
+            partitions = [
                 labels for labels in _candidates(method, x, k, seed + repeat, quick) if len(np.unique(labels)) == k
             ]
-        scored = list(zip(_silhouettes(x, found, k), found, strict=True))
+        scored = list(zip(_silhouettes(x, partitions, k), partitions, strict=True))
         if scored:
-            best.append(max(scored, key=lambda one: one[0]))
+            best.append(max(scored, key=lambda pair: pair[0]))
     seconds = time.perf_counter() - start
     line: dict[str, Any] = {"data": table.name, "n": len(x), "d": x.shape[1], "k": k, "method": method + note}
     line["paper"] = {
@@ -247,23 +276,23 @@ def reproduce(
     ----------
     seed : int
     quick : bool
-        A sixth of the restarts of CLAM, and without Fashion-MNIST.
+        Use a sixth of the restarts of CLAM, and leave out Fashion-MNIST.
     repeats : int
-        Searches of CLAM with seeds from `seed` on; means and standard deviations are over them.
+        Number of searches of CLAM, with seeds starting at `seed`, for means and standard deviations.
     data, methods : tuple of str
-        Names of `TABLES` and `METHODS`; all by default.
+        Names from `TABLES` and `METHODS`; all by default.
 
     Returns
     -------
     dict
-        table, rows (see `COLUMNS`; `largest` is the share of the largest cluster), peers (none), settings.
+        table, rows (see `COLUMNS`; `largest` is the fraction of points in the largest cluster), peers (none), settings.
 
     Raises
     ------
     UsageError
-        No such data set or method.
+        A data set or method is unknown.
     DataError
-        A data set is not here.
+        A data set is not on this machine.
     """
     check_names("table of CLAM", data, TABLES)
     check_names("method of the table", methods, METHODS)
@@ -278,5 +307,5 @@ def reproduce(
                 except GraphclustError as error:
                     rows.append({"data": table.name, "method": method, "silhouette": None, "error": str(error)})
                 advance()
-    made = settings(seed=seed, quick=quick, repeats=repeats)
-    return {"table": "clam-table1", "rows": rows, "peers": [], "settings": made}
+    made_with = settings(seed=seed, quick=quick, repeats=repeats)
+    return {"table": "clam-table1", "rows": rows, "peers": [], "settings": made_with}

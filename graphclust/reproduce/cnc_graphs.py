@@ -1,8 +1,8 @@
-"""CNC on graphs: the normalized cut of exactly K clusters beside that of its peers.
+"""CNC on graphs: the normalized cut of exactly K clusters, compared with other methods.
 
-The peers are scikit-learn's spectral clustering, Leiden and Louvain brought to K communities, and our own spectral
-clustering. CNC has rows before and after its moves of single nodes; "cnc, mlp" is the paper's head on a spectral
-embedding. Classes, where there are any, give K and nothing else.
+The peers are scikit-learn's spectral clustering, Leiden and Louvain with K communities, and our own spectral
+clustering. CNC has rows with and without the moves of single nodes after training. "cnc, mlp" is the paper's head on a
+spectral embedding. If a graph has classes, they are used only for K.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from graphclust.runtime.progress import task
 
 __all__ = ["COLUMNS", "GRAPHS", "largest_component", "reproduce"]
 
-GRAPHS: dict[str, tuple[int, bool]] = {  # clusters, and whether the largest component is all that is clustered
+GRAPHS: dict[str, tuple[int, bool]] = {  # number of clusters, and whether only the largest component is clustered
     "football": (12, False),
     "polbooks": (3, False),
     "polblogs": (2, True),
@@ -54,9 +54,9 @@ def _sklearn_spectral(graph: Graph, k: int, seed: int) -> IntArray:
     from sklearn.cluster import SpectralClustering
 
     weight = graph.adjacency()
-    weight.indices, weight.indptr = weight.indices.astype(np.int32), weight.indptr.astype(np.int32)  # all that it takes
+    weight.indices, weight.indptr = weight.indices.astype(np.int32), weight.indptr.astype(np.int32)  # as it requires
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the graph is not connected
+        warnings.simplefilter("ignore")  # graphs that are not connected
         model = SpectralClustering(k, affinity="precomputed", random_state=seed)
         labels: IntArray = model.fit_predict(weight).astype(np.int64)
     return labels
@@ -82,23 +82,23 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 3, data: tuple[
     ----------
     seed : int
     quick : bool
-        One seed.
+        Use one seed.
     repeats : int
-        Seeds, from `seed` on; values are means over them, `worst` is the highest cut.
+        Number of seeds, starting with `seed`. Values are means over the seeds; `worst` is the highest cut.
     data : tuple of str
-        Of `GRAPHS`; all by default.
+        Names from `GRAPHS`; all by default.
 
     Returns
     -------
     dict
-        table, rows (see `COLUMNS`; `largest` is the share of the largest cluster), peers, settings.
+        table, rows (see `COLUMNS`; `largest` is the fraction of nodes in the largest cluster), peers, settings.
 
     Raises
     ------
     UsageError
-        No such graph.
+        A graph is unknown.
     DataError
-        A graph is not here.
+        A graph is not on this machine.
     """
     check_names("graph of the table", data, GRAPHS)
     repeats = 1 if quick else repeats
@@ -116,20 +116,20 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 3, data: tuple[
                 line: dict[str, Any] = {"data": name, "n": graph.num_nodes, "edges": graph.num_edges, "k": k}
                 tables[method in own].append(line | {"method": method} | _measured(graph, k, run, seed, repeats))
                 advance()
-    made = settings(seed=seed, repeats=repeats)
-    return {"table": "cnc-graphs", "rows": tables[True], "peers": tables[False], "settings": made}
+    made_with = settings(seed=seed, repeats=repeats)
+    return {"table": "cnc-graphs", "rows": tables[True], "peers": tables[False], "settings": made_with}
 
 
 def _measured(graph: Graph, k: int, run: _Peer, seed: int, repeats: int) -> dict[str, Any]:
     start = time.perf_counter()
-    found = [rank_labels(run(graph, k, seed + i)) for i in range(repeats)]
+    partitions = [rank_labels(run(graph, k, seed + i)) for i in range(repeats)]
     seconds = (time.perf_counter() - start) / repeats
-    cuts = [normalized_cut(graph, labels) for labels in found]
-    best = quality(graph, found[int(np.argmin(cuts))])
+    cuts = [normalized_cut(graph, labels) for labels in partitions]
+    best = quality(graph, partitions[int(np.argmin(cuts))])
     return {
-        **over_seeds([{"normalized_cut": one} for one in cuts]),
+        **over_seeds([{"normalized_cut": cut} for cut in cuts]),
         "worst": max(cuts),
-        "found": sorted({int(labels.max()) + 1 for labels in found}),
+        "found": sorted({int(labels.max()) + 1 for labels in partitions}),
         "max_conductance": best["max_conductance"],
         "largest": best["sizes"][0] / graph.num_nodes,
         "seconds": seconds,

@@ -1,11 +1,11 @@
-"""Tables 1 to 3 of CNC, on digits: all data, what was not trained on, and the normalized cut of that.
+"""Tables 1 to 3 of CNC, on digits: scores on all data, scores on held-out data, and the normalized cut of the latter.
 
-"cnc" is the estimator at its defaults: a Siamese network by cross-entropy, straight on the pixels. No point is moved
-after training; what moves would reach decides between the networks of a run. "cnc, published" is
-`CNC(preset="published")`, what the paper prints for MNIST: one network from random weights, its last state, no moves;
-see the notes of `CNC` for what the paper leaves open. Its clusters are those that the network assigns, and some may be
-empty. The paper has no results on USPS, nor on the test images of MNIST alone. Classes give the number of clusters and
-the scores; nothing else sees them. Published NMIs divide by the larger entropy; so do these.
+"cnc" is the estimator with its defaults: a Siamese network trained by cross-entropy directly on the pixels. No point is
+moved after training, but the cut that moves would reach is used to choose between the networks of a run. "cnc,
+published" is `CNC(preset="published")`, with the paper's settings for MNIST: one network from random weights, its last
+state, no moves. The notes of `CNC` list what the paper does not specify. Its clusters are those that the network
+assigns, and some may be empty. The paper has no results on USPS, nor on the test images of MNIST alone. Classes are
+used only for the number of clusters and for the scores. The NMI is divided by the larger entropy, as in the paper.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ COLUMNS = (
     "data", "method", "paper_accuracy", "accuracy", "accuracy_sd", "paper_nmi", "nmi", "nmi_sd", "polished_accuracy",
     "train_accuracy", "normalized_cut", "polished_cut", "spectral_cut", "embedded_cut", "repeats", "seconds",
 )  # fmt: skip
-_CARRIED_BY = 20  # neighbours whose mean an eigenvector has at a point that it does not know
+_N_CARRIERS = 20  # an eigenvector is extended to a new point by its mean over this many neighbours
 
 
-def _whole(method: str, x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
+def _cluster_all(method: str, x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
     """Cluster all points (table 1)."""
     moved = None
     if method in PEERS:
@@ -56,23 +56,26 @@ def _whole(method: str, x: FloatArray, y: IntArray, k: int, seed: int) -> dict[s
 
 
 def _split(x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
-    """Train on nine tenths; score and cut of the rest, beside those who see the rest (table 2 and table 3).
+    """Train on nine tenths of the points, and return the scores and cuts of the held-out points (tables 2 and 3).
 
-    The affinities of the points not trained on are taken in the learned space. `spectral_cut`: spectral clustering of
-    that graph itself, regularised or not, whichever has the lower cut; `embedded_cut`: the eigenvectors of the training
-    points' graph, carried over to the others by the mean of their nearest neighbours there, and k-means on them, as a
-    method without a network would have it.
+    The affinities of the held-out points are computed in the learned space. `spectral_cut` is the cut of spectral
+    clustering of the held-out graph itself, regularised or not, whichever is lower. `embedded_cut` is the cut of a
+    method without a network: it extends the eigenvectors of the graph of the training points to the held-out points by
+    the mean over their nearest neighbours, and applies k-means.
     """
     order = np.random.default_rng(seed).permutation(len(x))
     train, test = order[: len(x) * 9 // 10], order[len(x) * 9 // 10 :]
     model = CNC(k, scale=False, random_state=seed).fit(x[train])
     labels = model.predict(x[test])
     v, space = model.embed(x[test]), model.embed(x[train])
-    there = neighbor_graph(v)
-    polished = Cutter(there, k).moved(labels, seed)
-    peers = [Spectral(k, regularization=much, random_state=seed).fit(there).labels_ for much in (REGULARIZATION, 0.0)]
-    embedding = spectral_embedding(neighbor_graph(space), k, random_state=seed)
-    together = nearest_neighbors(np.concatenate((space, v)), _CARRIED_BY)[0][len(train) :]
+    test_graph = neighbor_graph(v)
+    polished = Cutter(test_graph, k).moved(labels, seed)
+    peers = [
+        Spectral(k, regularization=regularization, random_state=seed).fit(test_graph).labels_
+        for regularization in (REGULARIZATION, 0.0)
+    ]
+    embedding = spectral_embedding(neighbor_graph(space).adjacency(), k, random_state=seed)
+    together = nearest_neighbors(np.concatenate((space, v)), _N_CARRIERS)[0][len(train) :]
     carried = np.zeros((len(test), k))
     for i, near in enumerate(together):
         known = near[near < len(train)]
@@ -83,10 +86,10 @@ def _split(x: FloatArray, y: IntArray, k: int, seed: int) -> dict[str, float]:
         "nmi": nmi(y[test], labels, "max"),
         "polished_accuracy": accuracy(y[test], polished),
         "train_accuracy": accuracy(y[train], model.labels_),
-        "normalized_cut": normalized_cut(there, rank_labels(labels)),
-        "polished_cut": normalized_cut(there, rank_labels(polished)),
-        "spectral_cut": min(normalized_cut(there, peer) for peer in peers),
-        "embedded_cut": normalized_cut(there, rank_labels(embedded)),
+        "normalized_cut": normalized_cut(test_graph, rank_labels(labels)),
+        "polished_cut": normalized_cut(test_graph, rank_labels(polished)),
+        "spectral_cut": min(normalized_cut(test_graph, peer) for peer in peers),
+        "embedded_cut": normalized_cut(test_graph, rank_labels(embedded)),
     }
 
 
@@ -94,17 +97,17 @@ def _measure(name: str, method: str, repeats: int, seed: int) -> dict[str, Any]:
     x, y = table_of(name)
     k = len(np.unique(y))
     start = time.perf_counter()
-    found: list[dict[str, float]] = []
+    runs: list[dict[str, float]] = []
     for i in range(repeats):
         if method == "cnc 90/10":
-            found.append(_split(x, y, k, seed + i))
+            runs.append(_split(x, y, k, seed + i))
         else:
-            found.append(_whole(method, x, y, k, seed + i))
+            runs.append(_cluster_all(method, x, y, k, seed + i))
     line: dict[str, Any] = {"data": name, "n": len(x), "k": k, "method": method, "repeats": repeats}
     if method.startswith("cnc"):
         part = "test_" if method == "cnc 90/10" else ""
         line |= {f"paper_{key}": DATA[name].get(part + key) for key in ("accuracy", "nmi")}
-    return line | over_seeds(found) | {"runs": found, "seconds": (time.perf_counter() - start) / repeats}
+    return line | over_seeds(runs) | {"runs": runs, "seconds": (time.perf_counter() - start) / repeats}
 
 
 def reproduce(
@@ -116,23 +119,23 @@ def reproduce(
     ----------
     seed : int
     quick : bool
-        USPS alone, one seed.
+        Use USPS only, and one seed.
     repeats : int
-        Seeds, from `seed` on; means and standard deviations are over them.
+        Number of seeds, starting with `seed`, for means and standard deviations.
     data, methods : tuple of str
-        Of `DATA` and `METHODS`; all by default.
+        Names from `DATA` and `METHODS`; all by default.
 
     Returns
     -------
     dict
-        table, rows (see `COLUMNS`; `seconds` are of a run), peers (none), settings.
+        table, rows (see `COLUMNS`; `seconds` is the time of one run), peers (none), settings.
 
     Raises
     ------
     UsageError
-        No such data set or method.
+        A data set or method is unknown.
     DataError
-        A data set is not here.
+        A data set is not on this machine.
     """
     check_names("data set of the table", data, DATA)
     check_names("method of the table", methods, METHODS)

@@ -1,11 +1,11 @@
-"""Table 4 of LNSCC: MNIST-test with some of the contrasts left out.
+"""Table 4 of LNSCC: MNIST-test without some of the contrasts.
 
-All rows but the last start at merged communities without a mixture (`start="pieces"`).
-By default weakly connected pairs repel a tenth as much as strongly connected ones attract, and the unconnected do most
-of the repelling; where these are left out, a row more tells what comes of the repulsion that equation (6) gives, and
-one what comes of all the paper's settings but Adam ("lnscc, published, adam" of `lnscc_tables`).
+All rows except the last start from merged communities without a mixture (`start="pieces"`). By default, weakly
+connected pairs repel a tenth as much as strongly connected pairs attract, and unconnected pairs cause most of the
+repulsion. For the contrasts without unconnected pairs, an additional row uses the full repulsion of equation (6), and
+another one uses all settings of the paper, but with Adam ("lnscc, published, adam" in `lnscc_tables`).
 
-Classes give the number of clusters and the scores; nothing else sees them.
+Classes are used only for the number of clusters and for the scores.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from graphclust.methods.lnscc import LNSCC
-from graphclust.reproduce.lnscc_tables import COLUMNS, PUBLISHED_WITH_ADAM
+from graphclust.reproduce.lnscc_tables import COLUMNS
 from graphclust.reproduce.sheet import check_names, scored, settings, table_of
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 
 __all__ = ["COLUMNS", "PHASES", "reproduce"]
 
-PHASES: dict[str, tuple[float, float]] = {  # contrasts that are left: ACC and NMI as published
+PHASES: dict[str, tuple[float, float]] = {  # remaining contrasts -> published ACC and NMI
     "im+ba+dis": (0.946, 0.889),
     "ba+dis": (0.784, 0.835),
     "im+dis": (0.915, 0.837),
@@ -33,15 +33,19 @@ PHASES: dict[str, tuple[float, float]] = {  # contrasts that are left: ACC and N
     "im+ba, published, adam": (0.810, 0.852),
 }
 _PIECES: dict[str, Any] = {"start": "pieces"}
-_VARIANTS = {"": _PIECES, "full repulsion": _PIECES | {"repulsion": None}, "published, adam": PUBLISHED_WITH_ADAM}
+_VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # parameters, and settings of the training
+    "": (_PIECES, {}),
+    "full repulsion": (_PIECES, {"repulsion": None}),
+    "published, adam": ({"preset": "published-adam"}, {}),
+}
 
 
 def _labels(phases: str, x: FloatArray, k: int, seed: int) -> IntArray:
     phases, _, variant = phases.partition(", ")
-    found: IntArray = (
-        LNSCC(k, scale=False, phases=phases.split("+"), random_state=seed, **_VARIANTS[variant]).fit(x).labels_
-    )
-    return found
+    params, training = _VARIANTS[variant]
+    training = training | {"phases": phases.split("+")}
+    labels: IntArray = LNSCC(k, scale=False, training=training, random_state=seed, **params).fit(x).labels_
+    return labels
 
 
 def reproduce(seed: int = 0, quick: bool = False, repeats: int = 3, methods: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -51,11 +55,11 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 3, methods: tup
     ----------
     seed : int
     quick : bool
-        One seed.
+        Use one seed.
     repeats : int
-        Seeds, from `seed` on; means and standard deviations are over them.
+        Number of seeds, starting with `seed`, for means and standard deviations.
     methods : tuple of str
-        Of `PHASES`; all by default.
+        Names from `PHASES`; all by default.
 
     Returns
     -------
@@ -65,9 +69,9 @@ def reproduce(seed: int = 0, quick: bool = False, repeats: int = 3, methods: tup
     Raises
     ------
     UsageError
-        No such contrasts.
+        The contrasts are unknown.
     DataError
-        MNIST is not here.
+        MNIST is not on this machine.
     """
     check_names("contrasts", methods, PHASES)
     repeats = 1 if quick else repeats

@@ -1,7 +1,7 @@
-"""LNSCC on graphs with node features, beside k-means on the features and spectral clustering of the graph.
+"""LNSCC on graphs with node features, compared with k-means on the features and spectral clustering of the graph.
 
-Features are scaled to length one a row, for k-means and LNSCC alike. "lnscc, pieces" starts its head without a mixture.
-Classes give the number of clusters and the scores; nothing else sees them.
+The rows of the features are scaled to length one for both k-means and LNSCC. "lnscc, pieces" starts its head without a
+mixture. Classes are used only for the number of clusters and for the scores.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def _labels(method: str, graph: Graph, k: int, seed: int) -> IntArray:
         cut: IntArray = Spectral(k, random_state=seed).fit(graph).labels_
         return cut
     start = "pieces" if method == "lnscc, pieces" else "mixture"
-    found: IntArray = LNSCC(k, scale=False, start=start, random_state=seed).fit(graph).labels_
-    return found
+    labels: IntArray = LNSCC(k, scale=False, start=start, random_state=seed).fit(graph).labels_
+    return labels
 
 
 def reproduce(
@@ -47,11 +47,11 @@ def reproduce(
     ----------
     seed : int
     quick : bool
-        One seed.
+        Use one seed.
     repeats : int
-        Seeds, from `seed` on; means and standard deviations are over them.
+        Number of seeds, starting with `seed`, for means and standard deviations.
     data, methods : tuple of str
-        Of `GRAPHS` and `METHODS`; all by default.
+        Names from `GRAPHS` and `METHODS`; all by default.
 
     Returns
     -------
@@ -61,9 +61,9 @@ def reproduce(
     Raises
     ------
     UsageError
-        No such graph or method.
+        A graph or method is unknown.
     DataError
-        A graph is not here.
+        A graph is not on this machine.
     """
     check_names("graph of the table", data, GRAPHS)
     check_names("method of the table", methods, METHODS)

@@ -1,4 +1,4 @@
-"""Classical methods that find clusters of points and their number: peers of the clusterwise models on vectors."""
+"""Classical methods that find clusters of points and their number, for comparison with the clusterwise models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def principal_components(x: FloatArray, n_components: int) -> FloatArray:
     Returns
     -------
     ndarray of float64, shape (n, n_components)
-        Fewer columns where there are fewer points or dimensions.
+        With fewer columns if there are fewer points or dimensions.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def principal_components(x: FloatArray, n_components: int) -> FloatArray:
 
 
 def kmeans_by_silhouette(x: FloatArray, max_clusters: int, seed: int) -> IntArray:
-    """Cluster by k-means with the number of clusters, from 2 to `max_clusters`, whose silhouette is highest.
+    """Cluster by k-means, with the number of clusters from 2 to `max_clusters` that has the highest silhouette.
 
     Parameters
     ----------
@@ -71,16 +71,16 @@ def kmeans_by_silhouette(x: FloatArray, max_clusters: int, seed: int) -> IntArra
 def gaussian_mixture_by_bic(
     x: FloatArray, max_clusters: int, seed: int, *, covariances: Sequence[str] = ("full",), n_init: int = 3
 ) -> IntArray:
-    """Fit scikit-learn's GaussianMixture with the number of components, and the covariances, of the lowest BIC.
+    """Fit scikit-learn's GaussianMixture with the number of components and the covariance type of the lowest BIC.
 
     Parameters
     ----------
     x : ndarray of float64, shape (n, d)
     max_clusters, seed : int
     covariances : sequence of str
-        Of scikit-learn's `covariance_type`.
+        Values of scikit-learn's `covariance_type` to try.
     n_init : int
-        Starts of each fit.
+        Number of starts of each fit.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def gaussian_mixture_by_bic(
     """
     from sklearn.mixture import GaussianMixture
 
-    with _not_converged():
+    with _convergence_warnings_ignored():
         models = [
             GaussianMixture(k, covariance_type=covariance, n_init=n_init, random_state=seed).fit(x)
             for k in range(1, min(max_clusters, len(x)) + 1)
@@ -114,9 +114,9 @@ def variational_mixture(
     x : ndarray of float64, shape (n, d)
     max_clusters, seed : int
     covariance : str
-        Of scikit-learn's `covariance_type`.
+        Value of scikit-learn's `covariance_type`.
     weight_prior : float, optional
-        Concentration of the process; scikit-learn's default, one over the number of components, if None.
+        Concentration of the process. The default is scikit-learn's, one over the number of components.
 
     Returns
     -------
@@ -138,13 +138,13 @@ def variational_mixture(
         max_iter=500,
         random_state=seed,
     )
-    with _not_converged():
+    with _convergence_warnings_ignored():
         labels: IntArray = model.fit_predict(x).astype(np.int64)
     return labels
 
 
 def hdbscan(x: FloatArray, min_cluster_size: int = 5) -> IntArray:
-    """Cluster by scikit-learn's HDBSCAN; a point that it calls noise joins the cluster of the nearest one that is not.
+    """Cluster by scikit-learn's HDBSCAN, and add each noise point to the cluster of the nearest other point.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def hdbscan(x: FloatArray, min_cluster_size: int = 5) -> IntArray:
     Returns
     -------
     ndarray of int64, shape (n,)
-        One cluster where all is noise.
+        A single cluster if all points are noise.
 
     Examples
     --------
@@ -176,8 +176,8 @@ def hdbscan(x: FloatArray, min_cluster_size: int = 5) -> IntArray:
 
 
 @contextmanager
-def _not_converged() -> Iterator[None]:
-    """Keep scikit-learn's warnings to itself: a mixture that has not converged is scored as it is."""
+def _convergence_warnings_ignored() -> Iterator[None]:
+    """Suppress scikit-learn's warnings about mixtures that have not converged, which are scored like the others."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():

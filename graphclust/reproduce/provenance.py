@@ -1,9 +1,9 @@
-"""What the tables say of a trained model: its architecture, what it started from, and how much it was trained.
+"""The columns of the tables on a trained model: its architecture, its starting point, and the extent of its training.
 
-A model may go on from the weights of another (`graphclust train --start`). Trainings of the same method on the same
-family of graphs count as one: a model is "trained from random weights" if its whole history is of its own method and
-family. `graphs_trained` counts the graphs of the whole history, `full_size` only those of the model's own method and
-family.
+A model may start from the weights of another one (`graphclust train --start`). Several trainings of the same method on
+the same family of graphs count as one, so a model was "trained from random weights" if its entire history is of its own
+method and family. `graphs_trained` counts the graphs of the entire history, `full_size` only those of the model's own
+method and family.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ __all__ = [
 
 COLUMNS = ("architecture", "started_from", "steps", "graphs_trained", "full_size")
 _RANDOM_WEIGHTS = "random weights"
-_DEFAULT_FAMILY = "general-sbm"  # of `graphclust train`
-_DEFAULT_NETWORK = "com-dblp"  # of the family community-pairs
+_DEFAULT_FAMILY = "general-sbm"  # default of `graphclust train`
+_DEFAULT_NETWORK = "com-dblp"  # default of the family community-pairs
 _ENCODER = ("encoder", "n_layers", "dim_encoder", "features", "n_features")
-_ALL = ("model", *_ENCODER, "dim", "dim_z", "n_heads", "n_inducing", "depth_decoder", "depth_gaussian")
+_ARCHITECTURE = ("model", *_ENCODER, "dim", "dim_z", "n_heads", "n_inducing", "depth_decoder", "depth_gaussian")
 
 
 def _fields(config: ModelConfig) -> dict[str, Any]:
-    """Return the fields that make an architecture; the encoder's width is spelt out."""
+    """Return the fields that define an architecture, with the explicit width of the encoder."""
     values = config.to_dict()
-    return {name: values[name] for name in _ALL} | {"dim_encoder": config.dim_encoder or config.dim}
+    return {name: values[name] for name in _ARCHITECTURE} | {"dim_encoder": config.dim_encoder or config.dim}
 
 
 def has_architecture(config: ModelConfig, published: ModelConfig) -> bool:
-    """Whether two models have the same architecture; how many labels they can be given does not count.
+    """Whether two models have the same architecture. The number of labels that they accept does not matter.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def describe_architecture(config: ModelConfig, published: ModelConfig | None) ->
     ----------
     config : ModelConfig
     published : ModelConfig or None
-        The architecture that the paper prints for the row; None where the paper has no such row.
+        The paper's architecture for the row, or None if the paper has no such row.
 
     Examples
     --------
@@ -73,58 +73,58 @@ def describe_architecture(config: ModelConfig, published: ModelConfig | None) ->
 
 
 def check_architecture(name: str, config: ModelConfig, published: ModelConfig) -> None:
-    """Refuse a model in a row of the paper that has another architecture.
+    """Check that a model has the architecture of its row.
 
     Parameters
     ----------
     name : str
-        Of the checkpoint.
+        Name of the checkpoint.
     config : ModelConfig
-        Its architecture.
+        Architecture of the checkpoint.
     published : ModelConfig
-        The architecture of the row.
+        Architecture of the row.
 
     Raises
     ------
     UsageError
-        They differ; names the differences.
+        The architectures differ. The message lists the differences.
     """
     have, want = _fields(config), _fields(published)
     differences = [f"{key} {have[key]}, not {want[key]}" for key in want if have[key] != want[key]]
     if differences:
         raise UsageError(
             f"the checkpoint {name} does not have the published architecture ({'; '.join(differences)}): "
-            "give it another name"
+            "rename the checkpoint"
         )
 
 
 def _origin(training: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the method and the family of a training, read from its command where its data are not recorded."""
+    """Return the method and the family of a training. They are parsed from its command if no data are recorded."""
     words = shlex.split(training["command"])
     method = words[words.index("train") + 1] if "train" in words[:-1] else "unknown method"
     data = training.get("data")
     if data is None:
         options = list(pairwise(words))
-        given = dict(value.split("=", 1) for key, value in options if key == "--set" and "=" in value)
-        data = {"family": dict(options).get("--family", _DEFAULT_FAMILY), "parameters": given}
+        parameters = dict(value.split("=", 1) for key, value in options if key == "--set" and "=" in value)
+        data = {"family": dict(options).get("--family", _DEFAULT_FAMILY), "parameters": parameters}
     return method, _family(data)
 
 
 def _family(data: Mapping[str, Any]) -> str:
-    """Name a family; that of community pairs with its network."""
+    """Return the name of a family, including the network for community pairs."""
     family: str = data["family"]
     network = data.get("parameters", {}).get("data", _DEFAULT_NETWORK)
     return f"{family} of {network}" if family == "community-pairs" else family
 
 
 def _history(info: CheckpointInfo) -> list[tuple[tuple[str, str], int]]:
-    """Return (method, family) and graphs of each training, oldest first, the model's own last."""
+    """Return (method, family) and the number of graphs of each training, from the oldest to the model's own."""
     own = (info.model["model"], _family(info.data))
     return [*((_origin(ancestor), int(ancestor["graphs"])) for ancestor in info.ancestors), (own, info.graphs)]
 
 
 def started_from(info: CheckpointInfo) -> str:
-    """Say what a model started from: random weights, or the trainings of other methods or families before.
+    """Describe what a model started from: random weights, or earlier trainings of other methods or families.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def started_from(info: CheckpointInfo) -> str:
     history = _history(info)
     own = history[-1][0]
     stages = [
-        (origin, sum(graphs for _, graphs in part)) for origin, part in groupby(history, key=lambda item: item[0])
+        (origin, sum(graphs for _, graphs in stage)) for origin, stage in groupby(history, key=lambda stage: stage[0])
     ]
     earlier = [
         f"{method} on {family} ({graphs:,} graphs)" for (method, family), graphs in stages if (method, family) != own
@@ -147,22 +147,22 @@ def started_from(info: CheckpointInfo) -> str:
 
 
 def check_from_scratch(name: str, info: CheckpointInfo) -> None:
-    """Refuse a model that did not start from random weights in a row that says so.
+    """Check that a model started from random weights.
 
     Parameters
     ----------
     name : str
-        Of the checkpoint.
+        Name of the checkpoint.
     info : CheckpointInfo
 
     Raises
     ------
     UsageError
-        It started from another model.
+        The model started from another model.
     """
     start = started_from(info)
     if start != _RANDOM_WEIGHTS:
-        raise UsageError(f"the checkpoint {name} was not trained from scratch but from {start}: give it another name")
+        raise UsageError(f"the checkpoint {name} was not trained from scratch but from {start}: rename the checkpoint")
 
 
 def provenance(info: CheckpointInfo, published: ModelConfig | None, published_graphs: int) -> dict[str, Any]:
@@ -172,15 +172,15 @@ def provenance(info: CheckpointInfo, published: ModelConfig | None, published_gr
     ----------
     info : CheckpointInfo
     published : ModelConfig or None
-        The architecture that the paper prints for the row, if it has such a row.
+        The paper's architecture for the row, or None if the paper has no such row.
     published_graphs : int
         Steps times batch size in the paper.
 
     Returns
     -------
     dict
-        The values of `COLUMNS`, and `trained_by`, the command of the last training. `steps` are those of the last
-        training.
+        The values of `COLUMNS`, and `trained_by`, the command of the last training. `steps` refers to the last training
+        only.
     """
     history = _history(info)
     own = sum(graphs for origin, graphs in history if origin == history[-1][0])

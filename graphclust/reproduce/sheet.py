@@ -1,4 +1,4 @@
-"""What tables share: names to choose from, data, runs over seeds and their means, the settings they were made with."""
+"""Code shared by the tables: checks of names, data, runs over several seeds and their means, settings."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ _NEIGHBORS = 20
 
 
 def check_names(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse names that a table does not have.
+    """Check that a table has all these names.
 
     Raises
     ------
     UsageError
-        Names the nearest.
+        A name is unknown. The message suggests similar names.
     """
     known = list(known)
     for name in names:
@@ -58,17 +58,17 @@ def check_names(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
 
 
 def available_models(folder: str | None = None) -> dict[str, Path]:
-    """Return the trained models that the tables look up by name, as `trained_models` does: name -> file."""
+    """Return the files of the trained models by name; see `trained_models`."""
     return trained_models(folder)
 
 
 def table_of(name: str) -> tuple[FloatArray, IntArray]:
-    """Load features, dense, shape (n, d), and classes, shape (n,).
+    """Load dense features, shape (n, d), and classes, shape (n,).
 
     Raises
     ------
     DataError
-        The data set is not here.
+        The data set is not on this machine.
     """
     graph = datasets.load(name)
     assert graph.y is not None
@@ -77,15 +77,15 @@ def table_of(name: str) -> tuple[FloatArray, IntArray]:
 
 
 def neighbor_graph(x: FloatArray, image_shape: Sequence[int] | None = None) -> Graph:
-    """Return the graph of affinities between points and their 20 nearest neighbours, for peers that need one."""
+    """Return the graph of affinities between points and their 20 nearest neighbours, for peers that need a graph."""
     near = nearest_neighbors(x, _NEIGHBORS, image_shape=image_shape)
     return graph_of(gaussian_affinities(*near), directed=False)
 
 
 def spectral_of(x: FloatArray, k: int, seed: int, image_shape: Sequence[int] | None = None) -> IntArray:
-    """Return the spectral clustering of that graph, shape (n,)."""
-    found: IntArray = Spectral(k, random_state=seed).fit(neighbor_graph(x, image_shape)).labels_
-    return found
+    """Return the spectral clustering of `neighbor_graph`, shape (n,)."""
+    labels: IntArray = Spectral(k, random_state=seed).fit(neighbor_graph(x, image_shape)).labels_
+    return labels
 
 
 PEERS: dict[str, Callable[[FloatArray, int, int], IntArray]] = {  # points, clusters, seed -> labels
@@ -95,7 +95,7 @@ PEERS: dict[str, Callable[[FloatArray, int, int], IntArray]] = {  # points, clus
 
 
 def n_classes(y: IntArray) -> int:
-    """Return how many classes there are; points below 0 are of no known one.
+    """Return the number of classes. Negative values mark points of unknown class.
 
     Examples
     --------
@@ -106,14 +106,14 @@ def n_classes(y: IntArray) -> int:
 
 
 def scored(run: Callable[[int], IntArray], y: IntArray, repeats: int, seed: int) -> dict[str, Any]:
-    """Run a method with several seeds: accuracy, NMI, and seconds a run.
+    """Run a method with several seeds, and return accuracy, NMI and seconds per run.
 
     Parameters
     ----------
     run : callable
-        Seed -> labels, shape (n,).
+        Function of the seed that returns labels, shape (n,).
     y : ndarray of int64, shape (n,)
-        Classes; points below 0 are of no known one, and not scored.
+        Classes. Negative values mark points of unknown class, which are not scored.
     repeats, seed : int
 
     Examples
@@ -125,32 +125,35 @@ def scored(run: Callable[[int], IntArray], y: IntArray, repeats: int, seed: int)
     labels = [run(seed + i) for i in range(repeats)]
     seconds = (time.perf_counter() - start) / repeats
     known = y >= 0
-    runs = [{"accuracy": accuracy(y[known], one[known]), "nmi": nmi(y[known], one[known])} for one in labels]
+    runs = [
+        {"accuracy": accuracy(y[known], predicted[known]), "nmi": nmi(y[known], predicted[known])}
+        for predicted in labels
+    ]
     return {"repeats": repeats} | over_seeds(runs) | {"runs": runs, "seconds": seconds}
 
 
 def detected(
     method: str, graphs: Sequence[Graph], seed: int, metrics: Sequence[Metric] = (ami,), **params: Any
 ) -> tuple[FloatArray, dict[str, Any]]:
-    """Score the communities that a method finds from the edges alone; all scores are 0 where it fails.
+    """Score the communities that a method finds from the edges alone. All scores of a graph are 0 if the method fails.
 
     Parameters
     ----------
     method : str
-        Of `graphclust.METHODS` or `SPECTRAL`; the latter are told the number of communities.
+        Name from `graphclust.METHODS` or `SPECTRAL`. The methods of `SPECTRAL` are given the number of communities.
     graphs : sequence of Graph
-        With labels `y`.
+        Graphs with labels `y`.
     seed : int
-        Of the first graph; one more for each that follows.
+        Seed for the first graph. It increases by one for each following graph.
     metrics : sequence of callable
-        Labels, labels found -> score.
+        Functions of the true and the predicted labels that return a score.
     **params
-        Of the method.
+        Parameters of the method.
 
     Returns
     -------
     scores : ndarray of float64, shape (n_graphs, n_metrics)
-    told : dict
+    counts : dict
         graphs, n_failed, ms_per_graph.
 
     Examples
@@ -161,26 +164,26 @@ def detected(
     """
     from graphclust.detection import detect
 
-    told_k = method in SPECTRAL
-    if told_k:
+    knows_k = method in SPECTRAL
+    if knows_k:
         method, params = "spectral", params | SPECTRAL[method]
     scores, failed, start = np.zeros((len(graphs), len(metrics))), 0, time.perf_counter()
     for i, graph in enumerate(graphs):
         assert graph.y is not None
         blind = Graph.from_edges(graph.source, graph.target, nodes=graph.num_nodes, is_canonical=True)
-        k = n_classes(graph.y) if told_k else None
+        k = n_classes(graph.y) if knows_k else None
         try:
-            found = detect(blind, method, k, seed + i, **params).labels
+            predicted = detect(blind, method, k, seed + i, **params).labels
         except GraphclustError:
             failed += 1
         else:
-            scores[i] = [metric(graph.y, found) for metric in metrics]
+            scores[i] = [metric(graph.y, predicted) for metric in metrics]
     seconds = time.perf_counter() - start
     return scores, {"graphs": len(graphs), "n_failed": failed, "ms_per_graph": 1000 * seconds / max(len(graphs), 1)}
 
 
 def shown(method: str) -> str:
-    """Name a method, and whether it is told the number of communities.
+    """Return the name of a method in the tables, which shows whether it is given the number of communities.
 
     Examples
     --------
@@ -191,7 +194,7 @@ def shown(method: str) -> str:
 
 
 def over_seeds(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the mean of each value, and its standard deviation as `_sd` where there is more than one run.
+    """Return the mean of each value and, if there are several runs, its standard deviation with the suffix `_sd`.
 
     Examples
     --------
@@ -200,18 +203,18 @@ def over_seeds(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """
     line: dict[str, float] = {}
     for key in runs[0]:
-        values = np.array([one[key] for one in runs])
+        values = np.array([run[key] for run in runs])
         line[key] = float(values.mean())
         if len(runs) > 1:
             line[f"{key}_sd"] = float(values.std(ddof=1))
     return line
 
 
-def settings(**given: Any) -> dict[str, Any]:
-    """Return settings, and the hardware."""
+def settings(**values: Any) -> dict[str, Any]:
+    """Return the settings of a table together with a description of the hardware."""
     import torch
 
     device = counted(torch.get_num_threads(), "thread")
     if torch.cuda.is_available():
         device += f", {torch.cuda.get_device_name()}"
-    return given | {"hardware": f"{platform.machine()}, {device}"}
+    return values | {"hardware": f"{platform.machine()}, {device}"}

@@ -1,1 +1,1 @@
-"""Results: communities, posteriors, and the files that hold them."""
+"""Results: communities, posteriors, and their file formats."""

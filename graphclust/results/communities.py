@@ -1,4 +1,4 @@
-"""The result type: communities of a graph, with their quality, their comparison with a truth, and ways out."""
+"""The result type: communities of a graph, their quality, their agreement with a ground truth, and export."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ class Communities:
     ----------
     graph : Graph
     labels : ndarray of int64, shape (n_nodes,)
-        Community of each node, in the order of `nodes`; 0 is the largest community.
+        Community of each node, in the order of `nodes`. Community 0 is the largest.
     method : str
-        The method that found them.
+        Name of the method.
     params : dict
-        Its parameters, `random_state` included.
+        Parameters of the method, including `random_state`.
     seconds : float
         Wall time of the method.
     confidence : ndarray of float64, shape (n_nodes,), or None
-        Posterior probability that the node's label is right.
+        Posterior probability that the label of each node is right.
     posterior : Posterior or None
-        Samples of partitions, where the method draws them.
+        Samples of partitions, if the method draws them.
     notes : tuple of Note
-        What was decided, dropped or repaired on the way.
+        Decisions of the reader and the method: what they chose, dropped or repaired.
     details : dict
-        How the result was found: for `auto` and refined results the model, its settings, the description length, the
-        score of every start, and how far the chains agree.
+        How the method found the result. For `auto` and refined results: the block model, its settings, the description
+        length, the score of every starting partition, and the agreement of the Markov chains.
 
     Examples
     --------
@@ -73,13 +73,14 @@ class Communities:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that there is a label for each node, and keep labels and parameters from being changed."""
+        """Check the labels and copy labels and parameters, so that later changes by the caller have no effect."""
         n = self.graph.num_nodes
         labels = np.array(self.labels, dtype=np.int64)
-        if labels.shape != (n,) or (self.confidence is not None and np.shape(self.confidence) != (n,)):
-            raise DataError(f"labels of the shape {labels.shape} for {n} nodes, or confidence of another")
+        for name, values in (("labels", labels), ("confidence", self.confidence)):
+            if values is not None and np.shape(values) != (n,):
+                raise DataError(f"{name} must have the shape ({n},), one value per node, not {np.shape(values)}")
         if n and (labels.min() < 0 or (np.bincount(labels) == 0).any()):
-            raise DataError("labels are 0, 1, ... without gaps (graphclust.metrics.rank_labels makes them so)")
+            raise DataError("labels must be 0, 1, ... without gaps: use graphclust.metrics.rank_labels")
         labels.flags.writeable = False
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "params", dict(self.params))
@@ -96,15 +97,15 @@ class Communities:
 
     @cached_property
     def communities(self) -> list[set[Any]]:
-        """Sets of node ids, largest first."""
-        found: list[set[Any]] = [set() for _ in range(self.n_clusters)]
+        """Communities as sets of node ids, largest first."""
+        members: list[set[Any]] = [set() for _ in range(self.n_clusters)]
         for node, label in zip(self.nodes, self.labels.tolist(), strict=True):
-            found[label].add(node)
-        return found
+            members[label].add(node)
+        return members
 
     @cached_property
     def membership(self) -> dict[Any, int]:
-        """Node id -> label."""
+        """Dictionary from node id to label."""
         return dict(zip(self.nodes, self.labels.tolist(), strict=True))
 
     @cached_property
@@ -117,27 +118,27 @@ class Communities:
         Returns
         -------
         dict
-            modularity, coverage, mean_conductance, max_conductance, normalized_cut, balance, n_clusters, sizes (a
-            list); see `graphclust.metrics.quality`. With CNC also expected_normalized_cut, of its probabilities.
+            modularity, coverage, mean_conductance, max_conductance, normalized_cut, balance, n_clusters and sizes (a
+            list); see `graphclust.metrics.quality`. CNC adds expected_normalized_cut, computed from its probabilities.
         """
         expected = {name: self.details[name] for name in ("expected_normalized_cut",) if name in self.details}
         return {**self._quality, **expected, "sizes": list(self._quality["sizes"])}
 
     def score(self, truth: Any) -> dict[str, float]:
-        """Compare with a ground truth, on the nodes that it covers.
+        """Compare the partition with a ground truth, on the nodes that the ground truth covers.
 
         Parameters
         ----------
         truth : mapping, sequence, Communities, or path
-            node id -> label (a mapping, a Series, a table of nodes and labels); a label for each of `nodes` (sequence,
-            array, tensor); a list of sets of nodes, which may overlap; a result; or a file that
+            Labels by node id (a mapping, a Series, a table of nodes and labels); one label for each of `nodes`
+            (sequence, array, tensor); a list of sets of nodes, which may overlap; another result; or a file that
             `graphclust.io.partition.read_partition` reads.
 
         Returns
         -------
         dict
-            ami, nmi, ari, vi (nats), accuracy (best one-to-one assignment of labels) for a partition; average_f1 and
-            onmi where the truth's communities overlap. n_scored: nodes that both cover.
+            For a partition: ami, nmi, ari, vi (nats) and accuracy (under the best one-to-one assignment of labels). For
+            overlapping communities: average_f1 and onmi. In both cases n_scored, the number of nodes that both cover.
 
         Raises
         ------
@@ -147,7 +148,7 @@ class Communities:
         return compare_to_truth(self.membership, truth, self.nodes)
 
     def to_frame(self) -> pandas.DataFrame:
-        """Return a table with the columns node, community and, where there is one, confidence."""
+        """Return a table with the columns node, community and, if the result has one, confidence."""
         import pandas as pd
 
         columns: dict[str, Any] = {
@@ -159,7 +160,7 @@ class Communities:
         return pd.DataFrame(columns)
 
     def to_networkx(self) -> networkx.Graph[Any]:
-        """Return a new networkx graph whose nodes have the attribute community, and confidence where there is one."""
+        """Return a new networkx graph with the node attributes community and, if the result has one, confidence."""
         import networkx as nx
 
         graph = self.graph.to_networkx()
@@ -169,21 +170,21 @@ class Communities:
         return graph
 
     def save(self, path: str | os.PathLike[str], format: str | None = None) -> None:
-        """Write the result to a file, whole or not at all.
+        """Write the result to a file. The file is replaced only if writing succeeds.
 
         Parameters
         ----------
         path : str or PathLike
         format : str, optional
-            tsv, csv, json, cmty, clu, graphml, gexf, parquet, or html for the page that `--report` makes; told by the
-            file's extension, tsv where it tells nothing.
+            tsv, csv, json, cmty, clu, graphml, gexf, parquet, or html for the page that `--report` writes. By default
+            the format of the file's extension, or tsv if the extension is unknown.
 
         Raises
         ------
         UsageError
-            No such format.
+            The format is unknown.
         DataError
-            The file cannot be written, or the format cannot hold an id.
+            The file cannot be written, or the format cannot represent a node id.
         """
         from graphclust.io.files import replacing
         from graphclust.results.files import result_format, write_result
@@ -212,11 +213,11 @@ class Communities:
         return f"Communities({self.n_clusters} of {self.graph.num_nodes} nodes by {self.method}; sizes {shown})"
 
 
-# ---------------------------------------------------------------- comparison with a truth
+# ---------------------------------------------------------------- comparison with a ground truth
 
 
 def _as_labels(truth: Any, nodes: Sequence[Hashable] | None) -> dict[Hashable, Any] | list[set[Hashable]]:
-    """Bring whatever holds a truth into node -> label, or into communities that overlap."""
+    """Convert a ground truth to labels by node, or to a list of communities if they overlap."""
     if isinstance(truth, Communities):
         return dict(truth.membership)
     if isinstance(truth, str | os.PathLike):
@@ -227,15 +228,15 @@ def _as_labels(truth: Any, nodes: Sequence[Hashable] | None) -> dict[Hashable, A
     if isinstance(truth, Mapping):
         return {node: label for node, label in truth.items() if not is_missing(label)}
     if not isinstance(truth, Iterable):
-        raise UsageError(f"a truth is a mapping, labels, communities or a file, not {type(truth).__name__}")
+        raise UsageError(f"expected a mapping, labels, communities or a file, not {type(truth).__name__}")
     parts = list(truth)
     sets = all(isinstance(part, set | frozenset) for part in parts)
     lists = all(isinstance(part, list | tuple) for part in parts) and (nodes is None or len(parts) != len(nodes))
     if parts and (sets or lists):
-        # a community that is listed twice is one community
+        # a community that is listed twice counts once
         cover = [set(part) for part in dict.fromkeys(frozenset(part) for part in parts if len(part))]
         members = [node for part in cover for node in part]
-        if len(members) == len(set(members)):  # it does not overlap: a partition
+        if len(members) == len(set(members)):  # no overlap: a partition
             return {node: label for label, part in enumerate(cover) for node in part}
         return cover
     if nodes is None or len(parts) != len(nodes):
@@ -247,20 +248,20 @@ def _by_string(labels: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
     return {str(node): label for node, label in labels.items()}
 
 
-def compare_to_truth(found: Any, truth: Any, nodes: Sequence[Hashable] | None = None) -> dict[str, float]:
-    """Compare a partition with a truth that may cover a part of its nodes, or have communities that overlap.
+def compare_to_truth(predicted: Any, truth: Any, nodes: Sequence[Hashable] | None = None) -> dict[str, float]:
+    """Compare a partition with a ground truth, which may cover only some of the nodes or have overlapping communities.
 
-    The stated rules: only nodes that both have are compared, and their number is returned. A node has no label if it
-    is None, NaN, empty, or -1 in an array of integers, as in `Graph.y`. Ids that do not match as they are are compared
-    as strings. Where communities overlap, both sides are taken as covers, restricted to the nodes that both cover; a
-    community listed twice counts once.
+    Only nodes that both cover are compared, and their number is returned. A node has no label if its label is None,
+    NaN, empty, or -1 in an array of integers, as in `Graph.y`. If no ids match, they are compared as strings. If
+    communities overlap, both sides are treated as covers, restricted to the nodes that both cover. A community that is
+    listed twice counts once.
 
     Parameters
     ----------
-    found, truth : mapping, sequence, Communities, or path
-        As in `Communities.score`.
+    predicted, truth : mapping, sequence, Communities, or path
+        See `Communities.score`.
     nodes : sequence, optional
-        The nodes that a plain sequence of labels is about.
+        The nodes to which a plain sequence of labels refers.
 
     Returns
     -------
@@ -270,7 +271,7 @@ def compare_to_truth(found: Any, truth: Any, nodes: Sequence[Hashable] | None = 
     Raises
     ------
     DataError
-        No node in common.
+        The two have no node in common.
 
     Examples
     --------
@@ -278,17 +279,17 @@ def compare_to_truth(found: Any, truth: Any, nodes: Sequence[Hashable] | None = 
     >>> scores["ari"], scores["n_scored"]
     (1.0, 3)
     """
-    one, two = _as_labels(found, nodes), _as_labels(truth, nodes)
-    if isinstance(one, list) or isinstance(two, list):
-        return _compare_covers(_as_cover(one), _as_cover(two))
-    common = [node for node in one if node in two]
-    if not common and one and two:
-        one, two = _by_string(one), _by_string(two)
-        common = [node for node in one if node in two]
+    predicted, truth = _as_labels(predicted, nodes), _as_labels(truth, nodes)
+    if isinstance(predicted, list) or isinstance(truth, list):
+        return _compare_covers(_as_cover(predicted), _as_cover(truth))
+    common = [node for node in predicted if node in truth]
+    if not common and predicted and truth:
+        predicted, truth = _by_string(predicted), _by_string(truth)
+        common = [node for node in predicted if node in truth]
     if not common:
         raise DataError("the truth and the partition have no node in common")
     codes = []
-    for labels in (one, two):
+    for labels in (predicted, truth):
         number: dict[Any, int] = {}
         try:
             codes.append(np.array([number.setdefault(labels[node], len(number)) for node in common], dtype=np.int64))
@@ -310,18 +311,18 @@ def _strings(cover: list[set[Hashable]]) -> list[set[Hashable]]:
     return [set(map(str, part)) for part in cover]
 
 
-def _compare_covers(one: list[set[Hashable]], two: list[set[Hashable]]) -> dict[str, float]:
-    covered: list[set[Hashable]] = [set().union(*cover) for cover in (one, two)]
+def _compare_covers(predicted: list[set[Hashable]], truth: list[set[Hashable]]) -> dict[str, float]:
+    covered: list[set[Hashable]] = [set().union(*cover) for cover in (predicted, truth)]
     if covered[0].isdisjoint(covered[1]):
-        one, two = _strings(one), _strings(two)
-        covered = [set().union(*cover) for cover in (one, two)]
+        predicted, truth = _strings(predicted), _strings(truth)
+        covered = [set().union(*cover) for cover in (predicted, truth)]
     common = covered[0] & covered[1]
     if not common:
         raise DataError("the truth and the partition have no node in common")
     index = {node: i for i, node in enumerate(common)}
     members = [
         [np.array(sorted(index[node] for node in part if node in index), dtype=np.int64) for part in cover]
-        for cover in (one, two)
+        for cover in (predicted, truth)
     ]
     left, right = ([part for part in cover if len(part)] for cover in members)
     return {

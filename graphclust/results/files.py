@@ -1,17 +1,16 @@
-"""Partitions as files: results that go out, predictions and ground truth that come in."""
+"""The file formats of results."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import logging
 import math
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from graphclust.errors import DataError, UsageError
+from graphclust.errors import DataError, UsageError, unknown
 from graphclust.io import carried, format_of, write_graph
 from graphclust.io.source import suffix_of
 from graphclust.io.writing import id_texts
@@ -22,16 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["RESULT_FORMATS", "result_format", "write_result"]
 
-logger = logging.getLogger("graphclust")
+_UNSUPPORTED = ("xls", "xlsx", "ods", "db", "sqlite", "pkl", "npy")
 
 
-_NO_RESULTS = ("xls", "xlsx", "ods", "db", "sqlite", "pkl", "npy")
-
-
-# ---------------------------------------------------------------- out
-
-
-def _rows(communities: Communities) -> tuple[list[str], list[Any]]:
+def _columns(communities: Communities) -> tuple[list[str], list[Any]]:
     names, columns = ["node", "community"], [communities.nodes, communities.labels.tolist()]
     if communities.confidence is not None:
         names.append("confidence")
@@ -40,13 +33,16 @@ def _rows(communities: Communities) -> tuple[list[str], list[Any]]:
 
 
 def _write_table(communities: Communities, stream: BinaryIO, delimiter: str) -> None:
-    id_texts(communities.graph)  # refuses ids that are spelt alike
-    names, columns = _rows(communities)
+    id_texts(communities.graph)  # refuses different ids with the same text
+    names, columns = _columns(communities)
     text = io.StringIO()
-    # blanks at the ends of an id, or nothing at all, survive only in quotes
-    bare = all(type(node) is not str or (node and node == node.strip()) for node in columns[0])
+    # empty ids, and ids that start or end with blanks, need quotes
+    needs_quotes = any(type(node) is str and (not node or node != node.strip()) for node in columns[0])
     writer = csv.writer(
-        text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_MINIMAL if bare else csv.QUOTE_NONNUMERIC
+        text,
+        delimiter=delimiter,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if needs_quotes else csv.QUOTE_MINIMAL,
     )
     writer.writerow(names)
     writer.writerows(zip(*columns, strict=True))
@@ -60,11 +56,11 @@ def _json_id(node: Any) -> Any:
 
 
 def as_json(communities: Communities) -> dict[str, Any]:
-    """Return a result as a dictionary that `json` can write."""
+    """Return a result as a dictionary that `json` can serialise."""
     posterior = communities.posterior
     ids = [_json_id(node) for node in communities.nodes]
     if len(set(ids)) < len(ids):
-        id_texts(communities.graph)  # names those that are spelt alike
+        id_texts(communities.graph)  # raises an error that names the ids with the same text
     return {
         "nodes": ids,
         "labels": communities.labels.tolist(),
@@ -90,7 +86,7 @@ def _write_json(communities: Communities, stream: BinaryIO) -> None:
 
 def _cmty_id(text: str) -> str:
     if not text or any(c.isspace() for c in text) or text[0] == "#":
-        raise DataError(f"cmty separates ids by white space and cannot hold the id {text!r}; csv and json can")
+        raise DataError(f"cmty separates ids by white space and cannot represent the id {text!r}; use csv or json")
     return text
 
 
@@ -102,7 +98,7 @@ def _write_cmty(communities: Communities, stream: BinaryIO) -> None:
 
 
 def _write_clu(communities: Communities, stream: BinaryIO) -> None:
-    """Pajek's partition file: classes from 1, in the order of the nodes."""
+    """Write Pajek's partition format: classes counted from 1, in the order of the nodes."""
     lines = "".join(f"{label + 1}\n" for label in communities.labels.tolist())
     stream.write(f"*Vertices {len(communities.labels)}\n{lines}".encode())
 
@@ -110,7 +106,7 @@ def _write_clu(communities: Communities, stream: BinaryIO) -> None:
 def _write_graph(kind: str) -> Callable[[Communities, BinaryIO], None]:
     def write(communities: Communities, stream: BinaryIO) -> None:
         attributes = carried(communities.graph, kind)[0]
-        attributes.pop("confidence", None)  # of an earlier result
+        attributes.pop("confidence", None)  # from an earlier result
         attributes["community"] = communities.labels.tolist()
         if communities.confidence is not None:
             attributes["confidence"] = communities.confidence.tolist()
@@ -124,10 +120,10 @@ def _write_parquet(communities: Communities, stream: BinaryIO) -> None:
     import pyarrow.parquet as pq
 
     nodes = communities.nodes
-    same = len({type(node) for node in nodes}) <= 1 and all(isinstance(node, int | str) for node in nodes[:1])
-    same = same and all(isinstance(node, str) or -(2**63) <= node < 2**63 for node in nodes)
+    is_uniform = len({type(node) for node in nodes}) <= 1 and all(isinstance(node, int | str) for node in nodes[:1])
+    is_uniform = is_uniform and all(isinstance(node, str) or -(2**63) <= node < 2**63 for node in nodes)
     columns: dict[str, Any] = {
-        "node": nodes if same else id_texts(communities.graph),
+        "node": nodes if is_uniform else id_texts(communities.graph),
         "community": communities.labels,
     }
     if communities.confidence is not None:
@@ -135,7 +131,7 @@ def _write_parquet(communities: Communities, stream: BinaryIO) -> None:
     pq.write_table(pa.table(columns), stream)
 
 
-# a new format of results is one function and one line
+# a new result format needs a function above and a line here
 RESULT_FORMATS: dict[str, Callable[[Communities, BinaryIO], None]] = {
     "tsv": lambda c, stream: _write_table(c, stream, "\t"),
     "csv": lambda c, stream: _write_table(c, stream, ","),
@@ -148,31 +144,31 @@ RESULT_FORMATS: dict[str, Callable[[Communities, BinaryIO], None]] = {
 }
 
 
-def result_format(path: str | os.PathLike[str] | None, asked: str | None = None) -> str:
-    """Choose the format of a result: what is asked, else what the file's name tells, else tsv.
+def result_format(path: str | os.PathLike[str] | None, requested: str | None = None) -> str:
+    """Return the format of a result: the requested one, or the one of the file's extension, or tsv.
 
     Raises
     ------
     UsageError
-        No such format.
+        The format is unknown.
 
     Examples
     --------
     >>> result_format("communities.json"), result_format("out"), result_format("out.txt", "csv")
     ('json', 'tsv', 'csv')
     """
-    if asked is None:
+    if requested is None:
         suffix = "" if path is None else suffix_of(os.fspath(path)).removeprefix(".")
         if suffix in ("html", "htm"):
-            raise UsageError("a page is no table of results: it is the format 'html'")
-        if suffix in _NO_RESULTS or (
+            raise UsageError("an HTML page is not a result format: use the format 'html'")
+        if suffix in _UNSUPPORTED or (
             suffix not in RESULT_FORMATS and format_of(f"x.{suffix}") not in (None, "edgelist")
         ):
-            raise UsageError(f"results are not written as .{suffix}; there are {', '.join(RESULT_FORMATS)}")
+            raise UsageError(f"cannot write results as .{suffix}; choose from {', '.join(RESULT_FORMATS)}")
         return suffix if suffix in RESULT_FORMATS else "tsv"
-    if asked not in RESULT_FORMATS:
-        raise UsageError(f"no result format is called {asked!r}; there are {', '.join(RESULT_FORMATS)}")
-    return asked
+    if requested not in RESULT_FORMATS:
+        raise unknown("result format", requested, RESULT_FORMATS)
+    return requested
 
 
 def write_result(communities: Communities, stream: BinaryIO, format: str = "tsv") -> None:
@@ -183,19 +179,17 @@ def write_result(communities: Communities, stream: BinaryIO, format: str = "tsv"
     communities : Communities
     stream : binary file
     format : str
-        One of `RESULT_FORMATS`. cmty has one community a line; clu is Pajek's, classes from 1 in the nodes' order.
+        One of `RESULT_FORMATS`. cmty has one community per line. clu is Pajek's format: classes counted from 1, in the
+        order of the nodes.
 
     Raises
     ------
     UsageError
-        No such format.
+        The format is unknown.
     DataError
-        The format cannot hold an id, or spells two alike, as 1 and "1".
+        The format cannot represent an id, or would write two ids with the same text, such as 1 and "1".
     """
     try:
         RESULT_FORMATS[result_format(None, format)](communities, stream)
     except UnicodeEncodeError as error:
         raise DataError(f"the id {error.object[:40]!r} cannot be written as UTF-8") from None
-
-
-# ---------------------------------------------------------------- in

@@ -1,20 +1,20 @@
-r"""What is known about a partition when it is not known for sure: weighted samples of it.
+r"""The posterior distribution of a partition, represented by weighted samples.
 
-Labels are names only: community 0 of one sample need not be community 0 of the next. Whatever is asked of a
-`Posterior` is therefore asked of partitions, with expectations over the samples as weighted:
+Labels are arbitrary names: community 0 of one sample need not correspond to community 0 of the next. All quantities
+below therefore depend on the partitions only. They are expectations over the weighted samples:
 
 ===============  =====================================================================================================
 co-membership    :math:`P(i \sim j) = \sum_s w_s [z_{si} = z_{sj}]`
 entropy          :math:`\frac{1}{2} \sum_{st} w_s w_t \, \mathrm{vi}_i(s, t)`, with
                  :math:`\mathrm{vi}_i(s, t) = \log \left( |C_s(i)| \, |C_t(i)| \, / \, |C_s(i) \cap C_t(i)|^2 \right)`
-                 the share that node i, of community C_s(i) in sample s, has in the variation of information
-point estimates  the sample z of highest :math:`p(z)` (map), lowest :math:`E_s \mathrm{VI}(z, z_s)` (vi; Wade &
-                 Ghahramani 2018), highest :math:`E_s \mathrm{AMI}(z, z_s)` (ami)
-confidence       the probability that node i is in the community that corresponds best to its own, or holds its label
+                 the contribution of node i, in community C_s(i) of sample s, to the variation of information
+point estimates  the sample z with the highest :math:`p(z)` (map), the lowest :math:`E_s \mathrm{VI}(z, z_s)` (vi; Wade
+                 & Ghahramani 2018) or the highest :math:`E_s \mathrm{AMI}(z, z_s)` (ami)
+confidence       the probability that node i is in the community that corresponds best to its own, or has its label
 ===============  =====================================================================================================
 
-Differently from Wade & Ghahramani, point estimates are searched among the samples, and the expected variation of
-information is taken itself, not its lower bound by Jensen's inequality.
+Unlike Wade & Ghahramani, we search for point estimates among the samples, and use the expected variation of information
+itself instead of its lower bound by Jensen's inequality.
 """
 
 from __future__ import annotations
@@ -34,45 +34,45 @@ from graphclust.runtime.memory import require_memory
 
 __all__ = ["Posterior"]
 
-_ROUNDING = 1e-9  # of sums of weights
-_CELLS = 1 << 20  # entries of a temporary table: some megabytes
+_ROUNDING = 1e-9  # rounding error of sums of weights
+_CELLS = 1 << 20  # entries of a temporary table, which takes several megabytes
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class Posterior:
-    """Samples of a partition, and what follows from them. Immutable.
+    """Samples of a partition, with the quantities that follow from them. Immutable.
 
     Parameters
     ----------
     samples : array of int, shape (n_samples, n_nodes)
-        One partition a row, any integers as labels.
+        One partition per row, with any integers as labels.
     log_prob : array of float, shape (n_samples,), optional
-        Log posterior of each sample up to a constant that all share; -inf for an impossible one, NaN where unknown.
+        Log posterior of each sample up to a common constant; -inf for an impossible sample, NaN if unknown.
     nodes : sequence of node ids, optional
         Default `range(n_nodes)`.
     weighting : {"uniform", "log_prob"}
-        "uniform" is for draws from the posterior (Monte Carlo): each counts 1 / n_samples, and the posterior shows in
-        how often a partition comes. "log_prob" is for partitions that were not drawn from the posterior but enumerated
-        or found by search: each *distinct* partition counts in proportion to its probability, however often it stands
-        among the samples. Draws weighted by their probability would count it twice.
+        "uniform" is for draws from the posterior (Monte Carlo): each has the weight 1 / n_samples, and the frequency of
+        a partition reflects its probability. "log_prob" is for partitions that were enumerated or found by search: each
+        *distinct* partition has a weight in proportion to its probability, however often it occurs among the samples.
+        Weighting draws by their probability would count the probability twice.
 
     Attributes
     ----------
     samples : ndarray of int64, shape (n_samples, n_nodes)
-        Relabelled by `rank_labels`: equal partitions are equal rows, 0 is the largest community of each.
+        Relabelled by `rank_labels`: equal partitions are equal rows, and 0 is the largest community of each.
     log_prob : ndarray of float64, shape (n_samples,)
-        NaN where unknown.
+        NaN if unknown.
     weights : ndarray of float64, shape (n_samples,)
-        They add up to 1; partitions that occur several times share theirs.
+        They add up to 1. Samples of the same partition have equal weights.
     nodes : sequence of node ids
 
     Raises
     ------
     UsageError
-        No samples, samples that are not integers or not two-dimensional, arrays of other lengths, an unknown weighting
-        or one by log_prob where that is not known.
+        There are no samples, they are not integers or not two-dimensional, the lengths of the arrays differ, or the
+        weighting is unknown or needs a log_prob that is unknown.
     DataError
-        A log_prob of +inf, or of -inf for every sample that it should weight.
+        A log_prob is +inf, or every log_prob is -inf and the weighting is by log_prob.
 
     Examples
     --------
@@ -97,7 +97,7 @@ class Posterior:
     ) -> None:
         table = np.asarray(samples)
         if table.ndim != 2 or len(table) == 0:
-            raise UsageError(f"samples have the shape (n_samples, n_nodes), at least one; not {table.shape}")
+            raise UsageError(f"samples need the shape (n_samples, n_nodes) and at least one row, not {table.shape}")
         ranked = np.stack([rank_labels(row) for row in table])
         n_samples, n_nodes = ranked.shape
         log_probs = np.full(n_samples, np.nan) if log_prob is None else np.array(log_prob, dtype=np.float64)
@@ -137,9 +137,9 @@ class Posterior:
         return f"Posterior({n_samples} samples of {n_nodes} nodes)"
 
     def _probabilities(self) -> FloatArray:
-        """Normalise exp(log_prob) over the distinct partitions; repeated ones share theirs."""
+        """Normalise exp(log_prob) over the distinct partitions, and split the weight of repeated ones evenly."""
         if np.isnan(self.log_prob).any():
-            raise UsageError("weighting by log_prob needs that of every sample")
+            raise UsageError("weighting by log_prob needs the log_prob of every sample")
         highest = self.log_prob.max()
         if np.isneginf(highest):
             raise DataError("log_prob is -inf for every sample")
@@ -148,23 +148,23 @@ class Posterior:
 
     @cached_property
     def _partition(self) -> IntArray:
-        """Index of each sample's partition among the distinct ones, counted as they come; shape (n_samples,)."""
+        """Index of each sample's partition among the distinct ones, in order of appearance; shape (n_samples,)."""
         seen: dict[bytes, int] = {}
         return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in self.samples], dtype=np.int64)
 
     @cached_property
     def _distinct(self) -> tuple[IntArray, FloatArray]:
-        """Distinct partitions as they come, shape (n_distinct, n_nodes), and their weights, shape (n_distinct,)."""
+        """Distinct partitions in order of appearance, shape (n_distinct, n_nodes), and weights, shape (n_distinct,)."""
         _, first = np.unique(self._partition, return_index=True)
         return self.samples[first], np.bincount(self._partition, self.weights).astype(np.float64)
 
     def n_clusters(self) -> dict[int, float]:
-        """Posterior of the number of communities.
+        """Posterior distribution of the number of communities.
 
         Returns
         -------
         dict
-            Number of communities -> probability, by increasing number; numbers that no sample has are left out.
+            Probability by number of communities, in increasing order. Numbers that no sample has are left out.
 
         Examples
         --------
@@ -175,22 +175,22 @@ class Posterior:
         return dict(zip(numbers.tolist(), np.bincount(index, self.weights).tolist(), strict=True))
 
     def co_membership(self, nodes: Sequence[Hashable] | None = None) -> FloatArray:
-        """Probability that two nodes are in one community.
+        """Probability that two nodes are in the same community.
 
         Parameters
         ----------
         nodes : sequence of node ids, optional
-            The nodes of the rows and columns, in this order; all by default.
+            The nodes of the rows and columns, in this order. The default is all nodes.
 
         Returns
         -------
         ndarray of float64, shape (len(nodes), len(nodes))
-            Symmetric, ones on the diagonal.
+            Symmetric, with ones on the diagonal.
 
         Raises
         ------
         UsageError
-            A node that is not known.
+            A node is unknown.
         ResourceError
             The matrix would not fit into memory.
 
@@ -207,8 +207,8 @@ class Posterior:
         n_nodes = len(self.nodes) if nodes is None else len(nodes)
         require_memory(8.0 * n_nodes**2 + 64.0 * n_nodes * len(weights), f"co-membership of {n_nodes} nodes")
         if nodes is not None:
-            partitions = partitions[:, self._places(nodes)]
-        community = _apart(partitions).T.ravel()
+            partitions = partitions[:, self._positions(nodes)]
+        community = _disjoint_labels(partitions).T.ravel()
         start = np.arange(n_nodes + 1) * len(weights)
         shape = n_nodes, int(community.max(initial=-1)) + 1
         weighted = csr_array((np.tile(weights, n_nodes), community, start), shape=shape)
@@ -217,21 +217,22 @@ class Posterior:
         step = max(1, _CELLS // max(n_nodes, 1))
         for row in range(0, n_nodes, step):
             together[row : row + step] = (weighted[row : row + step] @ members).toarray()
-        return _sure(together)
+        return _rounded_to_one(together)
 
     def entropy(self) -> FloatArray:
-        """Uncertainty of each node's community: nats that one draw from the posterior leaves open in another draw.
+        """Uncertainty of each node's community, in nats.
 
-        The mean over nodes is the expected conditional entropy of one partition given another, half the expected
-        variation of information of two draws. A mean of binary entropies of a node's co-memberships would measure
-        something else: nearly all pairs of nodes are surely apart, and the more so the larger the graph, so that a node
-        torn between two small communities of a large graph would come out as certain.
+        It is the uncertainty that one draw from the posterior leaves about another draw. Its mean over nodes is the
+        expected conditional entropy of one partition given another, which is half the expected variation of information
+        of two draws. The mean of the binary entropies of a node's co-memberships measures something else: in a large
+        graph nearly all pairs of nodes are certainly apart, so a node torn between two small communities would appear
+        certain.
 
         Returns
         -------
         ndarray of float64, shape (n_nodes,)
-            In [0, log n_nodes]; 0 where all samples agree about the community of the node. Time grows with the square
-            of the number of distinct samples, and with the number of nodes; memory with the number of nodes.
+            In [0, log n_nodes]; 0 if all samples agree on the community of the node. The time is quadratic in the
+            number of distinct samples and linear in the number of nodes; the memory is linear in the number of nodes.
 
         Examples
         --------
@@ -246,26 +247,27 @@ class Posterior:
         return entropy
 
     def point_estimate(self, criterion: str = "vi", candidates: ArrayLike | None = None) -> IntArray:
-        """Return the one sample that stands best for all.
+        """Return the sample that represents the posterior best.
 
         Parameters
         ----------
         criterion : {"map", "vi", "ami"}
-            "map": the highest log_prob, of equally high ones that of the highest weight. "vi": the lowest expected
-            variation of information from the posterior. "ami": the highest expected adjusted mutual information with
-            it. Of equally good samples the first. The last two take time quadratic in the number of distinct samples.
+            "map": the highest log_prob; among ties, the highest weight. "vi": the lowest expected variation of
+            information from the posterior. "ami": the highest expected adjusted mutual information with the posterior.
+            Remaining ties go to the first sample. "vi" and "ami" take time quadratic in the number of distinct samples.
         candidates : array of int, shape (n_candidates, n_nodes), optional
             Partitions to choose from by "vi" or "ami" instead of the samples: a good compromise need not be a sample.
 
         Returns
         -------
         ndarray of int64, shape (n_nodes,)
-            0 is the largest community.
+            Community 0 is the largest.
 
         Raises
         ------
         UsageError
-            An unknown criterion, "map" where a log_prob is not known or with candidates, or candidates of other nodes.
+            The criterion is unknown, "map" is used with candidates or without the log_prob of every sample, or the
+            candidates have another number of nodes.
 
         Examples
         --------
@@ -277,18 +279,18 @@ class Posterior:
             raise UsageError(f"criterion is map, vi or ami, not {criterion!r}")
         if criterion == "map":
             if candidates is not None:
-                raise UsageError("the map estimate is one of the samples: there is no choosing from others")
+                raise UsageError("the map estimate is one of the samples: it cannot be chosen from candidates")
             if np.isnan(self.log_prob).any():
                 raise UsageError("the map estimate needs the log_prob of every sample")
             best = int(self._partition[np.lexsort((-weights[self._partition], -self.log_prob))[0]])
             return np.array(partitions[best])
         choice = partitions if candidates is None else Posterior(candidates).samples
         if choice.shape[1] != partitions.shape[1]:
-            raise UsageError(f"candidates of {choice.shape[1]} nodes for samples of {partitions.shape[1]}")
-        return np.array(choice[int(np.argmax(self._expected(criterion, choice)))])
+            raise UsageError(f"candidates have {choice.shape[1]} nodes, but samples have {partitions.shape[1]}")
+        return np.array(choice[int(np.argmax(self._expected_similarity(criterion, choice)))])
 
     def membership(self, nodes: Sequence[Hashable]) -> FloatArray:
-        """Probability that each node is in the community of some given ones, such as those whose labels are known.
+        """Probability that each node is in the same community as each of the given ones.
 
         Parameters
         ----------
@@ -310,32 +312,32 @@ class Posterior:
                [0.5, 0.5],
                [0. , 1. ]])
         """
-        found = np.zeros((self.samples.shape[1], len(nodes)))
-        for place, node in enumerate(self._places(nodes)):
+        probability = np.zeros((self.samples.shape[1], len(nodes)))
+        for column, node in enumerate(self._positions(nodes)):
             for partition, weight in zip(*self._distinct, strict=True):
-                found[partition == partition[node], place] += weight
-        return _sure(found)
+                probability[partition == partition[node], column] += weight
+        return _rounded_to_one(probability)
 
-    def _places(self, nodes: Sequence[Hashable]) -> list[int]:
-        place = {node: i for i, node in enumerate(self.nodes)}
-        unknown = [node for node in nodes if node not in place]
+    def _positions(self, nodes: Sequence[Hashable]) -> list[int]:
+        position = {node: i for i, node in enumerate(self.nodes)}
+        unknown = [node for node in nodes if node not in position]
         if unknown:
-            raise UsageError(f"{unknown[0]!r} is no node of this posterior")
-        return [place[node] for node in nodes]
+            raise UsageError(f"{unknown[0]!r} is not a node of this posterior")
+        return [position[node] for node in nodes]
 
     def labelled(self, labels: ArrayLike, known: Sequence[Hashable]) -> IntArray:
-        """Bring nodes of labelled communities to the label that is most probable for them.
+        """Move the nodes of labelled communities to their most probable label.
 
-        Where labels are given, most nodes are right under this partition, as far as samples tell, of all that leave
-        nodes in communities without a label where they are. Of equally probable labels a node keeps its own.
+        Among all partitions that do not move nodes of communities without a label, the result has the highest expected
+        number of correct nodes under the samples. A node moves only if another label is strictly more probable.
 
         Parameters
         ----------
         labels : array of int, shape (n_nodes,)
             A partition in the order of `nodes`, such as a point estimate.
         known : sequence of node ids
-            Nodes with a label, one or more of each: `labels` and the samples have those of one label in one community
-            and those of two labels apart.
+            Nodes with a known label, at least one per label. In `labels` and in the samples, nodes with the same label
+            must be in one community, and nodes with different labels in different ones.
 
         Returns
         -------
@@ -344,7 +346,7 @@ class Posterior:
         Raises
         ------
         UsageError
-            A node that is not known.
+            A node is unknown.
 
         Examples
         --------
@@ -352,34 +354,34 @@ class Posterior:
         >>> Posterior(samples).labelled([0, 0, 1, 1, 2], known=[0, 2])
         array([0, 1, 1, 1, 2])
         """
-        found = np.array(labels, dtype=np.int64)
+        relabelled = np.array(labels, dtype=np.int64)
         if not len(known):
-            return found
-        places = np.array(self._places(known), dtype=np.int64)
-        names, first = np.unique(found[places], return_index=True)
-        share = self.membership([known[i] for i in first.tolist()])
-        free = np.isin(found, names)
-        free[places] = False
-        own = np.searchsorted(names, found[free])
-        share = share[free]
-        best = share.argmax(axis=1)
+            return relabelled
+        positions = np.array(self._positions(known), dtype=np.int64)
+        names, first = np.unique(relabelled[positions], return_index=True)
+        probability = self.membership([known[i] for i in first.tolist()])
+        free = np.isin(relabelled, names)
+        free[positions] = False
+        own = np.searchsorted(names, relabelled[free])
+        probability = probability[free]
+        best = probability.argmax(axis=1)
         rows = np.arange(len(own))
-        found[free] = names[np.where(share[rows, best] > share[rows, own] + _ROUNDING, best, own)]
-        return found
+        relabelled[free] = names[np.where(probability[rows, best] > probability[rows, own] + _ROUNDING, best, own)]
+        return relabelled
 
     def confidence(self, labels: ArrayLike, known: Sequence[Hashable] = ()) -> FloatArray:
-        """Probability that each node's label is right.
+        """Probability that the label of each node is right.
 
-        Each sample's communities are first named: those that hold a node whose label is known after that label's
-        community in `labels`, the others by the one-to-one assignment under which most nodes agree
-        (`Contingency.matched`). A label is right in a sample if the node is in the community of that name.
+        The communities of each sample are first matched with those of `labels`: a community that contains a node with a
+        known label, with the community of that label; the others, by the one-to-one assignment under which most nodes
+        agree (`Contingency.matched`). The label of a node is right in a sample if its two communities match.
 
         Parameters
         ----------
         labels : array of int, shape (n_nodes,)
             A partition in the order of `nodes`, such as a point estimate.
         known : sequence of node ids, optional
-            As of `labelled`.
+            See `labelled`.
 
         Returns
         -------
@@ -389,7 +391,7 @@ class Posterior:
         Raises
         ------
         UsageError
-            Not an integer array of this length; a node that is not known.
+            `labels` is not an integer array of this length, or a node is unknown.
 
         Examples
         --------
@@ -399,41 +401,41 @@ class Posterior:
         array([1. , 0.5, 0.5, 0.5, 0.5])
         """
         right = np.zeros(self.samples.shape[1])
-        places = self._places(known)
+        positions = self._positions(known)
         first = Contingency.of(labels, self.samples[0])
-        given = first.rows[first.cell]  # the same communities, numbered from 0
+        community = first.rows[first.cell]  # the same communities, numbered from 0
         for partition, weight in zip(*self._distinct, strict=True):
-            name = np.full(int(partition.max(initial=-1)) + 1, -1)
-            name[partition[places]] = given[places]
-            free = (name[partition] < 0) & ~np.isin(given, given[places])
-            agreed = name[partition] == given
-            table = Contingency.of(given[free], partition[free])
-            agreed[free] = table.matched()[table.cell]
-            right += weight * agreed
-        return _sure(right)
+            match = np.full(int(partition.max(initial=-1)) + 1, -1)
+            match[partition[positions]] = community[positions]
+            free = (match[partition] < 0) & ~np.isin(community, community[positions])
+            agrees = match[partition] == community
+            table = Contingency.of(community[free], partition[free])
+            agrees[free] = table.matched()[table.cell]
+            right += weight * agrees
+        return _rounded_to_one(right)
 
-    def _expected(self, criterion: str, choice: IntArray) -> FloatArray:
-        """Return the posterior mean of a likeness to each partition of `choice`: of -VI, or of the adjusted MI."""
+    def _expected_similarity(self, criterion: str, choice: IntArray) -> FloatArray:
+        """Return the posterior mean of the similarity (-VI or AMI) to each partition of `choice`."""
         partitions, weights = self._distinct
         n = max(partitions.shape[1], 1)
-        own = choice is partitions  # then each pair serves both of it
-        like = _Adjusted(choice, partitions) if criterion == "ami" else None
-        expected = weights.copy() if own and like is not None else np.zeros(len(choice))
+        is_same = choice is partitions  # then each pair is computed once and used twice
+        adjusted = _AdjustedInformation(choice, partitions) if criterion == "ami" else None
+        expected = weights.copy() if is_same and adjusted is not None else np.zeros(len(choice))
         for s in range(len(choice)):
-            for others, local in _local_vi(choice[s], partitions, s + 1 if own else 0):
+            for others, local in _local_vi(choice[s], partitions, s + 1 if is_same else 0):
                 vi = local.sum(axis=1) / n
-                value = -vi if like is None else like(s, others, vi)
+                value = -vi if adjusted is None else adjusted(s, others, vi)
                 expected[s] += weights[others] @ value
-                if own:
+                if is_same:
                     expected[others] += weights[s] * value
         return expected
 
 
-class _Adjusted:
-    """Adjusted mutual information of partitions, from their variation of information.
+class _AdjustedInformation:
+    """Adjusted mutual information of partitions, computed from their variation of information.
 
-    What chance gives to a pair of partitions depends on the sizes of their clusters alone, and of those there are few:
-    it is computed once for each pair of sizes.
+    The correction for chance depends only on the cluster sizes, of which there are few distinct ones. It is computed
+    once for each pair of sizes.
     """
 
     def __init__(self, first: IntArray, second: IntArray) -> None:
@@ -448,33 +450,33 @@ class _Adjusted:
         self.entropy = [count @ (-size / n * np.log(size / n)) for count in counts]
 
     def __call__(self, s: int, others: slice, vi: FloatArray) -> FloatArray:
-        """Return the likeness of partition s of the first to some of the second."""
+        """Return the AMI of partition `s` of the first set with some partitions of the second set."""
         entropy = (self.entropy[0][s] + self.entropy[1][others]) / 2
         chance = self.chance[s, others]
-        room = np.where(vi > 0, entropy - chance, 1.0)
-        return np.where(vi > 0, (entropy - vi / 2 - chance) / room, 1.0)
+        largest = np.where(vi > 0, entropy - chance, 1.0)
+        return np.where(vi > 0, (entropy - vi / 2 - chance) / largest, 1.0)
 
 
 def _local_vi(partition: IntArray, others: IntArray, first: int = 0) -> Iterator[tuple[slice, FloatArray]]:
-    """Yield slices of `others`, from number `first` on, and each node's share in their VI with a partition.
+    """Yield slices of `others`, from index `first` on, with each node's contribution to their VI with `partition`.
 
-    One table serves many partitions: with labels of their own they are blocks that do not touch.
+    With disjoint labels, many pairs of partitions fit into one contingency table without sharing a cell.
     """
     step = max(1, _CELLS // max(others.shape[1], 1))
     for start in range(first, len(others), step):
         part = others[start : start + step]
-        one = np.broadcast_to(partition, part.shape)
-        table = Contingency.of(_apart(one).ravel(), _apart(part).ravel())
+        repeated = np.broadcast_to(partition, part.shape)
+        table = Contingency.of(_disjoint_labels(repeated).ravel(), _disjoint_labels(part).ravel())
         yield slice(start, start + len(part)), table.local_vi()[table.cell].reshape(part.shape)
 
 
-def _sure(probability: FloatArray) -> FloatArray:
-    """Make 1 of what is 1 but for rounding, in place: weights add up to that."""
+def _rounded_to_one(probability: FloatArray) -> FloatArray:
+    """Set probabilities that are 1 up to rounding errors to exactly 1, in place."""
     probability[probability > 1 - _ROUNDING] = 1.0
     return probability
 
 
-def _apart(partitions: IntArray) -> IntArray:
-    """Give each row labels of its own."""
+def _disjoint_labels(partitions: IntArray) -> IntArray:
+    """Relabel each row so that no two rows share a label."""
     n_labels = int(partitions.max(initial=0)) + 1
     return partitions + n_labels * np.arange(len(partitions), dtype=np.int64)[:, None]

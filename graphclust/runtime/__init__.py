@@ -1,1 +1,1 @@
-"""What methods need from the machine: memory, threads, devices, seeds, progress, interrupts."""
+"""Services of the machine and the process: memory, threads, devices, seeds, progress, interrupts."""

@@ -1,4 +1,4 @@
-"""Parameters that are refused, with a message that says what they are."""
+"""Checks of parameters."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ _MAX_COUNT = 2**31
 
 
 def check_count(name: str, value: Any, low: int = 1) -> None:
-    """Refuse what is no integer of at least `low`, or does not fit into 32 bits.
+    """Check that a parameter is an integer of at least `low` that fits into 32 bits.
 
     Raises
     ------
     UsageError
+        It is not.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value < _MAX_COUNT:
         what = "a positive integer" if low == 1 else f"an integer of at least {low}"
@@ -27,43 +28,46 @@ def check_count(name: str, value: Any, low: int = 1) -> None:
 
 
 def check_number(name: str, value: Any) -> None:
-    """Refuse what is no finite number of at least 0.
+    """Check that a parameter is a finite number of at least 0.
 
     Raises
     ------
     UsageError
+        It is not.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
-        raise UsageError(f"{name} is a finite number, not negative; not {value!r}")
+        raise UsageError(f"{name} is a finite non-negative number, not {value!r}")
 
 
 def refuse_unknown(name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    """Refuse a parameter that is none of its choices.
+    """Check that a parameter is one of its choices.
 
     Raises
     ------
     UsageError
+        It is not.
     """
     if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
         shown = ", ".join("None" if choice is None else str(choice) for choice in choices)
-        raise UsageError(f"{name} is one of {shown}; not {value!r}")
+        raise UsageError(f"{name} is one of {shown}, not {value!r}")
 
 
 def check_sequence(name: str, value: Any, *, empty: bool = False) -> None:
-    """Refuse a parameter that is no sequence, or an empty one; what its elements are is asked elsewhere.
+    """Check that a parameter is a sequence, and not empty unless `empty` is True. The elements are not checked.
 
     Raises
     ------
     UsageError
+        It is not.
 
     Examples
     --------
     >>> check_sequence("hidden", 64)
     Traceback (most recent call last):
-    graphclust.errors.UsageError: hidden is a sequence, not 64; one value is written [value]
+    graphclust.errors.UsageError: hidden is a sequence, not 64; write a single value as [value]
     """
     listed = isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping)
     if not listed or getattr(value, "ndim", 1) != 1:
-        raise UsageError(f"{name} is a sequence, not {value!r}; one value is written [value]")
+        raise UsageError(f"{name} is a sequence, not {value!r}; write a single value as [value]")
     if not len(value) and not empty:
-        raise UsageError(f"{name} has at least one value")
+        raise UsageError(f"{name} needs at least one value")

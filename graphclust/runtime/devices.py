@@ -1,4 +1,4 @@
-"""Where tensors lie: CPU or GPU."""
+"""Devices of tensors: CPU or GPU."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["device_named"]
 
 
 def device_named(name: str) -> torch.device:
-    """Return a device: "auto" is the GPU where there is one.
+    """Return the device of a name; "auto" is the GPU if there is one, and otherwise the CPU.
 
     Raises
     ------
     UsageError
-        No such device here.
+        The name is unknown, or this machine has no such device.
 
     Examples
     --------
@@ -31,5 +31,5 @@ def device_named(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"device is auto, cpu or cuda, not {name!r}")
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError("there is no CUDA device here: --device cpu, or auto")
+        raise UsageError("this machine has no CUDA device: use --device cpu or auto")
     return device

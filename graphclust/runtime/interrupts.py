@@ -1,4 +1,4 @@
-"""Ctrl-C: who handles it in a block, and that it waits for compiled code that does not survive an exception."""
+"""Handling of Ctrl-C: set the handler for a block, or delay it while igraph runs, which an exception would crash."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ logger = logging.getLogger("graphclust")
 def interrupts_handled(
     handler: Callable[[int, FrameType | None], Any] | signal.Handlers, number: signal.Signals = signal.SIGINT
 ) -> Iterator[None]:
-    """Let Ctrl-C, or another signal, be handled in another way until the block ends.
+    """Set the handler of Ctrl-C, or of another signal, until the block ends.
 
-    Outside the main thread, or where a handler stands that is none of Python's, or where the signal is ignored, as a
-    shell does with Ctrl-C for what a script runs in the background, nothing is changed.
+    Nothing changes outside the main thread, if the current handler was not set by Python, or if the signal is ignored
+    (a shell ignores Ctrl-C in background jobs of a script).
 
     Parameters
     ----------
     handler : callable or signal.Handlers
-        As `signal.signal` takes it.
+        See `signal.signal`.
     number : signal.Signals
-        The signal; that of Ctrl-C by default.
+        The signal; by default the one that Ctrl-C sends.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def interrupts_handled(
             signal.signal(number, handler)
         else:
             before = None
-    except ValueError:  # not the main thread: signals are somebody else's business
+    except ValueError:  # only the main thread can set handlers
         before = None
     try:
         yield
@@ -53,34 +53,34 @@ def interrupts_handled(
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C wait until the block ends; then it is handled as it would have been.
+    """Delay Ctrl-C until the block ends, and then call the previous handler.
 
-    For calls of igraph: version 1.0.0 looks for signals while it computes, and where a handler raises an exception it
-    frees what it may not, which ends the process, or loses the exception. Blocks may stand inside each other. Outside
-    the main thread, and where Ctrl-C is not handled by a function of Python's, nothing is changed.
+    This is for calls of igraph. Version 1.0.0 checks for signals while it computes. If a handler raises an exception,
+    igraph frees memory that is still in use, which ends the process, or loses the exception. Blocks may be nested.
+    Nothing changes outside the main thread, or if the handler of Ctrl-C is not a Python function.
 
     Examples
     --------
     >>> with interrupts_handled(lambda *_: print("interrupted")), uninterrupted():
     ...     signal.raise_signal(signal.SIGINT)
-    ...     print("still here")
-    still here
+    ...     print("still running")
+    still running
     interrupted
     """
-    came: list[FrameType | None] = []
+    frames: list[FrameType | None] = []
 
-    def note(_: int, frame: FrameType | None) -> None:
-        if came:
-            logger.info("igraph cannot be stopped: interrupting as soon as its step is done")
-        came.append(frame)
+    def delay(_: int, frame: FrameType | None) -> None:
+        if frames:
+            logger.info("igraph cannot be interrupted: stopping when its current step is done")
+        frames.append(frame)
 
     before = signal.getsignal(signal.SIGINT)
-    if not callable(before):  # none of Python's, ignored, or deadly: all of which igraph survives
+    if not callable(before):  # not set by Python, ignored, or ends the process: none of these harms igraph
         yield
         return
     try:
-        with interrupts_handled(note):
+        with interrupts_handled(delay):
             yield
     finally:
-        if came:
-            before(signal.SIGINT, came[0])
+        if frames:
+            before(signal.SIGINT, frames[0])

@@ -1,4 +1,4 @@
-"""What memory the machine has; a refusal before work starts that would not fit; how much a block of code took."""
+"""Memory: how much is available, a check before work starts, and the peak that a block of code reaches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphclust.errors import ResourceError, UsageError
 
 __all__ = ["PeakMemory", "available_memory", "format_bytes", "keep_memory", "require_memory"]
 
-_CGROUPS = (  # where limits are, what is held of it, and what tells the page cache apart
+_CGROUPS = (  # folder, file with the limit, file with the usage, prefix of the page cache's counters
     (Path("/sys/fs/cgroup"), "memory.max", "memory.current", ""),
     (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
 )
@@ -29,47 +29,47 @@ def _installed_or_free() -> int | None:
 
 
 def available_memory() -> int | None:
-    """Bytes of memory that this process may still use, or None where the system does not tell.
+    """Bytes of memory that this process can still use, or None if the system does not report it.
 
-    The environment variable `GRAPHCLUST_MEMORY` (GiB, a decimal number) overrides what the system says.
+    The environment variable `GRAPHCLUST_MEMORY` (a decimal number of GiB) overrides the system's value.
 
     Raises
     ------
     UsageError
         `GRAPHCLUST_MEMORY` is not a positive number.
     """
-    asked = os.environ.get("GRAPHCLUST_MEMORY")
-    if asked:
+    setting = os.environ.get("GRAPHCLUST_MEMORY")
+    if setting:
         try:
-            gib = float(asked)
+            gib = float(setting)
         except ValueError:
             gib = -1.0
         if not 0 < gib < float("inf"):
-            raise UsageError(f"GRAPHCLUST_MEMORY is a positive number of GiB, not {asked!r}")
+            raise UsageError(f"GRAPHCLUST_MEMORY is a positive number of GiB, not {setting!r}")
         return int(gib * 2**30)
     limits = [] if (free := _installed_or_free()) is None else [free]
     for folder, limit, usage, prefix in _CGROUPS:
         try:
-            most = int((folder / limit).read_text(encoding="ascii"))
+            largest = int((folder / limit).read_text(encoding="ascii"))
         except (OSError, ValueError):
             continue
-        limits.append(max(most - _held(folder, usage, prefix), 0))
+        limits.append(max(largest - _bytes_in_use(folder, usage, prefix), 0))
     return min(limits, default=None)
 
 
-def _held(folder: Path, usage: str, prefix: str) -> int:
-    """Return the bytes that a control group holds, less files that can be dropped; 0 where it does not tell."""
+def _bytes_in_use(folder: Path, usage: str, prefix: str) -> int:
+    """Return the bytes that a control group uses, without the page cache; 0 if the system does not report them."""
     try:
-        held = int((folder / usage).read_text(encoding="ascii"))
+        used = int((folder / usage).read_text(encoding="ascii"))
         lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
         counts = {name: int(value) for name, value in (line.split() for line in lines)}
     except (OSError, ValueError):
         return 0
-    return max(held - counts.get(f"{prefix}inactive_file", 0) - counts.get(f"{prefix}active_file", 0), 0)
+    return max(used - counts.get(f"{prefix}inactive_file", 0) - counts.get(f"{prefix}active_file", 0), 0)
 
 
 def format_bytes(size: float) -> str:
-    """Render `size` bytes with a binary unit, three significant digits.
+    """Format `size` bytes with a binary unit and three significant digits.
 
     Examples
     --------
@@ -84,14 +84,14 @@ def format_bytes(size: float) -> str:
 
 
 def require_memory(size: float, what: str) -> None:
-    """Refuse work that needs more memory than there is.
+    """Raise an error if work needs more memory than is available.
 
     Parameters
     ----------
     size : float
         Estimate of the peak, in bytes.
     what : str
-        The work, as the subject of a sentence: "spectral with 20 communities".
+        The work, as the subject of the message: "spectral with 20 communities".
 
     Raises
     ------
@@ -100,18 +100,21 @@ def require_memory(size: float, what: str) -> None:
     """
     limit = available_memory()
     if limit is not None and size > limit:
-        raise ResourceError(f"{what} needs about {format_bytes(size)} of memory; {format_bytes(limit)} are available")
+        raise ResourceError(
+            f"{what} needs about {format_bytes(size)} of memory, but {format_bytes(limit)} is available"
+        )
 
 
 class PeakMemory:
-    """How far the memory of this process grows above what it holds, while the block runs.
+    """Measures the growth of this process's memory while the block runs.
 
-    What it holds includes what was freed but not given back: work that fits into that makes it grow less.
+    Memory that was freed but not returned to the system counts as used at the start, so work that reuses it causes less
+    growth.
 
     Attributes
     ----------
     rise : int or None
-        Bytes; None where the system does not tell (only Linux does).
+        Growth in bytes; None on systems other than Linux, which do not report it.
 
     Examples
     --------
@@ -126,19 +129,19 @@ class PeakMemory:
         self.rise: int | None = None
         self._before: int | None = None
         try:
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak is what is held now
-            self._before = _status_of("VmRSS")
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # reset the peak to the current value
+            self._before = _read_status("VmRSS")
         except (OSError, ValueError):
             pass
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._before is not None:
-            self.rise = max(_status_of("VmHWM") - self._before, 0)
+            self.rise = max(_read_status("VmHWM") - self._before, 0)
 
 
-def _status_of(field: str) -> int:
-    """Return a number of this process's status, in bytes."""
+def _read_status(field: str) -> int:
+    """Return a field of this process's status in bytes."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
@@ -146,10 +149,10 @@ def _status_of(field: str) -> int:
 
 
 def keep_memory() -> None:
-    """Let the C library keep the memory of freed tensors for the next step, where it is glibc.
+    """Make glibc keep the memory of freed tensors for the next step. Other C libraries are left alone.
 
-    By default tensors of some megabytes are given back to the system and cost as many page faults when they come again:
-    a tenth of the time of a training step.
+    By default glibc returns tensors of several megabytes to the system, and allocating them again causes page faults
+    that take a tenth of the time of a training step.
     """
     import ctypes
 

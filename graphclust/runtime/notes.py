@@ -1,4 +1,4 @@
-"""Notes: what a reader or a method decided, dropped or repaired, as values."""
+"""Notes: records of what a reader or a method decided, dropped or repaired."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger("graphclust")
 
 @dataclass(frozen=True)
 class Note:
-    """One decision: a code for programs, a sentence for people, and the numbers behind it.
+    """One decision, with a code for programs, a sentence for people, and the numbers behind it.
 
     Attributes
     ----------
@@ -25,9 +25,9 @@ class Note:
     message : str
         One sentence in plain English, without a capital letter and a full stop.
     data : mapping
-        Numbers and names that the message mentions.
+        Numbers and names in the message.
     is_detail : bool
-        Whether the command line shows the note with `--verbose` only.
+        Whether the command line prints the note only with `--verbose`.
 
     Examples
     --------
@@ -47,14 +47,14 @@ class Note:
         return self.message
 
     def to_dict(self) -> dict[str, Any]:
-        """Return code, message and data as values that `json` can write."""
+        """Return code, message and data as a dictionary that `json` can serialise."""
         return {"code": self.code, "message": self.message, "data": plain(dict(self.data))}
 
 
 def log_notes(notes: Iterable[Note], about: str = "") -> None:
-    """Log notes in one record at level INFO, with the name of the file or data set that they are about.
+    """Log notes as one record at level INFO. `about` is the name of the file or data set that they concern.
 
-    The record has the attributes `notes` and `about`, for handlers that show only some of them.
+    The record has the attributes `notes` and `about`, so that a handler can select some of the notes.
     """
     notes = tuple(notes)
     if notes:
@@ -67,7 +67,7 @@ def joined(notes: Iterable[Note], about: str = "") -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where it is one.
+    """Return a number and its noun, in the plural unless the number is 1.
 
     Examples
     --------

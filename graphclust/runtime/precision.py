@@ -1,4 +1,4 @@
-"""The floating-point precision that networks compute in."""
+"""The floating-point precision of neural networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["single_precision"]
 
 @contextmanager
 def single_precision() -> Iterator[None]:
-    """Have torch make numbers of single precision where none is named, as networks do, whatever the caller's default.
+    """Set torch's default precision to single, which networks use, and restore the caller's default afterwards.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def single_precision() -> Iterator[None]:
     torch.float64
     >>> torch.set_default_dtype(torch.float32)
     """
-    if "torch" not in sys.modules:  # its default is single
+    if "torch" not in sys.modules:  # nobody has changed its default, which is single
         yield
         return
     import torch

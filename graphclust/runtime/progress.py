@@ -1,10 +1,10 @@
-"""Progress of long work: the library reports steps, whoever has a terminal shows them.
+"""Progress of long work: the library reports steps, and an installed reporter displays them.
 
     with task("leiden", total=10) as advance:
         ...
         advance()
 
-does nothing unless a reporter is installed by `showing` (the command line does, on a terminal).
+This does nothing unless `showing` has installed a reporter. The command line installs one on a terminal.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _reporter: ContextVar[Reporter | None] = ContextVar("graphclust_progress", defau
 
 
 def is_shown() -> bool:
-    """Whether somebody shows the progress of what runs now."""
+    """Whether a reporter displays progress."""
     return _reporter.get() is not None
 
 
 @contextmanager
 def showing(reporter: Reporter) -> Iterator[None]:
-    """Send the progress of everything inside to `reporter(description, total)`."""
+    """Report the progress of tasks inside the block to `reporter(description, total)`."""
     token = _reporter.set(reporter)
     try:
         yield
@@ -37,7 +37,7 @@ def showing(reporter: Reporter) -> Iterator[None]:
 
 @contextmanager
 def task(description: str, total: int | None = None) -> Iterator[Callable[[], None]]:
-    """Announce work of `total` steps (None: unknown); yields the function to call after each.
+    """Announce work of `total` steps (None if unknown), and yield a function to call after each step.
 
     Examples
     --------

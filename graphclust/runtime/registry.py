@@ -1,4 +1,4 @@
-"""Things that are found by name, each imported when it is first used."""
+"""Dictionaries of named values that are imported on first use."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 
 class Registry(MutableMapping[str, T], Generic[T]):
-    """A dictionary whose values may be given as "module:attribute" and are imported at the first look.
+    """A dictionary whose values may be given as "module:attribute", which is imported when the value is first used.
 
     Parameters
     ----------
     kind : str
-        What its values are, for messages: "method".
-    entries : mapping of str to "module:attribute" or value
+        Noun for the values in messages, such as "method".
+    entries : mapping of str to value or "module:attribute"
 
     Examples
     --------
@@ -31,7 +31,7 @@ class Registry(MutableMapping[str, T], Generic[T]):
     ['dumps']
     >>> functions.named("dump")
     Traceback (most recent call last):
-    graphclust.errors.UsageError: no function is called 'dump'; did you mean dumps?
+    graphclust.errors.UsageError: unknown function 'dump'; did you mean dumps?
     """
 
     def __init__(self, kind: str, entries: Mapping[str, T | str]) -> None:
@@ -58,19 +58,19 @@ class Registry(MutableMapping[str, T], Generic[T]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __contains__(self, name: object) -> bool:  # a Mapping would import the value
+    def __contains__(self, name: object) -> bool:  # the inherited method would import the value
         return name in self._entries
 
     def __repr__(self) -> str:
         return f"Registry({self.kind!r}: {', '.join(self._entries)})"
 
     def named(self, name: Any) -> T:
-        """Return the value of a name.
+        """Return the value with a name.
 
         Raises
         ------
         UsageError
-            No value has this name. The message suggests the nearest one.
+            No value has this name. The message suggests similar names.
         """
         if not isinstance(name, str):
             raise UsageError(f"the name of a {self.kind} is a string, not {name!r:.60}")

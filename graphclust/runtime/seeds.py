@@ -1,4 +1,4 @@
-"""Seeds: scikit-learn's `random_state` to an integer, and igraph's global generator borrowed and given back."""
+"""Seeds: convert scikit-learn's `random_state` to an integer, and seed igraph's global generator temporarily."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _igraph_lock = threading.Lock()
 
 
 def check_seed(random_state: Any) -> int:
-    """Turn scikit-learn's `random_state` (None, an integer, a NumPy generator) into a seed below 2**31.
+    """Convert scikit-learn's `random_state` (None, an integer or a NumPy generator) to a seed below 2**31.
 
     Raises
     ------
     UsageError
-        Anything else, or a negative integer.
+        `random_state` is a negative integer or of another type.
 
     Examples
     --------
@@ -43,7 +43,7 @@ def check_seed(random_state: Any) -> int:
 
 @contextmanager
 def seeded_igraph(seed: int) -> Iterator[None]:
-    """Lend igraph, whose generator is global, a seeded one; it draws from Python's again afterwards."""
+    """Make igraph use a seeded generator inside the block, and Python's global generator again afterwards."""
     import igraph as ig
 
     with _igraph_lock:

@@ -1,4 +1,4 @@
-"""Values that `json` can write."""
+"""Conversion of values to types that `json` can serialise."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["plain"]
 
 
 def plain(value: Any) -> Any:
-    """Turn a value into what `json` can write; what it has no form for becomes its `repr`."""
+    """Convert a value to types that `json` can serialise. Objects of other types become their `repr`."""
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [plain(entry) for entry in value]
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""How many threads are used."""
+"""The number of threads."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from contextvars import ContextVar
 
 __all__ = ["n_threads", "one_openmp_thread", "one_thread", "single_threaded"]
 
-_alone: ContextVar[bool] = ContextVar("alone", default=False)  # whether within `single_threaded`
+_is_single_threaded: ContextVar[bool] = ContextVar("is_single_threaded", default=False)
 
 
 @contextmanager
-def one_thread(wanted: bool) -> Iterator[None]:
-    """Keep torch to one thread, where small tensors gain nothing from more.
+def one_thread(enabled: bool) -> Iterator[None]:
+    """Limit torch to one thread if `enabled`, for small tensors that gain nothing from more threads.
 
-    Threads that wait for each other on a busy machine make a small network take 40 times longer, and a process forked
-    after they were started would wait for them for ever.
+    On a busy machine, threads that wait for each other make a small network 40 times slower. A process that is forked
+    after they were started would wait for them forever.
     """
     import torch
 
     before = torch.get_num_threads()
-    if wanted:
+    if enabled:
         torch.set_num_threads(1)
     try:
         yield
@@ -33,19 +33,19 @@ def one_thread(wanted: bool) -> Iterator[None]:
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Keep what is loaded and computes to one thread, so that times do not depend on what else runs."""
+    """Limit all loaded numerical libraries to one thread, so that timings do not depend on other processes."""
     from threadpoolctl import threadpool_limits
 
-    token = _alone.set(True)
+    token = _is_single_threaded.set(True)
     try:
         with one_thread(True) if "torch" in sys.modules else nullcontext(), threadpool_limits(1):
             yield
     finally:
-        _alone.reset(token)
+        _is_single_threaded.reset(token)
 
 
 def n_threads() -> int:
-    """Return how many threads work may be spread over: one for each core, or one within `single_threaded`.
+    """Return the number of threads for parallel work: one per core, or one inside `single_threaded`.
 
     Examples
     --------
@@ -53,12 +53,12 @@ def n_threads() -> int:
     ...     n_threads()
     1
     """
-    return 1 if _alone.get() else os.cpu_count() or 1
+    return 1 if _is_single_threaded.get() else os.cpu_count() or 1
 
 
 @contextmanager
 def one_openmp_thread() -> Iterator[None]:
-    """Keep OpenMP to one thread: once it has a pool, a child process that is forked later hangs at its first use."""
+    """Limit OpenMP to one thread. Once OpenMP has a pool, a child process forked later hangs when it uses OpenMP."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="openmp"):

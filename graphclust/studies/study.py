@@ -1,10 +1,10 @@
-"""Recovery studies: which method finds the planted partition, and where does it break down.
+"""Recovery studies: how well methods recover planted partitions, and where they fail.
 
-A study is a grid of a generator's parameters, times methods, times graphs. Each combination is a cell; each cell is a
-row of a tidy table, also where it failed. Cells do not depend on each other: a graph's seed follows from the study's,
-its parameters, as they are given, and its number, so that a cell measures the same in any process, on any machine, in
-any grid. What is measured is kept in a journal, a line a cell; a study that was interrupted, or has grown, measures
-what is missing.
+A study combines a grid of a generator's parameters with a set of methods and several graphs per grid point. Each
+combination is a cell, and each cell is a row of a tidy table, including the cells that failed. Cells are independent:
+the seed of a graph depends only on the seed of the study, the parameters as they were written, and the number of the
+graph, so that a cell gives the same result in any process, on any machine and in any grid. A journal stores one line
+per measured cell. When a study was interrupted or has been extended, only the missing cells are measured.
 
     table = run(NAMED["mixing"], journal="mixing.jsonl", n_jobs=2)
     draw(table, NAMED["mixing"]).savefig("mixing.png")
@@ -66,30 +66,30 @@ __all__ = [
 
 MEASURES = ("ami", "nmi", "ari", "accuracy")
 _QUALITY = ("modularity", "coverage", "mean_conductance", "normalized_cut")
-_LOG = 20.0  # ratio of an axis' ends from which it is logarithmic
-_COLUMNS = 4  # of heat maps beside each other
-_FINE = 200  # values of an axis at which thresholds are looked for
-_CONFIDENCE = 1.96  # standard errors: 95%
+_LOG_AXIS_RATIO = 20.0  # an axis is logarithmic if the ratio of its ends is at least this
+_MAX_COLUMNS = 4  # heat maps in a row
+_N_FINE_VALUES = 200  # values of an axis at which thresholds are evaluated
+_N_STANDARD_ERRORS = 1.96  # half width of a 95% confidence interval
 _STUDY_KEYS = ("name", "family", "graphs", "seed", "parameters", "grid", "methods")
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method as a study runs it.
+    """A method in a study, with its parameters.
 
     Attributes
     ----------
     name : str
         Key of `graphclust.METHODS`.
     true_k : bool
-        Whether it is told the number of communities that was planted.
+        Whether the method is given the planted number of communities.
     parameters : dict
-        Of `graphclust.detect` for this method; `n_clusters` among them is a number.
+        Parameters of `graphclust.detect` for this method. If `n_clusters` is among them, it is a number.
 
     Raises
     ------
     UsageError
-        No such method or parameter; no number of communities for a method that needs one.
+        The method or a parameter is unknown, or the method needs a number of communities and has none.
     """
 
     name: str
@@ -98,36 +98,41 @@ class Method:
 
     def __post_init__(self) -> None:
         kind = METHODS.named(self.name)
-        given = dict(self.parameters)
-        k = given.pop("n_clusters", 2 if self.true_k else None)
-        prepare(self.name, k, 0, **given)
+        parameters = dict(self.parameters)
+        k = parameters.pop("n_clusters", 2 if self.true_k else None)
+        prepare(self.name, k, 0, **parameters)
         if k is None and kind.takes_n_clusters == "required":
-            raise UsageError(f'{self.name} needs a number of communities: n_clusters = "true", or a number')
+            raise UsageError(f'{self.name} needs the number of communities: set n_clusters to "true" or a number')
 
     @functools.cached_property
     def resolved(self) -> list[Any]:
-        """All that it does depends on: name, parameters with their defaults, and digests of the models it reads."""
-        given = dict(self.parameters)
-        method = prepare(self.name, given.pop("n_clusters", 2 if self.true_k else None), 0, **given)
-        return [self.name, self.true_k, _parameters(method), [digest(one) for one in method.checkpoints()]]
+        """All inputs of the method: name, parameters including defaults, and digests of the models that it loads."""
+        parameters = dict(self.parameters)
+        method = prepare(self.name, parameters.pop("n_clusters", 2 if self.true_k else None), 0, **parameters)
+        return [
+            self.name,
+            self.true_k,
+            _parameters(method),
+            [digest(checkpoint) for checkpoint in method.checkpoints()],
+        ]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One graph and one method: what is measured at once.
+    """One graph and one method, the unit of measurement.
 
     Attributes
     ----------
     family : str
     parameters : dict
-        Of the family, or of a planted partition by its average degree and ratio.
+        Parameters of the family, or the average degree and ratio of a planted partition.
     number : int
-        Of the graph among those with these parameters.
+        Number of the graph among those with these parameters.
     label : str
-        What the study calls the method.
+        The study's label for the method.
     method : Method
     seed : int
-        Of the study.
+        Seed of the study.
     """
 
     family: str
@@ -139,7 +144,7 @@ class Cell:
 
     @functools.cached_property
     def key(self) -> str:
-        """Digest of all that determines what is measured, but for the method's label."""
+        """Digest of everything that determines the measurement. The label of the method is not included."""
         from graphclust import __version__
 
         family = FAMILIES.named(self.family)
@@ -148,7 +153,7 @@ class Cell:
 
     @property
     def graph_seed(self) -> int:
-        """Seed of the graph, the same for all methods; another where a default is spelled out."""
+        """Seed of the graph, the same for all methods. Writing out a default parameter changes it."""
         words = bytes.fromhex(_digest([self.family, self.parameters, self.number]))
         state = np.random.SeedSequence([self.seed, *np.frombuffer(words, dtype=np.uint32).tolist()])
         return int(state.generate_state(1)[0]) % 2**31
@@ -161,28 +166,29 @@ class Cell:
 
 @dataclass(frozen=True)
 class Study:
-    """A grid of graphs, and methods to be measured on them.
+    """A grid of graphs, and the methods to measure on them.
 
     Attributes
     ----------
     name : str
     family : str
-        Key of `graphclust.generators.FAMILIES`. Graphs of one that keeps some from training are of those.
+        Key of `graphclust.generators.FAMILIES`. If the family has held-out graphs that training never uses, the study
+        uses those.
     grid : dict
-        Parameter -> values; the first is the horizontal axis of the figure, the second the vertical one.
+        Values by parameter. The first parameter is the horizontal axis of the figure, the second the vertical axis.
     methods : dict
-        Label -> Method.
+        Methods by label.
     parameters : dict
-        Of the family, the same for all graphs. A planted partition may be given by `average_degree` and `ratio`, the
-        edge probability between communities over that within, in the place of `p_in` and `p_out`.
+        Parameters of the family that are the same for all graphs. Instead of `p_in` and `p_out`, a planted partition
+        may have `average_degree` and `ratio`, the edge probability between communities divided by that within.
     n_graphs : int
-        Graphs for each point of the grid.
+        Number of graphs per point of the grid.
     seed : int
 
     Raises
     ------
     UsageError
-        No such family or parameter, an empty grid, no methods.
+        The family or a parameter is unknown, the grid is empty, or there are no methods.
 
     Examples
     --------
@@ -207,31 +213,31 @@ class Study:
                 raise unknown(f"parameter of {self.family}", name, known)
         for name, values in self.grid.items():
             if isinstance(values, str) or not isinstance(values, Sequence) or not len(values):
-                raise UsageError(f"grid.{name} is a list of values, not {values!r}")
+                raise UsageError(f"grid.{name} must be a list of values, not {values!r}")
             if len({repr(value) for value in values}) < len(values):
-                raise UsageError(f"grid.{name} has a value twice")
+                raise UsageError(f"grid.{name} contains a value twice")
             if name in self.parameters:
-                raise UsageError(f"{name} stands in the grid and among the parameters")
-        given = {*self.parameters, *self.grid}
+                raise UsageError(f"{name} is both in the grid and among the parameters")
+        assigned = {*self.parameters, *self.grid}
         needed = [name for name, value in family.parameters().items() if value is inspect.Parameter.empty]
-        missing = [name for name in needed if name not in given]
+        missing = [name for name in needed if name not in assigned]
         if missing:
             raise UsageError(f"{self.family} needs {' and '.join(missing)}")
         for names, others in family.instead.items():
-            chosen = given & set(names)
-            if chosen and (len(chosen) < len(names) or given & set(others)):
+            chosen = assigned & set(names)
+            if chosen and (len(chosen) < len(names) or assigned & set(others)):
                 raise UsageError(f"{self.family} takes {' and '.join(others)}, or {' and '.join(names)} instead")
         if not self.grid or not self.methods:
-            raise UsageError("a study has a grid, and methods")
+            raise UsageError("a study needs a grid and methods")
         if self.n_graphs < 1 or self.seed < 0:
-            raise UsageError("a study has one graph a point at least, and a seed that is not negative")
+            raise UsageError("a study needs at least one graph per point and a non-negative seed")
 
     def points(self) -> list[dict[str, Any]]:
-        """Return the points of the grid: the values of its parameters."""
+        """Return the points of the grid as dictionaries of parameter values."""
         return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
     def cells(self) -> list[Cell]:
-        """Return all cells, in the order of the table: graph by graph, its methods together."""
+        """Return all cells in the order of the table: graph by graph, with all methods of a graph together."""
         return [
             Cell(self.family, {**self.parameters, **point}, number, label, method, self.seed)
             for point in self.points()
@@ -240,9 +246,10 @@ class Study:
         ]
 
     def with_methods(self, names: Sequence[str]) -> Study:
-        """Return the study with other methods, by their names; those that need a number are told the true one.
+        """Return the study with other methods.
 
-        A name among the study's labels means that one.
+        A name is one of the study's labels or a key of `graphclust.METHODS`. Methods that need the number of
+        communities are given the true number.
         """
         chosen = {}
         for name in names:
@@ -252,7 +259,7 @@ class Study:
 
 
 def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, default=lambda item: item.item() if hasattr(item, "item") else repr(item))
+    text = json.dumps(value, sort_keys=True, default=lambda obj: obj.item() if hasattr(obj, "item") else repr(obj))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -267,7 +274,7 @@ def _parameters(method: GraphEstimator) -> dict[str, Any]:
 
 
 def measure(cell: Cell) -> dict[str, Any]:
-    """Draw the graph of a cell, run its method, and return a row; what fails is a row with its error."""
+    """Draw the graph of a cell, run its method, and return a row. If the cell fails, the row contains the error."""
     row: dict[str, Any] = {**cell.parameters, "graph": cell.number, "seed": cell.graph_seed, "method": cell.label}
     empty = ("n_true", "n_found", *MEASURES, *_QUALITY, "seconds", "memory_mib", "error")
     row |= {"k_given": cell.method.true_k or "n_clusters" in cell.method.parameters} | dict.fromkeys(empty)
@@ -277,38 +284,38 @@ def measure(cell: Cell) -> dict[str, Any]:
             row |= {f"realised_{name}": value for name, value in graph.meta["realised"].items() if name != "sizes"}
             assert graph.y is not None
             row["n_true"] = len(np.unique(graph.y))
-            given = dict(cell.method.parameters)
+            parameters = dict(cell.method.parameters)
             if cell.method.true_k:
-                given["n_clusters"] = row["n_true"]
+                parameters["n_clusters"] = row["n_true"]
             blind = Graph.from_edges(
                 graph.source, graph.target, graph.weight, nodes=graph.nodes, x=graph.x, is_canonical=True
             )
             with PeakMemory() as peak:
                 start = time.perf_counter()
-                found = detect(blind, cell.method.name, random_state=cell.seed + cell.number, **given)
+                communities = detect(blind, cell.method.name, random_state=cell.seed + cell.number, **parameters)
                 row["seconds"] = time.perf_counter() - start
             row["memory_mib"] = None if peak.rise is None else round(peak.rise / 2**20, 1)
-        row |= _scores(found, graph)
+        row |= _scores(communities, graph)
     except GraphclustError as error:
         row["error"] = str(error)
-    except Exception as error:  # noqa: BLE001 -- hours of a study do not end at one cell: it is counted and shown
+    except Exception as error:  # noqa: BLE001 -- one failed cell must not end a study; failures are counted and shown
         row["error"] = f"{type(error).__name__}: {error}"
     return row
 
 
 @functools.cache
 def _warm_up(name: str) -> None:
-    """Let a process load and compile what a method needs, once, before times are taken and threads are limited."""
+    """Load and compile the code of a method once per process, before times are measured and threads are limited."""
     small = FAMILIES["planted-partition"].sample(60, 2, p_in=0.5, p_out=0.05, random_state=0)
-    with contextlib.suppress(Exception):  # what fails here fails in a cell, where it is counted
+    with contextlib.suppress(Exception):  # a failure is counted when it occurs in a cell
         detect(small, name, 2 if METHODS.named(name).takes_n_clusters == "required" else None)
 
 
-def _scores(found: Communities, graph: Graph) -> dict[str, Any]:
+def _scores(communities: Communities, graph: Graph) -> dict[str, Any]:
     assert graph.y is not None
-    scores = found.score(dict(zip(graph.nodes, graph.y.tolist(), strict=True)))
-    quality = found.quality()
-    row: dict[str, Any] = {"n_found": found.n_clusters}
+    scores = communities.score(dict(zip(graph.nodes, graph.y.tolist(), strict=True)))
+    quality = communities.quality()
+    row: dict[str, Any] = {"n_found": communities.n_clusters}
     row |= {name: scores[name] for name in MEASURES} | {name: quality[name] for name in _QUALITY}
     return row
 
@@ -320,18 +327,19 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
     ----------
     study : Study
     journal : path, optional
-        File to which measured cells are added, a line each; those that stand there are not measured again, but for
-        those that failed.
+        File to which each measured cell is appended as a line. Cells in the file are not measured again, except those
+        that failed.
     n_jobs : int
-        Processes; -1 for one a core. Each computes in one thread. Within `joblib.parallel_config(backend="dask")`,
-        the workers of a Dask cluster.
+        Number of processes; -1 for one per core. Each process computes in one thread. Inside
+        `joblib.parallel_config(backend="dask")`, the workers of a Dask cluster are used.
 
     Returns
     -------
     pandas.DataFrame
-        A row a cell: the parameters; `graph` (its number), `seed`, `method`, `k_given`; `n_true` and `n_found`;
-        `ami`, `nmi`, `ari`, `accuracy`; quality; `seconds` and `memory_mib` (how far the process grew; None where the
-        system does not tell) of the method alone; `error`; and what the graph realised, as `realised_*`.
+        One row per cell: the parameters; `graph` (its number), `seed`, `method` and `k_given`; `n_true` and `n_found`;
+        `ami`, `nmi`, `ari` and `accuracy`; quality; `seconds` and `memory_mib` of the method alone (the growth of the
+        process, or None if the system does not report it); `error`; and realised properties of the graph as
+        `realised_*`.
 
     Raises
     ------
@@ -345,39 +353,41 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     cells = study.cells()
-    kept = {} if journal is None else _read_journal(Path(journal))
-    rows = {cell.key: kept[cell.key] for cell in cells if cell.key in kept}
+    measured_before = {} if journal is None else _read_journal(Path(journal))
+    rows = {cell.key: measured_before[cell.key] for cell in cells if cell.key in measured_before}
     names = tuple(dict.fromkeys(method.name for method in study.methods.values()))
     missing = list({cell.key: cell for cell in cells if cell.key not in rows}.values())
-    with task(f"study {study.name}", len(missing)) as advance, _appending(journal) as keep:
-        with interrupts_handled(signal.SIG_IGN):  # a terminal sends it to the processes, too: who starts them ends them
-            todo = (delayed(_keyed)(cell, names) for cell in missing)
-            measured = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(todo)
+    with task(f"study {study.name}", len(missing)) as advance, _appending(journal) as append:
+        # worker processes ignore the Ctrl-C that a terminal also sends to them: this process ends them
+        with interrupts_handled(signal.SIG_IGN):
+            calls = (delayed(_measure_with_key)(cell, names) for cell in missing)
+            measured = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls)
         try:
             for key, row in measured:
                 rows[key] = row
-                keep(key, row)
+                append(key, row)
                 advance()
         except TerminatedWorkerError as error:
-            left = "run it again to go on" if journal is not None else "keep a journal to go on from"
+            hint = "run it again to resume" if journal is not None else "use a journal to be able to resume"
             raise ResourceError(
-                f"a process died, perhaps for want of memory, after {len(rows):,} of {len(cells):,} cells; {left}"
+                f"a process died, perhaps out of memory, after {len(rows):,} of {len(cells):,} cells; {hint}"
             ) from error
     columns = list(dict.fromkeys(name for cell in cells for name in rows[cell.key]))
     return pd.DataFrame([rows[cell.key] | {"method": cell.label} for cell in cells], columns=columns)
 
 
-def _keyed(cell: Cell, names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
-    for name in names:  # all at first: joblib replaces processes that grow after their first task
+def _measure_with_key(cell: Cell, names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+    for name in names:  # all methods in the first task: joblib replaces processes that grow after it
         _warm_up(name)
-    return cell.key, json.loads(json.dumps(measure(cell), default=lambda item: item.item()))  # as the journal has it
+    row = json.loads(json.dumps(measure(cell), default=lambda obj: obj.item()))  # the same values as from the journal
+    return cell.key, row
 
 
-_ENTRY = '{"key": "'  # how a line begins
+_LINE_START = '{"key": "'  # of a line of the journal
 
 
 def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
-    found = {}
+    rows = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     except (OSError, UnicodeDecodeError) as error:
@@ -386,15 +396,15 @@ def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
         try:
             entry = json.loads(line)
             if entry["row"]["error"] is None:
-                found[entry["key"]] = entry["row"]
+                rows[entry["key"]] = entry["row"]
         except (ValueError, TypeError, KeyError):
-            if number < len(lines) or not line.startswith(_ENTRY[: len(line)]):
-                raise DataError("no journal of a study", path, number) from None
-    return found  # a last line that was cut off is measured again
+            if number < len(lines) or not line.startswith(_LINE_START[: len(line)]):
+                raise DataError("not the journal of a study", path, number) from None
+    return rows  # without a truncated last line, whose cell is measured again
 
 
 def _lock(descriptor: int, path: str | os.PathLike[str]) -> None:
-    """Refuse a journal that another process writes; until it is closed, nobody else may."""
+    """Lock a journal until it is closed, or raise an error if another process has locked it."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -402,7 +412,7 @@ def _lock(descriptor: int, path: str | os.PathLike[str]) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise DataError("is being written by another study: wait for it, or keep another journal", path) from None
+        raise DataError("another study is writing this journal: wait for it, or use another file", path) from None
     except OSError:  # a file system without locks
         return
 
@@ -413,7 +423,7 @@ def _appending(path: str | os.PathLike[str] | None) -> Iterator[Any]:
         yield lambda key, row: None
         return
     try:
-        stream = open(path, "ab+")  # noqa: SIM115 -- closed below; what fails meanwhile is none of the file's errors
+        stream = open(path, "ab+")  # noqa: SIM115 -- closed below; errors inside the block are not errors of this file
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror}", path) from None
     with stream:
@@ -421,46 +431,46 @@ def _appending(path: str | os.PathLike[str] | None) -> Iterator[Any]:
         stream.seek(0)
         stream.truncate(stream.read().rfind(b"\n") + 1)
 
-        def keep(key: str, row: dict[str, Any]) -> None:
+        def append(key: str, row: dict[str, Any]) -> None:
             stream.write(json.dumps({"key": key, "row": row}).encode() + b"\n")
             stream.flush()
 
-        yield keep
+        yield append
 
 
 # ---------------------------------------------------------------- figures
 
 
 def axes_of(study: Study, measure: str = "ami") -> list[str]:
-    """Return the parameters along the axes of a study's figure, one or two: those that vary.
+    """Return the one or two parameters on the axes of a study's figure, which are those with several values.
 
     Raises
     ------
     UsageError
-        As of `draw`.
+        See `draw`.
     """
     if measure not in MEASURES:
         raise unknown("measure", measure, MEASURES)
     axes = [name for name, values in study.grid.items() if len(values) > 1] or [next(iter(study.grid))]
     if len(axes) > 2:
-        raise UsageError(f"a figure shows one or two parameters; the grid has {', '.join(axes)}")
+        raise UsageError(f"a figure can show at most two parameters, but the grid has {', '.join(axes)}")
     for name in axes:
         if not all(isinstance(value, int | float) for value in study.grid[name]):
-            raise UsageError(f"a figure has numbers along its axes, which {name} has not")
+            raise UsageError(f"a figure needs numbers on its axes, but the values of {name} are not numbers")
     return axes
 
 
 def draw(table: pd.DataFrame, study: Study, measure: str = "ami") -> Figure:
-    """Draw a study: curves with 95% confidence bands over one parameter, or heat maps, one a method, over two.
+    """Draw a study: curves with 95% confidence bands over one parameter, or one heat map per method over two.
 
-    Dashed are the theoretical thresholds of block models: exact recovery, |sqrt(a) - sqrt(b)| = sqrt(K) (Abbe &
-    Sandon 2015), and detection, (c_in - c_out)^2 = K (c_in + (K - 1) c_out) (Kesten & Stigum; Decelle et al. 2011).
-    A cell that failed counts as 0.
+    The lines are theoretical thresholds of block models: exact recovery, |sqrt(a) - sqrt(b)| = sqrt(K) (dashed; Abbe &
+    Sandon 2015), and detection, (c_in - c_out)^2 = K (c_in + (K - 1) c_out) (dotted; Kesten & Stigum; Decelle et al.
+    2011). A cell that failed counts as 0.
 
     Parameters
     ----------
     table : DataFrame
-        As `run` returns it.
+        The result of `run`.
     study : Study
     measure : {"ami", "nmi", "ari", "accuracy"}
 
@@ -471,19 +481,19 @@ def draw(table: pd.DataFrame, study: Study, measure: str = "ami") -> Figure:
     Raises
     ------
     UsageError
-        No such measure; a grid of more than two parameters, or of values that are not numbers.
+        The measure is unknown, or the grid has more than two parameters or values that are not numbers.
     """
     from matplotlib.figure import Figure
 
     axes = axes_of(study, measure)
-    told = table.assign(**{measure: table[measure].astype(float).fillna(0.0)})
+    scores = table.assign(**{measure: table[measure].astype(float).fillna(0.0)})
     if len(axes) == 1:
         figure = Figure(figsize=(6.5, 4.5), layout="constrained")
-        _draw_curves(figure.subplots(), told, study, axes[0], measure)
+        _draw_curves(figure.subplots(), scores, study, axes[0], measure)
         return figure
     maps = {}
     for label in study.methods:
-        groups = told[told["method"] == label].groupby([axes[1], axes[0]])[measure]
+        groups = scores[scores["method"] == label].groupby([axes[1], axes[0]])[measure]
         maps[label] = (
             groups.mean().unstack().reindex(index=sorted(study.grid[axes[1]]), columns=sorted(study.grid[axes[0]]))
         )
@@ -491,12 +501,12 @@ def draw(table: pd.DataFrame, study: Study, measure: str = "ami") -> Figure:
 
 
 def draw_maps(maps: Sequence[tuple[Study, Mapping[str, FloatArray]]], measure: str = "ami") -> Figure:
-    """Draw heat maps over two parameters, those of a study beside each other.
+    """Draw heat maps over two parameters, with the maps of a study side by side.
 
     Parameters
     ----------
     maps : sequence of (Study, mapping of str to ndarray of float, shape (n_values of the second axis, of the first))
-        Mean of the measure, by method, values of the parameters in ascending order.
+        Mean of the measure by method, with the values of the parameters in ascending order.
     measure : {"ami", "nmi", "ari", "accuracy"}
 
     Returns
@@ -506,22 +516,22 @@ def draw_maps(maps: Sequence[tuple[Study, Mapping[str, FloatArray]]], measure: s
     Raises
     ------
     UsageError
-        No such measure; a grid of other than two parameters, or of values that are not numbers.
+        The measure is unknown, or the grid does not have two parameters or has values that are not numbers.
     """
     from matplotlib.figure import Figure
 
-    columns = min(max(len(one) for _, one in maps), _COLUMNS)
-    rows = sum(-(-len(one) // columns) for _, one in maps)
+    columns = min(max(len(means) for _, means in maps), _MAX_COLUMNS)
+    rows = sum(-(-len(means) // columns) for _, means in maps)
     figure = Figure(figsize=(3.2 * columns + 0.8, 3.1 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     row = 0
-    for study, one in maps:
-        needed = -(-len(one) // columns)
+    for study, means in maps:
+        needed = -(-len(means) // columns)
         own = panels[row : row + needed].ravel()
-        for panel, (label, values) in zip(own, one.items(), strict=False):
+        for panel, (label, values) in zip(own, means.items(), strict=False):
             title = label if len(maps) == 1 else f"{study.name}: {label}"
             image = _draw_map(panel, values, study, axes_of(study, measure), title)
-        for panel in own[len(one) :]:
+        for panel in own[len(means) :]:
             panel.set_axis_off()
         row += needed
     figure.colorbar(image, ax=panels.ravel().tolist(), label=f"mean {measure.upper()}")
@@ -533,11 +543,11 @@ def _draw_curves(ax: Axes, table: pd.DataFrame, study: Study, name: str, measure
     for i, label in enumerate(study.methods):
         groups = table[table["method"] == label].groupby(name)[measure]
         mean = groups.mean().reindex(values).to_numpy()
-        error = _CONFIDENCE * groups.sem().reindex(values).fillna(0.0).to_numpy()
+        error = _N_STANDARD_ERRORS * groups.sem().reindex(values).fillna(0.0).to_numpy()
         color = COLORS[i % len(COLORS)]
         ax.plot(values, mean, marker="o", markersize=3.5, color=color, label=label)
         ax.fill_between(values, np.maximum(mean - error, 0), np.minimum(mean + error, 1), color=color, alpha=0.18, lw=0)
-    fine = _finely(values)
+    fine = _fine_values(values)
     for (what, margin), style in zip(_margins(study, {name: fine}).items(), ("--", ":"), strict=False):
         for i, at in enumerate(np.flatnonzero(np.diff(np.sign(margin)))):
             ax.axvline(fine[at], color="0.35", linestyle=style, lw=1, label=None if i else what)
@@ -550,7 +560,7 @@ def _draw_curves(ax: Axes, table: pd.DataFrame, study: Study, name: str, measure
 def _draw_map(ax: Axes, mean: FloatArray, study: Study, axes: list[str], title: str) -> Any:
     x, y = (np.array(sorted(study.grid[name]), dtype=float) for name in axes)
     image = ax.pcolormesh(x, y, mean, vmin=0, vmax=1, cmap="viridis", shading="nearest")
-    fine = np.meshgrid(_finely(x), _finely(y))
+    fine = np.meshgrid(_fine_values(x), _fine_values(y))
     for margin, style in zip(
         _margins(study, dict(zip(axes, fine, strict=True))).values(), ("dashed", "dotted"), strict=False
     ):
@@ -562,40 +572,43 @@ def _draw_map(ax: Axes, mean: FloatArray, study: Study, axes: list[str], title: 
 
 
 def _is_log(values: FloatArray) -> bool:
-    return bool(values.min() > 0 and values.max() / values.min() >= _LOG)
+    return bool(values.min() > 0 and values.max() / values.min() >= _LOG_AXIS_RATIO)
 
 
-def _finely(values: FloatArray) -> FloatArray:
-    return (np.geomspace if _is_log(values) else np.linspace)(values.min(), values.max(), _FINE)
+def _fine_values(values: FloatArray) -> FloatArray:
+    return (np.geomspace if _is_log(values) else np.linspace)(values.min(), values.max(), _N_FINE_VALUES)
 
 
-def _margins(study: Study, given: dict[str, FloatArray]) -> dict[str, FloatArray]:
-    """Return by how much graphs lie above (below: negative) each threshold; none for families that have none known."""
+def _margins(study: Study, axis_values: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return the signed distances to the thresholds, positive above them; empty if the family has no known threshold.
+
+    `axis_values` has the values of the parameters on the axes of the figure.
+    """
     family = FAMILIES.named(study.family)
     if family.densities is None:
         return {}
     p: dict[str, Any] = family.parameters() | {name: values[0] for name, values in study.grid.items()}
-    p |= study.parameters | given
+    p |= study.parameters | axis_values
     if any(isinstance(value, tuple | list) for value in p.values()):
         return {}
     p = dict(family.densities(family.sampled(p)))
     ratios = recovery_ratios(*(np.asarray(p[name], dtype=float) for name in ("n_nodes", "n_clusters", "p_in", "p_out")))
-    shape = next(iter(given.values())).shape
+    shape = next(iter(axis_values.values())).shape
     return {name: np.broadcast_to(ratio - 1, shape) for name, ratio in ratios.items()}
 
 
 # ---------------------------------------------------------------- studies by name
 
 
-_TOLD_K = Method("spectral", true_k=True)
-_PEERS = {name: Method(name) for name in ("auto", "leiden", "louvain", "infomap", "label-propagation")}
+_DEFAULT_METHODS = {name: Method(name) for name in ("auto", "leiden", "louvain", "infomap", "label-propagation")}
+_DEFAULT_METHODS["spectral"] = Method("spectral", true_k=True)
 _PLANTED: dict[str, Any] = {"n_nodes": 1000, "n_clusters": 4, "average_degree": 16.0, "ratio": 0.2}
 
 
 def _planted(name: str, values: Sequence[Any], n_graphs: int = 10) -> Study:
-    of = "n_nodes" if name == "size" else "n_clusters" if name == "number-of-communities" else "average_degree"
-    fixed = {key: value for key, value in _PLANTED.items() if key != of}
-    return Study(name, "planted-partition", {of: values}, {**_PEERS, "spectral": _TOLD_K}, fixed, n_graphs)
+    varied = "n_nodes" if name == "size" else "n_clusters" if name == "number-of-communities" else "average_degree"
+    fixed = {key: value for key, value in _PLANTED.items() if key != varied}
+    return Study(name, "planted-partition", {varied: values}, _DEFAULT_METHODS, fixed, n_graphs)
 
 
 NAMED: dict[str, Study] = {
@@ -603,7 +616,7 @@ NAMED: dict[str, Study] = {
         "recovery",
         "log-degree-sbm",
         {"a": tuple(range(1, 31, 3)), "b": tuple(range(1, 11))},
-        {"auto": Method("auto"), "leiden": Method("leiden"), "infomap": Method("infomap"), "spectral": _TOLD_K},
+        {name: _DEFAULT_METHODS[name] for name in ("auto", "leiden", "infomap", "spectral")},
         {"n_nodes": 300, "n_clusters": 2},
         n_graphs=5,
     ),
@@ -611,7 +624,7 @@ NAMED: dict[str, Study] = {
         "mixing",
         "lfr",
         {"mu": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)},
-        {**_PEERS, "spectral": _TOLD_K},
+        _DEFAULT_METHODS,
         {"n_nodes": 1000, "average_degree": 20.0, "max_degree": 50, "min_community": 20, "max_community": 100},
     ),
     "number-of-communities": _planted("number-of-communities", (2, 3, 4, 6, 8, 12, 16, 24, 32)),
@@ -621,14 +634,14 @@ NAMED: dict[str, Study] = {
 
 
 def study_named(name: str) -> Study:
-    """Return a named study, or read one from a file that ends with .toml.
+    """Return a named study, or read one from a file if the name ends with .toml.
 
     Raises
     ------
     UsageError
-        No such study; names the nearest.
+        The name is unknown. The message suggests similar names.
     DataError
-        The file cannot be read, or is no study.
+        The file cannot be read or is not a study.
     """
     if name.endswith(".toml"):
         return read_study(name)
@@ -640,58 +653,68 @@ def study_named(name: str) -> Study:
 def read_study(path: str | os.PathLike[str]) -> Study:
     """Read a study from a TOML file.
 
-    It has `family`; `name`, `graphs` and `seed` if wanted; the tables `[grid]`, of lists, and `[parameters]`; and a
-    table `[methods.LABEL]` for each method, with `method` where that is not the label, `n_clusters`, a number or
-    "true", and parameters of the method.
+    The file has the key `family`, and optionally `name`, `graphs` and `seed`. The table `[grid]` contains lists, and
+    the table `[parameters]` fixed parameters. Each method has a table `[methods.LABEL]` with its parameters: `method`
+    if the name of the method is not the label, and `n_clusters` as a number or "true".
 
     Raises
     ------
     DataError
-        The file cannot be read, or is no study; tells what is wrong with it.
+        The file cannot be read or is not a study. The message describes the problem.
     """
     try:
         with open(path, "rb") as stream:
-            given = tomllib.load(stream)
+            content = tomllib.load(stream)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"no TOML: {error}", path) from None
+        raise DataError(f"not TOML: {error}", path) from None
     try:
-        return _study_of(given, Path(path).stem)
+        return _study_of(content, Path(path).stem)
     except (UsageError, TypeError) as error:
         raise DataError(str(error), path) from None
 
 
-def _study_of(given: dict[str, Any], name: str) -> Study:
-    for key in given:
+def _study_of(content: dict[str, Any], name: str) -> Study:
+    for key in content:
         if key not in _STUDY_KEYS:
             raise unknown("key of a study", key, _STUDY_KEYS)
     for key in ("grid", "methods", "parameters"):
-        if not isinstance(given.get(key, {}), dict):
-            raise UsageError(f"{key} is a table, [{key}]")
-    for key, kind in (("graphs", int), ("seed", int), ("family", str), ("name", str)):
-        if not isinstance(given.get(key, kind()), kind):
-            raise UsageError(f"{key} is no {kind.__name__}: {given[key]!r}")
-    if "family" not in given:
-        raise UsageError(f"a study names its family: {', '.join(FAMILIES)}")
+        if not isinstance(content.get(key, {}), dict):
+            raise UsageError(f"{key} must be a table: [{key}]")
+    for key, kind, noun in (
+        ("graphs", int, "an integer"),
+        ("seed", int, "an integer"),
+        ("family", str, "a string"),
+        ("name", str, "a string"),
+    ):
+        if not isinstance(content.get(key, kind()), kind):
+            raise UsageError(f"{key} must be {noun}, not {content[key]!r}")
+    if "family" not in content:
+        raise UsageError(f"a study needs the key family, one of {', '.join(FAMILIES)}")
     methods = {}
-    for label, table in given.get("methods", {}).items():
+    for label, table in content.get("methods", {}).items():
         if not isinstance(table, dict):
-            raise UsageError(f"a method is a table: [methods.{label}]")
-        own = dict(table)
-        true_k = own.get("n_clusters") == "true" and own.pop("n_clusters") == "true"
-        methods[label] = Method(own.pop("method", label), true_k, own)
+            raise UsageError(f"a method must be a table: [methods.{label}]")
+        settings = dict(table)
+        true_k = settings.get("n_clusters") == "true" and settings.pop("n_clusters") == "true"
+        methods[label] = Method(settings.pop("method", label), true_k, settings)
     return Study(
-        given.get("name", name),
-        given["family"],
-        {key: _ranges(values) for key, values in given.get("grid", {}).items()},
+        content.get("name", name),
+        content["family"],
+        {key: _with_ranges(values) for key, values in content.get("grid", {}).items()},
         methods,
-        {key: tuple(value) if isinstance(value, list) else value for key, value in given.get("parameters", {}).items()},
-        given.get("graphs", 10),
-        given.get("seed", 0),
+        {key: _as_range(value) for key, value in content.get("parameters", {}).items()},
+        content.get("graphs", 10),
+        content.get("seed", 0),
     )
 
 
-def _ranges(values: Any) -> Any:
-    """Turn lists within a list into tuples, which are ranges to families."""
-    return [tuple(one) if isinstance(one, list) else one for one in values] if isinstance(values, list) else values
+def _as_range(value: Any) -> Any:
+    """Turn a list into a tuple, which families take as a range."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _with_ranges(values: Any) -> Any:
+    """Turn the lists inside a list into ranges."""
+    return list(map(_as_range, values)) if isinstance(values, list) else values

@@ -1,1 +1,1 @@
-"""The only optimiser loops, the synthetic graphs they learn from, checkpoints, evaluation and calibration."""
+"""The only optimiser loops, with synthetic training data, checkpoints, evaluation and calibration."""

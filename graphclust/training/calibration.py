@@ -1,8 +1,9 @@
-r"""Whether probabilities come true: reliability of co-membership probabilities against known partitions.
+r"""Calibration: reliability of co-membership probabilities, measured on known partitions.
 
-Every pair of nodes has a predicted probability of being in one community. Among the pairs of predicted probability near
-p, a share p should be together (Guo et al. 2017 for classifiers). The expected calibration error is the mean distance
-of the two over the bins, weighted by their pairs: :math:`\sum_b \frac{n_b}{n} |f_b - p_b|`.
+Each pair of nodes has a predicted probability of being in the same community. Among pairs with a predicted probability
+near p, a share p should be in the same community (Guo et al. 2017 for classifiers). The expected calibration error is
+the mean absolute difference of the two over the bins, weighted by their numbers of pairs:
+:math:`\sum_b \frac{n_b}{n} |f_b - p_b|`.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ __all__ = ["Reliability", "draw_reliability", "plot_reliability"]
 
 @dataclass
 class Reliability:
-    """Pairs of nodes, binned by their predicted co-membership probability.
+    """Counts of pairs of nodes in bins of their predicted co-membership probability.
 
     Parameters
     ----------
     n_bins : int
-        Bins of equal width over [0, 1].
+        Number of bins of equal width over [0, 1].
 
     Attributes
     ----------
     pairs : ndarray of float64, shape (n_bins,)
-        Pairs in each bin.
+        Number of pairs in each bin.
     predicted, together : ndarray of float64, shape (n_bins,)
-        Sum of their predicted probabilities; how many of them are in one community.
+        Sum of their predicted probabilities, and number of them in the same community.
 
     Examples
     --------
@@ -55,34 +56,34 @@ class Reliability:
 
     def __post_init__(self) -> None:
         if self.n_bins < 1:
-            raise UsageError(f"n_bins is a positive integer, not {self.n_bins!r}")
+            raise UsageError(f"n_bins must be a positive integer, not {self.n_bins!r}")
         self.pairs, self.predicted, self.together = (np.zeros(self.n_bins) for _ in range(3))
 
     def add(self, co_membership: ArrayLike, truth: ArrayLike) -> None:
-        """Count the pairs of a graph.
+        """Add the pairs of a graph.
 
         Parameters
         ----------
         co_membership : array of float, shape (n_nodes, n_nodes)
-            As `Posterior.co_membership` gives it.
+            The result of `Posterior.co_membership`.
         truth : array of int, shape (n_nodes,)
             Community of each node.
 
         Raises
         ------
         UsageError
-            Shapes that do not fit.
+            The shapes do not match.
         """
         probability, labels = np.asarray(co_membership, dtype=np.float64), np.asarray(truth)
         if probability.shape != (len(labels),) * 2:
-            raise UsageError(f"co-membership has the shape {probability.shape} for {len(labels)} nodes")
+            raise UsageError(f"co_membership has shape {probability.shape}, but truth has {len(labels)} nodes")
         upper = np.triu_indices(len(labels), 1)
         p = probability[upper]
         same = labels[upper[0]] == labels[upper[1]]
-        place = np.minimum((p * self.n_bins).astype(np.int64), self.n_bins - 1)
-        self.pairs += np.bincount(place, minlength=self.n_bins)
-        self.predicted += np.bincount(place, p, minlength=self.n_bins)
-        self.together += np.bincount(place, same, minlength=self.n_bins)
+        bin_ = np.minimum((p * self.n_bins).astype(np.int64), self.n_bins - 1)
+        self.pairs += np.bincount(bin_, minlength=self.n_bins)
+        self.predicted += np.bincount(bin_, p, minlength=self.n_bins)
+        self.together += np.bincount(bin_, same, minlength=self.n_bins)
 
     def error(self) -> float:
         """Return the expected calibration error, in [0, 1]; NaN without pairs."""
@@ -90,7 +91,7 @@ class Reliability:
         return float(np.abs(self.predicted - self.together).sum() / total) if total else float("nan")
 
     def table(self) -> list[dict[str, float]]:
-        """Return a row a bin with pairs: lower bound, pairs, mean prediction, share together."""
+        """Return one row per non-empty bin: lower bound, pairs, mean prediction, share in the same community."""
         filled = np.flatnonzero(self.pairs)
         return [
             {
@@ -104,15 +105,15 @@ class Reliability:
 
 
 def plot_reliability(table: Sequence[Mapping[str, float]], ax: Axes | None = None, **style: Any) -> Axes:
-    """Draw a reliability diagram: observed against predicted, the area of a point showing the pairs of its bin.
+    """Plot a reliability diagram of observed against predicted; the size of a point shows the pairs in its bin.
 
     Parameters
     ----------
     table : sequence of mappings
-        As `Reliability.table` gives it.
+        The result of `Reliability.table`.
     ax : matplotlib.axes.Axes, optional
     **style
-        Of `Axes.plot`.
+        Keyword arguments of `Axes.plot`.
 
     Returns
     -------
@@ -127,8 +128,8 @@ def plot_reliability(table: Sequence[Mapping[str, float]], ax: Axes | None = Non
     ax.scatter(predicted, observed, s=[6 + 14 * np.log10(row["pairs"]) for row in table], color=line.get_color())
     ax.plot([0, 1], [0, 1], color="#79828f", linewidth=0.8, linestyle="--", zorder=0)
     ax.set(
-        xlabel="predicted probability of being together",
-        ylabel="share of pairs together",
+        xlabel="predicted probability of the same community",
+        ylabel="share of pairs in the same community",
         xlim=(-0.02, 1.02),
         ylim=(-0.02, 1.02),
         aspect="equal",
@@ -137,7 +138,7 @@ def plot_reliability(table: Sequence[Mapping[str, float]], ax: Axes | None = Non
 
 
 def draw_reliability(tables: Mapping[str, Sequence[Mapping[str, float]]], stream: BinaryIO, name: str) -> None:
-    """Write a figure of the reliability diagrams of several models; `name` tells the format by its extension."""
+    """Write a figure of the reliability diagrams of several models, in the format of the extension of `name`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 5), layout="constrained")

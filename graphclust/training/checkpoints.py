@@ -1,4 +1,4 @@
-"""Trained models as files: safetensors, with all that is to be known about them in the header. Loading runs no code."""
+"""Checkpoints: safetensors files of trained models, with their description in the header. Loading runs no code."""
 
 from __future__ import annotations
 
@@ -33,33 +33,33 @@ __all__ = [
 ]
 
 SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
-_TRAINED = Path("results") / "models"  # where the training queue of a checkout leaves its models
+_TRAINED = Path("results") / "models"  # folder of the models of a checkout's training queue
 _KEY = "graphclust"
 
 
 @dataclass(frozen=True)
 class CheckpointInfo:
-    """What a checkpoint says of itself.
+    """The description of a checkpoint.
 
     Attributes
     ----------
     model : dict
         `ModelConfig` as a dictionary.
     data : dict
-        `DataConfig` as a dictionary: the family of graphs it was trained on, with its parameters and the seed.
+        `DataConfig` as a dictionary: the family of training graphs, its parameters and the seed.
     n_nodes, n_clusters : (int, int)
-        Smallest and largest number of nodes and of communities seen in training.
+        Smallest and largest number of nodes and of communities of the training graphs.
     steps, graphs : int
-        Optimiser's steps, and graphs seen.
+        Number of optimiser steps and of training graphs.
     held_out : dict
-        Measures on graphs that were not trained on: elbo, ami, k_right, n_graphs, ...
+        Scores on held-out graphs: elbo, ami, k_right, n_graphs, ...
     settings : dict
-        Of the optimiser, with precision, hardware and seconds.
+        Settings of the optimiser, with precision, hardware and seconds.
     command : str
-        What trained it.
+        The command that trained the model.
     ancestors : list of dict
-        The trainings that gave the initial weights, oldest first: command, graphs and data (as above) of each, and a
-        note where the command does not say all. Those of earlier versions do not have their data.
+        The trainings that produced the initial weights, oldest first, each with command, graphs and data (as above),
+        and with a note if the command is incomplete. Those of earlier versions lack the data.
     """
 
     model: dict[str, Any]
@@ -75,7 +75,7 @@ class CheckpointInfo:
 
     @property
     def lineage(self) -> list[dict[str, Any]]:
-        """The ancestors, and this training."""
+        """The ancestors and this training."""
         return [*self.ancestors, {"command": self.command, "graphs": self.graphs, "data": self.data}]
 
     @property
@@ -87,22 +87,23 @@ class CheckpointInfo:
 
 
 def shipped() -> dict[str, Path]:
-    """Return the checkpoints that come with the package: name -> file."""
+    """Return the files of the checkpoints that are shipped with the package, by name."""
     return {path.name.removesuffix(".safetensors"): path for path in sorted(SHIPPED.glob("*.safetensors"))}
 
 
 def trained_models(folder: str | os.PathLike[str] | None = None) -> dict[str, Path]:
-    """Return the checkpoints that come with the package, and those of a folder: name -> file.
+    """Return the files of the shipped checkpoints and of those in a folder, by name.
 
     Parameters
     ----------
     folder : path, optional
-        By default results/models in the current folder, if that is there. Its models go before those of the package.
+        By default results/models in the current folder, if it exists. Its models take precedence over shipped ones of
+        the same name.
 
     Raises
     ------
     UsageError
-        There is no such folder.
+        The folder does not exist.
 
     Examples
     --------
@@ -115,10 +116,10 @@ def trained_models(folder: str | os.PathLike[str] | None = None) -> dict[str, Pa
     return shipped() | {path.stem: path for path in files if not path.name.endswith(".state.safetensors")}
 
 
-def _found(name: str | os.PathLike[str]) -> Path:
+def _path_of(name: str | os.PathLike[str]) -> Path:
     known = shipped()
     if not isinstance(name, str | os.PathLike):
-        raise UsageError(f"a checkpoint is a name or a file, not {name!r}")
+        raise UsageError(f"a checkpoint must be a name or a file, not {name!r}")
     if str(name) in known:
         return known[str(name)]
     path = Path(name)
@@ -133,36 +134,36 @@ def _digest(path: Path, changed: int) -> str:
 
 
 def digest(name: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a checkpoint's file: two of one digest are the same model.
+    """Return the SHA-256 of the file of a checkpoint, which identifies the model.
 
     Parameters
     ----------
     name : str or path
-        One of `shipped()`, or a file.
+        A name in `shipped()`, or a file.
 
     Raises
     ------
     UsageError
-        There is no such checkpoint.
+        The checkpoint does not exist.
     """
-    path = _found(name).resolve()
+    path = _path_of(name).resolve()
     return _digest(path, path.stat().st_mtime_ns)
 
 
 def save_checkpoint(path: str | os.PathLike[str], weights: dict[str, Tensor], info: CheckpointInfo) -> None:
-    """Write weights and what is known about them; floating-point numbers in half precision.
+    """Write weights, in half precision, and the description of a model.
 
     Parameters
     ----------
     path : path
     weights : dict
-        State of the model.
+        State dictionary of the model.
     info : CheckpointInfo
 
     Raises
     ------
     DataError
-        The file cannot be written, or a weight is not finite or too large for half precision.
+        The file cannot be written, or a weight is not finite in half precision.
     """
     import torch
     from safetensors.torch import save
@@ -178,21 +179,21 @@ def save_checkpoint(path: str | os.PathLike[str], weights: dict[str, Tensor], in
 
 
 def read_info(name: str | os.PathLike[str]) -> CheckpointInfo:
-    """Return what a checkpoint says of itself, without its weights.
+    """Return the description of a checkpoint without loading its weights.
 
     Parameters
     ----------
     name : str or path
-        One of `shipped()`, or a file.
+        A name in `shipped()`, or a file.
 
     Raises
     ------
     UsageError
-        There is no such checkpoint.
+        The checkpoint does not exist.
     DataError
-        The file is none.
+        The file is not a checkpoint.
     """
-    path = _found(name)
+    path = _path_of(name)
     try:
         with path.open("rb") as stream:  # the format: length of the header as 8 bytes, little-endian; then JSON
             header = json.loads(stream.read(min(int.from_bytes(stream.read(8), "little"), 1 << 24)))
@@ -202,7 +203,7 @@ def read_info(name: str | os.PathLike[str]) -> CheckpointInfo:
             values["n_nodes"], values["n_clusters"] = tuple(values["n_nodes"]), tuple(values["n_clusters"])
             return CheckpointInfo(**values)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise DataError("no checkpoint of graphclust", str(path)) from error
+        raise DataError("not a checkpoint of graphclust", str(path)) from error
 
 
 @cache
@@ -218,17 +219,17 @@ def _loaded(path: Path, changed: int) -> tuple[PartitionModel, CheckpointInfo]:
         model = build(info.config)
         model.load_state_dict({k: v.float() if v.dtype.is_floating_point else v for k, v in weights.items()})
     except (SafetensorError, RuntimeError, TypeError) as error:
-        raise DataError("the weights are not those of the model that the header names", str(path)) from error
+        raise DataError("the weights are not those of the model in the header", str(path)) from error
     return model.eval().requires_grad_(False), info
 
 
 def load_checkpoint(name: str | os.PathLike[str]) -> tuple[PartitionModel, CheckpointInfo]:
-    """Load a model in evaluation mode, on the CPU. It is shared: move a copy to another device.
+    """Load a model in evaluation mode on the CPU. The model is cached: copy it before moving it to another device.
 
     Parameters
     ----------
     name : str or path
-        One of `shipped()`, or a file.
+        A name in `shipped()`, or a file.
 
     Returns
     -------
@@ -238,47 +239,48 @@ def load_checkpoint(name: str | os.PathLike[str]) -> tuple[PartitionModel, Check
     Raises
     ------
     UsageError
-        There is no such checkpoint.
+        The checkpoint does not exist.
     DataError
-        The file is none, or its weights do not fit its header.
+        The file is not a checkpoint, or its weights do not fit its header.
     """
-    path = _found(name).resolve()
+    path = _path_of(name).resolve()
     return _loaded(path, path.stat().st_mtime_ns)
 
 
 _PREFACE = """# Trained models
 
-Written by `graphclust models --format md` from the headers of the files beside it. The log of each training lies beside
-its weights. A model knows the graphs of its family: on others its partitions may be good and its probabilities are off;
-`graphclust detect` says so where a graph has more or fewer nodes than any that the model saw.
+Written by `graphclust models --format md` from the headers of the files in this folder, which also has the log of each
+training. A model is trained on the graphs of one family. On other graphs its partitions may be good, but its
+probabilities are not calibrated. `graphclust detect` warns if a graph has fewer or more nodes than all training graphs.
+Ancestor 1 is the training that gave a model its initial weights, ancestor 2 the one that gave ancestor 1 its own, etc.
 """
 
 
 def cards(names: Sequence[str] | None = None) -> str:
-    """Return a card for each model, as Markdown; of the shipped ones, with a preface, where no names are given."""
+    """Return a card of each model as Markdown; without names, of all shipped models, with a preface."""
     parts = [_PREFACE] if names is None else []
     for name in shipped() if names is None else names:
         info = read_info(name)
-        model, held = info.model, info.held_out
+        model, scores = info.model, info.held_out
         parameters = ", ".join(f"{key} {value}" for key, value in info.data.get("parameters", {}).items())
         lines = {
             "method": f"{model['model']}, encoder {model['encoder']} of {model['n_layers']} layers",
-            "input of a node": f"{model['n_features']} features, {model['features']}",
+            "node features": f"{model['n_features']}, {model['features']}",
             "known labels": f"up to {model['n_labels']}" if model.get("n_labels") else "only as constraints",
             "trained on": info.data["family"] + (f" with {parameters}" if parameters else ", its default parameters"),
             "nodes": "{} to {}".format(*info.n_nodes),
             "communities": "{} to {}".format(*info.n_clusters),
             "training": f"{info.steps:,} steps, {info.graphs:,} graphs, seed {info.data.get('seed')}",
-            "on": str(info.settings.get("hardware", "")),
-            "held-out graphs": str(held.get("n_graphs", "")),
-            "AMI": f"{held['ami']:.4f}, standard error {held['ami_se']:.4f}" if "ami" in held else "",
-            "ELBO": f"{held['elbo']:.2f}" if "elbo" in held else "",
-            "number of communities right": f"{held['k_right']:.1%}" if "k_right" in held else "",
+            "hardware": str(info.settings.get("hardware", "")),
+            "held-out graphs": str(scores.get("n_graphs", "")),
+            "AMI": f"{scores['ami']:.4f}, standard error {scores['ami_se']:.4f}" if "ami" in scores else "",
+            "ELBO": f"{scores['elbo']:.2f}" if "elbo" in scores else "",
+            "correct number of communities": f"{scores['k_right']:.1%}" if "k_right" in scores else "",
             "command": f"`{info.command}`",
         }
         for i, ancestor in enumerate(reversed(info.ancestors)):
             note = f"; {ancestor['note']}" if "note" in ancestor else ""
-            lines["begun with" + ", itself" * i] = f"{ancestor['graphs']:,} graphs{note}, `{ancestor['command']}`"
+            lines[f"ancestor {i + 1}"] = f"{ancestor['graphs']:,} graphs{note}, `{ancestor['command']}`"
         table = "\n".join(f"| {key} | {value} |" for key, value in lines.items() if value)
         parts.append(f"## {name}\n\n| | |\n|---|---|\n{table}\n")
     return "\n".join(parts)

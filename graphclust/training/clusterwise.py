@@ -1,7 +1,7 @@
 """Train the clusterwise models on synthetic graphs.
 
-Batches and noise come from their numbers (`SyntheticBatches`), the optimiser loop is `Trainer`; `train_clusterwise`
-joins the two, and keeps beside the model a state to go on from and a log.
+The number of a step determines its batch and noise (`SyntheticBatches`), and `Trainer` is the optimiser loop.
+`train_clusterwise` combines the two, and writes a state for resuming and a log beside the model.
 """
 
 from __future__ import annotations
@@ -52,36 +52,37 @@ __all__ = [
 
 logger = logging.getLogger("graphclust")
 
-_WARM_UP = 3  # steps before the clock starts
+_WARM_UP = 3  # steps that `measure_speed` does not time
 
 
 def elbo_loss(
-    module: nn.Module, item: tuple[Batch, list[int]], n_z: int, n_graphs: float | None = None
+    module: nn.Module, batch_and_seeds: tuple[Batch, list[int]], n_z: int, n_graphs: float | None = None
 ) -> tuple[Tensor, dict[str, float]]:
-    """Return the mean negative ELBO of a batch, and its mean ELBO to record.
+    """Return the mean negative ELBO of a batch as the loss, and its mean ELBO for the record.
 
     Parameters
     ----------
     module : Module
-        A `ClusterwiseModel`, or what stands for it in this process.
-    item : (Batch, seeds)
+        A `ClusterwiseModel`, or its wrapper in this process.
+    batch_and_seeds : (Batch, list of int)
+        A batch, and a seed for each of its graphs.
     n_z : int
-        Samples of z a cluster.
+        Samples of z for each cluster.
     n_graphs : float, optional
-        What to divide the sums by; the graphs of the batch by default. Where processes share a batch and their
-        gradients are averaged, its size over all of them divided by their number: then the gradient is that of one
-        process, however unequal the shares.
+        Divisor of the sums; by default the number of graphs. If processes share a batch and average their gradients,
+        the size of the whole batch divided by the number of processes: the gradient then equals that of one process,
+        however unequal the shares are.
 
     Returns
     -------
     loss : Tensor, shape ()
     record : dict
-        elbo.
+        With the key "elbo".
     """
-    batch, seeds = item
-    found = module(batch, n_z, seeds)
+    batch, seeds = batch_and_seeds
+    elbo = module(batch, n_z, seeds)
     n_graphs = n_graphs or len(batch)
-    return -found.total / n_graphs, {"elbo": float(found.per_graph.sum()) / n_graphs}
+    return -elbo.total / n_graphs, {"elbo": float(elbo.per_graph.sum()) / n_graphs}
 
 
 # ---------------------------------------------------------------- training
@@ -89,20 +90,20 @@ def elbo_loss(
 
 @dataclass(frozen=True)
 class Trained:
-    """How a run ended.
+    """Result of `train_clusterwise`.
 
     Attributes
     ----------
     step : int
-        Steps done, over all runs.
+        Number of steps done, including those before it was resumed.
     finished : bool
-        Whether these are all.
+        Whether all steps are done.
     seconds : float
-        Time in steps, over all runs.
+        Time of these steps.
     held_out : dict
-        The last `Scores.summary`; empty where nothing was evaluated.
+        The last `Scores.summary`; empty without an evaluation.
     is_main : bool
-        Whether this is the process that writes.
+        Whether this is the main process, which writes the files.
     """
 
     step: int
@@ -114,19 +115,20 @@ class Trained:
 
 @dataclass(frozen=True)
 class Speed:
-    """Result of `measure_speed`; numbers are over all processes.
+    """Result of `measure_speed`; numbers refer to all processes together.
 
     Attributes
     ----------
     graphs_per_second : float
-        All graphs by all seconds.
+        Number of graphs divided by the time.
     spread : float
         Standard deviation of the rates of single steps.
     data_share : float
-        Share of the time in which the step waited for its batch.
+        Share of the time spent waiting for batches.
     steps, graphs : int
+        Numbers of timed steps and graphs.
     is_main : bool
-        Whether this is the first process.
+        Whether this is the main process.
     """
 
     graphs_per_second: float
@@ -138,7 +140,7 @@ class Speed:
 
 
 class _Run:
-    """A model in training on synthetic batches: what `train_clusterwise` and `measure_speed` have in common."""
+    """A model that is trained on synthetic batches, for `train_clusterwise` and `measure_speed`."""
 
     def __init__(
         self,
@@ -150,32 +152,37 @@ class _Run:
         start: str | os.PathLike[str] | None = None,
     ) -> None:
         if data.seed in (HELD_OUT, TEST):
-            raise UsageError(f"the graphs of seed {data.seed} are kept for tests: take another")
-        self.data, self.n_z, self.machine = data, n_z, machine
+            raise UsageError(f"seed {data.seed} is reserved for held-out graphs: choose another")
+        self.model, self.data, self.n_z, self.machine = model, data, n_z, machine
         first_batch(SyntheticBatches(model, data, share=(0, machine.processes)))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(data.seed)
             module = build(model)
         if start is not None:
-            _begin_with(module, model, start)
+            _load_initial_weights(module, model, start)
         keep_memory()
         self.trainer = Trainer(module, settings, machine.fabric())
         self.batches = SyntheticBatches(model, data, share=self.trainer.share)
-        self.waited = 0.0
-        self.n_nodes = self.n_clusters = _NOTHING
+        self.seconds_waited = 0.0
+        self.n_nodes = self.n_clusters = _EMPTY_RANGE
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the main process, which writes and logs."""
+        return self.trainer.share[0] == 0
 
     def steps(self, until: int | None = None, stop: Callable[[], bool] | None = None) -> Iterator[dict[str, Any]]:
-        """Train; yield the records of the steps."""
+        """Train, and yield the record of each step."""
         trainer = self.trainer
         n_graphs = self.data.batch_size / trainer.share[1]
         last = min(until or trainer.settings.steps, trainer.settings.steps)
-        items = _ahead(self.batches, trainer.step, last, self.machine.workers)
+        batches = _batches_ahead(self.batches, trainer.step, last, self.machine.workers)
 
         def loss(module: nn.Module, _: int) -> tuple[Tensor, dict[str, float]]:
             start = time.perf_counter()
-            batch, seeds = next(items)
-            self.waited += time.perf_counter() - start
-            self._note(batch)
+            batch, seeds = next(batches)
+            self.seconds_waited += time.perf_counter() - start
+            self._record_sizes(batch)
             return elbo_loss(module, (batch.to(trainer.device), seeds), self.n_z, n_graphs)
 
         try:
@@ -183,60 +190,60 @@ class _Run:
         except torch.OutOfMemoryError as error:
             raise ResourceError(
                 f"a batch of {self.data.batch_size} graphs with {self.n_z} samples of z does not fit into the "
-                "memory of the GPU: smaller ones may"
+                "memory of the GPU: reduce either number"
             ) from error
 
-    def _note(self, batch: Batch) -> None:
-        """Keep the range of sizes that were seen."""
+    def _record_sizes(self, batch: Batch) -> None:
+        """Extend the ranges of the numbers of nodes and of clusters."""
         assert batch.labels is not None
-        self.n_nodes = _wider(self.n_nodes, batch.mask.sum(dim=1).tolist())
+        self.n_nodes = _extended(self.n_nodes, batch.mask.sum(dim=1).tolist())
         rows = batch.labels.sort(dim=1).values
         new = (rows[:, 1:] != rows[:, :-1]) & (rows[:, 1:] >= 0)
-        self.n_clusters = _wider(self.n_clusters, (new.sum(dim=1) + (rows[:, 0] >= 0)).tolist())
+        self.n_clusters = _extended(self.n_clusters, (new.sum(dim=1) + (rows[:, 0] >= 0)).tolist())
 
     def ranges(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Return the ranges of the numbers of nodes and of clusters, over all processes (which all have to ask)."""
+        """Return the ranges of the numbers of nodes and of clusters over all processes, which must all call this."""
         (a, b), (c, d) = self.n_nodes, self.n_clusters
         a, b, c, d = self.trainer.largest([-a, b, -c, d])
         return (-a, b), (-c, d)
 
 
-_NOTHING = (1 << 62, 0)  # range of no numbers
+_EMPTY_RANGE = (1 << 62, 0)
 
 
-def _wider(known: tuple[int, int], values: list[int]) -> tuple[int, int]:
-    return min(known[0], *values), max(known[1], *values)
+def _extended(range_: tuple[int, int], values: list[int]) -> tuple[int, int]:
+    return min(range_[0], *values), max(range_[1], *values)
 
 
-def _begin_with(module: nn.Module, config: ModelConfig, start: str | os.PathLike[str]) -> None:
-    """Load initial weights from a checkpoint of the same architecture, or of a sister model's.
+def _load_initial_weights(module: nn.Module, config: ModelConfig, start: str | os.PathLike[str]) -> None:
+    """Load initial weights from a checkpoint of the same architecture, or of a related model.
 
-    ACP, ACP-S and CCP share their encoder, decoder and Gaussians, the first two also most of their set encodings: what
-    they have in common is taken over, and the rest begins afresh. CCP's sums have a scale of their own. NCP has only
-    the encoder in common with them. A graph
-    transformer may have more layers than the one it begins with: these add nothing at first.
+    ACP, ACP-S and CCP share their encoder, decoder and Gaussians, and the first two also most of their set encodings.
+    Shared weights are loaded, and the others keep their random values. The set encodings of CCP are not loaded, because
+    sums have another scale. NCP shares only its encoder. A graph transformer may have more layers than that of the
+    checkpoint; the additional layers are initially the identity.
     """
-    given, info = load_checkpoint(start)
+    initial, info = load_checkpoint(start)
     ours, theirs = config.to_dict(), info.config.to_dict()
-    sisters = ours.pop("model") != theirs.pop("model")
+    is_related = ours.pop("model") != theirs.pop("model")
     deeper = config.encoder == "graph-transformer" and config.n_layers > info.config.n_layers
     if deeper:
         theirs["n_layers"] = config.n_layers
-    if apart := _differences({"model": theirs}, {"model": ours}):
-        raise UsageError(f"{os.fspath(start)} is of another architecture: {apart}")
-    weights = given.state_dict()
-    if sisters and "ccp" in (config.model, info.config.model):
+    if differences := _differences({"model": theirs}, {"model": ours}):
+        raise UsageError(f"{os.fspath(start)} has another architecture: {differences}")
+    weights = initial.state_dict()
+    if is_related and "ccp" in (config.model, info.config.model):
         weights = {name: value for name, value in weights.items() if not name.startswith("encodings.")}
     if deeper:
         for part in module.modules():
             if isinstance(part, GraphTransformer):
                 part.idle(info.config.n_layers)
         weights = module.state_dict() | weights
-    module.load_state_dict(weights, strict=not sisters)
+    module.load_state_dict(weights, strict=not is_related)
 
 
-def _ahead(batches: SyntheticBatches, first: int, last: int, workers: int) -> Iterator[tuple[Batch, list[int]]]:
-    """Yield batches by their numbers, made by so many processes beside this one."""
+def _batches_ahead(batches: SyntheticBatches, first: int, last: int, workers: int) -> Iterator[tuple[Batch, list[int]]]:
+    """Yield batches by their numbers, computed by the given number of worker processes."""
     if not workers:
         yield from (batches[i] for i in range(first, last))
         return
@@ -246,58 +253,58 @@ def _ahead(batches: SyntheticBatches, first: int, last: int, workers: int) -> It
         sampler=range(first, last),
         num_workers=workers,
         prefetch_factor=4,
-        collate_fn=_as_it_is,
+        collate_fn=_unchanged,
         worker_init_fn=_ignore_interrupts,
-        generator=torch.Generator(),  # its seed is of no use here, but is drawn: not from the caller's generator
+        generator=torch.Generator(),  # otherwise its seed, though unused, is drawn from the global generator
     )
 
 
-def _as_it_is(item: Any) -> Any:
-    return item
+def _unchanged(batch: Any) -> Any:
+    return batch
 
 
 def _ignore_interrupts(_: int) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):  # the trainer stops them when it has finished its step
+    for number in (signal.SIGINT, signal.SIGTERM):  # the trainer ends its workers after the current step
         signal.signal(number, signal.SIG_IGN)
 
 
-def _differences(have: dict[str, Any], want: dict[str, Any]) -> str:
-    """Name the settings that differ, in words; empty where none does."""
-    found = []
-    for group in want:
-        old, new = (plain(values.get(group)) for values in (have, want))
+def _differences(stored: dict[str, Any], current: dict[str, Any]) -> str:
+    """Describe the settings that differ; empty if there are none."""
+    differences = []
+    for group in current:
+        old, new = (plain(values.get(group)) for values in (stored, current))
         if not isinstance(new, dict) or not isinstance(old, dict):
             old, new = {group: old}, {group: new}
         names = [*new, *(name for name in old if name not in new)]
-        found += [
+        differences += [
             f"{name} {old.get(name)!r}, not {new.get(name)!r}" for name in names if old.get(name) != new.get(name)
         ]
-    return "; ".join(found)
+    return "; ".join(differences)
 
 
 class _Log:
-    """JSON lines in a file, each with the means of the steps since the line before.
+    """A file of JSON lines, each with the means over the steps since the line before.
 
-    A run that is resumed goes on where its state was saved: with the lines that stood in the log then, and the records
-    of the steps after the last of them. Lines of steps that were lost are dropped.
+    A resumed run continues with the log as it was when the state was saved: its lines, and the records of the steps
+    after the last line. Lines of later steps, which are repeated, are dropped.
 
     Parameters
     ----------
     path : Path
     batch_size : int
     note : dict or None
-        Of the state to go on from; its `log` is what `state` returned.
+        Note of the state that is resumed; its entry "log" is what `state` returned.
     """
 
     def __init__(self, path: Path, batch_size: int, note: dict[str, Any] | None) -> None:
         self.path, self.batch_size = path, batch_size
         saved = (note or {}).get("log", {})
         self.window: list[dict[str, Any]] = saved.get("window", [])
-        self.speed = 0.0  # graphs a second, as last measured
+        self.speed = 0.0  # graphs per second in the last line
         self._cut(saved.get("size"), note["step"] if note else 0)
 
     def _cut(self, size: int | None, step: int) -> None:
-        """Drop the lines after so many bytes; after `step`, where that is unknown or the file is shorter."""
+        """Drop what follows `size` bytes; if that is unknown or the file is shorter, the lines after `step`."""
         try:
             content = self.path.read_bytes() if step else b""
             if size is not None and size <= len(content):
@@ -310,7 +317,7 @@ class _Log:
             file.write(text.encode())
 
     def state(self) -> dict[str, Any]:
-        """Return what a resumed run needs to go on with the log."""
+        """Return what a resumed run needs to continue the log."""
         return {"size": self.path.stat().st_size, "window": self.window}
 
     def _write(self, text: str, mode: str) -> None:
@@ -327,7 +334,7 @@ class _Log:
         self._write(json.dumps(plain(values)) + "\n", "a")
 
     def flush(self) -> None:
-        """Write the means of the steps since the last line, if there are any."""
+        """Write the means over the steps since the last line, if there are any."""
         if not self.window:
             return
         last, n = self.window[-1], len(self.window)
@@ -344,7 +351,7 @@ class _Log:
 
 
 def _lines_until(step: int, text: str) -> Iterator[str]:
-    """Yield the lines of a log up to a step; what follows a line that was cut off is lost."""
+    """Yield the lines of a log up to a step, or up to the first incomplete line."""
     for line in text.splitlines():
         try:
             if json.loads(line)["step"] <= step:
@@ -372,43 +379,42 @@ def train_clusterwise(
     stop: Callable[[], bool] | None = None,
     command: str = "",
 ) -> Trained:
-    """Train a model and write it as a checkpoint; stopped and resumed, the result is the same.
+    """Train a model and write it as a checkpoint. A run that is stopped and resumed gives the same result.
 
-    Beside `out` stand `out`.state, from which the run resumes, and a log of JSON lines:
-    {step, elbo, loss, norm, rate, graphs_per_second, seconds}, means over the steps since the line before, and
-    {step, held_out: {...}} as from `Scores.summary`.
+    Two files lie beside `out`: `out`.state, from which the run can be resumed, and a log of JSON lines. These are
+    {step, elbo, loss, norm, rate, graphs_per_second, seconds} with means over the steps since the line before, and
+    {step, held_out: {...}} with `Scores.summary`.
 
     Parameters
     ----------
     model : ModelConfig
     data : DataConfig
-        Its seed fixes the initial weights, the graphs and the noise; held-out graphs are those of `HELD_OUT`.
+        Its seed determines the initial weights, the graphs and the noise. The held-out graphs have the seed `HELD_OUT`.
     settings : LoopSettings
     out : path
         FILE.safetensors.
     n_z : int
-        Samples of z a cluster (40 in the paper).
+        Samples of z for each cluster (40 in the paper).
     machine : Machine, optional
-        Device, precision, processes, workers. The encoders with batch normalisation see a process's share of a batch;
-        all others train alike on any number of processes.
+        Device, precision, processes and workers. Batch normalisation uses the share of a batch that a process has;
+        other encoders train alike on any number of processes.
     resume : bool
-        Go on from `out`.state, if it is there. All settings have to be those it was begun with, but for the steps and
-        the machine.
+        Continue from `out`.state, if it exists. All settings must be the same, except for the steps and the machine.
     start : path or str, optional
-        Checkpoint whose weights to begin with.
+        Checkpoint with the initial weights.
     minutes : float, optional
-        Stop after so many, and an evaluation that is under way.
+        Time limit; a running evaluation is completed.
     eval_every, eval_graphs : int
-        Evaluate after so many steps, and at the end, on so many graphs; 0 for never.
+        Number of steps between evaluations, which also follow the last step, and their number of graphs; 0 for none.
     save_every, log_every : int
-        Steps between two savings of state and checkpoint, and between two lines of the log.
+        Number of steps between saves of state and checkpoint, and between lines of the log.
     log : path, optional
         By default `out` with the suffix .log.jsonl.
     stop : callable, optional
-        Asked after each step, and in evaluations after each graph, whether to save and return. An evaluation that is
-        broken off is made when the run is resumed; several processes leave it out unless it is the last.
+        Called after each step, and after each graph of an evaluation; if it returns True, the run is saved and ends. An
+        interrupted evaluation is repeated when the run is resumed; with several processes only the last one is.
     command : str
-        What to note in the checkpoint as having trained it.
+        The command that the checkpoint names as its origin.
 
     Returns
     -------
@@ -417,9 +423,9 @@ def train_clusterwise(
     Raises
     ------
     UsageError
-        `out` is there and shall not be resumed, or is of other settings; numbers out of range.
+        `out` exists and `resume` is False, its settings differ, or a number is out of range.
     DataError
-        A file cannot be written or read; the gradients are not finite.
+        A file cannot be written or read, or the gradients are not finite.
 
     Examples
     --------
@@ -433,142 +439,243 @@ def train_clusterwise(
     """
     machine = machine or Machine()
     if min(n_z, save_every, log_every) < 1 or min(eval_every, eval_graphs) < 0:
-        raise UsageError("n_z, save_every and log_every are positive, eval_every and eval_graphs at least 0")
+        raise UsageError("n_z, save_every and log_every must be positive, eval_every and eval_graphs at least 0")
     files = _Files(out, log)
-    begun = {"model": model.to_dict(), "data": data.to_dict(), "settings": asdict(settings), "n_z": n_z}
-    begun["start"] = None if start is None else digest(start)
-    note = files.note(begun, resume)
+    setup = {"model": model.to_dict(), "data": data.to_dict(), "settings": asdict(settings), "n_z": n_z}
+    setup["start"] = None if start is None else digest(start)
+    note = files.note(setup, resume)
     deadline = time.monotonic() + 60 * minutes if minutes is not None else None
+    plan = _Plan(eval_every, eval_graphs, save_every, log_every, stop, deadline)
 
     run = _Run(model, data, settings, n_z, machine, None if note else start)
-    trainer = run.trainer
-    is_main = trainer.share[0] == 0
-    held_out, evaluated = {}, 0
+    session = _Session(run, files, plan, setup, note, command)
     if note:
-        trainer.load(files.state)
-        run.n_nodes, run.n_clusters = tuple(note["n_nodes"]), tuple(note["n_clusters"])
-        held_out, evaluated = note["held_out"], note["evaluated"]
-        ancestors = note["ancestors"]
-    else:
-        ancestors = [] if start is None else read_info(start).lineage
-    first = trainer.step
-    if is_main and resume and not note:
-        logger.info("nothing to go on from at %s: beginning at step 0", files.state)
-    if is_main:
+        session.restore(note)
+    elif start is not None:
+        session.ancestors = read_info(start).lineage
+    if run.is_main and resume and not note:
+        logger.info("there is no state %s to resume: starting at step 0", files.state)
+    session.open()
+    session.train()
+    return session.finish()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """When a training evaluates, saves, logs and stops; see `train_clusterwise`.
+
+    Attributes
+    ----------
+    eval_every, eval_graphs, save_every, log_every : int
+    stop : callable or None
+    deadline : float or None
+        Time of `time.monotonic` after which to stop.
+    """
+
+    eval_every: int
+    eval_graphs: int
+    save_every: int
+    log_every: int
+    stop: Callable[[], bool] | None
+    deadline: float | None
+
+    def is_stopped(self) -> bool:
+        """Whether the caller asks to stop."""
+        return self.stop is not None and self.stop()
+
+    def is_over(self) -> bool:
+        """Whether to stop after this step."""
+        return self.is_stopped() or (self.deadline is not None and time.monotonic() > self.deadline)
+
+    def has_evaluation(self, step: int) -> bool:
+        """Whether to evaluate after a step."""
+        return bool(self.eval_every) and step % self.eval_every == 0 and step > 0
+
+
+class _Session:
+    """One call of `train_clusterwise`: a run with its log, its evaluations and its files.
+
+    Parameters
+    ----------
+    run : _Run
+    files : _Files
+    plan : _Plan
+    setup : dict
+        Settings that a resumed run must share: model, data, settings, n_z and start.
+    note : dict or None
+        Note of the state from which the run is resumed.
+    command : str
+
+    Attributes
+    ----------
+    held_out : dict
+        Scores of the last evaluation, made after step `evaluated`.
+    ancestors : list of dict
+        See `CheckpointInfo`.
+    lines : _Log or None
+        The log, in the main process.
+    """
+
+    def __init__(
+        self,
+        run: _Run,
+        files: _Files,
+        plan: _Plan,
+        setup: dict[str, Any],
+        note: dict[str, Any] | None,
+        command: str,
+    ) -> None:
+        self.run, self.trainer, self.files, self.plan = run, run.trainer, files, plan
+        self.setup, self.note, self.command = setup, note, command
+        self.held_out: dict[str, Any] = {}
+        self.evaluated = 0
+        self.ancestors: list[dict[str, Any]] = []
+        self.lines: _Log | None = None
+        self.first_step = 0
+        self._examples: list[tuple[Batch, list[int]]] = []
+
+    def restore(self, note: dict[str, Any]) -> None:
+        """Load the state with this note."""
+        self.trainer.load(self.files.state)
+        self.run.n_nodes, self.run.n_clusters = tuple(note["n_nodes"]), tuple(note["n_clusters"])
+        self.held_out, self.evaluated, self.ancestors = note["held_out"], note["evaluated"], note["ancestors"]
+        self.first_step = self.trainer.step
+
+    def open(self) -> None:
+        """Describe the run, open its log, and refuse a family without held-out graphs; in the main process only."""
+        if not self.run.is_main:
+            return
         logger.info(
             "%s, %s, %s parameters, on %s%s",
-            model.model,
-            model.encoder,
-            f"{sum(p.numel() for p in trainer.plain.parameters()):,}",
-            _hardware(trainer.device),
-            f", from step {first:,}" if first else "",
+            self.run.model.model,
+            self.run.model.encoder,
+            f"{sum(p.numel() for p in self.trainer.plain.parameters()):,}",
+            _hardware(self.trainer.device),
+            f", from step {self.first_step:,}" if self.first_step else "",
         )
-    lines = _Log(files.log, data.batch_size, note) if is_main else None
-    examples: list[tuple[Batch, list[int]]] = []
-    if eval_graphs and is_main:
-        held_out_batches(model, data, 1, size=1)  # refuses now, not at the end, a family with none to hold out
+        self.lines = _Log(self.files.log, self.run.data.batch_size, self.note)
+        if self.plan.eval_graphs:
+            held_out_batches(self.run.model, self.run.data, 1, size=1)
 
-    def asked() -> bool:
-        return (stop is not None and stop()) or (deadline is not None and time.monotonic() > deadline)
+    def train(self) -> None:
+        """Take the steps, with their evaluations and savings, until the last one or until the plan is over."""
+        n_steps = self.trainer.settings.steps - self.first_step
+        seconds = self.trainer.seconds
+        # a run that was killed during an evaluation repeats it first
+        is_interrupted = self.note is not None and self._evaluation_ends_training()
+        with task(f"training {self.run.model.model}", n_steps if self.run.is_main else None) as advance:
+            for record in () if is_interrupted else self.run.steps(stop=self.plan.is_over):
+                if self.lines is not None:
+                    self.lines.add(record, record["seconds"] - seconds)
+                    seconds = record["seconds"]
+                    if record["step"] % self.plan.log_every == 0:
+                        self.lines.flush()
+                    advance()
+                if record["step"] % self.plan.save_every == 0:
+                    self.save()
+                if self._evaluation_ends_training():
+                    break
 
-    def measure() -> bool:
-        """Evaluate; return whether that was broken off."""
-        nonlocal held_out, evaluated
-        if lines is None or not eval_graphs or evaluated == trainer.step:
+    def _evaluation_ends_training(self) -> bool:
+        """Evaluate if it is due; return whether the training ends because the evaluation was interrupted."""
+        is_interrupted = self.plan.has_evaluation(self.trainer.step) and self.evaluate()
+        return is_interrupted and self.trainer.share[1] == 1
+
+    def evaluate(self) -> bool:
+        """Evaluate the model, unless this step was evaluated already; return whether this was interrupted."""
+        if self.lines is None or not self.plan.eval_graphs or self.evaluated == self.trainer.step:
             return False
-        if not examples:
-            examples.extend(held_out_batches(model, data, eval_graphs))
+        if not self._examples:
+            self._examples = held_out_batches(self.run.model, self.run.data, self.plan.eval_graphs)
 
-        def wished() -> None:
-            if stop is not None and stop():
+        def interrupt() -> None:
+            if self.plan.is_stopped():
                 raise _StoppedError
 
         try:
-            with trainer.averaged() as averaged:
+            with self.trainer.averaged() as averaged:
                 assert isinstance(averaged, PartitionModel)
-                scores = evaluate(averaged, examples, n_z=n_z, device=trainer.device, after_each=wished)
+                scores = evaluate(
+                    averaged, self._examples, n_z=self.run.n_z, device=self.trainer.device, after_each=interrupt
+                )
         except _StoppedError:
             return True
-        held_out, evaluated = scores.summary(), trainer.step
-        lines.flush()
-        lines.line(step=trainer.step, held_out=held_out)
+        self.held_out, self.evaluated = scores.summary(), self.trainer.step
+        self.lines.flush()
+        self.lines.line(step=self.trainer.step, held_out=self.held_out)
         logger.info(
             "step %d: held-out AMI %.4f, ELBO %.2f; %.1f graphs/s",
-            trainer.step,
-            held_out["ami"],
-            held_out["elbo"],
-            lines.speed,
+            self.trainer.step,
+            self.held_out["ami"],
+            self.held_out["elbo"],
+            self.lines.speed,
         )
         return False
 
-    def current_scores() -> dict[str, Any]:
-        """Return the scores of the model: those of an earlier step are not those of the finished one."""
-        return {} if trainer.step >= settings.steps and evaluated != trainer.step else plain(held_out)
+    @property
+    def is_finished(self) -> bool:
+        """Whether all steps are done."""
+        return self.trainer.step >= self.trainer.settings.steps
 
-    def save() -> None:
-        n_nodes, n_clusters = run.ranges()
-        seen = {"n_nodes": n_nodes, "n_clusters": n_clusters, "held_out": plain(held_out)}
-        if lines is None:
+    def _current_scores(self) -> dict[str, Any]:
+        """Return the scores to store in the checkpoint; a finished model has none from an earlier step."""
+        return {} if self.is_finished and self.evaluated != self.trainer.step else plain(self.held_out)
+
+    def save(self) -> None:
+        """Write the state and the checkpoint; called in all processes, the main one writes."""
+        n_nodes, n_clusters = self.run.ranges()
+        if self.lines is None:
             return
-        progress = {"evaluated": evaluated, "ancestors": ancestors, "log": lines.state()}
-        trainer.save(files.state, plain({**begun, **seen, **progress}))
-        seen["held_out"] = current_scores()
-        done = {"n_z": n_z, "precision": machine.precision, "processes": machine.processes}
+        progress = {"evaluated": self.evaluated, "ancestors": self.ancestors, "log": self.lines.state()}
+        seen = {"n_nodes": n_nodes, "n_clusters": n_clusters, "held_out": self.held_out}
+        self.trainer.save(self.files.state, plain({**self.setup, **seen, **progress}))
+        trainer, machine = self.trainer, self.run.machine
+        execution = {
+            "n_z": self.run.n_z,
+            "precision": machine.precision,
+            "processes": machine.processes,
+            "hardware": _hardware(trainer.device),
+            "seconds": trainer.seconds,
+        }
         info = CheckpointInfo(
-            **{name: plain(begun[name]) for name in ("model", "data")},
-            **seen,
+            **{name: plain(self.setup[name]) for name in ("model", "data")},
+            n_nodes=n_nodes,
+            n_clusters=n_clusters,
+            held_out=self._current_scores(),
             steps=trainer.step,
-            graphs=trainer.step * data.batch_size,
-            settings=asdict(settings) | done | {"hardware": _hardware(trainer.device), "seconds": trainer.seconds},
-            command=command,
-            ancestors=ancestors,
+            graphs=trainer.step * self.run.data.batch_size,
+            settings=asdict(trainer.settings) | execution,
+            command=self.command,
+            ancestors=self.ancestors,
         )
-        save_checkpoint(files.model, trainer.weights(), info)
+        save_checkpoint(self.files.model, trainer.weights(), info)
 
-    def evaluation_is_due() -> bool:
-        return bool(eval_every) and trainer.step % eval_every == 0 and trainer.step > 0
-
-    alone = trainer.share[1] == 1
-    before = trainer.seconds
-    # a run that was killed in an evaluation begins with it
-    stopped = note is not None and evaluation_is_due() and measure() and alone
-    with task(f"training {model.model}", settings.steps - first if is_main else None) as advance:
-        for record in () if stopped else run.steps(stop=asked):
-            step = record["step"]
-            if lines is not None:
-                lines.add(record, record["seconds"] - before)
-                before = record["seconds"]
-                if step % log_every == 0:
-                    lines.flush()
-                advance()
-            if step % save_every == 0:
-                save()
-            if evaluation_is_due() and measure() and alone:
-                break
-    finished = trainer.step >= settings.steps
-    if finished and lines is not None:
-        lines.flush()
-        measure()
-    news = trainer.step > first or not note or evaluated != note["evaluated"]
-    is_old = lines is not None and not files.model_has(trainer.step, current_scores())
-    if trainer.largest([int(news or is_old)])[0]:  # the first process alone evaluates, and all of them save
-        save()
-    return Trained(trainer.step, finished, trainer.seconds, held_out, is_main)
+    def finish(self) -> Trained:
+        """Evaluate a finished model, and save unless the files are up to date."""
+        if self.is_finished and self.lines is not None:
+            self.lines.flush()
+            self.evaluate()
+        step, note = self.trainer.step, self.note
+        has_news = step > self.first_step or not note or self.evaluated != note["evaluated"]
+        is_outdated = self.lines is not None and not self.files.model_has(step, self._current_scores())
+        if self.trainer.largest([int(has_news or is_outdated)])[0]:  # all processes save, but only the first evaluates
+            self.save()
+        return Trained(step, self.is_finished, self.trainer.seconds, self.held_out, self.run.is_main)
 
 
 class _StoppedError(Exception):
-    """An evaluation that was broken off."""
+    """An evaluation was interrupted."""
 
 
 class _Files:
-    """Where a run is kept: the model, the state to go on from, the log of JSON lines.
+    """The files of a run: the model, the state for resuming, and the log. They are checked before the training starts.
 
     Raises
     ------
     UsageError
-        The log would write over another of them, or over what is no log.
+        The log would overwrite one of the other files, or a file that is not a log.
     DataError
-        One of them could not be written: said now, not after hours.
+        A file cannot be written.
     """
 
     def __init__(self, out: str | os.PathLike[str], log: str | os.PathLike[str] | None) -> None:
@@ -583,12 +690,12 @@ class _Files:
             if not os.access(path.parent, os.W_OK):
                 raise DataError("cannot write: Permission denied", path)
         if self.log.resolve() in (self.model.resolve(), self.state.resolve()):
-            raise UsageError(f"the log would write over {self.log.name}")
+            raise UsageError(f"the log would overwrite {self.log.name}")
         if not self._is_log():
-            raise UsageError(f"{self.log} is there already and no log of a training: choose another --log")
+            raise UsageError(f"{self.log} exists and is not the log of a training: choose another --log")
 
     def model_has(self, steps: int, held_out: dict[str, Any]) -> bool:
-        """Whether the model is that of so many steps with these scores: not if a run was killed after its state."""
+        """Whether the checkpoint has these steps and scores; not if a run was killed after writing its state."""
         try:
             info = read_info(self.model)
         except (UsageError, DataError):
@@ -596,7 +703,7 @@ class _Files:
         return info.steps == steps and info.held_out == held_out
 
     def _is_log(self) -> bool:
-        """Whether what is at the log's place may be written over."""
+        """Whether the file of the log is missing, empty or a log."""
         try:
             with self.log.open() as file:
                 first = file.readline()
@@ -606,31 +713,32 @@ class _Files:
         except (OSError, ValueError, TypeError):
             return False
 
-    def note(self, begun: dict[str, Any], resume: bool) -> dict[str, Any] | None:
-        """Return the note of the state to go on from; None for a new run.
+    def note(self, setup: dict[str, Any], resume: bool) -> dict[str, Any] | None:
+        """Return the note of the state to resume; None for a new run.
 
         Raises
         ------
         UsageError
-            The files are there and shall not be resumed, or are of other settings than `begun`, steps apart.
+            The files exist and `resume` is False, or their settings, apart from the steps, differ from `setup`.
         """
-        there = [path for path in (self.model, self.state) if path.exists()]
-        if not there:
+        existing = [path for path in (self.model, self.state) if path.exists()]
+        if not existing:
             return None
         if not resume:
-            way = "add --resume to go on with it" if self.state in there else "remove it"
-            raise UsageError(f"{there[0]} is there already: {way}, or choose another --out")
-        if self.state not in there:
+            remedy = "add --resume to continue it" if self.state in existing else "remove it"
+            raise UsageError(f"{existing[0]} already exists: {remedy}, or choose another --out")
+        if self.state not in existing:
             raise UsageError(
-                f"{self.model} cannot be resumed: there is no {self.state.name} beside it (--start takes its weights)"
+                f"{self.model} cannot be resumed: there is no {self.state.name} beside it (use --start to train a new "
+                "model from its weights)"
             )
         note = read_note(self.state)
-        have, want = ({**values, "settings": dict(values.get("settings", {}))} for values in (note, begun))
-        have["settings"].pop("steps", None)
-        want["settings"].pop("steps")
-        apart = _differences(have, {name: want[name] for name in begun})
-        if apart:
-            raise UsageError(f"{self.state} is of a run with other settings: {apart}")
+        stored, current = ({**values, "settings": dict(values.get("settings", {}))} for values in (note, setup))
+        stored["settings"].pop("steps", None)
+        current["settings"].pop("steps")
+        differences = _differences(stored, {name: current[name] for name in setup})
+        if differences:
+            raise UsageError(f"{self.state} belongs to a run with other settings: {differences}")
         return note
 
 
@@ -649,14 +757,14 @@ def measure_speed(
     machine: Machine | None = None,
     steps: int = 20,
 ) -> Speed:
-    """Measure how many graphs a second are trained on, the making of the batches included; nothing is written.
+    """Measure the speed of training in graphs per second, including the computation of batches; nothing is written.
 
     Parameters
     ----------
     model, data, settings, n_z, machine
         As in `train_clusterwise`.
     steps : int
-        What to time, after a few to warm up.
+        Number of steps to time, after a few untimed ones.
 
     Returns
     -------
@@ -665,7 +773,7 @@ def measure_speed(
     Raises
     ------
     UsageError
-        Numbers out of range.
+        `steps` is not positive.
 
     Examples
     --------
@@ -675,21 +783,21 @@ def measure_speed(
     4
     """
     if steps < 1:
-        raise UsageError(f"steps is a positive integer, not {steps!r}")
+        raise UsageError(f"steps must be a positive integer, not {steps!r}")
     run = _Run(model, data, replace(settings, steps=_WARM_UP + steps), n_z, machine or Machine())
-    marks, waited = [], 0.0
+    step_ends, waited = [], 0.0
     for record in run.steps():
         if record["step"] == _WARM_UP:
-            waited = run.waited
+            waited = run.seconds_waited
         if record["step"] >= _WARM_UP:
-            marks.append(record["seconds"])
-    took = np.diff(marks)
-    total = float(took.sum())
+            step_ends.append(record["seconds"])
+    step_seconds = np.diff(step_ends)
+    total = float(step_seconds.sum())
     return Speed(
         graphs_per_second=steps * data.batch_size / total,
-        spread=float((data.batch_size / took).std(ddof=1)) if steps > 1 else float("nan"),
-        data_share=(run.waited - waited) / total,
+        spread=float((data.batch_size / step_seconds).std(ddof=1)) if steps > 1 else float("nan"),
+        data_share=(run.seconds_waited - waited) / total,
         steps=steps,
         graphs=steps * data.batch_size,
-        is_main=run.trainer.share[0] == 0,
+        is_main=run.is_main,
     )

@@ -1,4 +1,4 @@
-"""Measure clusterwise models on graphs held out: the bound, and the most probable sample against the truth."""
+"""Scores of clusterwise models on held-out graphs: the ELBO, and the agreement of the best sample with the truth."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from graphclust.training.synthetic import batch_of_graphs, part
 
 __all__ = ["Scores", "elbos", "evaluate", "standard_error"]
 
-_AT_ONCE = 10  # graphs, padded to the largest of them
+_BATCH_SIZE = 10
 
 
 def standard_error(values: FloatArray) -> float:
-    """Return the standard error of a mean, nan of fewer than two values.
+    """Return the standard error of the mean; NaN for fewer than two values.
 
     Examples
     --------
@@ -35,19 +35,20 @@ def standard_error(values: FloatArray) -> float:
 
 @dataclass(frozen=True)
 class Scores:
-    """Measures on held-out graphs.
+    """Scores on held-out graphs.
 
     Attributes
     ----------
     elbo : ndarray of float64, shape (n_graphs,)
-        Nats.
+        In nats.
     ami : ndarray of float64, shape (n_graphs,)
-        Of the point estimate; a graph that failed has 0.
+        AMI of the point estimate; 0 for failed graphs.
     n_found, n_true : ndarray of int64, shape (n_graphs,)
-        Numbers of communities.
+        Estimated and true numbers of communities.
     n_failed : int
+        Number of graphs without a complete partition.
     seconds : float
-        For the point estimates of all graphs.
+        Time of the point estimates of all graphs.
     """
 
     elbo: FloatArray
@@ -80,44 +81,44 @@ def evaluate(
     seed: int = 0,
     after_each: Callable[[], None] | None = None,
 ) -> Scores:
-    """Measure a model in evaluation mode.
+    """Compute the scores of a model, which is in evaluation mode.
 
     Parameters
     ----------
     model : ClusterwiseModel or NCP
-    batches : sequence of (Batch, seeds)
-        With labels, which nothing but the scores sees.
+    batches : sequence of (Batch, list of int)
+        Batches with labels, which only the scores use, and seeds of their graphs.
     n_samples, mode
-        Of `sample`; the point estimate is the sample with the highest estimated probability.
+        Passed to `draw`; the point estimate is the sample with the highest estimated probability.
     n_z : int
-        Of the ELBO.
+        Samples of z for each cluster in the ELBO.
     device : device
     seed : int
-        Of the sampler.
+        Seed of the sampler.
     after_each : callable, optional
-        Called after each graph; what it raises goes through.
+        Called after each graph; its exceptions are passed on.
     """
-    elbo, amis, found_k, true_k, failed, seconds = [], [], [], [], 0, 0.0
-    for number, (item, seeds) in enumerate(batches):
-        batch = item.to(device)
+    elbo, amis, n_found, n_true, n_failed, seconds = [], [], [], [], 0, 0.0
+    for number, (cpu_batch, seeds) in enumerate(batches):
+        batch = cpu_batch.to(device)
         with torch.no_grad():
             elbo.append(model(batch, n_z, seeds).per_graph.double().cpu().numpy())
-        assert item.labels is not None
+        assert cpu_batch.labels is not None
         generator = torch.Generator().manual_seed(seed * len(batches) + number)
-        for i, truth in enumerate(item.labels.numpy()):
+        for i, truth in enumerate(cpu_batch.labels.numpy()):
             start = time.perf_counter()
             ranks, log_prob, _ = draw(model, part(batch, slice(i, i + 1)), n_samples, mode, generator)
-            found = ranks[log_prob.argmax()].cpu().numpy()  # -1 beyond the graph's nodes
+            labels = ranks[log_prob.argmax()].cpu().numpy()  # -1 beyond the graph's nodes
             seconds += time.perf_counter() - start
             if after_each is not None:
                 after_each()
             inside = truth >= 0
-            right = (found[inside] >= 0).all()
-            failed += not right
-            amis.append(ami(truth[inside], found[inside]) if right else 0.0)
-            found_k.append(len(np.unique(found[inside])))
-            true_k.append(len(np.unique(truth[inside])))
-    return Scores(np.concatenate(elbo), np.array(amis), np.array(found_k), np.array(true_k), failed, seconds)
+            is_complete = (labels[inside] >= 0).all()
+            n_failed += not is_complete
+            amis.append(ami(truth[inside], labels[inside]) if is_complete else 0.0)
+            n_found.append(len(np.unique(labels[inside])))
+            n_true.append(len(np.unique(truth[inside])))
+    return Scores(np.concatenate(elbo), np.array(amis), np.array(n_found), np.array(n_true), n_failed, seconds)
 
 
 @torch.no_grad()
@@ -131,21 +132,21 @@ def elbos(
 ) -> FloatArray:
     """Return the ELBO of the true partition of each graph, in nats.
 
-    As in training (eq. 53), for one random order of the clusters and one random anchor of each. With known nodes these
-    are the anchors, and the bound is of the partition of the others.
+    As in training (eq. 53), the ELBO is that of one random order of the clusters and one random anchor of each. Known
+    nodes are anchors, and the bound is that of the other labels given these.
 
     Parameters
     ----------
     model : ClusterwiseModel or NCP
         In evaluation mode, on the CPU.
     config : ModelConfig
-        Its architecture.
+        Architecture of the model.
     graphs : sequence of Graph
-        With labels `y`.
+        Graphs with labels `y`.
     known_nodes : sequence of ndarray of int64, optional
-        Positions of the nodes of each graph whose labels the model is given.
+        Positions of the nodes of each graph whose labels are given to the model.
     n_z : int
-        Samples of z a cluster.
+        Samples of z for each cluster.
     seed : int
 
     Returns
@@ -161,8 +162,8 @@ def elbos(
     True
     """
     parts = []
-    for start in range(0, len(graphs), _AT_ONCE):
-        chunk = slice(start, start + _AT_ONCE)
+    for start in range(0, len(graphs), _BATCH_SIZE):
+        chunk = slice(start, start + _BATCH_SIZE)
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(start,)))
         known = None if known_nodes is None else known_nodes[chunk]
         batch = batch_of_graphs(config, graphs[chunk], known, rng)

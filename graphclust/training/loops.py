@@ -1,14 +1,12 @@
-"""The optimiser loops: of one model (`Trainer`), and of many small ones side by side (`Fleet`). There are no others.
+"""The optimiser loops: `Trainer` for one model, `Fleet` for many small ones at the same time. There are no others.
 
-`Trainer` resumes where it stopped, and writes its log and its state as it goes.
+`Trainer` takes a module and a function that returns the loss of a step. The result is the weights of the module, or
+their moving average. Data and noise of a step depend on its number alone, so that a run that is stopped and resumed
+gives the same result as one that is not.
 
-A model comes in as a module and a function that gives the loss of a step; what is learned goes out as the module's
-weights, or as their moving average. Steps are numbered, and data and noise of a step are drawn from its number, so that
-a run that was stopped and resumed is the run that was not.
-
-Devices, precision and several processes are Fabric's (`Machine`); each process takes its share of the steps' batches.
-Fabric prepares the module, but does not wrap it: its wrapper would turn every input into bfloat16, degrees of nodes
-included, and takes no frozen dataclasses. Autocast alone converts where it is safe.
+Fabric provides devices, precision and several processes (`Machine`); each process takes its share of the batches.
+Fabric prepares the module but does not wrap it: its wrapper would convert every input to bfloat16, including degrees of
+nodes, and does not support frozen dataclasses. Autocast converts only where this is safe.
 """
 
 from __future__ import annotations
@@ -36,28 +34,28 @@ if TYPE_CHECKING:
 
 __all__ = ["SGD", "Adam", "Fleet", "LoopSettings", "Machine", "Trainer", "UpdateRule", "read_note"]
 
-_PATIENCE = 20  # steps in a row without a finite gradient before a run is given up
+_PATIENCE = 20  # consecutive steps without a finite gradient after which a run fails
 
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How to optimise.
+    """Settings of the optimiser.
 
     Attributes
     ----------
     steps : int
     learning_rate : float
-        The highest.
+        The highest learning rate.
     weight_decay : float
-        Of Adam: L2, as the papers have it.
+        L2 penalty of Adam, as in the papers.
     warmup : int
-        Steps of linear growth of the learning rate.
+        Number of steps in which the learning rate grows linearly.
     schedule : {"constant", "cosine", "linear"}
-        What follows: to 0 at the last step but for "constant".
+        Learning rate after the warm-up; it falls to 0 at the last step, except for "constant".
     clip : float
-        Largest norm of the gradient; 0 for none.
+        Largest norm of the gradient; 0 for no limit.
     average : float
-        Decay of the moving average of the weights, a step; 0 for none.
+        Decay per step of the moving average of the weights; 0 for no average.
     """
 
     steps: int
@@ -70,19 +68,19 @@ class LoopSettings:
 
     def __post_init__(self) -> None:
         if self.steps < 1:
-            raise UsageError(f"steps is a positive integer, not {self.steps!r}")
+            raise UsageError(f"steps must be a positive integer, not {self.steps!r}")
         if not 0 < self.learning_rate < math.inf:
-            raise UsageError(f"the learning rate is a positive number, not {self.learning_rate!r}")
+            raise UsageError(f"the learning rate must be a positive number, not {self.learning_rate!r}")
         for name in ("weight_decay", "warmup", "clip"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise UsageError(f"{name} is 0 or positive, not {getattr(self, name)!r}")
+                raise UsageError(f"{name} must not be negative or infinite: {getattr(self, name)!r}")
         if not 0 <= self.average < 1:
-            raise UsageError(f"the decay of the moving average lies in [0, 1), not {self.average!r}")
+            raise UsageError(f"the decay of the moving average must lie in [0, 1), not {self.average!r}")
         if self.schedule not in ("constant", "cosine", "linear"):
             raise unknown("schedule", self.schedule, ("constant", "cosine", "linear"))
 
     def rate(self, step: int) -> float:
-        """Learning rate of a step.
+        """Return the learning rate of a step.
 
         Examples
         --------
@@ -100,24 +98,24 @@ class LoopSettings:
 
 @dataclass(frozen=True)
 class Machine:
-    """What to compute on.
+    """The device and processes that compute.
 
     Attributes
     ----------
     device : str
-        auto, cpu or cuda.
+        "auto", "cpu" or "cuda".
     precision : {"32", "bf16"}
-        "bf16" is autocast: weights and sums stay in 32 bits.
+        "bf16" means autocast: weights and sums stay in 32 bits.
     processes : int
-        On one machine, each with its share of every batch (and with a GPU of its own). All but the first are this
-        program started once more with the same arguments.
+        Number of processes on this machine, each with its share of every batch (and its own GPU). All but the first
+        run this program again with the same arguments.
     workers : int
-        Processes that make batches ahead, for each of the `processes`; 0 for none.
+        Number of further processes, for each of the `processes`, that compute batches ahead; 0 for none.
 
     Raises
     ------
     UsageError
-        A precision that is none of these, or numbers that are negative.
+        Unknown precision, or numbers out of range.
 
     Examples
     --------
@@ -132,28 +130,28 @@ class Machine:
 
     def __post_init__(self) -> None:
         if self.precision not in ("32", "bf16"):
-            raise UsageError(f"precision is 32 or bf16, not {self.precision!r}")
+            raise UsageError(f"precision must be 32 or bf16, not {self.precision!r}")
         if self.processes < 1 or self.workers < 0:
-            raise UsageError("processes are at least 1, workers at least 0")
+            raise UsageError("processes must be at least 1 and workers at least 0")
 
     def fabric(self) -> Fabric | None:
-        """Start the processes; None where plain torch does all: one process on the CPU in 32 bits.
+        """Start the processes. Return None for one process on the CPU in 32 bits, which needs torch alone.
 
-        lightning is imported only where it is needed: that takes seconds.
+        lightning is imported only if needed, since this takes seconds.
 
         Raises
         ------
         UsageError
-            There is no such device, or there are fewer of them than processes.
+            The device does not exist, or there are fewer devices than processes.
         """
         device = device_named(self.device)
         if device.type == "cuda" and self.processes > torch.cuda.device_count():
-            raise UsageError(f"{self.processes} processes need as many GPUs; there are {torch.cuda.device_count()}")
+            raise UsageError(f"{self.processes} processes need as many GPUs, but there are {torch.cuda.device_count()}")
         if device.type == "cpu" and self.processes == 1 and self.precision == "32":
             return None
         from lightning.fabric import Fabric
 
-        for name in ("lightning.fabric", "lightning.pytorch"):  # they announce every process on stderr
+        for name in ("lightning.fabric", "lightning.pytorch"):  # they log every process to stderr
             logging.getLogger(name).setLevel(logging.WARNING)
         fabric = Fabric(
             accelerator=device.type,
@@ -171,21 +169,21 @@ class Trainer:
     Parameters
     ----------
     module : Module
-        With several processes, the same in each; every parameter has a gradient in every step.
+        The same module in all processes. Every parameter must have a gradient in every step.
     settings : LoopSettings
     fabric : Fabric, optional
-        Launched (`Machine.fabric`); the CPU in one process by default. Its processes average their gradients and their
-        records. Batch normalisation sees a process's own share of the batch, and what is kept are the running
-        averages of the first process.
+        A launched Fabric (`Machine.fabric`); by default, one process on the CPU. Its processes average their gradients
+        and records. Batch normalisation uses a process's own share of the batch, and the running averages are those of
+        the first process.
 
     Attributes
     ----------
     step : int
-        Steps done.
+        Number of steps done.
     seconds : float
-        Time that they took, over all runs.
+        Time of these steps, including those before a run was resumed.
     plain : Module
-        The module itself.
+        The module without a wrapper.
 
     Examples
     --------
@@ -211,16 +209,16 @@ class Trainer:
         self.average: dict[str, Tensor] = (
             {k: v.detach().clone() for k, v in self.plain.state_dict().items()} if settings.average else {}
         )
-        self._wasted = 0
+        self._n_not_finite = 0
 
     @property
     def device(self) -> torch.device:
-        """Where the batches belong."""
+        """The device of the batches."""
         return torch.device("cpu") if self.fabric is None else self.fabric.device
 
     @property
     def share(self) -> tuple[int, int]:
-        """Number of this process, and of all."""
+        """Rank of this process, and number of processes."""
         return (0, 1) if self.fabric is None else (self.fabric.global_rank, self.fabric.world_size)
 
     def run(
@@ -229,24 +227,24 @@ class Trainer:
         until: int | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Yield the record of each step: step, loss, learning rate, seconds so far, and what `loss` gave with it.
+        """Train, and yield the record of each step: step, loss, rate, norm, seconds, and the values from `loss`.
 
-        A step whose gradient is not finite changes nothing; its `norm` tells.
+        A step whose gradient (`norm`) is not finite leaves the weights unchanged.
 
         Parameters
         ----------
         loss : callable
-            Module and number of the step -> loss to minimise, values to record. With several processes each gives its
-            own; what counts is the mean.
+            Maps the module and the number of the step to the loss and to values to record. With several processes, the
+            mean over the processes is minimised.
         until : int, optional
-            Step to stop before; all by default.
+            Number of the step before which to stop; that of the settings by default.
         stop : callable, optional
-            Asked after each step whether it shall be the last; one process that says so stops them all.
+            Called after each step; if it returns True in any process, all of them stop.
 
         Raises
         ------
         DataError
-            Many gradients in a row are not finite.
+            The gradient is not finite in many consecutive steps.
         """
         last = self.settings.steps if until is None else min(until, self.settings.steps)
         stopping = False
@@ -262,22 +260,22 @@ class Trainer:
             norm = self._backward(value)
             if math.isfinite(norm):
                 self.optimizer.step()
-            self._wasted = 0 if math.isfinite(norm) else self._wasted + 1
-            if self._wasted == _PATIENCE:
+            self._n_not_finite = 0 if math.isfinite(norm) else self._n_not_finite + 1
+            if self._n_not_finite == _PATIENCE:
                 raise DataError(
-                    f"the gradient was not finite in {_PATIENCE} steps in a row, up to step {self.step + 1}: "
-                    "a lower learning rate, a longer warm-up or clipping may help"
+                    f"the gradient was not finite in {_PATIENCE} consecutive steps, up to step {self.step + 1}: "
+                    "try a lower learning rate, a longer warm-up or clipping"
                 )
-            self._average()
+            self._update_average()
             self.step += 1
-            asked = float(stop is not None and stop())
-            shared = self._mean({"loss": float(value.detach()), **extra, "stop": asked})
-            stopping = shared.pop("stop") > 0
+            stop_requested = float(stop is not None and stop())
+            means = self._mean({"loss": float(value.detach()), **extra, "stop": stop_requested})
+            stopping = means.pop("stop") > 0
             self.seconds += time.perf_counter() - start
-            yield {"step": self.step, "rate": rate, "norm": norm, "seconds": self.seconds, **shared}
+            yield {"step": self.step, "rate": rate, "norm": norm, "seconds": self.seconds, **means}
 
     def _backward(self, value: Tensor) -> float:
-        """Compute the gradients, clip them, and return the norm that they had."""
+        """Compute and clip the gradients, and return their norm before clipping."""
         limit = self.settings.clip or math.inf
         if self.fabric is None:
             value.backward()
@@ -287,36 +285,37 @@ class Trainer:
         return math.nan if norm is None else float(norm)
 
     def _mean(self, values: dict[str, float]) -> dict[str, float]:
-        """Average over the processes."""
+        """Average values over the processes."""
         if self.fabric is None or self.fabric.world_size == 1:
             return values
         own = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
         return dict(zip(values, self.fabric.all_reduce(own, reduce_op="mean").tolist(), strict=True))  # type: ignore[union-attr]
 
     def largest(self, values: list[int]) -> list[int]:
-        """Return the largest of each value over the processes, which all have to ask."""
+        """Return the maximum of each value over the processes, which must all call this."""
         if self.fabric is None or self.fabric.world_size == 1:
             return values
         own = torch.tensor(values, device=self.device)
-        found: list[int] = self.fabric.all_reduce(own, reduce_op="max").tolist()  # type: ignore[union-attr]
-        return found
+        maxima: list[int] = self.fabric.all_reduce(own, reduce_op="max").tolist()  # type: ignore[union-attr]
+        return maxima
 
-    def _average(self) -> None:
+    def _update_average(self) -> None:
+        """Update the moving average of the weights."""
         decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
         for name, value in self.plain.state_dict().items() if self.average else ():
-            kept = self.average[name]
+            average = self.average[name]
             if value.dtype.is_floating_point:
-                kept.lerp_(value.detach(), 1 - decay)
+                average.lerp_(value.detach(), 1 - decay)
             else:
-                kept.copy_(value)
+                average.copy_(value)
 
     def weights(self) -> dict[str, Tensor]:
-        """Return the weights to keep: the moving average where there is one."""
+        """Return the moving average of the weights, or the weights if they are not averaged."""
         return dict(self.average or self.plain.state_dict())
 
     @contextmanager
     def averaged(self) -> Iterator[nn.Module]:
-        """Give the module with the weights to keep, in evaluation mode, for as long as the context lasts."""
+        """Provide the module with the weights of `weights()`, in evaluation mode, within the context."""
         own = {k: v.detach().clone() for k, v in self.plain.state_dict().items()}
         self.plain.load_state_dict(self.weights())
         self.plain.eval()
@@ -329,7 +328,7 @@ class Trainer:
     # ------------------------------------------------------------------ state
 
     def save(self, path: str | os.PathLike[str], note: dict[str, Any]) -> None:
-        """Write all that `load` needs; `note` is kept beside it as JSON. Only the first process writes.
+        """Write the state that `load` needs, and `note` as JSON. Only the first process writes.
 
         Raises
         ------
@@ -351,26 +350,26 @@ class Trainer:
             file.write(data)
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Go on from a state.
+        """Load a state.
 
         Raises
         ------
         DataError
-            The file is no state of such a module.
+            The file is not a state of such a module.
         """
         from safetensors import SafetensorError, safe_open
 
         header = read_note(path)
         try:
             with safe_open(os.fspath(path), framework="pt") as file:
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  no mapping
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  it is not a mapping
             self.plain.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
-            for name, kept in self.average.items():
-                kept.copy_(tensors.get(f"average.{name}", tensors[f"model.{name}"]))
+            for name, average in self.average.items():
+                average.copy_(tensors.get(f"average.{name}", tensors[f"model.{name}"]))
         except (SafetensorError, OSError) as error:
-            raise DataError(f"no state of a training run ({error})", path) from error
+            raise DataError(f"not the state of a training run ({error})", path) from error
         except RuntimeError as error:
-            raise DataError("the state of another model", path) from error
+            raise DataError("is the state of another model", path) from error
         for name, parameter in self.plain.named_parameters():
             state = {}
             for key in ("step", "exp_avg", "exp_avg_sq"):
@@ -383,35 +382,35 @@ class Trainer:
 
 
 class UpdateRule(Protocol):
-    """How a `Fleet` turns the gradient of a parameter into a step."""
+    """The rule by which a `Fleet` updates a parameter from its gradient."""
 
     def initial_state(self, parameter: Tensor) -> tuple[Tensor, ...]:
-        """Return the tensors that the rule remembers of a parameter between steps.
+        """Return the tensors that the rule stores for a parameter between steps.
 
-        The first axis of each is the run, as it is of the parameter.
+        The first axis of each is the run, as in the parameter.
         """
         ...
 
     def update(self, parameter: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: Tensor, step: int) -> None:
-        """Change a parameter and its state in place, without gradients.
+        """Update a parameter and its state in place, without gradients.
 
         Parameters
         ----------
         parameter : Tensor, shape (runs, ...)
         gradient : Tensor, shape (runs, ...)
-            Finite. The rule may overwrite it.
+            Finite; the rule may overwrite it.
         state : tuple of Tensor, shape (runs, ...)
         rates : Tensor, shape (runs, 1, ..., 1)
             Learning rates, with as many axes as the parameter.
         step : int
-            Number of the step, from 1.
+            Number of the step, starting at 1.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma and Ba, 2015), as `torch.optim.Adam` without weight decay.
+    """Adam (Kingma and Ba, 2015), like `torch.optim.Adam` without weight decay.
 
     Attributes
     ----------
@@ -437,9 +436,9 @@ class Adam:
 
 @dataclass(frozen=True)
 class SGD:
-    """Stochastic gradient descent with momentum and weight decay, as `torch.optim.SGD` without dampening.
+    """Stochastic gradient descent with momentum and weight decay, like `torch.optim.SGD` without dampening.
 
-    The velocity is v <- momentum v + (gradient + weight_decay p), and the step p <- p - rate v.
+    The velocity is v <- momentum v + (gradient + weight_decay p), and the update p <- p - rate v.
 
     Attributes
     ----------
@@ -470,12 +469,12 @@ class SGD:
 
 
 class Fleet:
-    """Optimise many runs of a small model at once, from different starts and with different settings.
+    """Optimise many runs of a small model at the same time, with different initial values and settings.
 
-    The first axis of every parameter is the run, and the loss is one a run: so their gradients do not mix, and a step
-    of all costs little more than a step of one. Each run has a learning rate of its own, which shrinks when its loss of
-    an epoch has not fallen for some epochs, and the parameters of its best epoch are kept. All runs see the same
-    batches. A gradient that is not finite counts as 0, and so does that of a parameter that the loss does not see.
+    The first axis of every parameter is the run, and each run has its own loss. The gradients are therefore separate,
+    and a step of all runs costs little more than a step of one. Each run has its own learning rate, which shrinks when
+    the loss of the run has not fallen for some epochs. The parameters of its best epoch are stored. All runs have the
+    same batches. Gradients that are not finite, and those of parameters without influence on the loss, count as 0.
 
     Parameters
     ----------
@@ -483,20 +482,20 @@ class Fleet:
     rates : Tensor, shape (runs,)
         Learning rates.
     factors : sequence of float
-        What the learning rates are multiplied by for each of the parameters; 1 for those that it does not name.
+        Factors of the learning rates for the first parameters; 1 for the others.
     patience : int
-        Epochs without a lower loss after which a learning rate shrinks.
+        Number of epochs without a lower loss after which a learning rate shrinks.
     shrink : float
-        What it is multiplied by.
+        Factor by which it shrinks.
     rule : UpdateRule, optional
-        How a gradient becomes a step: `Adam()` by default.
+        `Adam()` by default.
 
     Attributes
     ----------
     loss : Tensor, shape (runs,)
-        The lowest mean loss of an epoch, inf before the first.
+        Lowest mean loss over the epochs; inf before the first one.
     best : list of Tensor
-        The parameters at the end of that epoch.
+        The parameters at the end of the epoch with the lowest loss.
 
     Examples
     --------
@@ -527,7 +526,7 @@ class Fleet:
         self.loss = torch.full_like(rates, math.inf)
         self.best = [p.detach().clone() for p in self.parameters]
         self._states = [self.rule.initial_state(p) for p in self.parameters]
-        self._waited = torch.zeros_like(rates, dtype=torch.long)
+        self._stalled = torch.zeros_like(rates, dtype=torch.long)
         self._steps = 0
 
     def epochs(
@@ -541,20 +540,21 @@ class Fleet:
         *,
         points_on_host: bool = False,
     ) -> Iterator[int]:
-        """Yield the number of each epoch, from 0, after it.
+        """Train, and yield the number of each epoch, starting at 0, after it.
 
         Parameters
         ----------
         n_epochs, n_points, batch_size : int
         loss : callable
-            Points of the batch, int64, shape (B,), and number of the epoch -> loss of each point, shape (runs, B).
+            Maps the points of a batch, int64 of shape (B,), and the number of the epoch to the loss of each point,
+            shape (runs, B).
         generator : Generator, optional
-            Of the CPU: it draws the order of the points.
+            A generator on the CPU, which draws the order of the points.
         counts : callable, optional
-            Whether the loss of an epoch can be compared with the others'; else it is not looked at.
+            Whether the loss of an epoch, by its number, can be compared with that of others; otherwise it is ignored.
         points_on_host : bool
-            Whether the loss takes its points on the CPU, wherever the parameters are: for a loss that makes its batch
-            there, which would wait for the GPU if the points came from it.
+            Whether the loss takes its points on the CPU, wherever the parameters are. A loss that computes its batch
+            on the CPU would otherwise wait for the GPU.
         """
         device = torch.device("cpu") if points_on_host else self.rates.device
         for epoch in range(n_epochs):
@@ -565,23 +565,23 @@ class Fleet:
                 total += values.detach().sum(1)
                 self._step(values.mean(1).sum())
             if counts is None or counts(epoch):
-                self._remember(total / n_points)
+                self._record_best(total / n_points)
             yield epoch
 
     @torch.no_grad()
     def keep(self, runs: Tensor) -> None:
-        """Go on with some of the runs only, by their numbers, int64, shape (fewer,); may be called after an epoch.
+        """Continue with some of the runs, given by their numbers, int64; may be called after an epoch.
 
-        `parameters` are new tensors then, which the caller's model has to take over.
+        This replaces the tensors in `parameters`, and the caller must pass them to its model.
         """
         for i, parameter in enumerate(self.parameters):
             self.parameters[i] = nn.Parameter(parameter[runs])
             self._states[i] = tuple(tensor[runs] for tensor in self._states[i])
-        self.best = [kept[runs] for kept in self.best]
-        self.rates, self.loss, self._waited = self.rates[runs], self.loss[runs], self._waited[runs]
+        self.best = [best[runs] for best in self.best]
+        self.rates, self.loss, self._stalled = self.rates[runs], self.loss[runs], self._stalled[runs]
 
     def _step(self, value: Tensor) -> None:
-        """Take a step by the rule."""
+        """Take a step of all runs."""
         gradients = torch.autograd.grad(value, self.parameters, materialize_grads=True)
         self._steps += 1
         with torch.no_grad():
@@ -591,25 +591,25 @@ class Fleet:
                 self.rule.update(parameter, gradient.nan_to_num(0.0, 0.0, 0.0), state, rates, self._steps)
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor) -> None:
-        """Keep the parameters of runs whose loss is the lowest so far; shrink the rates of those that wait too long."""
+    def _record_best(self, mean: Tensor) -> None:
+        """Store the parameters of runs with their lowest loss so far; shrink the rates of runs without progress."""
         better = mean < self.loss
         self.loss = torch.where(better, mean, self.loss)
-        for kept, parameter in zip(self.best, self.parameters, strict=True):
-            torch.where(better.reshape(-1, *[1] * (kept.dim() - 1)), parameter, kept, out=kept)  # no wait for the GPU
-        self._waited = torch.where(better, 0, self._waited + 1)
-        late = self._waited >= self.patience
-        self.rates = torch.where(late, self.rates * self.shrink, self.rates)
-        self._waited = torch.where(late, 0, self._waited)
+        for best, parameter in zip(self.best, self.parameters, strict=True):
+            torch.where(better.reshape(-1, *[1] * (best.dim() - 1)), parameter, best, out=best)  # no wait for the GPU
+        self._stalled = torch.where(better, 0, self._stalled + 1)  # epochs without a lower loss
+        is_due = self._stalled >= self.patience
+        self.rates = torch.where(is_due, self.rates * self.shrink, self.rates)
+        self._stalled = torch.where(is_due, 0, self._stalled)
 
 
 def read_note(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what was noted with a state: step, seconds, settings (of the loop), and the note that `save` was given.
+    """Return the note of a state: step, seconds, settings of the loop, and the note that `save` received.
 
     Raises
     ------
     DataError
-        The file is no state.
+        The file is not a state.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -617,5 +617,5 @@ def read_note(path: str | os.PathLike[str]) -> dict[str, Any]:
         with safe_open(os.fspath(path), framework="pt") as file:
             header = json.loads((file.metadata() or {})["state"])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise DataError("no state of a training run", path) from error
+        raise DataError("not the state of a training run", path) from error
     return dict(header)

@@ -1,4 +1,4 @@
-"""Batches of synthetic graphs by their numbers: what the clusterwise models are trained on, and those held out."""
+"""Numbered batches of synthetic graphs, on which the clusterwise models are trained and evaluated."""
 
 from __future__ import annotations
 
@@ -32,33 +32,33 @@ __all__ = [
     "part",
 ]
 
-HELD_OUT, TEST = 1_000_003, 2_000_003  # seeds of the graphs that no training may use
+HELD_OUT, TEST = 1_000_003, 2_000_003  # seeds of graphs on which no model may be trained
 
-_EVALUATED_AT_ONCE = 10  # graphs, padded to the largest of them
+_EVALUATION_BATCH = 10
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What a model is trained on.
+    """The data on which a model is trained.
 
     Attributes
     ----------
     family : str
         Key of `graphclust.generators.FAMILIES`.
     parameters : dict
-        Of the family.
+        Parameters of the family.
     batch_size : int
-        Graphs a step, over all processes.
+        Number of graphs per step, over all processes.
     same_size : bool
-        Whether the graphs of a batch have one number of nodes, which saves padding.
+        Whether all graphs of a batch have the same number of nodes, which avoids padding.
     known_share : float
-        Share of the graphs of which some labels are known.
+        Share of the graphs for which some labels are known.
     seed : int
 
     Raises
     ------
     UsageError
-        No such family or parameter of it; numbers out of range.
+        The family or one of the parameters does not exist, or a number is out of range.
 
     Examples
     --------
@@ -79,36 +79,36 @@ class DataConfig:
             if name not in known:
                 raise unknown(f"parameter of {self.family}", name, known)
         if self.batch_size < 1:
-            raise UsageError(f"batch_size is a positive integer, not {self.batch_size!r}")
+            raise UsageError(f"batch_size must be a positive integer, not {self.batch_size!r}")
         if not 0 <= self.known_share <= 1:
-            raise UsageError(f"known_share lies between 0 and 1, not {self.known_share!r}")
+            raise UsageError(f"known_share must lie between 0 and 1, not {self.known_share!r}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields."""
+        """Return the fields as a dictionary."""
         return asdict(self)
 
 
 class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
-    """Batches by their numbers, as a map-style data set: workers can make them ahead.
+    """Numbered batches, as a map-style data set that worker processes can read.
 
     Parameters
     ----------
     model : ModelConfig
     data : DataConfig
     train : bool
-        Whether the signs of eigenvectors are drawn at random, and labels given away.
+        Whether to draw the signs of eigenvectors at random, and to give some labels to the model.
     share : (int, int)
-        Rank and number of the processes; each takes every so manieth graph of a batch.
+        Rank of this process and number of processes, which share the graphs of a batch.
 
     Notes
     -----
-    An item is the batch and a seed for each of its graphs.
+    An item consists of the batch and a seed for each of its graphs.
 
     Raises
     ------
     UsageError
-        Labels to be known by a model that takes none; more processes than graphs in a batch; points for an encoder
-        that needs a graph.
+        Labels are known but the model takes none, there are more processes than graphs in a batch, or the family draws
+        points but the encoder needs a graph.
 
     Examples
     --------
@@ -122,7 +122,7 @@ class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
         self, model: ModelConfig, data: DataConfig, *, train: bool = True, share: tuple[int, int] = (0, 1)
     ) -> None:
         if data.known_share and not model.n_labels:
-            raise UsageError("a model that takes no labels (n_labels) cannot be trained on known ones")
+            raise UsageError("known_share needs a model with n_labels above 0")
         if share[1] > data.batch_size:
             raise UsageError(f"{share[1]} processes cannot share batches of {data.batch_size}")
         if FAMILIES.named(data.family).points and model.encoder not in POINT_ENCODERS:
@@ -133,7 +133,7 @@ class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
         self.model, self.data, self.train, self.share = model, data, train, share
 
     def __getitem__(self, number: int) -> tuple[Batch, list[int]]:
-        """Return batch `number` and its graphs' seeds."""
+        """Return batch `number` and the seeds of its graphs."""
         data, model = self.data, self.model
         drawn = next(
             stream(
@@ -153,7 +153,7 @@ class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
         seeds = rng.integers(2**62, size=len(drawn))
         batch = Batch.of(features, drawn.n_nodes, drawn.adjacency, drawn.labels)
         if model.n_labels and self.train:
-            known = [_known(labels, model.n_labels, data.known_share, rng) for labels in drawn.labels]
+            known = [_known_labels(labels, model.n_labels, data.known_share, rng) for labels in drawn.labels]
             batch = replace(batch, known=torch.as_tensor(np.stack(known)))
         rank, world = self.share
         return part(batch, slice(rank, None, world)), seeds[rank::world].tolist()
@@ -163,7 +163,7 @@ class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
 
 
 def part(batch: Batch, graphs: slice) -> Batch:
-    """Return some of the graphs of a batch."""
+    """Return a part of the graphs of a batch."""
     return replace(batch, **{name: value[graphs] for name, value in vars(batch).items() if value is not None})
 
 
@@ -173,17 +173,17 @@ def batch_of_graphs(
     known_nodes: Sequence[IntArray] | None,
     rng: np.random.Generator,
 ) -> Batch:
-    """Pad graphs with known classes into a batch, with the features that a model takes, to evaluate it.
+    """Combine graphs with known classes in a padded batch, with the input features of a model, for its evaluation.
 
     Parameters
     ----------
     model : ModelConfig
     graphs : sequence of Graph
-        With classes `y`; weights are dropped.
+        Graphs with classes `y`; weights are dropped.
     known_nodes : sequence of ndarray of int64, or None
-        Positions of the nodes of each graph whose labels the model is given.
+        Positions of the nodes of each graph whose labels are given to the model.
     rng : Generator
-        Of random features.
+        Generator of random features.
 
     Returns
     -------
@@ -204,10 +204,10 @@ def batch_of_graphs(
     return replace(batch, known=torch.as_tensor(known))
 
 
-def _known(labels: IntArray, n_labels: int, share: float, rng: np.random.Generator) -> IntArray:
-    """Give away the labels of some nodes: 0 where not, else 1 + a random name of the cluster.
+def _known_labels(labels: IntArray, n_labels: int, share: float, rng: np.random.Generator) -> IntArray:
+    """Choose the nodes whose labels are known; return 1 + a random name of their cluster, and 0 for the others.
 
-    Of the share of the graphs that is asked for, one node of each cluster or a random share of all nodes is known.
+    With probability `share`, one node of each cluster or a random share of all nodes is known; otherwise none.
     """
     known = np.zeros_like(labels)
     n_clusters = int(labels.max(initial=-1)) + 1
@@ -224,58 +224,58 @@ def _known(labels: IntArray, n_labels: int, share: float, rng: np.random.Generat
 
 
 def held_out_batches(
-    model: ModelConfig, data: DataConfig, n_graphs: int, seed: int = HELD_OUT, size: int = _EVALUATED_AT_ONCE
+    model: ModelConfig, data: DataConfig, n_graphs: int, seed: int = HELD_OUT, size: int = _EVALUATION_BATCH
 ) -> list[tuple[Batch, list[int]]]:
-    """Draw graphs that are never trained on, the same for all trainings, so many a batch; no label is known.
+    """Draw batches of `size` graphs that no model is trained on, the same for all trainings, without known labels.
 
-    Of a family that has fewer graphs to be held out, only so many are drawn.
+    If a family has fewer than `n_graphs` held-out graphs, all of them are drawn.
     """
     family = FAMILIES.named(data.family)
     parameters = data.parameters | family.held_out
     if family.number is not None:
         n_graphs = min(n_graphs, family.number(**parameters))
-    apart = replace(data, parameters=parameters, batch_size=size, same_size=False, known_share=0.0, seed=seed)
-    batches = SyntheticBatches(model, apart, train=False)
-    found = [batches[i] for i in range(-(-n_graphs // size))]
-    batch, seeds = found[-1]
-    left = n_graphs - size * (len(found) - 1)
-    found[-1] = part(batch, slice(left)), seeds[:left]
-    return found
+    held_out = replace(data, parameters=parameters, batch_size=size, same_size=False, known_share=0.0, seed=seed)
+    batches = SyntheticBatches(model, held_out, train=False)
+    drawn = [batches[i] for i in range(-(-n_graphs // size))]
+    batch, seeds = drawn[-1]
+    left = n_graphs - size * (len(drawn) - 1)
+    drawn[-1] = part(batch, slice(left)), seeds[:left]
+    return drawn
 
 
 def first_batch(batches: SyntheticBatches) -> None:
-    """Draw a batch before anything is spent: what the family refuses is said now."""
-    with _refusals(batches.data):
+    """Draw a batch, so that errors of the family are raised before the training starts."""
+    with _usage_errors(batches.data):
         _ = batches[0]
 
 
 def n_given_features(data: DataConfig) -> int | None:
-    """Return how many features the family's own vectors have; None where it has none.
+    """Return the number of features that the family draws for each node; None if it draws none.
 
     Raises
     ------
     UsageError
-        The family refuses its parameters.
+        The family cannot be drawn with its parameters.
 
     Examples
     --------
     >>> n_given_features(DataConfig("gaussian-mixture", {"n": 9, "dimension": 3})), n_given_features(DataConfig())
     (3, None)
     """
-    with _refusals(data):
+    with _usage_errors(data):
         features = next(stream(data.family, random_state=data.seed, batch_size=1, **data.parameters)).features
     return None if features is None else features.shape[-1]
 
 
 @contextmanager
-def _refusals(data: DataConfig) -> Iterator[None]:
-    """Turn what drawing from a family raises for parameters of the wrong shape into the user's error."""
+def _usage_errors(data: DataConfig) -> Iterator[None]:
+    """Turn the errors that a family raises for parameters of the wrong type into a UsageError."""
     try:
         yield
     except GraphclustError:
         raise
     except (TypeError, ValueError, IndexError) as error:
-        given = ", ".join(f"{name}={value!r}" for name, value in data.parameters.items())
+        parameters = ", ".join(f"{name}={value!r}" for name, value in data.parameters.items())
         defaults = FAMILIES.named(data.family).parameters()
-        usual = ", ".join(f"{name}={defaults[name]!r}" for name in data.parameters)
-        raise UsageError(f"{data.family} cannot be drawn with {given}; the default is {usual}") from error
+        default = ", ".join(f"{name}={defaults[name]!r}" for name in data.parameters)
+        raise UsageError(f"{data.family} cannot be drawn with {parameters}; the default is {default}") from error

@@ -66,11 +66,11 @@ def inference():
             super().__init__()
             self.graphsage = ENCODERS["graphsage"](n_features, 128)
             with torch.inference_mode():
-                self.kept = {id(batch): trained(batch) for batch in batches}
+                self.encoded = {id(batch): trained(batch) for batch in batches}
 
         def forward(self, batch):
             self.graphsage(batch)
-            return self.kept[id(batch)]
+            return self.encoded[id(batch)]
 
     models = {name: load_checkpoint(name)[0] for name in ("acp", "acp-s", "ccp")}
     for name in tuple(models):
@@ -86,9 +86,9 @@ def inference():
                     start = time.perf_counter()
                     draw(trained, batch, n_samples, mode, generator)
                     times.append(1000 * (time.perf_counter() - start))
-                found = statistics.median(times[1:])
+                actual = statistics.median(times[1:])
                 limit = f"<= {bar} ms" if mode == "map" else "no bar"
-                line(f"draw {n_samples} {mode}, {name}", f"{found:.0f} ms", limit, mode != "map" or found <= bar)
+                line(f"draw {n_samples} {mode}, {name}", f"{actual:.0f} ms", limit, mode != "map" or actual <= bar)
     for method in ("acp", "acp-s", "ccp"):
         times = []
         for graph in [graphs[0], *graphs]:

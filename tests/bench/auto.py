@@ -56,12 +56,12 @@ def general_sbm(n_graphs=200):
     for seed in range(TEST, TEST + n_graphs):
         graph = gc.generators.general_sbm(random_state=seed)
         start = time.perf_counter()
-        found = gc.detect(graph, random_state=seed)
+        communities = gc.detect(graph, random_state=seed)
         seconds.append(time.perf_counter() - start)
-        scores.append(ami(graph.y, found.labels))
-        right.append(found.n_clusters == len(np.unique(graph.y)))
-        table = Contingency.of(found.labels, graph.y)
-        confidence += found.confidence.tolist()
+        scores.append(ami(graph.y, communities.labels))
+        right.append(communities.n_clusters == len(np.unique(graph.y)))
+        table = Contingency.of(communities.labels, graph.y)
+        confidence += communities.confidence.tolist()
         correct += table.matched()[table.cell].tolist()
     probability, hit = np.array(confidence), np.array(correct)
     place = np.minimum((probability * 20).astype(int), 19)
@@ -91,13 +91,13 @@ def known_prior(graph):
 def cluster(n_graphs=1000):
     from graphclust.reproduce.acp_table3 import reproduce
 
-    blind, told = reproduce(n_graphs, methods=("chains",))["rows"]
-    seconds = [row["ms_per_graph"] / 1000 for row in (blind, told)]
+    blind, informed = reproduce(n_graphs, methods=("chains",))["rows"]
+    seconds = [row["ms_per_graph"] / 1000 for row in (blind, informed)]
     print(f"cluster, {n_graphs} test graphs, {seconds[0]:.2f} s a graph without labels, {seconds[1]:.2f} s with")
     bar("AMI, unsupervised", f"{blind['ami']:.2f} ± {blind['ami_se']:.2f}", blind["ami"] >= 66.5, "66.5")
-    pooled = told["accuracy"]
+    pooled = informed["accuracy"]
     bar("accuracy pooled by class, one label a block", f"{pooled:.2f}", pooled >= 82, "82")
-    print(f"     accuracy balanced within each graph: {told['accuracy_balanced']:.2f}")
+    print(f"     accuracy balanced within each graph: {informed['accuracy_balanced']:.2f}")
 
 
 def log_degree():
@@ -107,14 +107,14 @@ def log_degree():
         for a in (2, 5, 10, 15, 20, 25, 30):
             row = []
             for b in (1, 2, 4, 6, 8, 10):
-                found = {"auto": [], "leiden": [], "spectral": []}
+                scores = {"auto": [], "leiden": [], "spectral": []}
                 for repeat in range(repeats):
                     seed = TEST + 1000 * repeat + 31 * a + b
                     graph = gc.generators.log_degree_sbm(n_nodes=n, n_clusters=k, a=a, b=b, random_state=seed)
-                    for name, values in found.items():
+                    for name, values in scores.items():
                         labels = gc.detect(graph, name, k if name == "spectral" else None, seed).labels
                         values.append(ami(graph.y, labels))
-                mine, *others = (np.mean(values) for values in found.values())
+                mine, *others = (np.mean(values) for values in scores.values())
                 row.append("/".join(f"{value:.2f}" for value in (mine, *others)))
                 if max(others) > 0.5:
                     worst = min(worst, mine - max(others))
@@ -130,30 +130,30 @@ def log_degree():
 
 def random(n_graphs=100):
     for p in (0.02, 0.05, 0.1, 0.3):
-        one = []
+        row = []
         for seed in range(n_graphs):
             graph = gc.generators.planted_partition(300, 1, p_in=p, p_out=p, random_state=TEST + seed)
             sizes = np.bincount(gc.detect(graph, random_state=seed).labels)
-            one.append(sizes.max() == (graph.degree() > 0).sum())
-        bar(f"one community (and isolated nodes), p = {p}", f"{np.mean(one):.3f}", np.mean(one) >= 0.95, "0.95")
+            row.append(sizes.max() == (graph.degree() > 0).sum())
+        bar(f"one community (and isolated nodes), p = {p}", f"{np.mean(row):.3f}", np.mean(row) >= 0.95, "0.95")
 
 
 def lfr(n=10_000, repeats=3):
     for mu in (0.2, 0.3, 0.4, 0.5):
-        found = {name: [] for name in ("auto", *PEERS)}
+        scores = {name: [] for name in ("auto", *PEERS)}
         seconds = Counter()
         for seed in range(TEST, TEST + repeats):
             graph = gc.generators.lfr(n, mu=mu, average_degree=10.5, random_state=seed)
-            for name, values in found.items():
+            for name, values in scores.items():
                 start = time.perf_counter()
                 values.append(ami(graph.y, gc.detect(graph, name, random_state=seed).labels))
                 seconds[name] += (time.perf_counter() - start) / repeats
-        best = max(PEERS, key=lambda name: np.mean(found[name]))
+        best = max(PEERS, key=lambda name: np.mean(scores[name]))
         print(
             f"lfr {n:,}, mu = {mu}: "
-            + ", ".join(f"{name} {mean(values)} in {seconds[name]:.1f} s" for name, values in found.items())
+            + ", ".join(f"{name} {mean(values)} in {seconds[name]:.1f} s" for name, values in scores.items())
         )
-        gap = np.mean(found["auto"]) - np.mean(found[best])
+        gap = np.mean(scores["auto"]) - np.mean(scores[best])
         bar(f"auto minus the best peer, {best}", f"{gap:.4f}", gap >= -0.005, "-0.005")
         if n > 50_000:
             bar("seconds", f"{seconds['auto']:.1f}", seconds["auto"] < 60, "60")
@@ -177,8 +177,8 @@ def real():
         for method in ("auto", *PEERS, "spectral"):
             runs = [gc.detect(graph, method, k if method == "spectral" else None, seed) for seed in range(3)]
             table[name, method] = [
-                np.mean([ami(graph.y, found.labels) for found in runs]),
-                np.mean([ami(graph.y[linked], found.labels[linked]) for found in runs]),
+                np.mean([ami(graph.y, communities.labels) for communities in runs]),
+                np.mean([ami(graph.y[linked], communities.labels[linked]) for communities in runs]),
             ]
     methods = ("auto", *PEERS, "spectral")
     print("labelled graphs, AMI, mean of seeds 0, 1, 2; spectral is told the true K\n" + " " * 20 + "  ".join(methods))
@@ -199,9 +199,9 @@ def dblp():
     graph = gc.datasets.load("com-dblp")
     before = memory()
     start = time.perf_counter()
-    found = gc.detect(graph)
+    communities = gc.detect(graph)
     seconds = time.perf_counter() - start
-    print(f"com-dblp: {found.n_clusters:,} communities, modularity {found.quality()['modularity']:.3f}")
+    print(f"com-dblp: {communities.n_clusters:,} communities, modularity {communities.quality()['modularity']:.3f}")
     bar("seconds", f"{seconds:.0f}", seconds < 300, "300")
     bar("GiB", f"{memory():.2f}, of which the graph {before:.2f}", memory() < 4, "4")
 
@@ -221,11 +221,11 @@ NEEDS_DATA = ("real", "dblp")
 
 
 def main():
-    asked = sys.argv[1:]
-    if len(asked) == 1:
-        PARTS[asked[0]]()
+    parts = sys.argv[1:]
+    if len(parts) == 1:
+        PARTS[parts[0]]()
         return
-    for part in asked or PARTS:
+    for part in parts or PARTS:
         if part in NEEDS_DATA and "GRAPHCLUST_DATA" not in os.environ:
             print(f"{part}: left out, set GRAPHCLUST_DATA to the folder with the data")
             continue

@@ -66,12 +66,12 @@ def fit() -> None:
     """Print time and peak memory of a whole fit, and its cut beside Leiden's brought to as many clusters."""
     graph = gc.datasets.load("com-dblp")
     start = time.perf_counter()
-    found = gc.CNC(CLUSTERS, random_state=0).fit(graph)
+    fitted = gc.CNC(CLUSTERS, random_state=0).fit(graph)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
-        f"fit: {seconds:.0f} s (bar 600), peak {peak:.2f} GiB (bar 3), {found.n_clusters_} clusters, normalized cut "
-        f"{normalized_cut(graph, found.labels_):.4f}, {found.details_}",
+        f"fit: {seconds:.0f} s (bar 600), peak {peak:.2f} GiB (bar 3), {fitted.n_clusters_} clusters, normalized cut "
+        f"{normalized_cut(graph, fitted.labels_):.4f}, {fitted.details_}",
         flush=True,
     )
     peer = gc.Leiden(CLUSTERS, random_state=0).fit(graph).labels_

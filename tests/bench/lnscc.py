@@ -25,6 +25,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -33,11 +34,12 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from graphclust.graph import Graph
 from graphclust.kernels.eigenvectors import rows_of_length_one
 from graphclust.kernels.kmeans import kmeans
 from graphclust.kernels.neighbors import locally_normalized, nearest_neighbors
+from graphclust.methods import lnscc_training
 from graphclust.methods.lnscc import LNSCC
+from graphclust.methods.lnscc_starts import merged_communities
 from graphclust.metrics import accuracy
 from graphclust.models.lnscc import Contrast, distance, log_separation
 from graphclust.models.mixture import refined_by_mixture
@@ -58,13 +60,13 @@ class Repeated:
     def __init__(self, contrast: Contrast, n: int, beta: float, generator: torch.Generator) -> None:
         q = contrast.quantities
         self.sets = [
-            contrast.ends[:, torch.repeat_interleave(torch.arange(len(one)), one.long())]
-            for one in (q.attract, q.repel, q.contract)
+            contrast.ends[:, torch.repeat_interleave(torch.arange(len(numbers)), numbers.long())]
+            for numbers in (q.attract, q.repel, q.contract)
         ]
         self.apart = round(beta * self.sets[0].shape[1])
         self.n, self.keys = n, set((contrast.ends[0] * n + contrast.ends[1]).tolist())
         self.generator = generator
-        self.total = sum(one.shape[1] for one in self.sets)
+        self.total = sum(pairs.shape[1] for pairs in self.sets)
         self.sets.append(self._unconnected(self.apart))
 
     def _unconnected(self, size: int) -> Tensor:
@@ -76,14 +78,14 @@ class Repeated:
 
     def loss(self, network: Callable[[Tensor], Tensor], x: Tensor, sparing: bool) -> Tensor:
         """Estimate the sum of the losses over the repeated edges, over their number."""
-        found = torch.zeros(())
+        total = torch.zeros(())
         for i, pairs in enumerate(self.sets):
             size = max(1, round(BATCH * pairs.shape[1] / self.total)) if sparing else BATCH * (BETA if i == 3 else 1)
             drawn = pairs[:, torch.randint(pairs.shape[1], (size,), generator=self.generator)]
             terms = self._terms(i, drawn, network, x)
-            whole = self.apart if i == 3 else pairs.shape[1]
-            found = found + terms.mean() * whole / self.total
-        return found
+            n_pairs = self.apart if i == 3 else pairs.shape[1]
+            total = total + terms.mean() * n_pairs / self.total
+        return total
 
     def added(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Return eqs. (9), (13) and (17) as they stand: sums over a batch from each data set."""
@@ -154,7 +156,7 @@ def step(repeats: int = 20) -> None:
         for name, loss in ways.items():
             start = time.perf_counter()
             value = loss()
-            gradient = torch.cat([one.ravel() for one in torch.autograd.grad(value, parameters)])
+            gradient = torch.cat([part.ravel() for part in torch.autograd.grad(value, parameters)])
             seconds[name].append(time.perf_counter() - start)
             values[name].append(value.item())
             sums[name] += gradient
@@ -177,21 +179,21 @@ def neighbors(image_shape: tuple[int, int] | None = None) -> None:
     """Print time and recall of the nearest neighbours of MNIST."""
     x, _ = table_of("mnist")
     x = x.astype(np.float32)
-    found = {}
-    of, bar = ("neighbors", " (bar 90)") if image_shape is None else ("neighbors of images", "")
+    indices = {}
+    title, bar = ("neighbors", " (bar 90)") if image_shape is None else ("neighbors of images", "")
     for exact, name in ((None, "by default"), (True, "exactly")):
         start = time.perf_counter()
         with PeakMemory() as peak:
-            found[name] = nearest_neighbors(x, NEIGHBORS, exact=exact, image_shape=image_shape)[0]
-        more = "not told" if peak.rise is None else format_bytes(peak.rise)
+            indices[name] = nearest_neighbors(x, NEIGHBORS, exact=exact, image_shape=image_shape)[0]
+        more = "unknown" if peak.rise is None else format_bytes(peak.rise)
         print(
-            f"{of}: {name}: {time.perf_counter() - start:.1f} s{bar}, memory beside the points {more} "
+            f"{title}: {name}: {time.perf_counter() - start:.1f} s{bar}, memory beside the points {more} "
             "(all distances: 18.3 GiB)",
             flush=True,
         )
-    pairs = zip(found["by default"].tolist(), found["exactly"].tolist(), strict=True)
-    hits = [len(set(one) & set(other)) for one, other in pairs]
-    print(f"{of}: recall {np.mean(hits) / NEIGHBORS:.4f} (bar 0.98)")
+    pairs = zip(indices["by default"].tolist(), indices["exactly"].tolist(), strict=True)
+    hits = [len(set(a) & set(b)) for a, b in pairs]
+    print(f"{title}: recall {np.mean(hits) / NEIGHBORS:.4f} (bar 0.98)")
 
 
 def _k_means(x: FloatArray, restarts: int, seed: int) -> IntArray:
@@ -219,49 +221,51 @@ def baseline() -> None:
                 )
 
 
-class _Looked(LNSCC):
-    """Stops where the head is to start, and keeps what was embedded until then."""
+def embedded(x: FloatArray, image_shape: tuple[int, int] | None, seed: int) -> Tensor:
+    """Return what is embedded when the head is to start, and stop there."""
+    embeddings: list[Tensor] = []
 
-    z: Tensor
-
-    def _clusters(self, z: Tensor, given: Graph | None, seed: int) -> tuple[Tensor, dict[str, Any]]:
-        self.z = z
+    def stop(z: Tensor, *_: Any) -> None:
+        embeddings.append(z)
         raise InterruptedError
 
+    with patch.object(lnscc_training, "initial_clusters", stop), suppress(InterruptedError):
+        LNSCC(10, scale=False, image_shape=image_shape, random_state=seed).fit(x)
+    return embeddings[0]
 
-def starts(told: Sequence[int] = (0, 1, 2), untold: Sequence[int] = ()) -> None:
+
+def starts(with_shape: Sequence[int] = (0, 1, 2), without_shape: Sequence[int] = ()) -> None:
     """Print which label-free numbers of a start go with its accuracy, on embeddings of Fashion-MNIST.
 
-    Seeds of those told of images, and of those not.
+    Seeds of embeddings with the shape of the images, and of those without.
     """
     x, y = table_of("fashion-mnist-test")
-    taken: dict[str, list[float]] = {}
-    for seed, shape in [(one, (28, 28)) for one in told] + [(one, None) for one in untold]:
-        looked = _Looked(10, scale=False, image_shape=shape, random_state=seed)
-        with suppress(InterruptedError):
-            looked.fit(x)
-        z = looked.z.double()
-        cutter, found = looked._merged(looked.z, None, seed)
+    chosen: dict[str, list[float]] = {}
+    shapes = [(seed, (28, 28)) for seed in with_shape] + [(seed, None) for seed in without_shape]
+    for seed, shape in shapes:
+        embedding = embedded(x, shape, seed)
+        z = embedding.double()
+        cutter, partitions = merged_communities(embedding, None, "mixture", 10, seed)
         costs: dict[str, list[float]] = {
             name: [] for name in ("cut", "as in merging", "equal weights", "as the default", "likelihood", "the best")
         }
         scores = []
-        for cost, merged in found.items():
+        for cost, merged in partitions.items():
             labels, likelihood = refined_by_mixture(z, torch.as_tensor(merged, device=z.device))
             refined = labels.cpu().numpy()
             scores.append(accuracy(y, refined))
             after, score = cutter.unevenness(refined), cutter.score(merged)
             numbers = (cutter.value(merged), score, score + after, cost + after, -likelihood, -scores[-1])
-            for name, one in zip(costs, numbers, strict=True):
-                costs[name].append(one)
+            for name, number in zip(costs, numbers, strict=True):
+                costs[name].append(number)
         spread = f"{min(scores):.3f} to {max(scores):.3f}"
         print(f"starts: seed {seed}: {len(scores)}, accuracy {np.mean(scores):.3f}, {spread}", flush=True)
         for name, cost_of in costs.items():
             rank = -float(spearmanr(cost_of, scores).statistic)
             best = scores[int(np.argmin(cost_of))]
-            taken.setdefault(name, []).append(best)
+            chosen.setdefault(name, []).append(best)
             print(f"starts: seed {seed}: by {name}: {best:.3f}, rank correlation {rank:.2f}", flush=True)
-    for name, accuracies in taken.items():
+    for name, accuracies in chosen.items():
         print(f"starts: by {name}: mean {np.mean(accuracies):.3f} over {len(accuracies)} embeddings", flush=True)
 
 
@@ -271,8 +275,8 @@ def same(m: int = 5) -> None:
         x, y = table_of(data)
         for image_shape in (None, (math.isqrt(x.shape[1]),) * 2):
             index, _ = nearest_neighbors(x, m, image_shape=image_shape)
-            told = "" if image_shape is None else ", of images"
-            print(f"same: {data}{told}: {(y[index] == y[:, None]).mean():.4f} of {m} neighbours", flush=True)
+            suffix = "" if image_shape is None else ", of images"
+            print(f"same: {data}{suffix}: {(y[index] == y[:, None]).mean():.4f} of {m} neighbours", flush=True)
 
 
 def main() -> None:

@@ -117,11 +117,11 @@ def fitted(kind, x, n_clusters, seed):
 def labels_of(run):
     """Return the labels and confidence of a run; of one that is refused an empty array and the error's name."""
     try:
-        found = run()
+        fit = run()
     except gc.GraphclustError as error:
         return np.empty(0, dtype=np.int16), type(error).__name__
-    labels = getattr(found, "labels_", None)
-    return (found.labels if labels is None else labels).astype(np.int16), ""
+    labels = getattr(fit, "labels_", None)
+    return (fit.labels if labels is None else labels).astype(np.int16), ""
 
 
 def main():

@@ -72,7 +72,7 @@ def main() -> None:
         subprocess.run(arguments, check=True)
         killed = pd.read_csv(out)
         same = all(
-            one.drop(columns=list(MEASURED)).equals(killed.drop(columns=list(MEASURED))) for one in tables.values()
+            table.drop(columns=list(MEASURED)).equals(killed.drop(columns=list(MEASURED))) for table in tables.values()
         )
         print(f"{'ok  ' if same and out.exists() else 'MISS'} killed after {done} cells and resumed: the same table")
 

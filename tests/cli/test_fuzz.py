@@ -30,17 +30,17 @@ def _seeds():
     """Valid files to start from, one a format and dialect: (suffix, bytes)."""
     graph = gc.as_graph(nx.les_miserables_graph())
     small = gc.Graph.from_edges([0, 1, 2, 3], [1, 2, 0, 4], nodes=6)
-    found = []
+    seen = []
     for name, suffixes in ((name, entry.suffixes) for name, entry in FORMATS.items()):
         if name == "pyg":  # torch: seconds to import; tests/io/test_formats.py mutates it
             continue
         stream = io.BytesIO()
         write_graph(small if name == "metis" else graph, stream, format=name)
-        found.append((suffixes[0], stream.getvalue()))
-    found.append((".csv", b'source,target,weight\n"a, b",c,1\nc,"d ""e""",2.5\nf,f,1e3\n'))
-    found.append((".txt", b"# Directed graph\n1 2\n2 3\n3 1\n4 4\n"))
-    found.append((".tsv", "é\tü\r\nü\tß\r\n".encode()))
-    return found
+        seen.append((suffixes[0], stream.getvalue()))
+    seen.append((".csv", b'source,target,weight\n"a, b",c,1\nc,"d ""e""",2.5\nf,f,1e3\n'))
+    seen.append((".txt", b"# Directed graph\n1 2\n2 3\n3 1\n4 4\n"))
+    seen.append((".tsv", "é\tü\r\nü\tß\r\n".encode()))
+    return seen
 
 
 SEEDS = _seeds()

@@ -46,8 +46,8 @@ def lines(path):
 
 def test_train_stop_resume_and_use(cli, tmp_path):
     """The whole way: --minutes 0 stops after a step, --resume goes on, and the result detects communities."""
-    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
-    result = cli("train", *TINY, "--steps", 6, "--out", whole)
+    complete, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    result = cli("train", *TINY, "--steps", 6, "--out", complete)
     assert (result.code, result.out) == (0, "")
     assert "6 steps in" in result.err
     assert "held-out AMI" in result.err
@@ -55,37 +55,37 @@ def test_train_stop_resume_and_use(cli, tmp_path):
     options = ("--steps", 6, "--out", parts, "--log", tmp_path / "parts.jsonl")
     stopped = cli("train", *TINY, *options, "--minutes", 0)
     assert stopped.code == 0
-    assert "stopped after step 1 of 6; the same command with --resume goes on" in stopped.err
+    assert "stopped after step 1 of 6; run the same command with --resume to continue" in stopped.err
     refused = cli("train", *TINY, *options)
-    assert (refused.code, "add --resume to go on" in refused.err) == (2, True)
+    assert (refused.code, "add --resume to continue" in refused.err) == (2, True)
     resumed = cli("train", *TINY, *options, "--resume", "--quiet")
     assert (resumed.code, resumed.out, resumed.err) == (0, "", "")
 
-    one, other = weights(whole), weights(parts)
-    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    first, second = weights(complete), weights(parts)
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
     assert [line["step"] for line in lines(tmp_path / "parts.jsonl")] == [6, 6]
     assert lines(tmp_path / "whole.log.jsonl")[-1]["held_out"] == lines(tmp_path / "parts.jsonl")[-1]["held_out"]
     info = read_info(parts)
     assert info.command.startswith("graphclust train acp --family general-sbm --set 'n_nodes=(8, 14)'")
     assert (info.steps, info.graphs, info.data["parameters"]) == (6, 30, {"n_nodes": [8, 14]})
 
-    found = gc.detect("data:karate", "acp", checkpoint=str(parts), random_state=0)
-    assert len(found.labels) == 34
+    detected = gc.detect("data:karate", "acp", checkpoint=str(parts), random_state=0)
+    assert len(detected.labels) == 34
 
 
 def test_defaults_are_the_published_settings(cli, tmp_path, monkeypatch):
     from graphclust.training import clusterwise as amortized
 
-    asked = {}
+    requested = {}
 
-    def note(*given, **named):
-        asked.update(zip(("model", "data", "settings", "out"), given, strict=True), **named)
+    def note(*arguments, **named):
+        requested.update(zip(("model", "data", "settings", "out"), arguments, strict=True), **named)
         return amortized.Trained(20_000, True, 1.0, {})
 
     monkeypatch.setattr(amortized, "train_clusterwise", note)
     assert cli("train", "ccp", "--out", tmp_path / "a.safetensors").code == 0
-    model, data, settings = asked["model"], asked["data"], asked["settings"]
-    assert (settings.steps, settings.learning_rate, settings.weight_decay, asked["n_z"]) == (20_000, 1e-4, 0.01, 40)
+    model, data, settings = requested["model"], requested["data"], requested["settings"]
+    assert (settings.steps, settings.learning_rate, settings.weight_decay, requested["n_z"]) == (20_000, 1e-4, 0.01, 40)
     assert (settings.schedule, settings.warmup, settings.clip, settings.average) == ("constant", 0, 0, 0)
     assert (data.family, data.batch_size, data.parameters, data.known_share) == ("general-sbm", 32, {}, 0)
     assert (model.model, model.encoder, model.n_layers, model.dim, model.dim_z) == ("ccp", "graphsage", 4, 128, 128)
@@ -94,7 +94,11 @@ def test_defaults_are_the_published_settings(cli, tmp_path, monkeypatch):
         cli("train", "acp-s", "--known-share", 0.2, "--features", "random", "--out", tmp_path / "a.safetensors").code
         == 0
     )
-    assert (asked["model"].n_labels, asked["model"].features, asked["data"].known_share) == (16, "random", 0.2)
+    assert (requested["model"].n_labels, requested["model"].features, requested["data"].known_share) == (
+        16,
+        "random",
+        0.2,
+    )
 
 
 def test_the_architecture_is_that_of_the_start_unless_told(cli, tmp_path):
@@ -105,17 +109,17 @@ def test_the_architecture_is_that_of_the_start_unless_told(cli, tmp_path):
     train_clusterwise(small, graphs, once, begun, n_z=2, eval_graphs=0)
     train_clusterwise(replace(small, n_labels=0), graphs, once, plain, n_z=2, eval_graphs=0)
     brief = shlex.split("--set 'n_nodes=(8, 14)' --n-z 2 --batch-size 2 --steps 1 --eval-graphs 0 --device cpu")
-    whole = "--features laplacian, --n-features 4, --layers 1, --dim 16, 5 labels that may be known"
-    for i, (more, changes, said) in enumerate(
+    complete = "--features laplacian, --n-features 4, --layers 1, --dim 16, up to 5 known labels"
+    for i, (more, changes, entry) in enumerate(
         (
-            ((), {}, f"--encoder graph-transformer, {whole}"),
-            (("--known-share", 1, "--encoder", "graph-transformer"), {}, whole),
-            (("--layers", 2), {"n_layers": 2}, f"--encoder graph-transformer, {whole.replace('--layers 1, ', '')}"),
+            ((), {}, f"--encoder graph-transformer, {complete}"),
+            (("--known-share", 1, "--encoder", "graph-transformer"), {}, complete),
+            (("--layers", 2), {"n_layers": 2}, f"--encoder graph-transformer, {complete.replace('--layers 1, ', '')}"),
         )
     ):
         out = tmp_path / f"{i}.safetensors"
         result = cli("train", "acp", *brief, "--start", begun, *more, "--out", out)
-        assert (result.code, result.err.splitlines()[0]) == (0, f"graphclust: as {begun} has it: {said}")
+        assert (result.code, result.err.splitlines()[0]) == (0, f"graphclust: settings from {begun}: {entry}")
         assert read_info(out).config == replace(small, **changes)
     sister = tmp_path / "sister.safetensors"
     assert cli("train", "acp-s", *brief, "--start", begun, "--out", sister, "--quiet").err == ""
@@ -128,7 +132,7 @@ def test_the_architecture_is_that_of_the_start_unless_told(cli, tmp_path):
     ):
         refused = cli("train", "acp", *brief, "--start", model, *more, "--out", tmp_path / "no.safetensors")
         assert refused.code == 2
-        assert f"{model} is of another architecture: {words}" in refused.err
+        assert f"{model} has another architecture: {words}" in refused.err
 
 
 def test_an_encoder_of_its_own_width(cli, tmp_path):
@@ -155,11 +159,11 @@ def test_benchmark_prints_and_writes_nothing(cli, tmp_path, monkeypatch):
     result = cli("train", *TINY, "--benchmark", "--steps", 3)
     assert result.code == 0
     head, row = (line.split("  ") for line in result.out.splitlines())
-    found = dict(zip((name.strip() for name in head if name), (text.strip() for text in row if text), strict=True))
-    assert float(found["graphs/s"]) > 0
-    assert float(found["spread"]) > 0
-    assert found["making batches"].endswith("%")
-    assert (found["steps"], found["graphs"]) == ("3", "15")
+    seen = dict(zip((name.strip() for name in head if name), (text.strip() for text in row if text), strict=True))
+    assert float(seen["graphs/s"]) > 0
+    assert float(seen["spread"]) > 0
+    assert seen["making batches"].endswith("%")
+    assert (seen["steps"], seen["graphs"]) == ("3", "15")
     assert not list(tmp_path.iterdir())
     for option in ("--resume", "--start=acp", "--log=a.jsonl"):
         result = cli("train", *TINY, "--benchmark", option)
@@ -188,19 +192,19 @@ def test_points_need_no_features_option(cli, tmp_path, family, encoder, paramete
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("apc",), ("no method that can be trained is called 'apc'", "acp")),
+        (("apc",), ("unknown trainable method 'apc'", "acp")),
         (("leiden",), ("leiden is not trained on families of graphs", "acp-s")),
-        (("acp", "--encoder", "gatedgcn"), ("no encoder is called 'gatedgcn'", "did you mean gated-gcn")),
-        (("acp", "--family", "general_sbm"), ("no family is called", "did you mean general-sbm")),
-        (("acp", "--features", "laplace"), ("no features is called", "laplacian")),
+        (("acp", "--encoder", "gatedgcn"), ("unknown encoder 'gatedgcn'", "did you mean gated-gcn")),
+        (("acp", "--family", "general_sbm"), ("unknown family", "did you mean general-sbm")),
+        (("acp", "--features", "laplace"), ("unknown features", "laplacian")),
         (("acp", "--schedule", "cos"), ("schedule", "cosine")),
         (("acp", "--set", "nodes=(3, 5)"), ("no parameter of general-sbm", "did you mean n_nodes")),
         (("acp", "--set", "n_nodes"), ("--set takes NAME=VALUE",)),
         (("acp", "--set", "n_nodes=few"), ("general-sbm cannot be drawn with n_nodes='few'",)),
         (("acp", "--set", "within=(1, -1)"), ("positive",)),
-        (("acp", "--dim", "30"), ("4 heads do not divide 30",)),
+        (("acp", "--dim", "30"), ("30 dimensions cannot be divided among 4 heads",)),
         (("acp", "--device", "gpu"), ("device is auto, cpu or cuda",)),
-        (("acp", "--precision", "16"), ("precision is 32 or bf16",)),
+        (("acp", "--precision", "16"), ("precision must be 32 or bf16",)),
         (("acp", "--steps", "0"), ("steps",)),
         (("acp", "--learning-rate", "-1"), ("learning rate",)),
         (("acp", "--processes", "33", "--device", "cpu"), ("33 processes cannot share batches of 32",)),
@@ -208,22 +212,22 @@ def test_points_need_no_features_option(cli, tmp_path, family, encoder, paramete
         (("acp", "--start", "nothing.safetensors"), ("no checkpoint",)),
         (("acp", "--out", "model.pt"), ("--out model.safetensors",)),
         (("acp", "--out", "-"), ("safetensors",)),
-        (("acp", "--log", "-"), ("--log takes a file",)),
+        (("acp", "--log", "-"), ("--log needs a file",)),
         (("acp", "--benchmark", "--out", "a.safetensors"), ("leave out --out",)),
-        (("acp", "--encoder", "points"), ("20 given features a node; there are none",)),
+        (("acp", "--encoder", "points"), ("20 given features per node, but the input has none",)),
         (("acp", "--family", "spikes"), ("spikes draws points, and the encoder graphsage needs the edges",)),
         (("acp", "--family", "spikes", "--encoder", "spikes", "--set", "n=few"), ("cannot be drawn with n='few'",)),
         (
             ("acp", "--family", "gaussian-mixture", "--encoder", "spikes", "--set", "n=20"),
-            ("waveforms of 7 channels: n_features is a multiple of 7, not 2",),
+            ("waveforms of 7 channels: n_features must be a multiple of 7, not 2",),
         ),
-        (("acp", "--family", "spikes", "--encoder", "spikes", "--n-features", "7"), ("7 given features", "are 224")),
+        (("acp", "--family", "spikes", "--encoder", "spikes", "--n-features", "7"), ("7 given features", "has 224")),
     ],
 )
 def test_what_makes_no_sense(cli, tmp_path, monkeypatch, args, words):
     monkeypatch.chdir(tmp_path)
-    given = args if "--out" in args else (*args, "--out", "model.safetensors")
-    result = cli("train", *given)
+    arguments = args if "--out" in args else (*args, "--out", "model.safetensors")
+    result = cli("train", *arguments)
     assert (result.code, result.out) == (2, "")
     assert len(result.err.splitlines()) == 1
     for word in words:
@@ -233,7 +237,7 @@ def test_what_makes_no_sense(cli, tmp_path, monkeypatch, args, words):
 
 def test_files_that_are_in_the_way(cli, tmp_path):
     out = tmp_path / "a.safetensors"
-    assert "where shall the model go" in cli("train", *TINY).err
+    assert "missing option --out" in cli("train", *TINY).err
     missing = cli("train", *TINY, "--out", tmp_path / "no" / "a.safetensors")
     assert (missing.code, "no folder" in missing.err) == (1, True)
     out.write_bytes(b"mine")
@@ -254,7 +258,9 @@ def start(*args):
     )
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_saves_and_the_run_resumes(cli, tmp_path, number, code):
     out = tmp_path / "a.safetensors"
     process = start("--out", out, "--steps", 100_000, "--save-every", 100_000, "--workers", 1)
@@ -266,45 +272,49 @@ def test_a_signal_saves_and_the_run_resumes(cli, tmp_path, number, code):
     printed, err = process.communicate(timeout=60)
     assert (process.returncode, printed) == (code, "")
     assert "Traceback" not in err
-    told = next(line for line in err.splitlines() if "stopped after" in line)
+    reported = next(line for line in err.splitlines() if "stopped after" in line)
     assert err.endswith("graphclust: interrupted\n") == (number == signal.SIGINT)
     step = read_note(f"{out}.state")["step"]
-    assert told == f"graphclust: stopped after step {step:,} of 100,000; the same command with --resume goes on"
+    assert (
+        reported
+        == f"graphclust: stopped after step {step:,} of 100,000; run the same command with --resume to continue"
+    )
     assert read_info(out).steps == step
 
     assert cli("train", *TINY, "--out", out, "--steps", step + 2, "--resume").code == 0
     assert cli("train", *TINY, "--out", tmp_path / "b.safetensors", "--steps", step + 2).code == 0
-    one, other = weights(out), weights(tmp_path / "b.safetensors")
-    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    first, second = weights(out), weights(tmp_path / "b.safetensors")
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
 def test_two_processes_are_one(cli, tmp_path):
     """Five graphs a step, three and two a process: the same losses and the same weights."""
-    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    first, second = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     options = ("--steps", 3, "--eval-every", 1, "--clip", 5, "--average", 0.9)
-    process = start("--out", two, *options, "--processes", 2)
-    assert cli("train", *TINY, "--out", one, *options).code == 0
+    process = start("--out", second, *options, "--processes", 2)
+    assert cli("train", *TINY, "--out", first, *options).code == 0
     printed, err = process.communicate(timeout=120)
     assert (process.returncode, printed) == (0, ""), err
     assert [line[:12] for line in err.splitlines()] == ["graphclust: "] * 5  # one of them speaks: begin, 3 scores, end
     keys = ("loss", "elbo", "norm")
     alone, shared = (
         [line[key] for line in lines(path.with_suffix(".log.jsonl")) if "loss" in line for key in keys]
-        for path in (one, two)
+        for path in (first, second)
     )
     assert len(alone) == 9
     assert shared == pytest.approx(alone, rel=1e-5)
-    state, other = (load_file(f"{path}.state") for path in (one, two))
+    state, other = (load_file(f"{path}.state") for path in (first, second))
     assert state.keys() == other.keys()
     for name, value in state.items():
         torch.testing.assert_close(value, other[name], rtol=0, atol=1e-5)
-    infos = [read_info(path) for path in (one, two)]
+    infos = [read_info(path) for path in (first, second)]
     assert infos[0].n_nodes == infos[1].n_nodes
     assert infos[0].n_clusters == infos[1].n_clusters
     assert infos[1].settings["processes"] == 2
     assert infos[0].held_out == pytest.approx(infos[1].held_out, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_two_processes_make_up_an_evaluation(tmp_path):
     """The first alone evaluates; both save."""
     out = tmp_path / "two.safetensors"

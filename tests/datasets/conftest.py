@@ -54,7 +54,7 @@ class Server:
     port: int = 0
     files: dict = field(default_factory=dict)
     cut: dict = field(default_factory=dict)
-    asked: list = field(default_factory=list)
+    requested: list = field(default_factory=list)
 
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"
@@ -66,7 +66,7 @@ def server():
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            state.asked.append(self.path)
+            state.requested.append(self.path)
             if self.path not in state.files:
                 self.send_error(404)
                 return
@@ -92,7 +92,7 @@ def server():
 def register(monkeypatch):
     """Replace the registry by one entry, or several."""
 
-    def replace(*found):
-        monkeypatch.setattr(entries, "registry", lambda: {entry.name: entry for entry in found})
+    def replace(*graph):
+        monkeypatch.setattr(entries, "registry", lambda: {entry.name: entry for entry in graph})
 
     return replace

@@ -47,7 +47,7 @@ def test_downloaded_once_then_found(folder, tiny):
     assert folder.cached() == ["t/tiny.edgelist.gz", "t/tiny.tsv"]
     assert datasets.load("tiny").num_edges == 3
     assert datasets.download("tiny") == [folder.cache / "t/tiny.edgelist.gz", folder.cache / "t/tiny.tsv"]
-    assert len(tiny.asked) == 2
+    assert len(tiny.requested) == 2
 
 
 def test_own_folder_goes_before_the_cache(folder, tiny):
@@ -68,24 +68,24 @@ def test_checksum_is_of_the_content(folder, tiny, pack):
 @pytest.mark.parametrize(
     ("sent", "says"),
     [
-        (gzip.compress(b"4\t5\n", mtime=0), "what came has the checksum"),
+        (gzip.compress(b"4\t5\n", mtime=0), "the downloaded file has the checksum"),
         (gzip.compress(EDGES, mtime=0)[:-4], "damaged"),
         (b"<!DOCTYPE html>\nPlease log in", "web page"),
-        (b"", "what came has the checksum"),
+        (b"", "the downloaded file has the checksum"),
     ],
 )
 def test_wrong_content_is_refused_and_nothing_left(folder, tiny, sent, says):
     tiny.files["/tiny.edgelist.gz"] = sent
     with pytest.raises(gc.DataError, match=says) as error:
         datasets.load("tiny")
-    for told in (tiny.url("/tiny.edgelist.gz"), str(folder.path), str(folder.cache), "Ask the test"):
-        assert told in str(error.value)
+    for element in (tiny.url("/tiny.edgelist.gz"), str(folder.path), str(folder.cache), "Ask the test"):
+        assert element in str(error.value)
     assert folder.cached() == []
 
 
 def test_interrupted_download_leaves_nothing(folder, tiny):
     tiny.cut["/tiny.edgelist.gz"] = 20
-    with pytest.raises(gc.DataError, match="broke off"):
+    with pytest.raises(gc.DataError, match="was interrupted"):
         datasets.load("tiny")
     assert folder.cached() == []
     assert not list(folder.cache.rglob(".part*"))
@@ -136,7 +136,7 @@ def test_unknown_checksum_is_recorded_and_said(folder, server, register, caplog)
     datasets.download("tiny")
     (folder.cache / "g.txt").unlink()
     server.files["/g.txt"] = EDGES + b"1\t4\n"
-    with pytest.raises(gc.DataError, match=r"as when it was first downloaded.*checksums.json"):
+    with pytest.raises(gc.DataError, match=r"as on the first download.*checksums.json"):
         datasets.download("tiny")
     assert folder.cached() == ["checksums.json"]
     (folder.cache / "checksums.json").write_text("{")
@@ -176,7 +176,7 @@ def test_any_edge_list_by_its_url(folder, server):
     with pytest.raises(gc.DataError, match=rf"404.*put .* at {folder.path}"):
         datasets.load(server.url("/data/other.txt"))
     for url in (server.url("/a/../../b"), server.url("/"), "ftp://127.0.0.1/x"):
-        with pytest.raises(gc.DataError, match="no address of a file"):
+        with pytest.raises(gc.DataError, match="not the address of a file"):
             datasets.load(url)
 
 
@@ -211,9 +211,10 @@ def test_newmans_archive_becomes_an_edge_list_with_labels(folder, server, regist
             Archive(server.url(url), "classic.unpack"),
         )
 
-    for url, says in (("/bad.zip", "no zip archive"), ("/empty.zip", "no zip archive with"), ("/no.zip", "404")):
+    for url, says in (("/bad.zip", "not a zip archive"), ("/empty.zip", "not a zip archive with"), ("/no.zip", "404")):
         register(archived(url))
-        with pytest.raises(gc.DataError, match=rf"{says}.*put below .*/data or .*classic/t.labels.tsv, which"):
+        place = r"put these files below .*/data or .*classic/t.labels.tsv \(from"
+        with pytest.raises(gc.DataError, match=f"{says}.*{place}"):
             datasets.load("t")
         assert folder.cached() == []
     register(archived("/t.zip"))

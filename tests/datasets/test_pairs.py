@@ -16,11 +16,11 @@ from graphclust.datasets import community_pairs
 def wanted(graph, groups):
     """The pairs of section 5.2.4, read off its sentences."""
     for i, j in combinations(range(len(groups)), 2):
-        one, two = groups[i], groups[j]
-        union = one | two
-        if not 20 < len(union) < 500 or len(one) >= 20 * len(two) or len(two) >= 20 * len(one):
+        first, second = groups[i], groups[j]
+        union = first | second
+        if not 20 < len(union) < 500 or len(first) >= 20 * len(second) or len(second) >= 20 * len(first):
             continue
-        if one <= two or two <= one or not nx.is_connected(graph.subgraph(union)):
+        if first <= second or second <= first or not nx.is_connected(graph.subgraph(union)):
             continue
         yield i, j
 
@@ -53,17 +53,17 @@ def test_equals_the_search_through_all_pairs(grown, seed):
     graph, groups = network(np.random.default_rng(seed), grown=grown)
     distinct = list(dict.fromkeys(map(frozenset, groups)))
     expected = list(wanted(graph, distinct))
-    found = community_pairs(as_gc(graph, groups), "all")
+    actual = community_pairs(as_gc(graph, groups), "all")
     assert len(expected) > 5
     assert grown or not all(nx.is_connected(graph.subgraph(distinct[i])) for pair in expected for i in pair)
-    assert found.pairs.tolist() == [list(pair) for pair in expected]
-    assert found.n_edges.tolist() == [graph.subgraph(distinct[i] | distinct[j]).number_of_edges() for i, j in expected]
-    for (i, j), pair in zip(expected, found, strict=True):
-        one, two = distinct[i], distinct[j]
-        assert pair.nodes == sorted(one | two)
+    assert actual.pairs.tolist() == [list(pair) for pair in expected]
+    assert actual.n_edges.tolist() == [graph.subgraph(distinct[i] | distinct[j]).number_of_edges() for i, j in expected]
+    for (i, j), pair in zip(expected, actual, strict=True):
+        first, second = distinct[i], distinct[j]
+        assert pair.nodes == sorted(first | second)
         edges = {frozenset(edge[:2]) for edge in pair.edges()}
-        assert edges == {frozenset(edge) for edge in graph.subgraph(one | two).edges}
-        clusters = [part for part in (one - two, one & two, two - one) if part]
+        assert edges == {frozenset(edge) for edge in graph.subgraph(first | second).edges}
+        clusters = [part for part in (first - second, first & second, second - first) if part]
         assert [set(np.array(pair.nodes)[pair.y == k].tolist()) for k in range(pair.y.max() + 1)] == clusters
         assert pair.meta == {"name": "made", "communities": (i, j)}
 
@@ -114,7 +114,7 @@ def test_weights_and_names_are_kept_and_directions_are_not():
 
 
 def test_refusals(folder):
-    with pytest.raises(gc.UsageError, match="a split is train, test, all"):
+    with pytest.raises(gc.UsageError, match="split must be one of train, test, all"):
         community_pairs("com-dblp", "validation")
     with pytest.raises(gc.DataError, match="no communities"):
         community_pairs("karate", "all")
@@ -149,9 +149,9 @@ def test_pyg_data_set(dblp, tmp_path):
     dblp.put("snap/com-dblp.top5000.cmty.txt.gz", "")  # the publisher's file changed
     with pytest.raises(gc.DataError, match="no communities"):
         CommunityPairs(tmp_path / "pyg", "com-dblp", "train", 3)
-    kept = {path.name for path in (tmp_path / "pyg/processed").glob("com-*")}
-    assert len(kept) == 4
-    assert {name.rpartition("-")[0] for name in kept} == {
+    selected = {path.name for path in (tmp_path / "pyg/processed").glob("com-*")}
+    assert len(selected) == 4
+    assert {name.rpartition("-")[0] for name in selected} == {
         "com-dblp-train-seed3-all",
         "com-dblp-train-seed3-4",
         "com-dblp-test-seed3-all",

@@ -139,5 +139,5 @@ def test_newmans_gml_becomes_the_edge_list(real, tmp_path):
         files = entry_of(name).files
         classic.unpack(archive, tmp_path, files)
         for file in files.values():
-            ours, there = (sorted((folder / file.name).read_text().splitlines()) for folder in (tmp_path, real))
-            assert ours == there
+            ours, nx_graph = (sorted((folder / file.name).read_text().splitlines()) for folder in (tmp_path, real))
+            assert ours == nx_graph

@@ -57,7 +57,7 @@ def test_every_entry_is_whole(entry):
 def test_names_are_found_however_they_are_spelt():
     assert entry_of("COM_DBLP") is entry_of("com-dblp")
     assert entry_of("micepe").name == "mice-protein"
-    with pytest.raises(gc.UsageError, match="perhaps football"):
+    with pytest.raises(gc.UsageError, match="did you mean football"):
         datasets.load("fotball")
     with pytest.raises(gc.UsageError, match="no data set is called"):
         datasets.path("nosuch")

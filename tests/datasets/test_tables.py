@@ -45,7 +45,7 @@ def test_missing_values_become_means_and_that_is_said(folder, caplog):
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("1,2,a\n1,x,b\n", "zoo.csv: could not convert"), ("1,2,a\n1,b\n", "zoo.csv: no table"), ("", "empty")],
+    [("1,2,a\n1,x,b\n", "zoo.csv: could not convert"), ("1,2,a\n1,b\n", "zoo.csv: not a table"), ("", "empty")],
 )
 def test_tables_that_are_none(folder, text, says):
     folder.put("uci/zoo.csv", text)
@@ -61,7 +61,7 @@ def test_matlab(folder):
     assert (graph.x.tolist(), graph.y.tolist(), graph.meta["classes"]) == ([[1, 255], [3, 4]], [1, 0], ["1", "2"])
     for content in (b"MATLAB 5.0 MAT-file, but no more", stream.getvalue()[:200], b"\x89HDF" + bytes(300)):
         folder.put("uci/Yale.mat", content)
-        with pytest.raises(gc.DataError, match=r"Yale.mat: no MATLAB file"):
+        with pytest.raises(gc.DataError, match=r"Yale.mat: not a MATLAB file"):
             datasets.load("yale")
 
 

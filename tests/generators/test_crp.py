@@ -72,11 +72,11 @@ def test_one_by_one():
 @pytest.mark.parametrize("most", [None, 2, 6])
 def test_log_probability_is_that_of_the_seating_rule(concentration, discount, most):
     everything = oracles.set_partitions(6)
-    found = [math.exp(log_probability(c, concentration, discount=discount, max_clusters=most)) for c in everything]
-    assert sum(found) == pytest.approx(1, abs=1e-12)
+    actual = [math.exp(log_probability(c, concentration, discount=discount, max_clusters=most)) for c in everything]
+    assert sum(actual) == pytest.approx(1, abs=1e-12)
     if most is None:
         wanted = [oracles.seating_probability(c, concentration, discount) for c in everything]
-        np.testing.assert_allclose(found, wanted, rtol=1e-10)
+        np.testing.assert_allclose(actual, wanted, rtol=1e-10)
     renamed = log_probability([9, 2, 2, 9, 5, 9], concentration, discount=discount, max_clusters=most)
     assert renamed == log_probability([0, 1, 1, 0, 2, 0], concentration, discount=discount, max_clusters=most)
 
@@ -127,9 +127,9 @@ def test_extremes():
 
 
 def test_seed_fixes_the_partition():
-    one, two, other = (crp(200, 5.0, random_state=s).tolist() for s in (1, 1, 2))
-    assert one == two
-    assert one != other
+    first, second, other = (crp(200, 5.0, random_state=s).tolist() for s in (1, 1, 2))
+    assert first == second
+    assert first != other
 
 
 def test_bound_that_redraws_would_hardly_meet():

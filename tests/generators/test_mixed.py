@@ -10,12 +10,12 @@ from graphclust.generators.mixed import COMPONENTS
 
 def test_components_come_equally_often_and_are_what_they_say():
     drawn = [gc.generators.mixed((60, 200), random_state=s) for s in range(300)]
-    count = Counter(one.meta["component"]["family"] for one in drawn)
+    count = Counter(entry.meta["component"]["family"] for entry in drawn)
     assert set(count) == set(COMPONENTS)
     assert all(38 <= number <= 85 for number in count.values())  # 60 expected, 7 the standard deviation
-    assert all(60 <= one.num_nodes <= 200 for one in drawn)
-    assert max(len(np.unique(one.y)) for one in drawn) <= 20
-    assert all(one.weight is None and one.num_self_loops == 0 for one in drawn)
+    assert all(60 <= entry.num_nodes <= 200 for entry in drawn)
+    assert max(len(np.unique(entry.y)) for entry in drawn) <= 20
+    assert all(entry.weight is None and entry.num_self_loops == 0 for entry in drawn)
 
 
 @pytest.mark.parametrize("n", [12, 13, 20, 59, 60, 61])
@@ -33,6 +33,6 @@ def test_too_small_is_refused():
 
 def test_some_of_the_families():
     drawn = [gc.generators.mixed((60, 80), families="lfr, dc-sbm", random_state=s) for s in range(40)]
-    assert {one.meta["component"]["family"] for one in drawn} == {"lfr", "dc-sbm"}
+    assert {entry.meta["component"]["family"] for entry in drawn} == {"lfr", "dc-sbm"}
     with pytest.raises(UsageError, match="did you mean general-sbm"):
         gc.generators.mixed(families="lfr,generalsbm")

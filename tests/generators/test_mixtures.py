@@ -59,8 +59,8 @@ def test_pair_posterior_against_quadrature(model, distance):
 
         return integrate.quad(density, -40, 40, points=[0, *points], limit=200, epsabs=1e-13)[0]
 
-    one, two = x[:, 0].tolist()
-    together, apart = (1 - d) * evidence(one, two), (theta + d) * evidence(one) * evidence(two)
+    first, second = x[:, 0].tolist()
+    together, apart = (1 - d) * evidence(first, second), (theta + d) * evidence(first) * evidence(second)
     assert pair_posterior(x, **model) == pytest.approx(together / (together + apart), rel=1e-6)
 
 
@@ -159,8 +159,8 @@ def test_ranges_are_drawn_from_log_uniformly():
     within = np.concatenate([fixed.x[fixed.y == k] - fixed.x[fixed.y == k].mean(axis=0) for k in set(fixed.y)])
     assert within.std() == pytest.approx(3.0, rel=0.3)
     again = gaussian_mixture(5, prior_std=(2.0, 20.0), random_state=3)
-    asked = {key: value for key, value in again.meta["generator"].items() if key != "family"}
-    np.testing.assert_array_equal(gaussian_mixture(**asked).x, again.x)
+    requested = {key: value for key, value in again.meta["generator"].items() if key != "family"}
+    np.testing.assert_array_equal(gaussian_mixture(**requested).x, again.x)
 
 
 @pytest.mark.parametrize("name", ["concentration", "prior_std", "noise_std"])

@@ -26,12 +26,12 @@ def network(monkeypatch):
 
 def test_pairs_are_drawn_from_their_part(network):
     drawn = [gc.generators.community_pair(split="test", random_state=s) for s in range(40)]
-    found = {tuple(one.meta["realised"]["communities"]) for one in drawn}
-    assert found <= {tuple(pair) for pair in network["test"].pairs.tolist()}
+    actual = {tuple(entry.meta["realised"]["communities"]) for entry in drawn}
+    assert actual <= {tuple(pair) for pair in network["test"].pairs.tolist()}
     again = gc.generators.community_pair(split="test", random_state=3)
     assert again.source.tolist() == drawn[3].source.tolist()
     assert again.meta == drawn[3].meta
-    assert all(one.weight is None and one.num_self_loops == 0 for one in drawn)
+    assert all(entry.weight is None and entry.num_self_loops == 0 for entry in drawn)
     assert drawn[0].meta["realised"]["sizes"] == np.bincount(drawn[0].y).tolist()
 
 
@@ -50,9 +50,9 @@ def test_batches_of_nearly_one_size_hold_every_pair_as_often(network):
 
 def test_nodes_are_left_out_and_clusters_are_not(network):
     for seed in range(60):
-        whole, part = (gc.generators.community_pair(drop=drop, random_state=seed) for drop in (0.0, 0.6))
-        assert part.num_nodes <= whole.num_nodes
-        assert len(np.unique(part.y)) == len(np.unique(whole.y)) == part.meta["realised"]["n_clusters"]
+        complete, part = (gc.generators.community_pair(drop=drop, random_state=seed) for drop in (0.0, 0.6))
+        assert part.num_nodes <= complete.num_nodes
+        assert len(np.unique(part.y)) == len(np.unique(complete.y)) == part.meta["realised"]["n_clusters"]
         assert nx.is_connected(part.to_networkx())
     few = family.community_pair_batch(np.random.default_rng(0), 50, same_size=True, data="", split="train", drop=0.6)
     assert few.n_nodes.mean() < 0.85 * network["train"].n_nodes.mean()
@@ -61,15 +61,15 @@ def test_nodes_are_left_out_and_clusters_are_not(network):
 
 
 def test_training_never_sees_what_is_held_out(network, monkeypatch):
-    asked = []
-    monkeypatch.setattr(family, "_pairs", lambda data, split, _: asked.append(split) or network[split])
+    requested = []
+    monkeypatch.setattr(family, "_pairs", lambda data, split, _: requested.append(split) or network[split])
     data = DataConfig("community-pairs", {"data": "x"}, batch_size=4)
     model = ModelConfig(n_features=4)
     held_out_batches(model, data, 30)
-    assert set(asked) == {"test"}
-    asked.clear()
+    assert set(requested) == {"test"}
+    requested.clear()
     _ = SyntheticBatches(model, data)[0]
-    assert set(asked) == {"train"}
+    assert set(requested) == {"train"}
 
 
 def test_no_more_is_held_out_than_there_is(network, monkeypatch):
@@ -78,19 +78,19 @@ def test_no_more_is_held_out_than_there_is(network, monkeypatch):
     monkeypatch.setitem(network, "test", network["train"])
     number = len(network["test"])
     assert 7 < number < 30
-    for asked, drawn in ((200, number), (7, 7)):
-        assert sum(len(batch) for batch, _ in held_out_batches(model, data, asked)) == drawn
+    for entry, drawn in ((200, number), (7, 7)):
+        assert sum(len(batch) for batch, _ in held_out_batches(model, data, entry)) == drawn
 
 
 def test_each_split_has_its_own_pairs(monkeypatch):
-    asked = []
-    monkeypatch.setattr("graphclust.datasets.pairs.community_pairs", lambda *args: asked.append(args) or [])
+    requested = []
+    monkeypatch.setattr("graphclust.datasets.pairs.community_pairs", lambda *args: requested.append(args) or [])
     family._pairs.cache_clear()
     with pytest.raises(DataError, match="no pairs"):
         held_out_batches(ModelConfig(), DataConfig("community-pairs", {"data": "x", "split_seed": 3}), 2)
     with pytest.raises(DataError, match="no pairs"):
         gc.generators.community_pair("x")
-    assert asked == [("x", "test", 3), ("x", "train", 0)]
+    assert requested == [("x", "test", 3), ("x", "train", 0)]
     family._pairs.cache_clear()
 
 

@@ -137,14 +137,14 @@ def test_times_jitter_uniformly():
 
 def test_labels_follow_the_process():
     rng = np.random.default_rng(0)
-    found = np.bincount(
+    actual = np.bincount(
         np.concatenate(
             [spikes_batch(rng, 500, same_size=True, n=12, **SETTINGS).labels.max(axis=1) + 1 for _ in range(8)]
         ),
         minlength=13,
     )
     wanted = 4000 * n_clusters_distribution(12, 1.0)
-    pooled = [(row[:6].tolist(), row[6:].sum()) for row in (found[1:], wanted[1:])]
+    pooled = [(row[:6].tolist(), row[6:].sum()) for row in (actual[1:], wanted[1:])]
     observed, expected = ([*head, tail] for head, tail in pooled)
     assert stats.chisquare(observed, expected).pvalue > 1e-3
     assert max(spikes(300, max_clusters=5, random_state=s).y.max() for s in range(20)) == 4

@@ -22,6 +22,9 @@ from graphclust.graph import Graph
 from graphclust.graph.columns import PAIRS
 from graphclust.inputs import as_graph, read_graph
 from graphclust.io import edge_table, edgelist, write_graph
+from graphclust.io.edge_arrow import parse_with_arrow
+from graphclust.io.edge_layout import sniff_edges
+from graphclust.io.edge_rows import parse_rows
 from graphclust.io.source import Source
 from tests.noted import codes, noted
 
@@ -118,9 +121,9 @@ def test_decimal_commas(delimiter, first, padding):
 
 def test_large_files_with_decimal_commas_are_read_fast():
     data = b"a;b;1,5\n" + b"".join(b"n%d;n%d;%d,25\n" % (i, i * 7 % 1000, i % 9) for i in range(1000))
-    fast = edgelist._parse_arrow(data, edgelist.sniff(Source("g", data), data))
+    fast = parse_with_arrow(data, sniff_edges(Source("g", data), data))
     assert fast.weight[:3].tolist() == [1.5, 0.25, 1.25]
-    plain = edgelist._parse_lines(Source("g", data), data, edgelist.sniff(Source("g", data), data))
+    plain = parse_rows(Source("g", data), data, sniff_edges(Source("g", data), data))
     np.testing.assert_array_equal(fast.weight, plain.weight)
 
 
@@ -223,7 +226,7 @@ def test_directed_and_undirected_edges_in_a_column_type(parser, separator):
     assert not parse(text.replace("directed", "Undirected", 1).replace("UnUn", "Un")).directed
     late = "\n".join(["Source,Target,Type", *["a,b,Undirected"] * 300, "b,c,Directed"])
     assert set(edges_of(parse(late))) == {("a", "b"), ("b", "a"), ("b", "c")}
-    with pytest.raises(DataError, match=r"g.edgelist:302: the type of an edge is Directed or Undirected, not 'Mutual'"):
+    with pytest.raises(DataError, match=r"g.edgelist:302: the type of an edge must be .*, not 'Mutual'"):
         parse(late.replace(",Directed", ",Mutual"))
 
 
@@ -255,7 +258,7 @@ def test_numbers_as_a_header_do_not_recur(parser):
 
 
 def test_an_open_quote_in_the_header_names_the_line(parser):
-    with pytest.raises(DataError, match=r"g.edgelist:2: a quote that is not closed"):
+    with pytest.raises(DataError, match=r"g.edgelist:2: a quotation mark is not closed"):
         parse('# x\n"source,target\na,b\n', header=True, delimiter="comma")
 
 
@@ -284,8 +287,13 @@ def test_other_white_space_is_a_part_of_ids():
 
 
 def test_a_header_that_is_too_short_is_refused():
-    with pytest.raises(DataError, match="names 2 columns, most lines have 3"):
+    with pytest.raises(DataError, match="names 2 columns, but most lines have 3"):
         parse("source,target\na,b,1\nb,c,2\n")
+
+
+@pytest.mark.parametrize("text", [",0,1\n0,a,b\n1,b,c\n2,a,c\n", "\tsource\ttarget\n0\ta\tb\n1\tb\tc\n2\ta\tc\n"])
+def test_a_column_without_a_name_is_an_index(text):
+    assert edges_of(parse(text, header=True)) == TRIANGLE
 
 
 def test_words_of_a_header_may_be_ids():
@@ -303,22 +311,22 @@ def test_words_of_a_header_may_be_ids():
     ("good", "text", "line", "says"),
     [
         ("1 2\n", "# c\n1 2\n2 3\n3\n", 4, "expected 2 or 3 columns, found 1"),
-        ("7 8 1\n", "1 2 0.5\n2 3 heavy\n", 2, "'heavy' is no number"),
+        ("7 8 1\n", "1 2 0.5\n2 3 heavy\n", 2, "'heavy' is not a number"),
         ("7 8 1\n", "1 2 0.5\n2 3 nan\n", 2, "'nan'"),
         ("7 8 1\n", "1 2 0.5\n2 3 inf\n", 2, "'inf'"),
         ("7 8 1\n", "1 2 0.5\n2 3 -1\n", 2, "'-1'"),
-        ("7 8 1\n", "1 2 0.5\n2 3 1_0\n", 2, "no number"),
+        ("7 8 1\n", "1 2 0.5\n2 3 1_0\n", 2, "not a number"),
         ("7 8\n", "1 2\n1 2 3\n", 2, "found 3"),
         ("7 8 1\n", "1 2 3\n1 2\n", 2, "found 2"),
         ("", "1 2 3 4 5\n", 1, "expected 2 or 3 columns, found 5"),
         ("7,8\n", "a,b\n,c\n", 2, "empty node id"),
-        ("x,y\n", 'a,b\n"c,d\n', 2, "quote"),
-        ("x,y\n", 'a,b\n"c"d,e\n', 2, "quote"),
-        ("x y {'weight': 1}\n", "a b {}\na c {'weight': 'x'}\n", 2, "weight 'x' is no number"),
+        ("x,y\n", 'a,b\n"c,d\n', 2, "quotation mark is not closed"),
+        ("x,y\n", 'a,b\n"c"d,e\n', 2, "does not enclose the whole field"),
+        ("x y {'weight': 1}\n", "a b {}\na c {'weight': 'x'}\n", 2, "weight 'x' is not a number"),
         ("x y {}\n", "a b {}\na c {boom()}\n", 2, "cannot read"),
         ("x;y;1,5\n", "a;b;1,5\nb;c;2.5\n", 2, "'2.5' has a decimal point, those before a comma"),
         ("x;y;1.5\n", "a;b;1.5\nb;c;2,5\n", 2, "'2,5' has a decimal comma, those before a point"),
-        ("x;y;1\n", "a;b;2,5\nb;c;1.000,5\n", 2, "'1.000,5' is no number"),
+        ("x;y;1\n", "a;b;2,5\nb;c;1.000,5\n", 2, "'1.000,5' is not a number"),
         ("x;y;1,5\n", "a;b;2,5\nb;c;-2,5\n", 2, "not negative"),
     ],
 )
@@ -385,7 +393,7 @@ def test_a_word_over_numbers_is_a_header():
 
 def test_a_quote_that_is_not_closed_below_a_header():
     for text in ('source,target\n"a,b,c\nx,y\n', 'source,target\n"a,b\n'):
-        with pytest.raises(DataError, match=r"g\.edgelist:2: a quote that is not closed"):
+        with pytest.raises(DataError, match=r"g\.edgelist:2: a quotation mark is not closed"):
             parse(text)
 
 
@@ -420,7 +428,7 @@ ids = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     rows=st.lists(st.tuples(ids, ids), min_size=1, max_size=30),
     delimiter=st.sampled_from(["\t", ",", ";", " "]),
@@ -434,13 +442,13 @@ def test_fast_and_plain_parser_agree(rows, delimiter, end, weighted, comment, he
     data = (comment + header.format(delimiter) + end.join(lines) + end).encode()
     source = Source("g", data)
     try:
-        dialect = edgelist.sniff(source, data)
+        layout = sniff_edges(source, data)
     except DataError:
         return
-    fast = edgelist._parse_arrow(data, dialect)
+    fast = parse_with_arrow(data, layout)
     if fast is None:
         return
-    plain = edgelist._parse_lines(source, data, dialect)
+    plain = parse_rows(source, data, layout)
     assert list(fast.ids) == list(plain.ids)
     for name in ("source", "target"):
         np.testing.assert_array_equal(getattr(fast, name), getattr(plain, name))
@@ -452,9 +460,9 @@ def test_fast_parser_is_used_for_what_it_is_for():
     numbers = "".join(f"{i}\t{i * 7 % 1000}\n" for i in range(1000)).encode()
     names = b"source,target,weight\n" + b"".join(b"n%d,n%d,0.5\n" % (i, i * 7 % 1000) for i in range(1000))
     for data in (numbers, b"# c\n" + numbers, numbers.replace(b"\n", b"\r\n"), names, numbers.replace(b"\t", b" ")):
-        assert edgelist._parse_arrow(data, edgelist.sniff(Source("g", data), data)) is not None
+        assert parse_with_arrow(data, sniff_edges(Source("g", data), data)) is not None
     odd = numbers + b"007\t1\n"
-    fast = edgelist._parse_arrow(odd, edgelist.sniff(Source("g", odd), odd))
+    fast = parse_with_arrow(odd, sniff_edges(Source("g", odd), odd))
     assert "007" in list(fast.ids)
 
 
@@ -478,8 +486,8 @@ def test_networkx_reads_what_is_written(tmp_path):
     graph = Graph.from_edges([0, 1], [1, 2], [1.5, 2.0], nodes=["a", "b", "c"])
     with (tmp_path / "g").open("wb") as stream:
         edgelist.write(graph, stream)
-    there = nx.read_weighted_edgelist(tmp_path / "g", delimiter="\t")
-    assert {frozenset(e[:2]): e[2] for e in there.edges(data="weight")} == edges_of(graph)
+    nx_graph = nx.read_weighted_edgelist(tmp_path / "g", delimiter="\t")
+    assert {frozenset(e[:2]): e[2] for e in nx_graph.edges(data="weight")} == edges_of(graph)
 
 
 @pytest.mark.parametrize("write", [edgelist.write, edge_table.write])
@@ -492,7 +500,7 @@ def test_ids_that_no_edge_list_can_hold(write, nodes, says):
         write(Graph.from_edges([0], [1], nodes=nodes), io.BytesIO())
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(
     names=st.lists(
         st.one_of(
@@ -516,10 +524,10 @@ def test_tables_of_edges_read_back(names, data, weights, directed, delimiter):
     stream = io.BytesIO()
     edge_table.write(graph, stream, delimiter=delimiter)
     source = Source("g", stream.getvalue())
-    there = edgelist.read(source)
-    assert there.directed == directed
-    assert there.is_weighted == graph.is_weighted
-    assert edges_of(there) == edges_of(graph)
+    nx_graph = edgelist.read(source)
+    assert nx_graph.directed == directed
+    assert nx_graph.is_weighted == graph.is_weighted
+    assert edges_of(nx_graph) == edges_of(graph)
     assert "ignored-columns" not in codes(source.notes)
     head, *rows = csv.reader(io.StringIO(stream.getvalue().decode(), newline=""), delimiter=delimiter)
     assert head[2:] == ["weight"] * graph.is_weighted + ["type"] * directed
@@ -543,17 +551,17 @@ def test_a_header_gives_way_to_nodes_of_its_name():
     edge_table.write(Graph.from_edges([0], [1], nodes=["target", "x"]), stream)
     assert stream.getvalue() == b"from,to\ntarget,x\n"
     words = [word for pair in PAIRS for word in pair]
-    with pytest.raises(DataError, match="all names"):
+    with pytest.raises(DataError, match="all known names"):
         edge_table.write(Graph.from_edges([0], [1], nodes=list(dict.fromkeys(words))), stream)
 
 
 def test_nodes_come_in_canonical_order_whatever_the_order_of_lines(rng):
     lines = [f"{u} {v}" for u, v in rng.integers(0, 99, size=(200, 2))] + ["x y", "é 5"]
-    found = []
+    seen = []
     for _ in range(3):
         rng.shuffle(lines)
         graph = parse("\n".join(lines))
         assert graph.canonical_order() is None
-        found.append((graph.nodes, Counter(edges_of(graph))))
-    assert found[0] == found[1] == found[2]
-    assert found[0][0] == Graph.from_edges([], [], nodes=found[0][0][::-1]).canonical().nodes
+        seen.append((graph.nodes, Counter(edges_of(graph))))
+    assert seen[0] == seen[1] == seen[2]
+    assert seen[0][0] == Graph.from_edges([], [], nodes=seen[0][0][::-1]).canonical().nodes

@@ -58,20 +58,20 @@ def test_rows_in_the_order_of_numbered_nodes(tmp_path):
     ("text", "nodes", "message"),
     [
         ("a,1\nb,2\n", "abc", ": no features for the node 'c'"), ("a,1\n\na,2\nb,3\n", "ab", ":3: two lines"),
-        ("a,1\nb,red\n", "ab", ":2: the feature in column 2 is no number: 'red'"),
-        ("1\n2\n", "ab", ": the rows do not tell their nodes"),
+        ("a,1\nb,red\n", "ab", ":2: the feature in column 2 is not a number: 'red'"),
+        ("1\n2\n", "ab", ": it is unclear which row belongs to which node"),
         ("1,2\n3,4\n", "012", ": 2 rows of features for 3 nodes"),
         ("x,y\n.1,2\n.3,4\n", "012", ": 2 rows of features (below a header) for 3 nodes"),
         ("a,1\nb,inf\n", "ab", ":2: the feature in column 2 is missing or infinite: 'inf'"),
         ("node,age\n\n'b,2\na,1\nb,NaN\n", "ab", ":5: the feature in column 2 (age) is missing or infinite: 'NaN'"),
         ('node,x\n"c\nd",1\na,1\nb,\n', "ab", ":5: the feature in column 2 (x) is missing"),
-        ("node x y\n a 1 2\n\n b 1 two\n", "ab", ":4: the feature in column 3 (y) is no number: 'two'"),
-        ("a;1,5\nb;2,5\n", "ab", ":1: the feature in column 2 is no number: '1,5'"),
-        ("a,1,red\nb,2,3\n", "ab", ":1: the feature in column 3 is no number: 'red'"),
+        ("node x y\n a 1 2\n\n b 1 two\n", "ab", ":4: the feature in column 3 (y) is not a number: 'two'"),
+        ("a;1,5\nb;2,5\n", "ab", ":1: the feature in column 2 is not a number: '1,5'"),
+        ("a,1,red\nb,2,3\n", "ab", ":1: the feature in column 3 is not a number: 'red'"),
         ("a,1,2\nb,1\n", "ab", ":2: the feature in column 3 is missing"),
-        ("a,1\n\nb,1,2,3\n", "ab", ":3: no table of features: expected 2 columns as in the first line, found 4"),
-        ('a,1\n"b,1\n', "ab", ":2: no table of features: a quote that is not closed"), ("", "a", ": no table"),
-        ("a,1\nb,2\n", "12", ": the first column holds no id of a node: 'a', for one, is none"),
+        ("a,1\n\nb,1,2,3\n", "ab", ":3: not a table of features: expected 2 columns as in the first line, found 4"),
+        ('a,1\n"b,1\n', "ab", ":2: a quotation mark is not closed"), ("", "a", ": the file is empty"),
+        ("a,1\nb,2\n", "12", ": the first column holds no id of a node: there is no node 'a', for example"),
         ("0,.5\n1,.5\n3,.5\n", "012345", ": no features for 3 of 6 nodes: '2', '4', '5'"),
         ("a,.5\nb,.5\n", "abcdefg", ": no features for 5 of 7 nodes: 'c', 'd', 'e', ..."),
         ("\0", "a", ": this is a binary file"),
@@ -120,4 +120,4 @@ def test_command(tmp_path, capsysbinary, rng):
     features.write_text(features.read_text().replace("n7,", "n7,red,", 1).replace("n8,", "n8,,", 1))
     capsysbinary.readouterr()
     assert run([*command, "--features", str(features)]) == 1
-    assert f"{features}:8: no table of features: expected 5 columns".encode() in capsysbinary.readouterr().err
+    assert f"{features}:8: not a table of features: expected 5 columns".encode() in capsysbinary.readouterr().err

@@ -202,11 +202,11 @@ def test_networkx_reads_what_we_write(name, key):
     assert theirs.is_directed() == graph.directed
     if attributes:
         assert set(nx.get_node_attributes(theirs, "community").values()) == {7}
-    found = {
+    actual = {
         (u, v) if graph.directed else tuple(sorted((u, v), key=repr)): weight
         for u, v, weight in theirs.edges(data="weight", default=1.0)
     }
-    assert found == edges(graph, str)
+    assert actual == edges(graph, str)
 
 
 def test_scipy_and_pyarrow_and_pandas_read_what_we_write(tmp_path):
@@ -264,10 +264,10 @@ def test_networkx_files(name, kind):
     assert graph.directed == theirs.is_directed()
     assert edges(graph) == pytest.approx(expected(theirs), rel=0, abs=0)
     if name != "pajek":
-        kept = graph.meta["node_attributes"]
-        assert [kept[key][2] for key in ("age", "ratio", "word")] == [3, 0.5, "naïve"]
-        assert kept["age"][0] is None
-        assert not kept.keys() & {"inner", "some", "one"}
+        selected = graph.meta["node_attributes"]
+        assert [selected[key][2] for key in ("age", "ratio", "word")] == [3, 0.5, "naïve"]
+        assert selected["age"][0] is None
+        assert not selected.keys() & {"inner", "some", "one"}
 
 
 @pytest.mark.parametrize("directed", [False, True])
@@ -348,7 +348,7 @@ def test_parquet_tables():
         ({"a": [1, None], "b": [1, 2]}, "no value in row 2"),
         ({"a": [0.5], "b": [1.5]}, "integers or strings"),
         ({"a": pa.array([2**64 - 1], pa.uint64()), "b": [1]}, "damaged|64 bits"),
-        ({"source": [1], "target": [2], "weight": ["x"]}, "weights are numbers"),
+        ({"source": [1], "target": [2], "weight": ["x"]}, "weights must be numbers"),
         ({"a": [1], "b": [2], "c": [math.nan]}, "finite and not negative"),
         ({"a": [1], "b": [2], "c": [-1]}, "finite and not negative"),
     ):
@@ -403,7 +403,7 @@ def test_pytorch_files():
         ({"edge_index": ends[0]}, r"integers of shape \(2, m\)"),
         ({"edge_index": ends.to_sparse()}, "dense, real tensor"),
         ({"edge_index": ends, "num_nodes": 2}, "outside"),
-        ({"edge_index": ends, "num_nodes": "3"}, "num_nodes is an integer"),
+        ({"edge_index": ends, "num_nodes": "3"}, "num_nodes must be an integer"),
         ({"edge_index": ends, "edge_weight": torch.tensor([1.0])}, "1 weights for 4 edges"),
         ({"edge_index": ends, "edge_weight": torch.tensor([1.0, 1, math.nan, 1])}, "finite"),
         ({"edge_index": ends, "nodes": ["a", "a", "b"]}, "distinct"),
@@ -603,12 +603,12 @@ MALFORMED = [
     ("graphml", "<graphml>\n<graph>\n", 3, "not well-formed"),
     ("graphml", "<graphml>\n</graphml>", None, "no graph"),
     ("graphml", "<graphml>\n<graph edgedefault='sideways'/></graphml>", 2, "edgedefault"),
-    ("graphml", "<graphml>\n<graph/>\n<graph/></graphml>", 3, "second graph"),
+    ("graphml", "<graphml>\n<graph/>\n<graph/></graphml>", 3, "more than one graph"),
     ("graphml", _GRAPHML.format('<node id="a"/>\n<node id="a"/>'), 5, "declared twice"),
     ("graphml", _GRAPHML.format("\n<node/>"), 5, "has no id"),
     ("graphml", _GRAPHML.format('<node id="a"/>\n\n<edge source="a" target="b"/>'), 6, "'b' of an edge"),
     ("graphml", _GRAPHML.format('<node id="a"/>\n<edge source="a"/>'), 5, "has no target"),
-    ("graphml", _GRAPHML.format('<node id="a"/>\n<edge source="a" target="a" directed="no"/>'), 5, "directed is true"),
+    ("graphml", _GRAPHML.format('<node id="a"/>\n<edge source="a" target="a" directed="no"/>'), 5, "must be true"),
     ("graphml", _GRAPHML.format("<hyperedge/>"), 4, "hyperedge"),
     *(("graphml", _GRAPHML.format(_EDGE.format(bad)), 6, "weight") for bad in ("x", "nan", "-1", "inf", "", "1_0")),
     ("graphml", _BOMB + _GRAPHML.format("<node id='&b;'/>"), 2, "entities"),
@@ -621,30 +621,30 @@ MALFORMED = [
     ("gexf", _GEXF.format('<node id="a"/>', ""), 5, "declared twice"),
     ("gexf", _GEXF.format("", '\n<edge source="a" target="b"/>'), 9, "'b' of an edge"),
     ("gexf", _GEXF.format("", '<edge source="a" target="a" weight="-2"/>'), 8, "not negative"),
-    ("gexf", _GEXF.format("", '<edge source="a" target="a" weight="two"/>'), 8, "no number"),
+    ("gexf", _GEXF.format("", '<edge source="a" target="a" weight="two"/>'), 8, "not a number"),
     ("gexf", _GEXF.format("", '<edge source="a" target="a" type="up"/>'), 8, "directed, undirected or mutual"),
     ("gexf", _GEXF.format("", '<edge source="a"/>'), 8, "has no target"),
-    ("gexf", _GEXF.format('<node id="b"><attvalues><attvalue value="1"/></attvalues></node>', ""), 5, "has no for"),
+    ("gexf", _GEXF.format('<node id="b"><attvalues><attvalue value="1"/></attvalues></node>', ""), 5, "lacks the attr"),
     ("gexf", "<gexf>\n<graph defaultedgetype='up'/></gexf>", 2, "directed, undirected or mutual"),
     ("gexf", _BOMB + "<gexf/>", 2, "entities"),
     ("gml", "", None, "no graph"),
     ("gml", "hello\nworld", 2, "value of 'hello'"),
     ("gml", "graph [\n node [\n  id 1\n ]\n", 5, "key or ], found the end"),
     ("gml", "graph [\n]\n]", 3, r"expected a key, found \]"),
-    ("gml", "graph [ ]\ngraph [ ]", 2, "second graph"),
+    ("gml", "graph [ ]\ngraph [ ]", 2, "more than one graph"),
     ("gml", 'graph [\n node [ id 1 label "x ]\n]', 2, "open quote"),
     ("gml", _GML.format("node [ id 1 ]"), 4, "declared twice"),
     ("gml", _GML.format("node [\n label 1 ]"), 5, "node has no id"),
-    ("gml", _GML.format('node [\n id "x" ]'), 5, "id is an integer"),
-    ("gml", _GML.format("node [ id 1.5 ]"), 4, "id is an integer"),
+    ("gml", _GML.format('node [\n id "x" ]'), 5, "id must be an integer"),
+    ("gml", _GML.format("node [ id 1.5 ]"), 4, "id must be an integer"),
     ("gml", _GML.format("node [ id 99999999999999999999 ]"), 4, "64 bits"),
-    ("gml", _GML.format(f"node [ id {'9' * 5000} ]"), 4, "id is an integer"),
+    ("gml", _GML.format(f"node [ id {'9' * 5000} ]"), 4, "id must be an integer"),
     ("gml", _GML.format("edge [ source 1\n target 2 ]"), 5, "2 of an edge"),
     ("gml", _GML.format("edge [ source 1\n ]"), 5, "edge has no target"),
     ("gml", _GML.format("edge [ source 1 target 1\n weight -1 ]"), 5, "not negative"),
     ("gml", _GML.format("edge [ source 1 target 1\n value NaN ]"), 5, "finite"),
     ("gml", _GML.format("edge [ source 1 target 1\n weight +INF ]"), 5, "finite"),
-    ("gml", _GML.format('edge [ source 1 target 1\n value "x" ]'), 5, "no number"),
+    ("gml", _GML.format('edge [ source 1 target 1\n value "x" ]'), 5, "not a number"),
     ("gml", "graph [\n node [ id 12abc ] ]", 2, "value of 'id'"),
     ("gml", "graph [ " + "a [\n" * 100_000, 100_001, "found the end"),
     ("pajek", "", None, r"no section \*Vertices"),
@@ -667,14 +667,14 @@ MALFORMED = [
     ("pajek", "*Vertices 2\n*Matrix\n0 1\n", 3, "ends after 1 of 2"),
     ("pajek", "*Vertices 1\n*Matrix\n0\n1\n", 4, "row 2"),
     ("pajek", "*Vertices 1\n*Partition x\n", 2, "partition"),
-    ("pajek", "*Vertices 1\n*Vertices 1\n", 2, "second network"),
+    ("pajek", "*Vertices 1\n*Vertices 1\n", 2, "more than one network"),
     ("pajek", "*Vertices 3 4\n", 1, "4 of 3"),
     ("metis", "", None, "empty"),
     ("metis", "3\n", 1, "2 to 4 numbers"),
     ("metis", "x 1\n", 1, "integer"),
     ("metis", "2 1 5\n2\n1\n", 1, "code"),
     ("metis", "%\n3 1\n2\n1\n", 2, "3 nodes are declared, but only 2"),
-    ("metis", "2 1\n2\n1\n\n1\n", 5, "more than the 2"),
+    ("metis", "2 1\n2\n1\n\n1\n", 5, "more lines than the 2"),
     ("metis", "2 2\n2\n1\n", 1, "2 edges are declared"),
     ("metis", "2 1\n2\n3\n", 3, "no node 3"),
     ("metis", "2 1\n2\nx\n", 3, "integer"),
@@ -685,17 +685,17 @@ MALFORMED = [
     ("metis", "2 1 1\n2 nan\n1 6\n", 2, "finite"),
     ("metis", "2 1 1\n2 -1\n1 6\n", 2, "not negative"),
     ("metis", "2 1 10\n\n1 1\n", 2, "1 numbers and then"),
-    ("matrix_market", "", 1, "begins with"),
-    ("matrix_market", "1 1 1\n", 1, "begins with"),
-    ("matrix_market", "%%MatrixMarket matrix coordinate complex general\n1 1 0\n", 1, "'complex' is not read"),
+    ("matrix_market", "", 1, "must begin with"),
+    ("matrix_market", "1 1 1\n", 1, "must begin with"),
+    ("matrix_market", "%%MatrixMarket matrix coordinate complex general\n1 1 0\n", 1, "'complex' is not supported"),
     ("matrix_market", "%%MatrixMarket matrix coordinate real skew-symmetric\n1 1 0\n", 1, "skew"),
     ("matrix_market", _MTX, 1, "ends before the size"),
     ("matrix_market", _MTX + "2 3 0\n", 2, "2 x 3"),
     ("matrix_market", _MTX + "2 2\n", 2, "3 numbers"),
     ("matrix_market", _MTX + "2 2 x\n", 2, "integer"),
     ("matrix_market", _MTX + "-2 -2 0\n", 2, "number of nodes is -2"),
-    ("matrix_market", _MTX + "2 2 2\n1 2 1\n", 2, "2 entries are declared, 1 follow"),
-    ("matrix_market", _MTX + "2 2 1\n1 2 1\n2 1 1\n", 2, "1 entries are declared, 2 follow"),
+    ("matrix_market", _MTX + "2 2 2\n1 2 1\n", 2, "2 entries are declared, but 1 follow"),
+    ("matrix_market", _MTX + "2 2 1\n1 2 1\n2 1 1\n", 2, "1 entries are declared, but 2 follow"),
     ("matrix_market", _MTX + "2 2 2\n1 2 1\n1 3 1\n", 4, "no row or column 3"),
     ("matrix_market", _MTX + "2 2 2\n1 2 1\n0 1 1\n", 4, "no row or column 0"),
     ("matrix_market", _MTX + "2 2 2\n1 2 1\n1.5 1 1\n", 4, "integer"),
@@ -706,7 +706,7 @@ MALFORMED = [
         ("matrix_market", _MTX + f"2 2 2\n1 2 1\n% c\n2 1 {bad}\n", 5, "weight")
         for bad in ("x", "nan", "NA", "-1", "inf", "1_0")
     ),
-    ("matrix_market", "%%MatrixMarket matrix array real general\n2 2\n1\n2\n3\n", 2, "4 values are declared, 3"),
+    ("matrix_market", "%%MatrixMarket matrix array real general\n2 2\n1\n2\n3\n", 2, "4 values are declared, but 3"),
     ("matrix_market", "%%MatrixMarket matrix array real general\n1 1\n-3\n", 3, "not negative"),
 ]  # fmt: skip
 
@@ -790,7 +790,7 @@ CSR = {
         ({"indptr": np.array([0, 3, 2])}, "indptr"),
         ({"indptr": np.array([0, 10**15, 2])}, "indptr"),
         ({"indptr": np.array([0, 2])}, "indptr"),
-        ({"format": np.array(b"dia")}, "'dia' are not read"),
+        ({"format": np.array(b"dia")}, "'dia' are not supported"),
         ({"format": np.array([1])}, "format"),
     ],
 )

@@ -29,6 +29,7 @@ LABELS = {"a": "1", "b": "1", "c": "2"}
         ("t.csv", '"","node","class"\n"1","a","1"\n"2","b","1"\n"3","c","2"\n'),
         ("t.csv", "node,class\na,1\nb,1\nc,2\nd,\n"),
         ("t.csv", "a,1,x,7\nb,1,y,8\nc,2,z,9\n"),
+        ("t.txt", '"node" "class"\n"1" "a" "1"\n"2" "b" "1"\n"3" "c" "2"\n'),  # R
         ("t.json", json.dumps({"nodes": ["a", "b", "c"], "labels": ["1", "1", "2"]})),
         ("t.json", json.dumps(LABELS)),
     ],
@@ -58,21 +59,21 @@ def test_one_community_a_line(tmp_path, name, text, kind):
         ("t.json", '{"nodes": [1], "labels": []}', "1 nodes and 0 labels"),
         ("t.json", '{"a": []}', "not a partition"),
         ("t.parquet", "PAR1 no", "not a parquet"),
-        ("t.clu", "*Vertices 3\n1\n", "announces"),
+        ("t.clu", "*Vertices 3\n1\n", "does not give the number of the lines"),
         ("t.clu", "*Vertices 1\n1\n", "--graph"),
         ("t.tsv", "node\tcommunity\na\t1\nb\n", "t.tsv:3: expected a node and its label, found 1 column"),
         ("t.graphml", "<graphml><graph/></graphml>", "community"),
-        ("t.html", "<!DOCTYPE html>\n<html><body>a 1\nb 1</body></html>", "t.html: this is a page in HTML"),
+        ("t.html", "<!DOCTYPE html>\n<html><body>a 1\nb 1</body></html>", "t.html: this is an HTML page"),
         ("t.tsv", '\n<html lang="en">\na 1\n</html>', "HTML"),
         ("t.txt", '<?xml version="1.0"?>\n<!DOCTYPE html PUBLIC "-">\n<html/>', "HTML"),
         ("t.xml", "<graph><x/></graph>", "the root element is <graph>, not <graphml>"),
         ("t.txt", '<?xml version="1.0"?>\n<svg/>', "t.txt: this is XML, not a partition"),
         ("t.tsv", "<a><b/></a>\n", "this is XML"),
         ("t.out", '<?xml version="1.0"?>\n<graphml><graph/></graphml>', "community"),
-        ("t.json", '{"command": ["graphclust"], "input": {}}', "not a partition: JSON, but"),
-        ("t.txt", '{\n  "command": ["graphclust"], "input": {}}', "not a partition: JSON, but"),
-        ("t.tsv", '[{"node": "a", "community": 1}]', "not a partition: JSON, but"),
-        ("t", "[0, 0, 1]\n", "not a partition: JSON, but"),
+        ("t.json", '{"command": ["graphclust"], "input": {}}', "not a partition: this JSON is neither"),
+        ("t.txt", '{\n  "command": ["graphclust"], "input": {}}', "not a partition: this JSON is neither"),
+        ("t.tsv", '[{"node": "a", "community": 1}]', "not a partition: this JSON is neither"),
+        ("t", "[0, 0, 1]\n", "not a partition: this JSON is neither"),
         ("t.jsonl", '{"node": "a", "community": 1}\n{"node": "b", "community": 1}\n', "t.jsonl:2: not JSON"),
         ("t.json", '{"nodes": [1, "1"], "labels": [0, 1]}', "node '1' has two labels"),
         ("t.json", '{"nodes": ["a"], "labels": [[0]]}', "not a partition"),
@@ -92,9 +93,9 @@ def test_ids_may_have_brackets(tmp_path, text):
 
 @pytest.mark.parametrize("format", ["json", "graphml", "gexf", "parquet"])
 def test_content_tells_the_format_where_the_name_does_not(tmp_path, format):
-    found = gc.detect("data:karate", "leiden")
-    found.save(tmp_path / "result.out", format)
-    assert read_partition(tmp_path / "result.out") == found.membership
+    result = gc.detect("data:karate", "leiden")
+    result.save(tmp_path / "result.out", format)
+    assert read_partition(tmp_path / "result.out") == result.membership
 
 
 @pytest.mark.parametrize("format", ["tsv", "csv", "cmty", "parquet", "graphml", "gexf"])
@@ -106,9 +107,9 @@ def test_ids_that_are_spelt_alike_are_refused(tmp_path, format):
 
 
 def test_integers_of_any_size_are_written(tmp_path):
-    found = gc.detect([(2**70, 1), (1, 2)], "leiden")
-    found.save(tmp_path / "r.parquet")
-    assert read_partition(tmp_path / "r.parquet") == {str(node): label for node, label in found.membership.items()}
+    result = gc.detect([(2**70, 1), (1, 2)], "leiden")
+    result.save(tmp_path / "r.parquet")
+    assert read_partition(tmp_path / "r.parquet") == {str(node): label for node, label in result.membership.items()}
 
 
 def test_json_tells_numbers_from_words_but_no_more(tmp_path):
@@ -176,10 +177,10 @@ def test_guesses_are_logged(tmp_path, caplog):
 def test_any_id_comes_back(tmp_path, suffix):
     names = [" a", "a", "b\nc", 'd"e', "", "f,g", "h\ti", "#j", "é", "1", "node", "x y "]
     graph = gc.Graph.from_edges(range(11), range(1, 12), nodes=names)
-    found = gc.detect(graph, "leiden")
-    found.save(tmp_path / f"r{suffix}")
+    result = gc.detect(graph, "leiden")
+    result.save(tmp_path / f"r{suffix}")
     assert read_partition(tmp_path / f"r{suffix}").keys() == set(names)
-    assert found.score(tmp_path / f"r{suffix}")["n_scored"] == 12
+    assert result.score(tmp_path / f"r{suffix}")["n_scored"] == 12
 
 
 def test_kinds_are_two():

@@ -50,8 +50,8 @@ def elbo(model, known=None, n_features=3):
         ({"encoder": "gcn"}, "encoder .*'gcn'"),
         ({"features": "degrees"}, "features .*'degrees'"),
         ({"model": None}, "model .*None"),
-        ({"dim": 18}, "4 heads do not divide 18"),
-        ({"dim": 16, "n_heads": 5}, "5 heads do not divide 16"),
+        ({"dim": 18}, "18 dimensions cannot be divided among 4 heads"),
+        ({"dim": 16, "n_heads": 5}, "16 dimensions cannot be divided among 5 heads"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options, message):
@@ -99,8 +99,8 @@ def test_every_kind_is_built_and_shares_nothing(kind, encoder):
     if kind in ENCODINGS:
         assert isinstance(model.encodings, ENCODINGS[kind])
     assert isinstance(model.encoder, ENCODERS[encoder])
-    found = [parameter.data_ptr() for _, parameter in model.named_parameters(remove_duplicate=False)]
-    assert len(found) == len(set(found))
+    actual = [parameter.data_ptr() for _, parameter in model.named_parameters(remove_duplicate=False)]
+    assert len(actual) == len(set(actual))
     modules = [name for name, _ in model.named_modules(remove_duplicate=False)]
     assert len(modules) == len(list(model.named_modules()))
     assert torch.isfinite(elbo(model, torch.tensor([[0, 1, 2, 0]]), n_features).total)
@@ -115,9 +115,9 @@ def test_an_encoder_of_its_own_width():
 
 
 def test_torchs_seed_fixes_the_weights():
-    one, two = (made(model="acp-s").state_dict() for _ in range(2))
-    assert one.keys() == two.keys()
-    assert all(torch.equal(one[name], two[name]) for name in one)
+    first, second = (made(model="acp-s").state_dict() for _ in range(2))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,6 @@ def test_what_is_accepted_can_be_trained(options):
         model = made(**options)
     except UsageError:
         return
-    found = elbo(model)
-    assert torch.isfinite(found.total)
-    found.total.backward()
+    actual = elbo(model)
+    assert torch.isfinite(actual.total)
+    actual.total.backward()

@@ -87,8 +87,8 @@ def test_autoencoders_are_principal_components_at_first_and_learn_alone(points, 
     rest = (points - points @ basis @ basis.T).square().sum(1)
     torch.testing.assert_close(memory.loss(points, moving), alone.loss(points @ basis, moving) + rest)
     gradients = torch.autograd.grad(memory.loss(points, moving)[1].sum(), list(memory.parameters()), allow_unused=True)
-    for one in gradients:
-        assert one is None or (float(one[0].abs().max()) == 0 and float(one[2].abs().max()) == 0)
+    for gradient in gradients:
+        assert gradient is None or (float(gradient[0].abs().max()) == 0 and float(gradient[2].abs().max()) == 0)
     assert float(gradients[0][1].abs().max()) > 0
     assert float(gradients[3][1].abs().max()) > 0  # of the hidden layer's way into the latents
 
@@ -126,8 +126,8 @@ def test_basins_become_the_voronoi_partition(rng):
     prototypes = torch.as_tensor(rng.normal(size=(1, 7, 2)))
     points = torch.as_tensor(rng.normal(size=(10_000, 2)) * 2)
     nearest = torch.cdist(points, prototypes[0]).argmin(1)
-    found = AssociativeMemory(prototypes, torch.tensor([1e6]).double()).assign(points)[0]
-    assert torch.equal(found, nearest)
+    actual = AssociativeMemory(prototypes, torch.tensor([1e6]).double()).assign(points)[0]
+    assert torch.equal(actual, nearest)
     soft = AssociativeMemory(prototypes, torch.tensor([0.5]).double()).assign(points)[0]
     assert float((soft != nearest).double().mean()) > 0.1
 
@@ -164,12 +164,12 @@ def test_prototypes_on_the_sphere(prototypes, points):
 
 def test_points_are_assigned_in_pieces(prototypes, points, monkeypatch):
     memory = AssociativeMemory(prototypes, BETAS)
-    whole = memory.assign(points)
+    complete = memory.assign(points)
     seen = []
     unroll = clam._unroll
-    monkeypatch.setattr(clam, "_unroll", lambda *given: seen.append(given[2].shape[-1]) or unroll(*given))
+    monkeypatch.setattr(clam, "_unroll", lambda *arguments: seen.append(arguments[2].shape[-1]) or unroll(*arguments))
     monkeypatch.setattr(clam, "_CELLS", 3 * 4 * 40 * 4)
-    assert torch.equal(memory.assign(points), whole)
+    assert torch.equal(memory.assign(points), complete)
     assert seen == [4, 2]
 
 

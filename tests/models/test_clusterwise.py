@@ -72,9 +72,9 @@ def graphs(rng):
     return [graph(labels, rng) for labels in LABELS]
 
 
-def assert_near(found, wanted, tolerance=1e-10):
+def assert_near(actual, wanted, tolerance=1e-10):
     np.testing.assert_allclose(
-        torch.as_tensor(found).detach(), torch.as_tensor(wanted).detach(), rtol=tolerance, atol=tolerance
+        torch.as_tensor(actual).detach(), torch.as_tensor(wanted).detach(), rtol=tolerance, atol=tolerance
     )
 
 
@@ -177,8 +177,8 @@ def test_encodings_of_sets_are_those_of_the_paper(kind, graphs):
         available = members[row].nonzero().squeeze(1).tolist()
         for t, anchor in enumerate(anchors[row]):
             wanted = contexts(model, x, previous[row], available, anchor, cluster[row])
-            for found, value in zip((*DUG, *A), wanted, strict=False):
-                assert_near(found[row, t], value)
+            for entry, value in zip((*DUG, *A), wanted, strict=False):
+                assert_near(entry[row, t], value)
             assert_near(nodes.decoder[owner[row], : len(x)], wanted[5] @ model.decoder.node.weight.T)
 
 
@@ -188,17 +188,17 @@ def test_log_probability_is_equation_33_at_the_mean_of_z(kind, encoder, graphs):
     model, batch = made(kind, encoder), batch_of(graphs)
     ranks, _ = random_ranks(batch.labels, torch.from_numpy(np.random.default_rng(0).random(batch.labels.shape)))
     nodes, owner = model.encode(batch), torch.arange(3)
-    found = log_probability(model, nodes, ranks, owner)
+    actual = log_probability(model, nodes, ranks, owner)
     without_order = log_probability(model, nodes, ranks, owner, ordered=False)
-    for value, other, row, one in zip(found, without_order, ranks, graphs, strict=True):
-        x, total, chances = encoded(model, one), 0.0, 0.0
+    for value, other, row, entry in zip(actual, without_order, ranks, graphs, strict=True):
+        x, total, chances = encoded(model, entry), 0.0, 0.0
         for previous, available, cluster in sequence(row):
-            each = []
+            members = []
             for anchor in cluster:
                 context = contexts(model, x, previous, available, anchor, cluster)
                 z = model.prior(*context[:3])[0]
-                each.append(log_likelihood(model, context, z, available, anchor, cluster))
-            total = total + torch.logsumexp(torch.stack(each), dim=0) - math.log(len(available))
+                members.append(log_likelihood(model, context, z, available, anchor, cluster))
+            total = total + torch.logsumexp(torch.stack(members), dim=0) - math.log(len(available))
             chances += math.log(len(cluster) / len(available))
         assert_near(value, total)
         assert_near(other, total - chances)
@@ -208,38 +208,38 @@ def test_few_anchors_are_drawn_from_the_cluster_without_replacement(graphs):
     model = made("acp")
     nodes, ranks = model.encode(batch_of(graphs[1:2])), torch.zeros(1, 4, dtype=torch.int64)
     x = encoded(model, graphs[1])
-    each = []
+    members = []
     for anchor in range(4):
         context = contexts(model, x, [], [0, 1, 2, 3], anchor, [0, 1, 2, 3])
         z = model.prior(*context[:3])[0]
-        each.append(log_likelihood(model, context, z, [0, 1, 2, 3], anchor, [0, 1, 2, 3]).exp().item())
+        members.append(log_likelihood(model, context, z, [0, 1, 2, 3], anchor, [0, 1, 2, 3]).exp().item())
     for T in (1, 2, 3, 4, 9):
-        wanted = sorted(np.mean(some) for some in itertools.combinations(each, min(T, 4)))
-        found = {
+        wanted = sorted(np.mean(some) for some in itertools.combinations(members, min(T, 4)))
+        actual = {
             round(float(log_probability(model, nodes, ranks, None, T, 0, torch.Generator().manual_seed(s)).exp()), 12)
             for s in range(60)
         }
-        np.testing.assert_allclose(sorted(found), wanted, atol=1e-11)
+        np.testing.assert_allclose(sorted(actual), wanted, atol=1e-11)
 
 
 # ------------------------------------------------------------------------------------------------------ ELBO, gradient
 
 
-def literal_log_weights(model, one, seed, n_z, known=None):
+def literal_log_weights(model, graph_input, seed, n_z, known=None):
     """Yield for each factor log N_k / |I_k|, the log weight as a function of z, and the samples of z.
 
     Random numbers come in the model's order: keys of the clusters, keys of the anchors, the noise of z. The mean and
     scale of q are fixed in log q.
     """
     generator = torch.Generator().manual_seed(seed)
-    labels = one[2].tolist()
+    labels = graph_input[2].tolist()
     later = torch.zeros(len(labels)) if known is None else (known == 0).float()
     keys = torch.rand(len(labels), generator=generator) + later
     anchor_keys = torch.rand(len(labels), generator=generator) + later
     ordered = sorted(set(labels), key=lambda c: min(keys[i].item() for i, label in enumerate(labels) if label == c))
     factors = list(sequence([ordered.index(label) for label in labels]))
     noise = torch.randn((len(factors), n_z, TINY["dim_z"]), generator=generator, dtype=torch.float64)
-    batch = batch_of([one])
+    batch = batch_of([graph_input])
     x = model.encoder(batch if known is None else replace(batch, known=known[None]))[0]
     for (previous, available, cluster), draws in zip(factors, noise, strict=True):
         anchor = min(cluster, key=lambda i: anchor_keys[i].item())
@@ -261,11 +261,11 @@ def literal_log_weights(model, one, seed, n_z, known=None):
         yield math.log(chance), log_weight, q_mean + q_log_scale.exp() * draws
 
 
-def literal_elbo(model, one, seed, n_z, known=None):
+def literal_elbo(model, graph_input, seed, n_z, known=None):
     total = 0.0
-    for chance, log_weight, z in literal_log_weights(model, one, seed, n_z, known):
-        each = torch.stack([log_weight(row) for row in z])
-        total += chance + torch.logsumexp(each, dim=0).item() - math.log(n_z)
+    for chance, log_weight, z in literal_log_weights(model, graph_input, seed, n_z, known):
+        members = torch.stack([log_weight(row) for row in z])
+        total += chance + torch.logsumexp(members, dim=0).item() - math.log(n_z)
     return total
 
 
@@ -275,20 +275,20 @@ def literal_elbo(model, one, seed, n_z, known=None):
 def test_elbo_is_the_importance_weighted_bound(kind, encoder, gradient, graphs):
     model, seeds = made(kind, encoder), [5, 6, 7]
     with torch.set_grad_enabled(gradient):
-        found = model(batch_of(graphs), 3, seeds)
-    wanted = [literal_elbo(model, one, seed, 3) for one, seed in zip(graphs, seeds, strict=True)]
-    assert_near(found.per_graph, np.array(wanted), 1e-6)  # log N_k / |I_k| is in float32
-    assert_near(found.total, sum(wanted), 1e-6)
-    assert found.total.requires_grad is gradient
-    assert not found.per_graph.requires_grad
+        actual = model(batch_of(graphs), 3, seeds)
+    wanted = [literal_elbo(model, entry, seed, 3) for entry, seed in zip(graphs, seeds, strict=True)]
+    assert_near(actual.per_graph, np.array(wanted), 1e-6)  # log N_k / |I_k| is in float32
+    assert_near(actual.total, sum(wanted), 1e-6)
+    assert actual.total.requires_grad is gradient
+    assert not actual.per_graph.requires_grad
 
 
 def test_elbo_with_known_labels_takes_known_nodes_first(graphs):
     model = made("acp", n_labels=3)
     known = torch.tensor([[0, 3, 0, 1, 0, 0, 0], [0, 0, 2, 0, 0, 0, 0], [0] * 7])
-    found = model(replace(batch_of(graphs), known=known), 3, [5, 6, 7]).per_graph
-    for row, (one, value) in enumerate(zip(graphs, found, strict=True)):
-        assert_near(value, literal_elbo(model, one, 5 + row, 3, known[row, : len(one[0])]), 1e-6)
+    actual = model(replace(batch_of(graphs), known=known), 3, [5, 6, 7]).per_graph
+    for row, (entry, value) in enumerate(zip(graphs, actual, strict=True)):
+        assert_near(value, literal_elbo(model, entry, 5 + row, 3, known[row, : len(entry[0])]), 1e-6)
 
 
 @pytest.mark.parametrize("gradient", [True, False])
@@ -297,28 +297,28 @@ def test_elbo_of_known_labels_is_that_of_their_order(gradient, graphs):
     model, labels = made("acp", n_labels=3), torch.tensor([LABELS[0]])
     batch = replace(batch_of(graphs[:1]), known=labels + 1)
     with torch.set_grad_enabled(gradient):
-        found = model(batch, 4, [3]).per_graph
+        actual = model(batch, 4, [3]).per_graph
     order, _ = random_ranks(labels, torch.rand(1, 7, generator=torch.Generator().manual_seed(3)))
     with torch.no_grad():
         wanted = log_probability(model, model.encode(batch), order, known=labels + 1)
-    assert_near(found, wanted, 1e-6)
+    assert_near(actual, wanted, 1e-6)
 
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_gradient_is_doubly_reparametrised(kind, graphs):
     """Tucker et al. 2018: w_j d log w_j for the parameters of p, w_j^2 (d log w_j / dz_j) dz_j for those of z_j."""
-    n_z, seed, one = 3, 11, graphs[2]
+    n_z, seed, first = 3, 11, graphs[2]
     model = made(kind, "graph-transformer")
-    model(batch_of([one]), n_z, [seed]).total.backward()
-    found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    model(batch_of([first]), n_z, [seed]).total.backward()
+    actual = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
     model.zero_grad()
     of_p, of_q = 0.0, 0.0
-    for _, log_weight, z in literal_log_weights(model, one, seed, n_z):
+    for _, log_weight, z in literal_log_weights(model, first, seed, n_z):
         fixed = z.detach().requires_grad_()
-        each = torch.stack([log_weight(row) for row in fixed])
-        weight = torch.softmax(each, dim=0).detach()
-        (slope,) = torch.autograd.grad(each.sum(), fixed, retain_graph=True)
+        members = torch.stack([log_weight(row) for row in fixed])
+        weight = torch.softmax(members, dim=0).detach()
+        (slope,) = torch.autograd.grad(members.sum(), fixed, retain_graph=True)
         assert weight.max() < 0.999  # else there is little to see
         constant = torch.stack([log_weight(row) for row in z.detach()])
         of_p = of_p + (weight * constant).sum()
@@ -333,7 +333,7 @@ def test_gradient_is_doubly_reparametrised(kind, graphs):
         if name.startswith(("prior", "decoder")):
             assert q_part.eq(0).all()
             assert p_part.ne(0).any()
-        assert_near(found.get(name, torch.zeros_like(parameter)), p_part + q_part, 1e-9)
+        assert_near(actual.get(name, torch.zeros_like(parameter)), p_part + q_part, 1e-9)
 
 
 SIZES = [6, 6, 6, 4, 2]
@@ -368,7 +368,7 @@ def test_bound_has_the_gradient_of_autograd(T, n_z, chunk, rng):
     decoder, (joins, candidates), tensors = decoder_inputs(T, n_z, rng)
     inputs = [*tensors, *decoder.parameters()]
     total, bounds, weights = bound(decoder, chunk, SIZES, joins, candidates, tensors)
-    found = torch.autograd.grad(2.5 * total, inputs, allow_unused=True)
+    actual = torch.autograd.grad(2.5 * total, inputs, allow_unused=True)
 
     log_weight = decoder.log_likelihood(*tensors[:3], joins, candidates) + tensors[3]
     wanted = torch.logsumexp(log_weight, dim=-1) - math.log(n_z)
@@ -376,11 +376,11 @@ def test_bound_has_the_gradient_of_autograd(T, n_z, chunk, rng):
     assert_near(total, wanted.sum())
     assert_near(weights, torch.softmax(log_weight, dim=-1))
     expected = torch.autograd.grad(2.5 * wanted.sum(), inputs, allow_unused=True)
-    for one, other in zip(found, expected, strict=True):
-        assert (one is None) == (other is None)
-        if one is not None:
-            assert_near(one, other, 1e-9)
-    assert sum(grad is not None for grad in found) == 4 + len(decoder.later_parameters())
+    for first, second in zip(actual, expected, strict=True):
+        assert (first is None) == (second is None)
+        if first is not None:
+            assert_near(first, second, 1e-9)
+    assert sum(grad is not None for grad in actual) == 4 + len(decoder.later_parameters())
 
 
 def test_bound_of_anchors_in_every_place(rng):
@@ -399,11 +399,11 @@ def test_bound_of_anchors_in_every_place(rng):
 @pytest.mark.parametrize("kind", MODELS)
 def test_gradient_is_on_and_off_of_one_value(kind, graphs):
     model, batch = made(kind, "graphsage"), batch_of(graphs)
-    found = model(batch, 5, [1, 2, 3])
+    actual = model(batch, 5, [1, 2, 3])
     with torch.no_grad():
         wanted = model(batch, 5, [1, 2, 3])
-    assert_near(found.per_graph, wanted.per_graph)
-    assert_near(found.total, wanted.total)
+    assert_near(actual.per_graph, wanted.per_graph)
+    assert_near(actual.total, wanted.total)
     assert_near(wanted.total, wanted.per_graph.sum(), 1e-6)
 
 
@@ -414,12 +414,12 @@ def test_chunks_do_not_show(kind, graphs, monkeypatch):
     for chunk in (1 << 20, 1, 50):
         monkeypatch.setattr("graphclust.models.clusterwise._CHUNK", chunk)
         model.zero_grad()
-        found = model(batch, 5, [1, 2, 3])
-        found.total.backward()
-        results.append([found.per_graph, *(p.grad.clone() for p in model.parameters() if p.grad is not None)])
+        actual = model(batch, 5, [1, 2, 3])
+        actual.total.backward()
+        results.append([actual.per_graph, *(p.grad.clone() for p in model.parameters() if p.grad is not None)])
     for other in results[1:]:
-        for one, two in zip(results[0], other, strict=True):
-            assert_near(two, one)
+        for first, second in zip(results[0], other, strict=True):
+            assert_near(second, first)
 
 
 # --------------------------------------------------------------------------------------------- batches, padding, seeds
@@ -432,17 +432,17 @@ def test_elbo_of_a_batch_is_the_sum_of_those_of_its_graphs(kind, encoder, graphs
     for training in (False, True) if encoder in ("graph-transformer", "points") else (False,):
         model.train(training)
         together = model(batch_of(graphs), 4, seeds)
-        alone = [model(batch_of([one]), 4, [seed]) for one, seed in zip(graphs, seeds, strict=True)]
-        assert_near(together.per_graph, torch.cat([one.per_graph for one in alone]))
-        assert_near(together.total, sum(one.total for one in alone), 1e-7)  # log N_k / |I_k| is added up in float32
-        for total in (together.total, sum(one.total for one in alone)):
+        alone = [model(batch_of([first]), 4, [seed]) for first, seed in zip(graphs, seeds, strict=True)]
+        assert_near(together.per_graph, torch.cat([first.per_graph for first in alone]))
+        assert_near(together.total, sum(first.total for first in alone), 1e-7)  # log N_k / |I_k| is added up in float32
+        for total in (together.total, sum(first.total for first in alone)):
             model.zero_grad()
             total.backward()
             grads = [p.grad for p in model.parameters() if p.grad is not None]
             if total is together.total:
                 wanted = [grad.clone() for grad in grads]
-        for one, other in zip(grads, wanted, strict=True):
-            assert_near(one, other, 1e-8)
+        for first, second in zip(grads, wanted, strict=True):
+            assert_near(first, second, 1e-8)
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
@@ -450,9 +450,9 @@ def test_elbo_of_a_batch_is_the_sum_of_those_of_its_graphs(kind, encoder, graphs
 @pytest.mark.parametrize("kind", MODELS)
 def test_padding_changes_nothing(kind, encoder, training, graphs):
     model = made(kind, encoder).train(training)
-    found, wanted = (model(batch_of(graphs, width), 4, [1, 2, 3]) for width in (11, 7))
-    assert_near(found.per_graph, wanted.per_graph)
-    assert_near(found.total, wanted.total)
+    actual, wanted = (model(batch_of(graphs, width), 4, [1, 2, 3]) for width in (11, 7))
+    assert_near(actual.per_graph, wanted.per_graph)
+    assert_near(actual.total, wanted.total)
 
 
 @pytest.mark.parametrize("waste", [0.0, 0.7, 1.0])
@@ -468,11 +468,11 @@ def test_order_of_the_nodes_is_nothing_to_the_elbo(graphs):
     order = np.random.default_rng(0).permutation(6)
     moved = x[order], adjacency[np.ix_(order, order)], labels[order]
     with torch.no_grad():
-        one, other = (
+        first, second = (
             model(batch_of([g] * 400), 2, range(start, start + 400)).per_graph.numpy()
             for g, start in (((x, adjacency, labels), 0), (moved, 1000))
         )
-    assert stats.ttest_ind(one, other).pvalue > 1e-3
+    assert stats.ttest_ind(first, second).pvalue > 1e-3
 
 
 def test_seeds_fix_the_elbo_and_the_global_generator_is_left_alone(graphs):
@@ -490,8 +490,8 @@ def test_seeds_fix_the_elbo_and_the_global_generator_is_left_alone(graphs):
 def test_labels_are_names(graphs):
     model = made("acp-s")
     renamed = [(x, adjacency, np.array([5, 3, 0])[labels]) for x, adjacency, labels in graphs]
-    found, wanted = (model(batch_of(some), 4, [1, 2, 3]).per_graph for some in (renamed, graphs))
-    assert_near(found, wanted)
+    actual, wanted = (model(batch_of(some), 4, [1, 2, 3]).per_graph for some in (renamed, graphs))
+    assert_near(actual, wanted)
 
 
 def test_training_needs_labels(graphs):
@@ -505,19 +505,19 @@ def test_training_needs_labels(graphs):
 @pytest.mark.parametrize("kind", MODELS)
 def test_many_z_close_the_gap_to_the_probability(kind, rng):
     """Single nodes are their clusters' only anchors: nothing but z is left to integrate."""
-    one = graph([0, 1, 2, 3], rng)
-    model, batch = made(kind, scale=1.0, seed=3), batch_of([one])
+    first = graph([0, 1, 2, 3], rng)
+    model, batch = made(kind, scale=1.0, seed=3), batch_of([first])
     with torch.no_grad():
         nodes = model.encode(batch)
         gaps = {}
         for n_z, repeats in ((1, 600), (20, 600), (2000, 6)):
             seeds = range(100, 100 + repeats)
-            found = model(batch_of([one] * repeats), n_z, seeds).per_graph
+            actual = model(batch_of([first] * repeats), n_z, seeds).per_graph
             keys = [torch.rand(4, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
             ranks, _ = random_ranks(batch.labels.expand(repeats, -1), torch.stack(keys))
             orders, inverse = ranks.unique(dim=0, return_inverse=True)
             wanted = log_probability(model, nodes, orders, None, 10, 4000, torch.Generator().manual_seed(1))[inverse]
-            gaps[n_z] = (wanted - found).numpy()
+            gaps[n_z] = (wanted - actual).numpy()
     assert gaps[1].mean() > gaps[20].mean() + 0.1
     assert gaps[20].mean() > -4 * gaps[20].std() / math.sqrt(600)
     assert np.abs(gaps[2000]).max() < 0.3
@@ -525,17 +525,17 @@ def test_many_z_close_the_gap_to_the_probability(kind, rng):
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_elbo_is_below_the_probability_on_average(kind, rng):
-    one = graph([0, 0, 1, 1, 0], rng)
+    first = graph([0, 0, 1, 1, 0], rng)
     model = made(kind, seed=3)
     with torch.no_grad():
-        found = model(batch_of([one] * 300), 30, range(300)).per_graph.numpy()
+        actual = model(batch_of([first] * 300), 30, range(300)).per_graph.numpy()
         orders = torch.tensor([[0, 0, 1, 1, 0], [1, 1, 0, 0, 1]])
         value = log_probability(
-            model, model.encode(batch_of([one])), orders, None, 10, 4000, torch.Generator().manual_seed(1)
+            model, model.encode(batch_of([first])), orders, None, 10, 4000, torch.Generator().manual_seed(1)
         )
     wanted = float(value @ torch.tensor([0.6, 0.4], dtype=value.dtype))  # the larger cluster comes first more often
-    assert found.mean() < wanted + 4 * found.std() / math.sqrt(300)
-    assert found.mean() > wanted - 3
+    assert actual.mean() < wanted + 4 * actual.std() / math.sqrt(300)
+    assert actual.mean() > wanted - 3
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -569,14 +569,14 @@ EXTREMES = {
 def test_finite_elbo_and_gradient(kind, case, encoder, training, rng):
     model = made(kind, encoder).train(training)
     batch = batch_of([graph(labels, rng) for labels in EXTREMES[case]])
-    found = model(batch, 3, range(len(batch)))
-    assert found.per_graph.shape == (len(batch),)
-    assert torch.isfinite(found.per_graph).all()
-    assert_near(found.total, found.per_graph.sum(), 1e-6)
-    found.total.backward()
+    actual = model(batch, 3, range(len(batch)))
+    assert actual.per_graph.shape == (len(batch),)
+    assert torch.isfinite(actual.per_graph).all()
+    assert_near(actual.total, actual.per_graph.sum(), 1e-6)
+    actual.total.backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is None or torch.isfinite(parameter.grad).all(), name
-    for value, labels in zip(found.per_graph, EXTREMES[case], strict=True):
+    for value, labels in zip(actual.per_graph, EXTREMES[case], strict=True):
         assert (value == 0) == (len(labels) == 1)
     with torch.no_grad():
         off = model.eval()(batch, 3, range(len(batch)))
@@ -586,11 +586,11 @@ def test_finite_elbo_and_gradient(kind, case, encoder, training, rng):
 def test_float32(graphs):
     model, batch = made("acp", "graph-transformer"), batch_of(graphs)
     wanted = model(batch, 4, [1, 2, 3])
-    found = model.float()(replace(batch, x=batch.x.float()), 4, [1, 2, 3])
-    assert found.per_graph.dtype == torch.float32
-    found.total.backward()
+    actual = model.float()(replace(batch, x=batch.x.float()), 4, [1, 2, 3])
+    assert actual.per_graph.dtype == torch.float32
+    actual.total.backward()
     assert all(p.grad is None or torch.isfinite(p.grad).all() for p in model.parameters())
-    assert found.total.dtype == torch.float32
+    assert actual.total.dtype == torch.float32
     assert wanted.per_graph.dtype == torch.float64
 
 
@@ -601,10 +601,10 @@ def test_probabilities_that_underflow_are_no_trouble(rng):
         model.decoder.rest.layers[-1].bias.fill_(100.0)
         model.decoder.rest.layers[-1].weight.mul_(0.01)
     labels = list(range(12)) * 2
-    found = model(batch_of([graph(labels, rng)]), 3, [0])
-    assert found.total.item() < -1000
-    assert torch.isfinite(found.total)
-    found.total.backward()
+    actual = model(batch_of([graph(labels, rng)]), 3, [0])
+    assert actual.total.item() < -1000
+    assert torch.isfinite(actual.total)
+    actual.total.backward()
     assert all(p.grad is None or torch.isfinite(p.grad).all() for p in model.parameters())
 
 

@@ -73,14 +73,14 @@ def test_at_one_hot_it_is_networkx_cut_over_volume(seed):
 @pytest.mark.parametrize("regularization", [0.0, 0.7])
 def test_limits(regularization, rng):
     w = weights(10, 0.4, 1, rng)
-    there = affinity(w, True, regularization)
-    one = torch.ones(10, 1, 1, dtype=torch.float64)
-    assert expected_normalized_cut(one, there).item() == pytest.approx(0, abs=1e-12)
+    nx_graph = affinity(w, True, regularization)
+    first = torch.ones(10, 1, 1, dtype=torch.float64)
+    assert expected_normalized_cut(first, nx_graph).item() == pytest.approx(0, abs=1e-12)
     uniform = torch.full((10, 1, 5), 0.2, dtype=torch.float64)
-    assert expected_normalized_cut(uniform, there).item() == pytest.approx(4, abs=1e-12)
+    assert expected_normalized_cut(uniform, nx_graph).item() == pytest.approx(4, abs=1e-12)
     dense_w = torch.as_tensor(w) + regularization * float(w.sum()) / 100
     y = torch.as_tensor(rng.dirichlet(np.ones(3), size=10))
-    assert expected_normalized_cut(y[:, None], there).item() == pytest.approx(float(dense(y, dense_w)), abs=1e-10)
+    assert expected_normalized_cut(y[:, None], nx_graph).item() == pytest.approx(float(dense(y, dense_w)), abs=1e-10)
 
 
 def test_an_empty_cluster_adds_one_and_moves_nothing_else(rng):
@@ -88,18 +88,18 @@ def test_an_empty_cluster_adds_one_and_moves_nothing_else(rng):
     y = torch.as_tensor(rng.dirichlet(np.ones(3), size=10))
     padded = torch.cat((y, torch.zeros(10, 1, dtype=y.dtype)), 1).requires_grad_()
     y.requires_grad_()
-    whole, part = (expected_normalized_cut(one[:, None], affinity(w, True)) for one in (padded, y))
-    assert whole.item() == pytest.approx(part.item() + 1, abs=1e-9)
-    whole.sum().backward()
+    complete, part = (expected_normalized_cut(entry[:, None], affinity(w, True)) for entry in (padded, y))
+    assert complete.item() == pytest.approx(part.item() + 1, abs=1e-9)
+    complete.sum().backward()
     part.sum().backward()
     assert torch.isfinite(padded.grad).all()
     torch.testing.assert_close(padded.grad[:, :3], y.grad)
 
 
 def test_gradient_by_finite_differences(rng):
-    there = affinity(weights(7, 0.5, 1, rng), False, 0.3)
+    nx_graph = affinity(weights(7, 0.5, 1, rng), False, 0.3)
     y = torch.as_tensor(rng.dirichlet(np.ones(3), size=(7, 2))).requires_grad_()
-    assert torch.autograd.gradcheck(lambda one: expected_normalized_cut(one, there), (y,))
+    assert torch.autograd.gradcheck(lambda value: expected_normalized_cut(value, nx_graph), (y,))
 
 
 def test_gumbel_softmax_draws_from_the_softmax():
@@ -130,7 +130,7 @@ def test_graph_head_sees_the_mean_of_neighbours(rng):
     w[:, 2] = w[2] = 0  # a point without neighbours
     near = Affinity(torch.as_tensor(w).to_sparse_csr())
     h = torch.as_tensor(rng.normal(size=(2, 6, 3)))
-    seen = GraphHead((3, 2)).seen(h, near)
+    seen = GraphHead((3, 2)).layer_input(h, near)
     for i in range(6):
         mean = (w[i] @ h[0].numpy()) / w[i].sum() if w[i].sum() else np.zeros(3)
         np.testing.assert_allclose(seen[0, i], np.concatenate((h[0, i], mean)), atol=1e-12)
@@ -146,13 +146,13 @@ def test_a_layer_of_graph_head_is_the_product_of_what_it_sees(columns, runs, rng
     h = torch.as_tensor(rng.normal(size=(runs, 6, 4))).requires_grad_()
     plain = head.biases[0] + torch.cat((h, mean @ h), dim=2) @ head.weights[0]
     torch.testing.assert_close(head.layer(0, h, near), plain)
-    of = (h, head.weights[0], head.biases[0])
-    theirs = torch.autograd.grad(plain.sin().sum(), of)
-    for own, other in zip(torch.autograd.grad(head.layer(0, h, near).sin().sum(), of), theirs, strict=True):
+    owner = (h, head.weights[0], head.biases[0])
+    theirs = torch.autograd.grad(plain.sin().sum(), owner)
+    for own, other in zip(torch.autograd.grad(head.layer(0, h, near).sin().sum(), owner), theirs, strict=True):
         torch.testing.assert_close(own, other)
     if runs > 1:
-        one = h[0].detach()
-        torch.testing.assert_close(head(one, near), head(one.expand(runs, -1, -1).clone(), near))
+        first = h[0].detach()
+        torch.testing.assert_close(head(first, near), head(first.expand(runs, -1, -1).clone(), near))
 
 
 @pytest.mark.parametrize("kind", ["mlp", "gnn", "logits"])

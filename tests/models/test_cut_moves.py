@@ -31,9 +31,9 @@ def matrix(n, seed, regularization=0.0):
 def moved(w, extra, labels, k, order):
     rows = sp.csr_array(w)
     degree = w.sum(1) + extra * len(w)
-    found = labels.copy()
+    partition = labels.copy()
     start, end = rows.indptr.astype(np.int64), rows.indices.astype(np.int64)
-    return found, lower_cut(start, end, rows.data, degree, extra, found, k, order, 100)
+    return partition, lower_cut(start, end, rows.data, degree, extra, partition, k, order, 100)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -43,40 +43,40 @@ def test_after_moves_no_single_move_to_a_neighbour_lowers_the_cut(seed, regulari
     rng = np.random.default_rng(seed)
     k = 4
     labels = np.concatenate((np.arange(k), rng.integers(k, size=20)))
-    found, moves = moved(w, extra, labels, k, rng.permutation(24))
-    whole = w + extra
-    value = cut(whole, found, k)
+    partition, moves = moved(w, extra, labels, k, rng.permutation(24))
+    full = w + extra
+    value = cut(full, partition, k)
     assert moves > 0
-    assert value < cut(whole, labels, k)
-    assert set(found.tolist()) == set(range(k))
+    assert value < cut(full, labels, k)
+    assert set(partition.tolist()) == set(range(k))
     for i in range(24):
-        if (found == found[i]).sum() == 1:
+        if (partition == partition[i]).sum() == 1:
             continue
-        for c in set(found[w[i] > 0].tolist()) - {found[i]}:
-            other = found.copy()
+        for c in set(partition[w[i] > 0].tolist()) - {partition[i]}:
+            other = partition.copy()
             other[i] = c
-            assert cut(whole, other, k) >= value - 1e-9
+            assert cut(full, other, k) >= value - 1e-9
 
 
 def test_a_partition_that_is_best_stays():
     w = np.kron(np.eye(3), np.ones((4, 4)) - np.eye(4))
     w[3, 4] = w[4, 3] = w[7, 8] = w[8, 7] = 0.1
     labels = np.repeat([0, 1, 2], 4)
-    found, moves = moved(w, 0.0, labels, 3, np.arange(12))
+    partition, moves = moved(w, 0.0, labels, 3, np.arange(12))
     assert moves == 0
-    np.testing.assert_array_equal(found, labels)
+    np.testing.assert_array_equal(partition, labels)
 
 
 @pytest.mark.parametrize("even", [0.0, 0.7])
 @pytest.mark.parametrize("seed", range(8))
 def test_each_merger_is_the_cheapest_of_all(seed, even):
     w, extra = matrix(9, seed, 0.5)
-    whole = w + extra
-    found = merge_cut(whole.copy(), whole.sum(1), 3, even)
+    full = w + extra
+    partition = merge_cut(full.copy(), full.sum(1), 3, even)
 
     def value(labels, k):
-        share = np.bincount(labels, whole.sum(1)) / whole.sum()
-        return cut(whole, labels, k) + even * float((share * np.log(share)).sum())
+        share = np.bincount(labels, full.sum(1)) / full.sum()
+        return cut(full, labels, k) + even * float((share * np.log(share)).sum())
 
     labels = np.arange(9)
     for k in range(8, 2, -1):
@@ -86,17 +86,17 @@ def test_each_merger_is_the_cheapest_of_all(seed, even):
             for b in names[:i]:
                 other = np.unique(np.where(labels == a, b, labels), return_inverse=True)[1]
                 options.append((value(other, k), other))
-        labels = min(options, key=lambda one: one[0])[1]
-    assert value(found, 3) == pytest.approx(value(labels, 3), abs=1e-12)
-    np.testing.assert_array_equal(found[:, None] == found, labels[:, None] == labels)
+        labels = min(options, key=lambda option: option[0])[1]
+    assert value(partition, 3) == pytest.approx(value(labels, 3), abs=1e-12)
+    np.testing.assert_array_equal(partition[:, None] == partition, labels[:, None] == labels)
 
 
 def test_pieces_without_volume_cost_nothing_alone():
     link = np.zeros((4, 4))
     link[:2, :2] = [[4.0, 1.0], [1.0, 4.0]]
-    found = merge_cut(link.copy(), link.sum(1), 3)
-    assert found[0] == found[1]
-    assert len(set(found.tolist())) == 3
+    partition = merge_cut(link.copy(), link.sum(1), 3)
+    assert partition[0] == partition[1]
+    assert len(set(partition.tolist())) == 3
 
 
 @pytest.mark.parametrize("seed", range(4))

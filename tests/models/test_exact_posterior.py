@@ -58,21 +58,21 @@ def by_model(model, config, graph, n_z=64):
         nodes = model.encode(Batch.of(features, n_nodes, adjacency[None]))
         generator = torch.Generator().manual_seed(0)
         value = log_probability(model, nodes, ranks, n_anchors=N, n_z=n_z, generator=generator).double().exp()
-    found = defaultdict(float)
+    seen = defaultdict(float)
     for row, p in zip(ordered, value.tolist(), strict=True):
         names = {}
-        found[tuple(names.setdefault(rank, len(names)) for rank in row)] += p
-    return found
+        seen[tuple(names.setdefault(rank, len(names)) for rank in row)] += p
+    return seen
 
 
 def distances(model, config, n_graphs=24, **prior):
-    found = []
+    seen = []
     for seed in range(n_graphs):
         graph = gc.generators.general_sbm(n_nodes=(N, N), random_state=TEST + seed)
         p, q = exact(graph.adjacency().toarray() > 0, **prior), by_model(model, config, graph)
         assert p.keys() == q.keys()
-        found.append(0.5 * sum(abs(p[key] - q[key]) for key in p))
-    return np.array(found)
+        seen.append(0.5 * sum(abs(p[key] - q[key]) for key in p))
+    return np.array(seen)
 
 
 @pytest.fixture(scope="module")

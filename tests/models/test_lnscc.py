@@ -120,14 +120,14 @@ def test_what_batches_expect_is_the_loss_over_all_repeated_edges(phases, alone, 
     contrast = Contrast(a, 2.0, 5.0, phases)
     assert contrast.ends.shape == (2, len(pairs))
     generator = torch.Generator().manual_seed(0)
-    found = []
+    seen = []
     for _ in range(400):
         batch = contrast.draw(64, generator)
         assert (batch.nodes[batch.place].reshape(2, 64).sort(0).values == contrast.ends[:, batch.edges]).all()
-        found.append(contrast.loss(z[batch.nodes], batch, generator).item())
-    error = np.std(found) / len(found) ** 0.5
-    assert abs(np.mean(found) - literal.item() / number) < 4 * error
-    assert error < 0.02 * np.mean(found)
+        seen.append(contrast.loss(z[batch.nodes], batch, generator).item())
+    error = np.std(seen) / len(seen) ** 0.5
+    assert abs(np.mean(seen) - literal.item() / number) < 4 * error
+    assert error < 0.02 * np.mean(seen)
 
 
 def test_a_graph_without_repeated_edges_is_refused():
@@ -183,13 +183,13 @@ def test_targets_of_a_known_prior_leave_sizes_as_they_are():
 
 
 def test_targets_may_be_made_from_points_seen_otherwise(rng):
-    log_u, told = (torch.log(torch.as_tensor(rng.dirichlet(np.ones(3), size=5))).requires_grad_() for _ in range(2))
-    v = target(told.detach().exp())
+    log_u, reported = (torch.log(torch.as_tensor(rng.dirichlet(np.ones(3), size=5))).requires_grad_() for _ in range(2))
+    v = target(reported.detach().exp())
     expected = (v * (v.log() - log_u)).sum(1).mean()
-    loss = clustering_loss(log_u, 0.0, None, told)
+    loss = clustering_loss(log_u, 0.0, None, reported)
     torch.testing.assert_close(loss, expected)
     loss.backward()
-    assert told.grad is None
+    assert reported.grad is None
 
 
 def test_data_sets_are_sized_by_those_that_attract():
@@ -207,13 +207,13 @@ def test_the_worst_shift_changes_probabilities_more_than_any_other_of_its_length
         return torch.log_softmax(points @ weights, 1)
 
     def change(shift):
-        return (told.exp() * (told - log_of(x + shift))).sum(1)
+        return (reported.exp() * (reported - log_of(x + shift))).sum(1)
 
     x = torch.as_tensor(rng.normal(size=(40, 6)), dtype=torch.float32)
-    told, radius = log_of(x), torch.linspace(0.01, 0.1, 40)
+    reported, radius = log_of(x), torch.linspace(0.01, 0.1, 40)
     generator = torch.Generator().manual_seed(0)
-    worst = sum(change(worst_shift(log_of, x, told, radius, generator)) for _ in range(5)) / 5
-    torch.testing.assert_close(worst_shift(log_of, x, told, radius, generator).norm(dim=1), radius)
+    worst = sum(change(worst_shift(log_of, x, reported, radius, generator)) for _ in range(5)) / 5
+    torch.testing.assert_close(worst_shift(log_of, x, reported, radius, generator).norm(dim=1), radius)
     for _ in range(5):
         other = torch.nn.functional.normalize(torch.randn(x.shape, generator=generator)) * radius[:, None]
         assert change(other).mean() < 0.5 * worst.mean()

@@ -7,7 +7,7 @@ from scipy.stats import multivariate_normal, multivariate_t
 
 from graphclust.kernels.kmeans import kmeans
 from graphclust.metrics import accuracy
-from graphclust.models.mixture import _SETTLED, _density, refined_by_mixture
+from graphclust.models.mixture import _TOLERANCE, _density, refined_by_mixture
 
 
 def tensor(x):
@@ -43,8 +43,8 @@ def test_the_density_is_scipys(degrees):
 def test_it_finds_long_clusters_where_k_means_begins_a_little_off():
     z, y = long_clusters()
     begun = np.where(np.random.default_rng(0).random(len(y)) < 0.25, 1 - y, y)
-    found, _ = refined_by_mixture(tensor(z), torch.as_tensor(begun))
-    assert accuracy(y, found.numpy()) > 0.99
+    actual, _ = refined_by_mixture(tensor(z), torch.as_tensor(begun))
+    assert accuracy(y, actual.numpy()) > 0.99
     assert accuracy(y, kmeans(z, 2, 10, 0)) < 0.6
 
 
@@ -58,20 +58,20 @@ def test_points_far_away_count_little():
 def test_the_likelihood_grows_with_the_steps(degrees, monkeypatch):
     z, y = long_clusters(outliers=10)
     begun = torch.as_tensor(np.where(np.random.default_rng(2).random(len(y)) < 0.4, 1 - y, y))
-    found = []
+    seen = []
     for steps in range(1, 15):
-        monkeypatch.setattr("graphclust.models.mixture._STEPS", steps)
-        found.append(refined_by_mixture(tensor(z), begun, degrees)[1])
-    assert min(np.diff(found)) > -_SETTLED
-    assert found[-1] > found[0] + 0.1
+        monkeypatch.setattr("graphclust.models.mixture._MAX_STEPS", steps)
+        seen.append(refined_by_mixture(tensor(z), begun, degrees)[1])
+    assert min(np.diff(seen)) > -_TOLERANCE
+    assert seen[-1] > seen[0] + 0.1
 
 
 def test_the_unit_and_the_place_do_not_matter():
     z, y = long_clusters(n=100)
     begun = torch.as_tensor(np.where(np.arange(100) % 5 == 0, 1 - y, y))
-    there, _ = refined_by_mixture(tensor(z), begun)
+    nx_graph, _ = refined_by_mixture(tensor(z), begun)
     elsewhere, _ = refined_by_mixture(tensor(1e-3 * z + 7), begun)
-    assert torch.equal(there, elsewhere)
+    assert torch.equal(nx_graph, elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -88,25 +88,25 @@ def test_the_unit_and_the_place_do_not_matter():
 )
 def test_flat_clusters_stay_clusters(z):
     begun = torch.tensor([0, 0, 1, 1, 1, 2])
-    found, _ = refined_by_mixture(tensor(z), begun)
-    assert len(torch.unique(found)) == 3
+    actual, _ = refined_by_mixture(tensor(z), begun)
+    assert len(torch.unique(actual)) == 3
 
 
-@pytest.mark.parametrize(("few", "kept"), [(1, False), (2, True), (3, False), (4, True)])
-def test_where_a_cluster_would_vanish_all_are_kept(few, kept):
+@pytest.mark.parametrize(("few", "n_left"), [(1, False), (2, True), (3, False), (4, True)])
+def test_where_a_cluster_would_vanish_all_are_kept(few, n_left):
     z, y = long_clusters()
     begun = torch.as_tensor(y.copy())
     begun[np.random.default_rng(0).choice(len(y), few, replace=False)] = 2  # points of both clusters
-    found, likelihood = refined_by_mixture(tensor(z), begun)
-    assert len(torch.unique(found)) == 3
-    assert torch.equal(found, begun) == kept
-    assert math.isinf(likelihood) == kept
+    actual, likelihood = refined_by_mixture(tensor(z), begun)
+    assert len(torch.unique(actual)) == 3
+    assert torch.equal(actual, begun) == n_left
+    assert math.isinf(likelihood) == n_left
 
 
 def test_an_empty_cluster_stays_empty():
     begun = torch.tensor([0, 0, 2, 2])
-    found, likelihood = refined_by_mixture(tensor(np.arange(8.0).reshape(4, 2)), begun)
-    assert torch.equal(found, begun)
+    actual, likelihood = refined_by_mixture(tensor(np.arange(8.0).reshape(4, 2)), begun)
+    assert torch.equal(actual, begun)
     assert likelihood == -math.inf
 
 

@@ -71,8 +71,8 @@ def encode(model, batch):
         return model.encode(batch)
 
 
-def assert_near(found, wanted, tolerance=1e-10):
-    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
+def assert_near(actual, wanted, tolerance=1e-10):
+    np.testing.assert_allclose(actual, wanted, rtol=tolerance, atol=tolerance)
 
 
 # ------------------------------------------------------------------------------------------------------- probabilities
@@ -97,10 +97,10 @@ def test_probabilities_of_all_partitions_of_five_nodes_sum_to_one(kind, encoder,
 def test_few_nodes(n, rng):
     model = made("acp")
     nodes = encode(model, batch_of([graph(n, rng)]))
-    found = log_probability(model, nodes, torch.tensor(oracles.ordered_partitions(n)))
-    assert found.exp().sum().item() == pytest.approx(1, abs=1e-12)
+    actual = log_probability(model, nodes, torch.tensor(oracles.ordered_partitions(n)))
+    assert actual.exp().sum().item() == pytest.approx(1, abs=1e-12)
     if n == 1:
-        assert found.tolist() == [0.0]
+        assert actual.tolist() == [0.0]
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -110,11 +110,11 @@ def test_order_of_the_nodes(kind, encoder, rng):
     order = rng.permutation(6)
     moved = x[order], adjacency[np.ix_(order, order)]
     ranks = torch.tensor([[0, 1, 0, 2, 1, 2], [0] * 6, [5, 4, 3, 2, 1, 0], [1, 1, 0, 1, 1, 1]])
-    found, wanted = (
-        log_probability(model, encode(model, batch_of([one])), r, n_anchors=6)
-        for one, r in ((moved, ranks[:, order]), ((x, adjacency), ranks))
+    actual, wanted = (
+        log_probability(model, encode(model, batch_of([entry])), r, n_anchors=6)
+        for entry, r in ((moved, ranks[:, order]), ((x, adjacency), ranks))
     )
-    assert_near(found, wanted)
+    assert_near(actual, wanted)
 
 
 @pytest.mark.parametrize("n_z", [0, 3])
@@ -138,15 +138,15 @@ def test_other_partitions_do_not_matter(kind, rng):
     nodes = encode(model, batch_of(graphs))
     ranks = torch.tensor([[0, 1, 0, 2, 1], [0, 0, 1, -1, -1], [1, 0, 0, 0, 0], [0, -1, -1, -1, -1], [0, 1, 2, 3, 4]])
     owner = torch.tensor([0, 1, 0, 2, 0])
-    found = log_probability(model, nodes, ranks, owner)
+    actual = log_probability(model, nodes, ranks, owner)
     alone = [
         log_probability(model, encode(model, batch_of([graphs[i]])), row[None, : len(graphs[i][0])]).item()
         for row, i in zip(ranks, owner.tolist(), strict=True)
     ]
-    assert_near(found, alone)
-    assert found[3] == 0
+    assert_near(actual, alone)
+    assert actual[3] == 0
     for max_cells in (1, 7, 100):
-        assert_near(log_probability(model, nodes, ranks, owner, max_cells=max_cells), found)
+        assert_near(log_probability(model, nodes, ranks, owner, max_cells=max_cells), actual)
 
 
 def test_factors_that_are_shared_are_computed_once(rng, monkeypatch):
@@ -161,23 +161,23 @@ def test_factors_that_are_shared_are_computed_once(rng, monkeypatch):
         [0, 0, 1, 1, 2, 2],  # the same again
     ])  # fmt: skip
     owner = torch.tensor([0, 0, 0, 1, 0])
-    found = log_probability(model, nodes, ranks, owner)
+    actual = log_probability(model, nodes, ranks, owner)
     rows = []
     factor = sampler._factor
     monkeypatch.setattr(sampler, "_factor", lambda *args: rows.append(len(args[2].graph)) or factor(*args))
-    assert torch.equal(log_probability(model, nodes, ranks, owner), found)
+    assert torch.equal(log_probability(model, nodes, ranks, owner), actual)
     assert sum(rows) == 3 + 2 + 1 + 3  # the last of the third row is of one node
-    for row, i, value in zip(ranks, owner, found, strict=True):
+    for row, i, value in zip(ranks, owner, actual, strict=True):
         assert_near(log_probability(model, nodes, row[None], i[None]), value[None])
 
 
 def test_clusters_that_most_partitions_have_come_first():
     ranks = torch.tensor([[0, 1, 1, 2, 2, 2], [2, 1, 1, 1, 0, 0], [2, 1, 1, 0, 3, 3]])
-    first = sampler._shared_first(ranks, None)
+    first = sampler._frequent_first(ranks, None)
     assert first.tolist() == [[0, 1, 1, 2, 2, 2], [0, 2, 2, 2, 1, 1], [0, 1, 1, 3, 2, 2]]
-    first = sampler._shared_first(ranks, torch.tensor([[0, 0, 0, 5, 0, 0]]))  # that with a known node before all
+    first = sampler._frequent_first(ranks, torch.tensor([[0, 0, 0, 5, 0, 0]]))  # that with a known node before all
     assert first.tolist() == [[1, 2, 2, 0, 0, 0], [1, 0, 0, 0, 2, 2], [1, 2, 2, 0, 3, 3]]
-    first = sampler._shared_first(torch.tensor([[1, 0, 0, -1], [1, 1, 0, -1]]), None)
+    first = sampler._frequent_first(torch.tensor([[1, 0, 0, -1], [1, 1, 0, -1]]), None)
     assert first.tolist() == [[1, 0, 0, -1], [0, 0, 1, -1]]
 
 
@@ -189,7 +189,7 @@ def test_draw_gives_the_log_probability_of_an_order_of_each_partition(rng):
     distinct, index = torch.unique(labels, dim=0, return_inverse=True)
     assert 2 < len(distinct) < 24
     firsts = [int((index == i).nonzero()[0]) for i in range(len(distinct))]
-    orders = sampler._shared_first(ranks[firsts], None)
+    orders = sampler._frequent_first(ranks[firsts], None)
     assert_near(log_prob, log_probability(model, encode(model, graphs), orders, ordered=False)[index])
 
 
@@ -216,17 +216,17 @@ def test_many_z_agree_with_more(rng):
     model = made("acp", scale=2.0)
     nodes = encode(model, batch_of([graph(4, rng)]))
     ranks = torch.tensor(oracles.ordered_partitions(4)[:10])
-    one, two, mean = (log_probability(model, nodes, ranks, None, 10, m, generator(m)) for m in (4000, 5000, 0))
-    assert_near(one, two, 0.15)
-    assert (one - mean).abs().max() > 0.3
+    first, second, mean = (log_probability(model, nodes, ranks, None, 10, m, generator(m)) for m in (4000, 5000, 0))
+    assert_near(first, second, 0.15)
+    assert (first - mean).abs().max() > 0.3
 
 
 def test_probabilities_that_underflow(rng):
     model = made("ccp", scale=6.0)
     nodes = encode(model, batch_of([graph(30, rng)]))
-    found = log_probability(model, nodes, torch.tensor([list(range(30)), [0] * 30]))
-    assert torch.isfinite(found).all()
-    assert found.min() < -800
+    actual = log_probability(model, nodes, torch.tensor([list(range(30)), [0] * 30]))
+    assert torch.isfinite(actual).all()
+    assert actual.min() < -800
 
 
 # ------------------------------------------------------------------------------------------------------------- samples
@@ -237,8 +237,8 @@ def well_formed(ranks, mask):
     assert ranks.dtype == torch.int64
     assert ((ranks >= 0) == mask[:, None]).all()
     for row in ranks.flatten(0, 1).tolist():
-        found = {rank for rank in row if rank >= 0}
-        assert found == set(range(len(found)))
+        actual = {rank for rank in row if rank >= 0}
+        assert actual == set(range(len(actual)))
 
 
 @pytest.mark.parametrize("mode", ["map", "posterior"])
@@ -246,11 +246,11 @@ def well_formed(ranks, mask):
 @pytest.mark.parametrize("kind", MODELS)
 def test_samples_are_partitions(kind, encoder, mode, rng):
     model, batch = made(kind, encoder), batch_of([graph(n, rng) for n in (6, 1, 4)], width=7)
-    found = sample(model, encode(model, batch), batch.mask, 20, mode, generator())
-    assert found.shape == (3, 20, 7)
-    well_formed(found, batch.mask)
+    actual = sample(model, encode(model, batch), batch.mask, 20, mode, generator())
+    assert actual.shape == (3, 20, 7)
+    well_formed(actual, batch.mask)
     if mode == "posterior":
-        assert len({tuple(row) for row in found[0].tolist()}) > 1
+        assert len({tuple(row) for row in actual[0].tolist()}) > 1
 
 
 def p_value(seen, p):
@@ -299,8 +299,8 @@ def test_map_takes_whom_it_expects_to_join_the_anchor(kind, rng):
         logits = model.decoder(nodes.decoder, context, model.decoder.latent(z))[0, :, 0]
         shift = logits.median() - 0.01  # so that about half of them join
         model.decoder.rest.layers[-1].bias -= shift
-    taken = (logits > shift) | torch.eye(6, dtype=torch.bool)
-    wanted = Counter(tuple(row) for row in taken.tolist())
+    chosen = (logits > shift) | torch.eye(6, dtype=torch.bool)
+    wanted = Counter(tuple(row) for row in chosen.tolist())
     assert len(wanted) > 1
     drawn = sample(model, nodes, batch.mask, 1200, "map", generator())[0] == 0
     counts = Counter(tuple(row) for row in drawn.tolist())
@@ -323,9 +323,9 @@ def test_map_is_fixed_by_the_generators_seed_whatever_the_memory(kind, rng):
 def test_posterior_is_fixed_by_the_generators_seed(rng):
     model, batch = made("acp"), batch_of([graph(8, rng)])
     nodes = encode(model, batch)
-    one, two, other = (sample(model, nodes, batch.mask, 10, "posterior", generator(s)) for s in (5, 5, 6))
-    assert torch.equal(one, two)
-    assert not torch.equal(one, other)
+    first, second, other = (sample(model, nodes, batch.mask, 10, "posterior", generator(s)) for s in (5, 5, 6))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
 
 
 @pytest.mark.parametrize("mode", ["map", "posterior"])
@@ -433,8 +433,10 @@ def test_no_known_label_is_as_without(rng):
     model, batch = made("acp"), batch_of([graph(6, rng), graph(4, rng)])
     nodes = encode(model, batch)
     none = torch.zeros(2, 6, dtype=torch.int64)
-    one, two = (sample(model, nodes, batch.mask, 20, "posterior", generator(), known=known) for known in (None, none))
-    assert torch.equal(one, two)
+    first, second = (
+        sample(model, nodes, batch.mask, 20, "posterior", generator(), known=known) for known in (None, none)
+    )
+    assert torch.equal(first, second)
 
 
 # ----------------------------------------------------------------------------------------------------------- canonical
@@ -442,10 +444,10 @@ def test_no_known_label_is_as_without(rng):
 
 def test_canonical_of_every_partition():
     everything = torch.tensor(oracles.ordered_partitions(5))
-    found = canonical(everything)
-    for row, ranks in zip(found.tolist(), everything.tolist(), strict=True):
+    actual = canonical(everything)
+    for row, ranks in zip(actual.tolist(), everything.tolist(), strict=True):
         assert row == [ranks.index(rank) for rank in ranks]
-    assert torch.equal(canonical(found), found)
+    assert torch.equal(canonical(actual), actual)
 
 
 def test_canonical_keeps_shape_and_padding():
@@ -462,10 +464,10 @@ def test_chance_of_the_anchor(rng):
     with torch.no_grad():
         model.decoder.rest.layers[-1].bias.fill_(1e4)
     nodes = encode(model, batch)
-    found = log_probability(model, nodes, torch.tensor([[0, 0, 0, 0], [1, 0, 0, 0]]))
-    assert found[0].item() == pytest.approx(0, abs=1e-12)
-    assert found[1] < -1000
+    actual = log_probability(model, nodes, torch.tensor([[0, 0, 0, 0], [1, 0, 0, 0]]))
+    assert actual[0].item() == pytest.approx(0, abs=1e-12)
+    assert actual[1] < -1000
     with torch.no_grad():
         model.decoder.rest.layers[-1].bias.fill_(-1e4)
-    found = log_probability(model, nodes, torch.tensor([[2, 0, 3, 1]]))
-    assert found.item() == pytest.approx(-math.log(24), abs=1e-12)
+    actual = log_probability(model, nodes, torch.tensor([[2, 0, 3, 1]]))
+    assert actual.item() == pytest.approx(-math.log(24), abs=1e-12)

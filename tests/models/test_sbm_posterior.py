@@ -162,8 +162,8 @@ CHAINS = pytest.mark.parametrize(
 )
 
 
-def distance(first, second):
-    return 0.5 * sum(abs(first.get(key, 0.0) - second.get(key, 0.0)) for key in first | second)
+def distance(first, other):
+    return 0.5 * sum(abs(first.get(key, 0.0) - other.get(key, 0.0)) for key in first | other)
 
 
 @CHAINS
@@ -207,8 +207,8 @@ def test_known_labels_are_respected(kind, n_samples, tolerance):
     start = [0, 0, 0, 0, 0, 1]
     chains = built.sample([start], n_samples, n_samples + 1000, splits=3.0, burn_in=0.02)
     assert distance(exact, frequencies(chains)) < tolerance
-    improved = built.improve(start)
-    assert improved[0] == improved[4] != improved[5]
+    predicted = built.improve(start)
+    assert predicted[0] == predicted[4] != predicted[5]
 
 
 @CHAINS
@@ -241,8 +241,8 @@ def test_known_labels_change_places(kind, connected, n_samples, tolerance):
 
     def allowed(labels):
         groups = [[i for i in range(N) if labels[i] == block] for block in set(labels)]
-        is_allowed = not connected or all(nx.is_connected(graph.subgraph(group)) for group in groups)
-        return is_allowed and len({labels[0], labels[2], labels[5]}) == 3
+        complete = not connected or all(nx.is_connected(graph.subgraph(group)) for group in groups)
+        return complete and len({labels[0], labels[2], labels[5]}) == 3
 
     exact = posterior(built.log_joint, allowed)
     chains = built.sample([[0, 0, 1, 1, 1, 2]], n_samples, n_samples + 1000, splits=0.5, burn_in=0.02)
@@ -268,7 +268,7 @@ def test_whole_parts_change_their_block_where_the_number_is_kept():
     built = model("planted", edges, n=9, n_clusters=2)
     together = [(0, 0, 0, 0, 0, 0, 1, 1, 1), (0, 0, 0, 1, 1, 1, 0, 0, 0), (0, 0, 0, 1, 1, 1, 1, 1, 1)]
     seen = frequencies(built.sample([together[0]], 4000, 4000, burn_in=0.0, splits=1.0))
-    share = [seen.get(partition, 0.0) for partition in together]
+    share = [seen.get(entry, 0.0) for entry in together]
     assert sum(share) > 0.5
     np.testing.assert_allclose(np.array(share) / sum(share), 1 / 3, atol=0.06)
 

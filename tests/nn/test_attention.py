@@ -49,8 +49,8 @@ def gradient(request):
         yield
 
 
-def assert_near(found, wanted, tolerance=1e-12):
-    np.testing.assert_allclose(torch.as_tensor(found).detach().numpy(), np.asarray(wanted), rtol=0, atol=tolerance)
+def assert_near(actual, wanted, tolerance=1e-12):
+    np.testing.assert_allclose(torch.as_tensor(actual).detach().numpy(), np.asarray(wanted), rtol=0, atol=tolerance)
 
 
 # ---------------------------------------------------------------------------------------------------------- equations
@@ -62,8 +62,8 @@ def test_mab_is_its_equations(heads, x, rng):
     block = made(MAB, 5, 6, DIM, heads)
     y = torch.from_numpy(rng.normal(size=(2, 4, 6)))
     weights = oracles.weights_of(block)
-    for found, one, other in zip(block(x, y), x.numpy(), y.numpy(), strict=True):
-        assert_near(found, oracles.mab(weights, one, other, heads))
+    for entry, element, other in zip(block(x, y), x.numpy(), y.numpy(), strict=True):
+        assert_near(entry, oracles.mab(weights, element, other, heads))
 
 
 @pytest.mark.usefixtures("gradient")
@@ -71,42 +71,42 @@ def test_mab_attends_to_what_the_mask_leaves(x, rng):
     block = made(MAB, 5, 6, DIM, HEADS)
     y = torch.from_numpy(rng.normal(size=(1, 7, 6))).expand(len(SUBSETS), -1, -1)
     mask = mask_of(SUBSETS, 7)
-    found = block(x[:1].expand(len(SUBSETS), -1, -1), torch.where(mask[..., None], y, 1e3), mask)
+    actual = block(x[:1].expand(len(SUBSETS), -1, -1), torch.where(mask[..., None], y, 1e3), mask)
     weights = oracles.weights_of(block)
-    for row, chosen in zip(found, SUBSETS, strict=True):
+    for row, chosen in zip(actual, SUBSETS, strict=True):
         assert_near(row, oracles.mab(weights, x[0].numpy(), y[0, chosen].numpy(), HEADS))
 
 
 def test_attention_to_one_element_is_mab(x, rng):
     block = made(MAB, 5, 6, DIM, HEADS)
-    one = OneKeyMAB(5, 6, DIM).double()
-    one.load_state_dict({name: value for name, value in block.state_dict().items() if not name.startswith("key")})
+    first = OneKeyMAB(5, 6, DIM).double()
+    first.load_state_dict({name: value for name, value in block.state_dict().items() if not name.startswith("key")})
     y = torch.from_numpy(rng.normal(size=(2, 3, 6)))
-    found = one(x, y)
-    assert found.shape == (2, 3, 7, DIM)
+    actual = first(x, y)
+    assert actual.shape == (2, 3, 7, DIM)
     for i in range(3):
-        assert_near(found[:, i], block(x, y[:, i : i + 1]).detach())
+        assert_near(actual[:, i], block(x, y[:, i : i + 1]).detach())
 
 
 def test_pma_is_its_equations_on_each_subset(x):
     block = made(PMA, 5, DIM, HEADS)
     weights = oracles.weights_of(block)
     mask = mask_of(SUBSETS, 7)
-    found = block(x, mask.expand(2, -1, -1))
-    assert found.shape == (2, len(SUBSETS), DIM)
-    for rows, one in zip(found, x.numpy(), strict=True):
+    actual = block(x, mask.expand(2, -1, -1))
+    assert actual.shape == (2, len(SUBSETS), DIM)
+    for rows, entry in zip(actual, x.numpy(), strict=True):
         for row, chosen in zip(rows, SUBSETS, strict=True):
-            assert_near(row, oracles.pma(weights, one[chosen], HEADS))
+            assert_near(row, oracles.pma(weights, entry[chosen], HEADS))
     for t, chosen in enumerate(SUBSETS):
-        assert_near(found[:, t], block(x[:, chosen], torch.ones(2, 1, len(chosen), dtype=torch.bool))[:, 0].detach())
+        assert_near(actual[:, t], block(x[:, chosen], torch.ones(2, 1, len(chosen), dtype=torch.bool))[:, 0].detach())
 
 
 @pytest.mark.usefixtures("gradient")
 def test_isab_is_its_equations(x):
     block = made(ISAB, 5, DIM, HEADS, INDUCING)
     weights = oracles.weights_of(block)
-    for found, one in zip(block(x), x.numpy(), strict=True):
-        assert_near(found, oracles.isab(weights, one, HEADS))
+    for entry, element in zip(block(x), x.numpy(), strict=True):
+        assert_near(entry, oracles.isab(weights, element, HEADS))
 
 
 @pytest.mark.usefixtures("gradient")
@@ -117,12 +117,12 @@ def test_isab_on_projections_of_subsets(x):
     width = max(map(len, SUBSETS))
     index = torch.tensor([chosen + [0] * (width - len(chosen)) for chosen in SUBSETS])
     mask = torch.tensor([[i < len(chosen) for i in range(width)] for chosen in SUBSETS])
-    found = block.subsets(projected[index], mask)
-    for row, chosen in zip(found, SUBSETS, strict=True):
+    actual = block.subsets(projected[index], mask)
+    for row, chosen in zip(actual, SUBSETS, strict=True):
         if chosen:
             assert_near(row[: len(chosen)], oracles.isab(weights, x[0, chosen].numpy(), HEADS))
             assert_near(row[: len(chosen)], block(x[:1, chosen])[0].detach())
-    assert torch.isfinite(found).all()
+    assert torch.isfinite(actual).all()
 
 
 # --------------------------------------------------------------------------------------------------------- symmetries
@@ -169,17 +169,17 @@ def test_empty_set_has_a_finite_value_and_gradient(block, width, x):
     if block == "mab":
         module = made(MAB, 5, 5, DIM, HEADS)
         query = torch.ones(2, 3, 5, dtype=torch.float64, requires_grad=True)
-        found = module(query, x, none)
-        assert_near(found[0], oracles.mab(oracles.weights_of(module), np.ones((3, 5)), [], HEADS))
+        actual = module(query, x, none)
+        assert_near(actual[0], oracles.mab(oracles.weights_of(module), np.ones((3, 5)), [], HEADS))
     elif block == "pma":
         module = made(PMA, 5, DIM, HEADS)
-        found = module(x, none[:, None])
-        assert_near(found[0, 0], oracles.pma(oracles.weights_of(module), [], HEADS))
+        actual = module(x, none[:, None])
+        assert_near(actual[0, 0], oracles.pma(oracles.weights_of(module), [], HEADS))
     else:
         module = made(ISAB, 5, DIM, HEADS, INDUCING)
-        found = module(x, none)
-    assert torch.isfinite(found).all()
-    found.square().sum().backward()
+        actual = module(x, none)
+    assert torch.isfinite(actual).all()
+    actual.square().sum().backward()
     for value in (x, *module.parameters()):
         assert value.grad is None or torch.isfinite(value.grad).all()
 
@@ -211,9 +211,9 @@ def test_large_scores_do_not_overflow(x):
     huge = (x * 1e4).float()
     mask = mask_of([SUBSETS[0], SUBSETS[2]], 7)
     for block in (made(ISAB, 5, DIM, HEADS, INDUCING, dtype=torch.float32), made(PMA, 5, DIM, HEADS).float()):
-        found = block(huge, mask if isinstance(block, ISAB) else mask[:, None])
-        assert found.dtype == torch.float32
-        assert torch.isfinite(found).all()
+        actual = block(huge, mask if isinstance(block, ISAB) else mask[:, None])
+        assert actual.dtype == torch.float32
+        assert torch.isfinite(actual).all()
 
 
 @pytest.mark.parametrize("block", [MAB, PMA, ISAB], ids=lambda block: block.__name__)
@@ -234,8 +234,8 @@ def test_two_blocks_are_two(block):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         sizes = {MAB: (5, 5, DIM, HEADS), PMA: (5, DIM, HEADS), ISAB: (5, DIM, HEADS, INDUCING)}[block]
-        one, two = block(*sizes), block(*sizes)
-    for (name, first), second in zip(one.named_parameters(), two.parameters(), strict=True):
+        single, two = block(*sizes), block(*sizes)
+    for (name, first), second in zip(single.named_parameters(), two.parameters(), strict=True):
         assert not torch.equal(first, second), name
-    pointers = [p.data_ptr() for module in (one, two) for _, p in module.named_parameters(remove_duplicate=False)]
+    pointers = [p.data_ptr() for module in (single, two) for _, p in module.named_parameters(remove_duplicate=False)]
     assert len(set(pointers)) == len(pointers)

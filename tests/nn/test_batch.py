@@ -29,7 +29,7 @@ def test_of_arrays(rng):
 
 
 @pytest.fixture
-def whole():
+def batch_of_all():
     batch = Batch.of(np.zeros((1, 2, 3)), np.array([2]), np.zeros((1, 2, 2), dtype=bool), np.zeros((1, 2)))
     return replace(batch, known=torch.ones(1, 2, dtype=torch.int64))
 
@@ -37,18 +37,18 @@ def whole():
 @pytest.mark.parametrize(
     "how", [((torch.float64,), {}), (("cpu", torch.float64), {}), ((), {"dtype": torch.float64})], ids=str
 )
-def test_a_type_concerns_the_features_only(how, whole):
+def test_a_type_concerns_the_features_only(how, batch_of_all):
     args, options = how
-    types = [tensor.dtype for tensor in vars(whole.to(*args, **options)).values()]
+    types = [tensor.dtype for tensor in vars(batch_of_all.to(*args, **options)).values()]
     assert types == [torch.float64, torch.bool, torch.bool, torch.int64, torch.int64]
 
 
 @pytest.mark.parametrize("how", [(("meta",), {}), ((), {"device": "meta"})], ids=str)
-def test_a_device_concerns_all(how, whole):
+def test_a_device_concerns_all(how, batch_of_all):
     args, options = how
-    moved = vars(whole.to(*args, **options)).values()
+    moved = vars(batch_of_all.to(*args, **options)).values()
     assert {tensor.device.type for tensor in moved} == {"meta"}
-    assert [tensor.dtype for tensor in moved] == [tensor.dtype for tensor in vars(whole).values()]
+    assert [tensor.dtype for tensor in moved] == [tensor.dtype for tensor in vars(batch_of_all).values()]
 
 
 @pytest.mark.parametrize("sizes", [(4, 2, 3), (4, 4), (1,), (1, 4)], ids=str)

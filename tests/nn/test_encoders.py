@@ -84,14 +84,14 @@ def graphs(rng):
     """Three graphs; the second is a path beside an isolated node."""
     path = np.zeros((4, 4), dtype=bool)
     path[[1, 2, 2, 3], [2, 1, 3, 2]] = True
-    found = [(rng.normal(size=(n, FEATURES)), random_adjacency(n, 0.5, rng)) for n in (7, 4, 6)]
-    found[1] = (found[1][0], path)
-    return found
+    actual = [(rng.normal(size=(n, FEATURES)), random_adjacency(n, 0.5, rng)) for n in (7, 4, 6)]
+    actual[1] = (actual[1][0], path)
+    return actual
 
 
-def assert_near(found, wanted, tolerance=1e-10):
+def assert_near(actual, wanted, tolerance=1e-10):
     np.testing.assert_allclose(
-        torch.as_tensor(found).detach(), torch.as_tensor(wanted).detach(), rtol=0, atol=tolerance
+        torch.as_tensor(actual).detach(), torch.as_tensor(wanted).detach(), rtol=0, atol=tolerance
     )
 
 
@@ -210,8 +210,8 @@ def test_profiles_are_correlated_as_numpy_says(graphs):
     graphs = [graphs[0], (np.zeros((5, FEATURES)), random_adjacency(5, 0.6, np.random.default_rng(1)))]
     batch = batch_of(graphs, width=9)
     n = batch.mask.sum(dim=1).double()[:, None]
-    found = _profile_correlation(batch.adjacency.double(), batch.mask, n)
-    for matrix, (x, adjacency) in zip(found, graphs, strict=True):
+    actual = _profile_correlation(batch.adjacency.double(), batch.mask, n)
+    for matrix, (x, adjacency) in zip(actual, graphs, strict=True):
         size = len(x)
         assert adjacency.any(axis=1).all()
         assert_near(matrix[:size, :size], np.corrcoef(adjacency.astype(float)))
@@ -221,11 +221,11 @@ def test_profiles_are_correlated_as_numpy_says(graphs):
 
 def test_profile_of_an_isolated_node_correlates_with_none(graphs):
     batch = batch_of(graphs[1:2])
-    found = _profile_correlation(batch.adjacency.double(), batch.mask, batch.mask.sum(dim=1).double()[:, None])[0]
-    assert found[0].eq(0).all()
+    actual = _profile_correlation(batch.adjacency.double(), batch.mask, batch.mask.sum(dim=1).double()[:, None])[0]
+    assert actual[0].eq(0).all()
     rest = graphs[1][1][1:].astype(float)
     linked = rest.any(axis=1)
-    assert_near(found[1:, 1:][linked][:, linked], np.corrcoef(rest[linked]))
+    assert_near(actual[1:, 1:][linked][:, linked], np.corrcoef(rest[linked]))
 
 
 @pytest.mark.parametrize(("n_layers", "n_samples"), [(1, 7), (2, 32), (4, 32), (7, 5)])
@@ -245,7 +245,7 @@ def test_spikes_are_convolved_as_loops_say(n_layers, n_samples, rng):
 
 
 def test_a_spike_has_equally_many_samples_in_each_channel():
-    with pytest.raises(UsageError, match="n_features is a multiple of 7, not 20"):
+    with pytest.raises(UsageError, match="n_features must be a multiple of 7, not 20"):
         SpikeEncoder(20, DIM)
 
 
@@ -279,8 +279,8 @@ def point_transformer_by_loops(model, x):
 def test_point_transformer_is_that_of_loops(rng):
     x = rng.normal(size=(6, FEATURES))
     model = made("point-transformer", n_layers=1)
-    found = model(batch_of([(x, np.zeros((6, 6), dtype=bool))]))[0]
-    assert_near(found, point_transformer_by_loops(model, x))
+    actual = model(batch_of([(x, np.zeros((6, 6), dtype=bool))]))[0]
+    assert_near(actual, point_transformer_by_loops(model, x))
 
 
 # --------------------------------------------------------------------------------------------------------- symmetries
@@ -291,9 +291,9 @@ def test_point_transformer_is_that_of_loops(rng):
 def test_order_of_the_nodes(kind, training, graphs, rng):
     orders = [rng.permutation(len(x)) for x, _ in graphs]
     moved = [(x[order], matrix[np.ix_(order, order)]) for (x, matrix), order in zip(graphs, orders, strict=True)]
-    wanted, found = (made(kind).train(training)(batch_of(some)) for some in (graphs, moved))
-    for one, other, order in zip(wanted, found, orders, strict=True):
-        assert_near(other[: len(order)], one[order])
+    wanted, actual = (made(kind).train(training)(batch_of(some)) for some in (graphs, moved))
+    for first, second, order in zip(wanted, actual, orders, strict=True):
+        assert_near(second[: len(order)], first[order])
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
@@ -301,20 +301,20 @@ def test_order_of_the_nodes(kind, training, graphs, rng):
 def test_padding_changes_nothing(kind, training, graphs):
     short, long = batch_of(graphs), batch_of(graphs, width=12)
     models = [made(kind).train(training) for _ in range(2)]
-    wanted, found = (model(batch) for model, batch in zip(models, (short, long), strict=True))
-    for values, batch in ((wanted, short), (found, long)):
+    wanted, actual = (model(batch) for model, batch in zip(models, (short, long), strict=True))
+    for values, batch in ((wanted, short), (actual, long)):
         assert values[~batch.mask].eq(0).all()
-    wanted, found = wanted[short.mask], found[long.mask]
-    assert_near(found, wanted)
+    wanted, actual = wanted[short.mask], actual[long.mask]
+    assert_near(actual, wanted)
     for model in models:
         model.zero_grad()
-    for values in (wanted, found):
+    for values in (wanted, actual):
         values.square().sum().backward()
-    for (name, one), other in zip(models[0].named_parameters(), models[1].parameters(), strict=True):
-        assert_near(other.grad, one.grad, 1e-8)
-        assert torch.isfinite(one.grad).all(), name
-    for one, other in zip(models[0].buffers(), models[1].buffers(), strict=True):
-        assert_near(other, one)
+    for (name, first), second in zip(models[0].named_parameters(), models[1].parameters(), strict=True):
+        assert_near(second.grad, first.grad, 1e-8)
+        assert torch.isfinite(first.grad).all(), name
+    for first, second in zip(models[0].buffers(), models[1].buffers(), strict=True):
+        assert_near(second, first)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -339,8 +339,8 @@ def test_nor_in_training_without_batch_norm(kind, graphs):
 def test_without_gradient_the_same(kind, graphs):
     model, batch = made(kind).eval(), batch_of(graphs)
     with torch.no_grad():
-        found = model(batch)
-    assert_near(found, model(batch))
+        actual = model(batch)
+    assert_near(actual, model(batch))
 
 
 @pytest.mark.parametrize("kind", GRAPH_KINDS)
@@ -367,9 +367,9 @@ def test_weights_count_by_their_ratio(kind, graphs):
     i, j = (adjacency[0] > 0).nonzero()[0].tolist()
     for matrix, weight in ((faint, 1e-9), (without, 0.0)):
         matrix[0, i, j] = matrix[0, j, i] = weight
-    found = model(replace(batch, adjacency=faint))
-    assert_near(found, model(replace(batch, adjacency=without)), 1e-6)
-    assert (found - model(batch)).abs().max() > 1e-3
+    actual = model(replace(batch, adjacency=faint))
+    assert_near(actual, model(replace(batch, adjacency=without)), 1e-6)
+    assert (actual - model(batch)).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("kind", POINT_KINDS)
@@ -403,10 +403,10 @@ def test_finite_with_finite_gradients(kind, case, training, rng):
     batch = batch_of([(rng.normal(size=(len(matrix), FEATURES)), matrix) for matrix in SPARSE[case]])
     model = made(kind).train(training)
     batch.x.requires_grad_()
-    found = model(batch)
-    assert found.shape == (*batch.mask.shape, DIM)
-    assert torch.isfinite(found).all()
-    found[batch.mask].square().sum().backward()
+    actual = model(batch)
+    assert actual.shape == (*batch.mask.shape, DIM)
+    assert torch.isfinite(actual).all()
+    actual[batch.mask].square().sum().backward()
     for name, value in (("x", batch.x), *model.named_parameters()):
         assert value.grad is None or torch.isfinite(value.grad).all(), name
     assert all(torch.isfinite(buffer).all() for buffer in model.buffers())
@@ -418,10 +418,10 @@ def test_any_number_of_layers(kind, n_layers, graphs):
     model, batch = made(kind, n_layers), batch_of(graphs)
     for training in (True, False):
         model.zero_grad()
-        found = model.train(training)(batch)
-        assert found.shape == (3, 7, DIM)
-        assert torch.isfinite(found).all()
-        found[batch.mask].square().sum().backward()
+        actual = model.train(training)(batch)
+        assert actual.shape == (3, 7, DIM)
+        assert torch.isfinite(actual).all()
+        actual[batch.mask].square().sum().backward()
         assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
 
 
@@ -430,8 +430,8 @@ def test_every_parameter_has_a_gradient(kind, graphs):
     model, batch = made(kind, 3, n_labels=2).eval(), batch_of(graphs)
     known = torch.zeros_like(batch.mask, dtype=torch.int64)
     known[:, :2] = torch.tensor([1, 2])
-    found = model(replace(batch, known=known))
-    (found * torch.linspace(-1, 1, found.numel(), dtype=found.dtype).sin().view_as(found)).sum().backward()
+    actual = model(replace(batch, known=known))
+    (actual * torch.linspace(-1, 1, actual.numel(), dtype=actual.dtype).sin().view_as(actual)).sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad.abs().max() > 1e-9, name
 

@@ -23,8 +23,8 @@ def test_prelu_is_that_of_torch(slope, rng):
         assert layer.weight.grad.shape == (1,)
         results.append((y.detach(), own.grad, layer.weight.grad))
         assert torch.equal(own.detach(), x)
-    for found, wanted in zip(*results, strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-13)
+    for entry, wanted in zip(*results, strict=True):
+        np.testing.assert_allclose(entry, wanted, rtol=1e-13)
 
 
 def test_prelu_against_differences(rng):

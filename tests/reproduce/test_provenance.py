@@ -81,11 +81,11 @@ def test_shipped_models_say_what_they_started_from(name, start):
 
 def test_graphs_of_another_method_do_not_make_a_training_full():
     info = model(graphs=600, ancestors=[training("acp", 5000), training("ccp", 300)])
-    told = provenance(info, None, 1000)
-    assert set(told) == {*COLUMNS, "trained_by"}
-    assert (told["steps"], told["graphs_trained"], told["full_size"]) == (10, 5900, False)
+    reported = provenance(info, None, 1000)
+    assert set(reported) == {*COLUMNS, "trained_by"}
+    assert (reported["steps"], reported["graphs_trained"], reported["full_size"]) == (10, 5900, False)
     assert provenance(info, None, 900)["full_size"] is True
-    assert told["trained_by"] == "own"
+    assert reported["trained_by"] == "own"
 
 
 def test_architectures():
@@ -108,7 +108,7 @@ def test_other_architectures_are_refused_in_rows_of_the_paper(change, message):
     check_architecture("x", LITERAL, LITERAL)
     other = replace(LITERAL, **change)
     assert describe_architecture(other, LITERAL).startswith("ours")
-    with pytest.raises(UsageError, match=rf"checkpoint x .*{message}.*give it another name"):
+    with pytest.raises(UsageError, match=rf"checkpoint x .*{message}.*rename the checkpoint"):
         check_architecture("x", other, LITERAL)
 
 

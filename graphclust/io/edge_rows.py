@@ -1,0 +1,145 @@
+"""The parser of edge lists that understands everything: it reads row by row, and its errors name the line."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphclust.graph import Graph
+from graphclust.io.edge_layout import EdgeLayout
+from graphclust.io.reading import parse_weight
+from graphclust.io.source import Source, shorten
+from graphclust.io.tables import DECIMAL_COMMA, looks_numeric, read_rows
+from graphclust.runtime.arrays import FloatArray, IntArray
+
+__all__ = ["ParsedEdges", "parse_rows", "sort_ids"]
+
+
+@dataclass
+class ParsedEdges:
+    """The edges of a file.
+
+    Attributes
+    ----------
+    ids : sequence
+        Distinct ids of the nodes in canonical order.
+    source, target : ndarray of int64, shape (n_edges,)
+        Positions of the ends in `ids`.
+    weight : ndarray of float64, shape (n_edges,), or None
+    skipped : Counter
+        Number of skipped lines by what they are.
+    decimal : str
+        Decimal mark of the weights.
+    is_arc : ndarray of bool, shape (n_edges,), or None
+        Which edges are directed, if a column says so.
+    """
+
+    ids: Sequence[Hashable]
+    source: IntArray
+    target: IntArray
+    weight: FloatArray | None
+    skipped: Counter[str] = field(default_factory=Counter)
+    decimal: str = "."
+    is_arc: NDArray[np.bool_] | None = None
+
+
+@dataclass
+class _Weights:
+    """Reads the weights of a file: all with decimal points or all with decimal commas."""
+
+    source: Source
+    values: list[float] = field(default_factory=list)
+    decimal: str = ""
+
+    def add(self, text: str, line: int) -> None:
+        if "," in text or "." in text:
+            mark = "," if DECIMAL_COMMA.fullmatch(text) else "."
+            if self.decimal not in ("", mark) and looks_numeric(text):
+                names = {".": "point", ",": "comma"}
+                message = f"the edge weight {shorten(text)} has a decimal {names[mark]}, those before a"
+                raise self.source.error(f"{message} {names[self.decimal]}", line)
+            self.decimal = mark
+            text = text.replace(",", ".") if mark == "," else text
+        self.values.append(parse_weight(self.source, text, line))
+
+
+def parse_rows(source: Source, data: bytes, layout: EdgeLayout) -> ParsedEdges:
+    """Parse an edge list row by row.
+
+    Raises
+    ------
+    DataError
+        A row has a wrong number of columns, an empty id, a weight that is not a finite non-negative number, a type
+        that is neither Directed nor Undirected, or a quotation mark that is not closed; names the line.
+    """
+    dialect = layout.dialect
+    index: dict[str, int] = {}
+    ends: list[int] = []
+    weights = _Weights(source)
+    is_arc: list[bool] = []
+    skipped: Counter[str] = Counter()
+    first, second = layout.columns[:2]
+    n_columns, is_weighted, has_dicts = dialect.n_columns, layout.is_weighted, layout.has_dicts
+    for line, fields in read_rows(source, data.decode(), dialect, skipped):
+        while len(fields) > n_columns and not fields[-1]:
+            fields.pop()
+        if len(fields) != n_columns:
+            hint = "" if ends or dialect.header else " (--header, if this line is a title or a count)"
+            raise source.error(_wrong_size(len(fields), n_columns) + hint, line)
+        if not fields[first] or not fields[second]:
+            raise source.error("an empty node id", line)
+        ends.append(index.setdefault(fields[first], len(index)))
+        ends.append(index.setdefault(fields[second], len(index)))
+        if is_weighted:
+            text = fields[layout.columns[2]]
+            weights.add(_dict_weight(source, text, line) if has_dicts else text, line)
+        if layout.type_column is not None:
+            is_arc.append(_is_directed(source, fields[layout.type_column], line))
+    ids, position = sort_ids(list(index))
+    pairs = position[np.array(ends, dtype=np.int64)].reshape(-1, 2)
+    weight = np.array(weights.values) if is_weighted else None
+    arcs = None if layout.type_column is None else np.array(is_arc, dtype=bool)
+    return ParsedEdges(ids, pairs[:, 0], pairs[:, 1], weight, skipped, weights.decimal or ".", arcs)
+
+
+def _wrong_size(size: int, n_columns: int) -> str:
+    """Return the message about a row with a wrong number of columns."""
+    if size in (2, 3):
+        return f"expected {n_columns} columns as in the lines before, found {size}"
+    expected = "2 or 3" if n_columns in (2, 3) else n_columns
+    return f"expected {expected} columns, found {size}"
+
+
+def _dict_weight(source: Source, text: str, line: int) -> str:
+    """Return the weight in a dict of attributes that networkx wrote, 1 without one."""
+    try:
+        attributes = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        attributes = None
+    if not isinstance(attributes, dict):
+        raise source.error(f"cannot read the attributes {shorten(text)}", line)
+    return str(attributes.get("weight", 1))
+
+
+def _is_directed(source: Source, text: str, line: int) -> bool:
+    """Read the type of an edge as Gephi writes it."""
+    kind = text.lower()
+    if kind not in ("directed", "undirected"):
+        message = f"the type of an edge must be Directed or Undirected, not {shorten(text)}"
+        raise source.error(f"{message} (--directed or --undirected ignores the column)", line)
+    return kind == "directed"
+
+
+def sort_ids(ids: list[str]) -> tuple[Sequence[Hashable], IntArray]:
+    """Put ids into canonical order; return the sorted ids and the new position of each id."""
+    order = Graph(ids, *(np.empty(0, dtype=np.int64),) * 2, None, directed=False).canonical_order()
+    position = np.arange(len(ids))
+    if order is None:
+        return ids, position
+    position[order] = np.arange(len(ids))
+    return [ids[i] for i in order.tolist()], position
