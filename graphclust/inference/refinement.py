@@ -338,7 +338,7 @@ def _announce(step: str) -> None:
     from graphclust.kernels import block_moves
 
     if not is_cached(block_moves.run):
-        logger.info("%s: compiling its loops, once: about a minute", step)
+        logger.info("%s: compiling its loops, once: about half a minute", step)
 
 
 def refine(

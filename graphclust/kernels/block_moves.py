@@ -1,8 +1,8 @@
 """Moves of nodes between blocks under three block models, compiled by numba on first use and cached.
 
-`graphclust.inference.block_models` says what the models are. It builds the arrays and calls the functions without an
-underscore. A visit of a node costs O(degree + blocks considered). `Blocks` is the state of a partition. Only `fill` and
-`_move` change it. `_score` computes what a move would add to the log joint without making the move.
+`graphclust.inference.block_models` describes the models. `graphclust.inference.base` builds the arrays and calls the
+functions without an underscore. A visit of a node costs O(degree + blocks considered). `Blocks` is the state of a
+partition. Only `fill` and `_move` change it. `_score` computes what a move would add to the log joint.
 
 Each model has four functions: what a move adds (`_score_*`), what a move changes in the counts (`_move_*`), the counts
 of a new partition (`_fill_*`) and the log joint (`_log_joint_*`). `_score`, `_move`, `fill` and `log_joint` choose
