@@ -120,7 +120,7 @@ def test_known_labels_are_respected_with_and_without_a_number():
             for v in known:
                 for two in known:
                     assert (labels[v] == labels[two]) == (known[v] == known[two])
-    with pytest.raises(UsageError, match="4 known labels are more than 3"):
+    with pytest.raises(UsageError, match="4 known labels, which is more than 3 communities"):
         gc.detect(graph, n_clusters=3, known=known)
 
 

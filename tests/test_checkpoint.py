@@ -99,7 +99,7 @@ def test_files_that_are_none(tmp_path, written):
 def test_names_that_are_none():
     with pytest.raises(gc.UsageError, match="unknown checkpoint or file 'acpp'; did you mean acp"):
         load_checkpoint("acpp")
-    with pytest.raises(gc.UsageError, match="there are"):
+    with pytest.raises(gc.UsageError, match="choose from"):
         load_checkpoint("nothing like it")
 
 

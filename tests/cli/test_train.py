@@ -239,7 +239,7 @@ def test_files_that_are_in_the_way(cli, tmp_path):
     out = tmp_path / "a.safetensors"
     assert "missing option --out" in cli("train", *TINY).err
     missing = cli("train", *TINY, "--out", tmp_path / "no" / "a.safetensors")
-    assert (missing.code, "no folder" in missing.err) == (1, True)
+    assert (missing.code, "does not exist" in missing.err) == (1, True)
     out.write_bytes(b"mine")
     for extra in ((), ("--resume",)):
         result = cli("train", *TINY, "--out", out, *extra)
