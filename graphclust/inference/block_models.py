@@ -289,8 +289,8 @@ class PlantedPartitionModel(_DegreeCorrected):
     Examples
     --------
     >>> triangles = PlantedPartitionModel([0, 1, 2, 3, 4, 5, 2], [1, 2, 0, 4, 5, 3, 3], 6)
-    >>> triangles.improve([0, 0, 1, 1, 2, 2]).tolist()
-    [0, 0, 0, 1, 1, 1]
+    >>> triangles.log_joint([0, 0, 0, 1, 1, 1]) > triangles.log_joint([0, 1, 0, 1, 0, 1])
+    True
     """
 
     name: ClassVar[str] = "planted"
