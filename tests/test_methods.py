@@ -139,7 +139,7 @@ def test_the_callers_precision_does_not_matter(name):
 
 
 @pytest.mark.usefixtures("double_by_default")
-@pytest.mark.parametrize("kind", [gc.CLAM, gc.CNC, gc.LNSCC])
+@pytest.mark.parametrize("kind", [gc.CLAM, gc.LNSCC, pytest.param(gc.CNC, marks=pytest.mark.slow)])
 def test_the_callers_precision_does_not_matter_to_tables_and_new_points(kind, rng):
     x = blobs(rng, size=20)[0]
     model = kind(3, random_state=0, max_epochs=5).fit(x)

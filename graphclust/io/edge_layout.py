@@ -192,16 +192,13 @@ def _names_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     named = edge_columns(first)
     if named is not None:  # a word that is an id below is an id in the first row too; but the header may be repeated
         ends = named[:2]
-        ids = {row[i] for row in rest if row != first for i in ends if i < len(row)}
-        return not any(first[i] in ids for i in ends)
-    if any(map(looks_numeric, first)):
-        return False
-    if len(first) == 3 and len(rest) > 1 and not first[2].endswith("}"):
-        third = [row[2] for row in rest if len(row) == 3]
-        if len(third) == len(rest) and all(map(looks_numeric, third)):
-            return True
-    values = [value for row in rest for value in row[:2]]
-    return bool(values) and len(first) >= 2 and all(value.isdecimal() for value in values)
+        known = {row[i] for row in rest if row != first for i in ends if i < len(row)}
+        return not any(first[i] in known for i in ends)
+    third = [row[2] for row in rest if len(row) == 3] if len(first) == 3 and not first[2].endswith("}") else []
+    has_weights = len(rest) > 1 and len(third) == len(rest) and all(map(looks_numeric, third))
+    ids = [value for row in rest for value in row[:2]]
+    has_numbers = bool(ids) and len(first) >= 2 and all(value.isdecimal() for value in ids)
+    return (has_weights or has_numbers) and not any(map(looks_numeric, first))  # in this order: a line may be long
 
 
 def _columns_in_comment(comments: Sequence[str], n_columns: int) -> tuple[int, int, int | None] | None:
