@@ -159,7 +159,7 @@ def test_evaluate_a_part_of_the_nodes_and_overlapping_truth(cli, tmp_path):
 def test_evaluate_refuses_what_is_no_partition(cli, tmp_path):
     page, manifest, truth = tmp_path / "r.html", tmp_path / "m.json", tmp_path / "t.tsv"
     assert cli("detect", "data:karate", "--out", truth, "--report", page, "--manifest", manifest, "-q").code == 0
-    for wrong, says in ((page, "this is an HTML page, not a partition"), (manifest, "not a partition: JSON")):
+    for wrong, says in ((page, "this is an HTML page, not a partition"), (manifest, "not a partition: this JSON")):
         for files in ((wrong, "--truth", truth), (truth, "--truth", wrong)):
             result = cli("evaluate", *files)
             assert (result.code, result.out) == (1, "")
