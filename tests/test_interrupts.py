@@ -186,3 +186,18 @@ def test_the_interpreter_survives():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout.split()) == (0, ["6", "4"]), done.stderr
+
+
+@pytest.mark.parametrize("source", ["raise KeyboardInterrupt", "import signal; signal.raise_signal(signal.SIGINT)"])
+def test_the_status_is_130_wherever_the_interruption_comes(tmp_path, source):
+    """Also inside `exec` of a string, as while a dataclass is imported: Python would then end itself by SIGINT."""
+    (tmp_path / "interrupted.py").write_text(
+        "import signal, sys\n"
+        "import graphclust.cli\n"
+        "from graphclust.__main__ import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"graphclust.cli.run = lambda argv: exec({source!r})\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")

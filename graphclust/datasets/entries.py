@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import tomllib
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from graphclust.errors import UsageError
+from graphclust.errors import unknown
 
 __all__ = ["BUNDLED", "Archive", "Entry", "File", "entry_of", "function", "registry"]
 
@@ -160,7 +159,5 @@ def entry_of(name: str) -> Entry:
     """
     entries = {_normalised(alias): entry for entry in registry().values() for alias in (entry.name, *entry.aliases)}
     if _normalised(name) not in entries:
-        near = difflib.get_close_matches(_normalised(name), entries, 3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"available: {', '.join(registry())}"
-        raise UsageError(f"no data set is called {name!r}; {hint}")
+        raise unknown("data set", _normalised(name), entries)
     return entries[_normalised(name)]

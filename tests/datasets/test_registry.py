@@ -59,7 +59,7 @@ def test_names_are_found_however_they_are_spelt():
     assert entry_of("micepe").name == "mice-protein"
     with pytest.raises(gc.UsageError, match="did you mean football"):
         datasets.load("fotball")
-    with pytest.raises(gc.UsageError, match="no data set is called"):
+    with pytest.raises(gc.UsageError, match="unknown data set 'nosuch'; choose from"):
         datasets.path("nosuch")
 
 
