@@ -137,7 +137,7 @@ def prepare(
         params["device"] = device
     for name in params:
         if name not in known:
-            raise UsageError(f"{method} has no parameter {name!r}; it has {', '.join(known)}")
+            raise kind.no_parameter(name)
     estimator = kind(**params)
     if refinement_params:
         estimator = Refined(estimator, random_state=random_state, **refinement_params)

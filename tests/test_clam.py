@@ -112,8 +112,8 @@ def assert_finds(points, params):
         ({"init": np.full((3, 5), np.nan)}, "finite"), ({"init": np.array(["data"] * 3)}, "finite"),
         ({"init": ()}, "init needs at least one value"), ({"init": 5}, "init is a sequence"),
         ({"n_clusters": 999}, "999"), ({"training": {"latent_dim": 6}}, "5 features span"),
-        ({"training": {"latent_dim": 2}, "similarity": "cosine"}, "no latent_dim"),
-        ({"training": "slow"}, "training is a mapping of settings"), ({"preset": "publishd"}, "did you mean published"),
+        ({"training": {"latent_dim": 2}, "similarity": "cosine"}, "latent_dim cannot be combined"),
+        ({"training": "slow"}, "training must be a mapping"), ({"preset": "publishd"}, "did you mean published"),
         ({"training": {"n_step": 3}}, "unknown training setting .n_step.; did you mean n_steps"),
     ],
 )  # fmt: skip
@@ -126,11 +126,12 @@ def test_parameters_out_of_range(three, params, message):
     ("training", "message"),
     [
         ({"masking": "some"}, "masking is one of"), ({"mask_rate": 1.0}, "below 1"), ({"mask_rate": 0}, "above 0"),
-        ({"betas": [0.0]}, "betas is above"), ({"betas": 2.0}, "betas is a sequence"),
+        ({"betas": [0.0]}, "betas must be above"), ({"betas": 2.0}, "betas is a sequence"),
         ({"betas": ()}, "betas needs at least one value"),
         ({"learning_rate": ()}, "learning_rate needs at least one value"),
         ({"learning_rate": [0.1, -1]}, "learning_rate is a finite"), ({"step_size": 1.5}, "at most 1"),
-        ({"keep": 0}, "above 0"), ({"snapshots": 3}, "snapshots is a sequence"), ({"latent_dim": 0}, "latent_dim"),
+        ({"keep": 0}, "above 0"), ({"snapshots": 3}, "snapshots is a sequence"),
+            ({"snapshots": [-1]}, "snapshots"), ({"snapshots": ["a"]}, "snapshots"), ({"latent_dim": 0}, "latent_dim"),
     ],
 )  # fmt: skip
 def test_training_out_of_range(three, training, message):

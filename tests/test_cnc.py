@@ -93,7 +93,7 @@ def test_a_network_of_features_works_on_another_graph():
         assert accuracy(other.y, labels) > (0.9 if head == "gnn" else 0.55)
     with pytest.raises(gc.UsageError, match="predict needs a graph"):
         make_cnc(3, head="gnn", hidden=(8,), max_epochs=5, random_state=0).fit(graph).predict(graph.x)
-    with pytest.raises(gc.UsageError, match="no place for another graph"):
+    with pytest.raises(gc.UsageError, match="cannot be extended to another graph"):
         make_cnc(3, random_state=0, max_epochs=5).fit(gc.generators.planted_partition(60, 3, random_state=0)).predict(
             other
         )

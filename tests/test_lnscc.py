@@ -316,7 +316,7 @@ def test_the_given_graph_takes_the_place_of_neighbours(vectors):
         with pytest.raises(gc.UsageError, match="node features"):
             fitted.predict(Graph.from_edges(other.source, other.target, nodes=240, x=other.x[:, :2]))
     if vectors == "spectral":
-        with pytest.raises(gc.UsageError, match="no place for another graph"):
+        with pytest.raises(gc.UsageError, match="cannot be extended to another graph"):
             fitted.predict(graph)
 
 

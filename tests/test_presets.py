@@ -92,11 +92,38 @@ def test_training_is_a_mapping_or_a_dataclass(module):
     assert model.settings.training == replace(printed, hidden=(4,))
     for training, message in (
         ({"hiden": (8,)}, "unknown training setting 'hiden'; did you mean hidden"),
-        ("fast", "a mapping of settings or an instance of Training"),
+        ("fast", rf"a mapping of settings or an instance of {module.Training.__module__}\.Training"),
         ({"batch_size": 0}, "batch_size"),
     ):
         with pytest.raises(gc.UsageError, match=message):
             method(3, training=training).check_params()
+
+
+@pytest.mark.parametrize("name", ["clam", "cnc", "lnscc"])
+def test_a_preset_without_training_has_that_of_the_first(name, monkeypatch):
+    method = gc.METHODS[name]
+    monkeypatch.setattr(method, "presets", method.presets | {"brief": {"max_epochs": 3}})
+    settings = method(3, preset="brief", training={"learning_rate": 0.5}).settings
+    assert settings.max_epochs == 3
+    assert settings.training == replace(method.presets["graphclust"]["training"], learning_rate=0.5)
+
+
+@pytest.mark.parametrize("name", ["clam", "cnc", "lnscc"])
+def test_a_setting_of_the_training_is_no_parameter(name):
+    for call in (
+        lambda: gc.detect("data:karate", name, 2, batch_size=8),
+        lambda: gc.METHODS[name]().set_params(batch_size=8),
+    ):
+        with pytest.raises(
+            gc.UsageError, match=r"no parameter 'batch_size'; set it by training=\{'batch_size': \.\.\.\}"
+        ):
+            call()
+
+
+@pytest.mark.parametrize(("setting", "value"), [("decay", 2.0), ("decay", 0.0), ("annealing", 5.0), ("annealing", 0.0)])
+def test_schedules_of_cnc_are_fractions(setting, value):
+    with pytest.raises(gc.UsageError, match=f"{setting} must be above 0"):
+        cnc.Training(**{setting: value})
 
 
 @pytest.mark.parametrize(  # section 5.7

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphclust.inference.chains import Chains
+from graphclust.inference.chains import ROOM, Chains
 from graphclust.inference.networks import build_network, edge_sources, merged_network
 from graphclust.inference.priors import crp_prior
 from graphclust.kernels import block_moves
@@ -30,7 +30,6 @@ __all__ = ["BlockModel", "survey_interval"]
 
 SettingsT = TypeVar("SettingsT")
 
-_ROOM = 48  # blocks that a chain can open beyond those it starts with
 _TOLERANCE = 4.0  # nats
 _SWEEPS_PER_CALL = 16  # during the burn-in, so that an interrupt does not wait long
 _VISITS_PER_CALL = 50_000  # while samples are drawn: a call of numba costs as much as a sweep of a small graph
@@ -298,7 +297,7 @@ class BlockModel(ABC, Generic[SettingsT]):
     ) -> tuple[IntArray, float]:
         """Let nodes make their best moves until none gains; return the partition and its log joint without offset."""
         n = len(labels)
-        blocks = self._blocks(labels, _ROOM if self.has_edge_matrix else n, network)
+        blocks = self._blocks(labels, ROOM if self.has_edge_matrix else n, network)
         waiting = np.ones(n)
         scratch = Scratch.of(network, blocks)
         order = rng.permutation(n)
@@ -409,7 +408,7 @@ class BlockModel(ABC, Generic[SettingsT]):
         everywhere = np.arange(n_sweeps) % interval == 0
 
         def run(index: int) -> tuple[IntArray, FloatArray]:
-            blocks = self._blocks(starts[index], capacity=largest + _ROOM)
+            blocks = self._blocks(starts[index], capacity=largest + ROOM)
             scratch = Scratch.of(self._network, blocks)
             samples = np.zeros((n_samples, self.n_nodes), dtype=np.int64)
             trace = np.zeros(n_sweeps)

@@ -149,12 +149,10 @@ class StochasticBlockModel(BlockModel[EdgePriors]):
         its parameters, and structure would be found in any graph.
         """
         edges, nodes = self._count_edges(labels)
-        size = np.bincount(nodes).astype(np.float64)
-        pairs = np.outer(size, size)
-        pairs[np.diag_indices(len(size))] = size * (size - 1) / 2
-        upper = np.triu_indices(len(size), 1)
-        within = _best_beta(np.diag(edges), np.diag(pairs), self.settings.within)
-        between = _best_beta(edges[upper], pairs[upper], self.settings.between)
+        pairs_between, pairs_within = self._n_possible_edges(nodes)
+        upper = np.triu_indices(len(edges), 1)
+        within = _best_beta(np.diag(edges), pairs_within, self.settings.within)
+        between = _best_beta(edges[upper], pairs_between[upper], self.settings.between)
         return EdgePriors(within, between), (1 + len(_MEANS) * len(_STRENGTHS)) ** 2
 
 

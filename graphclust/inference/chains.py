@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from graphclust.runtime.arrays import FloatArray, IntArray
 
-__all__ = ["Chains", "effective_sample_size", "r_hat"]
+__all__ = ["ROOM", "Chains", "effective_sample_size", "r_hat"]
+
+
+ROOM = 48  # blocks that a chain can open beyond those it starts with
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Chains:
     log_joint : ndarray of float64, shape (n_chains, n_samples)
         Log joint of each sample (see `BlockModel.log_joint`).
     usable : ndarray of bool, shape (n_chains,)
-        False for chains that got stuck: their mean log joint is 4 nats or more below that of the best chain.
+        False for chains that got stuck: their mean log joint is at least `tolerance` nats (see `Chains.of`) below
+        that of the best chain.
     effective_samples : float
         Effective sample size of the usable chains, from the autocorrelation of the log joint.
     r_hat : float

@@ -24,7 +24,7 @@ def build_network(
     ----------
     source, target, weight : ndarray, shape (m,)
     known : ndarray of int64, shape (n,)
-        See `Network.known_label`.
+        See `Network.is_known`.
     has_degree_products : bool
         Whether `Network.degree_product` is filled.
     """
@@ -68,5 +68,5 @@ def merged_network(network: Network, labels: IntArray) -> Network:
         degree=summed(network.degree),
         inner_edges=inner_edges,
         inner_degree_product=inner_product,
-        known_label=summed(network.known_label).astype(np.int64),
+        is_known=summed(network.is_known).astype(np.int64),
     )

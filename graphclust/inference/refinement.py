@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph
 from graphclust.inference import BLOCK_MODELS
+from graphclust.inference.chains import ROOM
 from graphclust.metrics import modularity, rank_labels
 from graphclust.problem.constraints import (
     connected_parts,
@@ -564,6 +565,6 @@ def _described(start: str) -> str:
 def memory_needed(graph: Graph, n_samples: int) -> float:
     """Estimate the peak memory of `refine` without the graph, in bytes."""
     n, m = graph.num_nodes, graph.num_edges
-    blocks = 24.0 * min(n, _MOST_MATRIX_BLOCKS + 48) ** 2
+    blocks = 24.0 * min(n, _MOST_MATRIX_BLOCKS + ROOM) ** 2
     has_samples = np.count_nonzero(edge_counts(graph)) <= _MOST_SAMPLED_NODES and can_hold_samples(n_samples, n)
     return 8.0 * (20 * m + 40 * n + (6 * n_samples * n if has_samples else 0)) + 2 * blocks

@@ -104,8 +104,8 @@ class Network(NamedTuple):
         Sum of their degrees.
     inner_edges, inner_degree_product : ndarray of float64, shape (n,)
         Sums of weight and degree product over the edges among them.
-    known_label : ndarray of int64, shape (n,)
-        0, or the number of the known label. Nodes of known label do not move.
+    is_known : ndarray of int64, shape (n,)
+        Positive if the label of the node is known, otherwise 0. Nodes of known label do not move.
     """
 
     start: IntArray
@@ -116,7 +116,7 @@ class Network(NamedTuple):
     degree: FloatArray
     inner_edges: FloatArray
     inner_degree_product: FloatArray
-    known_label: IntArray
+    is_known: IntArray
 
 
 class Model(NamedTuple):
@@ -248,7 +248,7 @@ class Scratch(NamedTuple):
             candidates=np.empty(n_candidates, np.int64),
             gain=np.empty(n_candidates),
             order=np.arange(n),
-            known=np.flatnonzero(network.known_label),
+            known=np.flatnonzero(network.is_known),
             members=np.empty(n, np.int64),
             origin=np.empty(n, np.int64),
             launch=np.empty(n, np.int64),
@@ -660,7 +660,7 @@ def _move_node(model: Model, network: Network, blocks: Blocks, i: int, c: int, r
     blocks.degree_sum[r] += network.degree[i]
     if blocks.size[c] == 0:
         blocks.degree_sum[c] = 0.0
-    if network.known_label[i] > 0:
+    if network.is_known[i] > 0:
         blocks.n_known[c] -= 1
         blocks.n_known[r] += 1
     blocks.label[i] = r
@@ -806,7 +806,7 @@ def fill(model: Model, network: Network, blocks: Blocks) -> None:
         totals.n_blocks = max(totals.n_blocks, c + 1)
         blocks.size[c] += network.n_members[i]
         blocks.degree_sum[c] += network.degree[i]
-        blocks.n_known[c] += network.known_label[i] > 0
+        blocks.n_known[c] += network.is_known[i] > 0
     for c in range(len(blocks.active)):
         blocks.active[c] = blocks.position[c] = c
     if model.code == PLANTED:
@@ -824,8 +824,7 @@ def fill(model: Model, network: Network, blocks: Blocks) -> None:
 def _log_joint_sbm(model: Model, blocks: Blocks) -> float:
     beta, log_gamma, size, edges = model.beta, model.log_gamma, blocks.size, blocks.edges
     active = blocks.active[: blocks.totals[0].n_blocks]
-    value = 0.0
-    value += model.number_prior[len(active)]
+    value = model.number_prior[len(active)]
     for r in active:
         value += model.size_prior[int(size[r])]
     for r in active:
@@ -1030,7 +1029,7 @@ def _sweep(
     """
     gained = 0.0
     for i in order:
-        if network.known_label[i] == 0:
+        if network.is_known[i] == 0:
             gained += _visit(model, network, blocks, i, temperature, everywhere, scratch, rng)
     return gained
 
@@ -1049,7 +1048,7 @@ def settle(
     candidates, gain = scratch.candidates, scratch.gain
     gained = 0.0
     for i in order:
-        if waiting[i] == 0.0 or network.known_label[i] > 0:
+        if waiting[i] == 0.0 or network.is_known[i] > 0:
             continue
         waiting[i] = 0.0
         n_adjacent = _tally(network, blocks, i)
@@ -1132,11 +1131,11 @@ def _restricted_sweep(
 def _may_merge_or_split(model: Model, network: Network, blocks: Blocks, i: int, j: int) -> bool:
     """Whether the blocks of nodes i and j may be merged, shared out anew or split; j is of unknown label."""
     c, r = blocks.label[i], blocks.label[j]
-    if network.known_label[j] > 0 or (c == r and blocks.totals[0].n_blocks == len(blocks.size)):
+    if network.is_known[j] > 0 or (c == r and blocks.totals[0].n_blocks == len(blocks.size)):
         return False
     if model.keeps_number:
         return c != r
-    if network.known_label[i] > 0:
+    if network.is_known[i] > 0:
         return c == r or blocks.n_known[r] == 0
     return blocks.n_known[c] + blocks.n_known[r] == 0
 
@@ -1148,7 +1147,7 @@ def _gather_members(network: Network, blocks: Blocks, i: int, j: int, members: I
     m = 0
     for node in range(len(label)):
         s = label[node]
-        if s in (c, r) and node != i and node != j and network.known_label[node] == 0:
+        if s in (c, r) and node != i and node != j and network.is_known[node] == 0:
             members[m] = node
             m += 1
     _shuffle(members[:m], rng)
@@ -1269,7 +1268,7 @@ def _merge_split(model: Model, network: Network, blocks: Blocks, scans: int, scr
     i = int(rng.random() * n)
     j = int(rng.random() * (n - 1))
     j += j >= i
-    if network.known_label[j] > 0:
+    if network.is_known[j] > 0:
         i, j = j, i
     if not _may_merge_or_split(model, network, blocks, i, j):
         return 0.0
@@ -1431,7 +1430,7 @@ def conditional(model: Model, network: Network, blocks: Blocks, scratch: Scratch
     """
     candidates, gain = scratch.candidates, scratch.gain
     for i in range(len(blocks.label)):
-        if network.known_label[i] > 0:
+        if network.is_known[i] > 0:
             probability[i] = 1.0
             continue
         n_adjacent = _tally(network, blocks, i)

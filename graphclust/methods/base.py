@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import time
+from collections.abc import Collection
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -85,6 +86,18 @@ class GraphEstimator:
         signature = inspect.signature(cls.__init__)
         return {name: item.default for name, item in signature.parameters.items() if name != "self"}
 
+    @classmethod
+    def other_settings(cls) -> Collection[str]:
+        """Return the names of settings that are passed as the parameter `training`."""
+        return ()
+
+    @classmethod
+    def no_parameter(cls, name: str) -> UsageError:
+        """Return the error for a parameter that does not exist."""
+        if name in cls.other_settings():
+            return UsageError(f"{cls.name} has no parameter {name!r}; set it by training={{{name!r}: ...}}")
+        return UsageError(f"{cls.name} has no parameter {name!r}; it has {', '.join(cls.parameters())}")
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; `deep` exists for compatibility with scikit-learn and has no effect."""
         return {name: getattr(self, name) for name in self.parameters()}
@@ -100,7 +113,7 @@ class GraphEstimator:
         known = self.parameters()
         for key, value in params.items():
             if key not in known:
-                raise UsageError(f"{self.name} has no parameter {key!r}; it has {', '.join(known)}")
+                raise self.no_parameter(key)
             setattr(self, key, value)
         return self
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -27,7 +26,7 @@ from graphclust.errors import DataError, UsageError
 from graphclust.kernels.kmeans import fill_up
 from graphclust.methods.clam_settings import CELLS, HIDDEN, PRESETS, SearchSettings, Training
 from graphclust.methods.points import VectorEstimator
-from graphclust.methods.presets import settings_of
+from graphclust.methods.presets import PresetMixin, Presets
 from graphclust.methods.space import SIMILARITIES, Space
 from graphclust.metrics import rank_labels
 from graphclust.problem.solution import Solution
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["CLAM", "Training"]
 
 
-class CLAM(VectorEstimator):
+class CLAM(PresetMixin, VectorEstimator):
     """Clustering with associative memories: prototypes that learn to complete points with masked coordinates.
 
     Many configurations, which are restarts and temperatures, train at once. The result is the one with the best
@@ -121,6 +120,7 @@ class CLAM(VectorEstimator):
     source: ClassVar[str] = "Saha, Krotov, Zaki & Ram, End-to-end Differentiable Clustering with AM, ICML 2023"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
     needs: ClassVar[tuple[str, ...]] = ("torch", "sklearn.preprocessing", "graphclust.methods.clam_number")
+    presets: ClassVar[Presets] = PRESETS
     _best: Run  # the chosen configuration, on the CPU, its prototypes in the order of the labels
     _space: MemorySpace
 
@@ -159,19 +159,6 @@ class CLAM(VectorEstimator):
 
     # ---------------------------------------------------------------- parameters
 
-    @property
-    def settings(self) -> SimpleNamespace:
-        """What the estimator runs with: its parameters, with the values of `preset` instead of defaults.
-
-        `training` is a `Training`.
-
-        Raises
-        ------
-        UsageError
-            No preset has this name, or there is no such setting of the training.
-        """
-        return settings_of(self, PRESETS)
-
     def _search_settings(self) -> SearchSettings:
         settings = self.settings
         return SearchSettings(settings.init, settings.n_init, settings.max_epochs, settings.min_size, settings.training)
@@ -182,7 +169,9 @@ class CLAM(VectorEstimator):
         settings = self._search_settings()
         settings.check()
         if settings.training.latent_dim is not None and self.similarity == "cosine":
-            raise UsageError("latents have lengths that mean something: no latent_dim with similarity='cosine'")
+            raise UsageError(
+                "latent_dim cannot be combined with similarity='cosine', because the length of a latent is meaningful"
+            )
         check_count("max_clusters", self.max_clusters, 2)
         refuse_unknown("similarity", self.similarity, SIMILARITIES)
 
@@ -219,7 +208,7 @@ class CLAM(VectorEstimator):
             k, centers, notes = choice.n_clusters, choice.centers, choice.notes
             details["numbers"] = choice.table
         if k > n_distinct and not embedded:
-            raise DataError(f"{k} clusters of {n_distinct} distinct rows")
+            raise DataError(f"cannot make {k} clusters of {n_distinct} distinct rows")
         if k == 1 or k >= n_distinct:
             learned = _without_training(z, k, space)
         else:

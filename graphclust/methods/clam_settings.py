@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphclust.errors import UsageError
-from graphclust.methods.presets import Presets
+from graphclust.methods.presets import Presets, check_positive, freeze_sequences
 from graphclust.runtime.checks import check_count, check_number, check_sequence, refuse_unknown
 
 __all__ = ["CELLS", "HIDDEN", "INITS", "PRESETS", "TEMPERATURES", "SearchSettings", "Training"]
@@ -106,13 +106,12 @@ class Training:
             if not 0 < getattr(self, name) <= 1:
                 raise UsageError(f"{name} is above 0 and at most 1, not {getattr(self, name)!r}")
         check_sequence("snapshots", self.snapshots, empty=True)
-        self._set("snapshots", tuple(self.snapshots))
-        self._set_positive("betas", self.betas)
+        for epoch in self.snapshots:
+            check_count("snapshots", epoch, 0)
+        freeze_sequences(self, "snapshots")
         rates = self.learning_rate
+        self._set_positive("betas", self.betas)
         self._set_positive("learning_rate", None if rates is None else np.atleast_1d(np.asarray(rates, dtype=object)))
-
-    def _set(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)  # the dataclass is frozen
 
     def _set_positive(self, name: str, values: Any) -> None:
         """Set a field to a tuple of positive numbers, or leave it None."""
@@ -120,10 +119,8 @@ class Training:
             return
         check_sequence(name, values)
         for value in values:
-            check_number(name, value)
-            if not value:
-                raise UsageError(f"{name} is above 0, not {value!r}")
-        self._set(name, tuple(float(value) for value in values))
+            check_positive(name, value)
+        object.__setattr__(self, name, tuple(float(value) for value in values))  # the dataclass is frozen
 
     @property
     def learning_rates(self) -> tuple[float, ...]:

@@ -231,7 +231,6 @@ class CNC(NetworkEstimator):
     # ---------------------------------------------------------------- graphs
 
     def _fit_graph(self, graph: Graph) -> Solution:
-
         seed = check_seed(self.random_state)
         k, n = int(self.n_clusters), graph.num_nodes
         is_spectral = self._kind(graph) == "spectral"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphclust.errors import UsageError
-from graphclust.methods.presets import Presets, check_positive, check_sizes
+from graphclust.methods.presets import Presets, check_positive, check_sizes, freeze_sequences
 from graphclust.runtime.checks import check_count, check_number, check_sequence, refuse_unknown
 
 __all__ = ["GROUP_CELLS", "PRESETS", "SMALL_LAYER", "Training"]
@@ -101,7 +101,7 @@ class Training:
     batch_neighbors: int | None = None
     standardize: bool = True
     autoencoder: Sequence[int] | None = None
-    autoencoder_epochs: int = 20
+    autoencoder_epochs: int = 40
     siamese: Sequence[int] | None = (512, 512, 10)
     siamese_loss: str = "cross-entropy"
     siamese_steps: int = 3000
@@ -133,12 +133,15 @@ class Training:
         for value in self.temperature:
             check_positive("temperature", value)
         check_positive("annealing", self.annealing)
-        for name in ("learning_rate", "decay"):
-            if getattr(self, name) is not None:
-                check_positive(name, getattr(self, name))
-        for name in ("hidden", "starts", "temperature", "autoencoder", "siamese"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, tuple(getattr(self, name)))  # the dataclass is frozen
+        if self.annealing > 1:
+            raise UsageError(f"annealing must be above 0 and at most 1, not {self.annealing!r}")
+        if self.learning_rate is not None:
+            check_positive("learning_rate", self.learning_rate)
+        if self.decay is not None:
+            check_positive("decay", self.decay)
+            if self.decay >= 1:
+                raise UsageError(f"decay must be above 0 and below 1, not {self.decay!r}")
+        freeze_sequences(self, "hidden", "starts", "temperature", "autoencoder", "siamese")
 
 
 def _published(
@@ -167,6 +170,7 @@ def _published(
         batch_neighbors=n_neighbors,
         standardize=False,
         autoencoder=autoencoder,
+        autoencoder_epochs=20,
         siamese=siamese,
         siamese_loss="contrastive",
         siamese_steps=1000,

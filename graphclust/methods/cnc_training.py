@@ -18,6 +18,7 @@ from torch import Tensor
 
 from graphclust.methods.cnc_settings import GROUP_CELLS, SMALL_LAYER, Training
 from graphclust.methods.cutter import Cutter
+from graphclust.methods.embedding import PLATEAU
 from graphclust.models.cnc import Affinity, FreeHead, GraphHead, Head, expected_normalized_cut, gumbel_softmax
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.progress import task
@@ -33,7 +34,6 @@ _MAX_WORK = 1e10  # multiplications in a step up to which all points are one bat
 _BATCH = 1024
 _PRETRAINING_STEPS = 200  # in which networks learn their initial clusters
 _LEARNING_RATES = {"logits": 0.2, "mlp": 0.003, "gnn": 0.003}
-_PLATEAU = 5  # epochs without a lower loss after which a preset's `decay` applies
 _CONVERGED = 1e-3  # training ends if `decay` has reduced the learning rate to this fraction
 _MIN_BATCH_NEIGHBORS = 3
 _CHUNK = 8192  # points that a network processes at once
@@ -312,7 +312,7 @@ class Trainer:
         n_epochs = self.max_epochs or (200 if single else 20)
         rate = training.learning_rate or _LEARNING_RATES[self.architecture.kind]
         rates = torch.full((len(starts),), rate, device=device)
-        patience, shrink = (n_epochs, 1.0) if training.decay is None else (_PLATEAU, training.decay)
+        patience, shrink = (n_epochs, 1.0) if training.decay is None else (PLATEAU, training.decay)
         fleet = Fleet(list(head.parameters()), rates, patience=patience, shrink=shrink)
         runs = [Run(kind) for kind, _ in starts]
 

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EVENNESS", "Cutter", "affinity_of", "joined"]
 
-EVENNESS = (
-    0.5  # on graphs of nearest neighbours, in which splitting a thin class and joining two close ones costs little
-)
+# On graphs of nearest neighbours, in which splitting a thin class and joining two close ones costs little.
+EVENNESS = 0.5
 _MAX_EDGES = 1 << 30
 _MAX_PIECES = 2500  # the time and memory of merging grow with their square
 _MAX_ROUNDS = 10

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from graphclust.nn.parallel import ParallelMLP
 
-__all__ = ["Encoder", "train_autoencoder", "train_siamese"]
+__all__ = ["PLATEAU", "Encoder", "train_autoencoder", "train_siamese"]
 
-_PLATEAU = 5  # epochs without a lower loss after which `decay` applies
+PLATEAU = 5  # epochs without a lower loss after which `decay` applies
 _MIN_STEPS = 20  # of an epoch
 _LEARNING_RATE = 1e-3
 _CODE_BATCH = 256
@@ -87,7 +87,7 @@ def _train(
 
     parameters = list(module.parameters())
     rate = torch.tensor([_LEARNING_RATE], device=parameters[0].device)
-    patience, shrink = (max_epochs, 1.0) if decay is None else (_PLATEAU, decay)
+    patience, shrink = (max_epochs, 1.0) if decay is None else (PLATEAU, decay)
     fleet = Fleet(parameters, rate, patience=patience, shrink=shrink)
     with task(name, max_epochs) as advance:
         for epoch in fleet.epochs(

@@ -286,7 +286,7 @@ class LNSCC(NetworkEstimator):
         notes: tuple[Note, ...] = ()
         if settings.training.alpha * largest < 1:  # the floor of eq. (6) would leave out pairs of similar neighbours
             affinity.data /= largest
-            if self.preset == "published":
+            if self.preset not in (None, "graphclust"):  # as the paper prints
                 message = (
                     f"divided the affinities by the largest, {largest:.2f}, which is not in the paper: otherwise the "
                     "floor of eq. (6) would leave no pair that attracts"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphclust.errors import UsageError
-from graphclust.methods.presets import Presets, check_positive, check_sizes
+from graphclust.methods.presets import Presets, check_positive, check_sizes, freeze_sequences
 from graphclust.runtime.checks import check_count, check_number, check_sequence, refuse_unknown
 
 __all__ = ["PHASES", "PRESETS", "Training", "steps_of_epoch"]
@@ -117,9 +117,7 @@ class Training:
         if self.bandwidth is not None:
             check_positive("bandwidth", self.bandwidth)
         self._check_phases()
-        for name in ("hidden", "head_hidden", "phases"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, tuple(getattr(self, name)))  # the dataclass is frozen
+        freeze_sequences(self, "hidden", "head_hidden", "phases")
 
     def _check_phases(self) -> None:
         check_sequence("phases", self.phases)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, ClassVar
-
 import numpy as np
 
 from graphclust.kernels.kmeans import fill_up
 from graphclust.methods.points import VectorEstimator, nearest_of, ranks_of_outputs
-from graphclust.methods.presets import Presets, settings_of
+from graphclust.methods.presets import PresetMixin
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.notes import Note
@@ -17,32 +14,11 @@ from graphclust.runtime.notes import Note
 __all__ = ["NetworkEstimator", "exactly_k"]
 
 
-class NetworkEstimator(VectorEstimator):
-    """Base class of methods whose clusters are the outputs of a network.
+class NetworkEstimator(PresetMixin, VectorEstimator):
+    """Base class of methods whose clusters are the outputs of a network."""
 
-    Class attributes
-    ----------------
-    presets : Presets
-    """
-
-    presets: ClassVar[Presets]
-    training: Any
-    preset: str | None
     _rank: IntArray  # shape (n_clusters,): the label of each output
     _representatives: FloatArray | None = None  # a point of each cluster, if there was nothing to learn
-
-    @property
-    def settings(self) -> SimpleNamespace:
-        """The settings that `fit` uses: the parameters, with the preset's values for those left at their defaults.
-
-        `training` is an instance of the method's class `Training`.
-
-        Raises
-        ------
-        UsageError
-            The preset or a setting of the training does not exist, or a setting is out of range.
-        """
-        return settings_of(self, self.presets)
 
     def _without_network(self, n: int, points: FloatArray | None = None) -> Solution:
         """Return clusters of n points between which there is nothing to learn, shape (n, d) if they have vectors."""

@@ -255,7 +255,7 @@ class VectorEstimator(GraphEstimator):
         if of_table and self.vectors == "auto" and kind == "smoothed":
             kind = "features"  # the estimator was fitted to a table, without averages
         if kind == "spectral" or not hasattr(self, "n_features_in_"):
-            raise UsageError("a spectral embedding has no place for another graph: predict needs node features")
+            raise UsageError("a spectral embedding cannot be extended to another graph: predict needs node features")
         x, _ = self._vectors(graph, 0, kind)
         if x.shape[1] != self.n_features_in_:
             raise UsageError(

@@ -18,19 +18,58 @@ the preset's value replaces it. This does not concern the fields of a mapping.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass, replace
 from types import SimpleNamespace
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from graphclust.errors import UsageError, unknown
 from graphclust.methods.base import GraphEstimator
 from graphclust.runtime.checks import check_count, check_number, check_sequence
 
-__all__ = ["Presets", "check_positive", "check_sizes", "settings_of", "training_of"]
+__all__ = [
+    "PresetMixin",
+    "Presets",
+    "check_positive",
+    "check_sizes",
+    "freeze_sequences",
+    "settings_of",
+    "training_of",
+]
 
 Presets: TypeAlias = Mapping[str, Mapping[str, Any]]
 T = TypeVar("T")
+
+
+class PresetMixin:
+    """The settings of an estimator with the parameters `training` and `preset`.
+
+    Class attributes
+    ----------------
+    presets : Presets
+    """
+
+    presets: ClassVar[Presets]
+    training: Any
+    preset: str | None
+
+    @property
+    def settings(self: Any) -> SimpleNamespace:
+        """The settings that `fit` uses: the parameters, with the preset's values for those left at their defaults.
+
+        `training` is an instance of the method's class `Training`.
+
+        Raises
+        ------
+        UsageError
+            The preset or a setting of the training does not exist, or a setting is out of range.
+        """
+        return settings_of(self, self.presets)
+
+    @classmethod
+    def other_settings(cls) -> Collection[str]:
+        """Return the names of the fields of `training`."""
+        return [setting.name for setting in fields(next(iter(cls.presets.values()))["training"])]
 
 
 def settings_of(estimator: GraphEstimator, presets: Presets) -> SimpleNamespace:
@@ -80,7 +119,7 @@ def settings_of(estimator: GraphEstimator, presets: Presets) -> SimpleNamespace:
     for key, value in values.items():
         if key in chosen and _same(value, defaults[key]):
             continue
-        preset_value = chosen.get(key)
+        preset_value = settings.get(key)
         settings[key] = training_of(value, preset_value) if is_dataclass(preset_value) else value
     return SimpleNamespace(**settings)
 
@@ -122,7 +161,8 @@ def training_of(value: Any, base: T) -> T:
         settings: T = value
         return settings
     if not isinstance(value, Mapping):
-        raise UsageError(f"training is a mapping of settings or an instance of {kind.__name__}, not {value!r}")
+        wanted = f"{kind.__module__}.{kind.__qualname__}"
+        raise UsageError(f"training must be a mapping of settings or an instance of {wanted}, not {value!r}")
     names = [setting.name for setting in fields(kind)]
     for name in value:
         if name not in names:
@@ -152,4 +192,11 @@ def check_positive(name: str, value: Any) -> None:
     """
     check_number(name, value)
     if not value:
-        raise UsageError(f"{name} is above 0")
+        raise UsageError(f"{name} must be above 0, not {value!r}")
+
+
+def freeze_sequences(settings: Any, *names: str) -> None:
+    """Replace sequences in fields of a frozen dataclass by tuples; fields that are None stay None."""
+    for name in names:
+        if getattr(settings, name) is not None:
+            object.__setattr__(settings, name, tuple(getattr(settings, name)))
