@@ -155,3 +155,30 @@ def test_models_are_fed_standardised_points_of_their_dimension(rng):
         np.testing.assert_array_equal(fed, standardised(x, n))
     with pytest.raises(gc.UsageError, match="3 standardised features per node, but the input has 2"):
         input_features("standardised", 3, x, n, rng, train=False)
+
+
+def test_a_matrix_that_the_fast_driver_of_lapack_gives_up_on():
+    """Two parts whose eigenvalues are nearly all equal; whether the driver fails depends on the order of the nodes."""
+    sparse = [
+        (0, 3),
+        (0, 4),
+        (0, 5),
+        (0, 10),
+        (3, 4),
+        (3, 5),
+        (3, 9),
+        (3, 10),
+        (4, 9),
+        (4, 10),
+        (5, 9),
+        (5, 10),
+        (9, 10),
+    ]
+    graph = nx.Graph([*sparse, *nx.complete_graph([1, 2, 6, 7, 8, 11]).edges])
+    adjacency = nx.to_numpy_array(graph, nodelist=range(12))
+    vectors = features._dense_eigenvectors(adjacency, 4)
+    values = np.sort(np.linalg.eigvalsh(nx.normalized_laplacian_matrix(graph).toarray()))
+    degree = adjacency.sum(axis=0)
+    laplacian = np.eye(12) - adjacency / np.sqrt(np.outer(degree, degree))
+    np.testing.assert_allclose(laplacian @ vectors, vectors * values[1:5], atol=1e-5)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(4), atol=1e-5)

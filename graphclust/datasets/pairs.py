@@ -85,32 +85,48 @@ class PairGraphs(Sequence[Graph]):
 
     def connected(self) -> PairGraphs:
         """Return the pairs with connected graphs. Connected communities that touch always have one."""
-        is_connected = np.array([self._is_connected(nodes) for nodes in self._communities])
-        selected = np.asarray(is_connected[self.pairs].all(axis=1))
-        for i in np.flatnonzero(~selected).tolist():
-            selected[i] = self._is_connected(self._union(i))
+        selected = np.asarray(self._are_connected(self._communities)[self.pairs].all(axis=1))
+        others = np.flatnonzero(~selected)
+        selected[others] = self._are_connected([self._union(i) for i in others.tolist()])
         part = copy.copy(self)
         part.pairs = self.pairs[selected]
         return part
 
-    def _is_connected(self, nodes: IntArray) -> bool:
+    def _are_connected(self, node_sets: Sequence[IntArray]) -> NDArray[np.bool_]:
+        """Whether each set of nodes, in ascending order, induces a connected graph, shape (n_sets,)."""
         import scipy.sparse as sp
         from scipy.sparse.csgraph import connected_components
 
-        source, target, weight = self._induced(nodes)
-        matrix = sp.coo_array((weight, (source, target)), shape=(len(nodes), len(nodes)))
-        n_parts, _ = connected_components(matrix, directed=False)
-        return bool(n_parts == 1)
+        if not len(node_sets):
+            return np.zeros(0, dtype=bool)
+        nodes = np.concatenate(node_sets)
+        owner = np.repeat(np.arange(len(node_sets)), [len(members) for members in node_sets])
+        entry, source = self._entries(nodes)
+        n = self._graph.num_nodes
+        place = owner * n + nodes  # ascending, as the sets are one after the other
+        wanted = owner[source] * n + self._neighbour[entry]
+        target = np.searchsorted(place, wanted).clip(max=len(nodes) - 1)
+        inside = place[target] == wanted
+        ends = (source[inside], target[inside])
+        matrix = sp.coo_array((np.ones(len(ends[0]), dtype=bool), ends), shape=(len(nodes), len(nodes)))
+        n_parts, part = connected_components(matrix, directed=False)
+        owner_of_part = np.zeros(n_parts, dtype=np.int64)
+        owner_of_part[part] = owner
+        return np.asarray(np.bincount(owner_of_part, minlength=len(node_sets)) == 1)
 
     def _union(self, index: int) -> IntArray:
         first, second = self.pairs[index]
         return np.union1d(self._communities[first], self._communities[second])
 
-    def _induced(self, nodes: IntArray) -> tuple[IntArray, IntArray, NDArray[Any]]:
-        """Return the edges between nodes, which are in ascending order, as positions among these nodes."""
+    def _entries(self, nodes: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the adjacency entries of nodes, row after row, and the position of the row of each."""
         first, count = self._start[nodes], self._start[nodes + 1] - self._start[nodes]
         entry = np.arange(count.sum()) + np.repeat(first - np.cumsum(count) + count, count)
-        source = np.repeat(np.arange(len(nodes)), count)
+        return entry, np.repeat(np.arange(len(nodes)), count)
+
+    def _induced(self, nodes: IntArray) -> tuple[IntArray, IntArray, NDArray[Any]]:
+        """Return the edges between nodes, which are in ascending order, as positions among these nodes."""
+        entry, source = self._entries(nodes)
         neighbour = self._neighbour[entry]
         target = np.searchsorted(nodes, neighbour)
         inside = (target >= source) & (nodes[target.clip(max=len(nodes) - 1)] == neighbour)

@@ -146,10 +146,15 @@ def sample_partitions(
     )
 
 
+# There are loops in the place of array expressions, which would take numba twice as long to compile.
+
+
 @njit(cache=True)
 def _drawn(log_weights: Floats, rng: np.random.Generator) -> int:
     """Draw an index with probability proportional to the exponential of its entry."""
-    largest = log_weights.max()
+    largest = -np.inf
+    for i in range(len(log_weights)):
+        largest = max(largest, log_weights[i])
     total = 0.0
     for i in range(len(log_weights)):
         total += math.exp(log_weights[i] - largest)
@@ -180,13 +185,16 @@ def _leave(i: int, x: Floats, labels: Ints, counts: Ints, sums: Floats, n_cluste
     """Take a point out of its cluster and return the number of clusters. The last cluster replaces an empty one."""
     old = labels[i]
     counts[old] -= 1
-    sums[old] -= x[i]
+    for d in range(x.shape[1]):
+        sums[old, d] -= x[i, d]
     labels[i] = -1
     if counts[old] > 0:
         return n_clusters
     last = n_clusters - 1
-    counts[old], sums[old] = counts[last], sums[last]
-    counts[last], sums[last] = 0, 0.0
+    counts[old], counts[last] = counts[last], 0
+    for d in range(x.shape[1]):
+        sums[old, d] = sums[last, d]
+        sums[last, d] = 0.0
     for j in range(len(labels)):
         if labels[j] == last:
             labels[j] = old
@@ -201,13 +209,13 @@ def _sweep(
     sums: Floats,
     n_clusters: int,
     center: Floats,
-    variances: Floats,
+    prior: float,
+    noise: float,
     concentration: float,
     discount: float,
     rng: np.random.Generator,
 ) -> int:
     """Draw the label of each point in turn given all others, in place; return the number of clusters."""
-    prior, noise = variances
     log_weights = np.empty(len(x) + 1)
     for i in range(len(x)):
         n_clusters = _leave(i, x, labels, counts, sums, n_clusters)
@@ -222,8 +230,29 @@ def _sweep(
             n_clusters += 1
         labels[i] = k
         counts[k] += 1
-        sums[k] += x[i]
+        for d in range(x.shape[1]):
+            sums[k, d] += x[i, d]
     return n_clusters
+
+
+@njit(cache=True)
+def _cluster_means(counts: Ints, sums: Floats, n_clusters: int) -> Floats:
+    """Means of the clusters, shape (n_clusters, dimension)."""
+    means = np.empty((n_clusters, sums.shape[1]))
+    for k in range(n_clusters):
+        for d in range(sums.shape[1]):
+            means[k, d] = sums[k, d] / counts[k]
+    return means
+
+
+@njit(cache=True)
+def _scatter(x: Floats, centers: Floats, labels: Ints) -> float:
+    """Sum of the squared distances of the points from the centers that they belong to."""
+    total = 0.0
+    for i in range(x.shape[0]):
+        for d in range(x.shape[1]):
+            total += (x[i, d] - centers[labels[i], d]) ** 2
+    return total
 
 
 @njit(cache=True)
@@ -238,7 +267,10 @@ def _log_evidence(
     value = scatter / noise + n * dimension * math.log(noise)
     for k in range(len(counts)):
         spread = noise + counts[k] * prior
-        value += counts[k] * ((means[k] - center) ** 2).sum() / spread + dimension * math.log(spread / noise)
+        squares = 0.0
+        for d in range(dimension):
+            squares += (means[k, d] - center[d]) ** 2
+        value += counts[k] * squares / spread + dimension * math.log(spread / noise)
     return -0.5 * value
 
 
@@ -261,12 +293,21 @@ def _draw_origin_and_unit(
     scatter: float, counts: Ints, means: Floats, n: int, ratio: float, noise: float, center: Floats, rng: Any
 ) -> float:
     """Draw the center, in place, and return the variance of the noise, under d(center) d(sigma) / sigma."""
-    dimension = means.shape[1]
-    precision = counts / (1 + counts * ratio)  # of each cluster's mean around the center, times the noise's variance
-    for j in range(dimension):
-        center[j] = (precision * means[:, j]).sum() / precision.sum()
-        center[j] += math.sqrt(noise / precision.sum()) * rng.standard_normal()
-        scatter += (precision * (means[:, j] - center[j]) ** 2).sum()
+    n_clusters, dimension = means.shape
+    precision = np.empty(n_clusters)  # of each cluster's mean around the center, times the noise's variance
+    total = 0.0
+    for k in range(n_clusters):
+        precision[k] = counts[k] / (1 + counts[k] * ratio)
+        total += precision[k]
+    for d in range(dimension):
+        weighted = 0.0
+        for k in range(n_clusters):
+            weighted += precision[k] * means[k, d]
+        center[d] = weighted / total + math.sqrt(noise / total) * rng.standard_normal()
+        squares = 0.0
+        for k in range(n_clusters):
+            squares += precision[k] * (means[k, d] - center[d]) ** 2
+        scatter += squares
     return scatter / 2 / rng.standard_gamma(n * dimension / 2)
 
 
@@ -285,28 +326,35 @@ def _chain(
 ) -> Ints:
     """Run a chain; `variances`, shape (n_pairs, 2), are those of the means and of the noise that are possible."""
     n, dimension = x.shape
-    labels, n_clusters = start.copy(), start.max() + 1
+    labels, n_clusters = start.copy(), 0
     counts, sums = np.zeros(n + 1, np.int64), np.zeros((n + 1, dimension))
     for i in range(n):
+        n_clusters = max(n_clusters, labels[i] + 1)
         counts[labels[i]] += 1
-        sums[labels[i]] += x[i]
+        for d in range(dimension):
+            sums[labels[i], d] += x[i, d]
     center = np.zeros(dimension)
     theta, pair = concentrations[len(concentrations) // 2], variances[len(variances) // 2]
     unit = 1.0  # variance in the points' unit that is 1 in the law's
     if standardised:
-        for j in range(dimension):
-            center[j] = x[:, j].mean()
-        total = ((x - center) ** 2).sum()
-        unit = total / (n * dimension * pair.sum()) if total > 0 else 1.0
+        everything = np.zeros(n, np.int64)
+        for i in range(n):
+            for d in range(dimension):
+                center[d] += x[i, d]
+        for d in range(dimension):
+            center[d] /= n
+        total = _scatter(x, center.reshape(1, dimension), everything)
+        unit = total / (n * dimension * (pair[0] + pair[1])) if total > 0 else 1.0
     log_weights = np.empty(len(variances))
     samples = np.empty((n_samples, n), np.int64)
     for step in range(1, n_burn_in + n_samples * thin + 1):
-        n_clusters = _sweep(x, labels, counts, sums, n_clusters, center, unit * pair, theta, discount, rng)
-        sizes, means = counts[:n_clusters], sums[:n_clusters] / counts[:n_clusters].reshape(-1, 1)
-        scatter = ((x - means[labels]) ** 2).sum()
+        prior, noise = unit * pair[0], unit * pair[1]
+        n_clusters = _sweep(x, labels, counts, sums, n_clusters, center, prior, noise, theta, discount, rng)
+        sizes, means = counts[:n_clusters], _cluster_means(counts, sums, n_clusters)
+        scatter = _scatter(x, means, labels)
         if len(variances) > 1:
             for p in range(len(variances)):
-                prior, noise = unit * variances[p]
+                prior, noise = unit * variances[p, 0], unit * variances[p, 1]
                 log_weights[p] = _log_evidence(scatter, sizes, means, n, center, prior, noise)
             pair = variances[_drawn(log_weights, rng)]
         if len(concentrations) > 1:
@@ -315,5 +363,6 @@ def _chain(
             ratio, noise = pair[0] / pair[1], unit * pair[1]
             unit = _draw_origin_and_unit(scatter, sizes, means, n, ratio, noise, center, rng) / pair[1]
         if step > n_burn_in and (step - n_burn_in) % thin == 0:
-            samples[(step - n_burn_in) // thin - 1] = labels
+            for i in range(n):
+                samples[(step - n_burn_in) // thin - 1, i] = labels[i]
     return samples

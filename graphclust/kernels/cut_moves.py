@@ -25,7 +25,8 @@ IndexArray: TypeAlias = NDArray[np.int32]
 
 _MIN_GAIN = 1e-12  # smaller gains are rounding errors
 
-# Two functions are inlined, because calls with so many arrays would make `lower_cut` a third slower.
+# Two functions are inlined, because calls with so many arrays would make `lower_cut` a third slower. There are loops in
+# the place of array expressions, which would take numba three times as long to compile.
 
 
 @njit(cache=True)
@@ -75,7 +76,8 @@ def _cluster_sums(
         for e in range(start[i], start[i + 1]):
             if labels[end[e]] == labels[i]:
                 inside[labels[i]] += weight[e]
-    inside += extra * size**2
+    for c in range(k):
+        inside[c] += extra * size[c] ** 2
     return inside, volume, size
 
 
@@ -200,8 +202,9 @@ def lower_cut(
             if n_moves == n_moves_before:
                 break
             n_moves_before = n_moves
-            queue[:] = order
-            is_queued[:] = True
+            for j in range(n):
+                queue[j] = order[j]
+                is_queued[j] = True
             first, n_queued = 0, n
         i = queue[first]
         first = (first + 1) % n
@@ -264,13 +267,25 @@ def _find_partner(
 def _merge(i: int, j: int, link: FloatArray, volume: FloatArray, alive: NDArray[np.bool_], piece_of: IntArray) -> None:
     """Merge piece i into j."""
     alive[i] = False
-    piece_of[piece_of == i] = j
+    for c in range(len(piece_of)):
+        if piece_of[c] == i:
+            piece_of[c] = j
     link[j, j] += link[i, i] + 2 * link[i, j]
     volume[j] += volume[i]
     for c in range(len(volume)):
         if alive[c] and c != j:
             link[j, c] += link[i, c]
             link[c, j] = link[j, c]
+
+
+@njit(cache=True)
+def _cheapest(cost: FloatArray) -> int:
+    """Return the first piece of those whose merger costs least."""
+    best = 0
+    for i in range(1, len(cost)):
+        if cost[i] < cost[best]:
+            best = i
+    return best
 
 
 @njit(cache=True)
@@ -293,7 +308,9 @@ def merge_cut(link: FloatArray, volume: FloatArray, k: int, evenness: float = 0.
         The cluster of each piece, from 0.
     """
     m = len(volume)
-    total = volume.sum()
+    total = 0.0
+    for i in range(m):
+        total += volume[i]
     piece_of = np.arange(m)
     alive = np.ones(m, dtype=np.bool_)
     partner = np.zeros(m, dtype=np.int64)
@@ -301,7 +318,7 @@ def merge_cut(link: FloatArray, volume: FloatArray, k: int, evenness: float = 0.
     for i in range(m):
         _find_partner(i, link, volume, alive, total, evenness, cost, partner)
     for _ in range(m - k):
-        i = int(np.argmin(cost))
+        i = _cheapest(cost)
         j = partner[i]  # below i
         cost[i] = np.inf
         _merge(i, j, link, volume, alive, piece_of)
@@ -314,5 +331,13 @@ def merge_cut(link: FloatArray, volume: FloatArray, k: int, evenness: float = 0.
                 loss = _loss(link, volume, c, j, total, evenness)
                 if loss < cost[c]:
                     cost[c], partner[c] = loss, j
-    number = np.cumsum(alive) - 1
-    return number[piece_of]
+    number = np.zeros(m, dtype=np.int64)
+    n_alive = 0
+    for i in range(m):
+        if alive[i]:
+            number[i] = n_alive
+            n_alive += 1
+    cluster = np.empty(m, dtype=np.int64)
+    for i in range(m):
+        cluster[i] = number[piece_of[i]]
+    return cluster

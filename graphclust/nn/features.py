@@ -24,7 +24,7 @@ _MAX_DENSE = 600  # nodes up to which a dense decomposition is faster than Lancz
 
 def _dense_eigenvectors(adjacency: NDArray[Any], k: int) -> NDArray[np.float32]:
     """Return eigenvectors 1 to k (without 0) of the normalised Laplacian of a small graph, shape (n, k)."""
-    from scipy.linalg import eigh
+    from scipy.linalg import LinAlgError, eigh
 
     n = len(adjacency)
     features = np.zeros((n, k), dtype=np.float32)
@@ -36,7 +36,10 @@ def _dense_eigenvectors(adjacency: NDArray[Any], k: int) -> NDArray[np.float32]:
     scale[degree > 0] = degree[degree > 0] ** -0.5
     laplacian = np.eye(n, dtype=np.float32) - scale[:, None] * matrix * scale
     last = min(k, n - 1)
-    vectors = eigh(laplacian, subset_by_index=(0, last), driver="evr", overwrite_a=True, check_finite=False)[1]
+    try:  # fast, but in single precision LAPACK gives up on some matrices with many equal eigenvalues
+        vectors = eigh(laplacian, subset_by_index=(0, last), driver="evr", check_finite=False)[1]
+    except LinAlgError:
+        vectors = eigh(laplacian, driver="ev", check_finite=False)[1][:, : last + 1]
     features[:, :last] = vectors[:, 1:]
     return _fix_signs(features)
 

@@ -7,6 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 __all__ = ["n_threads", "one_openmp_thread", "one_thread", "single_threaded"]
 
@@ -59,7 +64,13 @@ def n_threads() -> int:
 @contextmanager
 def one_openmp_thread() -> Iterator[None]:
     """Limit OpenMP to one thread. Once OpenMP has a pool, a child process forked later hangs when it uses OpenMP."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="openmp"):
+    with _loaded_libraries(len(sys.modules)).limit(limits=1, user_api="openmp"):
         yield
+
+
+@lru_cache(maxsize=1)
+def _loaded_libraries(n_modules: int) -> ThreadpoolController:
+    """Return the numerical libraries, which takes 10 ms; there may be more of them once modules have been imported."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
