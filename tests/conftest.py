@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,7 +20,26 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells do for what r
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as nohup does
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+ROOT = Path(__file__).resolve().parents[1]
+WITHOUT_COMPILED_LOOPS = [ROOT / "tests" / name for name in ("io", "datasets", "generators", "nn")]  # these come first
+WARM_UP = pytest.StashKey[subprocess.Popen[bytes]]()
 SHARED = Path(os.environ.get("GRAPHCLUST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+
+
+def pytest_configure(config):
+    """While several processes start, another one compiles the loops of numba: otherwise each of them would."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        config.stash[WARM_UP] = subprocess.Popen([sys.executable, "-m", "tests.warm_up"], cwd=ROOT)
+
+
+def pytest_unconfigure(config):
+    if WARM_UP in config.stash:
+        config.stash[WARM_UP].kill()
+        config.stash[WARM_UP].wait()
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not any(folder in item.path.parents for folder in WITHOUT_COMPILED_LOOPS))
 
 
 @pytest.fixture

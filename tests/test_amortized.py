@@ -31,7 +31,7 @@ LABELLED = replace(MODEL, n_labels=5)
 DATA = DataConfig(parameters={"n_nodes": (8, 14)}, batch_size=5, seed=3)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -319,15 +319,15 @@ def after(number):
 
 
 def test_training_improves_on_held_out_graphs(tmp_path):
-    """Two clear blocks: a hundred steps go a long way."""
+    """Two clear blocks: sixty steps go a long way."""
     data = DataConfig(
         family="planted-partition",
         parameters={"n_nodes": (10, 16), "n_clusters": 2, "p_in": 0.9, "p_out": 0.05},
         batch_size=8,
     )
-    done = run(tmp_path, 1, rate=3e-3, data=data, n_z=4, eval_graphs=20)
+    done = run(tmp_path, 1, rate=1e-2, data=data, n_z=4, eval_graphs=20)
     before = done.held_out
-    done = run(tmp_path, 120, rate=3e-3, data=data, n_z=4, eval_graphs=20, resume=True)
+    done = run(tmp_path, 60, rate=1e-2, data=data, n_z=4, eval_graphs=20, resume=True)
     assert done.finished
     assert done.held_out["elbo"] > before["elbo"] + 3
     assert done.held_out["ami"] > before["ami"] + 0.5
@@ -409,27 +409,33 @@ def killed_at(moment):
 CHECKED = {"save_every": 2, "log_every": 3, "eval_every": 4, "eval_graphs": 2}
 
 
-def assert_same_run(folder, name, other):
-    first, second = (load_checkpoint(folder / f"{entry}.safetensors")[0].state_dict() for entry in (name, other))
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of five steps that nothing broke off, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("whole")
+    run(folder, 5, **CHECKED)
+    return folder
+
+
+def assert_same_run(*folders):
+    first, second = (load_checkpoint(folder / "a.safetensors")[0].state_dict() for folder in folders)
     assert all(torch.equal(value, second[key]) for key, value in first.items())
-    assert curve(folder / f"{name}.log.jsonl") == curve(folder / f"{other}.log.jsonl")
-    infos = [replace(read_info(folder / f"{entry}.safetensors"), settings={}) for entry in (name, other)]
+    assert curve(folders[0] / "a.log.jsonl") == curve(folders[1] / "a.log.jsonl")
+    infos = [replace(read_info(folder / "a.safetensors"), settings={}) for folder in folders]
     assert infos[0] == infos[1]
 
 
 @pytest.mark.parametrize("moment", [3, 6, *slow(1, 2, 4, 5, 7, 8, 9)])  # 5 steps, 2 evaluations of 2 graphs
-def test_killed_at_any_moment_is_the_same(tmp_path, moment):
+def test_killed_at_any_moment_is_the_same(tmp_path, whole, moment):
     """After every step and every graph of an evaluation; the lines of the log lie across the savings."""
-    run(tmp_path, 5, name="whole", **CHECKED)
     with pytest.raises(KilledError):
-        run(tmp_path, 5, name="killed", stop=killed_at(moment), **CHECKED)
-    run(tmp_path, 5, name="killed", resume=True, **CHECKED)
-    assert_same_run(tmp_path, "whole", "killed")
+        run(tmp_path, 5, stop=killed_at(moment), **CHECKED)
+    run(tmp_path, 5, resume=True, **CHECKED)
+    assert_same_run(whole, tmp_path)
 
 
 @pytest.mark.parametrize("number", [2, *slow(1, 3)])
-def test_killed_between_the_state_and_the_model(tmp_path, monkeypatch, number):
-    run(tmp_path, 5, name="whole", **CHECKED)
+def test_killed_between_the_state_and_the_model(tmp_path, whole, monkeypatch, number):
     written = []
 
     def write(*arguments):
@@ -440,9 +446,9 @@ def test_killed_between_the_state_and_the_model(tmp_path, monkeypatch, number):
 
     monkeypatch.setattr(amortized, "save_checkpoint", write)
     with pytest.raises(KilledError):
-        run(tmp_path, 5, name="killed", **CHECKED)
-    run(tmp_path, 5, name="killed", resume=True, **CHECKED)
-    assert_same_run(tmp_path, "whole", "killed")
+        run(tmp_path, 5, **CHECKED)
+    run(tmp_path, 5, resume=True, **CHECKED)
+    assert_same_run(whole, tmp_path)
 
 
 def test_workers_make_the_same_batches(tmp_path):

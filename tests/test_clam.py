@@ -39,7 +39,7 @@ def three(rng):
 
 
 def test_scikit_learns_checks():
-    assert_scikit_learns_contract(gc.CLAM(3, max_epochs=3, n_init=1))
+    assert_scikit_learns_contract(gc.CLAM(3, max_epochs=3, init="spread", n_init=1))
 
 
 def test_result_is_consistent(three):
@@ -239,8 +239,8 @@ def test_memory_grows_with_the_square_of_the_number_of_clusters():
 
 
 def test_exactly_so_many_clusters_of_scattered_points(rng):
-    x = rng.normal(size=(60, 2))
-    for k in (1, 2, 17, 40, 59, 60):
+    x = rng.normal(size=(40, 2))
+    for k in (1, 2, 17, 39, 40):
         model = gc.CLAM(k, **QUICK).fit(x)
         assert len(np.unique(model.labels_)) == k
 
@@ -313,7 +313,7 @@ LARGER = [(3, 50), (5, 2), (8, 10)]
 
 @pytest.mark.parametrize(("k", "d"), [(2, 2), *(pytest.param(*case, marks=pytest.mark.slow) for case in LARGER)])
 def test_number_of_clusters_is_found(k, d):
-    x, y = mixture(k, d, np.random.default_rng(100 * k + d), separation=8.0)
+    x, y = mixture(k, d, np.random.default_rng(100 * k + d), separation=8.0, size=50 if k == 2 else 100)
     model = gc.CLAM(n_clusters="auto", max_epochs=20, random_state=0).fit(x)
     assert model.n_clusters_ == k
     assert ami(y, model.labels_) > 0.95
@@ -328,10 +328,11 @@ def test_one_gaussian_is_one_cluster(rng):
     assert "one-cluster" in codes(model.notes_)
 
 
+@pytest.mark.parametrize("params", [{"max_epochs": 10, "training": {"n_steps": 5}}, *slow({})])
 @pytest.mark.parametrize("seed", [0, *slow(1, 2)])
-def test_one_gaussian_is_one_cluster_by_the_cosine(seed):
+def test_one_gaussian_is_one_cluster_by_the_cosine(seed, params):
     x = np.random.default_rng(10 + seed).normal(size=(300, 4))
-    assert gc.CLAM(similarity="cosine", random_state=0).fit(x).n_clusters_ == 1
+    assert gc.CLAM(similarity="cosine", random_state=0, **params).fit(x).n_clusters_ == 1
 
 
 @pytest.mark.slow
@@ -348,9 +349,9 @@ def test_number_of_directions_is_found(rng):
 
 def test_graph_without_features(rng):
     graph = gc.generators.planted_partition(120, 4, p_in=0.4, p_out=0.02, random_state=0)
-    communities = gc.detect(graph, "clam", n_clusters=4)
+    communities, again = (gc.detect(g, "clam", n_clusters=4, max_epochs=20) for g in (graph, graph.adjacency()))
     assert ami(graph.y, communities.labels) > 0.95
-    assert gc.detect(graph.adjacency(), "clam", n_clusters=4).labels.tolist() == communities.labels.tolist()
+    assert again.labels.tolist() == communities.labels.tolist()
     estimator = gc.CLAM(4, **QUICK).fit(graph)
     with pytest.raises(gc.UsageError, match="spectral embedding"):
         estimator.predict(graph)

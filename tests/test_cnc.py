@@ -21,18 +21,19 @@ from tests.noted import codes
 
 FIGURE_1 = Graph.from_edges([0, 1, 0, 2, 3, 4, 3], [1, 2, 2, 3, 4, 5, 5], nodes=6)
 make_cnc = partial(flat, gc.CNC)
-QUICK = {"hidden": (32,), "max_epochs": 20, "siamese": (32, 4), "siamese_steps": 400, "n_init": 1, "random_state": 0}
+QUICK = {"hidden": (32,), "max_epochs": 20, "siamese": (32, 4), "siamese_steps": 200, "n_init": 1, "random_state": 0}
+BRIEF = QUICK | {"siamese_steps": 40}  # where it does not matter how good the clusters are
 
 
 @pytest.mark.slow
 def test_scikit_learns_checks():
-    assert_scikit_learns_contract(make_cnc(3, **(QUICK | {"max_epochs": 2, "siamese_steps": 40})))
+    assert_scikit_learns_contract(make_cnc(3, **(BRIEF | {"max_epochs": 2})))
 
 
 @pytest.mark.parametrize("head", ["logits", "mlp", "gnn"])
 @pytest.mark.parametrize("starts", [("random",), ("spectral",)])
 def test_the_optimum_of_figure_1_from_any_seed(head, starts):
-    params = {"head": head, "starts": starts, "hidden": (16,), "polish": False, "n_init": 8}
+    params = {"head": head, "starts": starts, "hidden": (16,), "polish": False, "n_init": 8, "max_epochs": 100}
     for seed in range(4):
         fitted = make_cnc(2, **params, random_state=seed).fit(FIGURE_1)
         np.testing.assert_array_equal(fitted.labels_, [0, 0, 0, 1, 1, 1])
@@ -84,12 +85,12 @@ def test_the_network_and_the_moves_lower_the_cut():
 
 
 def test_a_network_of_features_works_on_another_graph():
-    graph, other = featured(2, n=300), featured(3, n=240)
+    graph, other = featured(2, n=180), featured(3, n=150)
     for head in ("gnn", "mlp"):
-        fitted = make_cnc(3, head=head, hidden=(32,), polish=False, max_epochs=150, random_state=0).fit(graph)
+        fitted = make_cnc(3, head=head, hidden=(32,), polish=False, max_epochs=80, random_state=0).fit(graph)
         assert accuracy(graph.y, fitted.predict(graph)) == pytest.approx(accuracy(graph.y, fitted.labels_))
         labels = fitted.predict(other)
-        assert labels.shape == (240,)
+        assert labels.shape == (150,)
         assert accuracy(other.y, labels) > (0.9 if head == "gnn" else 0.55)
     with pytest.raises(gc.UsageError, match="predict needs a graph"):
         make_cnc(3, head="gnn", hidden=(8,), max_epochs=5, random_state=0).fit(graph).predict(graph.x)
@@ -108,7 +109,7 @@ def test_tables(rng):
         np.testing.assert_array_equal(fitted.predict(x), fitted.labels_)
         assert accuracy(truth, fitted.predict(new)) > 0.9
         assert fitted.embed(new).shape == (180, 6 if params.get("siamese", 1) is None else 4)
-    of_a_graph = make_cnc(3, random_state=0, max_epochs=5).fit(featured(0))
+    of_a_graph = make_cnc(3, hidden=(8,), random_state=0, max_epochs=5).fit(featured(0))
     with pytest.raises(gc.UsageError, match="learned no space"):
         of_a_graph.embed(x[:, :3])
 
@@ -132,7 +133,7 @@ def test_points_that_are_equal_and_few():
     fitted = make_cnc(2, **QUICK).fit([[0.0], [0.0], [0.0], [5.0], [5.0]])
     np.testing.assert_array_equal(fitted.labels_, [0, 0, 0, 1, 1])
     for k in (1, 2, 3):
-        assert make_cnc(k, **QUICK).fit([[0.0], [1.0], [4.0]]).n_clusters_ == k
+        assert make_cnc(k, **BRIEF).fit([[0.0], [1.0], [4.0]]).n_clusters_ == k
 
 
 @pytest.mark.parametrize(
@@ -168,8 +169,8 @@ def test_features_of_a_graph_without_edges_are_a_table(rng):
     np.testing.assert_array_equal(fitted.labels_, make_cnc(3, **QUICK).fit(x).labels_)
     np.testing.assert_array_equal(fitted.predict(graph), fitted.labels_)
     with pytest.raises(gc.UsageError, match="is for graphs with edges"):
-        make_cnc(3, head="gnn", **QUICK).fit(graph)
-    nothing = make_cnc(3, **QUICK).fit(Graph.from_edges([], [], nodes=7))
+        make_cnc(3, head="gnn", **BRIEF).fit(graph)
+    nothing = make_cnc(3, **BRIEF).fit(Graph.from_edges([], [], nodes=7))
     assert nothing.n_clusters_ == 3
     assert "no-edges" in codes(nothing.notes_)
 
@@ -226,7 +227,7 @@ def test_the_unit_of_the_weights_does_not_matter(unit):
     graph = featured(0)
     scaled = Graph.from_edges(graph.source, graph.target, np.full(graph.num_edges, unit), nodes=120, x=graph.x)
     for params in ({"head": "logits"}, {"head": "gnn", "regularization": 1.0}, {"head": "gnn", "batch_size": 40}):
-        options = {"hidden": (16,), "max_epochs": 30, "n_init": 1, "polish": False, "random_state": 0}
+        options = {"hidden": (16,), "max_epochs": 10, "n_init": 1, "polish": False, "random_state": 0}
         plain, other = (make_cnc(3, **options, **params).fit(g) for g in (graph, scaled))
         np.testing.assert_array_equal(plain.labels_, other.labels_)
         assert other.details_ == plain.details_
@@ -243,13 +244,13 @@ def test_numbers_too_large_for_single_precision(rng):
     x, _ = blobs(rng)
     for big, params in ((1e200, {}), (1e200, {"scale": False}), (1e30, {"scale": False})):
         with pytest.raises(gc.DataError, match="as large as"):
-            make_cnc(3, **QUICK, **params).fit(big * x)
-    assert make_cnc(3, **QUICK).fit(1e30 * x).n_clusters_ == 3
+            make_cnc(3, **BRIEF, **params).fit(big * x)
+    assert make_cnc(3, **BRIEF).fit(1e30 * x).n_clusters_ == 3
 
 
 def test_a_square_batch_after_a_table(rng):
     x, _ = blobs(rng, d=6)
-    fitted = make_cnc(3, **QUICK).fit(sp.csr_array(x))
+    fitted = make_cnc(3, **BRIEF).fit(sp.csr_array(x))
     np.testing.assert_array_equal(fitted.predict(sp.csr_array(x[:6])), fitted.labels_[:6])
 
 

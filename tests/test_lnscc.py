@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -23,8 +23,13 @@ from tests.marks import slow
 from tests.noted import codes, noted
 
 make_lnscc = partial(flat, gc.LNSCC)
-QUICK = {"hidden": (32,), "embedding_dim": 8, "max_epochs": 10, "random_state": 0}
+QUICK = {"hidden": (32,), "embedding_dim": 8, "max_epochs": 5, "random_state": 0}
 SLOW = ({"hidden": None}, {"phases": ("im",), "repulsion": None})  # what such short trainings do not finish
+
+
+@pytest.fixture(autouse=True)
+def _heads_learn_their_start_briefly(monkeypatch):
+    monkeypatch.setattr(lnscc_starts, "_TEACHING_STEPS", 100)
 
 
 @pytest.mark.slow
@@ -66,12 +71,18 @@ def test_every_option_finds_blobs_and_knows_new_ones(rng, params):
         ),
     ],
 )  # fmt: skip
-def test_every_option_has_an_effect(rng, params):
-    size = 0.25 if params.pop("overlapping", False) else 1.0  # of the distances between blobs
-    x = blobs(rng)[0]
-    x[:, :3] *= np.where(x[:, :3] > 4, size, 1.0)
-    plain, other = (make_lnscc(3, **(QUICK | {"max_epochs": 9} | also)).fit(x).embedding_ for also in ({}, params))
+def test_every_option_has_an_effect(params):
+    overlapping = params.pop("overlapping", False)
+    plain, other = embedded_blobs(overlapping), embedded_blobs.__wrapped__(overlapping, params)
     assert np.abs(plain - other).max() > 1e-3
+
+
+@cache
+def embedded_blobs(overlapping, params=()):
+    x = blobs(np.random.default_rng(20261122))[0]
+    if overlapping:
+        x[:, :3] *= np.where(x[:, :3] > 4, 0.25, 1.0)
+    return make_lnscc(3, **(QUICK | {"max_epochs": 9} | dict(params))).fit(x).embedding_
 
 
 # ---------------------------------------------------------------- as published
@@ -218,8 +229,9 @@ def test_shapes_that_no_image_has(shape):
 
 def test_a_random_head_trains_itself(rng):
     x, y = blobs(rng)
-    fitted = make_lnscc(3, start="random", **QUICK).fit(x)
-    assert ami(y, fitted.labels_) > 0.9 > 0.8 > ami(y, make_lnscc(3, start="random", xi=0.0, **QUICK).fit(x).labels_)
+    random = QUICK | {"start": "random", "max_epochs": 10}
+    fitted = make_lnscc(3, **random).fit(x)
+    assert ami(y, fitted.labels_) > 0.9 > 0.8 > ami(y, make_lnscc(3, xi=0.0, **random).fit(x).labels_)
     assert "normalized_cut_at_start" not in fitted.details_
 
 
@@ -254,6 +266,7 @@ def test_of_several_starts_the_mixture_that_is_most_even_counts(rng, monkeypatch
         return refined[-1], float(len(refined))
 
     monkeypatch.setattr("graphclust.models.mixture.refined_by_mixture", third_time_even)
+    monkeypatch.setattr(lnscc_starts, "_TEACHING_STEPS", 300)
     still = {"learning_rate": 1e-9, "adversarial": 0.0, "noise": 0.0}
     fitted = make_lnscc(3, **(QUICK | still)).fit(x)
     assert 3 < len(refined) <= 8
@@ -292,7 +305,7 @@ def test_the_contrasts_bring_clusters_together_and_apart(rng, phases):
         means = np.stack([z[y == c].mean(axis=0) for c in range(3)])
         return np.square(means - means.mean(axis=0)).sum() / np.square(z - means[y]).sum(axis=1).mean()
 
-    assert tightness() > 3 * tightness(learning_rate=1e-9)
+    assert tightness(max_epochs=10) > 3 * tightness(learning_rate=1e-9)
 
 
 def test_close_points_are_embedded_close(rng):
@@ -307,7 +320,7 @@ def test_close_points_are_embedded_close(rng):
 @pytest.mark.parametrize("vectors", ["features", "smoothed", "spectral"])
 def test_the_given_graph_takes_the_place_of_neighbours(vectors):
     graph = featured(0, n=240)
-    fitted = make_lnscc(3, vectors=vectors, **(QUICK | {"max_epochs": 25})).fit(graph)
+    fitted = make_lnscc(3, vectors=vectors, **(QUICK | {"max_epochs": 25 if vectors == "features" else 8})).fit(graph)
     least = {"features": 0.5, "smoothed": 0.9, "spectral": 0.9}[vectors]  # features alone tell no more
     assert accuracy(graph.y, fitted.labels_) > least
     if vectors == "features":
@@ -400,7 +413,7 @@ def test_weights_of_a_graph_count():
     source, target = source[selected], target[selected]
     weight = np.where(y[source] == y[target], 8.0, 1.0)
     graph = Graph.from_edges(source, target, weight, nodes=60)
-    assert ami(y, make_lnscc(3, random_state=0, max_epochs=60).fit(graph).labels_) > 0.9
+    assert ami(y, make_lnscc(3, **(QUICK | {"max_epochs": 15})).fit(graph).labels_) > 0.9
 
 
 def test_embedding_is_in_the_order_of_the_nodes():
@@ -450,16 +463,16 @@ def test_points_that_coincide(n, start):
 
 def test_stages_and_figures(rng):
     x, _ = blobs(rng)
-    fitted = make_lnscc(3, n_stages=4, **(QUICK | {"max_epochs": 12})).fit(x)
-    assert [stage.epoch for stage in fitted.stages_] == [0, 4, 8, 12]
+    fitted = make_lnscc(3, n_stages=4, **(QUICK | {"max_epochs": 6})).fit(x)
+    assert [stage.epoch for stage in fitted.stages_] == [0, 2, 4, 6]
     assert len(fitted.plot_stages().axes) == 8
     assert len(fitted.plot_embedding().axes) == 1
-    last = make_lnscc(3, n_stages=1, **(QUICK | {"max_epochs": 12})).fit(x).stages_
-    assert [stage.epoch for stage in last] == [12]
-    early = make_lnscc(3, n_stages=3, **(QUICK | {"patience": 1, "max_epochs": 60})).fit(x)
+    last = make_lnscc(3, n_stages=1, **(QUICK | {"max_epochs": 3})).fit(x).stages_
+    assert [stage.epoch for stage in last] == [3]
+    early = make_lnscc(3, n_stages=3, **(QUICK | {"patience": 1, "max_epochs": 30})).fit(x)
     done = early.details_["epochs"]
     epochs = [stage.epoch for stage in early.stages_]
-    assert done < 60
+    assert done < 30
     assert (epochs[0], epochs[2]) == (0, done)
     assert abs(epochs[1] - done / 2) < 3
     np.testing.assert_array_equal(early.stages_[-1].z, early.embedding_)

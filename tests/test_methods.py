@@ -30,9 +30,12 @@ from tests.noted import codes, noted
 
 K = 3
 BRIEF = {  # trainings and samples, long enough for the contract
-    "clam": {"max_epochs": 20, "n_init": 1},
-    "lnscc": {"max_epochs": 20, "training": {"hidden": (32,)}},
-    "ncp": {"n_samples": 16},
+    "acp": {"n_samples": 16},
+    "acp-s": {"n_samples": 16},
+    "ccp": {"n_samples": 16},
+    "clam": {"max_epochs": 5, "n_init": 1, "max_clusters": 8, "training": {"n_steps": 3}},
+    "lnscc": {"max_epochs": 2, "training": {"hidden": (32,)}},
+    "ncp": {"n_samples": 8, "n_orders": 3},
 }
 
 

@@ -16,6 +16,7 @@ import pytest
 import torch
 from sklearn.metrics import silhouette_score
 
+import graphclust as gc
 from graphclust.cli import run
 from graphclust.datasets import cache
 from graphclust.errors import DataError, UsageError
@@ -23,6 +24,7 @@ from graphclust.generators import pairs
 from graphclust.models.build import build
 from graphclust.reproduce import acp_families, acp_fig4, acp_table1, acp_table2, acp_table3, acp_table4, clam_tables
 from graphclust.training import checkpoints as checkpoint
+from tests.marks import slow
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +35,9 @@ def _only_shipped_models(monkeypatch, tmp_path):
 
 def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
     monkeypatch.setattr(acp_table2, "PEERS", ("leiden", "spectral"))
-    monkeypatch.setattr(sys, "argv", ["graphclust", "reproduce", "acp-table2", "--graphs", "4"])
+    monkeypatch.setattr(sys, "argv", ["graphclust", "reproduce", "acp-table2", "--graphs", "2"])
     out, figure = tmp_path / "table.json", tmp_path / "reliability.png"
-    options = ["--graphs", "4", "--samples", "4", "--format", "json", "--quiet"]
+    options = ["--graphs", "2", "--samples", "4", "--format", "json", "--quiet"]
     assert run(["reproduce", "acp-table2", *options, "--out", str(out), "--figure", str(figure)]) == 0
     content = json.loads(out.read_text())
     assert figure.read_bytes().startswith(b"\x89PNG")
@@ -59,8 +61,8 @@ def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
     assert {row["architecture"].split(":")[0] for row in content["rows"][9:]} == {"ours"}
     assert all(row["command"].startswith("graphclust train ") for row in content["rows"])
     assert [row["row"] for row in content["peers"]] == ["leiden", "spectral (true K)"]
-    assert content["settings"]["n_graphs"] == 4
-    assert content["settings"]["command"] == "graphclust reproduce acp-table2 --graphs 4"
+    assert content["settings"]["n_graphs"] == 2
+    assert content["settings"]["command"] == "graphclust reproduce acp-table2 --graphs 2"
 
 
 def test_commands_of_the_rows_are_commands(monkeypatch):
@@ -182,11 +184,12 @@ def test_test_graphs_are_no_training_graphs():
     assert not np.array_equal(sizes[0], sizes[-1])
 
 
-def test_cluster_table_of_a_few_graphs(monkeypatch, capsysbinary):
+@pytest.mark.parametrize("chains", [("chains",), *slow(("acp + chains", "chains"))])
+def test_cluster_table_of_a_few_graphs(chains, monkeypatch, capsysbinary):
     """With the General-SBM model in the place of one trained on CLUSTER: what matters is what is done with it."""
     monkeypatch.setattr(acp_table3, "available_models", lambda _: {"acp-cluster": checkpoint.shipped()["acp"]})
     command = ["reproduce", "acp-table3", "--graphs", "2", "--format", "json"]
-    methods = ("acp", "ccp, GatedGCN", "acp + chains", "chains", "auto", "leiden")
+    methods = ("acp", "ccp, GatedGCN", *chains, "auto", "leiden")
     assert run([*command, *(word for name in methods for word in ("--method", name))]) == 0
     written = capsysbinary.readouterr()
     table = json.loads(written.out)
@@ -201,7 +204,7 @@ def test_cluster_table_of_a_few_graphs(monkeypatch, capsysbinary):
     assert missing["architecture"] == "paper's: gated-gcn, 16 layers of 78"
     assert "ami" not in missing
     assert written.err.decode().count("graphclust train ccp --family cluster") == 1
-    for start in ("acp + chains", "chains"):  # exact inference beats the rest from any start
+    for start in chains:  # exact inference beats the rest from any start
         assert rows[start, "one a block"]["accuracy"] > rows["acp", "one a block"]["accuracy"] + 10
         assert rows[start, "one a block"]["accuracy"] > 70
         assert rows[start, "none"]["ami"] > peers["leiden", "none"]["ami"]
@@ -460,7 +463,7 @@ def test_the_error_of_a_mean_over_a_grid():
 
 def test_maps_of_a_few_points(monkeypatch, tmp_path, capsysbinary):
     monkeypatch.setattr(acp_fig4, "_CHECKPOINTS", {"acp": "acp", "ccp": "none"})
-    monkeypatch.setattr(acp_fig4, "_PANELS", ((40, 2, 3), (60, 3, 2)))
+    monkeypatch.setattr(acp_fig4, "_PANELS", ((40, 2, 2), (60, 3, 1)))
     monkeypatch.setattr(acp_fig4, "_A", (1, 12))
     monkeypatch.setattr(acp_fig4, "_B", (1, 2))
     figure, journal = tmp_path / "maps.png", tmp_path / "journal"
@@ -478,8 +481,8 @@ def test_maps_of_a_few_points(monkeypatch, tmp_path, capsysbinary):
     assert run([*command, "--method", "acp", "--method", "ccp", "--method", "spectral"]) == 0
     table = json.loads(capsysbinary.readouterr().out)
     assert figure.read_bytes().startswith(b"\x89PNG")
-    assert len(journal.read_text().splitlines()) == 4 * (3 + 2) * 2
-    assert [row.get("graphs") for row in table["rows"]] == [12, 8, None]
+    assert len(journal.read_text().splitlines()) == 4 * (2 + 1) * 2
+    assert [row.get("graphs") for row in table["rows"]] == [8, 4, None]
     assert "log-degree-sbm" in table["rows"][-1]["command"]
     for row in (*table["rows"][:-1], *table["peers"]):
         assert np.mean(row["map"]) == pytest.approx(row["ami"], abs=0.01)
@@ -577,7 +580,10 @@ def test_node_embeddings_of_clam(shared_data, monkeypatch, capsysbinary):
 
 
 def test_cuts_of_graphs(shared_data, monkeypatch, capsysbinary):
+    from graphclust.reproduce import cnc_graphs
+
     monkeypatch.setenv("GRAPHCLUST_DATA", str(shared_data))
+    monkeypatch.setattr(cnc_graphs, "CNC", partial(cnc_graphs.CNC, max_epochs=30))
     command = ["reproduce", "cnc-graphs", "--quick", "--data", "polbooks", "--format", "json"]
     assert run([*command, "--quiet"]) == 0
     table = json.loads(capsysbinary.readouterr().out)
@@ -591,11 +597,11 @@ def test_cuts_of_graphs(shared_data, monkeypatch, capsysbinary):
 
 @pytest.fixture
 def digits():
-    """Four hundred of the small digits of scikit-learn, in the place of every table of images."""
+    """Some of the small digits of scikit-learn, in the place of every table of images."""
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
-    return lambda _: (x[:400], y[:400])
+    return lambda _: (x[:240], y[:240])
 
 
 def test_tables_of_cnc(digits, monkeypatch, capsysbinary):
@@ -604,7 +610,7 @@ def test_tables_of_cnc(digits, monkeypatch, capsysbinary):
     from graphclust.reproduce import cnc_tables
 
     monkeypatch.setattr(cnc_tables, "table_of", digits)
-    quick = {"siamese_steps": 400, "hidden": (64,)}
+    quick = {"siamese_steps": 150, "hidden": (64,)}
     monkeypatch.setattr(cnc_tables, "CNC", partial(cnc_tables.CNC, max_epochs=5, training=quick))
     small = replace(PRESETS["published"]["training"], autoencoder=(32, 5), autoencoder_epochs=5, siamese=(64, 5))
     monkeypatch.setitem(PRESETS["published"], "training", small)
@@ -615,7 +621,7 @@ def test_tables_of_cnc(digits, monkeypatch, capsysbinary):
     assert 1 <= rows["cnc, published"]["n_clusters"] <= 10
     assert "polished_accuracy" not in rows["cnc, published"]
     split = rows["cnc 90/10"]
-    assert split["accuracy"] == pytest.approx(split["train_accuracy"], abs=0.15)  # 40 new points
+    assert split["accuracy"] == pytest.approx(split["train_accuracy"], abs=0.2)  # 24 new points
     assert all(0 < split[name] < 10 for name in ("normalized_cut", "spectral_cut", "embedded_cut"))
 
 
@@ -627,13 +633,13 @@ def small_lnscc(digits, monkeypatch):
 
     for module in (lnscc_tables, lnscc_ablations):
         monkeypatch.setattr(module, "table_of", digits)
-        monkeypatch.setattr(module, "LNSCC", partial(module.LNSCC, max_epochs=40))
+        monkeypatch.setattr(module, "LNSCC", partial(module.LNSCC, max_epochs=15))
     for preset in PRESETS.values():
         monkeypatch.setitem(preset, "training", replace(preset["training"], hidden=(64,)))
     published = [lnscc_tables._OURS["lnscc, published"], lnscc_tables._OURS["lnscc, published, adam"]]
     for params in (*published, lnscc_ablations._VARIANTS["published, adam"][0]):
         monkeypatch.setitem(params, "max_epochs", 2)
-    quick = {"siamese_steps": 400, "hidden": (64,)}
+    quick = {"siamese_steps": 150, "hidden": (64,)}
     monkeypatch.setattr(lnscc_tables, "CNC", partial(lnscc_tables.CNC, max_epochs=5, training=quick))
 
 
@@ -715,8 +721,13 @@ def test_options_of_other_tables(options, message, capsysbinary):
 
 
 def test_families_of_a_few_graphs(monkeypatch, capsysbinary):
-    names = ("general-sbm, 50 to 300 nodes", "lfr")
-    monkeypatch.setattr(acp_families, "DATA", {name: acp_families.DATA[name] for name in names})
+    small = {
+        "general-sbm, 50 to 300 nodes": lambda rng: gc.generators.general_sbm((50, 90), random_state=rng),
+        "lfr": lambda rng: gc.generators.lfr(100, mu=0.2, random_state=rng),
+    }
+    names = tuple(small)
+    assert set(names) <= acp_families.DATA.keys()
+    monkeypatch.setattr(acp_families, "DATA", small)
     command = ["reproduce", "acp-families", "--graphs", "2", "--format", "json", "--quiet"]
     assert run([*command, "--method", "leiden", "--method", "acp"]) == 0
     table = json.loads(capsysbinary.readouterr().out)
