@@ -174,7 +174,7 @@ def test_the_interpreter_survives():
     code = (
         "import os, signal, subprocess, graphclust as gc\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "g = gc.generators.planted_partition(5000, 5, p_in=0.02, p_out=0.018, random_state=0)\n"
+        "g = gc.generators.planted_partition(2000, 5, p_in=0.05, p_out=0.045, random_state=0)\n"
         "gc.Leiden(random_state=0).fit(g); survived = 0\n"
         "for i in range(6):\n"
         "    kill = subprocess.Popen(['sh', '-c', f'sleep {0.1 + 0.05 * i}; kill -INT {os.getpid()}'])\n"

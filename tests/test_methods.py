@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import textwrap
 
 import igraph
 import networkx as nx
@@ -106,7 +107,7 @@ def test_same_seed_same_result_whatever_the_order(name):
     edges = [(names[u], names[v]) for u, v in graph.edges()]
     rng = np.random.default_rng(0)
     numbers = set()
-    for _ in range(3):
+    for again in (False, True):
         shuffled = nx.Graph()
         shuffled.add_nodes_from(rng.permutation(names).tolist())
         for i in rng.permutation(len(edges)):
@@ -114,7 +115,8 @@ def test_same_seed_same_result_whatever_the_order(name):
         estimator = make(name).fit(shuffled)
         assert estimator.graph_.nodes == list(shuffled)
         numbers.add(frozenset(partition(list(shuffled), estimator.labels_)))
-        np.testing.assert_array_equal(estimator.labels_, make(name).fit(shuffled).labels_)
+        if again:
+            np.testing.assert_array_equal(estimator.labels_, make(name).fit(shuffled).labels_)
     assert len(numbers) == 1
 
 
@@ -142,10 +144,11 @@ def test_the_callers_precision_does_not_matter(name):
 
 
 @pytest.mark.usefixtures("double_by_default")
-@pytest.mark.parametrize("kind", [gc.CLAM, gc.LNSCC, pytest.param(gc.CNC, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", [gc.CLAM, gc.LNSCC, gc.CNC])
 def test_the_callers_precision_does_not_matter_to_tables_and_new_points(kind, rng):
     x = blobs(rng, size=20)[0]
-    model = kind(3, random_state=0, max_epochs=5).fit(x)
+    brief = {"training": {"siamese_steps": 10, "hidden": (16,)}} if kind is gc.CNC else {}
+    model = kind(3, random_state=0, max_epochs=2, **brief).fit(x)
     np.testing.assert_array_equal(model.predict(x), model.labels_)
 
 
@@ -422,18 +425,19 @@ def test_infomap_finds_the_same_in_trials_of_their_own(trials, monkeypatch):
 
 
 def test_child_processes_forked_after_a_run_do_not_hang():
-    code = (
-        "import multiprocessing as mp, graphclust as gc\n"
-        "g = gc.datasets.load('karate')\n"
-        "def run(method):\n"
-        "    k = 2 if gc.METHODS[method].takes_n_clusters == 'required' else None\n"
-        "    return gc.detect(g, method, k).n_clusters\n"
-        "for method in gc.METHODS:\n"
-        "    here = run(method)\n"
-        "    with mp.get_context('fork').Pool(1) as pool: assert pool.apply(run, (method,)) == here\n"
-    )
+    code = f"""
+        import multiprocessing as mp, graphclust as gc
+        g, brief = gc.datasets.load("karate"), {BRIEF}
+        def run(method):
+            k = 2 if gc.METHODS[method].takes_n_clusters == "required" else None
+            return gc.detect(g, method, k, **brief.get(method, {{}})).n_clusters
+        for method in gc.METHODS:
+            here = run(method)
+            with mp.get_context("fork").Pool(1) as pool:
+                assert pool.apply(run, (method,)) == here
+    """
     threads = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}  # as many as a user has
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, env=threads)
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, timeout=120, env=threads)
 
 
 def test_merging_takes_the_best_gain_each_time():

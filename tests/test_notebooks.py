@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import SHARED
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-QUICK = {"quickstart", "your-own-graph"}  # the others take a minute or more: `make slow` runs them
+QUICK = {"quickstart"}  # the others take up to some minutes: `make slow` runs them
 CASES = [pytest.param(path, id=path.stem, marks=() if path.stem in QUICK else pytest.mark.slow) for path in NOTEBOOKS]
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import json
 import re
 from html.parser import HTMLParser
@@ -108,9 +109,14 @@ ODD = {
 # -------------------------------------------------------------------- the page
 
 
+@functools.cache
+def page_of(name):
+    return Page(html_report(ODD[name](), title=HOSTILE[0], manifest={"argv": list(HOSTILE)}))
+
+
 @pytest.mark.parametrize("name", ODD)
 def test_page_is_whole_and_loads_nothing(name):
-    page = Page(html_report(ODD[name](), title=HOSTILE[0], manifest={"argv": list(HOSTILE)}))
+    page = page_of(name)
     assert page.open == []
     assert [tag for tag, _ in page.tags].count("script") == 2
     for tag, attributes in page.tags:
@@ -180,7 +186,7 @@ def test_page_says_what_it_leaves_out(planted, karate):
 
 
 def test_chart_lists_the_largest_and_counts_the_rest():
-    page = Page(html_report(ODD["many"]()))
+    page = page_of("many")
     assert page.data["listed"] == 50
     assert "and 4,950 more, 2 nodes each" in page.text
     labels = [0, 0, 0, 1, 1, 2, 3]

@@ -4,9 +4,12 @@ the same: python -m tests.warm_up. What is compiled already is only loaded."""
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 import graphclust as gc
 from graphclust.inference.mixtures import MixtureLaw, sample_partitions
+from graphclust.nn.edge_gates import gated_messages
+from tests.nn import test_edge_gates
 
 
 def main() -> None:
@@ -15,6 +18,9 @@ def main() -> None:
     gc.detect(graph, random_state=0)
     gc.CNC(3, random_state=0, max_epochs=1).fit(graph)
     sample_partitions(np.eye(4), MixtureLaw(), n_samples=1, n_burn_in=1)
+    for dtype in (torch.float32, torch.float64):
+        arguments, leaves = test_edge_gates.inputs(test_edge_gates.random_edges(False), False, True, dtype)
+        torch.autograd.grad(gated_messages(*arguments).message.sum(), leaves)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from graphclust.training.checkpoints import load_checkpoint, read_info
 from graphclust.training.clusterwise import train_clusterwise
 from graphclust.training.loops import LoopSettings, read_note
 from graphclust.training.synthetic import DataConfig
+from tests.marks import slow
 
 TINY = shlex.split(
     "acp --family general-sbm --set 'n_nodes=(8, 14)' --encoder graph-transformer --dim 16 --layers 1 --n-features 4 "
@@ -247,13 +249,33 @@ def test_files_that_are_in_the_way(cli, tmp_path):
     assert out.read_bytes() == b"mine"
 
 
-def start(*args):
+# The second process as a copy of the first once all is imported: started on its own, it would import all of it again.
+FORKED = """
+import os, sys
+import lightning.fabric, graphclust.training.clusterwise
+from graphclust.__main__ import main
+second = os.fork()
+os.environ["LOCAL_RANK"] = "0" if second else "1"  # to Fabric: the processes are there
+code = main()
+if second:
+    code = code or os.waitstatus_to_exitcode(os.waitpid(second, 0)[1])
+sys.exit(code)
+"""
+
+
+def free_port():
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return asked.getsockname()[1]
+
+
+def start(*args, program=("-m", "graphclust"), **environment):
     return subprocess.Popen(
-        [sys.executable, "-m", "graphclust", "train", *TINY, *map(str, args)],
+        [sys.executable, *program, "train", *TINY, *map(str, args)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         start_new_session=True,
     )
 
@@ -287,27 +309,29 @@ def test_a_signal_saves_and_the_run_resumes(cli, tmp_path, number, code):
     assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
-def test_two_processes_are_one(cli, tmp_path):
+@pytest.mark.parametrize("second", ["forked", *slow("launched")])
+def test_two_processes_are_one(cli, tmp_path, second):
     """Five graphs a step, three and two a process: the same losses and the same weights."""
-    first, second = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     options = ("--steps", 3, "--eval-every", 1, "--clip", 5, "--average", 0.9)
-    process = start("--out", second, *options, "--processes", 2)
-    assert cli("train", *TINY, "--out", first, *options).code == 0
+    how = {"program": ("-c", FORKED), "MASTER_PORT": str(free_port())} if second == "forked" else {}
+    process = start("--out", two, *options, "--processes", 2, **how)
+    assert cli("train", *TINY, "--out", one, *options).code == 0
     printed, err = process.communicate(timeout=120)
     assert (process.returncode, printed) == (0, ""), err
     assert [line[:12] for line in err.splitlines()] == ["graphclust: "] * 5  # one of them speaks: begin, 3 scores, end
     keys = ("loss", "elbo", "norm")
     alone, shared = (
         [line[key] for line in lines(path.with_suffix(".log.jsonl")) if "loss" in line for key in keys]
-        for path in (first, second)
+        for path in (one, two)
     )
     assert len(alone) == 9
     assert shared == pytest.approx(alone, rel=1e-5)
-    state, other = (load_file(f"{path}.state") for path in (first, second))
+    state, other = (load_file(f"{path}.state") for path in (one, two))
     assert state.keys() == other.keys()
     for name, value in state.items():
         torch.testing.assert_close(value, other[name], rtol=0, atol=1e-5)
-    infos = [read_info(path) for path in (first, second)]
+    infos = [read_info(path) for path in (one, two)]
     assert infos[0].n_nodes == infos[1].n_nodes
     assert infos[0].n_clusters == infos[1].n_clusters
     assert infos[1].settings["processes"] == 2
