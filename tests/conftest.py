@@ -39,7 +39,14 @@ def pytest_unconfigure(config):
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: not any(folder in item.path.parents for folder in WITHOUT_COMPILED_LOOPS))
+    """Put the tests that need compiled loops last, and those of the command line at the end."""
+
+    def place(item):
+        if any(folder in item.path.parents for folder in WITHOUT_COMPILED_LOOPS):
+            return 0
+        return 2 if ROOT / "tests" / "cli" in item.path.parents else 1
+
+    items.sort(key=place)
 
 
 @pytest.fixture

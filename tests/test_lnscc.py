@@ -454,7 +454,7 @@ def test_a_few_points_far_from_the_rest(rng):
 
 
 @pytest.mark.parametrize("start", ["mixture", "pieces", "k-means"])
-@pytest.mark.parametrize("n", [5, 13, 30])
+@pytest.mark.parametrize("n", [5, 30, *slow(13)])
 def test_points_that_coincide(n, start):
     x = np.tile([0.1, 0.7, 1 / 3], (n, 1))
     for scale in (True, False):
@@ -476,7 +476,7 @@ def test_stages_and_figures(rng):
     assert (epochs[0], epochs[2]) == (0, done)
     assert abs(epochs[1] - done / 2) < 3
     np.testing.assert_array_equal(early.stages_[-1].z, early.embedding_)
-    for without in (make_lnscc(3, **QUICK).fit(x), make_lnscc(1, n_stages=4, **QUICK).fit(x[:1])):
+    for without in (make_lnscc(3, **(QUICK | {"max_epochs": 1})).fit(x), make_lnscc(1, n_stages=4, **QUICK).fit(x[:1])):
         with pytest.raises(gc.UsageError, match="n_stages"):
             without.plot_stages()
     assert len(without.plot_embedding().axes) == 1

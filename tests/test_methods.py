@@ -431,10 +431,9 @@ def test_child_processes_forked_after_a_run_do_not_hang():
         def run(method):
             k = 2 if gc.METHODS[method].takes_n_clusters == "required" else None
             return gc.detect(g, method, k, **brief.get(method, {{}})).n_clusters
-        for method in gc.METHODS:
-            here = run(method)
-            with mp.get_context("fork").Pool(1) as pool:
-                assert pool.apply(run, (method,)) == here
+        here = [run(method) for method in gc.METHODS]
+        with mp.get_context("fork").Pool(1) as pool:
+            assert pool.map(run, gc.METHODS) == here
     """
     threads = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}  # as many as a user has
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, timeout=120, env=threads)

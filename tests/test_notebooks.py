@@ -13,8 +13,7 @@ import pytest
 from tests.conftest import SHARED
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-QUICK = {"quickstart"}  # the others take up to some minutes: `make slow` runs them
-CASES = [pytest.param(path, id=path.stem, marks=() if path.stem in QUICK else pytest.mark.slow) for path in NOTEBOOKS]
+QUICK = ["quickstart", "your-own-graph"]  # seconds; the others take up to some minutes
 
 
 def code_cells(path):
@@ -22,7 +21,7 @@ def code_cells(path):
 
 
 def test_there_are_notebooks():
-    assert {path.stem for path in NOTEBOOKS} >= QUICK
+    assert {path.stem for path in NOTEBOOKS} >= set(QUICK)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -32,8 +31,28 @@ def test_notebook_was_run_before_it_was_committed(path):
     assert any("image/png" in output.get("data", {}) for cell in cells for output in cell.outputs)
 
 
+@pytest.mark.parametrize("name", QUICK)
+def test_cells_of_a_notebook_run(name, tmp_path, monkeypatch, capfd):
+    """In this process, where everything is imported: `make slow` starts a kernel."""
+    pyplot = importlib.import_module("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    monkeypatch.chdir(tmp_path)
+    if SHARED.is_dir():
+        monkeypatch.setenv("GRAPHCLUST_DATA", str(SHARED))
+    (path,) = (path for path in NOTEBOOKS if path.stem == name)
+    namespace = {"display": print}
+    try:
+        for cell in code_cells(path):
+            exec(compile(cell.source.replace("%matplotlib", "# %matplotlib"), name, "exec"), namespace)
+        assert pyplot.get_fignums()
+    finally:
+        pyplot.close("all")
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-@pytest.mark.parametrize("path", CASES)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(path, tmp_path, monkeypatch):
     from nbclient import NotebookClient
 
