@@ -35,7 +35,7 @@ def _only_shipped_models(monkeypatch, tmp_path):
 
 def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
     monkeypatch.setattr(acp_table2, "PEERS", ("leiden", "spectral"))
-    monkeypatch.setattr(acp_table2, "order_spread", partial(acp_table2.order_spread, n_orders=2))
+    monkeypatch.setattr(acp_table2, "order_spread", partial(acp_table2.order_spread, n_orders=3))
     monkeypatch.setattr(sys, "argv", ["graphclust", "reproduce", "acp-table2", "--graphs", "2"])
     out, figure = tmp_path / "table.json", tmp_path / "reliability.png"
     options = ["--graphs", "2", "--samples", "4", "--format", "json", "--quiet"]
@@ -464,7 +464,7 @@ def test_the_error_of_a_mean_over_a_grid():
 
 def test_maps_of_a_few_points(monkeypatch, tmp_path, capsysbinary):
     monkeypatch.setattr(acp_fig4, "_CHECKPOINTS", {"acp": "acp", "ccp": "none"})
-    monkeypatch.setattr(acp_fig4, "_PANELS", ((30, 2, 2), (40, 3, 1)))
+    monkeypatch.setattr(acp_fig4, "_PANELS", ((40, 2, 2), (60, 3, 1)))
     monkeypatch.setattr(acp_fig4, "_A", (1, 12))
     monkeypatch.setattr(acp_fig4, "_B", (1, 2))
     figure, journal = tmp_path / "maps.png", tmp_path / "journal"
