@@ -28,7 +28,9 @@ SLOW = ({"hidden": None}, {"phases": ("im",), "repulsion": None})  # what such s
 
 
 @pytest.fixture(autouse=True)
-def _heads_learn_their_start_briefly(monkeypatch):
+def _heads_learn_their_start_briefly(request, monkeypatch):
+    if request.node.get_closest_marker("slow"):
+        return
     monkeypatch.setattr(lnscc_starts, "_TEACHING_STEPS", 100)
 
 
@@ -51,7 +53,8 @@ def test_scikit_learns_checks():
 def test_every_option_finds_blobs_and_knows_new_ones(rng, params):
     x, y = blobs(rng)
     new, truth = blobs(rng)
-    fitted = make_lnscc(3, **(QUICK | params)).fit(x)
+    longer = {"max_epochs": 10} if params in SLOW else {}
+    fitted = make_lnscc(3, **(QUICK | longer | params)).fit(x)
     assert ami(y, fitted.labels_) > (0.75 if params in SLOW else 0.9)
     assert fitted.embedding_.shape == (180, params.get("embedding_dim", 8))
     np.testing.assert_array_equal(fitted.predict(x), fitted.labels_)
@@ -335,10 +338,11 @@ def test_the_given_graph_takes_the_place_of_neighbours(vectors):
 
 @pytest.mark.slow
 def test_edges_between_points_tell_what_their_features_do_not():
+    longer = QUICK | {"max_epochs": 10, "vectors": "features"}
     with_graph, without = [], []
     for graph in (featured(seed, n=240) for seed in range(4)):
         for scores, data in ((with_graph, graph), (without, graph.x)):
-            scores.append(accuracy(graph.y, make_lnscc(3, vectors="features", **QUICK).fit(data).labels_))
+            scores.append(accuracy(graph.y, make_lnscc(3, **longer).fit(data).labels_))
     assert np.mean(with_graph) > np.mean(without)
 
 
