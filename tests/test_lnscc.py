@@ -50,10 +50,10 @@ def test_scikit_learns_checks():
         ),
     ],
 )  # fmt: skip
-def test_every_option_finds_blobs_and_knows_new_ones(rng, params):
+def test_every_option_finds_blobs_and_knows_new_ones(rng, params, request):
     x, y = blobs(rng)
     new, truth = blobs(rng)
-    longer = {"max_epochs": 10} if params in SLOW else {}
+    longer = {"max_epochs": 10} if request.node.get_closest_marker("slow") else {}
     fitted = make_lnscc(3, **(QUICK | longer | params)).fit(x)
     assert ami(y, fitted.labels_) > (0.75 if params in SLOW else 0.9)
     assert fitted.embedding_.shape == (180, params.get("embedding_dim", 8))
