@@ -27,7 +27,7 @@ SHARED = Path(os.environ.get("GRAPHCLUST_DATA") or Path(__file__).resolve().pare
 
 
 def pytest_configure(config):
-    """While several processes start, another one compiles the loops of numba: otherwise each of them would."""
+    """Compile the numba loops in one process while the test processes start; otherwise each of them would do so."""
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         config.stash[WARM_UP] = subprocess.Popen([sys.executable, "-m", "tests.warm_up"], cwd=ROOT)
 

@@ -231,9 +231,10 @@ def test_what_failed_is_measured_again(tmp_path, monkeypatch):
 def test_what_needs_no_torch_loads_none():
     code = (
         "import sys; from graphclust.studies import study; from dataclasses import replace;"
-        "one = study.NAMED['density'].with_methods(['leiden', 'infomap']);"
-        "one = replace(one, n_graphs=1, grid={key: values[-1:] for key, values in one.grid.items()});"
-        "assert study.run(one)['error'].isna().all(); assert 'torch' not in sys.modules"
+        "density = study.NAMED['density'].with_methods(['leiden', 'infomap']);"
+        "grid = {key: values[-1:] for key, values in density.grid.items()};"
+        "assert study.run(replace(density, n_graphs=1, grid=grid))['error'].isna().all();"
+        "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

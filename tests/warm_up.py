@@ -1,5 +1,7 @@
-"""Compile the loops of numba, which the first test process to need them would otherwise do while others wait or compile
-the same: python -m tests.warm_up. What is compiled already is only loaded."""
+"""Compile the numba loops once, before several test processes would each compile them: python -m tests.warm_up.
+
+Loops that are already compiled are only loaded.
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -30,6 +31,7 @@ SPLITS = ("train", "test", "all")
 _TRAIN_SHARE = 0.7  # 3500 of 5000
 _MIN_SIZE, _MAX_SIZE = 20, 500  # exclusive bounds on the size of the union
 _MAX_RATIO = 20  # exclusive bound on the ratio of the sizes
+_MAX_ENTRIES = 1 << 22  # adjacency entries that are searched at once, about 200 MB
 
 
 class PairGraphs(Sequence[Graph]):
@@ -94,11 +96,20 @@ class PairGraphs(Sequence[Graph]):
 
     def _are_connected(self, node_sets: Sequence[IntArray]) -> NDArray[np.bool_]:
         """Whether each set of nodes, in ascending order, induces a connected graph, shape (n_sets,)."""
+        degree = np.diff(self._start)
+        n_entries = np.cumsum([degree[nodes].sum() for nodes in node_sets], dtype=np.int64)
+        cuts = np.flatnonzero(np.diff(n_entries // _MAX_ENTRIES)) + 1
+        is_connected = np.zeros(len(node_sets), dtype=bool)
+        for first, last in pairwise([0, *cuts.tolist(), len(node_sets)]):
+            if first < last:
+                is_connected[first:last] = self._are_connected_at_once(node_sets[first:last])
+        return is_connected
+
+    def _are_connected_at_once(self, node_sets: Sequence[IntArray]) -> NDArray[np.bool_]:
+        """Do the same with a single search of components, in a graph that has a copy of a node for each of its sets."""
         import scipy.sparse as sp
         from scipy.sparse.csgraph import connected_components
 
-        if not len(node_sets):
-            return np.zeros(0, dtype=bool)
         nodes = np.concatenate(node_sets)
         owner = np.repeat(np.arange(len(node_sets)), [len(members) for members in node_sets])
         entry, source = self._entries(nodes)

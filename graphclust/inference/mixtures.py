@@ -146,7 +146,7 @@ def sample_partitions(
     )
 
 
-# There are loops in the place of array expressions, which would take numba twice as long to compile.
+# Loops instead of array expressions, which take numba twice as long to compile.
 
 
 @njit(cache=True)
@@ -337,13 +337,13 @@ def _chain(
     theta, pair = concentrations[len(concentrations) // 2], variances[len(variances) // 2]
     unit = 1.0  # variance in the points' unit that is 1 in the law's
     if standardised:
-        everything = np.zeros(n, np.int64)
+        one_cluster = np.zeros(n, np.int64)
         for i in range(n):
             for d in range(dimension):
                 center[d] += x[i, d]
         for d in range(dimension):
             center[d] /= n
-        total = _scatter(x, center.reshape(1, dimension), everything)
+        total = _scatter(x, center.reshape(1, dimension), one_cluster)
         unit = total / (n * dimension * (pair[0] + pair[1])) if total > 0 else 1.0
     log_weights = np.empty(len(variances))
     samples = np.empty((n_samples, n), np.int64)

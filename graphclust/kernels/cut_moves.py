@@ -25,8 +25,8 @@ IndexArray: TypeAlias = NDArray[np.int32]
 
 _MIN_GAIN = 1e-12  # smaller gains are rounding errors
 
-# Two functions are inlined, because calls with so many arrays would make `lower_cut` a third slower. There are loops in
-# the place of array expressions, which would take numba three times as long to compile.
+# Two functions are inlined, because calls with so many arrays would make `lower_cut` a third slower. Loops stand
+# instead of array expressions, which take numba twice as long to compile.
 
 
 @njit(cache=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,7 @@ from graphclust.graph import Graph
 from graphclust.kernels.eigenvectors import lanczos
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.memory import require_memory
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
+from graphclust.runtime.threads import one_blas_thread
 
 __all__ = ["flip_signs", "input_features", "laplacian_eigenvectors", "laplacian_features", "standardised"]
 
@@ -36,7 +33,7 @@ def _dense_eigenvectors(adjacency: NDArray[Any], k: int) -> NDArray[np.float32]:
     scale[degree > 0] = degree[degree > 0] ** -0.5
     laplacian = np.eye(n, dtype=np.float32) - scale[:, None] * matrix * scale
     last = min(k, n - 1)
-    try:  # fast, but in single precision LAPACK gives up on some matrices with many equal eigenvalues
+    try:  # fast, but in single precision LAPACK fails for some matrices with many equal eigenvalues
         vectors = eigh(laplacian, subset_by_index=(0, last), driver="evr", check_finite=False)[1]
     except LinAlgError:
         vectors = eigh(laplacian, driver="ev", check_finite=False)[1][:, : last + 1]
@@ -129,18 +126,10 @@ def laplacian_features(adjacency: NDArray[Any], n_nodes: IntArray, k: int = 20) 
     (2, 4, 3)
     """
     features = np.zeros((*adjacency.shape[:2], k), dtype=np.float32)
-    with _linear_algebra().limit(limits=1, user_api="blas"):  # several threads are slower for small graphs
+    with one_blas_thread():
         for i, n in enumerate(n_nodes.tolist()):
             features[i, :n] = _dense_eigenvectors(adjacency[i, :n, :n], k)
     return features
-
-
-@cache
-def _linear_algebra() -> ThreadpoolController:
-    import scipy.linalg  # noqa: F401  the controller finds loaded libraries only
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def flip_signs(features: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

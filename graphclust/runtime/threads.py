@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-__all__ = ["n_threads", "one_openmp_thread", "one_thread", "single_threaded"]
+__all__ = ["n_threads", "one_blas_thread", "one_openmp_thread", "one_thread", "single_threaded"]
 
 _is_single_threaded: ContextVar[bool] = ContextVar("is_single_threaded", default=False)
 
@@ -64,13 +64,25 @@ def n_threads() -> int:
 @contextmanager
 def one_openmp_thread() -> Iterator[None]:
     """Limit OpenMP to one thread. Once OpenMP has a pool, a child process forked later hangs when it uses OpenMP."""
-    with _loaded_libraries(len(sys.modules)).limit(limits=1, user_api="openmp"):
+    with _thread_pools(len(sys.modules)).limit(limits=1, user_api="openmp"):
+        yield
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Limit linear algebra to one thread: with several threads it is slower for small matrices."""
+    import scipy.linalg  # noqa: F401  only loaded libraries can be limited
+
+    with _thread_pools(len(sys.modules)).limit(limits=1, user_api="blas"):
         yield
 
 
 @lru_cache(maxsize=1)
-def _loaded_libraries(n_modules: int) -> ThreadpoolController:
-    """Return the numerical libraries, which takes 10 ms; there may be more of them once modules have been imported."""
+def _thread_pools(n_modules: int) -> ThreadpoolController:
+    """Return the thread pools of the loaded libraries. The search takes 10 ms, and is repeated after imports.
+
+    `n_modules` is the number of imported modules.
+    """
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -249,13 +249,13 @@ def test_files_that_are_in_the_way(cli, tmp_path):
     assert out.read_bytes() == b"mine"
 
 
-# The second process as a copy of the first once all is imported: started on its own, it would import all of it again.
+# The second process is forked from the first after the imports; started on its own, it would repeat them.
 FORKED = """
 import os, sys
 import lightning.fabric, graphclust.training.clusterwise
 from graphclust.__main__ import main
 second = os.fork()
-os.environ["LOCAL_RANK"] = "0" if second else "1"  # to Fabric: the processes are there
+os.environ["LOCAL_RANK"] = "0" if second else "1"  # Fabric then starts no processes
 code = main()
 if second:
     code = code or os.waitstatus_to_exitcode(os.waitpid(second, 0)[1])
@@ -264,9 +264,9 @@ sys.exit(code)
 
 
 def free_port():
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return asked.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def start(*args, program=("-m", "graphclust"), **environment):
@@ -312,26 +312,26 @@ def test_a_signal_saves_and_the_run_resumes(cli, tmp_path, number, code):
 @pytest.mark.parametrize("second", ["forked", *slow("launched")])
 def test_two_processes_are_one(cli, tmp_path, second):
     """Five graphs a step, three and two a process: the same losses and the same weights."""
-    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    outputs = [tmp_path / "alone.safetensors", tmp_path / "shared.safetensors"]
     options = ("--steps", 3, "--eval-every", 1, "--clip", 5, "--average", 0.9)
     how = {"program": ("-c", FORKED), "MASTER_PORT": str(free_port())} if second == "forked" else {}
-    process = start("--out", two, *options, "--processes", 2, **how)
-    assert cli("train", *TINY, "--out", one, *options).code == 0
+    process = start("--out", outputs[1], *options, "--processes", 2, **how)
+    assert cli("train", *TINY, "--out", outputs[0], *options).code == 0
     printed, err = process.communicate(timeout=120)
     assert (process.returncode, printed) == (0, ""), err
     assert [line[:12] for line in err.splitlines()] == ["graphclust: "] * 5  # one of them speaks: begin, 3 scores, end
     keys = ("loss", "elbo", "norm")
     alone, shared = (
         [line[key] for line in lines(path.with_suffix(".log.jsonl")) if "loss" in line for key in keys]
-        for path in (one, two)
+        for path in outputs
     )
     assert len(alone) == 9
     assert shared == pytest.approx(alone, rel=1e-5)
-    state, other = (load_file(f"{path}.state") for path in (one, two))
+    state, other = (load_file(f"{path}.state") for path in outputs)
     assert state.keys() == other.keys()
     for name, value in state.items():
         torch.testing.assert_close(value, other[name], rtol=0, atol=1e-5)
-    infos = [read_info(path) for path in (one, two)]
+    infos = [read_info(path) for path in outputs]
     assert infos[0].n_nodes == infos[1].n_nodes
     assert infos[0].n_clusters == infos[1].n_clusters
     assert infos[1].settings["processes"] == 2

@@ -47,9 +47,11 @@ def as_gc(graph, groups):
     return made
 
 
+@pytest.mark.parametrize("max_entries", [1 << 22, 100])
 @pytest.mark.parametrize("grown", [True, False])
 @pytest.mark.parametrize("seed", range(2))
-def test_equals_the_search_through_all_pairs(grown, seed):
+def test_equals_the_search_through_all_pairs(grown, seed, max_entries, monkeypatch):
+    monkeypatch.setattr("graphclust.datasets.pairs._MAX_ENTRIES", max_entries)  # with 100, in many parts
     graph, groups = network(np.random.default_rng(seed), grown=grown)
     distinct = list(dict.fromkeys(map(frozenset, groups)))
     expected = list(wanted(graph, distinct))
