@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import graphclust as gc
 from graphclust.graph import Graph
+from graphclust.methods import lnscc_settings, lnscc_starts
 
 
 def blobs(rng, k=3, d=6, size=60):
@@ -29,6 +30,12 @@ def flat(method, n_clusters=None, **params):
     training = {name: value for name, value in params.items() if name not in names}
     params = {name: value for name, value in params.items() if name in names}
     return method(n_clusters, **params, **({"training": training} if training else {}))
+
+
+def train_lnscc_briefly(monkeypatch, steps=8, teaching_steps=100):
+    """Give LNSCC so few steps an epoch, and so few for its head to learn where it starts."""
+    monkeypatch.setattr(lnscc_settings, "_MIN_STEPS", steps)
+    monkeypatch.setattr(lnscc_starts, "_TEACHING_STEPS", teaching_steps)
 
 
 def assert_scikit_learns_contract(estimator):

@@ -328,7 +328,7 @@ def test_one_gaussian_is_one_cluster(rng):
     assert "one-cluster" in codes(model.notes_)
 
 
-@pytest.mark.parametrize("params", [{"max_epochs": 10, "training": {"n_steps": 5}}, *slow({})])
+@pytest.mark.parametrize("params", [{"max_epochs": 5, "training": {"n_steps": 5}}, *slow({})])
 @pytest.mark.parametrize("seed", [0, *slow(1, 2)])
 def test_one_gaussian_is_one_cluster_by_the_cosine(seed, params):
     x = np.random.default_rng(10 + seed).normal(size=(300, 4))

@@ -18,7 +18,7 @@ from graphclust.metrics import accuracy, ami
 from graphclust.models.lnscc import Contrast
 from graphclust.nn.parallel import ParallelMLP
 from graphclust.report.figures import draw_stages
-from tests.estimating import assert_scikit_learns_contract, blobs, featured, flat
+from tests.estimating import assert_scikit_learns_contract, blobs, featured, flat, train_lnscc_briefly
 from tests.marks import slow
 from tests.noted import codes, noted
 
@@ -28,10 +28,10 @@ SLOW = ({"hidden": None}, {"phases": ("im",), "repulsion": None})  # what such s
 
 
 @pytest.fixture(autouse=True)
-def _heads_learn_their_start_briefly(request, monkeypatch):
+def _trained_briefly(request, monkeypatch):
     if request.node.get_closest_marker("slow"):
         return
-    monkeypatch.setattr(lnscc_starts, "_TEACHING_STEPS", 100)
+    train_lnscc_briefly(monkeypatch)
 
 
 @pytest.mark.slow
@@ -50,11 +50,10 @@ def test_scikit_learns_checks():
         ),
     ],
 )  # fmt: skip
-def test_every_option_finds_blobs_and_knows_new_ones(rng, params, request):
+def test_every_option_finds_blobs_and_knows_new_ones(rng, params):
     x, y = blobs(rng)
     new, truth = blobs(rng)
-    longer = {"max_epochs": 10} if request.node.get_closest_marker("slow") else {}
-    fitted = make_lnscc(3, **(QUICK | longer | params)).fit(x)
+    fitted = make_lnscc(3, **(QUICK | {"max_epochs": 10} | params)).fit(x)
     assert ami(y, fitted.labels_) > (0.75 if params in SLOW else 0.9)
     assert fitted.embedding_.shape == (180, params.get("embedding_dim", 8))
     np.testing.assert_array_equal(fitted.predict(x), fitted.labels_)
@@ -108,7 +107,7 @@ def test_the_published_preset_is_what_section_4_1_prints():
 def test_published_training_is_a_plain_loop_of_torchs_sgd(rng):
     """Only the contrasts and the network are ours: they have tests of their own."""
     x = np.tile(rng.integers(0, 2, (60, 120)), (3, 1)) + 0.1 * rng.normal(size=(180, 120))  # two close copies of each
-    epochs, steps, size = 3, 20, 180
+    epochs, steps, size = 3, 8, 180
     fitted = make_lnscc(3, preset="published", max_epochs=epochs, **SMALL).fit(7 + 3 * x)
     x = torch.as_tensor(((x - x.min()) / (x.max() - x.min())).astype(np.float32))
     distances = np.sqrt(np.square(x.numpy().astype(float)[:, None] - x.numpy().astype(float)).sum(axis=2))
@@ -232,7 +231,7 @@ def test_shapes_that_no_image_has(shape):
 
 def test_a_random_head_trains_itself(rng):
     x, y = blobs(rng)
-    random = QUICK | {"start": "random", "max_epochs": 10}
+    random = QUICK | {"start": "random", "max_epochs": 25}
     fitted = make_lnscc(3, **random).fit(x)
     assert ami(y, fitted.labels_) > 0.9 > 0.8 > ami(y, make_lnscc(3, xi=0.0, **random).fit(x).labels_)
     assert "normalized_cut_at_start" not in fitted.details_
@@ -308,7 +307,7 @@ def test_the_contrasts_bring_clusters_together_and_apart(rng, phases):
         means = np.stack([z[y == c].mean(axis=0) for c in range(3)])
         return np.square(means - means.mean(axis=0)).sum() / np.square(z - means[y]).sum(axis=1).mean()
 
-    assert tightness(max_epochs=10) > 3 * tightness(learning_rate=1e-9)
+    assert tightness(max_epochs=25) > 3 * tightness(learning_rate=1e-9)
 
 
 def test_close_points_are_embedded_close(rng):
@@ -323,7 +322,7 @@ def test_close_points_are_embedded_close(rng):
 @pytest.mark.parametrize("vectors", ["features", "smoothed", "spectral"])
 def test_the_given_graph_takes_the_place_of_neighbours(vectors):
     graph = featured(0, n=240)
-    fitted = make_lnscc(3, vectors=vectors, **(QUICK | {"max_epochs": 25 if vectors == "features" else 8})).fit(graph)
+    fitted = make_lnscc(3, vectors=vectors, **(QUICK | {"max_epochs": 60 if vectors == "features" else 8})).fit(graph)
     least = {"features": 0.5, "smoothed": 0.9, "spectral": 0.9}[vectors]  # features alone tell no more
     assert accuracy(graph.y, fitted.labels_) > least
     if vectors == "features":

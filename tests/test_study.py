@@ -23,6 +23,7 @@ from graphclust.generators.sbm import recovery_ratios
 from graphclust.studies import study as studies
 from graphclust.studies.study import Method, Study, draw, read_study, run, study_named
 from graphclust.training.checkpoints import SHIPPED
+from tests.forked import ForkedCommand
 from tests.marks import slow
 
 SMALL = Study(
@@ -267,10 +268,9 @@ def test_killed_and_resumed_it_makes_the_same_table(tmp_path, brief):
     out = tmp_path / "table.csv"
     journal = tmp_path / "table.csv.cells.jsonl"
     arguments = ["study", str(tmp_path / "own.toml"), "--methods", "leiden,louvain", "--out", str(out), "--jobs"]
-    process = subprocess.Popen([sys.executable, "-m", "graphclust", *arguments, "1"], stderr=subprocess.DEVNULL)
-    while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 5):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
+    process = ForkedCommand(*arguments, "1")
+    process.wait(lambda: journal.exists() and journal.read_bytes().count(b"\n") >= 5)
+    os.kill(process.pid, signal.SIGKILL)
     process.wait()
     done = journal.read_bytes().count(b"\n")
     assert not out.exists()

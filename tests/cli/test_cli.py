@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import graphclust as gc
+from tests.forked import ForkedCommand
 
 GRAPHCLUST = [sys.executable, "-m", "graphclust"]
 
@@ -661,14 +662,12 @@ def test_interruption_is_130_without_traceback_or_file(cli, tmp_path):
     graph, out = tmp_path / "g.tsv", tmp_path / "out.tsv"
     size = ["-n", "60000", "--clusters", "50", "--p-in", "0.02", "--p-out", "0.0002"]
     assert cli("generate", "planted-partition", *size, "-q", "--out", graph).code == 0
-    process = subprocess.Popen(
-        [*GRAPHCLUST, "detect", graph, "--method", "leiden", "--out", out], stderr=subprocess.PIPE, text=True
-    )
-    first = process.stderr.readline()  # the graph is being read
+    process = ForkedCommand("detect", graph, "--method", "leiden", "--out", out)
+    process.wait(process.written)  # the graph is being read
     time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert first.startswith("graphclust:")
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate()
+    assert err.startswith("graphclust:")
     assert process.returncode == 130
     assert "Traceback" not in err
     assert sorted(os.listdir(tmp_path)) == ["g.tsv"]  # noqa: PTH208

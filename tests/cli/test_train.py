@@ -22,6 +22,7 @@ from graphclust.training.checkpoints import load_checkpoint, read_info
 from graphclust.training.clusterwise import train_clusterwise
 from graphclust.training.loops import LoopSettings, read_note
 from graphclust.training.synthetic import DataConfig
+from tests.forked import ForkedCommand
 from tests.marks import slow
 
 TINY = shlex.split(
@@ -249,33 +250,20 @@ def test_files_that_are_in_the_way(cli, tmp_path):
     assert out.read_bytes() == b"mine"
 
 
-# The second process is forked from the first after the imports; started on its own, it would repeat them.
-FORKED = """
-import os, sys
-import lightning.fabric, graphclust.training.clusterwise
-from graphclust.__main__ import main
-second = os.fork()
-os.environ["LOCAL_RANK"] = "0" if second else "1"  # Fabric then starts no processes
-code = main()
-if second:
-    code = code or os.waitstatus_to_exitcode(os.waitpid(second, 0)[1])
-sys.exit(code)
-"""
-
-
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
 
 
-def start(*args, program=("-m", "graphclust"), **environment):
+def start(*args):
+    """Train in a new interpreter."""
     return subprocess.Popen(
-        [sys.executable, *program, "train", *TINY, *map(str, args)],
+        [sys.executable, "-m", "graphclust", "train", *TINY, *map(str, args)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         start_new_session=True,
     )
 
@@ -285,13 +273,11 @@ def start(*args, program=("-m", "graphclust"), **environment):
 )
 def test_a_signal_saves_and_the_run_resumes(cli, tmp_path, number, code):
     out = tmp_path / "a.safetensors"
-    process = start("--out", out, "--steps", 100_000, "--save-every", 100_000, "--workers", 1)
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "a.log.jsonl").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    process = ForkedCommand("train", *TINY, "--out", out, "--steps", 100_000, "--save-every", 100_000, "--workers", 1)
+    process.wait((tmp_path / "a.log.jsonl").exists)
     time.sleep(0.3)
     os.killpg(process.pid, number)  # as a terminal does: to all processes
-    printed, err = process.communicate(timeout=60)
+    printed, err = process.communicate()
     assert (process.returncode, printed) == (code, "")
     assert "Traceback" not in err
     reported = next(line for line in err.splitlines() if "stopped after" in line)
@@ -314,11 +300,17 @@ def test_two_processes_are_one(cli, tmp_path, second):
     """Five graphs a step, three and two a process: the same losses and the same weights."""
     outputs = [tmp_path / "alone.safetensors", tmp_path / "shared.safetensors"]
     options = ("--steps", 3, "--eval-every", 1, "--clip", 5, "--average", 0.9)
-    how = {"program": ("-c", FORKED), "MASTER_PORT": str(free_port())} if second == "forked" else {}
-    process = start("--out", outputs[1], *options, "--processes", 2, **how)
+    args = ("--out", outputs[1], *options, "--processes", 2)
+    if second == "forked":  # Fabric then starts no processes
+        port = str(free_port())
+        processes = [ForkedCommand("train", *TINY, *args, LOCAL_RANK=rank, MASTER_PORT=port) for rank in "01"]
+    else:
+        processes = [start(*args)]
     assert cli("train", *TINY, "--out", outputs[0], *options).code == 0
-    printed, err = process.communicate(timeout=120)
-    assert (process.returncode, printed) == (0, ""), err
+    printed, errors = zip(*(process.communicate(timeout=120) for process in processes), strict=True)
+    err = "".join(errors)
+    assert {process.returncode for process in processes} == {0}, err
+    assert set(printed) == {""}
     assert [line[:12] for line in err.splitlines()] == ["graphclust: "] * 5  # one of them speaks: begin, 3 scores, end
     keys = ("loss", "elbo", "norm")
     alone, shared = (
