@@ -660,11 +660,11 @@ def test_a_closed_pipe_is_quiet():
 
 def test_interruption_is_130_without_traceback_or_file(cli, tmp_path):
     graph, out = tmp_path / "g.tsv", tmp_path / "out.tsv"
-    size = ["-n", "60000", "--clusters", "50", "--p-in", "0.02", "--p-out", "0.0002"]
+    size = ["-n", "20000", "--clusters", "20", "--p-in", "0.03", "--p-out", "0.0005"]
     assert cli("generate", "planted-partition", *size, "-q", "--out", graph).code == 0
     process = ForkedCommand("detect", graph, "--method", "leiden", "--out", out)
     process.wait(process.written)  # the graph is being read
-    time.sleep(0.3)
+    time.sleep(0.1)
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate()
     assert err.startswith("graphclust:")

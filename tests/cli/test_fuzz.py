@@ -151,7 +151,7 @@ LONG = b"x" * 5 * 10**6  # more than a block of the Arrow reader, 4 MiB
     ("name", "data", "code"),
     [
         ("long-id.txt", LONG + b" b\n", 0),
-        ("long-line.txt", b"a " * 25 * 10**5 + b"\n", 1),
+        ("long-line.txt", b"a " * 5 * 10**5 + b"\n", 1),
         ("long-comment.txt", b"# " + LONG + b"\na b\n", 0),
         ("long-quote.csv", b'a,"' + LONG + b'"\n', 0),
         ("open-quote.csv", b'a,"' + LONG + b"\n", 1),

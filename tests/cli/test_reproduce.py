@@ -35,6 +35,7 @@ def _only_shipped_models(monkeypatch, tmp_path):
 
 def test_table_of_a_few_graphs(tmp_path, capsysbinary, monkeypatch):
     monkeypatch.setattr(acp_table2, "PEERS", ("leiden", "spectral"))
+    monkeypatch.setattr(acp_table2, "calibrate", partial(acp_table2.calibrate, n_samples=16))
     monkeypatch.setattr(sys, "argv", ["graphclust", "reproduce", "acp-table2", "--graphs", "2"])
     out, figure = tmp_path / "table.json", tmp_path / "reliability.png"
     options = ["--graphs", "2", "--samples", "4", "--format", "json", "--quiet"]

@@ -11,6 +11,7 @@ import pytest
 import graphclust as gc
 from graphclust import datasets
 from graphclust.datasets import community_pairs
+from tests.marks import slow
 
 
 def wanted(graph, groups):
@@ -49,7 +50,7 @@ def as_gc(graph, groups):
 
 @pytest.mark.parametrize("max_entries", [1 << 22, 100])
 @pytest.mark.parametrize("grown", [True, False])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, *slow(1)])
 def test_equals_the_search_through_all_pairs(grown, seed, max_entries, monkeypatch):
     monkeypatch.setattr("graphclust.datasets.pairs._MAX_ENTRIES", max_entries)  # with 100, in many parts
     graph, groups = network(np.random.default_rng(seed), grown=grown)

@@ -106,7 +106,7 @@ def test_posterior_over_partitions(rng):
 def test_posterior_is_calibrated_and_a_wrong_one_is_not():
     model = {"concentration": 1.0, "prior_std": 2.0}
     rng = np.random.default_rng(0)
-    pairs = [gaussian_mixture(2, **model, random_state=rng) for _ in range(3000)]
+    pairs = [gaussian_mixture(2, **model, random_state=rng) for _ in range(1500)]
     together = sum(int(g.y[1] == 0) for g in pairs)
 
     def excess(noise_std):
@@ -195,7 +195,7 @@ def test_parameters_that_make_no_sense():
         enumerate_posterior(np.zeros((9, 1)))
 
 
-@pytest.mark.parametrize("n_sets", [1500, *slow(3000)])
+@pytest.mark.parametrize("n_sets", [700, *slow(3000)])
 @pytest.mark.parametrize("ranges", [False, True])
 def test_a_batch_has_the_law_of_its_members(rng, ranges, n_sets):
     """Distances within and between the clusters, and their number, as in sets that are drawn one by one."""

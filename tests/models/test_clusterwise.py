@@ -16,6 +16,7 @@ from graphclust.models.build import ModelConfig, build
 from graphclust.models.clusterwise import Decoder, Sets, _Bound, random_ranks
 from graphclust.models.sampler import log_probability
 from graphclust.nn.batch import Batch
+from tests.marks import slow
 
 MODELS = ["acp", "acp-s", "ccp"]
 ENCODERS = ["graphsage", "gated-gcn", "graph-transformer", "points"]
@@ -564,7 +565,7 @@ EXTREMES = {
 
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
 @pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("case", EXTREMES)
+@pytest.mark.parametrize("case", ["the extremes together", *slow(*list(EXTREMES)[:-1])])
 @pytest.mark.parametrize("kind", MODELS)
 def test_finite_elbo_and_gradient(kind, case, encoder, training, rng):
     model = made(kind, encoder).train(training)
