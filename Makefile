@@ -36,7 +36,7 @@ test: setup  ## run the tests
 test-cuda:  ## run the tests that need a GPU
 	$(PYTEST) -m cuda tests/test_cuda.py
 
-slow: setup  ## run the long tests too
+slow: setup  ## run all tests, including the slow ones
 	$(PYTEST)
 
 lint: setup  ## ruff: rules and format
@@ -52,7 +52,7 @@ notebooks: setup  ## execute the notebooks in place
 docs: setup  ## build the site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: setup  ## measure the bars: times as ratios against the plain way, in one run
+bench: setup  ## measure times relative to pandas and igraph in the same run
 	$(BIN)/python tests/bench/foundation.py
 	$(BIN)/python tests/bench/random_graphs.py
 	$(BIN)/python tests/bench/livejournal.py
@@ -71,10 +71,10 @@ SHARED_DATA = $(abspath $(wildcard ../shared/data))
 train-queue: setup  ## train the published models of training/queue.toml, one after another
 	@$(if $(SHARED_DATA),GRAPHCLUST_DATA="$${GRAPHCLUST_DATA:-$(SHARED_DATA)}") $(QUEUE) run
 
-train-queue-status:  ## say how far each of them is
+train-queue-status:  ## show the progress of each model
 	@$(QUEUE) status
 
-train-queue-checkpoint:  ## write a state of the model under way that can be committed
+train-queue-checkpoint:  ## write a state of the current model that can be committed
 	@$(QUEUE) checkpoint
 
 train-queue-pause:  ## stop the queue where it is, until train-queue-continue
@@ -83,14 +83,14 @@ train-queue-pause:  ## stop the queue where it is, until train-queue-continue
 train-queue-continue:  ## let a paused queue go on
 	@$(QUEUE) continue
 
-train-queue-stop:  ## end the queue after the training step under way
+train-queue-stop:  ## end the queue after the current training step
 	@$(QUEUE) stop
 
-build: setup  ## build the wheel, and use it in an environment of its own
+build: setup  ## build the wheel and test it in a new environment
 	$(BIN)/python -m build --wheel --outdir dist
 	$(BIN)/python tests/bench/wheel.py dist
 
 check: lint type test  ## what CI runs
 
-clean:  ## remove what can be made again
+clean:  ## remove everything that can be rebuilt
 	rm -rf $(VENV) build dist demo site *.egg-info .pytest_cache .mypy_cache .ruff_cache

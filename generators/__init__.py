@@ -1,6 +1,6 @@
 """Random graphs, and sets of points, with known communities; imported as `graphclust.generators`.
 
-Every sampler takes `random_state` and returns a `Graph` with `y`; `meta["generator"]` holds what was asked,
+The samplers of `FAMILIES` take `random_state` and return a `Graph` with known communities `y`; `meta["generator"]` holds what was asked,
 `meta["realised"]` what came out.
 """
 

@@ -41,8 +41,8 @@ class DenseBatch:
     def graphs(self) -> Iterator[Graph]:
         """Yield the graphs one by one, with `y`, and `x` where there are features."""
         for i, n in enumerate(self.n_nodes.tolist()):
-            edges = np.zeros((n, n), dtype=bool) if self.adjacency is None else self.adjacency[i, :n, :n]
-            source, target = np.nonzero(np.triu(edges, 1))
+            no_edges = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+            source, target = no_edges if self.adjacency is None else np.nonzero(np.triu(self.adjacency[i, :n, :n], 1))
             x = None if self.features is None else self.features[i, :n]
             yield Graph.from_edges(source, target, nodes=n, y=self.labels[i, :n], x=x)
 
@@ -57,7 +57,7 @@ def _padded(n_nodes: IntArray, fill: Callable[[int], tuple[NDArray[np.bool_], In
 
 
 def from_plans(rng: np.random.Generator, plans: Sequence[Plan]) -> DenseBatch:
-    """Draw the edges of small stochastic block models, one uniform number a pair of nodes.
+    """Draw the edges of small stochastic block models, one uniform number per pair of nodes.
 
     Parameters
     ----------

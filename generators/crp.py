@@ -38,16 +38,16 @@ _RAREST = 1e-3  # at most so many clusters: what is rarer would take more redraw
 
 def _check(concentration: float, discount: float, max_clusters: int | None = None) -> None:
     if not 0 <= discount < 1:
-        raise UsageError(f"discount lies in [0, 1), not {discount}")
+        raise UsageError(f"discount must be in [0, 1), not {discount}")
     if not -discount < concentration < math.inf:
-        raise UsageError(f"concentration is finite and above -discount = {-discount:g}, not {concentration}")
+        raise UsageError(f"concentration must be finite and above -discount = {-discount:g}, not {concentration}")
     if max_clusters is not None and max_clusters < 1:
-        raise UsageError(f"max_clusters is at least 1, not {max_clusters}")
+        raise UsageError(f"max_clusters must be at least 1, not {max_clusters}")
 
 
 def _check_size(n: int) -> None:
     if n < 0:
-        raise UsageError(f"a partition of {n} things: none, or some")
+        raise UsageError(f"the number of items must not be negative, not {n}")
 
 
 def _check_patience(n: int, concentration: float, discount: float, most: int) -> None:
@@ -57,9 +57,9 @@ def _check_patience(n: int, concentration: float, discount: float, most: int) ->
     log_share = np.logaddexp.reduce(_log_n_clusters(n, concentration, discount, most))
     if log_share < math.log(_RAREST):
         raise UsageError(
-            f"at most {most} clusters of {n}, where concentration {concentration:g} and discount {discount:g} lead to "
-            f"{expected_n_clusters(n, concentration, discount):.1f} on average: that happens once in "
-            f"10^{-log_share / math.log(10):.0f} draws"
+            f"max_clusters is {most}, but concentration {concentration:g} and discount {discount:g} give {n} items "
+            f"{expected_n_clusters(n, concentration, discount):.1f} clusters on average: only one draw in "
+            f"10^{-log_share / math.log(10):.0f} would be accepted"
         )
 
 

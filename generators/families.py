@@ -63,9 +63,9 @@ class Family:
     number : callable or None
         From the parameters, the number of different graphs, where a family has only so many.
     instead : dict of tuple to tuple
-        Parameters that studies may give in the place of others of `sample`: all of a key's for all of its value's.
+        Alternative parameters for studies: the parameters of each key replace those of its value.
     resolve : callable or None
-        From parameters with those of `instead` to those of `sample`.
+        Converts the alternative parameters of `instead` to parameters of `sample`.
     densities : callable or None
         From the parameters of `sample` to n_nodes, n_clusters, p_in and p_out, where a family has equal blocks with two
         densities, whose thresholds of recovery are known (`graphclust.generators.sbm.recovery_ratios`).
@@ -83,9 +83,27 @@ class Family:
     densities: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
     def sampled(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters of `sample` for a study: of graphs that no training used, unless told otherwise."""
+        """Return the parameters of `sample` for a study: by default, of graphs that no model was trained on."""
         chosen = self.held_out | dict(parameters)
         return chosen if self.resolve is None else self.resolve(chosen)
+
+    def complete(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all parameters of `sample`, with defaults for those that are not given.
+
+        Raises
+        ------
+        UsageError
+            There is no such parameter, or one without a default is missing; the family is called `name` there.
+        """
+        known = self.parameters()
+        for key in parameters:
+            if key not in known:
+                raise UsageError(f"{name} has no parameter {key!r}; it has {', '.join(known)}")
+        complete = {**known, **parameters}
+        missing = [key for key, value in complete.items() if value is inspect.Parameter.empty]
+        if missing:
+            raise UsageError(f"{name} needs {' and '.join(missing)}")
+        return complete
 
     def parameters(self) -> dict[str, Any]:
         """Names and defaults of the parameters of `sample`; `inspect.Parameter.empty` where there is none."""
@@ -165,18 +183,18 @@ def stream(
         Whether the graphs of a batch have one number of nodes, or nearly one where they are chosen among given ones,
         drawn anew for each batch; else they are padded.
     n_eigenvectors : int
-        So many Laplacian eigenvectors as features; see `graphclust.nn.features.laplacian_features`.
+        Number of Laplacian eigenvectors to add as features; see `graphclust.nn.features.laplacian_features`.
     **parameters
-        Of the family.
+        Parameters of the family.
 
-    Yields
-    ------
-    DenseBatch
+    Returns
+    -------
+    iterator of DenseBatch
 
     Raises
     ------
     UsageError
-        No such family or parameter; one size asked for where the size is no range; eigenvectors of points.
+        No such family or parameter; `same_size` for a family without a range of sizes; eigenvectors of points.
 
     Examples
     --------
@@ -185,22 +203,26 @@ def stream(
     (4, True)
     """
     kind = FAMILIES.named(family)
-    known = kind.parameters()
-    for name in parameters:
-        if name not in known:
-            raise UsageError(f"{family} has no parameter {name!r}; it has {', '.join(known)}")
-    missing = [name for name, value in {**known, **parameters}.items() if value is inspect.Parameter.empty]
-    if missing:
-        raise UsageError(f"{family} needs {' and '.join(missing)}")
+    settings = kind.complete(family, parameters)
     draws_sizes = kind.batch is None or kind.sizes is not None
-    if same_size and draws_sizes and not isinstance({**known, **parameters}.get(kind.sizes or ""), tuple):
-        raise UsageError(f"the graphs of {family} have no range of sizes to draw one from")
+    if same_size and draws_sizes and not isinstance(settings.get(kind.sizes or ""), tuple):
+        raise UsageError(f"same_size needs a range of sizes, but {family} has none or was given a single size")
     if kind.points and n_eigenvectors:
         raise UsageError(f"{family} draws points without edges, which have no Laplacian eigenvectors")
     if batch_size < 1:
-        raise UsageError(f"batch_size is a positive integer, not {batch_size!r}")
-    seed = check_seed(random_state)
-    settings = {**known, **parameters}
+        raise UsageError(f"batch_size must be a positive integer, not {batch_size!r}")
+    return _batches(kind, settings, check_seed(random_state), batch_size, same_size, n_eigenvectors, start)
+
+
+def _batches(
+    kind: Family,
+    settings: dict[str, Any],
+    seed: int,
+    batch_size: int,
+    same_size: bool,
+    n_eigenvectors: int,
+    start: int,
+) -> Iterator[DenseBatch]:
     number = start
     while True:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))

@@ -63,18 +63,19 @@ def lfr(
     ----------
     n_nodes : int
     tau1, tau2 : float
-        Exponents of the power laws of degrees and of community sizes: p(k) ~ k^-tau1.
+        Exponents of the power laws of degrees, p(k) ~ k^-tau1, and of community sizes, p(s) ~ s^-tau2.
     mu : float
-        Share of each node's edges that lead out of its community, in [0, 1]. Where it is 0, each community whose
-        degrees have an odd sum still lets one edge out.
+        Fraction of each node's edges that leave its community, in [0, 1]. If it is 0, one edge still leaves each
+        community whose degrees have an odd sum.
     average_degree : float, optional
-        Expected degree. Without it and `min_degree` 20, or 0.4 times the largest degree if that is less.
+        Expected degree. By default 20, or 0.4 times the largest degree if that is less.
     min_degree : int, optional
-        In place of `average_degree`.
+        Smallest degree, instead of the average degree.
     max_degree : int, optional
-        Without it 2.5 times the average or 5 times the minimum, but n_nodes / 2 at most.
+        Largest degree. By default 2.5 times the average or 5 times the smallest degree, but at most n_nodes / 2.
     min_community, max_community : int, optional
-        Without them the average degree and twice the largest degree, but n_nodes / 3 at most where that is possible.
+        Smallest and largest community. By default the average degree and twice the largest degree, but at most
+        n_nodes / 3 if possible.
     random_state : int, Generator or None
 
     Returns
@@ -99,7 +100,7 @@ def lfr(
     """
     for name, tau in (("tau1", tau1), ("tau2", tau2)):
         if not 0 <= tau <= 20:
-            raise UsageError(f"{name} lies between 0 and 20, not at {tau}")
+            raise UsageError(f"{name} must be between 0 and 20, not {tau}")
     if not 0 <= mu <= 1:
         raise UsageError(f"mu is a share, between 0 and 1, not {mu}")
     average_degree, max_degree, lowest, degree_law = _degrees(n_nodes, tau1, average_degree, min_degree, max_degree)
@@ -189,7 +190,10 @@ def _communities(
     if largest is None:
         largest = min(n, max(-(-n // max(n // max(smallest, 1), 1)), inside + 1, min(2 * degree, n // 3)))
     if not 1 <= smallest <= largest <= n:
-        raise UsageError(f"communities of {smallest} to {largest} of {n} nodes: bounds are positive and in order")
+        raise UsageError(
+            f"community sizes from {smallest} to {largest} are impossible for {n} nodes: "
+            "1 <= min_community <= max_community <= n_nodes must hold"
+        )
     if -(-n // largest) * smallest > n:
         raise UsageError(f"communities of {smallest} to {largest} nodes never add up to {n}")
     if mu > 0 and 2 * smallest > n:
@@ -214,7 +218,7 @@ def _communities(
 def _power_law(tau: float, low: int, high: int) -> FloatArray:
     """Probabilities of low, ..., high."""
     if not 1 <= low <= high:
-        raise UsageError(f"a power law from {low} to {high}: bounds are positive and in order")
+        raise UsageError(f"a power law needs 1 <= minimum <= maximum, not {low} and {high}")
     weight = (np.arange(low, high + 1) / low) ** -tau
     law: FloatArray = weight / weight.sum()
     return law
@@ -227,7 +231,7 @@ def _law_of_mean(tau: float, mean: float, high: int) -> tuple[int, FloatArray]:
     total = np.cumsum(weight[::-1])[::-1]
     means = np.cumsum((value * weight)[::-1])[::-1] / total  # of the laws that start at 1, 2, ...
     if not means[0] <= mean <= high:
-        raise UsageError(f"the average degree lies between {means[0]:.2f} and {high} (tau1 {tau:g}), not at {mean:g}")
+        raise UsageError(f"the average degree must be between {means[0]:.2f} and {high} (tau1 {tau:g}), not {mean:g}")
     low = int(np.searchsorted(means, mean, side="right"))
     law = weight[low - 1 :] / total[low - 1]
     if low < high:
@@ -282,7 +286,7 @@ def _wire(
     from graphclust.generators import _wiring
 
     if not is_cached(_wiring.assign):
-        logger.info("lfr: compiling its loops, once: some ten seconds")
+        logger.info("lfr: compiling the generator, only once: about ten seconds")
 
     degree = np.sort(degree)  # so that the rounded sum is right for each degree, not only for all
     inside = np.diff(np.floor(np.cumsum((1 - mu) * degree) + rng.random()), prepend=0.0).astype(np.int64)
@@ -293,7 +297,7 @@ def _wire(
     if slots[-1] < 0:
         need = inside[np.argmin(slots)]
         raise UsageError(
-            f"communities of more than {need} nodes have no place for all that need {need} others in theirs"
+            f"the communities of more than {need} nodes are too small for all nodes with {need} internal neighbours"
         )
     node_at = np.argsort(slots)
     degree, inside = degree[node_at], inside[node_at]
@@ -301,14 +305,14 @@ def _wire(
     community = np.repeat(np.arange(len(sizes)), sizes)
     load = np.bincount(community, degree - inside)
     if 2 * load.max() > load.sum():
-        raise UsageError("one community has more edges that lead out than all others together")
+        raise UsageError("one community has more external edges than all others together")
 
     owner, start = _half_edges(inside)
     ends = _wiring.wire_inside(owner, start, sizes, np.lexsort((inside, community)), rng)
     outer, start = _half_edges(degree - inside)
     outer_ends, bad = _wiring.wire_outside(outer, start, community, rng.permutation(len(outer)), rng)
     if bad:
-        raise UsageError(f"{bad} edges between communities find no place")
+        raise UsageError(f"{bad} edges between communities could not be placed")
     source, target = np.concatenate((owner, outer)), np.concatenate((ends, outer_ends))
     once = source < target
     return source[once], target[once], moved

@@ -86,17 +86,17 @@ COMPONENTS: dict[str, Callable[[np.random.Generator, int], Graph]] = {
 
 
 def mixed(n_nodes: Whole = (20, 600), *, families: str = "all", random_state: Any = None) -> Graph:
-    """Draw a graph of one of five families, all with the same chance, with parameters at random.
+    """Draw a graph of one of five families, chosen uniformly at random, with random parameters.
 
     General SBM and log-degree SBM as the ACP paper has them, planted partitions, degree-corrected SBMs, and LFR graphs
-    from 60 nodes on (below it, planted partitions stand for them). The docstrings of this module tell the ranges.
+    with at least 60 nodes; smaller ones are replaced by planted partitions. The ranges of the parameters are in the docstrings of this module.
 
     Parameters
     ----------
     n_nodes : int or (int, int)
         Range of the number of nodes, both ends included; 12 at least.
     families : str
-        Some of `COMPONENTS`, if not all: their names, with commas between them.
+        Comma-separated names from `COMPONENTS`, or "all".
     random_state : int, Generator or None
 
     Returns
@@ -118,7 +118,7 @@ def mixed(n_nodes: Whole = (20, 600), *, families: str = "all", random_state: An
     rng = np.random.default_rng(seed)
     n = int(pick(rng, n_nodes))
     if n < _LEAST:
-        raise UsageError(f"a mixed graph has {_LEAST} nodes at least, not {n}")
+        raise UsageError(f"a mixed graph needs at least {_LEAST} nodes, not {n}")
     chosen = list(COMPONENTS) if families == "all" else [name.strip() for name in families.split(",")]
     for name in chosen:
         if name not in COMPONENTS:

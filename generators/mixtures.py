@@ -80,17 +80,17 @@ def gaussian_mixture(
     noise_std: Real = 1.0,
     random_state: Any = None,
 ) -> Graph:
-    """Draw points from a Gaussian mixture whose clusters are a Chinese Restaurant Process's.
+    """Draw points from a Gaussian mixture whose labels follow a Chinese Restaurant Process.
 
     Parameters
     ----------
     n : int or (int, int)
-        Points; a range is drawn from uniformly.
+        Number of points (spikes); from a range it is drawn uniformly.
     dimension : int
     concentration : float, or (float, float)
-        Of the process, see `crp`; a range is drawn from log-uniformly.
+        Concentration of the Chinese Restaurant Process; from a range it is drawn log-uniformly.
     discount : float
-        Of the process.
+        Discount of the process, in [0, 1).
     max_clusters : int, optional
     prior_std, noise_std : float, or (float, float)
         Standard deviations of the means around 0, and of the points around their means; a range is drawn from

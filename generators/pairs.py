@@ -61,7 +61,7 @@ def community_pair(
     drop: float = 0.0,
     random_state: Any = None,
 ) -> Graph:
-    """Draw one of the pairs of communities of a network, all with the same chance.
+    """Draw a pair of communities of a network, uniformly at random.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def community_pair(
     split_seed : int
         Seed of the split.
     drop : float
-        Up to such a share of the nodes are left out at random, and what is not connected to most of the others then:
-        more graphs for training than there are pairs.
+        Largest fraction of nodes that are removed at random, to get more training graphs than there are pairs. Only the
+        largest component is kept.
     random_state : int, Generator or None
 
     Returns

@@ -31,7 +31,7 @@ class SyntheticGraphs(InMemoryDataset):  # type: ignore[misc]
     num_graphs : int
     seed : int
     transform, pre_transform, pre_filter : callable, optional
-        As in PyG; the latter two are told apart in the cache by their `repr`.
+        As in PyG; the name of the cached file depends on the `repr` of the last two.
     **parameters
         Of the family.
 
@@ -60,16 +60,13 @@ class SyntheticGraphs(InMemoryDataset):  # type: ignore[misc]
         pre_filter: Callable[..., Any] | None = None,
         **parameters: Any,
     ) -> None:
-        known = FAMILIES.named(family).parameters()
-        for name in parameters:
-            if name not in known:
-                raise UsageError(f"{family} has no parameter {name!r}; it has {', '.join(known)}")
+        complete = FAMILIES.named(family).complete(family, parameters)
         if num_graphs < 1:
-            raise UsageError(f"num_graphs is a positive integer, not {num_graphs!r}")
+            raise UsageError(f"num_graphs must be a positive integer, not {num_graphs!r}")
         self.family = family
         self.num_graphs = num_graphs
         self.seed = check_seed(seed)
-        self.parameters = {**known, **parameters}
+        self.parameters = complete
         self._filters = [repr(pre_transform), repr(pre_filter)]
         super().__init__(root, transform, pre_transform, pre_filter)
         self.load(self.processed_paths[0])

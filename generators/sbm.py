@@ -2,7 +2,7 @@
 
 Every pair of nodes has its edge independently of all others. Time and memory grow with nodes + edges + pairs of
 blocks: pairs of nodes with one probability are laid end to end, and only those that get an edge are ever looked at.
-All graphs are simple and undirected; their nodes 0, 1, ... stand in an order that tells nothing of the blocks.
+All graphs are simple and undirected; their nodes 0, 1, ... stand in random order.
 """
 
 from __future__ import annotations
@@ -167,23 +167,24 @@ def _recorded(source: IntArray, target: IntArray, labels: IntArray, arguments: d
 
 def _check_probability(name: str, value: float) -> float:
     if not 0 <= value <= 1:
-        raise UsageError(f"{name} is a probability, not {value!r}")
+        raise UsageError(f"{name} must be a probability, not {value!r}")
     return float(value)
 
 
 def _check_sizes(sizes: ArrayLike) -> IntArray:
     counts = np.asarray(sizes)
     if counts.ndim != 1 or not len(counts) or not np.issubdtype(counts.dtype, np.integer) or (counts < 1).any():
-        raise UsageError("block sizes are positive integers")
+        raise UsageError("block sizes must be positive integers")
     return counts.astype(np.int64)
 
 
 def _check_matrix(matrix: ArrayLike, k: int, top: float = 1.0) -> FloatArray:
     values = np.asarray(matrix, dtype=np.float64)
     if values.shape != (k, k) or not np.array_equal(values, values.T):
-        raise UsageError(f"the connections of {k} blocks are a symmetric matrix of {k} x {k}")
-    if not ((values >= 0) & (values <= top)).all():
-        raise UsageError("edge probabilities lie between 0 and 1" if top == 1 else "connection rates are not negative")
+        raise UsageError(f"{k} blocks need a symmetric {k} x {k} matrix")
+    if not ((values >= 0) & (values <= top) & np.isfinite(values)).all():
+        message = "edge probabilities must be between 0 and 1"
+        raise UsageError(message if top == 1 else "connection rates must be finite and not negative")
     return values
 
 
@@ -260,9 +261,10 @@ def general_sbm_plan(
 def log_degree_sbm_plan(rng: np.random.Generator, n_nodes: Whole, n_clusters: Whole, a: Real, b: Real) -> Plan:
     """Lay out `log_degree_sbm`."""
     n, k = pick(rng, n_nodes), pick(rng, n_clusters)
+    sizes = _equal_sizes(n, k)
     scale = float(np.log(n)) / n
     p, q = (_check_probability(f"{name} log(N) / N", pick(rng, value) * scale) for name, value in (("a", a), ("b", b)))
-    return _shuffled(rng, _equal_sizes(n, k)), _two_level(k, p, q)
+    return _shuffled(rng, sizes), _two_level(k, p, q)
 
 
 def cluster_plan(rng: np.random.Generator, n_clusters: int, sizes: tuple[int, int], p_in: float, p_out: float) -> Plan:
@@ -317,7 +319,7 @@ def planted_partition(
     Parameters
     ----------
     n_nodes, n_clusters : int, or (int, int)
-        Sizes of the blocks differ by one at most. Each parameter may be a range to draw it from.
+        Number of nodes and of blocks, whose sizes differ by at most one. Each parameter may be a range to draw from.
     p_in, p_out : float, or (float, float)
     random_state : int, Generator or None
 
@@ -377,7 +379,7 @@ def general_sbm(
     between: tuple[float, float] = (1.0, 5.0),
     random_state: Any = None,
 ) -> Graph:
-    """Draw from the General SBM (Pakman et al., ACP, section 5.2.1): everything but the law is random.
+    """Draw from the General SBM (Pakman et al., ACP, section 5.2.1) with random sizes and densities.
 
     N ~ U{low, ..., high}; blocks from a Chinese Restaurant Process; each edge probability from a Beta distribution.
 
@@ -386,9 +388,9 @@ def general_sbm(
     n_nodes : (int, int)
         Range of the number of nodes, both ends included.
     concentration : float
-        Of the Chinese Restaurant Process.
+        Concentration of the Chinese Restaurant Process; larger values give more blocks.
     max_clusters : int or None
-        The process is conditioned on at most so many blocks, as in the published runs.
+        Largest number of blocks, on which the process is conditioned, as in the published runs.
     within, between : (float, float)
         Parameters of the Beta distributions of the probabilities within and between blocks.
     random_state : int, Generator or None
@@ -429,7 +431,7 @@ def log_degree_sbm(
     Parameters
     ----------
     n_nodes, n_clusters : int, or (int, int)
-        Each parameter may be a range to draw it from.
+        Number of nodes and of blocks. Each parameter may be a range to draw from.
     a, b : float, or (float, float)
     random_state : int, Generator or None
 
@@ -467,7 +469,7 @@ def cluster(
 ) -> Graph:
     """Draw a graph of the CLUSTER benchmark (Dwivedi et al. 2020; ACP, section 5.2.3).
 
-    Six blocks, their sizes uniform on 5, ..., 34, and one random node of each block whose label is told.
+    Six blocks, their sizes uniform on 5, ..., 34, and the known label of one random node per block.
 
     Parameters
     ----------
@@ -568,7 +570,7 @@ def dc_sbm(
     rates : array of float, shape (n_blocks, n_blocks)
         Mean number of contacts of two average nodes; symmetric, not negative.
     exponent : float
-        Of the density of propensities, above 1; infinity gives all nodes the same.
+        Exponent of the power law of propensities, above 1. With infinity, all propensities are equal.
     max_ratio : float
         Largest propensity over smallest, before they are scaled to mean 1.
     random_state : int, Generator or None

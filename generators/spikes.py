@@ -204,15 +204,15 @@ def spikes(
     n : int or (int, int)
         Spikes; a range is drawn from uniformly.
     concentration : float
-        Of the Chinese Restaurant Process of the labels; see `crp`.
+        Concentration of the Chinese Restaurant Process of the labels.
     max_clusters : int, optional
-        Neurons at most.
+        Largest number of neurons.
     noise_std : float
         Standard deviation of the noise; 1 is the median over neurons of the depth of the trough.
     amplitude_jitter : float
         Relative standard deviation of the amplitude of a neuron's spikes.
     time_jitter : float
-        Samples that a spike may be early or late.
+        Largest shift of a spike in time, in samples.
     random_state : int, Generator or None
 
     Returns

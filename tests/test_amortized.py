@@ -572,7 +572,7 @@ def test_a_state_that_is_none(tmp_path):
             "general-sbm cannot be drawn with n_nodes='many'",
         ),
         ({"data": replace(DATA, parameters={"n_nodes": (9, 3)})}, UsageError, "low <= high"),
-        ({"data": DataConfig(family="cluster", same_size=True)}, UsageError, "no range of sizes"),
+        ({"data": DataConfig(family="cluster", same_size=True)}, UsageError, "needs a range of sizes"),
         ({"machine": Machine(device="cpu", processes=6)}, UsageError, "6 processes cannot share batches of 5"),
         ({"data": replace(DATA, seed=HELD_OUT)}, UsageError, "reserved for held-out graphs"),
         ({"n_z": 0}, UsageError, "n_z"),

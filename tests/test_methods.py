@@ -199,6 +199,13 @@ def test_direction_counts_or_is_said_to_be_dropped(name):
     assert estimator.takes_direction != ("dropped-directions" in codes(estimator.notes_))
 
 
+@pytest.mark.parametrize("method", ["leiden", "louvain"])
+def test_block_models_say_once_that_they_drop_directions(method):
+    graph = nx.gnp_random_graph(40, 0.15, seed=3, directed=True)
+    refined = gc.detect(graph, method, refine="dc-sbm")
+    assert codes(refined.notes).count("dropped-directions") == 1
+
+
 @pytest.mark.parametrize("k", [1, 2, 3, 7, 20, 60])
 def test_number_of_communities_is_honoured_or_refused(name, k):
     graph = blocks()

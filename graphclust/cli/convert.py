@@ -28,7 +28,10 @@ def convert(
     quiet: Quiet = False,
     reading: Reading,
 ) -> None:
-    """Convert a graph to another format: edge list, GraphML, GEXF, GML, Pajek, METIS, Matrix Market, npz, parquet."""
+    """Convert a graph file to another format.
+
+    Formats: edge list, CSV, TSV, GraphML, GEXF, GML, Pajek, METIS, Matrix Market, npz, Parquet and PyTorch Geometric.
+    """
     from graphclust.io import FORMATS, carried, format_of, write_graph
 
     kind = output_format or format_of(target)

@@ -63,7 +63,7 @@ def _check_takes(method: str, parameter: str, option: str) -> None:
 
     if parameter not in METHODS.named(method).parameters():
         others = [name for name, kind in METHODS.items() if parameter in kind.parameters()]
-        raise UsageError(f"{method} does not take {option}; {', '.join(others)} do")
+        raise UsageError(f"{method} does not take {option}; {', '.join(others)} {'do' if len(others) > 1 else 'does'}")
 
 
 def _check_takes_features(method: str) -> None:
@@ -151,17 +151,29 @@ def detect(
     ] = None,
     seed: Seed = 0,
     param: Annotated[
-        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Parameter of the method. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--param",
+            metavar="NAME=VALUE",
+            help="Parameter of the method; `graphclust methods --format json` lists them. Repeatable.",
+        ),
     ] = None,
     samples: Annotated[
         int | None,
         typer.Option(
-            "--samples", min=1, metavar="N", help="Number of partitions to draw, if the method returns a posterior."
+            "--samples",
+            min=1,
+            metavar="N",
+            help="Number of partitions to draw, if the method returns a posterior; 64 by default.",
         ),
     ] = None,
     known: Annotated[
         str | None,
-        typer.Option("--known", metavar="FILE", help="Known labels of some nodes, one `node label` per line."),
+        typer.Option(
+            "--known",
+            metavar="FILE",
+            help="Known labels of some nodes, one `node label` per line. For auto, acp, acp-s, ccp and ncp.",
+        ),
     ] = None,
     refine: Annotated[
         str | None,

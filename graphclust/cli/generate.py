@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["add_families", "generate"]
 
-generate = typer.Typer(help="Generate random graphs with known communities.", no_args_is_help=True)
+generate = typer.Typer(
+    help="Generate random graphs with known communities. A VALUE is a number, a range 50:300, a list 10,20,30 or a "
+    "matrix 0.5,0.1;0.1,0.4.",
+    no_args_is_help=True,
+)
 
 _POINT_DELIMITERS = {"csv": ",", "tsv": "\t"}
 
@@ -113,7 +117,7 @@ def _sample(name: str, parameters: dict[str, Any], random_state: Any) -> Graph:
         return FAMILIES[name].sample(**parameters, random_state=random_state)
     except GraphclustError:
         raise
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         shown = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
         raise UsageError(f"{name} cannot be drawn with {shown}: {error}") from None
 

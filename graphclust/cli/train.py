@@ -181,13 +181,13 @@ def train(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a model of partitions on random graphs with known communities.
+    """Train the network of acp, acp-s, ccp or ncp on random graphs with known communities.
 
     Ctrl-C and SIGTERM stop the training after the current step and save its state. The same command with --resume
     continues from there.
     """
     _check_method(method)
-    _check_out(out, log, benchmark)
+    _check_out(out, log, start, benchmark)
     for option, value in (("--out", out), ("--log", log), ("--start", start), ("--resume", resume)):
         if benchmark and value:
             raise UsageError(f"--benchmark does not save a model: leave out {option}")
@@ -274,14 +274,14 @@ def _check_method(name: str) -> None:
     raise unknown("trainable method", name, trainable)
 
 
-def _check_out(out: str | None, log: str | None, benchmark: bool) -> None:
+def _check_out(out: str | None, log: str | None, start: str | None, benchmark: bool) -> None:
     if benchmark:
         return
     if out is None:
         raise UsageError("missing option --out FILE.safetensors")
     if not out.endswith(".safetensors"):
         raise UsageError(f"a model must be a safetensors file: --out {Path(out).stem or 'model'}.safetensors")
-    check_files({"--out": out, "--log": log})
+    check_files({"--out": out, "--log": log}, start=start)
 
 
 def _architecture(method: str, chosen: dict[str, Any], start: str | None, data: DataConfig, quiet: bool) -> ModelConfig:

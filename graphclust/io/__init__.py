@@ -1,4 +1,4 @@
-"""Files to graphs and back: the format is told by the name, else by the first bytes."""
+"""Files to graphs and back: the format is determined by the file name, or else by the first bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
-from graphclust.errors import UsageError
+from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph, merge_notes
 from graphclust.io.formats import FORMATS, format_of, sniffed_format
 from graphclust.io.source import open_source
@@ -41,7 +41,7 @@ def read_file(
 ) -> Graph:
     """Read a graph from a file in any supported format.
 
-    What had to be guessed or changed is logged (logger "graphclust", level INFO) and kept in `graph.meta["notes"]`;
+    Guesses and changes are logged (logger "graphclust", level INFO) and kept in `graph.meta["notes"]`;
     `graph.meta["source"]` is the file's name and `graph.meta["sha256"]` the checksum of its bytes as they lie on disk.
 
     Parameters
@@ -51,9 +51,9 @@ def read_file(
     format : str, optional
         A key of `FORMATS`; told by the file's name, else by its first bytes.
     directed, weights : bool, optional
-        Override what the file says; `weights=False` lets every edge count 1.
+        Override what the file says; weights=False gives every edge weight 1.
     encoding : str, optional
-        Of text files; found out by default.
+        Encoding of text files; detected by default.
     delimiter, header, comment
         Edge lists and tables of edges only: see `graphclust.io.edge_layout.sniff_edges`.
 
@@ -70,7 +70,7 @@ def read_file(
     """
     name = os.fspath(path)
     if format is not None and format not in FORMATS:
-        raise UsageError(f"unknown format {format!r}; known formats: {', '.join(FORMATS)}")
+        raise unknown("format", format, FORMATS)
     source = open_source(name)
     if format is None and source.suffix in _FOREIGN:
         raise source.error(
@@ -86,7 +86,7 @@ def read_file(
         options.update(dialect)
     elif options_given := [key for key, value in dialect.items() if value is not None]:
         raise UsageError(
-            f"{', '.join(options_given)}: these options are for edge lists only, and {source.name} is read as {kind}"
+            f"the options {', '.join(options_given)} apply only to edge lists, but {source.name} is read as {kind}"
         )
     graph: Graph = FORMATS[kind].load().read(source, **options)
     for note in merge_notes(graph):
@@ -102,7 +102,7 @@ def read_file(
 
 
 def carried(graph: Graph, format: str) -> tuple[dict[str, Sequence[Any]], list[str]]:
-    """Say what a format can hold of what is known of the nodes.
+    """Split the node attributes of a graph into those that a format can store and those that are lost.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def write_graph(
     ----------
     graph : Graph
     stream : binary file
-        Gets the whole file; writing it atomically is the caller's business (`graphclust.io.files.replacing`).
+        Receives the whole file; the caller is responsible for writing it atomically (`graphclust.io.files.replacing`).
     format : str
         A key of `FORMATS`.
     attributes : mapping of str to sequence, optional
@@ -162,13 +162,13 @@ def write_graph(
         The format cannot hold this graph at all.
     """
     if format not in FORMATS:
-        raise UsageError(f"unknown format {format!r}; known formats: {', '.join(FORMATS)}")
+        raise unknown("format", format, FORMATS)
     entry = FORMATS[format]
     module = entry.load()
     module.write(graph, stream, attributes, **entry.options)
     lost = []
-    if not module.KEEPS_IDS and not isinstance(graph._ids, range):
-        lost.append(f"{format} has no place for node ids: nodes are numbered in their order")
+    if not module.KEEPS_IDS and graph.nodes != list(range(module.FIRST_ID, module.FIRST_ID + graph.num_nodes)):
+        lost.append(f"{format} has no place for node ids: nodes are numbered from {module.FIRST_ID} in their order")
     if not entry.holds_isolated:
         isolated = graph.num_nodes - len({*graph.source.tolist(), *graph.target.tolist()})
         if isolated:

@@ -92,7 +92,7 @@ def parse_rows(source: Source, data: bytes, layout: EdgeLayout) -> ParsedEdges:
             hint = "" if ends or dialect.header else " (--header, if this line is a title or a count)"
             raise source.error(_wrong_size(len(fields), n_columns) + hint, line)
         if not fields[first] or not fields[second]:
-            raise source.error("an empty node id", line)
+            raise source.error("the node id is empty", line)
         ends.append(index.setdefault(fields[first], len(index)))
         ends.append(index.setdefault(fields[second], len(index)))
         if is_weighted:

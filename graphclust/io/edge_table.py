@@ -27,7 +27,7 @@ def _ends(ids: Sequence[str]) -> tuple[str, str]:
     reserved = set(ids)
     pair_of_names = next((pair for pair in PAIRS if reserved.isdisjoint(pair)), None)
     if pair_of_names is None:
-        raise DataError("a header of this table would look like an edge: all known names for its columns are node ids")
+        raise DataError("cannot write a header: every known pair of column names contains a node id")
     return pair_of_names
 
 

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from graphclust.errors import DataError
+from graphclust.io.archive import members
 from graphclust.io.source import Source, is_number, open_source, shorten
 from graphclust.io.tables import Dialect, Expectation, Sample, read_rows, sniff
 from graphclust.runtime.arrays import FloatArray
+from graphclust.runtime.memory import require_memory
 from graphclust.runtime.notes import counted, log_notes
 
 __all__ = ["read_features"]
@@ -207,13 +209,17 @@ def _complaint(cell: str) -> str:
 
 def _array(source: Source) -> FloatArray:
     """Read .npy, or .npz with one array or a sparse matrix."""
+    if source.data[:2] == b"PK":
+        members(source)  # reports damage, and a lack of memory
     try:
         loaded = np.load(io.BytesIO(source.data), allow_pickle=False)
         if hasattr(loaded, "files"):
             if "indptr" in loaded.files:
                 import scipy.sparse as sp
 
-                loaded = sp.load_npz(io.BytesIO(source.data)).toarray()
+                matrix = sp.load_npz(io.BytesIO(source.data))
+                require_memory(8.0 * matrix.shape[0] * matrix.shape[1], f"{source.name}: dense features")
+                loaded = matrix.toarray()
             elif len(loaded.files) == 1:
                 loaded = loaded[loaded.files[0]]
             else:

@@ -129,6 +129,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         target = os.path.realpath(name)
         folder, base = os.path.split(target)
         handle, temporary = tempfile.mkstemp(prefix=f".{base}.", suffix=".tmp", dir=folder or ".")
+    except BrokenPipeError:
+        raise  # the reader of a special file wants no more
     except OSError as error:
         raise DataError(f"cannot write: {error.strerror or error}", name) from None
     try:
@@ -139,6 +141,6 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             raise DataError(f"cannot write: {error.strerror or error}", name) from None
         raise

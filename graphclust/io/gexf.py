@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 from graphclust.graph import Graph
-from graphclust.io.reading import Draft
+from graphclust.io.reading import Draft, parse_weight
 from graphclust.io.source import Source, shorten
 from graphclust.io.writing import id_texts, node_columns
 from graphclust.io.xml import AttributeKey, escape, holds, needed, parse, type_name, value_text
@@ -38,6 +38,7 @@ class _Reader:
         self.edge_names: dict[str, str] = {}
         self.weight_id: str | None = None
         self.labels = AttributeKey("label", "string")
+        self.weight_key: AttributeKey | None = None
         self.is_directed: bool | None = None
 
     def start(self, name: str, attributes: dict[str, str], parent: Any, line: int) -> Any:
@@ -71,6 +72,8 @@ class _Reader:
         """Take the text of a default."""
         if item[0] == "default":
             item[1].default = text
+            if item[1] is self.weight_key:
+                self.draft.default_weight = parse_weight(self.source, text, line)
 
     def graph(self) -> Graph:
         """Return what was read."""
@@ -99,7 +102,7 @@ class _Reader:
         elif domain == "edge":
             self.edge_names[ident] = key.name
             if key.name.lower() == "weight":
-                self.weight_id = ident
+                self.weight_id, self.weight_key = ident, key
         return "attribute", key
 
     def _node(self, attributes: dict[str, str], line: int) -> Any:
@@ -145,9 +148,9 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     ----------
     source : Source
     directed : bool, optional
-        Overrides the document; False adds the two directions up.
+        Overrides the document; False makes the graph undirected and adds the weights of opposite edges.
     weights : bool, optional
-        False ignores weights, True insists on them.
+        False ignores weights, True requires them.
 
     Returns
     -------
@@ -157,7 +160,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     Raises
     ------
     DataError
-        The document is malformed or has no graph; an id is repeated or missing; a weight is negative or no number.
+        The document is malformed or has no graph; an id is repeated or missing; a weight is negative or not a number.
     """
     reader = _Reader(source, directed, weights)
     parse(source, "gexf", reader)
@@ -177,7 +180,7 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     Raises
     ------
     DataError
-        Ids that are alike as text, or characters that XML cannot hold.
+        Two ids have the same text, or characters that XML cannot hold.
     UsageError
         An attribute with a wrong number or type of values.
     """

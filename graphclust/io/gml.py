@@ -211,9 +211,9 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     ----------
     source : Source
     directed : bool, optional
-        Overrides the file; False adds the two directions up.
+        Overrides the file; False makes the graph undirected and adds the weights of opposite edges.
     weights : bool, optional
-        False ignores weights, True insists on them.
+        False ignores weights, True requires them.
 
     Returns
     -------
@@ -225,8 +225,8 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     Raises
     ------
     DataError
-        The file is malformed or has no graph; an id is repeated, missing or no integer; a weight is negative or no
-        number.
+        The file is malformed or has no graph; an id is repeated, missing or not an integer; a weight is negative or not
+        a number.
     """
     reader = _Reader(source, directed, weights)
     reader.parse()
@@ -252,7 +252,7 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     Raises
     ------
     DataError
-        Ids that are alike as text.
+        Two ids have the same text.
     UsageError
         An attribute with a wrong number or type of values, or a name that GML cannot hold.
     """

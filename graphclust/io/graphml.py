@@ -143,9 +143,9 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     ----------
     source : Source
     directed : bool, optional
-        Overrides the document; False adds the two directions up.
+        Overrides the document; False makes the graph undirected and adds the weights of opposite edges.
     weights : bool, optional
-        False ignores weights, True insists on them.
+        False ignores weights, True requires them.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     ------
     DataError
         The document is malformed, has no graph, several, or hyperedges; an id is repeated or missing; a weight is
-        negative or no number.
+        negative or not a number.
     """
     reader = _Reader(source, directed, weights)
     parse(source, "graphml", reader)
@@ -176,7 +176,7 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     Raises
     ------
     DataError
-        Ids that are alike as text, or characters that XML cannot hold.
+        Two ids have the same text, or characters that XML cannot hold.
     UsageError
         An attribute with a wrong number or type of values.
     """

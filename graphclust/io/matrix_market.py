@@ -19,9 +19,10 @@ from graphclust.io.writing import refuse_attributes
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.memory import require_memory
 
-__all__ = ["KEEPS_IDS", "read", "write"]
+__all__ = ["FIRST_ID", "KEEPS_IDS", "read", "write"]
 
 KEEPS_IDS = False
+FIRST_ID = 0
 
 _DIRECTED = "% graphclust: directed"  # says of a symmetric matrix that its edges are pairs of opposite arcs
 _CHOICES = (
@@ -111,20 +112,21 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     ----------
     source : Source
     directed : bool, optional
-        True reads row -> column even where the matrix is symmetric; False adds the two directions up where it is not.
+        True reads row -> column even where the matrix is symmetric; False makes the graph undirected and adds the
+        weights of opposite edges where it is not.
     weights : bool, optional
-        False ignores the values: every entry counts 1. True insists on them.
+        False ignores the values: every entry counts 1. True requires them.
 
     Returns
     -------
     Graph
-        Nodes 0 to n - 1. Zeros that are stored are no edges.
+        Nodes 0 to n - 1. Stored zeros are not edges.
 
     Raises
     ------
     DataError
-        The file is malformed, the matrix is not square, or complex; it has another number of entries than declared; an
-        entry is negative or no number.
+        The file is malformed, the matrix is not square, or complex; it does not have the declared number of entries; an
+        entry is negative or not a number.
     ResourceError
         More nodes are declared than fit into memory.
     """

@@ -19,9 +19,10 @@ from graphclust.io.source import Source, shorten, split_lines
 from graphclust.io.writing import refuse_attributes
 from graphclust.runtime.arrays import FloatArray, IntArray
 
-__all__ = ["KEEPS_IDS", "read", "write"]
+__all__ = ["FIRST_ID", "KEEPS_IDS", "read", "write"]
 
 KEEPS_IDS = False
+FIRST_ID = 1
 
 
 def _header(source: Source, text: str, line: int) -> tuple[int, int, int, bool]:
@@ -41,7 +42,7 @@ def _header(source: Source, text: str, line: int) -> tuple[int, int, int, bool]:
         )
     n_weights = parse_int(source, fields[3], line, "the number of weights of a node") if len(fields) > 3 else 1
     if n_weights < 0:
-        raise source.error(f"the number of weights of a node is {n_weights}", line)
+        raise source.error(f"the number of weights per node must not be negative, not {n_weights}", line)
     skipped = (code[0] == "1") + n_weights * (code[1] == "1")
     if skipped:
         source.note("ignored-node-weights", "ignored the weights and sizes of the nodes")
@@ -51,6 +52,8 @@ def _header(source: Source, text: str, line: int) -> tuple[int, int, int, bool]:
 def _neighbours(source: Source, tokens: list[str], n_nodes: int, line: int) -> list[int]:
     try:
         nodes = list(map(int, tokens))
+        if "_" in "".join(tokens):  # which Python's int ignores
+            raise ValueError
     except ValueError:
         nodes = [parse_int(source, token, line, "a neighbour") for token in tokens]
     if nodes and not (min(nodes) >= 1 and max(nodes) <= n_nodes):
@@ -82,7 +85,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     directed : bool, optional
         True reads line i as the nodes that i points to, and does not ask that every edge stands in both lines.
     weights : bool, optional
-        False ignores the edges' weights, True insists on them.
+        False ignores the edges' weights, True requires them.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     ------
     DataError
         The file is malformed, has other numbers of nodes or edges than its header says, or an edge that stands in one
-        of its two lines only; a weight is negative or no number.
+        of its two lines only; a weight is negative or not a number.
     ResourceError
         More nodes are declared than fit into memory.
     """
@@ -141,7 +144,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
         if alone is not None:
             u, v = int(tail[alone]) + 1, int(head[alone]) + 1
             what = "edge" if not weight else f"edge of weight {values[alone]:g}"
-            raise source.error(f"the {what} from {u} to {v} is missing in the line of {v}", rows[u - 1][0])
+            raise source.error(f"the line of node {v} must repeat the {what} to node {u}", rows[u - 1][0])
         once = tail <= head
         tail, head, values = tail[once], head[once], values[once]
     return build(source, tail, head, values, nodes=range(1, n_nodes + 1), directed=bool(directed))

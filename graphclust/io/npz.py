@@ -22,9 +22,10 @@ from graphclust.io.source import Source, shorten
 from graphclust.io.writing import refuse_attributes
 from graphclust.runtime.arrays import IntArray
 
-__all__ = ["KEEPS_IDS", "read", "write"]
+__all__ = ["FIRST_ID", "KEEPS_IDS", "read", "write"]
 
 KEEPS_IDS = False
+FIRST_ID = 0
 
 _PLAIN_TYPE = re.compile("[<>|=]?[biufcSU][0-9]{1,4}")
 _MAX_HEADER = 10_000  # characters, as in NumPy: longer ones could break the parser
@@ -79,14 +80,15 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     ----------
     source : Source
     directed : bool, optional
-        True reads row -> column even where the matrix is symmetric; False adds the two directions up where it is not.
+        True reads row -> column even where the matrix is symmetric; False makes the graph undirected and adds the
+        weights of opposite edges where it is not.
     weights : bool, optional
         False ignores the values: every stored entry counts 1.
 
     Returns
     -------
     Graph
-        Nodes 0 to n - 1. Zeros that are stored are no edges.
+        Nodes 0 to n - 1. Stored zeros are not edges.
 
     Raises
     ------

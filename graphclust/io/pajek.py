@@ -114,20 +114,24 @@ class _Reader:
         if self.n_nodes >= 0:
             raise self.source.error("the file contains more than one network; split it into one file per network", line)
         if not counts:
-            raise self.source.error("*Vertices has no number", line)
+            raise self.source.error("*Vertices must be followed by the number of vertices", line)
         self.n_nodes = self.n_rows = parse_int(self.source, counts[0], line, "the number of vertices")
         require_nodes(self.source, self.n_nodes, line)
         if len(counts) > 1:
             self.n_rows = parse_int(self.source, counts[1], line, "the number of vertices of the first mode")
             if not 0 <= self.n_rows <= self.n_nodes:
-                raise self.source.error(f"{self.n_rows} of {self.n_nodes} vertices in the first mode", line)
+                raise self.source.error(
+                    f"the first mode has {self.n_rows} vertices, but the network has {self.n_nodes}", line
+                )
             self.source.note("two-mode", "the network is two-mode (bipartite): read as an ordinary graph")
         return self._vertex
 
     def _close(self, take: Callable[[str, int], None], line: int) -> None:
         """Check that a section is complete; `line` is the first one after it."""
         if take == self._vertex and len(self.labels) not in (0, self.n_nodes):
-            raise self.source.error(f"*Vertices {self.n_nodes} is followed by {len(self.labels)} vertices", line)
+            raise self.source.error(
+                f"*Vertices declares {self.n_nodes} vertices, but {len(self.labels)} are listed", line
+            )
         if take == self._row:
             self._matrix(line)
 
@@ -154,7 +158,7 @@ class _Reader:
     def _edge(self, text: str, line: int) -> None:
         ends = text.split(maxsplit=3)
         if len(ends) < 2:
-            raise self.source.error("expected two vertices and perhaps a weight, found one number", line)
+            raise self.source.error("expected two vertices and optionally a weight, found one value", line)
         tail, head = (self._position(token, line) for token in ends[:2])
         edge = self.draft.add_edge(tail, head, line, is_arc=self.is_arc)
         if len(ends) > 2 and not ends[2].startswith("["):  # a time interval
@@ -165,12 +169,15 @@ class _Reader:
         for head in heads:
             self.draft.add_edge(tail, head, line, is_arc=self.is_arc)
 
+    @property
+    def _n_columns(self) -> int:
+        return self.n_nodes - self.n_rows or self.n_nodes
+
     def _row(self, text: str, line: int) -> None:
         row = [parse_weight(self.source, token, line) for token in text.split()]
-        n_columns = self.n_nodes - self.n_rows or self.n_nodes
-        if len(row) != n_columns or len(self.matrix) == self.n_rows:
+        if len(row) != self._n_columns or len(self.matrix) == self.n_rows:
             raise self.source.error(
-                f"a matrix has {self.n_rows} rows of {n_columns} numbers, this is row "
+                f"a matrix has {self.n_rows} rows of {self._n_columns} numbers, this is row "
                 f"{len(self.matrix) + 1} with {len(row)}",
                 line,
             )
@@ -180,7 +187,7 @@ class _Reader:
         if len(self.matrix) < self.n_rows:
             raise self.source.error(f"the matrix ends after {len(self.matrix)} of {self.n_rows} rows", line)
         self.what = "the matrix"
-        matrix = np.array(self.matrix).reshape(self.n_rows, -1)
+        matrix = np.array(self.matrix, dtype=np.float64).reshape(self.n_rows, self._n_columns)
         square = self.n_rows == self.n_nodes
         is_arc = square and bool((matrix != matrix.T).any())
         rows, columns = np.nonzero(matrix if is_arc or not square else np.triu(matrix))
@@ -199,9 +206,10 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     ----------
     source : Source
     directed : bool, optional
-        Overrides the file: *Arcs are directed, *Edges are not; False adds the two directions up.
+        Overrides the file: *Arcs are directed, *Edges are not; False makes the graph undirected and adds the weights of
+        opposite edges.
     weights : bool, optional
-        False ignores weights, True insists on them.
+        False ignores weights, True requires them.
 
     Returns
     -------
@@ -212,7 +220,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     ------
     DataError
         The file is malformed, or has several networks; vertices are missing, repeated or out of range; a weight is
-        negative or no number.
+        negative or not a number.
     ResourceError
         More vertices are declared than fit into memory.
     """
@@ -234,7 +242,7 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     Raises
     ------
     DataError
-        Ids that are alike as text, or hold line breaks or other control characters.
+        Two ids have the same text, or hold line breaks or other control characters.
     UsageError
         Attributes.
     """

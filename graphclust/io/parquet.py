@@ -43,9 +43,13 @@ def _choose(source: Source, schema: pa.Schema, weights: bool | None) -> list[str
         raise source.error(f"a table of edges must have at least two columns, but this one has {len(names)}")
     chosen = edge_columns(names)
     if chosen is None:
-        third = schema.field(2).type if len(names) > 2 else pa.null()
+        row_labels = (schema.pandas_metadata or {}).get("index_columns", [])  # of a table that pandas has written
+        columns = [i for i, name in enumerate(names) if name not in row_labels]
+        if len(columns) < 2:
+            columns = list(range(len(names)))
+        third = schema.field(columns[2]).type if len(columns) > 2 else pa.null()
         numeric = pa.types.is_integer(third) or pa.types.is_floating(third) or pa.types.is_decimal(third)
-        chosen = (0, 1, 2 if numeric else None)
+        chosen = (columns[0], columns[1], columns[2] if numeric else None)
     picked = [names[i] for i in chosen if i is not None]
     if weights is False:
         picked = picked[:2]
@@ -121,7 +125,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     directed : bool, optional
         Whether the edges have a direction; by default they have none, unless our own metadata says so.
     weights : bool, optional
-        False ignores a column of weights, True insists on one. A missing weight counts 1.
+        False ignores a column of weights, True requires it. A missing weight counts 1.
 
     Returns
     -------
@@ -131,8 +135,8 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     Raises
     ------
     DataError
-        Not a Parquet file, or a damaged one; less than two columns; ids that are missing, or neither integers of 64
-        bits nor strings; a weight that is negative, not finite, or no number.
+        Not a Parquet file, or a damaged one; fewer than two columns; ids that are missing, or neither integers of 64
+        bits nor strings; a weight that is negative, infinite or not a number.
     ResourceError
         The table would not fit into memory.
     """
@@ -156,7 +160,8 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     except (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
         if isinstance(error, ResourceError):
             raise
-        raise source.error(f"not a Parquet file, or a damaged one ({str(error).splitlines()[0]})") from None
+        reason = str(error).split("\n", 1)[0] or type(error).__name__
+        raise source.error(f"not a Parquet file, or a damaged one ({reason})") from None
     if weight is None:
         unweighted(source, weights, len(table))
     nodes = list(dict.fromkeys([*nodes, *isolated]))
@@ -180,7 +185,7 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     Raises
     ------
     DataError
-        Ids that are alike as text, or cannot be written as UTF-8.
+        Two ids have the same text, or cannot be written as UTF-8.
     UsageError
         Attributes.
     """
@@ -189,7 +194,9 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
 
     refuse_attributes(attributes, "a table of edges")
     ids: list[Any] = graph.nodes
-    if not all(isinstance(node, int | np.integer) and -(2**63) <= node < 2**63 for node in ids):
+    if not all(
+        isinstance(node, int | np.integer) and not isinstance(node, bool) and -(2**63) <= node < 2**63 for node in ids
+    ):
         ids = id_texts(graph)
     try:
         names = pa.array(ids, pa.string() if ids is not graph.nodes else pa.int64())

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
+from graphclust.graph.labels import is_missing
 from graphclust.io.formats import FORMATS, format_of
 from graphclust.io.source import Source, is_number, open_source, shorten, split_lines, suffix_of
 from graphclust.io.tables import Dialect, Expectation, Sample, read_rows, sniff
@@ -36,7 +37,7 @@ def _read_json(source: Source) -> Labels | Cover:
                 raise source.error(f"{len(content['nodes'])} nodes and {len(content['labels'])} labels")
             return _as_labels(source, content["nodes"], map(_label, content["labels"]))
         if isinstance(content, dict):
-            return {node: _label(label) for node, label in content.items()}
+            return _as_labels(source, content, map(_label, content.values()))
         if isinstance(content, list) and all(isinstance(line, list) for line in content):
             return [{str(node) for node in line} for line in content]
     except (json.JSONDecodeError, RecursionError) as error:
@@ -55,9 +56,14 @@ def _label(value: Any) -> Any:
 
 
 def _as_labels(source: Source, nodes: Iterable[Any], labels: Iterable[Any]) -> Labels:
-    """Return the labels of the nodes as a dict with ids as text; refuse two labels of one id, such as 1 and "1"."""
+    """Return the labels of the nodes as a dict with ids as text; refuse two labels of one id, such as 1 and "1".
+
+    Nodes with a missing label are left out.
+    """
     label_of: Labels = {}
     for node, label in zip(map(str, nodes), labels, strict=True):
+        if is_missing(label):
+            continue
         if label_of.setdefault(node, label) != label:
             raise source.error(f"node {node!r} has two labels")
     return label_of
@@ -73,7 +79,8 @@ def _read_parquet(source: Source) -> Labels:
         raise source.error(f"not a parquet table: {error}") from None
     if table.num_columns < 2:
         raise source.error(f"expected the columns node and community, found only {', '.join(table.column_names)}")
-    return _as_labels(source, table[0].to_pylist(), table[1].to_pylist())
+    node, label, _ = _named_columns(table.column_names) or (0, 1, False)
+    return _as_labels(source, table[node].to_pylist(), table[label].to_pylist())
 
 
 def _read_attributes(source: Source, kind: str) -> Labels:
@@ -144,7 +151,7 @@ def _read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | Non
     """
     if kind is None and (suffix_of(source.name) == ".cmty" or ".cmty." in source.name):
         kind = "cmty"
-        source.note("form", f"read as one community a line ({option} overrides)", form="cmty")
+        source.note("form", f"read as one community per line ({option} overrides)", form="cmty")
     data = source.utf8()
     expected = _PartitionExpectation(
         separators=(None,) if kind == "cmty" else ("\t", ",", ";", None),
@@ -167,7 +174,7 @@ def _read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | Non
         is_table = len(sizes) == 1 and (sizes <= {2, 3} or (dialect.separator is not None and sizes != {1}))
         kind = "labels" if is_table else "cmty"
         form = "node label" if kind == "labels" else "one community"
-        source.note("form", f"read as {form} a line ({option} overrides)", form=kind)
+        source.note("form", f"read as {form} per line ({option} overrides)", form=kind)
     if kind == "cmty":
         return [set(row) for _, row in rows]
     return _labels_of_rows(source, rows, columns)
@@ -213,7 +220,7 @@ def _read_clu(source: Source, nodes: Sequence[Hashable] | None) -> Labels:
     words = head.split()
     if len(words) < 2 or not words[1].isdecimal() or int(words[1]) != len(lines):
         raise source.error(
-            f"the first line, {shorten(head)}, does not give the number of the lines below, {len(lines)}", 1
+            f"the first line must be *Vertices {len(lines)}, the number of lines below it, not {shorten(head)}", 1
         )
     if nodes is None:
         raise source.error("a .clu file does not name its nodes: give its graph as well (--graph)")
@@ -253,7 +260,7 @@ def read_partition(
         The file cannot be read as a partition; names the line.
     """
     if kind not in (None, "labels", "cmty"):
-        raise UsageError(f"{option} is labels or cmty, not {kind!r}")
+        raise UsageError(f"{option} must be labels or cmty, not {kind!r}")
     source = open_source(path)
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")

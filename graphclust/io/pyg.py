@@ -116,10 +116,10 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     ----------
     source : Source
     directed : bool, optional
-        True takes the edges as directed even where each stands in both directions; False adds the two directions up
-        where it does not.
+        True takes the edges as directed even where each stands in both directions; False makes the graph undirected and
+        adds the weights of opposite edges where it does not.
     weights : bool, optional
-        False ignores weights, True insists on them. They are `edge_weight`, else an `edge_attr` of one value an edge.
+        False ignores weights, True requires them. They are `edge_weight`, else an `edge_attr` of one value an edge.
 
     Returns
     -------

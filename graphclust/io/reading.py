@@ -80,7 +80,7 @@ def require_nodes(source: Source, n_nodes: int, line: int | None = None) -> None
 
 
 def unweighted(source: Source, weights: bool | None, n_edges: int) -> None:
-    """Raise if the caller insists on weights (`weights=True`) that the file does not have."""
+    """Raise if the caller requires weights (`weights=True`) that the file does not have."""
     if weights and n_edges:
         raise source.error("the edges have no weights")
 
@@ -133,8 +133,8 @@ class Draft:
     ----------
     source : Source
     directed, weights : bool, optional
-        What the caller wants, whatever the file says. `directed=True` reads every edge as source -> target, False
-        adds the two directions up.
+        What the caller wants, whatever the file says. `directed=True` reads every edge as source -> target, False makes
+        the graph undirected and adds the weights of opposite edges.
     line_of : callable, optional
         Turns the places of nodes and edges into line numbers, if they are something else: called for an error only.
     numbered : bool

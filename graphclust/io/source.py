@@ -95,7 +95,7 @@ class Source:
                 return body
             return body.decode(wanted).encode()
         except LookupError:
-            raise self.error(f"there is no encoding named {wanted}") from None
+            raise self.error(f"unknown encoding {wanted!r}") from None
         except UnicodeError as error:
             if self.encoding is None and announced == "utf-8" and not bom:
                 self.note("latin-1", "the text is not UTF-8: read as Latin-1 (--encoding overrides)")
@@ -122,7 +122,7 @@ def _decompress(data: bytes, name: str) -> bytes:
     kind = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
     if kind is None:
         if data.startswith(b"PK\x03\x04") and name.lower().endswith(".zip"):
-            raise DataError("zip archives are not supported: unpack it first", name)
+            raise DataError("zip archives are not supported: unpack the file first", name)
         return data
     try:
         if kind == "gzip":

@@ -431,7 +431,7 @@ def parse_separator(name: str) -> str | None:
     separator = _SEPARATORS.get(name, name)
     if len(separator) != 1:
         names = ", ".join(_SEPARATORS)
-        raise UsageError(f"a delimiter is one character or one of {names}, space and whitespace, not {name!r}")
+        raise UsageError(f"the delimiter must be one character or one of {names}, space and whitespace, not {name!r}")
     return separator
 
 

@@ -376,7 +376,7 @@ class ACP(_Amortized):
 
     __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
     name = "acp"
-    summary = "samples from the posterior over partitions, any number of communities, by a trained network"
+    summary = "a trained network samples partitions with any number of communities from the posterior"
     source = "Pakman, Wang, Lee, Basu, Lee, Teh & Paninski, Attentive Clustering Processes, 2020"
 
 
@@ -385,7 +385,7 @@ class ACPS(_Amortized):
 
     __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
     name = "acp-s"
-    summary = "acp with a simpler attention: faster"
+    summary = "a faster variant of acp with simpler attention"
     source = ACP.source
 
 

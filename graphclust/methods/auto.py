@@ -96,10 +96,10 @@ class Auto(GraphEstimator):
     """
 
     name: ClassVar[str] = "auto"
-    summary: ClassVar[str] = "the best of several methods by description length, improved, with a posterior"
+    summary: ClassVar[str] = "compares and improves several methods' partitions by description length; with a posterior"
     source: ClassVar[str] = "Peixoto 2017; Zhang & Peixoto 2020; Nowicki & Snijders 2001"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
-    takes_direction: ClassVar[bool] = True
+    merges_directions: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("igraph", "graphclust.inference.block_models", "scipy.sparse.csgraph")
 
     def __init__(
@@ -150,7 +150,7 @@ class Auto(GraphEstimator):
         starts, notes = self._starts(core.undirected(), seed)
         models = _MODELS if self.model is None else (self.model,)
         refined = refine(core, starts, models, effort=self.effort, n_samples=int(self.n_samples), seed=seed)
-        return replace(refined, notes=(*notes, *explained(refined.details)))
+        return replace(refined, notes=(*notes, *refined.notes, *explained(refined.details)))
 
     def _announce(self, graph: Graph) -> None:
         """Log how long a large graph will take."""

@@ -46,6 +46,8 @@ class GraphEstimator:
     takes_n_clusters : {"required", "optional", "no"}
     takes_direction : bool
         Whether the method uses the directions of edges; if not, they are dropped with a note.
+    merges_directions : bool
+        Whether an edge in both directions is one edge; otherwise, its weights are added when directions are dropped.
     takes_features : bool
         Whether the method can use the features of the nodes.
     connected : bool
@@ -73,6 +75,7 @@ class GraphEstimator:
     source: ClassVar[str]
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "no"
     takes_direction: ClassVar[bool] = False
+    merges_directions: ClassVar[bool] = False
     takes_features: ClassVar[bool] = False
     connected: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
@@ -159,7 +162,7 @@ class GraphEstimator:
             self._number(),
             getattr(self, "known", None),
             method=self.name,
-            directed=self.takes_direction,
+            directed=self.takes_direction or self.merges_directions,
             by_features=self._groups_by_features(graph),
             is_table=is_table,
         )

@@ -145,7 +145,7 @@ class LNSCC(NetworkEstimator):
     """
 
     name: ClassVar[str] = "lnscc"
-    summary: ClassVar[str] = "an embedding of soft contrasts between neighbours, and clusters that sharpen themselves"
+    summary: ClassVar[str] = "learns an embedding by contrasting neighbours, and clusters it by self-training"
     source: ClassVar[str] = "Ma & Kim, Locally Normalized Soft Contrastive Clustering for Compact Clusters, IJCAI 2022"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "required"
     needs: ClassVar[tuple[str, ...]] = ("torch", "sklearn.cluster", "graphclust.methods.lnscc_training")

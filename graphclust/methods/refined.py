@@ -119,5 +119,7 @@ class Refined(GraphEstimator):
             n_samples=int(self.n_samples),
             seed=check_seed(self.random_state),
         )
-        refined = replace(refined, notes=(*solution.notes, *explained(refined.details)))
+        reported = {note.code for note in solution.notes}
+        new = [note for note in refined.notes if note.code not in reported]
+        refined = replace(refined, notes=(*solution.notes, *new, *explained(refined.details)))
         return problem.placed(refined)

@@ -53,7 +53,7 @@ def known_labels(graph: Graph, known: Any) -> IntArray | None:
     Raises
     ------
     UsageError
-        A node that the graph has not; a label that is no name.
+        A labelled node is not in the graph, or a label cannot be hashed.
     """
     if known is None:
         return None

@@ -1,4 +1,4 @@
-"""A graph and what is asked of it; the core that a method solves; and the way back to the caller's nodes."""
+"""A graph and its constraints, the core of it that a method solves, and the way back to the caller's nodes."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Core:
         return cut, added_up(samples, cut, log_prob)
 
     def settled(self, solution: Solution, *, connected: bool = False) -> Solution:
-        """Return a solution that keeps to what was asked: connected communities, their number, labels by size.
+        """Return a solution that satisfies the constraints: connected communities, their number, labels by size.
 
         Parameters
         ----------

@@ -178,8 +178,8 @@ def test_notes_on_a_partition_name_the_option_that_overrules_them(cli, tmp_path)
     pairs.write_text("a b\nc d\n")
     classes.write_text("*Vertices 3\n1\n1\n2\n")
     err = cli("evaluate", pairs, "--truth", pairs).err
-    assert "read as node label a line (--predicted-format overrides)" in err
-    assert "read as node label a line (--truth-format overrides)" in err
+    assert "read as node label per line (--predicted-format overrides)" in err
+    assert "read as node label per line (--truth-format overrides)" in err
     scores = json.loads(
         cli("evaluate", pairs, "--truth", pairs, "--predicted-format", "cmty", "--format", "json", "-q").out
     )
@@ -671,6 +671,17 @@ def test_interruption_is_130_without_traceback_or_file(cli, tmp_path):
     assert process.returncode == 130
     assert "Traceback" not in err
     assert sorted(os.listdir(tmp_path)) == ["g.tsv"]  # noqa: PTH208
+
+
+def test_generators_refuse_graphs_without_nodes(cli):
+    result = cli("generate", "log-degree-sbm", "--nodes", "0")
+    assert (result.code, "Traceback" in result.err) == (2, False)
+
+
+def test_a_closed_pipe_is_quiet_by_another_name():
+    command = f"{sys.executable} -m graphclust detect data:karate -q -m leiden -o /dev/stdout | head -1"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_help_is_there_for_every_command(cli):

@@ -211,7 +211,7 @@ def test_points_need_no_features_option(cli, tmp_path, family, encoder, paramete
         (("acp", "--steps", "0"), ("steps",)),
         (("acp", "--learning-rate", "-1"), ("learning rate",)),
         (("acp", "--processes", "33", "--device", "cpu"), ("33 processes cannot share batches of 32",)),
-        (("acp", "--family", "cluster", "--same-size"), ("no range of sizes",)),
+        (("acp", "--family", "cluster", "--same-size"), ("needs a range of sizes",)),
         (("acp", "--start", "nothing.safetensors"), ("unknown checkpoint",)),
         (("acp", "--out", "model.pt"), ("--out model.safetensors",)),
         (("acp", "--out", "-"), ("safetensors",)),
@@ -241,6 +241,7 @@ def test_what_makes_no_sense(cli, tmp_path, monkeypatch, args, words):
 def test_files_that_are_in_the_way(cli, tmp_path):
     out = tmp_path / "a.safetensors"
     assert "missing option --out" in cli("train", *TINY).err
+    assert "--out would overwrite --start" in cli("train", *TINY, "--start", out, "--out", out).err
     missing = cli("train", *TINY, "--out", tmp_path / "no" / "a.safetensors")
     assert (missing.code, "does not exist" in missing.err) == (1, True)
     out.write_bytes(b"mine")

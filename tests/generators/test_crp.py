@@ -133,7 +133,7 @@ def test_seed_fixes_the_partition():
 
 
 def test_bound_that_redraws_would_hardly_meet():
-    with pytest.raises(gc.UsageError, match=r"69\.6 on average"):
+    with pytest.raises(gc.UsageError, match=r"69\.6 clusters on average"):
         crp(100, 100.0, max_clusters=5)
     assert crp(100, 5.0, max_clusters=10, random_state=0).max() < 10  # 16 expected, one draw in 50 has so few
 

@@ -27,7 +27,7 @@ def test_small_graphs_of_every_size(n):
 
 
 def test_too_small_is_refused():
-    with pytest.raises(UsageError, match="12 nodes at least"):
+    with pytest.raises(UsageError, match="at least 12 nodes"):
         gc.generators.mixed(11)
 
 

@@ -359,7 +359,16 @@ def test_stream_of_one_size_and_with_features():
 )
 def test_streams_that_make_no_sense(arguments):
     with pytest.raises(gc.UsageError):
-        next(gc.generators.stream(**arguments))
+        gc.generators.stream(**arguments)  # at once, not with the first batch
+
+
+@pytest.mark.parametrize("parameters", [{}, {"n_nodes": 100, "nonsense": 1}])
+def test_families_ask_for_what_they_need(tmp_path, parameters):
+    pytest.importorskip("torch_geometric")
+    with pytest.raises(gc.UsageError, match=r"lfr (needs n_nodes|has no parameter 'nonsense')"):
+        gc.generators.SyntheticGraphs(str(tmp_path), "lfr", **parameters)
+    with pytest.raises(gc.UsageError, match=r"lfr (needs n_nodes|has no parameter 'nonsense')"):
+        gc.generators.stream("lfr", **parameters)
 
 
 def test_synthetic_graphs_are_cached_by_every_parameter(tmp_path):

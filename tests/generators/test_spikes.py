@@ -205,5 +205,5 @@ def test_parameters_that_make_no_sense(options):
 
 
 def test_one_size_needs_a_range():
-    with pytest.raises(gc.UsageError, match="no range of sizes"):
+    with pytest.raises(gc.UsageError, match="needs a range of sizes"):
         next(stream("spikes", n=5, same_size=True))

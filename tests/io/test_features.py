@@ -8,6 +8,7 @@ import scipy.sparse as sp
 
 import graphclust as gc
 from graphclust.cli import run
+from graphclust.errors import DataError
 from graphclust.io.features import read_features
 from tests.noted import noted
 
@@ -121,3 +122,11 @@ def test_command(tmp_path, capsysbinary, rng):
     capsysbinary.readouterr()
     assert run([*command, "--features", str(features)]) == 1
     assert f"{features}:8: not a table of features: expected 5 columns".encode() in capsysbinary.readouterr().err
+
+
+def test_a_damaged_archive_of_features(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, np.eye(3))
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError, match=r"x\.npz"):
+        read_features(path, ["a", "b", "c"])

@@ -12,6 +12,7 @@ import zipfile
 import igraph as ig
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +21,8 @@ import scipy.sparse as sp
 
 from graphclust.errors import DataError, GraphclustError, ResourceError, UsageError
 from graphclust.graph import Graph
+from graphclust.inputs import as_graph
+from graphclust.io import read_file, write_graph
 from graphclust.io.source import Source, open_source
 from tests.noted import codes, noted
 
@@ -222,6 +225,23 @@ def test_scipy_and_pyarrow_and_pandas_read_what_we_write(tmp_path):
     theirs = ig.Graph.Read_GraphML(str(path))
     assert theirs.get_edgelist() == [(0, 0), (0, 1), (1, 1)]
     assert theirs.es["weight"] == [1.0, 2.0, 0.5]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("name", FORMATS)
+def test_numbers_in_the_place_of_ids_are_reported(name, first):
+    """Three formats number the nodes from 0 or from 1: only a graph that is numbered so keeps its ids."""
+    graph = Graph.from_edges([0, 1], [1, 2], nodes=range(first, first + 3))
+    stream = io.BytesIO()
+    lost = write_graph(graph, stream, format=name.replace("_", "-"))
+    kept = sorted(map(int, read(name, stream.getvalue()).nodes)) == graph.nodes
+    assert [message for message in lost if "no place for node ids" in message] == lost
+    assert bool(lost) != kept
+
+
+def test_booleans_are_ids_as_well():
+    graph = as_graph(nx.Graph([(True, "a"), ("a", "b")]))
+    assert {"True", "a", "b"} == set(map(str, read("parquet", written("parquet", graph)).nodes))
 
 
 # ---------------------------------------------------------------- we read what other libraries write
@@ -649,18 +669,18 @@ MALFORMED = [
     ("gml", "graph [ " + "a [\n" * 100_000, 100_001, "found the end"),
     ("pajek", "", None, r"no section \*Vertices"),
     ("pajek", "hello", 1, "expected a section"),
-    ("pajek", "*Vertices\n", 1, "no number"),
+    ("pajek", "*Vertices\n", 1, "must be followed by the number"),
     ("pajek", "*Vertices x\n", 1, "integer"),
     ("pajek", "*Vertices -1\n", 1, "number of nodes is -1"),
     ("pajek", "*Arcs\n1 2\n", 1, r"before \*Vertices"),
-    ("pajek", '*Vertices 2\n1 "a"\n*Edges\n', 3, "followed by 1"),
-    ("pajek", '*Vertices 2\n1 "a"\n', 2, "followed by 1"),
+    ("pajek", '*Vertices 2\n1 "a"\n*Edges\n', 3, "but 1 are listed"),
+    ("pajek", '*Vertices 2\n1 "a"\n', 2, "but 1 are listed"),
     ("pajek", "*Vertices 2\n1 a\n1 b\n", 3, "declared twice"),
     ("pajek", "*Vertices 1\n1 a\n2 b\n", 3, "no vertex 2"),
     ("pajek", '*Vertices 1\n1 "a\n', 2, "closing quote"),
     ("pajek", "*Vertices 2\n*Edges\n1 2\n1 3\n", 4, "no vertex 3"),
     ("pajek", "*Vertices 2\n*Edges\n0 2\n", 3, "no vertex 0"),
-    ("pajek", "*Vertices 2\n*Edges\n1\n", 3, "found one number"),
+    ("pajek", "*Vertices 2\n*Edges\n1\n", 3, "found one value"),
     *(("pajek", f"*Vertices 2\n*Edges\n\n1 2 {bad}\n", 4, "weight") for bad in ("x", "nan", "-1", "inf", "1_0", "1,5")),
     ("pajek", "*Vertices 2\n*Arcslist\n1 2 a\n", 3, "integer"),
     ("pajek", "*Vertices 2\n*Matrix\n0 1\n0\n", 4, "2 rows of 2 numbers"),
@@ -668,7 +688,7 @@ MALFORMED = [
     ("pajek", "*Vertices 1\n*Matrix\n0\n1\n", 4, "row 2"),
     ("pajek", "*Vertices 1\n*Partition x\n", 2, "partition"),
     ("pajek", "*Vertices 1\n*Vertices 1\n", 2, "more than one network"),
-    ("pajek", "*Vertices 3 4\n", 1, "4 of 3"),
+    ("pajek", "*Vertices 3 4\n", 1, "4 vertices, but the network has 3"),
     ("metis", "", None, "empty"),
     ("metis", "3\n", 1, "2 to 4 numbers"),
     ("metis", "x 1\n", 1, "integer"),
@@ -679,8 +699,8 @@ MALFORMED = [
     ("metis", "2 1\n2\n3\n", 3, "no node 3"),
     ("metis", "2 1\n2\nx\n", 3, "integer"),
     ("metis", f"2 1\n2\n{10**30}\n", 3, "no node 1000"),
-    ("metis", "3 2\n2 3\n1\n2\n", 2, "from 1 to 3 is missing in the line of 3"),
-    ("metis", "2 1 1\n2 5\n1 6\n", 2, "missing"),
+    ("metis", "3 2\n2 3\n1\n2\n", 2, "the line of node 3 must repeat the edge to node 1"),
+    ("metis", "2 1 1\n2 5\n1 6\n", 2, "must repeat"),
     ("metis", "2 1 1\n2\n1 6\n", 2, "pairs"),
     ("metis", "2 1 1\n2 nan\n1 6\n", 2, "finite"),
     ("metis", "2 1 1\n2 -1\n1 6\n", 2, "not negative"),
@@ -905,3 +925,38 @@ def test_mutated_files_read_or_fail_cleanly(name, change, rng):
             outcomes["read" if isinstance(outcome, Graph) else "refused"] += 1
             assert isinstance(outcome, Graph) or "file" in str(outcome)
     assert min(outcomes.values()) >= 5, outcomes
+
+
+# ---------------------------------------------------------------- what tables and documents say of themselves
+
+
+def test_row_labels_of_pandas_are_no_weights(tmp_path):
+    table = pd.DataFrame({"a": ["u", "x", "v", "w"], "b": ["v", "y", "w", "u"]})
+    table[table.a != "x"].to_parquet(tmp_path / "t.parquet")
+    graph = read_file(tmp_path / "t.parquet")
+    assert graph.weight is None
+    assert graph.num_edges == 3
+    table.assign(strength=[2, 3, 4, 5])[table.a != "x"].to_parquet(tmp_path / "t.parquet")
+    assert sorted(read_file(tmp_path / "t.parquet").weight.tolist()) == [2, 4, 5]
+
+
+@pytest.mark.parametrize("name", ["gexf", "graphml"])
+def test_edges_have_the_default_of_their_weight(name):
+    gexf = """<gexf version="1.2"><graph><attributes class="edge"><attribute id="0" title="weight" type="float">
+        <default>5</default></attribute></attributes><nodes><node id="a"/><node id="b"/><node id="c"/></nodes><edges>
+        <edge source="a" target="b"/><edge source="b" target="c"><attvalues><attvalue for="0" value="2"/></attvalues>
+        </edge></edges></graph></gexf>"""
+    graphml = """<graphml><key id="w" for="edge" attr.name="weight" attr.type="double"><default>5</default></key>
+        <graph edgedefault="undirected"><node id="a"/><node id="b"/><node id="c"/><edge source="a" target="b"/>
+        <edge source="b" target="c"><data key="w">2</data></edge></graph></graphml>"""
+    assert sorted(read(name, gexf if name == "gexf" else graphml).weight.tolist()) == [2, 5]
+
+
+@pytest.mark.parametrize("text", ["*Vertices 0\n*Matrix\n", "*Vertices 3 0\n*Matrix\n"])
+def test_a_matrix_without_rows_has_no_edges(text):
+    assert read("pajek", text).num_edges == 0
+
+
+def test_numbers_are_spelt_without_underscores():
+    with pytest.raises(DataError, match="1_0"):
+        read("metis", "10 1\n1_0\n" + "\n" * 8 + "1\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import networkx as nx
+import pandas as pd
 import pytest
 
 import graphclust as gc
@@ -59,7 +60,7 @@ def test_one_community_a_line(tmp_path, name, text, kind):
         ("t.json", '{"nodes": [1], "labels": []}', "1 nodes and 0 labels"),
         ("t.json", '{"a": []}', "not a partition"),
         ("t.parquet", "PAR1 no", "not a parquet"),
-        ("t.clu", "*Vertices 3\n1\n", "does not give the number of the lines"),
+        ("t.clu", "*Vertices 3\n1\n", "the number of lines below it"),
         ("t.clu", "*Vertices 1\n1\n", "--graph"),
         ("t.tsv", "node\tcommunity\na\t1\nb\n", "t.tsv:3: expected a node and its label, found 1 column"),
         ("t.graphml", "<graphml><graph/></graphml>", "community"),
@@ -170,7 +171,7 @@ def test_guesses_are_logged(tmp_path, caplog):
     (tmp_path / "t.txt").write_text("a b\nb c d\n")
     with caplog.at_level("INFO", logger="graphclust"):
         read_partition(tmp_path / "t.txt")
-    assert "one community a line" in caplog.text
+    assert "one community per line" in caplog.text
 
 
 @pytest.mark.parametrize("suffix", [".tsv", ".csv", ".json"])
@@ -220,3 +221,21 @@ def test_files_are_replaced_whole_or_not_at_all(tmp_path):
     assert sorted(item.name for item in tmp_path.iterdir()) == ["f", "link"]
     with replacing("/dev/null") as stream:
         stream.write(b"gone")
+
+
+def test_columns_of_parquet_are_found_by_their_names(tmp_path):
+    table = pd.DataFrame({"degree": [3, 2], "node": ["x", "y"], "community": ["a", "b"]})
+    table.to_parquet(tmp_path / "t.parquet")
+    assert read_partition(tmp_path / "t.parquet") == {"x": "a", "y": "b"}
+    table[["community", "node"]].to_parquet(tmp_path / "t.parquet")
+    assert read_partition(tmp_path / "t.parquet") == {"x": "a", "y": "b"}
+
+
+def test_a_missing_label_is_none(tmp_path):
+    """In every format: the node has no label, and nodes without one are no community."""
+    json_file, table = tmp_path / "t.json", tmp_path / "t.parquet"
+    pd.DataFrame({"node": ["x", "y"], "community": ["a", None]}).to_parquet(table)
+    assert read_partition(table) == {"x": "a"}
+    for text in ('{"x": "a", "y": null}', '{"nodes": ["x", "y"], "labels": ["a", null]}'):
+        json_file.write_text(text)
+        assert read_partition(json_file) == {"x": "a"}

@@ -100,7 +100,7 @@ def test_quotation_marks_that_do_not_match_name_the_line(text, multiline, line, 
 
 def test_separators_have_names():
     assert [parse_separator(name) for name in ("tab", "\\t", "pipe", ":", "space")] == ["\t", "\t", "|", ":", None]
-    with pytest.raises(UsageError, match="a delimiter is one character"):
+    with pytest.raises(UsageError, match="the delimiter must be one character"):
         parse_separator("ab")
 
 
