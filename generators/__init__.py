@@ -1,7 +1,7 @@
 """Random graphs, and sets of points, with known communities; imported as `graphclust.generators`.
 
-The samplers of `FAMILIES` take `random_state` and return a `Graph` with known communities `y`; `meta["generator"]` holds what was asked,
-`meta["realised"]` what came out.
+The samplers of `FAMILIES` take `random_state` and return a `Graph` with known communities `y`; `meta["generator"]`
+holds the parameters, and `meta["realised"]` the properties of the graph drawn.
 """
 
 from __future__ import annotations

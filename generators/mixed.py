@@ -89,7 +89,8 @@ def mixed(n_nodes: Whole = (20, 600), *, families: str = "all", random_state: An
     """Draw a graph of one of five families, chosen uniformly at random, with random parameters.
 
     General SBM and log-degree SBM as the ACP paper has them, planted partitions, degree-corrected SBMs, and LFR graphs
-    with at least 60 nodes; smaller ones are replaced by planted partitions. The ranges of the parameters are in the docstrings of this module.
+    with at least 60 nodes; smaller ones are replaced by planted partitions. The ranges of the parameters are in the
+    docstrings of this module.
 
     Parameters
     ----------
