@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: help setup demo test slow lint type notebooks docs bench build check clean \
+.PHONY: help setup demo test slow coverage lint type notebooks docs bench build check clean \
 	train-queue train-queue-status train-queue-checkpoint train-queue-pause train-queue-continue train-queue-stop
 
 help:  ## show this list
@@ -38,6 +38,9 @@ test-cuda:  ## run the tests that need a GPU
 
 slow: setup  ## run all tests, including the slow ones
 	$(PYTEST)
+
+coverage: setup  ## run the tests and show the share of lines that they reach
+	$(PYTEST) -n auto -m "not slow" --cov=graphclust --cov-report=term
 
 lint: setup  ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -21,7 +21,9 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as nohup does
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parents[1]
-WITHOUT_COMPILED_LOOPS = [ROOT / "tests" / name for name in ("io", "datasets", "generators")]  # these come first
+WITHOUT_COMPILED_LOOPS = [
+    ROOT / "tests" / name for name in ("io", "datasets", "generators", "graph", "metrics")
+]  # these come first
 WARM_UP = pytest.StashKey[subprocess.Popen[bytes]]()
 SHARED = Path(os.environ.get("GRAPHCLUST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 

@@ -1,6 +1,6 @@
 """The examples of docs/extending.md: each is one file and one line, and works from the command line.
 
-The contract of all methods (tests/test_methods.py) runs on the documented method, too.
+The contract of all methods (tests/methods/test_methods.py) runs on the documented method, too.
 """
 
 from __future__ import annotations

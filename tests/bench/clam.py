@@ -22,7 +22,7 @@ import numpy as np
 import graphclust as gc
 from graphclust.methods.clam import Training
 from graphclust.metrics import ami
-from tests.test_clam import mixture
+from tests.methods.test_clam import mixture
 
 MIXTURES = [(2, 2), (3, 50), (4, 5), (5, 2), (6, 20), (8, 10), (10, 2), (12, 5), (14, 50), (15, 3)]
 

@@ -27,7 +27,7 @@ from safetensors.torch import load_file
 from graphclust.training.loops import read_note
 from tests.marks import slow
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(shutil.which("git") is None or not Path("/proc").is_dir(), reason="git and /proc")
 
 TRAINER = """
