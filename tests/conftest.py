@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import signal
@@ -13,7 +14,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in as many proces
 
 import numpy as np
 import pytest
-import sklearn.cluster  # noqa: F401  its import draws a random number, which is not ours to answer for
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells do for what runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -32,6 +32,8 @@ def pytest_configure(config):
     """Compile the numba loops in one process while the test processes start; otherwise each of them would do so."""
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         config.stash[WARM_UP] = subprocess.Popen([sys.executable, "-m", "tests.warm_up"], cwd=ROOT)
+    else:
+        importlib.import_module("sklearn.cluster")  # this draws a random number, which is not ours to answer for
 
 
 def pytest_unconfigure(config):
