@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: help setup demo test slow coverage lint type notebooks docs bench build check clean \
+.PHONY: help setup demo test test-all test-quick-choose slow coverage lint type notebooks docs bench build check clean \
 	train-queue train-queue-status train-queue-checkpoint train-queue-pause train-queue-continue train-queue-stop
 
 help:  ## show this list
@@ -28,8 +28,14 @@ demo: setup  ## find the communities of a bundled graph
 	$(BIN)/graphclust compare data:planted --truth data/planted.labels.tsv
 	@echo "Open demo/karate.html in a browser."
 
-test: setup  ## run the tests
+test: setup  ## run the quick tests, which reach every line that test-all reaches
+	$(PYTEST) -n auto -m "not slow" --quick
+
+test-all: setup  ## run all tests but the slow ones
 	$(PYTEST) -n auto -m "not slow"
+
+test-quick-choose: setup  ## choose again which tests are left out of make test
+	$(BIN)/python -m tests.quick
 
 # without setup: a GPU needs another build of torch; elsewhere: make test-cuda PYTEST="python -m pytest"
 .PHONY: test-cuda
@@ -93,7 +99,7 @@ build: setup  ## build the wheel and test it in a new environment
 	$(BIN)/python -m build --wheel --outdir dist
 	$(BIN)/python tests/bench/wheel.py dist
 
-check: lint type test  ## what CI runs
+check: lint type test-all  ## what CI runs: ruff, mypy, all tests but the slow ones
 
 clean:  ## remove everything that can be rebuilt
 	rm -rf $(VENV) build dist demo site *.egg-info .pytest_cache .mypy_cache .ruff_cache

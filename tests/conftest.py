@@ -28,6 +28,12 @@ WARM_UP = pytest.StashKey[subprocess.Popen[bytes]]()
 SHARED = Path(os.environ.get("GRAPHCLUST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--quick", action="store_true", help="leave out the tests in tests/long_tests.txt (tests/quick.py)"
+    )
+
+
 def pytest_configure(config):
     """Compile the numba loops in one process while the test processes start; otherwise each of them would do so."""
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
@@ -42,8 +48,12 @@ def pytest_unconfigure(config):
         config.stash[WARM_UP].wait()
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Put the tests that need compiled loops last, and those of the command line at the end."""
+    if config.getoption("quick"):
+        left_out = set((ROOT / "tests" / "long_tests.txt").read_text().split("\n"))
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
+        items[:] = [item for item in items if item.nodeid not in left_out]
 
     def place(item):
         if any(folder in item.path.parents for folder in WITHOUT_COMPILED_LOOPS):

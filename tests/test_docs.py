@@ -203,7 +203,7 @@ def test_commands_of_training_run(run):
         assert len(batch) == 100
         _, err = run([*words, *BRIEF])
         if "--start" in options:
-            assert f"as {options['--start']} has it: --encoder graph-transformer" in err
+            assert f"settings from {options['--start']}: --encoder graph-transformer" in err
     assert kinds == ["train", "detect", "train", "train"]
 
 

@@ -713,7 +713,7 @@ def test_graphs_of_lnscc(shared_data, monkeypatch, capsysbinary):
     from graphclust.reproduce import lnscc_graphs
 
     monkeypatch.setenv("GRAPHCLUST_DATA", str(shared_data))
-    monkeypatch.setattr(lnscc_graphs, "LNSCC", partial(lnscc_graphs.LNSCC, hidden=(32,), max_epochs=2))
+    monkeypatch.setattr(lnscc_graphs, "LNSCC", partial(lnscc_graphs.LNSCC, training={"hidden": (32,)}, max_epochs=2))
     assert run(["reproduce", "lnscc-graphs", "--quick", "--data", "acm", "--format", "json", "--quiet"]) == 0
     rows = json.loads(capsysbinary.readouterr().out)["rows"]
     assert [row["method"] for row in rows] == list(lnscc_graphs.METHODS)

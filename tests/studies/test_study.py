@@ -96,7 +96,7 @@ def test_methods_do_not_see_labels(monkeypatch):
 def test_what_fails_is_a_row_with_its_error():
     table = run(replace(SMALL, grid={"p_out": (0.01, 1.5)}))
     failed = table[table["p_out"] == 1.5]
-    assert failed["error"].str.contains("p_out is a probability").all()
+    assert failed["error"].str.contains("p_out must be a probability").all()
     assert failed["ami"].isna().all()
     assert table[table["p_out"] == 0.01]["error"].isna().all()
     figure = draw(table, replace(SMALL, grid={"p_out": (0.01, 1.5)}))
