@@ -29,9 +29,7 @@ SHARED = Path(os.environ.get("GRAPHCLUST_DATA") or Path(__file__).resolve().pare
 
 
 def pytest_addoption(parser):
-    parser.addoption(
-        "--quick", action="store_true", help="leave out the tests in tests/long_tests.txt (tests/quick.py)"
-    )
+    parser.addoption("--quick", action="store_true", help="leave out the tests of long_tests.txt")
 
 
 def pytest_configure(config):
