@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in as many processes as there are cores
+os.environ["OMP_NUM_THREADS"] = "1"  # the tests run in as many processes as there are cores
 
 import numpy as np
 import pytest

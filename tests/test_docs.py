@@ -164,14 +164,10 @@ def test_python_runs(page, rng):
 @pytest.fixture
 def run(tmp_path, monkeypatch, capfd):
     """Run a command where there is a graph.edgelist; it has to succeed."""
-    import torch
-
     from graphclust.__main__ import main
 
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "data" / "karate.edgelist", "graph.edgelist")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
 
     def call(words):
         monkeypatch.setattr(sys, "argv", words)
@@ -180,8 +176,7 @@ def run(tmp_path, monkeypatch, capfd):
         assert code == 0, (words, err)
         return out, err
 
-    yield call
-    torch.set_num_threads(threads)
+    return call
 
 
 @pytest.mark.slow

@@ -31,14 +31,6 @@ TINY = shlex.split(
 )
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def weights(path):
     return load_checkpoint(path)[0].state_dict()
 

@@ -20,15 +20,6 @@ from graphclust.nn.waveforms import N_CHANNELS
 SMALL = {"n_features": 3, "dim": 16, "dim_z": 4, "n_heads": 4, "n_inducing": 3, "n_layers": 2}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Tensors as small as these gain nothing from several, and lose much where other processes want the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def made(**options):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

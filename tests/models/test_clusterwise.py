@@ -24,15 +24,6 @@ FEATURES = 3
 TINY = {"n_features": FEATURES, "dim": 16, "dim_z": 4, "n_heads": 4, "n_inducing": 3, "n_layers": 2}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Tensors as small as these gain nothing from several, and lose much where other processes want the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def made(kind, encoder="points", scale=1.5, seed=0, **options):
     """A model that was never trained, in evaluation mode; scaled so that z and the nodes matter, and q is near p."""
     config = ModelConfig(model=kind, encoder=encoder, **TINY, depth_decoder=3, depth_gaussian=2, **options)

@@ -29,14 +29,6 @@ FEATURES = 3
 LABELS = [[0, 1, 0, 2, 1, 0, 2], [0, 0, 1, 0], [2, 0, 1, 1, 2, 2], [0]]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def made(encoder="points", scale=30.0, seed=0, **options):
     """A model that was never trained; its sums are scaled so that every input matters."""
     config = ModelConfig(

@@ -23,15 +23,6 @@ ENCODERS = ["graphsage", "gated-gcn", "graph-transformer", "points"]
 FEATURES = 3
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Tensors as small as these gain nothing from several, and lose much where other processes want the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def made(kind, encoder="points", scale=1.5, seed=0, **options):
     """A model that was never trained, but whose decoder is scaled: its probabilities are far from uniform."""
     config = ModelConfig(

@@ -13,15 +13,6 @@ DIM, HEADS, INDUCING = 16, 4, 3
 SUBSETS = [[0, 1, 2, 3, 4, 5, 6], [2], [], [0, 3, 6], [1, 2, 4, 5]]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Tensors as small as these gain nothing from several, and lose much where other processes want the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def made(block, *sizes, seed=0, dtype=torch.float64):
     """A block whose attention is far from uniform."""
     with torch.random.fork_rng(devices=[]):

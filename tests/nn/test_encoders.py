@@ -40,15 +40,6 @@ GRAPH_KINDS, POINT_KINDS = KINDS[:5], KINDS[5:]
 NORMED = KINDS[:4]  # by batch
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Tensors as small as these gain nothing from several, and lose much where other processes want the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def made(kind, n_layers=2, n_labels=0, seed=0):
     options = {"graphsage-residual": {"residual": True}, "spikes": {"n_channels": 1}}.get(kind, {})
     with torch.random.fork_rng(devices=[]):

@@ -31,14 +31,6 @@ LABELLED = replace(MODEL, n_labels=5)
 DATA = DataConfig(parameters={"n_nodes": (8, 14)}, batch_size=5, seed=3)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def fresh():
     """A model with weights of its own, the same in every test."""

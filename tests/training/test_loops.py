@@ -19,14 +19,6 @@ SETTINGS = LoopSettings(
 )
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def make(seed=0):
     """A network with weights, buffers, and a parameter without a gradient."""
     generator = torch.Generator().manual_seed(seed)
