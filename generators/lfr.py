@@ -62,6 +62,7 @@ def lfr(
     Parameters
     ----------
     n_nodes : int
+        Number of nodes.
     tau1, tau2 : float
         Exponents of the power laws of degrees, p(k) ~ k^-tau1, and of community sizes, p(s) ~ s^-tau2.
     mu : float

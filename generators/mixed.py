@@ -95,7 +95,7 @@ def mixed(n_nodes: Whole = (20, 600), *, families: str = "all", random_state: An
     Parameters
     ----------
     n_nodes : int or (int, int)
-        Range of the number of nodes, both ends included; 12 at least.
+        Number of nodes, at least 12, or a range, both ends included.
     families : str
         Comma-separated names from `COMPONENTS`, or "all".
     random_state : int, Generator or None

@@ -242,7 +242,7 @@ def planted_partition_plan(
 
 def general_sbm_plan(
     rng: np.random.Generator,
-    n_nodes: tuple[int, int],
+    n_nodes: Whole,
     concentration: float,
     max_clusters: int | None,
     within: tuple[float, float],
@@ -321,6 +321,7 @@ def planted_partition(
     n_nodes, n_clusters : int, or (int, int)
         Number of nodes and of blocks, whose sizes differ by at most one. Each parameter may be a range to draw from.
     p_in, p_out : float, or (float, float)
+        Edge probabilities within and between blocks.
     random_state : int, Generator or None
 
     Returns
@@ -371,7 +372,7 @@ def recovery_ratios(n_nodes: ArrayLike, n_clusters: ArrayLike, p_in: ArrayLike, 
 
 
 def general_sbm(
-    n_nodes: tuple[int, int] = (50, 300),
+    n_nodes: Whole = (50, 300),
     *,
     concentration: float = 0.7,
     max_clusters: int | None = 12,
@@ -385,8 +386,8 @@ def general_sbm(
 
     Parameters
     ----------
-    n_nodes : (int, int)
-        Range of the number of nodes, both ends included.
+    n_nodes : int or (int, int)
+        Number of nodes, or a range, both ends included.
     concentration : float
         Concentration of the Chinese Restaurant Process; larger values give more blocks.
     max_clusters : int or None
@@ -433,6 +434,7 @@ def log_degree_sbm(
     n_nodes, n_clusters : int, or (int, int)
         Number of nodes and of blocks. Each parameter may be a range to draw from.
     a, b : float, or (float, float)
+        Factors of log(N) / N in the edge probabilities within and between blocks.
     random_state : int, Generator or None
 
     Returns
@@ -477,6 +479,7 @@ def cluster(
     sizes : (int, int)
         Range of the block sizes, both ends included.
     p_in, p_out : float
+        Edge probabilities within and between blocks.
     random_state : int, Generator or None
 
     Returns

@@ -184,7 +184,11 @@ def detect(
     ] = None,
     effort: Annotated[
         str | None,
-        typer.Option(metavar="low|normal|high", help="Search effort of auto and of --refine.", show_default="normal"),
+        typer.Option(
+            metavar="low|normal|high",
+            help="Search effort of auto and of --refine; normal by default.",
+            show_default=False,
+        ),
     ] = None,
     features: Annotated[
         str | None,

@@ -123,8 +123,6 @@ def _sample(name: str, parameters: dict[str, Any], random_state: Any) -> Graph:
 
 
 def _format_default(default: Any) -> str:
-    if default is None:
-        return "none"
     return ":".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
@@ -287,9 +285,11 @@ def add_families() -> None:
         parameters = []
         for option, default in family.parameters().items():
             needed = default is inspect.Parameter.empty
-            shown = True if needed else _format_default(default)
+            text = descriptions.get(option, "")
+            if not needed and default is not None:
+                text = f"{text} Default: {_format_default(default)}.".strip()
             names = (_option(option), "-n") if option == "n_nodes" else (_option(option),)
-            setting = typer.Option(*names, metavar="VALUE", help=descriptions.get(option), show_default=shown)
+            setting = typer.Option(*names, metavar="VALUE", help=text or None, show_default=False)
             annotation = Annotated[str, setting] if needed else Annotated[str | None, setting]
             parameters.append(_keyword(option, annotation, inspect.Parameter.empty if needed else None))
         parameters += [_keyword(option, kind, default) for option, (kind, default) in _COMMON_OPTIONS.items()]

@@ -335,6 +335,7 @@ def test_generate_is_fixed_by_its_seed(cli, tmp_path):
     [
         ("sbm", "--sizes", "20,30", "--probabilities", "0.5,0.1;0.1,0.4"),
         ("general-sbm", "--nodes", "30:40", "--within", "6,3", "--max-clusters", "none"),
+        ("general-sbm", "--nodes", "30"),
         ("log-degree-sbm", "--nodes", "100:120", "--clusters", "2:3", "--a", "5:9.5"),
         ("cluster", "--sizes", "3:9"),
         ("dc-sbm", "--sizes", "20,30", "--rates", "0.5,0.1;0.1,0.4", "--exponent", "3"),
