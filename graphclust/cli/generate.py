@@ -274,6 +274,8 @@ def add_families() -> None:
 
     This does not happen at import, because the families need NumPy, which `graphclust --help` can do without.
     """
+    from rich.markup import escape
+
     from graphclust.generators.families import FAMILIES
 
     known = {entry.name for entry in generate.registered_commands}
@@ -289,12 +291,12 @@ def add_families() -> None:
             if not needed and default is not None:
                 text = f"{text} Default: {_format_default(default)}.".strip()
             names = (_option(option), "-n") if option == "n_nodes" else (_option(option),)
-            setting = typer.Option(*names, metavar="VALUE", help=text or None, show_default=False)
+            setting = typer.Option(*names, metavar="VALUE", help=escape(text) or None, show_default=False)
             annotation = Annotated[str, setting] if needed else Annotated[str | None, setting]
             parameters.append(_keyword(option, annotation, inspect.Parameter.empty if needed else None))
         parameters += [_keyword(option, kind, default) for option, (kind, default) in _COMMON_OPTIONS.items()]
         body.__dict__["__signature__"] = inspect.Signature(parameters)
-        body.__doc__ = doc.split("\n\nParameters\n")[0]
+        body.__doc__ = escape(doc.split("\n\nParameters\n")[0])  # brackets are no markup
         generate.command(name)(command(body))
 
 

@@ -685,6 +685,10 @@ def test_a_closed_pipe_is_quiet_by_another_name():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_brackets_in_docstrings_are_shown(cli):
+    assert "rates[b_i, b_j]" in " ".join(cli("generate", "dc-sbm", "--help").out.split())
+
+
 def test_help_is_there_for_every_command(cli):
     top = cli("--help").out
     for name in ("detect", "evaluate", "compare", "convert", "generate", "methods", "data"):
