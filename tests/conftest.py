@@ -21,9 +21,8 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as nohup does
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parents[1]
-WITHOUT_COMPILED_LOOPS = [
-    ROOT / "tests" / name for name in ("io", "datasets", "generators", "graph", "metrics")
-]  # these come first
+FIRST = ("io", "datasets", "generators", "graph", "metrics")  # folders of tests that need no compiled loops
+COMPILED = {ROOT / "tests" / "generators" / f"test_{name}.py" for name in ("lfr", "mixed")}  # but these do
 WARM_UP = pytest.StashKey[subprocess.Popen[bytes]]()
 SHARED = Path(os.environ.get("GRAPHCLUST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 
@@ -54,9 +53,10 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item.nodeid not in left_out]
 
     def place(item):
-        if any(folder in item.path.parents for folder in WITHOUT_COMPILED_LOOPS):
-            return 0
-        return 2 if ROOT / "tests" / "cli" in item.path.parents else 1
+        if ROOT / "tests" not in item.path.parents or item.path in COMPILED:
+            return 1
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        return 0 if folder in FIRST else 2 if folder == "cli" else 1
 
     items.sort(key=place)
 
