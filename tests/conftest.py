@@ -21,8 +21,11 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as nohup does
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parents[1]
-FIRST = ("io", "datasets", "generators", "graph", "metrics")  # folders of tests that need no compiled loops
-COMPILED = {ROOT / "tests" / "generators" / f"test_{name}.py" for name in ("lfr", "mixed")}  # but these do
+# Folders of tests, those first that need no compiled loops while `warm_up` compiles them, then in the order of the loops.
+ORDER = (
+    "io", "graph", "metrics", "datasets", "generators", "nn", "models", "training", "runtime", "problem", "studies",
+    "kernels", "inference", "results", "report", "methods", "cli",
+)  # fmt: skip
 WARM_UP = pytest.StashKey[subprocess.Popen[bytes]]()
 SHARED = Path(os.environ.get("GRAPHCLUST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 
@@ -46,17 +49,16 @@ def pytest_unconfigure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Put the tests that need compiled loops last, and those of the command line at the end."""
+    """Leave out long tests if asked to, and put the others in an order in which none waits for compiled loops."""
     if config.getoption("quick"):
         left_out = set((ROOT / "tests" / "long_tests.txt").read_text().split("\n"))
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
         items[:] = [item for item in items if item.nodeid not in left_out]
 
     def place(item):
-        if ROOT / "tests" not in item.path.parents or item.path in COMPILED:
-            return 1
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
-        return 0 if folder in FIRST else 2 if folder == "cli" else 1
+        in_tests = item.path.relative_to(ROOT / "tests").parts if ROOT / "tests" in item.path.parents else ()
+        folder = "studies" if item.path.stem in ("test_lfr", "test_mixed") else in_tests[0] if in_tests else "methods"
+        return ORDER.index(folder) if folder in ORDER else ORDER.index("methods")
 
     items.sort(key=place)
 

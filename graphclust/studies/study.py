@@ -287,9 +287,7 @@ def measure(cell: Cell) -> dict[str, Any]:
             parameters = dict(cell.method.parameters)
             if cell.method.true_k:
                 parameters["n_clusters"] = row["n_true"]
-            blind = Graph.from_edges(
-                graph.source, graph.target, graph.weight, nodes=graph.nodes, x=graph.x, is_canonical=True
-            )
+            blind = _without_labels(graph)
             with PeakMemory() as peak:
                 start = time.perf_counter()
                 communities = detect(blind, cell.method.name, random_state=cell.seed + cell.number, **parameters)
@@ -303,12 +301,16 @@ def measure(cell: Cell) -> dict[str, Any]:
     return row
 
 
+def _without_labels(graph: Graph) -> Graph:
+    return Graph.from_edges(graph.source, graph.target, graph.weight, nodes=graph.nodes, x=graph.x, is_canonical=True)
+
+
 @functools.cache
 def _warm_up(name: str) -> None:
     """Load and compile the code of a method once per process, before times are measured and threads are limited."""
     small = FAMILIES["planted-partition"].sample(60, 2, p_in=0.5, p_out=0.05, random_state=0)
     with contextlib.suppress(Exception):  # a failure is counted when it occurs in a cell
-        detect(small, name, 2 if METHODS.named(name).takes_n_clusters == "required" else None)
+        detect(_without_labels(small), name, 2 if METHODS.named(name).takes_n_clusters == "required" else None)
 
 
 def _scores(communities: Communities, graph: Graph) -> dict[str, Any]:

@@ -85,6 +85,7 @@ def test_a_row_a_cell(small):
 
 
 def test_methods_do_not_see_labels(monkeypatch):
+    studies._warm_up.cache_clear()
     seen = []
     monkeypatch.setattr(studies, "detect", lambda graph, *_, **__: seen.append(graph.y) or 1 / 0)
     table = run(replace(SMALL, grid={"p_out": (0.01,)}))
