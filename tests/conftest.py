@@ -21,7 +21,7 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as nohup does
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parents[1]
-# Folders of tests, those first that need no compiled loops while `warm_up` compiles them, then in the order of the loops.
+# Folders of tests: those first that need no compiled loops, then in the order in which `warm_up` compiles them.
 ORDER = (
     "io", "graph", "metrics", "datasets", "generators", "nn", "models", "training", "runtime", "problem", "studies",
     "kernels", "inference", "results", "report", "methods", "cli",
