@@ -476,7 +476,7 @@ def test_the_error_of_a_mean_over_a_grid():
 
 def test_maps_of_a_few_points(monkeypatch, tmp_path, capsysbinary):
     monkeypatch.setattr(acp_fig4, "_CHECKPOINTS", {"acp": "acp", "ccp": "none"})
-    monkeypatch.setattr(acp_fig4, "_PANELS", ((40, 2, 1), (40, 3, 1)))
+    monkeypatch.setattr(acp_fig4, "_PANELS", ((60, 2, 1), (60, 3, 1)))
     monkeypatch.setattr(acp_fig4, "_A", (1, 12))
     monkeypatch.setattr(acp_fig4, "_B", (1, 2))
     figure, journal = tmp_path / "maps.png", tmp_path / "journal"
@@ -494,7 +494,7 @@ def test_maps_of_a_few_points(monkeypatch, tmp_path, capsysbinary):
     assert run([*command, "--method", "acp", "--method", "ccp", "--method", "spectral"]) == 0
     table = json.loads(capsysbinary.readouterr().out)
     assert figure.read_bytes().startswith(b"\x89PNG")
-    assert len(journal.read_text().splitlines()) == 4 * (2 + 1) * 2
+    assert len(journal.read_text().splitlines()) == 4 * (1 + 1) * 2
     assert [row.get("graphs") for row in table["rows"]] == [4, 4, None]
     assert "log-degree-sbm" in table["rows"][-1]["command"]
     for row in (*table["rows"][:-1], *table["peers"]):
