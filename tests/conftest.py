@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Folders of tests: those first that need no compiled loops, then in the order in which `warm_up` compiles them.
 ORDER = (
     "io", "graph", "metrics", "datasets", "generators", "nn", "models", "training", "runtime", "problem", "studies",
-    "kernels", "inference", "results", "report", "methods", "cli",
+    "results", "report", "inference", "methods", "kernels", "cli",
 )  # fmt: skip
 WARM_UP = pytest.StashKey[subprocess.Popen[bytes]]()
 SHARED = Path(os.environ.get("GRAPHCLUST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")

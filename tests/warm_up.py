@@ -22,8 +22,8 @@ def main() -> None:
         torch.autograd.grad(gated_messages(*arguments).message.sum(), leaves)
     graph = gc.generators.planted_partition(60, 3, p_in=0.6, p_out=0.05, random_state=0)
     gc.detect(graph, random_state=0)
-    gc.CNC(3, random_state=0, max_epochs=1).fit(graph)
     sample_partitions(np.eye(4), MixtureLaw(), n_samples=1, n_burn_in=1)
+    gc.CNC(3, random_state=0, max_epochs=1).fit(graph)
 
 
 if __name__ == "__main__":

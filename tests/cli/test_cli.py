@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import graphclust as gc
+from graphclust.__main__ import main
 from tests.forked import ForkedCommand
 
 GRAPHCLUST = [sys.executable, "-m", "graphclust"]
@@ -687,6 +688,14 @@ def test_a_closed_pipe_is_quiet_by_another_name():
 
 def test_brackets_in_docstrings_are_shown(cli):
     assert "rates[b_i, b_j]" in " ".join(cli("generate", "dc-sbm", "--help").out.split())
+
+
+def test_the_entry_point_takes_its_arguments_from_the_command_line(monkeypatch, capfd):
+    monkeypatch.setattr(sys, "argv", ["graphclust", "detect", "data:karate", "-m", "leiden", "--quiet"])
+    assert main() == 0
+    assert len(capfd.readouterr().out.splitlines()) == 35
+    monkeypatch.setattr("graphclust.cli.run", lambda argv: signal.raise_signal(signal.SIGINT))
+    assert main([]) == 130
 
 
 def test_help_is_there_for_every_command(cli):

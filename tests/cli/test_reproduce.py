@@ -24,6 +24,7 @@ from graphclust.generators import pairs
 from graphclust.models.build import build
 from graphclust.reproduce import acp_families, acp_fig4, acp_table1, acp_table2, acp_table3, acp_table4, clam_tables
 from graphclust.training import checkpoints as checkpoint
+from tests.estimating import featured
 from tests.marks import slow
 
 
@@ -581,6 +582,28 @@ def test_tables_of_clam(shared_data, monkeypatch, capsysbinary, epochs):
     assert rows["agglomerative"]["silhouette"] == pytest.approx(rows["agglomerative"]["paper"], abs=0.01)
     assert (rows["clam"]["n"], rows["clam"]["d"], rows["clam"]["k"], rows["clam"]["paper"]) == (101, 16, 7, 0.412)
     assert 0.5 < rows["clam"]["nmi"] <= 1
+
+
+def test_tables_of_graphs(monkeypatch):
+    """Those of CLAM and LNSCC, with a small graph in the place of Cora."""
+    from graphclust.reproduce import clam_graphs, lnscc_graphs
+
+    graph = featured(0, n=60)
+    monkeypatch.setattr("graphclust.datasets.load", lambda name: graph)
+    monkeypatch.setattr(clam_graphs, "_COMPONENTS", 2)
+    monkeypatch.setattr(clam_graphs, "CLAM", partial(clam_graphs.CLAM, max_epochs=2, n_init=1))
+    brief = partial(lnscc_graphs.LNSCC, training={"hidden": (8,)}, max_epochs=1)
+    monkeypatch.setattr(lnscc_graphs, "LNSCC", brief)
+    monkeypatch.setattr(lnscc_graphs, "table_of", lambda name: (graph.x, graph.y))
+    rows = clam_graphs.reproduce(data=("cora",), repeats=2)["rows"]
+    assert [(row["vectors"], row["method"], row["d"], row["k"]) for row in rows] == [
+        (kind, method, d, 3) for kind, d in (("smoothed", 2), ("spectral", 3)) for method in ("k-means", "clam")
+    ]
+    assert rows[0]["accuracy"] > 0.6
+    assert all(row["accuracy_sd"] >= 0 and -1 <= row["silhouette"] <= 1 for row in rows)
+    rows = lnscc_graphs.reproduce(data=("cora",), quick=True)["rows"]
+    assert [row["method"] for row in rows] == list(lnscc_graphs.METHODS)
+    assert {row["method"]: row for row in rows}["spectral"]["accuracy"] > 0.6
 
 
 @pytest.mark.slow
