@@ -99,7 +99,8 @@ build: setup  ## build the wheel and test it in a new environment
 	$(BIN)/python -m build --wheel --outdir dist
 	$(BIN)/python tests/bench/wheel.py dist
 
-check: lint type test-all  ## what CI runs: ruff, mypy, all tests but the slow ones
+check: setup  ## what CI runs: ruff, mypy, all tests but the slow ones
+	$(MAKE) --jobs=2 lint type test-all
 
 clean:  ## remove everything that can be rebuilt
 	rm -rf $(VENV) build dist demo site *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -39,8 +39,8 @@ def to_leave_out(seconds: Mapping[str, float], lines: Mapping[str, Set[Line]], l
     Long tests are kept one by one, each time the one that adds most lines for its time.
     """
     candidates = {test for test, value in seconds.items() if value >= long}
-    kept = (lines.get(test, frozenset()) for test in seconds if test not in candidates)
-    missing = set().union(*lines.values()).difference(*kept)
+    by_short_tests = (lines.get(test, frozenset()) for test in seconds if test not in candidates)
+    missing = set().union(*lines.values()).difference(*by_short_tests)
     while missing:
         best = max(sorted(candidates), key=lambda test: len(lines.get(test, frozenset()) & missing) / seconds[test])
         reached = lines.get(best, frozenset()) & missing

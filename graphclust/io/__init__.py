@@ -49,9 +49,9 @@ def read_file(
     path : str or PathLike
         A file, perhaps compressed (.gz .bz2 .xz .zst); "-" is standard input.
     format : str, optional
-        A key of `FORMATS`; told by the file's name, else by its first bytes.
+        A key of `FORMATS`; by default, it follows from the file name or else from the first bytes.
     directed, weights : bool, optional
-        Override what the file says; weights=False gives every edge weight 1.
+        Override what the file says; `weights=False` gives every edge weight 1.
     encoding : str, optional
         Encoding of text files; detected by default.
     delimiter, header, comment
@@ -86,7 +86,7 @@ def read_file(
         options.update(dialect)
     elif options_given := [key for key, value in dialect.items() if value is not None]:
         raise UsageError(
-            f"the options {', '.join(options_given)} apply only to edge lists, but {source.name} is read as {kind}"
+            f"{' and '.join(options_given)} can be set only for edge lists, but {source.name} is read as {kind}"
         )
     graph: Graph = FORMATS[kind].load().read(source, **options)
     for note in merge_notes(graph):

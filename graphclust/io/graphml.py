@@ -176,7 +176,7 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     Raises
     ------
     DataError
-        Two ids have the same text, or characters that XML cannot hold.
+        Two ids have the same text, or an id holds characters that XML cannot.
     UsageError
         An attribute with a wrong number or type of values.
     """

@@ -242,7 +242,7 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     Raises
     ------
     DataError
-        Two ids have the same text, or hold line breaks or other control characters.
+        Two ids have the same text, or an id holds line breaks or other control characters.
     UsageError
         Attributes.
     """

@@ -185,7 +185,7 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     Raises
     ------
     DataError
-        Two ids have the same text, or cannot be written as UTF-8.
+        Two ids have the same text, or an id cannot be written as UTF-8.
     UsageError
         Attributes.
     """

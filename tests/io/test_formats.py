@@ -234,9 +234,9 @@ def test_numbers_in_the_place_of_ids_are_reported(name, first):
     graph = Graph.from_edges([0, 1], [1, 2], nodes=range(first, first + 3))
     stream = io.BytesIO()
     lost = write_graph(graph, stream, format=name.replace("_", "-"))
-    kept = sorted(map(int, read(name, stream.getvalue()).nodes)) == graph.nodes
+    keeps_ids = sorted(map(int, read(name, stream.getvalue()).nodes)) == graph.nodes
     assert [message for message in lost if "no place for node ids" in message] == lost
-    assert bool(lost) != kept
+    assert bool(lost) != keeps_ids
 
 
 def test_booleans_are_ids_as_well():
