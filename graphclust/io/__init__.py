@@ -167,8 +167,9 @@ def write_graph(
     module = entry.load()
     module.write(graph, stream, attributes, **entry.options)
     lost = []
-    if not module.KEEPS_IDS and graph.nodes != list(range(module.FIRST_ID, module.FIRST_ID + graph.num_nodes)):
-        lost.append(f"{format} has no place for node ids: nodes are numbered from {module.FIRST_ID} in their order")
+    first = getattr(module, "FIRST_ID", 0)
+    if not module.KEEPS_IDS and graph.nodes != list(range(first, first + graph.num_nodes)):
+        lost.append(f"{format} has no place for node ids: nodes are numbered from {first} in their order")
     if not entry.holds_isolated:
         isolated = graph.num_nodes - len({*graph.source.tolist(), *graph.target.tolist()})
         if isolated:
