@@ -21,7 +21,8 @@ class Format:
     ----------
     module : str
         What reads and writes it: a module with `read(source, directed=, weights=)`, `write(graph, stream, attributes)`,
-        `KEEPS_IDS`, which says whether node ids survive, and, where nodes can have attributes, `holds(name, values)`.
+        `KEEPS_IDS`, which says whether node ids survive (if not, `FIRST_ID` is the number of the first node, by default
+        0), and, where nodes can have attributes, `holds(name, values)`.
     suffixes : tuple of str
         Extensions that tell the format; the first is that of files that are written.
     beginnings : tuple of bytes
