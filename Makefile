@@ -99,8 +99,7 @@ build: setup  ## build the wheel and test it in a new environment
 	$(BIN)/python -m build --wheel --outdir dist
 	$(BIN)/python tests/bench/wheel.py dist
 
-check: setup  ## what CI runs: ruff, mypy, all tests but the slow ones
-	$(MAKE) --jobs=2 lint type test-all
+check: lint type test-all  ## what CI runs: ruff, mypy, all tests but the slow ones
 
 clean:  ## remove everything that can be rebuilt
 	rm -rf $(VENV) build dist demo site *.egg-info .pytest_cache .mypy_cache .ruff_cache
