@@ -53,7 +53,7 @@ lint: setup  ## ruff: rules and format
 	$(BIN)/ruff format --check .
 
 type: setup  ## mypy --strict
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 notebooks: setup  ## execute the notebooks in place
 	$(BIN)/jupyter execute --inplace --timeout=120 notebooks/*.ipynb
