@@ -25,6 +25,7 @@ def detect(
     random_state: Any = 0,
     device: str = "auto",
     *,
+    weight: str | None = "weight",
     refine: str | None = None,
     **method_params: Any,
 ) -> Communities:
@@ -43,6 +44,9 @@ def detect(
         seed.
     device : {"auto", "cpu", "cuda"}
         Device of neural methods. The other methods run on the CPU.
+    weight : str or None
+        Edge attribute or column that holds the weights; None ignores weights. In files, a name other than "weight" is
+        required to exist, and by default the reader decides.
     refine : {"sbm", "dc-sbm", "planted", "none"}, optional
         Block model that improves the method's partition and provides a posterior and confidence
         (`graphclust.inference.refinement`). The default is "none"; with "auto", the default is to compare "sbm" and
@@ -69,7 +73,9 @@ def detect(
     >>> detect(nx.karate_club_graph(), method="leiden").n_clusters
     4
     """
-    estimator = prepare(method, n_clusters, random_state, device, refine=refine, **method_params).fit(as_graph(graph))
+    estimator = prepare(method, n_clusters, random_state, device, refine=refine, **method_params).fit(
+        as_graph(graph, weight=weight)
+    )
     read = estimator.graph_.meta.get("notes")
     notes = list(merge_notes(estimator.graph_) if read is None else read)
     notes += estimator.notes_

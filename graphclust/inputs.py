@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from graphclust.graph import Graph, graph_of
@@ -17,6 +18,13 @@ def read_graph(
     format: str | None = None,
     directed: bool | None = None,
     weights: bool | None = None,
+    weight: str | None = None,
+    columns: str | Sequence[str] | None = None,
+    id: str | None = None,
+    nodes: str | os.PathLike[str] | None = None,
+    bipartite: bool | None = None,
+    negative: str | None = None,
+    threshold: float | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
     comment: str | None = None,
@@ -29,9 +37,14 @@ def read_graph(
     Parameters
     ----------
     path : str or PathLike
-        A file, perhaps compressed (.gz .bz2 .xz .zst); "-" for standard input; "data:NAME" for a data set.
-    format, directed, weights, delimiter, header, comment, encoding
-        How to read it; see `graphclust.io.read_file`. Data sets take those of their format.
+        A file, perhaps compressed (.gz .bz2 .xz .zst) or alone in an archive (.zip .tar); "-" for standard input;
+        "data:NAME" for a data set.
+    format : str, optional
+        A key of `graphclust.io.FORMATS`.
+    nodes : str or PathLike, optional
+        A table of nodes with their attributes. Nodes without edges are added.
+    directed, weights, weight, columns, id, bipartite, negative, threshold, delimiter, header, comment, encoding
+        How to read it; see `graphclust.io.options.ReadOptions`. Data sets take those of their format.
 
     Returns
     -------
@@ -50,14 +63,28 @@ def read_graph(
     Graph(34 nodes, 78 edges)
     """
     name = os.fspath(path)
-    reading: dict[str, Any] = {"format": format, "directed": directed, "weights": weights, "delimiter": delimiter}
-    reading |= {"header": header, "comment": comment, "encoding": encoding}
+    reading: dict[str, Any] = {
+        "format": format,
+        "directed": directed,
+        "weights": weights,
+        "weight": weight,
+        "columns": columns,
+        "id": id,
+        "nodes": nodes,
+        "bipartite": bipartite,
+        "negative": negative,
+        "threshold": threshold,
+        "delimiter": delimiter,
+        "header": header,
+        "comment": comment,
+        "encoding": encoding,
+    }
+    decided = {option: value for option, value in reading.items() if value is not None}
     if name.startswith("data:"):
         from graphclust import datasets
 
-        overrides = {option: value for option, value in reading.items() if value is not None}
-        return datasets.load(name.removeprefix("data:"), **overrides)
-    return read_file(name, **reading)
+        return datasets.load(name.removeprefix("data:"), **decided)
+    return read_file(name, **decided)
 
 
 def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None = None) -> Graph:
@@ -68,7 +95,8 @@ def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None =
     obj : Graph, str, PathLike, networkx graph, igraph.Graph, scipy sparse matrix, PyG Data, array, DataFrame, iterable
         `read_graph` reads a path; `graphclust.graph.graph_of` converts everything else.
     weight : str or None
-        Edge attribute that holds the weight (networkx, igraph); None ignores weights.
+        Edge attribute or column that holds the weights (files, networkx, igraph, DataFrame); None ignores weights.
+        Another name than "weight" must exist.
     directed : bool, optional
         Overrides what the container says: False adds up the two directions, True takes an undirected edge in both.
 
@@ -90,5 +118,6 @@ def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None =
     Graph(3 nodes, 2 edges, weighted)
     """
     if isinstance(obj, str | os.PathLike):
-        return read_graph(obj, directed=directed)
+        named = None if weight == "weight" else weight
+        return read_graph(obj, directed=directed, weight=named, weights=False if weight is None else None)
     return graph_of(obj, weight=weight, directed=directed)

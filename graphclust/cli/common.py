@@ -70,11 +70,53 @@ class Reading:
         bool | None,
         typer.Option("--weights/--no-weights", help="Whether edges have weights.", rich_help_panel=_PANEL),
     ] = None
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE,TARGET[,WEIGHT]",
+            help="Columns of a table of edges, by name or by number from 1.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    weight: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Column or edge attribute that holds the weights.", rich_help_panel=_PANEL),
+    ] = None
+    id: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Node attribute that holds the ids.", rich_help_panel=_PANEL),
+    ] = None
+    nodes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Table of nodes with their attributes; adds nodes without edges.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    bipartite: Annotated[
+        bool | None,
+        typer.Option(
+            "--bipartite/--no-bipartite",
+            help="Whether the two columns hold different kinds of nodes.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    negative: Annotated[
+        str | None,
+        typer.Option(
+            metavar="drop|absolute", help="What to do with negative weights, which are refused.", rich_help_panel=_PANEL
+        ),
+    ] = None
+    threshold: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Leave out edges of a smaller weight.", rich_help_panel=_PANEL),
+    ] = None
     delimiter: Annotated[
         str | None,
         typer.Option(
             metavar="CHAR",
-            help="Column separator: a character, or tab, comma, whitespace, ...",
+            help="Column separator: a character, ::, or tab, comma, whitespace, ...",
             rich_help_panel=_PANEL,
         ),
     ] = None

@@ -102,6 +102,9 @@ def compare(
     loaded = reading.read(graph)
     known = None if truth is None else read_partition(truth, truth_format, loaded.nodes)
     rows = [_row(loaded, name, n_clusters, seed, known, quiet, method_params[name]) for name in names]
+    n_scored = min((int(row["n_scored"]) for row in rows if row.get("n_scored") is not None), default=None)
+    if n_scored is not None and n_scored < loaded.num_nodes and not quiet:
+        say(f"scored {n_scored:,} of {loaded.num_nodes:,} nodes; the ground truth does not cover the others")
     if len({tuple(row) for row in rows}) > 1:  # rows of failed methods lack the measures
         keys = list(dict.fromkeys(key for row in rows for key in row))
         rows = [{key: row.get(key) for key in keys} for row in rows]

@@ -32,21 +32,21 @@ def convert(
 
     Formats: edge list, CSV, TSV, GraphML, GEXF, GML, Pajek, METIS, Matrix Market, npz, Parquet and PyTorch Geometric.
     """
-    from graphclust.io import FORMATS, carried, format_of, write_graph
+    from graphclust.io import WRITABLE, carried, format_of, write_graph
 
     kind = output_format or format_of(target)
-    if output_format is not None and output_format not in FORMATS:
-        raise unknown("format", output_format, FORMATS)
+    if kind is not None and kind not in WRITABLE:
+        raise unknown("format to write", kind, WRITABLE)
     if kind is None:
-        raise UsageError(f"cannot tell the format from the name {target!r}: add --output-format ({', '.join(FORMATS)})")
-    check_files({"OUT": target}, graph=graph)
+        raise UsageError(f"cannot tell the format from the name {target!r}: add --output-format ({', '.join(WRITABLE)})")
+    check_files({"OUT": target}, graph=graph, nodes=reading.nodes)
     loaded = reading.read(graph)
     attributes, dropped = carried(loaded, kind)
     with output(target) as stream:
         lost = write_graph(loaded, stream, format=kind, attributes=attributes)
     if not quiet:
         if dropped:
-            say(f"node attributes dropped: {', '.join(dropped)}")
+            say(f"attributes dropped: {', '.join(dropped)}")
         for loss in lost:
             say(loss)
         say(f"{loaded.num_nodes:,} nodes, {loaded.num_edges:,} edges -> {target} ({kind})")

@@ -110,7 +110,7 @@ def _known_labels(path: str, nodes: Any) -> dict[Any, Any]:
 
     labels = read_partition(path, "labels", nodes)
     if not isinstance(labels, dict):
-        raise DataError("expected a node and its label on each line", path)
+        raise DataError("the communities overlap, but known labels need one label per node", path)
     ids = {str(node): node for node in nodes}
     for name in map(str, labels):
         if name not in ids:
@@ -232,7 +232,13 @@ def detect(
     watch = _Stopwatch.start()
     is_page = out is not None and format is None and suffix_of(out) in (".html", ".htm")
     kind = "html" if is_page else result_format(out, format)
-    check_files({"--out": out, "--manifest": manifest, "--report": report}, graph=graph, known=known, features=features)
+    check_files(
+        {"--out": out, "--manifest": manifest, "--report": report},
+        graph=graph,
+        known=known,
+        features=features,
+        nodes=reading.nodes,
+    )
     params = _method_params(method, param, samples, effort, refine)
     if known is not None:
         _check_takes(method, "known", "--known")
@@ -316,7 +322,7 @@ def _summarise(communities: Communities, quality: dict[str, Any], kind: str, ver
 
     graph = communities.graph
     if kind in ("graphml", "gexf") and (dropped := carried(graph, kind)[1]):
-        say(f"node attributes dropped: {', '.join(dropped)}")
+        say(f"attributes dropped: {', '.join(dropped)}")
     if verbose:
         for line in text_report(communities).splitlines():
             say(line)

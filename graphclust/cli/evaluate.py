@@ -54,7 +54,8 @@ def evaluate(
     partition = read_partition(predicted, predicted_format, nodes, "--predicted-format")
     result: dict[str, Any] = {}
     if truth is not None:
-        result |= compare_to_truth(partition, read_partition(truth, truth_format, nodes))
+        scored = list(partition) if nodes is None and isinstance(partition, dict) else nodes
+        result |= compare_to_truth(partition, read_partition(truth, truth_format, scored))
         n_scored = int(result["n_scored"])
         n_nodes = len(partition if isinstance(partition, dict) else set().union(*partition))
         if n_scored < n_nodes and not quiet:

@@ -1,10 +1,36 @@
-"""Column names that people give to the ends and the weight of an edge."""
+"""Tables of edges: which columns hold the ends and the weights of the edges.
+
+Names decide first: those of well-known exporters, pairs such as `author1` and `author2`, and words such as `weight` and
+`year`. Values decide where names do not: running numbers, times and dates are neither ends nor weights. A column that
+is not read is noted, and a table whose columns remain unclear is refused with a list of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-__all__ = ["PAIRS", "edge_columns"]
+from graphclust.errors import DataError
+from graphclust.runtime.notes import Note
+
+__all__ = [
+    "DECIMAL_COMMA",
+    "PAIRS",
+    "WEIGHT_NAMES",
+    "EdgeColumns",
+    "choose_columns",
+    "edge_columns",
+    "find_column",
+    "is_index",
+    "is_weight_name",
+    "kind_of_values",
+    "list_columns",
+    "looks_numeric",
+    "number_style",
+    "split_names",
+]
 
 PAIRS = (
     ("source", "target"),
@@ -31,8 +57,130 @@ PAIRS = (
     ("v1", "v2"),
     ("u", "v"),
     ("i", "j"),
+    ("startid", "endid"),
+    ("officialsymbolinteractora", "officialsymbolinteractorb"),
+    ("protein1", "protein2"),
+    ("proteina", "proteinb"),
+    ("sender", "receiver"),
+    ("sender", "recipient"),
+    ("citing", "cited"),
+    ("parent", "child"),
+    ("subject", "object"),
+    ("caller", "callee"),
+    ("origin", "destination"),
+    ("origin", "dest"),
+    ("orig", "dest"),
+    ("begin", "end"),
+    ("von", "nach"),
 )
-_WEIGHTS = ("weight", "weights", "w", "value", "count", "strength")
+WEIGHT_NAMES = (
+    "weight", "weights", "w", "edgeweight", "value", "values", "count", "counts", "cnt", "n", "strength",
+    "combinedscore", "score", "num", "number", "freq", "frequency", "similarity", "sim", "correlation", "corr", "cor",
+    "rating", "amount", "total", "volume", "flow", "trips", "passengers", "intensity", "importance", "confidence",
+    "probability", "prob", "affinity", "interactions", "collaborations", "cooccurrence", "cooccurrences", "messages",
+    "thickness", "sign",
+)  # fmt: skip
+_TIMES = {
+    "time", "times", "timestamp", "timestamps", "ts", "date", "dates", "datetime", "year", "years", "yr", "month",
+    "day", "hour", "week", "when", "since", "created", "createdat", "createdutc", "updated", "epoch", "unixtime",
+    "starttime", "endtime", "firstseen", "lastseen", "begintime", "eventtime", "t",
+}  # fmt: skip
+_COUNTERS = {
+    "", "id", "edgeid", "linkid", "relid", "relationshipid", "rowid", "index", "idx", "row", "rownum", "rownumber",
+    "no", "nr", "key", "eid", "uid", "unnamed0", "interactionid", "level0", "rownames",
+}  # fmt: skip
+_TYPES = {
+    "type", "types", "label", "labels", "category", "class", "kind", "relation", "relationship", "rel", "reltype",
+    "predicate", "color", "colour", "group", "layer", "status", "direction", "directed", "name", "description", "note",
+    "comment",
+}  # fmt: skip
+_DISTANCES = {"distance", "distances", "dist", "length", "cost", "costs", "traveltime", "km", "miles", "meters"}
+_MARKERS = (
+    ("source", "target"),
+    ("from", "to"),
+    ("src", "dst"),
+    ("src", "dest"),
+    ("sender", "receiver"),
+    ("origin", "destination"),
+    ("1", "2"),
+    ("a", "b"),
+)
+_KINDS_OF_NODES = (
+    ("user", "item"),
+    ("user", "movie"),
+    ("user", "product"),
+    ("customer", "product"),
+    ("author", "paper"),
+    ("actor", "movie"),
+    ("reader", "book"),
+    ("student", "course"),
+    ("person", "event"),
+    ("person", "group"),
+)
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+_NEO4J = re.compile(r"(.*):(start_id|end_id|type|id|label)(\(.*\))?", re.IGNORECASE)
+_TYPED = re.compile(r"(.+):(int|long|float|double|string|boolean|byte|short|char|date\w*|time\w*)(\[\])?", re.IGNORECASE)
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_DATE = re.compile(
+    rf"(?:[0-9]{{1,4}}([-/.])[0-9]{{1,2}}\1[0-9]{{1,4}}|[0-9]{{1,2}}[ -]{_MONTH}[ -,]+[0-9]{{2,4}}"
+    rf"|{_MONTH}[ .]+[0-9]{{1,2}},? +[0-9]{{4}})(?:[T ,]+[0-9]{{1,2}}:[0-9]{{2}}.*)?|[0-9]{{1,2}}:[0-9]{{2}}(?::[0-9.]+)?",
+    re.IGNORECASE,
+)
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")  # 1,5 as Excel writes it in most of Europe
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[,.][0-9]{3})+(?:[,.][0-9]+)?")
+_EPOCH = (6e8, 2.2e9)  # seconds from 1989 to 2039
+_YEARS = (1800, 2100)
+_MIN_COUNTED = 5  # fewer running numbers may be weights
+_MIN_SORTED = 8  # as many different numbers in ascending order are hardly there by chance
+_MAX_LISTED = 12
+
+
+@dataclass(frozen=True)
+class EdgeColumns:
+    """What the columns of a table of edges hold, as positions from 0.
+
+    Attributes
+    ----------
+    source, target : int
+    weight : int or None
+    kinds : tuple of str or None
+        Names of the two kinds of nodes, if the columns hold different kinds, such as users and movies.
+    notes : tuple of Note
+        Columns that are not read, and why.
+    """
+
+    source: int
+    target: int
+    weight: int | None = None
+    kinds: tuple[str, str] | None = None
+    notes: tuple[Note, ...] = field(default=(), compare=False)
+
+
+# ---------------------------------------------------------------- names
+
+
+def _plain(name: str) -> str:
+    """Return a name without case, blanks, punctuation and the types that Neo4j appends."""
+    text = name.strip().strip("#\"'").strip()
+    if match := _NEO4J.fullmatch(text):
+        text = match[2]
+    elif match := _TYPED.fullmatch(text):
+        text = match[1]
+    return re.sub(r"[\W_]+", "", text).lower()
+
+
+_PAIRS = tuple((first.replace("_", ""), second.replace("_", "")) for first, second in PAIRS)
+
+
+def is_weight_name(name: str) -> bool:
+    """Whether a column or an attribute of this name holds weights.
+
+    Examples
+    --------
+    >>> is_weight_name("combined_score"), is_weight_name("year")
+    (True, False)
+    """
+    return _plain(name) in WEIGHT_NAMES
 
 
 def edge_columns(names: Sequence[str]) -> tuple[int, int, int | None] | None:
@@ -52,10 +200,452 @@ def edge_columns(names: Sequence[str]) -> tuple[int, int, int | None] | None:
     --------
     >>> edge_columns(["Id", "Source", "Target", "Weight"])
     (1, 2, 3)
+    >>> edge_columns(["author1", "author2", "year"])
+    (0, 1, None)
     """
-    low = [name.strip().strip("#\"'").strip().lower() for name in names]
-    for first, second in PAIRS:
-        if low.count(first) == 1 and low.count(second) == 1:
-            weight = next((low.index(name) for name in _WEIGHTS if low.count(name) == 1), None)
-            return low.index(first), low.index(second), weight
-    return None
+    plain = [_plain(name) for name in names]
+    ends = next(
+        (
+            (plain.index(first), plain.index(second))
+            for first, second in _PAIRS
+            if plain.count(first) == 1 and plain.count(second) == 1
+        ),
+        None,
+    ) or _parallel_names(names)
+    if ends is None:
+        return None
+    weight = next(
+        (plain.index(name) for name in WEIGHT_NAMES if plain.count(name) == 1 and plain.index(name) not in ends), None
+    )
+    return (*ends, weight)
+
+
+def _parallel_names(names: Sequence[str]) -> tuple[int, int] | None:
+    """Return two columns whose names differ in nothing but a marker, such as author1 and author2; the shortest names.
+
+    None if there are no such columns, or if two pairs of names are equally short.
+    """
+    split = [_WORDS.findall(name) for name in names]
+    words = [[word.lower() for word in parts] for parts in split]
+    pairs = []
+    for i, first in enumerate(words):
+        for j, second in enumerate(words):
+            differ = [place for place, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1]]
+            if len(first) == len(second) >= 2 and len(differ) == 1:
+                place = differ[0]
+                if (first[place], second[place]) in _MARKERS and place in (0, len(first) - 1):
+                    pairs.append((len(names[i]), i, j))
+    pairs.sort()
+    if not pairs or (len(pairs) > 1 and pairs[0][0] == pairs[1][0]):
+        return None
+    return pairs[0][1:]
+
+
+def _kinds_of_nodes(names: Sequence[str]) -> tuple[str, str] | None:
+    """Return the kinds of nodes that two columns name, such as user and movie; None unless they name two."""
+    if edge_columns(names) is not None:
+        return None
+    plain = [_plain(name) for name in names]
+    stems = [name.removesuffix("id") if name.endswith("id") else name for name in plain]
+    first, second = stems
+    is_known = (first, second) in _KINDS_OF_NODES or (second, first) in _KINDS_OF_NODES
+    are_ids = all(name.endswith("id") and stem for name, stem in zip(plain, stems, strict=True))
+    return (first, second) if is_known or (are_ids and first != second) else None
+
+
+def _name_says(name: str) -> str | None:
+    """Return what a name says of a column that is neither an end nor a weight, None if it says nothing."""
+    plain = _plain(name)
+    if plain in _TIMES or re.search(r"(time|date|year)(stamp)?$", plain):
+        return "a time"
+    if plain in _COUNTERS:
+        return "a number of the row" if plain in ("", "unnamed0") else "an id"
+    if len(plain) > 2 and re.search(r"id$", plain):
+        return "an id"
+    if plain in _TYPES:
+        return "a type"
+    return "a distance" if plain in _DISTANCES else None
+
+
+def find_column(name: str, names: Sequence[str] | None, n_columns: int) -> int:
+    """Return the position of the column that a user names, or counts from 1.
+
+    Raises
+    ------
+    DataError
+        There is no such column; the message lists the columns.
+
+    Examples
+    --------
+    >>> find_column("2", ["a", "b"], 2), find_column("B", ["a", "b"], 2)
+    (1, 1)
+    """
+    known = [text.strip() for text in names or ()]
+    if name.isdecimal() and 1 <= int(name) <= n_columns:
+        return int(name) - 1
+    for spell in (str, str.lower, _plain):
+        places = [i for i, text in enumerate(known) if spell(text) == spell(name.strip())]
+        if len(places) == 1:
+            return places[0]
+        if places:
+            raise DataError(f"several columns are called {name}: give the number of one, counted from 1")
+    if known:
+        raise DataError(f"there is no column {name!r}: the {n_columns} columns are {list_columns(known)}")
+    hint = "" if name.isdecimal() else " (the first line names no columns: --header, if it does)"
+    raise DataError(f"there is no column {name!r}: the table has {n_columns} columns{hint}")
+
+
+def list_columns(names: Sequence[str]) -> str:
+    """Return the names of columns as one text, cut if there are many."""
+    shown = [name or "(no name)" for name in names[:_MAX_LISTED]]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+# ---------------------------------------------------------------- values
+
+
+def looks_numeric(text: str) -> bool:
+    """Whether a field is a number, perhaps with a decimal comma or with separators of thousands; 1_000 is none."""
+    try:
+        float(text)
+    except ValueError:
+        return DECIMAL_COMMA.fullmatch(text) is not None or _GROUPED.fullmatch(text) is not None
+    return "_" not in text
+
+
+def number_style(values: Iterable[str], separator: str | None = None) -> tuple[str, str]:
+    """Return the decimal mark of numbers and the mark that separates their thousands, "" without one.
+
+    Parameters
+    ----------
+    values : iterable of str
+    separator : str or None
+        What separates the columns of the table: where it is a comma, 1,234 is rather a number above a thousand.
+
+    Raises
+    ------
+    DataError
+        Numbers such as 1,234 may be meant in either way.
+
+    Examples
+    --------
+    >>> number_style(["1,5", "2"]), number_style(["1,234,567", "12"]), number_style(["1.234,5"])
+    ((',', ''), ('.', ','), (',', '.'))
+    """
+    marked = [value for value in values if "," in value and looks_numeric(value)]
+    if not marked:
+        return ".", ""
+    if any(value.rfind(".") < value.rfind(",") and "." in value for value in marked):
+        return ",", "."
+    if not all(re.fullmatch(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?", value) for value in marked):
+        return ",", ""
+    if any(value.count(",") > 1 or "." in value for value in marked):
+        return ".", ","
+    if separator != ",":
+        return ",", ""
+    plain = [value for value in values if value.isdecimal()]
+    if plain and all(len(value) <= 3 for value in plain) and len(marked) + len(plain) == len(list(values)):
+        return ".", ","
+    raise DataError(
+        f"{marked[0]} may have a decimal comma or a separator of thousands: write the weights with decimal points"
+    )
+
+
+def is_index(values: Iterable[str]) -> bool:
+    """Whether a column counts the rows from 0 or from 1; at least three of them."""
+    counted = list(values)
+    starts = counted[:1] if len(counted) >= 3 and counted[0] in ("0", "1") else []
+    return bool(starts) and counted == [str(i) for i in range(int(starts[0]), int(starts[0]) + len(counted))]
+
+
+def kind_of_values(values: Iterable[str]) -> str:
+    """Return what a column holds: "empty", "number", "counter", "time", "date" or "text".
+
+    Parameters
+    ----------
+    values : iterable of str
+        The fields of consecutive rows.
+
+    Examples
+    --------
+    >>> kind_of_values(["1.5", "2"]), kind_of_values(["1500000000", "1400000000"])
+    ('number', 'time')
+    """
+    present = [value for value in values if value]
+    if not present:
+        return "empty"
+    if 2 * sum(_DATE.fullmatch(value) is not None for value in present) > len(present):
+        return "date"
+    if 2 * sum(map(looks_numeric, present)) < len(present):
+        return "text"
+    if not all(re.fullmatch(r"[0-9]{1,18}(?:\.0+)?", value) for value in present):
+        return "number"
+    numbers = [int(value.partition(".")[0]) for value in present]
+    low, high = min(numbers), max(numbers)
+    if any(_EPOCH[0] * scale <= low and high <= _EPOCH[1] * scale for scale in (1, 10**3, 10**6, 10**9)):
+        return "time"
+    if low >= _YEARS[0] and high <= _YEARS[1]:
+        return "time"
+    if all(19000101 <= n <= 21001231 and 1 <= n // 100 % 100 <= 12 and 1 <= n % 100 <= 31 for n in numbers):
+        return "date"
+    if len(numbers) >= _MIN_COUNTED and is_index(present):
+        return "counter"
+    is_sorted = all(a <= b for a, b in zip(numbers, numbers[1:], strict=False))
+    if is_sorted and len(numbers) >= _MIN_SORTED and 2 * len(set(numbers)) > len(numbers):
+        return "time"
+    return "number"
+
+
+_KINDS = {"counter": "running numbers", "time": "times", "date": "dates", "text": "words", "empty": "nothing"}
+
+
+# ---------------------------------------------------------------- choosing
+
+
+def choose_columns(
+    names: Sequence[str] | None,
+    rows: Sequence[Sequence[str]],
+    n_columns: int,
+    *,
+    columns: Sequence[str] | None = None,
+    weight: str | None = None,
+    weights: bool | None = None,
+    bipartite: bool | None = None,
+) -> EdgeColumns:
+    """Decide which columns hold the ends and the weights of the edges.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        The header.
+    rows : sequence of sequence of str
+        First rows of the table.
+    n_columns : int
+        Number of columns, at least 2.
+    columns : sequence of str, optional
+        Names of source, target and perhaps weight, or their numbers counted from 1. Without a third one, there are no
+        weights unless `weight` or `weights` asks for them.
+    weight : str, optional
+        Name or number of the column of weights.
+    weights : bool, optional
+        False reads no weights, True requires them.
+    bipartite : bool, optional
+        Whether the two columns hold different kinds of nodes; by default, their names decide.
+
+    Raises
+    ------
+    DataError
+        It is unclear which columns hold the ends, or a column that was asked for does not exist.
+
+    Examples
+    --------
+    >>> choose_columns(["when", "person", "friend"], [["2020-01-01", "a", "b"]], 3)
+    EdgeColumns(source=1, target=2, weight=None, kinds=None)
+    """
+    table = _Table(names, rows, n_columns)
+    if columns is not None:
+        if len(columns) not in (2, 3):
+            raise DataError(f"--columns takes SOURCE,TARGET or SOURCE,TARGET,WEIGHT, not {','.join(columns)}")
+        first, second, *third = (find_column(name, names, n_columns) for name in columns)
+        if first == second:
+            raise DataError(f"--columns names one column twice: {columns[0]}")
+        by_name = third[0] if third else None
+    else:
+        first, second, by_name = table.ends()
+    if weight is not None:
+        by_name = find_column(weight, names, n_columns)
+        if by_name in (first, second):
+            raise DataError(f"the column {weight} holds the ends of the edges: it cannot be the weight as well")
+    is_chosen = weight is not None or columns is not None
+    if weights is False:
+        chosen, notes = None, ()
+    elif is_chosen and (by_name is not None or not weights):
+        chosen, notes = by_name, ()
+    else:
+        chosen, notes = table.weight(first, second, by_name, required=bool(weights))
+    kinds: tuple[str, str] | None = None
+    if bipartite is not False:
+        kinds = _kinds_of_nodes([names[first], names[second]]) if names else None
+        if kinds is None and bipartite:
+            kinds = (_kind(table.label(first)), _kind(table.label(second))) if names else ("left", "right")
+    return EdgeColumns(first, second, chosen, kinds, notes)
+
+
+def _kind(name: str) -> str:
+    return re.sub(r"[_ ]*id$", "", name.strip(), flags=re.IGNORECASE) or name
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table whose columns are not known yet."""
+
+    names: Sequence[str] | None
+    rows: Sequence[Sequence[str]]
+    n_columns: int
+
+    def values(self, column: int) -> list[str]:
+        return [row[column] for row in self.rows if len(row) > column]
+
+    def label(self, column: int) -> str:
+        return (self.names[column].strip() if self.names else "") or f"column {column + 1}"
+
+    def kind(self, column: int) -> str:
+        return kind_of_values(self.values(column))
+
+    def refusal(self) -> DataError:
+        """Return the error that lists the columns and gives the command to type."""
+        if self.names:
+            what = f"it is unclear which of the columns hold the ends of the edges: {list_columns(self.names)}"
+        elif self.rows:
+            what = f"expected 2 or 3 columns, found {self.n_columns}: {list_columns(self.rows[0])}"
+        else:
+            what = f"expected 2 or 3 columns, found {self.n_columns}"
+        return DataError(f"{what} (choose them with --columns SOURCE,TARGET[,WEIGHT], by name or number)")
+
+    def ends(self) -> tuple[int, int, int | None]:
+        """Return the columns of source, target and, if its name says so, weight."""
+        if self.names is None:
+            return self._ends_without_names()
+        named = edge_columns(self.names)
+        if named is not None:
+            return named
+        if self.n_columns == 2:
+            return 0, 1, None
+        candidates = [i for i in range(self.n_columns) if not self._is_aside(i)]
+        weight = next((i for i in candidates if is_weight_name(self.names[i]) and self.kind(i) == "number"), None)
+        ends = [i for i in candidates if i != weight]
+        if len(ends) == 3 and weight is None and ends == [0, 1, 2] and self.kind(2) == "number":
+            ends = ends[:2]
+        elif len(ends) == 3 and weight is None and self.kind(ends[2]) == "number" and self._share_ids(*ends[:2]):
+            ends = ends[:2]
+        if len(ends) != 2:
+            raise self.refusal()
+        return ends[0], ends[1], weight
+
+    def _is_aside(self, column: int) -> bool:
+        """Whether a column holds neither ends nor weights, as far as its name and its values show it."""
+        assert self.names is not None
+        kind, says = self.kind(column), _name_says(self.names[column])
+        if kind in ("empty", "date"):
+            return True
+        if says == "an id":  # an id of the row, or one of the nodes
+            return column == 0 and is_index(self.values(column)) and _plain(self.names[column]) in _COUNTERS
+        if says == "a number of the row":
+            return column == 0
+        if says == "a type":
+            return column > 1
+        return says in ("a time", "a distance") or (kind == "time" and column > 1)
+
+    def _ends_without_names(self) -> tuple[int, int, int | None]:
+        if self.n_columns == 2:
+            return 0, 1, None
+        kinds = [self.kind(i) for i in range(self.n_columns)]
+        if self.n_columns == 3:
+            if kinds[2] != "text":
+                return self._ends_before_numbers(kinds[2])
+            if is_index(self.values(0)) and not self._share_ids(0, 1) and not self._share_ids(0, 2):
+                return 1, 2, None  # row names
+            if not self._share_ids(0, 1) and (self._share_ids(0, 2) or not self._repeats_little(1)):
+                raise DataError(
+                    "each line has three words, as in a knowledge graph (subject, relation, object): "
+                    "--columns 1,3 reads the first and the third as the ends of the edges, --columns 1,2 the first two"
+                )
+            return 0, 1, None
+        if all(kind in ("date", "empty") or is_time for kind, is_time in zip(kinds[2:], self._clock(), strict=True)):
+            return 0, 1, None
+        raise self.refusal()
+
+    def _ends_before_numbers(self, third: str) -> tuple[int, int, int | None]:
+        """Return the first two of three columns; refuse if the first may as well count the rows."""
+        ids = self.values(2)
+        if is_index(self.values(0)) and len(ids) >= _MIN_SORTED and third == "number" and self._share_ids(1, 2):
+            are_ids = all(value.isdecimal() for value in ids) and self._repeats_little(2)
+            if are_ids and not self._share_ids(0, 1):
+                raise DataError(
+                    "the first column counts the rows, so that the second and the third may be the ends of the edges: "
+                    "--columns 2,3, or --columns 1,2,3 if the third holds weights"
+                )
+        return 0, 1, None
+
+    def _clock(self) -> list[bool]:
+        return [self.kind(i) == "time" and i > 2 for i in range(2, self.n_columns)]
+
+    def _share_ids(self, first: int, second: int) -> bool:
+        return not set(self.values(first)).isdisjoint(self.values(second))
+
+    def _repeats_little(self, column: int) -> bool:
+        """Whether a column has many different values, as one of nodes has."""
+        values = self.values(column)
+        return len(set(values)) > max(2, len(values) // 4)
+
+    def weight(
+        self, first: int, second: int, by_name: int | None, *, required: bool
+    ) -> tuple[int | None, tuple[Note, ...]]:
+        """Return the column of weights and the notes on columns that are not read."""
+        others = [i for i in range(self.n_columns) if i not in (first, second)]
+        chosen = by_name
+        candidates = [i for i in others if self._may_weigh(i)]
+        if chosen is None and len(candidates) == 1 and len([i for i in others if not self._is_row_number(i)]) == 1:
+            chosen = candidates[0]
+        if chosen is None and required:
+            numeric = candidates or [i for i in others if self.kind(i) not in ("text", "empty", "date")]
+            if len(numeric) != 1:
+                among = list_columns([self.label(i) for i in numeric or others])
+                raise DataError(
+                    f"several columns may hold the weights: {among} (choose one with --weight NAME)"
+                    if numeric
+                    else "there is no column of weights"
+                )
+            chosen = numeric[0]
+        return chosen, self._notes([i for i in others if i != chosen], chosen)
+
+    def _holds_directions(self, column: int) -> bool:
+        """Whether a column is Gephi's, which calls edges directed or undirected."""
+        return {value.lower() for value in self.values(column)} <= {"directed", "undirected", ""}
+
+    def _is_row_number(self, column: int) -> bool:
+        return column == 0 and is_index(self.values(0))
+
+    def _may_weigh(self, column: int) -> bool:
+        if self.kind(column) != "number":
+            return False
+        return self.names is None or _name_says(self.names[column]) is None
+
+    def _notes(self, ignored: Sequence[int], weight: int | None) -> tuple[Note, ...]:
+        ignored = [i for i in ignored if not self._holds_directions(i)]
+        if not ignored:
+            return ()
+        texts = []
+        for column in ignored:
+            says = _name_says(self.names[column]) if self.names and self.names[column].strip() else None
+            kind = self.kind(column)
+            if says is None and kind in ("counter", "time", "date"):
+                says = _KINDS[kind]
+            elif column == 0 and self._is_row_number(column):
+                says = "row numbers"
+            texts.append(self.label(column) + (f" ({says})" if says else ""))
+        numeric = [i for i in ignored if self.kind(i) in ("number", "time", "counter") and not self._is_row_number(i)]
+        hint = ""
+        if weight is None and numeric:
+            name = self.label(numeric[0]) if self.names and self.names[numeric[0]].strip() else str(numeric[0] + 1)
+            hint = f" (--weight {_quoted(name)} reads it as weights)" if len(numeric) == 1 else " (--weight NAME reads one)"
+        message = f"ignored {list_columns(texts)}{hint}"
+        names = [self.label(i) for i in ignored]
+        is_detail = all(self._is_row_number(i) and self.names is not None for i in ignored)
+        return (Note("ignored-columns", message, {"names": names}, is_detail=is_detail),)
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if re.search(r"\s", name) else name
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Split the names of columns at commas; a name with a comma stands in quotation marks.
+
+    Examples
+    --------
+    >>> split_names('a,"b, c"')
+    ('a', 'b, c')
+    """
+    return tuple(next(csv.reader([text], skipinitialspace=True), []))

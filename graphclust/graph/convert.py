@@ -99,6 +99,10 @@ def graph_from_entries(
 def _from_networkx(graph: networkx.Graph[Any], weight: str | None) -> Graph:
     ids = list(graph.nodes)
     index = {node: i for i, node in enumerate(ids)}
+    if weight not in (None, "weight") and graph.number_of_edges():
+        names = {name: None for _, _, data in graph.edges(data=True) for name in data}
+        if weight not in names:
+            raise _no_attribute(weight, names)
     if weight is None:
         rows = [(index[u], index[v], 1.0) for u, v in graph.edges()]
     else:
@@ -114,6 +118,12 @@ def _from_networkx(graph: networkx.Graph[Any], weight: str | None) -> Graph:
     return Graph.from_edges(source, target, values, nodes=ids, directed=graph.is_directed())
 
 
+def _no_attribute(weight: str | None, names: Iterable[Any]) -> DataError:
+    """Return the error about an attribute of the edges that does not exist."""
+    known = ", ".join(map(str, names)) or "none"
+    return DataError(f"the edges have no attribute {weight!r} (they have {known})")
+
+
 def _from_igraph(graph: igraph.Graph, weight: str | None) -> Graph:
     named = "name" in graph.vs.attributes()
     ids: Sequence[Hashable] = graph.vs["name"] if named else range(graph.vcount())
@@ -122,8 +132,10 @@ def _from_igraph(graph: igraph.Graph, weight: str | None) -> Graph:
     except TypeError:
         raise DataError("the igraph graph has vertex names that cannot be hashed") from None
     if repeated:
-        raise DataError("several vertices of the igraph graph have the same name")
+        raise DataError("several vertices of the igraph graph have the same name: rename them, or del graph.vs['name']")
     ends = np.array(graph.get_edgelist(), dtype=np.int64).reshape(-1, 2)
+    if weight not in (None, "weight", *graph.es.attributes()) and graph.ecount():
+        raise _no_attribute(weight, graph.es.attributes())
     weights = graph.es[weight] if weight is not None and weight in graph.es.attributes() else None
     if weights is not None:
         try:
@@ -150,10 +162,12 @@ def _from_pairs(pairs: Iterable[Any], directed: bool, is_arc: Sequence[bool] = (
     for number, pair in enumerate(pairs):
         if isinstance(pair, str) or not isinstance(pair, Sequence | np.ndarray) or len(pair) not in (2, 3):
             raise DataError(f"edge {number} is neither (source, target) nor (source, target, weight): {pair!r:.80}")
+        if len(pair) == 3 and isinstance(pair[2], Mapping):
+            raise DataError(f"edge {number} has a dict of attributes: give the graph itself, or graph.edges(data='weight')")
         try:
             source.append(index.setdefault(pair[0], len(index)))
             target.append(index.setdefault(pair[1], len(index)))
-            weight.append(float(pair[2]) if len(pair) == 3 else 1.0)
+            weight.append(float(pair[2]) if len(pair) == 3 and pair[2] is not None else 1.0)
         except (TypeError, ValueError, OverflowError) as error:
             raise DataError(f"edge {number}: {error}") from None
         if any(map(_is_missing, pair[:2])):
@@ -188,20 +202,37 @@ def _from_array(array: NDArray[Any], directed: bool | None) -> Graph:
     )
 
 
-def _from_frame(frame: Any, directed: bool | None) -> Graph:
-    from graphclust.graph.columns import edge_columns
+def _from_frame(frame: Any, directed: bool | None, weight: str | None) -> Graph:
+    from graphclust.graph.columns import choose_columns
 
     columns = [str(name) for name in frame.columns]
-    named = edge_columns(columns)
-    if named is None:
-        if len(columns) not in (2, 3):
-            raise DataError(
-                f"a table of edges must have the columns source, target and perhaps weight, not {', '.join(columns)}"
-            )
-        named = (0, 1, 2 if len(columns) == 3 else None)
-    rows = zip(*(frame.iloc[:, i].tolist() for i in named if i is not None), strict=True)
+    if _is_matrix_frame(frame):
+        matrix = np.nan_to_num(frame.to_numpy(dtype=np.float64))
+        row, col = np.nonzero(matrix)
+        weights = None if weight is None else matrix[row, col]
+        graph = graph_from_entries(row, col, weights, len(matrix), directed=directed)
+        return Graph(list(frame.index), graph.source, graph.target, graph.weight, directed=graph.directed, meta=graph.meta)
+    if len(columns) < 2:
+        raise DataError(f"a table of edges must have at least two columns, not {', '.join(columns)}")
+    named = choose_columns(
+        columns if any(not name.isdecimal() for name in columns) else None,
+        [["" if _is_missing(value) else str(value) for value in row] for row in frame.head(1000).itertuples(index=False)],
+        len(columns),
+        weight=None if weight == "weight" else weight,
+        weights=False if weight is None else None,
+        bipartite=False,
+    )
+    places = (named.source, named.target, named.weight)
+    rows = zip(*(frame.iloc[:, i].tolist() for i in places if i is not None), strict=True)
     is_arc = _arcs(frame) if directed is None else []
     return _from_pairs(rows, bool(directed) or any(is_arc), is_arc)
+
+
+def _is_matrix_frame(frame: Any) -> bool:
+    """Whether the rows and columns of a table of numbers have the same names, in the same order."""
+    if frame.shape[0] != frame.shape[1] or frame.shape[0] == 0 or list(frame.index) != list(frame.columns):
+        return False
+    return all(kind.kind in "biuf" for kind in frame.dtypes)
 
 
 def _arcs(frame: Any) -> list[bool]:
@@ -321,7 +352,8 @@ def graph_of(obj: Any, *, weight: str | None = "weight", directed: bool | None =
     obj : Graph, networkx graph, igraph.Graph, scipy sparse matrix, PyG Data, array, DataFrame, iterable
         Matrices are adjacency matrices, undirected where symmetric; an integer array
         of shape (2, m) is an edge_index and of shape (m, 2) an edge list; an iterable yields (source, target) or
-        (source, target, weight) with any hashable ids; a DataFrame has columns source, target and perhaps weight.
+        (source, target, weight) with any hashable ids; a DataFrame has columns source, target and perhaps weight, or is
+        a matrix whose rows and columns have the same names.
     weight : str or None
         Edge attribute that holds the weight (networkx, igraph); None ignores weights.
     directed : bool, optional
@@ -353,7 +385,7 @@ def graph_of(obj: Any, *, weight: str | None = "weight", directed: bool | None =
     elif hasattr(obj, "tocoo") and hasattr(obj, "shape"):
         graph = _from_matrix(obj, directed)
     elif _is_from(obj, "pandas", "DataFrame"):
-        graph = _from_frame(obj, directed)
+        graph = _from_frame(obj, directed, weight)
     elif hasattr(obj, "edge_index") or _is_from(obj, "torch_geometric.data", *_PYG):
         graph = from_pyg(obj)
     elif _is_from(obj, "torch", "Tensor") and obj.shape == (2, 2) and not obj.is_floating_point():
@@ -365,6 +397,11 @@ def graph_of(obj: Any, *, weight: str | None = "weight", directed: bool | None =
         graph = _from_pairs((edge[:2] for edge in obj), bool(directed))  # those of multigraphs have keys
     elif isinstance(obj, Iterable) and not isinstance(obj, Mapping | bytes):
         graph = _from_pairs(obj, bool(directed))
+    elif isinstance(obj, Mapping):
+        raise UsageError(
+            "cannot convert a dict to a graph: networkx.Graph(...) takes a dict of lists or of dicts, and "
+            "networkx.node_link_graph(...) node-link data"
+        )
     else:
         raise UsageError(f"cannot convert a {type(obj).__module__}.{type(obj).__qualname__} to a graph")
     if directed is None:

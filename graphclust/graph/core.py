@@ -299,6 +299,8 @@ class Graph:
             ids = [self._ids[i] for i in order]
         is_canonical = self._is_canonical and bool(np.all(nodes[1:] > nodes[:-1]))
         meta = self.meta if len(nodes) == self.num_nodes else None
+        if meta and "edge_attributes" in meta:  # in the order of these edges
+            meta = {key: value for key, value in meta.items() if key != "edge_attributes"}
         if meta and "node_attributes" in meta:
             columns = meta["node_attributes"].items()
             meta = {**meta, "node_attributes": {name: [column[i] for i in order] for name, column in columns}}
@@ -327,7 +329,7 @@ class Graph:
             directed=self.directed,
             x=self.x,
             y=self.y,
-            meta=self.meta,
+            meta={key: value for key, value in self.meta.items() if key != "edge_attributes"},
             is_canonical=self._is_canonical,
         )
 
@@ -354,7 +356,7 @@ class Graph:
             directed=True,
             x=self.x,
             y=self.y,
-            meta=self.meta,
+            meta={key: value for key, value in self.meta.items() if key != "edge_attributes"},
             is_canonical=self._is_canonical,
         )
 
@@ -369,7 +371,7 @@ class Graph:
             nodes=self._ids,
             x=self.x,
             y=self.y,
-            meta={key: value for key, value in self.meta.items() if key != "merged_edges"},
+            meta={key: value for key, value in self.meta.items() if key not in ("merged_edges", "edge_attributes")},
             is_canonical=self._is_canonical,
         )
 

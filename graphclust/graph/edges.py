@@ -44,7 +44,10 @@ def _positions(ends: ArrayLike, copy: bool) -> IntArray:
 def _check_weights(weight: FloatArray) -> None:
     bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
     if len(bad):
-        raise DataError(f"edge weights must be finite and not negative, but edge {bad[0]} has {weight[bad[0]]}")
+        hint = ""
+        if weight[bad[0]] < 0:
+            hint = ": drop the negative edges or take absolute values, or ignore weights (weight=None)"
+        raise DataError(f"edge weights must be finite and not negative, but edge {bad[0]} has {weight[bad[0]]}{hint}")
 
 
 def both_directions(

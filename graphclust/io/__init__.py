@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph, merge_notes
-from graphclust.io.formats import FORMATS, format_of, sniffed_format
-from graphclust.io.source import open_source
+from graphclust.io.archive import open_file
+from graphclust.io.formats import FORMATS, WRITABLE, format_of, sniffed_format
+from graphclust.io.node_table import with_nodes
+from graphclust.io.options import COMMON, ReadOptions
+from graphclust.io.signatures import FOREIGN_SUFFIXES, refuse_binary
+from graphclust.io.source import Source
 from graphclust.runtime.notes import counted, log_notes
 
-__all__ = ["FORMATS", "carried", "format_of", "read_file", "write_graph"]
+__all__ = ["FORMATS", "WRITABLE", "carried", "format_of", "read_file", "write_graph"]
 
-logger = logging.getLogger("graphclust")
-
-_FOREIGN = {
-    **dict.fromkeys(
-        (".json", ".jsonl", ".g6", ".s6", ".sparse6", ".graph6", ".dot", ".gv"), "networkx can convert them"
-    ),
-    **dict.fromkeys(
-        (".lgl", ".lgr", ".gt", ".vna", ".dl", ".pickle", ".pkl"), "the program that wrote them can convert them"
-    ),
-    **dict.fromkeys((".xls", ".xlsx", ".ods"), "save the sheet as CSV"),
-}
+_UNWEIGHTED = ("sif", "adjlist")  # formats without a place for weights
+_UNDIRECTED = ("sif", "adjlist")
 
 
 def read_file(
     path: str | os.PathLike[str],
     *,
     format: str | None = None,
-    directed: bool | None = None,
-    weights: bool | None = None,
-    delimiter: str | None = None,
-    header: bool | None = None,
-    comment: str | None = None,
-    encoding: str | None = None,
+    nodes: str | os.PathLike[str] | None = None,
+    **options: Any,
 ) -> Graph:
     """Read a graph from a file in any supported format.
 
@@ -47,15 +37,13 @@ def read_file(
     Parameters
     ----------
     path : str or PathLike
-        A file, perhaps compressed (.gz .bz2 .xz .zst); "-" is standard input.
+        A file, perhaps compressed (.gz .bz2 .xz .zst) or alone in an archive (.zip .tar); "-" is standard input.
     format : str, optional
         A key of `FORMATS`; by default, it follows from the file name or else from the first bytes.
-    directed, weights : bool, optional
-        Override what the file says; `weights=False` gives every edge weight 1.
-    encoding : str, optional
-        Encoding of text files; detected by default.
-    delimiter, header, comment
-        Edge lists and tables of edges only: see `graphclust.io.edge_layout.sniff_edges`.
+    nodes : str or PathLike, optional
+        A table of nodes with their attributes (`graphclust.io.node_table`). Nodes without edges are added.
+    **options
+        The attributes of `graphclust.io.options.ReadOptions`.
 
     Returns
     -------
@@ -66,29 +54,20 @@ def read_file(
     DataError
         The file cannot be read; names the file and, in textual formats, the line.
     UsageError
-        Unknown format, or an option for edge lists with another format.
+        Unknown format, or an option that the format does not take.
     """
-    name = os.fspath(path)
     if format is not None and format not in FORMATS:
         raise unknown("format", format, FORMATS)
-    source = open_source(name)
-    if format is None and source.suffix in _FOREIGN:
-        raise source.error(
-            f"{source.suffix} files are not supported: {_FOREIGN[source.suffix]} (--input-format overrides)"
-        )
-    kind = format or format_of(source.name) or sniffed_format(source)
+    decided = ReadOptions.of(**options)
+    source = open_file(path)
+    kind = format or format_of(f"file{source.suffix}") or _sniffed(source)
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")
-    options: dict[str, Any] = {"directed": directed, "weights": weights}
-    dialect = {"delimiter": delimiter, "header": header, "comment": comment}
-    source.encoding = encoding
-    if FORMATS[kind].takes_dialect:
-        options.update(dialect)
-    elif options_given := [key for key, value in dialect.items() if value is not None]:
-        raise UsageError(
-            f"{' and '.join(options_given)} can be set only for edge lists, but {source.name} is read as {kind}"
-        )
-    graph: Graph = FORMATS[kind].load().read(source, **options)
+    source.options = decided
+    _check_taken(source, kind, is_given=format is not None, has_nodes=nodes is not None)
+    graph: Graph = FORMATS[kind].load().read(source)
+    if nodes is not None:
+        graph = with_nodes(graph, nodes, source)
     for note in merge_notes(graph):
         source.add(note)
     log_notes(source.notes, source.name)
@@ -99,6 +78,33 @@ def read_file(
         "notes": tuple(source.notes),
     }
     return graph
+
+
+def _sniffed(source: Source) -> str:
+    """Return the format that the first bytes tell; refuse files of other kinds by their names."""
+    if source.suffix in FOREIGN_SUFFIXES:
+        raise source.error(f"{FOREIGN_SUFFIXES[source.suffix]} (--input-format overrides)")
+    refuse_binary(source)
+    return sniffed_format(source)
+
+
+def _check_taken(source: Source, kind: str, *, is_given: bool, has_nodes: bool) -> None:
+    """Refuse options that mean nothing to the format.
+
+    Raises
+    ------
+    UsageError
+        Names the options and the formats that take them.
+    """
+    takes = FORMATS[kind].takes | COMMON
+    refused = [name for name in source.options.chosen() if name not in takes]
+    if refused:
+        formats = [name for name, entry in FORMATS.items() if set(refused) <= entry.takes]
+        told = "--input-format" if is_given else "its name or its first bytes"
+        raise UsageError(
+            f"{source.name} is read as {kind}, according to {told}, and {kind} does not take "
+            f"{' and '.join('--' + name for name in refused)} ({', '.join(formats) or 'no format'} would)"
+        )
 
 
 def carried(graph: Graph, format: str) -> tuple[dict[str, Sequence[Any]], list[str]]:
@@ -115,9 +121,9 @@ def carried(graph: Graph, format: str) -> tuple[dict[str, Sequence[Any]], list[s
     dict of str to sequence
         The attributes that the nodes were read with, for `write_graph`.
     list of str
-        Names of the attributes that are lost; features and classes, too.
+        Names of the attributes that are lost; those of edges, features and classes, too.
     """
-    holds = getattr(FORMATS[format].load(), "holds", None)
+    holds = getattr(FORMATS[format].load(), "holds", None) if FORMATS[format].is_written else None
     held: dict[str, Sequence[Any]] = {}
     lost = []
     for name, values in graph.meta.get("node_attributes", {}).items():
@@ -125,6 +131,8 @@ def carried(graph: Graph, format: str) -> tuple[dict[str, Sequence[Any]], list[s
             held[name] = values
         else:
             lost.append(name)
+    if not FORMATS[format].holds_edge_attributes:
+        lost += [f"{name} (of edges)" for name in graph.meta.get("edge_attributes", {})]
     if not FORMATS[format].holds_features:
         lost += [what for what, values in (("features", graph.x), ("classes", graph.y)) if values is not None]
     return held, lost
@@ -161,12 +169,19 @@ def write_graph(
     DataError
         The format cannot hold this graph at all.
     """
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
+    if format not in WRITABLE:
+        raise unknown("format to write", format, WRITABLE)
     entry = FORMATS[format]
     module = entry.load()
-    module.write(graph, stream, attributes, **entry.options)
+    options = dict(entry.options)
+    if entry.holds_edge_attributes and (columns := graph.meta.get("edge_attributes")):
+        options["edge_attributes"] = columns
+    module.write(graph, stream, attributes, **options)
     lost = []
+    if format in _UNWEIGHTED and graph.is_weighted:
+        lost.append(f"{format} has no place for weights: they are lost")
+    if format in _UNDIRECTED and graph.directed:
+        lost.append(f"{format} has no place for directions: they are lost")
     first = getattr(module, "FIRST_ID", 0)
     if not module.KEEPS_IDS and graph.nodes != list(range(first, first + graph.num_nodes)):
         lost.append(f"{format} has no place for node ids: nodes are numbered from {first} in their order")

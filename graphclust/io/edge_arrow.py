@@ -20,16 +20,18 @@ from graphclust.runtime.arrays import IntArray
 __all__ = ["parse_with_arrow"]
 
 
-def parse_with_arrow(data: bytes, layout: EdgeLayout) -> ParsedEdges | None:
+def parse_with_arrow(data: bytes, layout: EdgeLayout, *, allow_negative: bool = False) -> ParsedEdges | None:
     """Parse a well-formed edge list; return None if the file needs the parser that reads row by row."""
     dialect = layout.dialect
     separator = _single_separator(data, layout)
-    if separator is None:
+    if separator is None or dialect.thousands or dialect.marked_rows_above:
         return None
     skipped: Counter[str] = Counter()
     start = _first_edge(data, dialect, skipped)
     for prefix in (comment.encode() for comment in dialect.inner_comments):
         if data.find(prefix[:1], start) >= 0:  # finding a single byte costs nothing, finding two ten times as much
+            if dialect.marked_rows and (b"\n" + prefix in data[start:] or data.startswith(prefix, start)):
+                return None  # some of these lines may be rows
             data, start = _without_comments(data[start:], prefix, skipped), 0
     if start == len(data):
         return None
@@ -37,7 +39,7 @@ def parse_with_arrow(data: bytes, layout: EdgeLayout) -> ParsedEdges | None:
     if not layout.is_weighted and dialect.n_columns == 2:
         edges = _parse_integers(data, start, separator)
     if edges is None:
-        edges = _parse_strings(data, start, separator, layout)
+        edges = _parse_strings(data, start, separator, layout, allow_negative)
     if edges is not None:
         edges.skipped = skipped
     return edges
@@ -53,7 +55,7 @@ def _single_separator(data: bytes, layout: EdgeLayout) -> str | None:
         separator = "\t" if has_tabs else " "
     if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
         return None
-    return None if not separator.isascii() or b"\x1a" in data[-2:] else separator
+    return None if not separator.isascii() or len(separator) > 1 or b"\x1a" in data[-2:] else separator
 
 
 def _first_edge(data: bytes, dialect: Dialect, skipped: Counter[str]) -> int:
@@ -154,7 +156,9 @@ def _parse_integers(data: bytes, start: int, separator: str) -> ParsedEdges | No
     return ParsedEdges(DecimalIds(values), source, target, None)
 
 
-def _parse_strings(data: bytes, start: int, separator: str, layout: EdgeLayout) -> ParsedEdges | None:
+def _parse_strings(
+    data: bytes, start: int, separator: str, layout: EdgeLayout, allow_negative: bool
+) -> ParsedEdges | None:
     """Parse ids as strings, with weights and types."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -175,7 +179,7 @@ def _parse_strings(data: bytes, start: int, separator: str, layout: EdgeLayout) 
     weight = None
     if layout.is_weighted:
         weight = _to_numpy(table[names[layout.columns[2]]])
-        if not (np.isfinite(weight).all() and (weight >= 0).all()):
+        if not (np.isfinite(weight).all() and (allow_negative or (weight >= 0).all())):
             return None
     is_arc = None
     if layout.type_column is not None:
@@ -205,7 +209,7 @@ def _may_repeat_header(first: Any, second: Any, layout: EdgeLayout) -> bool:
     import pyarrow.compute as pc
 
     header = layout.dialect.header
-    if header is None or len(header) != layout.dialect.n_columns:
+    if header is None or layout.sizes is not None or len(header) != layout.dialect.n_columns:
         return False
     source, target = (header[i] for i in layout.columns[:2])
     return bool(pc.any(pc.and_(pc.equal(first, source), pc.equal(second, target))).as_py())

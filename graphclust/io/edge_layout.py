@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import combinations
 
-from graphclust.graph.columns import edge_columns
+from graphclust.errors import DataError
+from graphclust.graph.columns import (
+    EdgeColumns,
+    choose_columns,
+    edge_columns,
+    kind_of_values,
+    looks_numeric,
+    number_style,
+)
+from graphclust.io.reading import naming
 from graphclust.io.source import Source
 from graphclust.io.tables import (
+    BLANK,
     Dialect,
     Expectation,
     Sample,
-    has_decimal_commas,
     has_row_numbers,
-    looks_numeric,
     parse_separator,
     sniff,
     usual_size,
@@ -23,6 +34,11 @@ from graphclust.io.tables import (
 __all__ = ["EdgeLayout", "shorten_line", "sniff_edges"]
 
 _KONECT = {"sym": False, "asym": True, "bip": False}  # the first line of KONECT's files: % sym unweighted
+_MARKS = ("#", "%")
+_SHEETS = (".csv", ".tsv", ".xlsx")  # files whose first line is usually a header
+_ARROWS = {"->": True, "-->": True, "=>": True, "→": True, "--": False, "-": False, "<->": False, "—": False}
+_LONELY_SHARE = 0.1  # of edges between two nodes without other edges; where they are rarer, the first one is suspect
+_MIN_ROWS = 3
 
 
 @dataclass(frozen=True)
@@ -38,8 +54,16 @@ class EdgeLayout:
     has_dicts : bool
         Whether the third column is a Python dict of attributes, as `networkx.write_edgelist` writes it.
     directed : bool
+    names : tuple of str
+        Names of the columns; none if there is no header.
+    kinds : tuple of str or None
+        Names of the two kinds of nodes of a two-mode graph.
     may_have_header : bool
-        Whether the first row was taken as an edge but may be a header: it holds no number.
+        Whether the first row was taken as an edge but may be a header.
+    assumes_header : bool
+        Whether the first row was taken as a header because its words, or numbers, are no ids in the sample.
+    sizes : tuple of int or None
+        Numbers of nodes and edges in the first line, if it says no more.
     type_column : int or None
         Position of Gephi's column Type, if it says which edges are directed.
     """
@@ -48,7 +72,11 @@ class EdgeLayout:
     columns: tuple[int, ...]
     has_dicts: bool
     directed: bool
+    names: tuple[str, ...] = ()
+    kinds: tuple[str, str] | None = None
     may_have_header: bool = False
+    assumes_header: bool = False
+    sizes: tuple[int, ...] | None = None
     type_column: int | None = None
 
     @property
@@ -57,14 +85,61 @@ class EdgeLayout:
         return len(self.columns) == 3
 
 
+class _Header(Enum):
+    """What the first row is."""
+
+    NONE = "an edge"
+    CERTAIN = "a header"
+    ASSUMED = "a header, unless one of its names is an id further down"
+
+
+@dataclass(frozen=True)
 class _EdgeExpectation(Expectation):
-    """Two ids and perhaps a weight, or any columns below a header that names the ends of the edges."""
+    """Two ids and perhaps a weight, or any columns below a header that names the ends of the edges.
+
+    Attributes
+    ----------
+    is_sheet : bool
+        Whether the first line is usually a header, because the file is one of a spreadsheet.
+    wanted : tuple of str
+        Names of columns that the caller has chosen.
+    """
+
+    is_sheet: bool = False
+    wanted: tuple[str, ...] = ()
 
     def is_header(self, first: Sequence[str], rest: Iterable[list[str]], comments: Sequence[str]) -> bool:
-        return _columns_in_comment(comments, len(first)) is None and _names_columns(first, list(rest))
+        return self.header_of(first, list(rest)) is not _Header.NONE
+
+    def header_of(self, first: Sequence[str], rest: Sequence[list[str]]) -> _Header:
+        """Say what the first row is, from the first rows of the table."""
+        if _names_columns(first, rest) or any(name in first for name in self.wanted):
+            return _Header.CERTAIN
+        if len(first) > 2 and not first[0] and all(first[1:]) and all(row[0] for row in rest if len(row) == len(first)):
+            return _Header.CERTAIN  # the first column has no name: that of row names
+        if not rest or any(not name for name in first):
+            return _Header.NONE
+        columns = [{row[i] for row in rest if len(row) == len(first)} for i in range(len(first))]
+        ids = columns[0] | columns[1] if len(first) >= 2 else columns[0]
+        is_range = list(first) == [str(i) for i in range(len(first))] and len(first) in (2, 3, 4)
+        has_words = not any(map(looks_numeric, ids))
+        if is_range and ids.isdisjoint(first[:2]) and (has_words or (self.is_sheet and len(rest) >= _MIN_ROWS)):
+            return _Header.ASSUMED  # as pandas names columns without a name
+        if any(map(looks_numeric, first)) or len(first) < 2 or len(rest) < _MIN_ROWS:
+            return _Header.NONE
+        if any(name in values for name, values in zip(first, columns, strict=True)) or not ids.isdisjoint(first[:2]):
+            return _Header.NONE
+        kinds = [kind_of_values(row[i] for row in rest if len(row) == len(first)) for i in range(len(first))]
+        if len(first) > 2 and not {"counter", "time", "date"}.isdisjoint(kinds):
+            return _Header.ASSUMED
+        if not self.is_sheet:
+            return _Header.NONE
+        words = [i for i, kind in enumerate(kinds) if kind in ("text", "number")]
+        shares = [_lonely_share(rest, pair) for pair in combinations(words, 2)]
+        return _Header.ASSUMED if min(shares, default=1.0) <= _LONELY_SHARE else _Header.NONE
 
     def plausibility(self, sample: Sample, separator: str | None) -> float:
-        rows = sample.rows(separator)
+        rows = sample.rows(separator, multiline=self.multiline_quotes)
         size, share = usual_size(rows)
         if size < 2:
             return 0.0
@@ -74,88 +149,168 @@ class _EdgeExpectation(Expectation):
         body = [row for row in rows[has_header:] if len(row) == size]
         if any(not row[0] or not row[1] for row in body if row is not rows[0]):  # a header may leave names out
             return 0.01 * share
-        has_names = has_header or _columns_in_comment(sample.comments, size) is not None
+        has_names = has_header or _columns_in_comment(sample.comments, separator, size) is not None
         if has_names or size == 2 or (size == 3 and _is_mostly_numeric(body, 2)):
             return share
-        if separator in ("\t", ";") and share == 1 and not any("," in value for row in body for value in row[:2]):
-            return share  # commas, if any, belong to the text of further columns
+        if separator in ("\t", ";", "::") and share == 1:
+            if separator == "::" or not any("," in value for row in body for value in row[:2]):
+                return share  # commas, if any, belong to the text of further columns
         return 0.1 * share
 
 
-def sniff_edges(
-    source: Source,
-    data: bytes,
-    *,
-    delimiter: str | None = None,
-    header: bool | None = None,
-    weights: bool | None = None,
-    comment: str | None = None,
-    directed: bool | None = None,
-) -> EdgeLayout:
-    """Settle the layout of an edge list from its first lines; arguments that are not None override the guess.
+def sniff_edges(source: Source, data: bytes, *, header: bool | None = None) -> EdgeLayout:
+    """Settle the layout of an edge list from its first lines; the caller's options override the guess.
 
     Parameters
     ----------
     source : Source
-        Takes the notes.
+        Takes the notes. Of its options, `delimiter`, `header`, `comment`, `columns`, `weight`, `weights`, `bipartite`
+        and `directed` matter.
     data : bytes
         UTF-8 text.
-    delimiter : str, optional
-        One character, or "tab", "comma", "semicolon", "bar", "space" or "whitespace" (any run of it).
     header : bool, optional
-        Whether the first row names the columns.
-    weights : bool, optional
-        Whether the third column, or the column named weight, holds weights.
-    comment : str, optional
-        Prefix of comment lines, "none" for none; "#" and "%" by default.
-    directed : bool, optional
+        Overrides the option of this name.
 
     Raises
     ------
     DataError
         No line holds data, or it is unclear which columns hold the ends of the edges.
     UsageError
-        A delimiter of several characters.
+        The delimiter is neither signs nor a name.
     """
-    expected = _expectation(delimiter, header, comment)
+    options = source.options
+    header = options.header if header is None else header
+    expected = _expectation(source, header)
     sample = Sample.of(data, expected)
     if not sample.lines:
         if sample.comments:
             raise source.error("every line is a comment (--comment none reads them as data)")
         raise source.error("the file is empty")
     dialect = sniff(sample, expected)
+    if options.comment is None:
+        sample, dialect = _with_marked_rows(source, sample, dialect, expected)
     if dialect.header == ():
         raise source.error("a quotation mark is not closed or does not enclose the whole field", sample.first_line)
-    rows = sample.rows(dialect.separator)
+    rows = sample.rows(dialect.separator, multiline=True)
+    sizes = _sizes(rows, sample, data) if header is not False else None
+    if sizes is not None and options.columns is None:
+        dialect = replace(dialect, header=tuple(rows[0]), n_columns=max(usual_size(rows[1:])[0], 2))
+        source.note("sizes", f"the first line ({' '.join(rows[0])}) gives the size of the graph: skipped it", sizes=sizes)
     body = rows[dialect.header is not None :]
     dialect = _name_bare_row_names(dialect, body)
-    columns: tuple[int, ...]
     has_dicts, separator = _attribute_dicts(sample.lines[dialect.header is not None :])
+    direction = options.directed if options.directed is not None else _direction(sample.comments)
     if has_dicts:
-        separator = separator if delimiter is None else dialect.separator
+        separator = separator if options.delimiter is None else dialect.separator
         dialect = replace(dialect, separator=separator, n_columns=3, last_takes_rest=True)
-        columns = (0, 1) if weights is False else (0, 1, 2)
-    else:
-        named = _named_columns(source, dialect, sample)
-        dialect = replace(dialect, n_columns=max(dialect.n_columns, 2))
-        columns = _choose_columns(source, dialect, body, named, weights)
-    if directed is None:
-        directed = _direction(sample.comments)
-    type_column = None if has_dicts or directed is not None else _type_column(dialect.header, body)
+        columns: tuple[int, ...] = (0, 1) if options.weights is False else (0, 1, 2)
+        return EdgeLayout(dialect, columns, True, bool(direction))
+    dialect = _without_empty_columns(replace(dialect, n_columns=max(dialect.n_columns, 2)), body)
+    names = _names(source, dialect, sample, sizes)
+    chosen, arrow = _choose(source, dialect, body, names, sample)
+    if direction is None:
+        direction = arrow
+    type_column = None if direction is not None else _type_column(names, body)
     if type_column is not None:
-        directed = any(row[type_column].lower() == "directed" for row in body if len(row) > type_column)
-    if len(columns) == 3 and not has_dicts and has_decimal_commas(body, columns[2]):
-        dialect = replace(dialect, decimal=",")
-    may_have_header = header is None and dialect.header is None and not has_dicts
-    may_have_header = may_have_header and _columns_in_comment(sample.comments, len(rows[0])) is None
-    may_have_header = may_have_header and not any(map(looks_numeric, rows[0]))
-    return EdgeLayout(dialect, columns, has_dicts, bool(directed), may_have_header, type_column)
+        direction = any(row[type_column].lower() == "directed" for row in body if len(row) > type_column)
+    columns = (chosen.source, chosen.target) + (() if chosen.weight is None else (chosen.weight,))
+    if chosen.weight is not None:
+        weights = [row[chosen.weight] for row in body if len(row) > chosen.weight]
+        with naming(source):
+            decimal, thousands = number_style(weights, dialect.separator)
+        dialect = replace(dialect, decimal=decimal, thousands=thousands)
+    evidence = _Header.NONE
+    if header is None and dialect.header and sizes is None:
+        evidence = expected.header_of(rows[0], rows[1:])
+    may_have_header = header is None and dialect.header is None and names is None
+    may_have_header = may_have_header and (not any(map(looks_numeric, rows[0])) or _is_range(rows[0], dialect))
+    return EdgeLayout(
+        dialect,
+        columns,
+        False,
+        bool(direction),
+        tuple(names or ()),
+        chosen.kinds,
+        may_have_header,
+        evidence is _Header.ASSUMED,
+        sizes,
+        type_column,
+    )
 
 
-def _expectation(delimiter: str | None, header: bool | None, comment: str | None) -> Expectation:
-    prefixes = ("#", "%") if comment is None else () if comment in ("", "none") else (comment,)
-    separators = Expectation.separators if delimiter is None else (parse_separator(delimiter),)
-    return _EdgeExpectation(separators, header, prefixes, prefixes, repeats_header=True)
+def _expectation(source: Source, header: bool | None) -> _EdgeExpectation:
+    options = source.options
+    comment = options.comment
+    prefixes = _MARKS if comment is None else () if comment in ("", "none") else (comment,)
+    separators = (*Expectation.separators[:-1], "::", None)
+    if options.delimiter is not None:
+        separators = (parse_separator(options.delimiter),)
+    wanted = tuple(name for name in (*(options.columns or ()), options.weight or "1") if not name.isdecimal())
+    return _EdgeExpectation(
+        separators, header, prefixes, prefixes, True, True, is_sheet=source.suffix in _SHEETS, wanted=wanted
+    )
+
+
+def _is_range(first: Sequence[str], dialect: Dialect) -> bool:
+    """Whether the first row of a table with commas is 0,1 or 0,1,2, as pandas names columns without a name."""
+    return dialect.separator == "," and list(first) in (["0", "1"], ["0", "1", "2"])
+
+
+# ---------------------------------------------------------------- comments and sizes
+
+
+def _with_marked_rows(
+    source: Source, sample: Sample, dialect: Dialect, expected: Expectation
+) -> tuple[Sample, Dialect]:
+    """Take lines that begin with # or % for rows where they look like the other rows, because ids may begin so.
+
+    A line above the table is a row only if one of its ids occurs in another row.
+    """
+    marked = replace(dialect, marked_rows=True)
+    whole = sample.with_marked_rows(marked)
+    rows = whole.rows(dialect.separator, multiline=True)
+    n_inside = len(whole.lines) - len(sample.lines)
+    ids = {value for row in rows if len(row) == dialect.n_columns for value in row[:2]}
+    above = []
+    if dialect.header is None and any(name[:1] in _MARKS for name in ids):
+        split = [
+            (line, Sample((), [line], 1).rows(dialect.separator)[0]) for line in sample.comments
+        ]
+        above = [line for line, row in split if marked.is_row(line, row) and not ids.isdisjoint(row[:2])]
+    if not n_inside and not above:
+        return sample, marked
+    mark = next(line[0] for line in (*above, *whole.lines) if line[:1] in _MARKS)
+    source.note(
+        "ids-with-marks", f"read lines that begin with {mark} as edges (--comment '{mark}' skips them)", mark=mark
+    )
+    marked = replace(marked, marked_rows_above=bool(above))
+    whole = replace(whole, lines=[*above, *whole.lines])
+    sniffed = sniff(whole, replace(expected, separators=(dialect.separator,)))
+    return whole, replace(
+        sniffed, marked_rows=True, marked_rows_above=bool(above), separator=dialect.separator
+    )
+
+
+def _sizes(rows: Sequence[Sequence[str]], sample: Sample, data: bytes) -> tuple[int, ...] | None:
+    """Return the numbers of the first line if they are those of nodes and edges, None for any other line.
+
+    The last one is the number of the rows that follow; ids are numbers that are not larger than the first one.
+    """
+    first = rows[0]
+    if not 1 <= len(first) <= 3 or not all(value.isdecimal() and len(value) < 16 for value in first):
+        return None
+    numbers = tuple(map(int, first))
+    if len(numbers) == 3 and numbers[0] != numbers[1]:
+        return None
+    n_rows = len(rows) - 1 if len(rows) < 200 else data.count(b"\n") - len(sample.comments)
+    if numbers[-1] != n_rows and (len(rows) < 200 or abs(numbers[-1] - n_rows) > 2 + len(sample.comments)):
+        return None
+    ids = [value for row in rows[1:] for value in row[:2]]
+    if not ids or not all(value.isdecimal() and len(value) < 16 for value in ids):
+        return None
+    if len(numbers) > 1 and max(map(int, ids)) > numbers[0]:
+        return None
+    return numbers
 
 
 # ---------------------------------------------------------------- separator
@@ -184,7 +339,7 @@ def _attribute_dicts(lines: Sequence[str]) -> tuple[bool, str | None]:
     return False, None
 
 
-# ---------------------------------------------------------------- columns
+# ---------------------------------------------------------------- header
 
 
 def _names_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
@@ -201,34 +356,49 @@ def _names_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     return (has_weights or has_numbers) and not any(map(looks_numeric, first))  # in this order: a line may be long
 
 
-def _columns_in_comment(comments: Sequence[str], n_columns: int) -> tuple[int, int, int | None] | None:
-    """Return the columns that the last comment above the table names, None if it does not name them."""
-    names = comments[-1].lstrip("#% ").split() if comments else []
-    return edge_columns(names) if len(names) == n_columns else None
+def _lonely_share(rows: Sequence[Sequence[str]], ends: tuple[int, int]) -> float:
+    """Return the share of edges whose ends, in two columns, have no other edge."""
+    pairs = [(row[ends[0]], row[ends[1]]) for row in rows if len(row) > max(ends)]
+    counts = Counter(value for pair in pairs for value in pair)
+    return sum(counts[first] == 1 == counts[second] for first, second in pairs) / max(len(pairs), 1)
 
 
-def _named_columns(source: Source, dialect: Dialect, sample: Sample) -> tuple[int, int, int | None] | None:
-    """Return the columns of source, target and weight that the header or a comment names.
+def _columns_in_comment(comments: Sequence[str], separator: str | None, n_columns: int) -> list[str] | None:
+    """Return the names of the columns in the last comment above the table, None if it does not name them."""
+    if not comments:
+        return None
+    text = comments[-1].lstrip("#% ")
+    for split in (separator, None):
+        names = [name.strip() for name in text.split(split)]
+        if len(names) == n_columns and edge_columns(names) is not None:
+            return names
+    return None
+
+
+def _names(
+    source: Source, dialect: Dialect, sample: Sample, sizes: tuple[int, ...] | None
+) -> list[str] | None:
+    """Return the names of the columns, from the header or a comment above the table; None if there are none.
 
     Raises
     ------
     DataError
-        The header has too few names, or there are more than three columns and nothing names the ends of the edges.
+        The header has too few names for the columns.
     """
-    header, n_columns = dialect.header, dialect.n_columns
-    named = edge_columns(header) if header else _columns_in_comment(sample.comments, n_columns)
-    if named is None and n_columns == 4 and sample.comments and _konect(sample.comments[0]) is not None:
-        named = (0, 1, 2)  # the fourth column is a time
-    if header and named:
+    if sizes is not None:
+        return None
+    if not dialect.header:
+        return _columns_in_comment(sample.comments, dialect.separator, dialect.n_columns)
+    header, n_columns = list(dialect.header), dialect.n_columns
+    named = edge_columns(header)
+    if len(header) != n_columns and named is not None:
         message = f"the header names {len(header)} columns, but most lines have {n_columns}"
         if max(i for i in named if i is not None) >= n_columns:
             raise source.error(message)
         if len(header) < n_columns:
             raise source.error(f"{message}: name all of them")
-    if named is None and n_columns - _has_index(dialect) > 3:
-        hint = "name the columns in a header line: source, target, weight"
-        raise source.error(f"expected 2 or 3 columns, found {n_columns} ({hint})", sample.first_line)
-    return named
+        return header[:n_columns]
+    return header if len(header) == n_columns else None
 
 
 def _name_bare_row_names(dialect: Dialect, body: Sequence[Sequence[str]]) -> Dialect:
@@ -243,36 +413,56 @@ def _name_bare_row_names(dialect: Dialect, body: Sequence[Sequence[str]]) -> Dia
     return dialect if is_complete else replace(dialect, header=("", *header))
 
 
-def _has_index(dialect: Dialect) -> bool:
-    """Return whether the first of three or more columns holds row names: it has no name in the header."""
-    return dialect.header is not None and dialect.n_columns >= 3 and dialect.header[:1] == ("",)
+def _without_empty_columns(dialect: Dialect, body: Sequence[Sequence[str]]) -> Dialect:
+    """Leave out empty columns at the end, which spreadsheets write."""
+    header, n_columns = dialect.header, dialect.n_columns
+    while n_columns > 2 and not any(row[n_columns - 1] for row in body if len(row) >= n_columns):
+        if header is not None and any(header[n_columns - 1 :]):
+            break
+        n_columns -= 1
+    return replace(dialect, n_columns=n_columns, header=header if header is None else header[: max(n_columns, 1)])
 
 
-def _choose_columns(
+# ---------------------------------------------------------------- columns
+
+
+def _choose(
     source: Source,
     dialect: Dialect,
     body: Sequence[Sequence[str]],
-    named: tuple[int, int, int | None] | None,
-    weights: bool | None,
-) -> tuple[int, ...]:
-    """Return the positions of source, target and, if there are weights, weight; note which columns are ignored."""
-    names = dialect.header or ()
-    start = int(named is None and _has_index(dialect))
-    first, second, weight = named or (start, start + 1, None)
-    direction = _type_column(names, body)
-    others = [i for i in range(start, dialect.n_columns) if i not in (first, second, direction)]
-    guesses_weights = named is None and weights is None
-    if weight is None and others and (weights or (guesses_weights and _is_mostly_numeric(body, others[0]))):
-        weight = others[0]
-    if weights is False:
-        weight = None
-    elif weights and weight is None:
-        raise source.error("there is no column of weights")
-    ignored = [names[i] if i < len(names) and names[i] else f"column {i + 1}" for i in others if i != weight]
-    if ignored and weights is None:
-        hint = "" if weight is not None else " (--weights reads the first of them as weights)"
-        source.note("ignored-columns", shorten_line(f"ignored {', '.join(ignored)}") + hint, names=ignored)
-    return (first, second) if weight is None else (first, second, weight)
+    names: Sequence[str] | None,
+    sample: Sample,
+) -> tuple[EdgeColumns, bool | None]:
+    """Return the columns, and the direction that arrows between the ends show."""
+    options = source.options
+    columns, arrow = options.columns, None
+    if columns is None and names is None and dialect.n_columns == 3:
+        signs = {row[1] for row in body if len(row) == 3}
+        if len(signs) == 1 and (sign := next(iter(signs))) in _ARROWS:
+            columns, arrow = ("1", "3"), _ARROWS[sign]
+            source.note("arrows", f"read the second column ({sign}) as the direction of the edges", sign=sign)
+    bipartite = options.bipartite
+    konect = _konect(sample.comments[0]) if sample.comments else None
+    if bipartite is None and konect == "bip":
+        bipartite = True
+    if columns is None and names is None and konect is not None and dialect.n_columns in (3, 4):
+        columns = ("1", "2") if options.weights is False else ("1", "2", "3")  # the fourth column is a time
+    try:
+        chosen = choose_columns(
+            names,
+            body,
+            dialect.n_columns,
+            columns=columns,
+            weight=options.weight,
+            weights=options.weights,
+            bipartite=bipartite,
+        )
+    except DataError as error:
+        line = sample.first_line if options.columns is None and options.weight is None else None
+        raise source.error(error.message, line) from None
+    for note in chosen.notes:
+        source.add(note)
+    return chosen, arrow
 
 
 def _is_mostly_numeric(rows: Sequence[Sequence[str]], column: int) -> bool:
@@ -289,10 +479,10 @@ def shorten_line(text: str, width: int = 80) -> str:
 # ---------------------------------------------------------------- direction
 
 
-def _konect(line: str) -> bool | None:
-    """Return the direction that the first line of a KONECT file gives, None for any other line."""
+def _konect(line: str) -> str | None:
+    """Return the first word of the first line of a KONECT file: sym, asym or bip; None for any other line."""
     words = line.lstrip("% ").lower().split()
-    return _KONECT.get(words[0]) if line.startswith("%") and words else None
+    return words[0] if line.startswith("%") and words and words[0] in _KONECT else None
 
 
 def _direction(comments: Sequence[str]) -> bool | None:
@@ -304,7 +494,7 @@ def _direction(comments: Sequence[str]) -> bool | None:
         if "directed" in words:
             return True
         if (konect := _konect(line)) is not None:
-            return konect
+            return _KONECT[konect]
     return None
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.graph import Graph
+from graphclust.graph.columns import DECIMAL_COMMA, looks_numeric
 from graphclust.io.edge_layout import EdgeLayout
 from graphclust.io.reading import parse_weight
-from graphclust.io.source import Source, shorten
-from graphclust.io.tables import DECIMAL_COMMA, looks_numeric, read_rows
+from graphclust.io.source import Source, shorten, split_lines
+from graphclust.io.tables import SAMPLE_BYTES, read_rows
 from graphclust.runtime.arrays import FloatArray, IntArray
 
 __all__ = ["ParsedEdges", "parse_rows", "sort_ids"]
@@ -53,10 +54,13 @@ class _Weights:
     """Reads the weights of a file: all with decimal points or all with decimal commas."""
 
     source: Source
+    thousands: str
     values: list[float] = field(default_factory=list)
     decimal: str = ""
 
     def add(self, text: str, line: int) -> None:
+        if self.thousands and self.thousands in text:
+            text = text.replace(self.thousands, "")
         if "," in text or "." in text:
             mark = "," if DECIMAL_COMMA.fullmatch(text) else "."
             if self.decimal not in ("", mark) and looks_numeric(text):
@@ -80,7 +84,7 @@ def parse_rows(source: Source, data: bytes, layout: EdgeLayout) -> ParsedEdges:
     dialect = layout.dialect
     index: dict[str, int] = {}
     ends: list[int] = []
-    weights = _Weights(source)
+    weights = _Weights(source, dialect.thousands)
     is_arc: list[bool] = []
     skipped: Counter[str] = Counter()
     first, second = layout.columns[:2]
@@ -89,8 +93,7 @@ def parse_rows(source: Source, data: bytes, layout: EdgeLayout) -> ParsedEdges:
         while len(fields) > n_columns and not fields[-1]:
             fields.pop()
         if len(fields) != n_columns:
-            hint = "" if ends or dialect.header else " (--header, if this line is a title or a count)"
-            raise source.error(_wrong_size(len(fields), n_columns) + hint, line)
+            raise source.error(_wrong_size(len(fields), n_columns) + _hint(source, layout, data, bool(ends)), line)
         if not fields[first] or not fields[second]:
             raise source.error("the node id is empty", line)
         ends.append(index.setdefault(fields[first], len(index)))
@@ -113,6 +116,20 @@ def _wrong_size(size: int, n_columns: int) -> str:
         return f"expected {n_columns} columns as in the lines before, found {size}"
     expected = "2 or 3" if n_columns in (2, 3) else n_columns
     return f"expected {expected} columns, found {size}"
+
+
+def _hint(source: Source, layout: EdgeLayout, data: bytes, has_edges: bool) -> str:
+    """Return what to do about a row with a wrong number of columns, as far as the first rows show it."""
+    dialect = layout.dialect
+    lines = split_lines(data[:SAMPLE_BYTES].decode(errors="replace"))[:200]
+    rows = [row for _, row in read_rows(Source(source.name, b""), "\n".join(lines), replace(dialect, multiline_quotes=False))]
+    others = [row for row in rows[1:] if len(row) != dialect.n_columns]
+    heads = [row[0] for row in rows if row]
+    if 4 * len(others) >= len(rows) and len(set(heads)) == len(heads):
+        return "; if each line has a node and its neighbours: --input-format adjlist"
+    if not has_edges and dialect.header is None and rows and not others:
+        return " (--header skips this line, if it is a title)"
+    return ""
 
 
 def _dict_weight(source: Source, text: str, line: int) -> str:

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 from graphclust.errors import DataError
 from graphclust.graph import Graph
 from graphclust.graph.columns import PAIRS
-from graphclust.io.edgelist import edge_ids, edge_weights, quote, read
-from graphclust.io.writing import encode, refuse_attributes
+from graphclust.io.edgelist import read
+from graphclust.io.writing import edge_ids, edge_weights, encode, quote, refuse_attributes
 
 __all__ = ["KEEPS_IDS", "read", "write"]
 

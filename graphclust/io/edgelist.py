@@ -19,35 +19,30 @@ from graphclust.graph import MIXED, Graph, both_directions
 from graphclust.io.edge_arrow import parse_with_arrow
 from graphclust.io.edge_layout import EdgeLayout, shorten_line, sniff_edges
 from graphclust.io.edge_rows import ParsedEdges, parse_rows
-from graphclust.io.reading import naming
-from graphclust.io.source import Source, shorten
+from graphclust.io.matrix import is_matrix, read_matrix
+from graphclust.io.reading import NO_BIPARTITE, build_two_mode, may_be_negative, naming, usable_edges
+from graphclust.io.signatures import refuse_other_texts
+from graphclust.io.source import Source
 from graphclust.io.tables import separator_name
-from graphclust.io.writing import encode, id_texts
+from graphclust.io.writing import edge_ids, edge_weights, encode, quote
 from graphclust.runtime.notes import Note, counted
 
-__all__ = ["KEEPS_IDS", "edge_ids", "edge_weights", "quote", "read", "write"]
+__all__ = ["KEEPS_IDS", "read", "write"]
 
 KEEPS_IDS = True
 
 _SMALL = 1 << 18  # bytes that are parsed in less time than it takes to import Arrow
 
 
-def read(
-    source: Source,
-    *,
-    delimiter: str | None = None,
-    header: bool | None = None,
-    weights: bool | None = None,
-    comment: str | None = None,
-    directed: bool | None = None,
-) -> Graph:
+def read(source: Source) -> Graph:
     """Read an edge list. Ids are strings; nodes come in canonical order; the weights of parallel edges add up.
+
+    A table that is a matrix, with as many rows as columns, is read as one.
 
     Parameters
     ----------
     source : Source
-    delimiter, header, weights, comment, directed
-        See `graphclust.io.edge_layout.sniff_edges`.
+        Its options decide what `graphclust.io.edge_layout.sniff_edges` would guess.
 
     Returns
     -------
@@ -56,16 +51,14 @@ def read(
     Raises
     ------
     DataError
-        A row has a wrong number of columns, an empty id, or a weight that is not a finite non-negative number; names
-        the line.
+        A row has a wrong number of columns, an empty id, or a weight that is not a finite number, or one that is
+        negative; names the line. The text is not a table but JSON, DOT or the like.
     """
     data = source.utf8()
-    layout = sniff_edges(
-        source, data, delimiter=delimiter, header=header, weights=weights, comment=comment, directed=directed
-    )
-    edges = parse_with_arrow(data, layout) if len(data) > _SMALL else None
-    if edges is None:
-        edges = parse_rows(source, data, layout)
+    refuse_other_texts(source, data)
+    if source.options.columns is None and source.options.bipartite is None and is_matrix(source, data):
+        return read_matrix(source, data)
+    layout, edges = _parse(source, data)
     if edges.is_arc is not None:
         layout = replace(layout, directed=bool(edges.is_arc.any()))
     source.add(_description(layout))
@@ -74,33 +67,77 @@ def read(
     if not len(edges.source):
         raise source.error("the file has no edges")
     _add_notes(source, layout, edges)
-    ends_and_weight = (edges.source, edges.target, edges.weight)
-    if layout.directed and edges.is_arc is not None and not edges.is_arc.all():
+    if layout.kinds is not None:
+        return _two_mode(source, layout.kinds, edges)
+    tail, head, weight, is_arc = usable_edges(source, edges.source, edges.target, edges.weight, edges.is_arc)
+    if layout.directed and is_arc is not None and not is_arc.all():
         source.add(MIXED)
-        ends_and_weight = both_directions(*ends_and_weight, edges.is_arc)
+        tail, head, weight = both_directions(tail, head, weight, is_arc)
     with naming(source):
         return Graph.from_edges(
-            *ends_and_weight,
-            nodes=edges.ids,
-            directed=layout.directed,
-            is_canonical=True,
-            copy=False,
+            tail, head, weight, nodes=edges.ids, directed=layout.directed, is_canonical=True, copy=False
         )
+
+
+def _parse(source: Source, data: bytes) -> tuple[EdgeLayout, ParsedEdges]:
+    """Parse the edges; if the first line turns out to be an edge, and no header, parse them again."""
+    notes = list(source.notes)
+    for header in (None, False):
+        source.notes = list(notes)
+        layout = sniff_edges(source, data, header=header)
+        allowed = may_be_negative(source)
+        edges = parse_with_arrow(data, layout, allow_negative=allowed) if len(data) > _SMALL else None
+        if edges is None:
+            edges = parse_rows(source, data, layout)
+        if _is_consistent(layout, edges):
+            break
+    return layout, edges
+
+
+def _is_consistent(layout: EdgeLayout, edges: ParsedEdges) -> bool:
+    """Whether all rows agree with what the first line was taken for."""
+    if layout.sizes is not None:
+        n_nodes = layout.sizes[0] if len(layout.sizes) > 1 else None
+        fits = n_nodes is None or all(int(node) <= n_nodes for node in edges.ids)
+        return fits and len(edges.source) == layout.sizes[-1]
+    if layout.assumes_header:
+        ends = {layout.names[i] for i in layout.columns[:2]} if layout.names else set()
+        return not any(node in ends for node in edges.ids)
+    return True
+
+
+def _two_mode(source: Source, kinds: tuple[str, str], edges: ParsedEdges) -> Graph:
+    """Build the graph of edges between two kinds of nodes."""
+    left, left_positions = np.unique(edges.source, return_inverse=True)
+    right, right_positions = np.unique(edges.target, return_inverse=True)
+    left_ids, right_ids = ([edges.ids[i] for i in side.tolist()] for side in (left, right))
+    return build_two_mode(
+        source, left_positions, right_positions, edges.weight, left_ids, right_ids, kinds, hint=NO_BIPARTITE
+    )
 
 
 def _description(layout: EdgeLayout) -> Note:
     """Return the note that says how the lines were read; a detail if nothing had to be guessed."""
     dialect = layout.dialect
-    header = f"a header ({', '.join(dialect.header)})" if dialect.header else "no header"
+    header = f"a header ({', '.join(dialect.header)})" if dialect.header and layout.sizes is None else "no header"
+    if layout.assumes_header:
+        header += " (--no-header reads it as an edge)"
     weight = "no weights"
     if layout.is_weighted:
-        weight = "weights in the attributes" if layout.has_dicts else f"weights in column {layout.columns[2] + 1}"
+        name = layout.names[layout.columns[2]] if layout.names else ""
+        weight = f"weights in column {name or layout.columns[2] + 1}"
+        if layout.has_dicts:
+            weight = "weights in the attributes"
     direction = "directed" if layout.directed else "undirected"
-    separator = separator_name(dialect.separator)
-    message = f"edge list separated by {separator}, {shorten_line(header)}, {weight}, {direction}"
+    ends = ""
+    if layout.columns[:2] != (0, 1):
+        names = [layout.names[i] if layout.names else str(i + 1) for i in layout.columns[:2]]
+        ends = f"ends in columns {names[0]} and {names[1]}, "
+    message = f"edge list separated by {separator_name(dialect.separator)}, {header}, {ends}{weight}, {direction}"
     data = {
         "delimiter": dialect.separator,
         "header": dialect.header,
+        "columns": [i + 1 for i in layout.columns],
         "weighted": layout.is_weighted,
         "directed": layout.directed,
     }
@@ -116,63 +153,29 @@ def _add_notes(source: Source, layout: EdgeLayout, edges: ParsedEdges) -> None:
         source.note("skipped-lines", message, is_detail=True, what=what, n_lines=n_lines)
     if edges.decimal == ",":
         source.note("decimal-commas", "the weights have decimal commas: read 1,500 as 1.5")
+    if layout.dialect.thousands:
+        mark = layout.dialect.thousands
+        source.note("thousands", f"the weights have separators of thousands: read 1{mark}500 as 1500")
     if layout.may_have_header and (names := _possible_header(edges)):
         line = shorten_line(f"the first line ({names[0]}, {names[1]}) may be a header")
+        reason = "pandas names columns so" if names == ("0", "1") else "its names occur in no other line"
         source.note(
             "possible-header",
-            f"{line}: its names occur in no other line (--header reads it as a header, --no-header as an edge)",
+            f"{line}: {reason} (--header reads it as a header, --no-header as an edge)",
             names=names,
-        )
-    if _look_like_times(edges):
-        source.note(
-            "weights-look-like-times", "the weights look like times in seconds since 1970 (--no-weights ignores them)"
         )
 
 
 def _possible_header(edges: ParsedEdges) -> tuple[Any, Any] | None:
-    """Return the ends of the first of several edges if they differ and occur in no other edge."""
+    """Return the ends of the first of several edges if they occur in no other edge, or are 0 and 1."""
     first, second = int(edges.source[0]), int(edges.target[0])
     if first == second or len(edges.source) < 4:
         return None
+    names = edges.ids[first], edges.ids[second]
+    if names == ("0", "1"):
+        return names
     ends = sum(int(np.count_nonzero(end == node)) for end in (edges.source, edges.target) for node in (first, second))
-    return (edges.ids[first], edges.ids[second]) if ends == 2 else None
-
-
-def _look_like_times(edges: ParsedEdges) -> bool:
-    """Return whether all weights, of at least two, are whole numbers in the range of today's Unix times."""
-    weight = edges.weight
-    if weight is None or len(weight) < 2:
-        return False
-    return bool(((weight > 1e8) & (weight < 4e9) & (weight % 1 == 0)).all())
-
-
-def edge_ids(graph: Graph) -> list[str]:
-    """Return the node ids as text, for a file with an edge a line.
-
-    Raises
-    ------
-    DataError
-        An id is empty or has a line break; two ids have the same spelling.
-    """
-    texts = id_texts(graph)
-    for text in texts:
-        if not text:
-            raise DataError("an edge list cannot hold an empty id")
-        if "\n" in text or "\r" in text:
-            raise DataError(f"an edge list cannot hold the id {shorten(text)}: it has a line break")
-    return texts
-
-
-def edge_weights(graph: Graph) -> list[str]:
-    """Return the weights as text that reads back exactly; whole numbers have no decimal point."""
-    return [repr(weight).removesuffix(".0") for weight in graph.edge_weight.tolist()]
-
-
-def quote(text: str, special: str) -> str:
-    """Put an id into quotes if it has a special character, or would otherwise be read as another id or a comment."""
-    if text[0] in '#%"' or text != text.strip() or any(sign in text for sign in special):
-        return '"' + text.replace('"', '""') + '"'
-    return text
+    return names if ends == 2 else None
 
 
 def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:

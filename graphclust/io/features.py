@@ -15,7 +15,8 @@ import numpy as np
 
 from graphclust.errors import DataError
 from graphclust.io.archive import members
-from graphclust.io.source import Source, is_number, open_source, shorten
+from graphclust.io.archive import open_file
+from graphclust.io.source import Source, is_number, shorten
 from graphclust.io.tables import Dialect, Expectation, Sample, read_rows, sniff
 from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.memory import require_memory
@@ -47,7 +48,7 @@ def read_features(path: str | os.PathLike[str], nodes: Sequence[Any]) -> FloatAr
         A feature is not a number, missing or infinite; names the line and the column, counted from 1. A node has no
         line or two lines, or it is unclear which row belongs to which node.
     """
-    source = open_source(path)
+    source = open_file(path)
     if source.data[:6] == b"\x93NUMPY" or source.data[:2] == b"PK":
         values = _in_order(_array(source), nodes, source)
         source.note(

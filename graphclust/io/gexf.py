@@ -1,7 +1,7 @@
 """GEXF 1.1, 1.2 and 1.3 (Gephi's Graph Exchange XML Format, gexf.net).
 
-Ids are the `id` attributes of the nodes, weights the edges' attribute `weight`, else their attribute value titled
-"weight". Hierarchies are flattened, and a dynamic graph is read as all its edges at once.
+Ids are the nodes' distinct labels, as Gephi shows them, or else their `id` attributes. Weights are the edges' attribute
+`weight`, or else their attribute value titled "weight". Hierarchies are flattened, and a dynamic graph is read as all its edges at once.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 from graphclust.graph import Graph
-from graphclust.io.reading import Draft, parse_weight
+from graphclust.io.reading import Attribute, Draft
 from graphclust.io.source import Source, shorten
-from graphclust.io.writing import id_texts, node_columns
-from graphclust.io.xml import AttributeKey, escape, holds, needed, parse, type_name, value_text
+from graphclust.io.writing import id_texts, typed_columns
+from graphclust.io.xml import escape, holds, needed, parse, type_name, value_text
 from graphclust.runtime.notes import Note
 
 __all__ = ["KEEPS_IDS", "holds", "read", "write"]
@@ -31,14 +31,12 @@ _FLATTENED = Note("flattened-hierarchy", "the nodes form a hierarchy: read all o
 class _Reader:
     """Keeps a tuple for each open element: what it is, then its number or its key."""
 
-    def __init__(self, source: Source, directed: bool | None, weights: bool | None) -> None:
+    def __init__(self, source: Source) -> None:
         self.source = source
-        self.draft = Draft(source, directed, weights)
-        self.node_keys: dict[str, AttributeKey] = {}
-        self.edge_names: dict[str, str] = {}
-        self.weight_id: str | None = None
-        self.labels = AttributeKey("label", "string")
-        self.weight_key: AttributeKey | None = None
+        self.draft = Draft(source)
+        self.keys: dict[str, dict[str, Attribute]] = {"node": {}, "edge": {}}
+        self.labels = Attribute("label")
+        self.edge_labels = Attribute("label")
         self.is_directed: bool | None = None
 
     def start(self, name: str, attributes: dict[str, str], parent: Any, line: int) -> Any:
@@ -72,18 +70,27 @@ class _Reader:
         """Take the text of a default."""
         if item[0] == "default":
             item[1].default = text
-            if item[1] is self.weight_key:
-                self.draft.default_weight = parse_weight(self.source, text, line)
 
     def graph(self) -> Graph:
         """Return what was read."""
         if self.is_directed is None:
             raise self.source.error("the file contains no graph")
-        keys = [key for key in self.node_keys.values() if key.values or key.default is not None]
-        if any(self.draft.index.get(label) != node for node, label in self.labels.values.items()):
-            keys.insert(0, self.labels)
+        nodes, edges = (
+            [key for key in keys.values() if key.values or key.default is not None] for keys in self.keys.values()
+        )
+        for key in edges:
+            if key.name.lower() == "weight" and self.draft.weight.values:  # weights of the edges that have none
+                self.draft.weight.values = key.values | self.draft.weight.values
+                self.draft.weight.lines = key.lines | self.draft.weight.lines
+                self.draft.weight.default = key.default
+                edges.remove(key)
+                break
         return self.draft.graph(
-            is_directed=self.is_directed, attributes={key.name: key.typed(self.source) for key in keys}
+            is_directed=self.is_directed,
+            nodes=[self.labels, *nodes] if self.labels.values else nodes,
+            edges=[*edges, self.edge_labels] if self.edge_labels.values else edges,
+            id_names=("label",),
+            what="edge attribute 'weight'",
         )
 
     def _graph(self, attributes: dict[str, str], line: int) -> Any:
@@ -96,13 +103,9 @@ class _Reader:
 
     def _attribute(self, attributes: dict[str, str], domain: str | None, line: int) -> Any:
         ident = needed(self.source, attributes, "id", "attribute", line)
-        key = AttributeKey(attributes.get("title", ident), attributes.get("type", "string"))
-        if domain == "node":
-            self.node_keys[ident] = key
-        elif domain == "edge":
-            self.edge_names[ident] = key.name
-            if key.name.lower() == "weight":
-                self.weight_id, self.weight_key = ident, key
+        key = Attribute(attributes.get("title", ident), attributes.get("type", "string"))
+        if domain in self.keys:
+            self.keys[domain][ident] = key
         return "attribute", key
 
     def _node(self, attributes: dict[str, str], line: int) -> Any:
@@ -119,6 +122,8 @@ class _Reader:
         edge = self.draft.add_edge(tail, head, line, is_arc=is_arc)
         if "weight" in attributes:
             self.draft.set_weight(edge, attributes["weight"], line)
+        if attributes.get("label"):
+            self.edge_labels.values[edge] = attributes["label"]
         return "edge", edge
 
     def _type(self, text: str, line: int) -> bool:
@@ -133,49 +138,50 @@ class _Reader:
         value = attributes.get("value")
         if ident is None or value is None:
             raise self.source.error("<attvalue> lacks the attribute for or value", line)
-        if owner == "node":
-            self.node_keys.setdefault(ident, AttributeKey(ident, "string")).values[number] = value
-        elif ident != self.weight_id:
-            self.draft.ignore([self.edge_names.get(ident, ident)])
-        elif self.draft.weight[number] is None:
-            self.draft.set_weight(number, value, line)
+        key = self.keys[owner].setdefault(ident, Attribute(ident, "string"))
+        key.values[number] = value
+        key.lines[number] = line
 
 
-def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
+def read(source: Source) -> Graph:
     """Read a GEXF document.
 
     Parameters
     ----------
     source : Source
-    directed : bool, optional
-        Overrides the document; False makes the graph undirected and adds the weights of opposite edges.
-    weights : bool, optional
-        False ignores weights, True requires them.
+        Ids are the attribute `options.id`, or by default the labels if they are distinct; weights are the attribute
+        `options.weight`, or by default `weight` or a name such as `strength` or `count`.
 
     Returns
     -------
     Graph
-        Nodes in the document's order, with labels that are not the ids and other values in `meta["node_attributes"]`.
+        Nodes in the document's order, with labels that are not the ids and other values in `meta["node_attributes"]`,
+        and those of the edges in `meta["edge_attributes"]`.
 
     Raises
     ------
     DataError
         The document is malformed or has no graph; an id is repeated or missing; a weight is negative or not a number.
     """
-    reader = _Reader(source, directed, weights)
+    reader = _Reader(source)
     parse(source, "gexf", reader)
     return reader.graph()
 
 
-def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:
+def write(
+    graph: Graph,
+    stream: BinaryIO,
+    attributes: Mapping[str, Sequence[Any]] | None = None,
+    edge_attributes: Mapping[str, Sequence[Any]] | None = None,
+) -> None:
     """Write GEXF 1.2; words in an attribute called label are what Gephi shows, else the ids are.
 
     Parameters
     ----------
     graph : Graph
     stream : binary file
-    attributes : mapping, optional
-        Node attributes: name -> values in the order of `graph.nodes`; bool, int, float, str, None where missing.
+    attributes, edge_attributes : mapping, optional
+        Name -> values in the order of `graph.nodes` and of its edges; bool, int, float, str, None where missing.
 
     Raises
     ------
@@ -185,27 +191,34 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
         An attribute with a wrong number or type of values.
     """
     ids = list(map(escape, id_texts(graph)))
-    columns = node_columns(graph, attributes)
+    columns = typed_columns(graph.num_nodes, attributes)
     labels = ids
     if "label" in columns and columns["label"][0] is str:
         labels = [node if v is None else value_text(v) for node, v in zip(ids, columns.pop("label")[1], strict=True)]
-    declared, data = [], []
-    for number, (name, (kind, values)) in enumerate(columns.items()):
-        form = type_name(kind, values, narrow="integer", wide="long")
-        declared.append(f'      <attribute id="{number}" title="{escape(name)}" type="{form}"/>\n')
-        data.append([None if v is None else f'<attvalue for="{number}" value="{value_text(v)}"/>' for v in values])
+    declared: dict[str, list[str]] = {"node": [], "edge": []}
+    data: dict[str, list[list[str | None]]] = {"node": [], "edge": []}
+    for owner, group in (("node", columns), ("edge", typed_columns(graph.num_edges, edge_attributes))):
+        for number, (name, (kind, values)) in enumerate(group.items()):
+            form = type_name(kind, values, narrow="integer", wide="long")
+            declared[owner].append(f'      <attribute id="{number}" title="{escape(name)}" type="{form}"/>\n')
+            column = [None if v is None else f'<attvalue for="{number}" value="{value_text(v)}"/>' for v in values]
+            data[owner].append(column)
     default = "directed" if graph.directed else "undirected"
     stream.write(f'{_HEAD}  <graph defaultedgetype="{default}" mode="static">\n'.encode())
-    if declared:
-        stream.write(f'    <attributes class="node">\n{"".join(declared)}    </attributes>\n'.encode())
+    for owner, lines in declared.items():
+        if lines:
+            stream.write(f'    <attributes class="{owner}">\n{"".join(lines)}    </attributes>\n'.encode())
     stream.write(b"    <nodes>\n")
     for i, node in enumerate(ids):
-        attvalues = "".join(filter(None, (column[i] for column in data)))
+        attvalues = "".join(filter(None, (column[i] for column in data["node"])))
         inside = f"><attvalues>{attvalues}</attvalues></node>" if attvalues else "/>"
         stream.write(f'      <node id="{node}" label="{labels[i]}"{inside}\n'.encode())
     stream.write(b"    </nodes>\n    <edges>\n")
     weight = None if graph.weight is None else graph.weight.tolist()
     for i, (tail, head) in enumerate(zip(graph.source.tolist(), graph.target.tolist(), strict=True)):
-        inside = f' weight="{weight[i]!r}"' if weight else ""
-        stream.write(f'      <edge id="{i}" source="{ids[tail]}" target="{ids[head]}"{inside}/>\n'.encode())
+        attvalues = "".join(filter(None, (column[i] for column in data["edge"])))
+        inside = (f' weight="{weight[i]!r}"' if weight else "") + (
+            f"><attvalues>{attvalues}</attvalues></edge>" if attvalues else "/>"
+        )
+        stream.write(f'      <edge id="{i}" source="{ids[tail]}" target="{ids[head]}"{inside}\n'.encode())
     stream.write(b"    </edges>\n  </graph>\n</gexf>\n")

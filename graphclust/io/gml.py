@@ -14,9 +14,9 @@ from typing import Any, BinaryIO, NoReturn, TypeAlias
 
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
-from graphclust.io.reading import Draft, parse_int
+from graphclust.io.reading import Attribute, Draft, parse_int
 from graphclust.io.source import Source, shorten
-from graphclust.io.writing import as_text, id_texts, node_columns
+from graphclust.io.writing import as_text, id_texts, typed_columns
 
 __all__ = ["KEEPS_IDS", "holds", "read", "write"]
 
@@ -71,21 +71,21 @@ def _value(match: re.Match[str]) -> int | float | str:
     return text
 
 
-_EDGE_KEYS = ("source", "target", "weight", "value", "id", "key")
+_STRUCTURE = {"node": ("id",), "edge": ("source", "target", "id", "key")}
 
 
 class _Reader:
     """Walks through the tokens of a file; `lists` are the open lists, None where their values do not matter."""
 
-    def __init__(self, source: Source, directed: bool | None, weights: bool | None) -> None:
+    def __init__(self, source: Source) -> None:
         self.source = source
         text = source.text()
         self.text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-        self.draft = Draft(source, directed, weights, self._line)
+        self.draft = Draft(source, self._line)
         self.head: _Record | None = None  # plain values of the graph itself
-        self.columns: dict[str, dict[int, Any]] = {}
-        self.in_lists: set[str] = set()  # keys of nodes that hold more than one plain value
-        self.values: dict[int, re.Match[str]] = {}  # Newman's name for the weight of an edge
+        self.nodes: dict[str, Attribute] = {}
+        self.edges: dict[str, Attribute] = {}
+        self.in_lists: set[str] = set()  # keys of nodes or edges that hold more than one plain value
 
     def parse(self) -> None:
         """Read all tokens. The open lists are kept by hand: files may be nested deeper than Python recurses."""
@@ -114,7 +114,7 @@ class _Reader:
                 key = ""
             elif kind in ("number", "string") or (kind == "key" and token["key"].lower() in _BARE_NUMBERS):
                 if record is not None:
-                    if key in record and path == ["graph", "node"]:
+                    if key in record and path in (["graph", "node"], ["graph", "edge"]):
                         self.in_lists.add(key)
                     record[key] = token
                 key = ""
@@ -126,31 +126,15 @@ class _Reader:
     def graph(self) -> Graph:
         """Return what was read."""
         assert self.head is not None
-        draft, what = self.draft, "weight"
-        if self.values and all(weight is None for weight in draft.weight):
-            what = "value"
-            for edge, token in self.values.items():
-                self._set_weight(edge, token)
-        ids: list[Any] = list(draft.index)
-        labels = self.columns.get("label", {})
-        if labels and len(set(labels.values())) == len(ids):
-            ids = list(self.columns.pop("label").values())
-            self.source.note("ids-from-labels", "used the labels of the nodes as node ids", is_detail=True)
-        elif labels:
-            self.source.note(
-                "ids-from-numbers",
-                "used the numbers of the nodes as node ids, because labels are missing or not unique",
-            )
         if self.in_lists:
             names = sorted(self.in_lists)
-            self.source.note(
-                "attributes-with-lists", f"left out node attributes that hold lists: {', '.join(names)}", names=names
-            )
-        return draft.graph(
+            self.source.note("attributes-with-lists", f"left out attributes that hold lists: {', '.join(names)}", names=names)
+        return self.draft.graph(
             is_directed="directed" in self.head and _value(self.head["directed"]) not in (0, "0"),
-            ids=ids,
-            attributes={name: (column, None) for name, column in self.columns.items() if name not in self.in_lists},
-            what=f"edge attribute {what!r}",
+            nodes=[item for name, item in self.nodes.items() if name not in self.in_lists],
+            edges=[item for name, item in self.edges.items() if name not in self.in_lists],
+            id_names=("label", "name"),
+            ids_are_labels=True,
         )
 
     def _open(self, path: list[str], key: str, record: _Record | None, token: re.Match[str]) -> _Record | None:
@@ -161,35 +145,29 @@ class _Reader:
             self.head = {}
             return self.head
         if path == ["graph", "node"]:
-            self.in_lists.add(key)
+            self.in_lists.add(key)  # those of edges are drawings
         return {} if path == ["graph"] and key in ("node", "edge") else None
 
     def _close(self, path: list[str], record: _Record | None, token: re.Match[str]) -> None:
         if record is None or len(path) != 2:
             return
         if path[1] == "node":
-            node = self.draft.add_node(self._end(record, "id", path[1], token), record["id"].end())
-            for key, value in record.items():
-                if key != "id":
-                    text = _value(value)
-                    self.columns.setdefault(key, {})[node] = str(text) if key == "label" else text
+            number = self.draft.add_node(self._end(record, "id", path[1], token), record["id"].end())
         else:
             tail, head = (self._end(record, end, path[1], token) for end in ("source", "target"))
-            edge = self.draft.add_edge(tail, head, record["target"].end())
-            if "weight" in record:
-                self._set_weight(edge, record["weight"])
-            elif "value" in record:
-                self.values[edge] = record["value"]
-            self.draft.ignore(key for key in record if key not in _EDGE_KEYS)
+            number = self.draft.add_edge(tail, head, record["target"].end())
+        columns = self.nodes if path[1] == "node" else self.edges
+        for key, value in record.items():
+            if key not in _STRUCTURE[path[1]]:
+                column = columns.setdefault(key, Attribute(key))
+                column.values[number] = _value(value)
+                column.lines[number] = partial(self._line, value.end())
 
     def _end(self, record: _Record, key: str, owner: str, close: re.Match[str]) -> int:
         token = record.get(key)
         if token is None:
             self._fail(f"the {owner} has no {key}", close)
         return parse_int(self.source, token[token.lastgroup or 0], partial(self._line, token.end()), key)
-
-    def _set_weight(self, edge: int, token: re.Match[str]) -> None:
-        self.draft.set_weight(edge, token[token.lastgroup or 0], partial(self._line, token.end()))
 
     def _line(self, place: int) -> int:
         return self.text.count("\n", 0, place) + 1
@@ -204,23 +182,21 @@ class _Reader:
         raise self.source.error(f"{message}, found {descriptions.get(kind) or token.group().strip()}", line)
 
 
-def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
+def read(source: Source) -> Graph:
     """Read a GML file.
 
     Parameters
     ----------
     source : Source
-    directed : bool, optional
-        Overrides the file; False makes the graph undirected and adds the weights of opposite edges.
-    weights : bool, optional
-        False ignores weights, True requires them.
+        Ids are the attribute `options.id`, or by default the labels or names, as strings, if every node has one and
+        they are distinct; otherwise the `id`, as int. Weights are the attribute `options.weight`, or by default
+        `weight` or a name such as `value` or `strength`.
 
     Returns
     -------
     Graph
-        Nodes in the file's order. Ids are the labels, as strings, if every node has one and they are distinct;
-        otherwise the `id`, as int. Weights are the edges' `weight`, else their `value`. Other plain values of the
-        nodes are in `meta["node_attributes"]`.
+        Nodes in the file's order. Other plain values of the nodes are in `meta["node_attributes"]`, those of the edges
+        in `meta["edge_attributes"]`.
 
     Raises
     ------
@@ -228,7 +204,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
         The file is malformed or has no graph; an id is repeated, missing or not an integer; a weight is negative or not
         a number.
     """
-    reader = _Reader(source, directed, weights)
+    reader = _Reader(source)
     reader.parse()
     return reader.graph()
 
@@ -238,15 +214,20 @@ def holds(name: str, values: Sequence[Any]) -> bool:
     return _KEY.fullmatch(name) is not None and name not in ("id", "label")
 
 
-def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:
+def write(
+    graph: Graph,
+    stream: BinaryIO,
+    attributes: Mapping[str, Sequence[Any]] | None = None,
+    edge_attributes: Mapping[str, Sequence[Any]] | None = None,
+) -> None:
     """Write GML in ASCII: ids as labels, the nodes numbered from 0.
 
     Parameters
     ----------
     graph : Graph
     stream : binary file
-    attributes : mapping, optional
-        Node attributes: name -> values in the order of `graph.nodes`; bool (as 1 and 0), int, float, str, None where
+    attributes, edge_attributes : mapping, optional
+        Name -> values in the order of `graph.nodes` and of its edges; bool (as 1 and 0), int, float, str, None where
         missing. Names are letters, digits and underscores.
 
     Raises
@@ -257,7 +238,8 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
         An attribute with a wrong number or type of values, or a name that GML cannot hold.
     """
     labels = id_texts(graph)
-    columns = node_columns(graph, attributes)
+    columns = typed_columns(graph.num_nodes, attributes)
+    edge_columns = typed_columns(graph.num_edges, {_key(name): v for name, v in (edge_attributes or {}).items()})
     for name in columns:
         if not holds(name, columns[name][1]):
             raise UsageError(f"GML cannot hold a node attribute called {name!r}")
@@ -268,8 +250,17 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
     weight = None if graph.weight is None else graph.weight.tolist()
     for i, (tail, head) in enumerate(zip(graph.source.tolist(), graph.target.tolist(), strict=True)):
         row = f"    weight {_literal(weight[i])}\n" if weight else ""
-        stream.write(f"  edge [\n    source {tail}\n    target {head}\n{row}  ]\n".encode())
+        rows = [
+            f"    {name} {_literal(values[i])}\n" for name, (_, values) in edge_columns.items() if values[i] is not None
+        ]
+        stream.write(f"  edge [\n    source {tail}\n    target {head}\n{row}{''.join(rows)}  ]\n".encode())
     stream.write(b"]\n")
+
+
+def _key(name: str) -> str:
+    """Make a key of a name: other characters than letters, digits and underscores become underscores."""
+    key = re.sub(r"[^0-9A-Za-z_]", "_", name)
+    return key if _KEY.fullmatch(key) and key not in ("id", "source", "target") else f"x_{key}"
 
 
 def _literal(value: bool | int | float | str) -> str:

@@ -1,6 +1,6 @@
 """GraphML (Brandes, Eiglsperger, Lerner: "GraphML Primer", graphml.graphdrawing.org), also as yEd writes it.
 
-Ids are the `id` attributes of the nodes, weights the edge data called "weight", else numeric data called "value".
+Ids are the nodes' distinct names or labels, as igraph and yEd write them, or else their `id` attributes.
 Nested graphs, as yEd writes for groups, are read as parts of the one graph. Ports are ignored, hyperedges refused.
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 from graphclust.graph import Graph
-from graphclust.io.reading import Draft, parse_weight
+from graphclust.io.reading import Attribute, Draft
 from graphclust.io.source import Source, shorten
-from graphclust.io.writing import id_texts, node_columns
-from graphclust.io.xml import AttributeKey, escape, holds, needed, parse, parse_bool, type_name, value_text
+from graphclust.io.writing import id_texts, typed_columns
+from graphclust.io.xml import escape, holds, needed, parse, parse_bool, type_name, value_text
 
 __all__ = ["KEEPS_IDS", "holds", "read", "write"]
 
@@ -28,12 +28,12 @@ xsi:schemaLocation="http://graphml.graphdrawing.org/xmlns http://graphml.graphdr
 class _Reader:
     """Keeps a tuple for each open element: what it is, then its number or its key."""
 
-    def __init__(self, source: Source, directed: bool | None, weights: bool | None) -> None:
+    def __init__(self, source: Source) -> None:
         self.source = source
-        self.draft = Draft(source, directed, weights)
-        self.node_keys: dict[str, AttributeKey | None] = {}  # None: declared, but not for people
-        self.edge_keys: dict[str, AttributeKey | None] = {}
-        self.weight_key: AttributeKey | None = None
+        self.draft = Draft(source)
+        self.node_keys: dict[str, Attribute | None] = {}  # None: declared, but not for people
+        self.edge_keys: dict[str, Attribute | None] = {}
+        self.labels = Attribute("label")  # the texts that yEd draws
         self.is_directed: bool | None = None
 
     def start(self, name: str, attributes: dict[str, str], parent: Any, line: int) -> Any:
@@ -55,29 +55,35 @@ class _Reader:
             raise self.source.error("hyperedges are not supported: an edge must have two ends", line)
         return ("graphml",) if name == "graphml" and parent is None else None
 
+    def start_foreign(self, name: str, parent: Any) -> Any:
+        """Open an element of yEd's drawing; only the labels of nodes are read."""
+        if parent and parent[0] in ("graphics", "drawing"):
+            return ("label" if name.endswith(":NodeLabel") else "drawing"), parent[1]
+        return None
+
     def end(self, item: Any, text: str, line: int) -> None:
         """Take the text of the elements that have some."""
         kind, *rest = item
         if kind == "value":
-            key, node = rest
-            key.values[node] = text
-        elif kind == "weight":
-            self.draft.set_weight(rest[0], text, line)
+            key, owner = rest
+            key.values[owner] = text
+            key.lines[owner] = line
+        elif kind == "label" and text.strip():
+            self.labels.values.setdefault(rest[0], text.strip())
         elif kind == "default":
             for key in rest:
                 key.default = text
-                if key is self.weight_key:
-                    self.draft.default_weight = parse_weight(self.source, text, line)
 
     def graph(self) -> Graph:
         """Return what was read."""
         if self.is_directed is None:
             raise self.source.error("the file contains no graph")
-        keys = [key for key in self.node_keys.values() if key and (key.values or key.default is not None)]
+        nodes = [key for key in self.node_keys.values() if key]
         return self.draft.graph(
             is_directed=self.is_directed,
-            attributes={key.name: key.typed(self.source) for key in keys},
-            what=f"edge attribute {self.weight_key.name if self.weight_key else 'weight'!r}",
+            nodes=[*nodes, self.labels] if self.labels.values else nodes,
+            edges=[key for key in self.edge_keys.values() if key and (key.values or key.default is not None)],
+            id_names=("name", "label"),
         )
 
     def _key(self, attributes: dict[str, str], line: int) -> Any:
@@ -88,29 +94,19 @@ class _Reader:
             self.node_keys[ident] = self.edge_keys[ident] = None
             return None
         made = []
-        if domain in ("node", "all"):
-            made.append(AttributeKey(name, attributes.get("attr.type", "string")))
-            self.node_keys[ident] = made[-1]
-        if domain in ("edge", "all"):
-            made.append(AttributeKey(name, attributes.get("attr.type", "string")))
-            self.edge_keys[ident] = made[-1]
-            if name.lower() == "weight" or (name.lower() == "value" and made[-1].is_numeric and not self.weight_key):
-                self.weight_key, self.draft.default_weight = made[-1], None
+        for keys, of in ((self.node_keys, "node"), (self.edge_keys, "edge")):
+            if domain in (of, "all"):
+                made.append(Attribute(name, attributes.get("attr.type", "string")))
+                keys[ident] = made[-1]
         return "key", *made
 
     def _data(self, ident: str, owner: str, number: int) -> Any:
         """Open data; keys that were never declared have their id as name."""
-        if owner == "node":
-            key = self.node_keys.setdefault(ident, AttributeKey(ident, "string"))
-            return key and ("value", key, number)
-        if ident not in self.edge_keys and ident == "weight" and not self.weight_key:
-            self.weight_key = self.edge_keys[ident] = AttributeKey(ident, "double")
-        key = self.edge_keys.setdefault(ident, AttributeKey(ident, "string"))
-        if key and key is self.weight_key:
-            return "weight", number
-        if key:
-            self.draft.ignore([key.name])
-        return None
+        keys = self.node_keys if owner == "node" else self.edge_keys
+        key = keys.setdefault(ident, Attribute(ident, "string"))
+        if key is None:
+            return ("graphics", number) if owner == "node" else None
+        return "value", key, number
 
     def _graph(self, attributes: dict[str, str], nested: bool, line: int) -> Any:
         default = attributes.get("edgedefault")
@@ -136,21 +132,20 @@ class _Reader:
         return "edge", self.draft.add_edge(tail, head, line, is_arc=is_arc)
 
 
-def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
+def read(source: Source) -> Graph:
     """Read a GraphML document.
 
     Parameters
     ----------
     source : Source
-    directed : bool, optional
-        Overrides the document; False makes the graph undirected and adds the weights of opposite edges.
-    weights : bool, optional
-        False ignores weights, True requires them.
+        Ids are the attribute `options.id`, or by default `name` or `label` if they are distinct; weights are the
+        attribute `options.weight`, or by default `weight` or a name such as `value` or `count`.
 
     Returns
     -------
     Graph
-        Nodes in the document's order, with their other data in `meta["node_attributes"]`.
+        Nodes in the document's order, with their other data in `meta["node_attributes"]`, and those of the edges in
+        `meta["edge_attributes"]`.
 
     Raises
     ------
@@ -158,20 +153,25 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
         The document is malformed, has no graph, several, or hyperedges; an id is repeated or missing; a weight is
         negative or not a number.
     """
-    reader = _Reader(source, directed, weights)
+    reader = _Reader(source)
     parse(source, "graphml", reader)
     return reader.graph()
 
 
-def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:
+def write(
+    graph: Graph,
+    stream: BinaryIO,
+    attributes: Mapping[str, Sequence[Any]] | None = None,
+    edge_attributes: Mapping[str, Sequence[Any]] | None = None,
+) -> None:
     """Write GraphML.
 
     Parameters
     ----------
     graph : Graph
     stream : binary file
-    attributes : mapping, optional
-        Node attributes: name -> values in the order of `graph.nodes`; bool, int, float, str, None where missing.
+    attributes, edge_attributes : mapping, optional
+        Name -> values in the order of `graph.nodes` and of its edges; bool, int, float, str, None where missing.
 
     Raises
     ------
@@ -181,22 +181,27 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
         An attribute with a wrong number or type of values.
     """
     ids = list(map(escape, id_texts(graph)))
-    columns = node_columns(graph, attributes)
-    keys, data = [], []
-    for number, (name, (kind, values)) in enumerate(columns.items()):
-        form = type_name(kind, values, narrow="int", wide="long")
-        keys.append(f'  <key id="d{number}" for="node" attr.name="{escape(name)}" attr.type="{form}"/>\n')
-        data.append([None if v is None else f'<data key="d{number}">{value_text(v)}</data>' for v in values])
-    if graph.is_weighted:
+    keys: list[str] = []
+    data: dict[str, list[list[str | None]]] = {"node": [], "edge": []}
+    for owner, columns in (
+        ("node", typed_columns(graph.num_nodes, attributes)),
+        ("edge", typed_columns(graph.num_edges, edge_attributes)),
+    ):
+        for name, (kind, values) in columns.items():
+            key, form = f"d{len(keys)}", type_name(kind, values, narrow="int", wide="long")
+            keys.append(f'  <key id="{key}" for="{owner}" attr.name="{escape(name)}" attr.type="{form}"/>\n')
+            data[owner].append([None if v is None else f'<data key="{key}">{value_text(v)}</data>' for v in values])
+    if graph.weight is not None:
         keys.append('  <key id="weight" for="edge" attr.name="weight" attr.type="double"/>\n')
+        data["edge"].append([f'<data key="weight">{weight!r}</data>' for weight in graph.weight.tolist()])
     default = "directed" if graph.directed else "undirected"
     stream.write(f'{_HEAD}{"".join(keys)}  <graph edgedefault="{default}">\n'.encode())
     for i, node in enumerate(ids):
-        inside = "".join(filter(None, (column[i] for column in data)))
+        inside = "".join(filter(None, (column[i] for column in data["node"])))
         inside = f">{inside}</node>" if inside else "/>"
         stream.write(f'    <node id="{node}"{inside}\n'.encode())
-    weight = None if graph.weight is None else graph.weight.tolist()
     for i, (tail, head) in enumerate(zip(graph.source.tolist(), graph.target.tolist(), strict=True)):
-        inside = f'><data key="weight">{weight[i]!r}</data></edge>' if weight else "/>"
+        inside = "".join(filter(None, (column[i] for column in data["edge"])))
+        inside = f">{inside}</edge>" if inside else "/>"
         stream.write(f'    <edge source="{ids[tail]}" target="{ids[head]}"{inside}\n'.encode())
     stream.write(b"  </graph>\n</graphml>\n")

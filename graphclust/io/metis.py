@@ -76,16 +76,12 @@ def _unmatched(tail: IntArray, head: IntArray, weight: FloatArray) -> int | None
     return min(rest, key=lambda i: (low[i], high[i], weight[i]), default=None)
 
 
-def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
+def read(source: Source) -> Graph:
     """Read a METIS graph.
 
     Parameters
     ----------
     source : Source
-    directed : bool, optional
-        True reads line i as the nodes that i points to, and does not ask that every edge stands in both lines.
-    weights : bool, optional
-        False ignores the edges' weights, True requires them.
 
     Returns
     -------
@@ -112,6 +108,7 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     extra = next((line for line, text in rows[n_nodes:] if text.strip()), None)
     if extra is not None:
         raise source.error(f"there are more lines than the {n_nodes} declared nodes", extra)
+    directed = source.options.directed
     heads: list[int] = []
     weight: list[float] = []
     degrees = []
@@ -124,13 +121,13 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
                 f"expected {wanted}{'pairs of neighbour and weight' if weighted else 'neighbours'}", line
             )
         if weighted:
-            if weights is not False:
+            if source.options.weights is not False:
                 weight += [parse_weight(source, token, line) for token in ends[1::2]]
             ends = ends[::2]
         heads += _neighbours(source, ends, n_nodes, line)
         degrees.append(len(ends))
     if not weighted:
-        unweighted(source, weights, len(heads))
+        unweighted(source, len(heads))
     tail, head = np.repeat(np.arange(n_nodes), degrees), np.array(heads, dtype=np.int64) - 1
     values = np.array(weight) if weight else np.ones(len(heads))
     loops = int(np.count_nonzero(tail == head))

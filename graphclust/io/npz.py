@@ -73,17 +73,12 @@ def _expand(source: Source, bounds: IntArray, n_rows: int, n_entries: int) -> In
     return np.repeat(np.arange(n_rows), counts)
 
 
-def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
+def read(source: Source) -> Graph:
     """Read an adjacency matrix that `scipy.sparse.save_npz` wrote.
 
     Parameters
     ----------
     source : Source
-    directed : bool, optional
-        True reads row -> column even where the matrix is symmetric; False makes the graph undirected and adds the
-        weights of opposite edges where it is not.
-    weights : bool, optional
-        False ignores the values: every stored entry counts 1.
 
     Returns
     -------
@@ -119,9 +114,10 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
         raise source.error(f"sparse matrices of format {shorten(form)} are not supported, only csr, csc and coo")
     if not len(row) == len(col) == len(data):
         raise source.error(f"the entries have {len(row)} rows, {len(col)} columns and {len(data)} values")
+    directed = source.options.directed
     if directed is None and "directed" in arrays.raw and arrays.get("directed", "b", n_dims=0):
         directed = True
-    weight = None if weights is False else data
+    weight = None if source.options.weights is False else data
     return build_from_entries(source, row, col, weight, n_nodes, directed=directed)
 
 

@@ -1,7 +1,8 @@
 """Pajek networks (.net; Batagelj and Mrvar, "Pajek: Program for Analysis and Visualization of Large Networks").
 
 Ids are the labels if they are distinct, otherwise the vertices' numbers as strings. Read are the sections *Vertices,
-*Arcs, *Edges, *Arcslist, *Edgeslist and *Matrix; coordinates, colours and time intervals are skipped.
+*Arcs, *Edges, *Arcslist, *Edgeslist and *Matrix, and Infomap's *Links and *Bipartite; coordinates, colours and time
+intervals are skipped. Infomap's lists of links without sections are read as edge lists.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 
 from graphclust.errors import DataError
 from graphclust.graph import DecimalIds, Graph
-from graphclust.io.reading import Draft, parse_int, parse_weight, require_nodes
+from graphclust.io import edgelist
+from graphclust.io.reading import Attribute, Draft, parse_int, parse_weight, require_nodes
 from graphclust.io.source import Source, shorten, split_lines
 from graphclust.io.writing import encode, id_texts, refuse_attributes
 
@@ -22,6 +24,7 @@ __all__ = ["KEEPS_IDS", "read", "write"]
 
 KEEPS_IDS = True
 
+_MULTILAYER = ("*intra", "*inter", "*multilayer", "*multilinks", "*states", "*contexts", "*paths")
 _VERTEX = re.compile(r"[ \t]*([^ \t]+)[ \t]*(.*)")
 # A quote inside a label is escaped by a backslash, or just stands there (networkx): the one that ends the label is
 # followed by coordinates or the end of the line. If there is none such, the label ends at the first quote.
@@ -43,9 +46,9 @@ def _unescape(match: re.Match[str]) -> str:
 class _Reader:
     """One method for the lines of each section."""
 
-    def __init__(self, source: Source, directed: bool | None, weights: bool | None) -> None:
+    def __init__(self, source: Source) -> None:
         self.source = source
-        self.draft = Draft(source, directed, weights, numbered=True)
+        self.draft = Draft(source, numbered=True)
         self.n_nodes = -1
         self.n_rows = 0  # nodes of the first mode; all of them where there is one
         self.labels: dict[int, str] = {}
@@ -61,7 +64,7 @@ class _Reader:
         lines = split_lines(self.source.text())
         for line, text in enumerate(lines, start=1):
             row = text.strip()
-            if not row or row.startswith(("%", "/*")):
+            if not row or row.startswith(("%", "/*", "#")):
                 continue
             if row.startswith("*"):
                 self._close(take, line)
@@ -74,17 +77,14 @@ class _Reader:
 
     def graph(self) -> Graph:
         """Return what was read."""
-        ids: Sequence[str] = DecimalIds(np.arange(1, self.n_nodes + 1))
-        if self.labels:
-            if len(set(self.labels.values())) == self.n_nodes:
-                ids = [self.labels[i] for i in range(self.n_nodes)]
-                self.source.note("ids-from-labels", "used the labels of the vertices as node ids", is_detail=True)
-            else:
-                self.source.note(
-                    "ids-from-numbers",
-                    "used the numbers of the vertices as node ids, because their labels are not unique",
-                )
-        return self.draft.graph(is_directed=self.kinds == {True}, ids=ids, what=self.what)
+        return self.draft.graph(
+            is_directed=self.kinds == {True},
+            ids=DecimalIds(np.arange(1, self.n_nodes + 1)),
+            nodes=[Attribute("label", "", None, dict(self.labels))] if self.labels else (),
+            id_names=("label",),
+            ids_are_labels=True,
+            what=self.what,
+        )
 
     def _outside(self, text: str, line: int) -> None:
         raise self.source.error(f"expected a section such as *Vertices, found {shorten(text.strip())}", line)
@@ -98,15 +98,20 @@ class _Reader:
             return self._outside
         if name == "*vertices":
             return self._vertices(rest, line)
-        takers = {"*arcs": self._edge, "*arcslist": self._list, "*matrix": self._row}
-        take = takers.get(name.replace("*edges", "*arcs"))
+        takers = {"*arcs": self._edge, "*arcslist": self._list, "*matrix": self._row, "*links": self._edge}
+        take = takers.get(name.replace("*edges", "*arcs").replace("*bipartite", "*links"))
+        if name in _MULTILAYER:
+            raise self.source.error(f"multilayer networks (section {name}) are not supported: give one layer", line)
         if take is None:
             raise self.source.error(f"sections {shorten(name)} are not supported", line)
         if self.n_nodes < 0:
             raise self.source.error(f"the section {name} comes before *Vertices", line)
         if rest and rest[0].startswith(":"):
             self.source.note("several-relations", "the file has several relations: read their edges as one graph")
-        self.is_arc = name != "*edges" and name != "*edgeslist"
+        if name == "*bipartite" and rest:
+            first = parse_int(self.source, rest[0], line, "the first node of the second kind")
+            self.source.note("two-mode", f"the network is bipartite: the nodes from {first} on are of the second kind")
+        self.is_arc = name in ("*arcs", "*arcslist", "*matrix")
         self.kinds.add(self.is_arc)
         return take
 
@@ -194,22 +199,18 @@ class _Reader:
         self.kinds.add(is_arc)
         for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
             edge = self.draft.add_edge(i, j if square else self.n_rows + j, line, is_arc=is_arc)
-            if self.draft.weights is not False:
-                self.draft.weight[edge] = float(matrix[i, j])
+            self.draft.set_weight(edge, float(matrix[i, j]), line)
         self.matrix = []
 
 
-def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
+def read(source: Source) -> Graph:
     """Read a Pajek network.
 
     Parameters
     ----------
     source : Source
-    directed : bool, optional
-        Overrides the file: *Arcs are directed, *Edges are not; False makes the graph undirected and adds the weights of
-        opposite edges.
-    weights : bool, optional
-        False ignores weights, True requires them.
+        *Arcs are directed, *Edges are not, unless `options.directed` says otherwise. Ids are the labels of the vertices
+        if these are distinct, or else their numbers.
 
     Returns
     -------
@@ -224,7 +225,11 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     ResourceError
         More vertices are declared than fit into memory.
     """
-    reader = _Reader(source, directed, weights)
+    first = next((line.strip() for line in split_lines(source.text()) if line.strip() and line.strip()[0] not in "%#"), "")
+    if re.fullmatch(r"[0-9]+[ \t]+[0-9]+(?:[ \t]+[-+.0-9eE]+)?", first):
+        source.note("link-list", "the file has no sections: read as a list of edges, as Infomap does")
+        return edgelist.read(source)
+    reader = _Reader(source)
     reader.parse()
     return reader.graph()
 

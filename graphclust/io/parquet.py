@@ -1,7 +1,6 @@
 """Parquet (Apache Parquet, parquet.apache.org): a table with a row an edge.
 
-Columns are found by their names; if these say nothing, the first two are the ends and a third one, if it holds numbers,
-the weight. Ids are ints or strings as in the table, in canonical order, as a table of edges has none of its own.
+Columns are found by their names and values, as in other tables of edges (`graphclust.graph.columns`). Ids are ints or strings as in the table, in canonical order, as a table of edges has none of its own.
 What a table of edges cannot hold, isolated nodes and the direction, our own files have in their metadata.
 """
 
@@ -9,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from graphclust.errors import DataError, ResourceError
 from graphclust.graph import Graph
-from graphclust.graph.columns import edge_columns
-from graphclust.io.reading import build, unweighted
+from graphclust.graph.columns import EdgeColumns, choose_columns
+from graphclust.io.reading import NO_BIPARTITE, build, build_two_mode, naming, unweighted
 from graphclust.io.source import Source, shorten
 from graphclust.io.writing import id_texts, refuse_attributes
 from graphclust.runtime.arrays import FloatArray
@@ -24,39 +24,52 @@ from graphclust.runtime.memory import require_memory
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 __all__ = ["KEEPS_IDS", "read", "write"]
 
 KEEPS_IDS = True
 
 _METADATA = b"graphclust"
+_SAMPLE = 1000  # rows that show what the columns hold
 
 
-def _choose(source: Source, schema: pa.Schema, weights: bool | None) -> list[str]:
-    """Return the names of the columns to read: source, target and perhaps weight."""
-    import pyarrow as pa
-
+def _choose(source: Source, file: pq.ParquetFile) -> EdgeColumns:
+    """Return the columns that hold the ends and perhaps the weights."""
+    schema = file.schema_arrow
     names = list(schema.names)
     if len(set(names)) < len(names):
         raise source.error("several columns of the table have the same name")
     if len(names) < 2:
         raise source.error(f"a table of edges must have at least two columns, but this one has {len(names)}")
-    chosen = edge_columns(names)
-    if chosen is None:
-        row_labels = (schema.pandas_metadata or {}).get("index_columns", [])  # of a table that pandas has written
-        columns = [i for i, name in enumerate(names) if name not in row_labels]
-        if len(columns) < 2:
-            columns = list(range(len(names)))
-        third = schema.field(columns[2]).type if len(columns) > 2 else pa.null()
-        numeric = pa.types.is_integer(third) or pa.types.is_floating(third) or pa.types.is_decimal(third)
-        chosen = (columns[0], columns[1], columns[2] if numeric else None)
-    picked = [names[i] for i in chosen if i is not None]
-    if weights is False:
-        picked = picked[:2]
-    weight = f" and {shorten(picked[2])} as weights" if len(picked) > 2 else ""
-    message = f"read columns {shorten(picked[0])} and {shorten(picked[1])} as edges{weight}"
-    source.note("columns", message, names=picked)
-    return picked
+    options = source.options
+    row_labels = (schema.pandas_metadata or {}).get("index_columns", [])  # of a table that pandas has written
+    places = [i for i, name in enumerate(names) if name not in row_labels]
+    if len(places) < 2 or options.columns is not None or options.weight is not None:
+        places = list(range(len(names)))
+    shown = [names[i] for i in places]
+    sample = next(file.iter_batches(batch_size=_SAMPLE, columns=shown), None)
+    columns = [] if sample is None else [sample.column(name).to_pylist() for name in shown]
+    rows = [["" if value is None else str(value) for value in row] for row in zip(*columns, strict=True)]
+    with naming(source):
+        chosen = choose_columns(
+            shown,
+            rows,
+            len(shown),
+            columns=options.columns,
+            weight=options.weight,
+            weights=options.weights,
+            bipartite=options.bipartite,
+        )
+    for note in chosen.notes:
+        source.add(note)
+    ends = places[chosen.source], places[chosen.target]
+    weight = None if chosen.weight is None else places[chosen.weight]
+    chosen = replace(chosen, source=ends[0], target=ends[1], weight=weight)
+    about = "" if weight is None else f" and {shorten(names[weight])} as weights"
+    message = f"read columns {shorten(names[ends[0]])} and {shorten(names[ends[1]])} as edges{about}"
+    source.note("columns", message, names=[names[i] for i in (*ends, weight) if i is not None])
+    return chosen
 
 
 def _ends(source: Source, table: pa.Table) -> tuple[pa.ChunkedArray, bool]:
@@ -116,16 +129,12 @@ def _own_metadata(source: Source, schema: pa.Schema, kind: type) -> tuple[bool, 
     raise source.error("the metadata that graphclust wrote is damaged")
 
 
-def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
+def read(source: Source) -> Graph:
     """Read a table of edges.
 
     Parameters
     ----------
     source : Source
-    directed : bool, optional
-        Whether the edges have a direction; by default they have none, unless our own metadata says so.
-    weights : bool, optional
-        False ignores a column of weights, True requires it. A missing weight counts 1.
 
     Returns
     -------
@@ -146,7 +155,9 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     try:
         file = pq.ParquetFile(pa.BufferReader(source.data))
         require_memory(60.0 * file.metadata.num_rows, f"{source.name}: a table of {file.metadata.num_rows} rows")
-        names = _choose(source, file.schema_arrow, weights)
+        chosen = _choose(source, file)
+        places = (chosen.source, chosen.target, chosen.weight)
+        names = [file.schema_arrow.names[i] for i in places if i is not None]
         table = file.read(columns=names).select(names)
         ends, integers = _ends(source, table)
         is_directed, isolated = _own_metadata(source, file.schema_arrow, int if integers else str)
@@ -163,10 +174,17 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
         reason = str(error).split("\n", 1)[0] or type(error).__name__
         raise source.error(f"not a Parquet file, or a damaged one ({reason})") from None
     if weight is None:
-        unweighted(source, weights, len(table))
+        unweighted(source, len(table))
     nodes = list(dict.fromkeys([*nodes, *isolated]))
     tail, head = np.split(codes, 2)
-    is_directed = is_directed if directed is None else directed
+    if chosen.kinds is not None:
+        left, left_codes = np.unique(tail, return_inverse=True)
+        right, right_codes = np.unique(head, return_inverse=True)
+        left_ids, right_ids = ([nodes[i] for i in side.tolist()] for side in (left, right))
+        return build_two_mode(
+            source, left_codes, right_codes, weight, left_ids, right_ids, chosen.kinds, hint=NO_BIPARTITE
+        )
+    is_directed = is_directed if source.options.directed is None else source.options.directed
     return build(source, tail, head, weight, nodes=nodes, directed=is_directed).canonical()
 
 

@@ -20,13 +20,14 @@ from graphclust.graph import Graph
 from graphclust.io.archive import members
 from graphclust.io.reading import build_from_entries, require_nodes, unweighted
 from graphclust.io.source import Source, shorten
-from graphclust.io.writing import id_texts, node_columns
+from graphclust.io.writing import id_texts, typed_columns
 from graphclust.runtime.memory import require_memory
 
-__all__ = ["KEEPS_IDS", "read", "write"]
+__all__ = ["KEEPS_IDS", "holds", "read", "write"]
 
 KEEPS_IDS = True
 
+_OWN = {"edge_index", "num_nodes", "directed", "edge_weight", "edge_attr", "x", "y", "nodes"}
 _PYG_CLASSES = {
     "torch_geometric.data.data.Data",
     "torch_geometric.data.data.DataEdgeAttr",
@@ -109,17 +110,33 @@ def _names(source: Source, fields: Mapping[str, Any], n_nodes: int) -> list[Any]
     return nodes
 
 
-def read(source: Source, *, directed: bool | None = None, weights: bool | None = None) -> Graph:
+def holds(name: str, values: Sequence[Any]) -> bool:
+    """Whether the format can hold a node attribute."""
+    return name not in _OWN
+
+
+def _weight(source: Source, fields: Mapping[str, Any], n_edges: int) -> NDArray[Any] | None:
+    """Return the weights: the tensor that the caller names, `edge_weight`, or an `edge_attr` of one value an edge."""
+    if source.options.weights is False:
+        return None
+    wanted = source.options.weight
+    for name in ("edge_weight", "edge_attr") if wanted is None else (wanted,):
+        weight = _array(source, fields, name)
+        is_type = name == "edge_attr" and weight is not None and weight.dtype == np.int64  # as `from_pyg` takes it
+        if weight is not None and (weight.size == n_edges or name == "edge_weight") and not (is_type and wanted is None):
+            if name != "edge_weight":
+                source.note("weights-from-attribute", f"read {name} as weights", name=name)
+            return weight
+    unweighted(source, n_edges)
+    return None
+
+
+def read(source: Source) -> Graph:
     """Read a graph that `torch.save` wrote: a PyG `Data`, a dict with its names, or an edge_index of shape (2, m).
 
     Parameters
     ----------
     source : Source
-    directed : bool, optional
-        True takes the edges as directed even where each stands in both directions; False makes the graph undirected and
-        adds the weights of opposite edges where it does not.
-    weights : bool, optional
-        False ignores weights, True requires them. They are `edge_weight`, else an `edge_attr` of one value an edge.
 
     Returns
     -------
@@ -141,20 +158,14 @@ def read(source: Source, *, directed: bool | None = None, weights: bool | None =
     if ends.ndim != 2 or ends.shape[0] != 2 or ends.dtype != np.int64:
         raise source.error(f"an edge_index must hold integers of shape (2, m), not {ends.dtype} of shape {ends.shape}")
     x, y = _array(source, fields, "x"), _array(source, fields, "y")
-    weight = None if weights is False else _array(source, fields, "edge_weight")
-    if weight is None and weights is not False:
-        weight = _array(source, fields, "edge_attr")
-        if weight is not None and weight.size == ends.shape[1]:
-            source.note("weights-from-attribute", "read edge_attr as weights", name="edge_attr")
-        else:
-            weight = None
-            unweighted(source, weights, ends.shape[1])
+    weight = _weight(source, fields, ends.shape[1])
     n_nodes = fields.get("num_nodes")
     if n_nodes is None:
         n_nodes = len(x) if x is not None and x.ndim else int(ends.max(initial=-1)) + 1
     if not isinstance(n_nodes, int):
         raise source.error(f"num_nodes must be an integer, not {shorten(n_nodes)}")
     require_nodes(source, n_nodes)
+    directed = source.options.directed
     graph = build_from_entries(
         source,
         ends[0],
@@ -202,8 +213,8 @@ def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]
         "y": None if graph.y is None else torch.tensor(graph.y),
         "nodes": _plain_ids(graph),
     }
-    columns = node_columns(graph, attributes)
-    clashes = sorted(columns.keys() & (content.keys() | {"edge_attr"}))
+    columns = typed_columns(graph.num_nodes, attributes)
+    clashes = sorted(columns.keys() & _OWN)
     if clashes:
         raise UsageError(f"the attribute {clashes[0]!r} would overwrite a part of the graph: rename it")
     for name, (kind, values) in columns.items():

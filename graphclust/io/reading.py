@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.errors import DataError
+from graphclust.graph.columns import WEIGHT_NAMES, is_weight_name
 from graphclust.graph import MAX_NODES, MIXED, Graph, both_directions, graph_from_entries
-from graphclust.io.source import Source, shorten
+from graphclust.io.source import Source, is_number, shorten
 from graphclust.runtime.memory import require_memory
+from graphclust.runtime.notes import counted
 
 __all__ = [
+    "NO_BIPARTITE",
+    "Attribute",
     "Draft",
     "Line",
     "build",
     "build_from_entries",
+    "build_two_mode",
+    "may_be_negative",
     "naming",
     "parse_int",
     "parse_weight",
     "require_nodes",
     "unweighted",
+    "usable_edges",
 ]
 
 _BYTES_PER_NODE = 64.0
+NO_BIPARTITE = " (--no-bipartite takes equal ids for one node)"
 
 
 Line: TypeAlias = int | Callable[[], int] | None  # a function where finding the line costs more than reading it
@@ -50,16 +60,82 @@ def parse_int(source: Source, token: str, line: Line, what: str) -> int:
 
 
 def parse_weight(source: Source, token: str, line: Line) -> float:
-    """Read an edge weight: a number, finite and not negative."""
+    """Read an edge weight: a finite number, negative only if the caller has said what to do with those."""
     try:
         value = float(token)
     except ValueError:
         value = None
     if value is None or "_" in token:
         raise _error(source, f"the edge weight {shorten(token)} is not a number", line)
-    if not 0 <= value < float("inf"):
-        raise _error(source, f"edge weights must be finite and not negative, not {shorten(token)}", line)
+    if not abs(value) < float("inf"):
+        raise _error(source, f"edge weights must be finite, not {shorten(token)}", line)
+    if value < 0 and not may_be_negative(source):
+        raise _error(source, f"{_NEGATIVE}: {shorten(token)} ({_WAYS_OUT})", line)
     return value
+
+
+def may_be_negative(source: Source) -> bool:
+    """Whether the caller has said what to do with negative weights."""
+    return source.options.negative is not None or source.options.weights is False
+
+
+_NEGATIVE = "the graph is signed: an edge weight is negative"
+_WAYS_OUT = (
+    "--negative drop leaves out such edges, --negative absolute drops the signs, --no-weights ignores all weights"
+)
+
+
+def usable_edges(
+    source: Source, tail: Any, head: Any, weight: Any, *others: Any
+) -> tuple[Any, ...]:
+    """Apply the caller's options on negative and small weights to the edges of a file.
+
+    Parameters
+    ----------
+    source : Source
+    tail, head : array of int, shape (n_edges,)
+    weight : array of float, shape (n_edges,), or None
+    *others : array, shape (n_edges,), or None
+        Further values of the edges.
+
+    Returns
+    -------
+    tuple of arrays
+        Tail, head, weight and the others of the edges that remain.
+
+    Raises
+    ------
+    DataError
+        A weight is negative and nothing says what to do with it, or a threshold has no weights to apply to.
+    """
+    options = source.options
+    if weight is None:
+        if options.threshold is not None and len(tail):
+            raise source.error("the edges have no weights that --threshold could select")
+        return tail, head, weight, *others
+    weight = np.asarray(weight, dtype=np.float64)
+    is_used = np.ones(len(weight), dtype=bool)
+    is_negative = weight < 0
+    if n_negative := int(is_negative.sum()):
+        if options.negative is None:
+            raise source.error(f"{_NEGATIVE}: {weight[is_negative][0]:g} ({_WAYS_OUT})")
+        if options.negative == "drop":
+            is_used = ~is_negative
+            message = f"left out {counted(n_negative, 'edge')} of negative weight"
+        else:
+            weight = np.abs(weight)
+            message = f"used the absolute value of {counted(n_negative, 'negative weight')}"
+        source.note("negative-weights", message, n_edges=n_negative, treatment=options.negative)
+    if options.threshold is not None:
+        is_small = is_used & (weight < options.threshold)
+        is_used &= ~is_small
+        n_small = int(is_small.sum())
+        message = f"left out {counted(n_small, 'edge')} of weight below {options.threshold:g}"
+        source.note("small-weights", message, n_edges=n_small, threshold=options.threshold)
+    if is_used.all():
+        return tail, head, weight, *others
+    tail, head = np.asarray(tail), np.asarray(head)
+    return tuple(None if values is None else values[is_used] for values in (tail, head, weight, *others))
 
 
 def require_nodes(source: Source, n_nodes: int, line: int | None = None) -> None:
@@ -79,9 +155,12 @@ def require_nodes(source: Source, n_nodes: int, line: int | None = None) -> None
         raise source.error(f"a graph can have at most {MAX_NODES} nodes, not {n_nodes}", line)
 
 
-def unweighted(source: Source, weights: bool | None, n_edges: int) -> None:
-    """Raise if the caller requires weights (`weights=True`) that the file does not have."""
-    if weights and n_edges:
+def unweighted(source: Source, n_edges: int) -> None:
+    """Raise if the caller requires weights that the file does not have."""
+    options = source.options
+    if options.weight is not None:
+        raise source.error(f"the edges have no attribute {options.weight!r} that could be the weight")
+    if options.weights and n_edges:
         raise source.error("the edges have no weights")
 
 
@@ -97,7 +176,8 @@ def naming(source: Source) -> Iterator[None]:
 def build(
     source: Source, tail: Any, head: Any, weight: Any, *, nodes: int | Sequence[Hashable], directed: bool
 ) -> Graph:
-    """`Graph.from_edges`, with errors that name the file."""
+    """`Graph.from_edges` of the edges that the caller wants, with errors that name the file."""
+    tail, head, weight = usable_edges(source, tail, head, weight)
     with naming(source):
         return Graph.from_edges(tail, head, weight, nodes=nodes, directed=directed)
 
@@ -114,6 +194,7 @@ def build_from_entries(
     y: NDArray[Any] | None = None,
 ) -> Graph:
     """Build from the entries of a matrix; unless `directed` says otherwise, a symmetric one is an undirected graph."""
+    row, col, weight = usable_edges(source, row, col, weight)
     with naming(source):
         graph = graph_from_entries(row, col, weight, n_nodes, x=x, y=y, directed=directed)
     if directed is None:
@@ -126,38 +207,125 @@ def build_from_entries(
     return graph
 
 
+def build_two_mode(
+    source: Source,
+    left: NDArray[Any],
+    right: NDArray[Any],
+    weight: NDArray[Any] | None,
+    left_ids: Sequence[Hashable],
+    right_ids: Sequence[Hashable],
+    kinds: tuple[str, str],
+    *,
+    hint: str = "",
+) -> Graph:
+    """Build a graph whose edges join two kinds of nodes; nodes of different kinds are different, whatever their ids.
+
+    Parameters
+    ----------
+    source : Source
+    left, right : array of int, shape (n_edges,)
+        Positions of the ends in `left_ids` and `right_ids`.
+    weight : array of float, shape (n_edges,), or None
+    left_ids, right_ids : sequence
+        Ids of the nodes of each kind. If an id is in both, all ids become texts with the name of their kind: "user:7".
+    kinds : tuple of str
+        Names of the two kinds.
+    hint : str
+        How to read the file otherwise.
+
+    Returns
+    -------
+    Graph
+        Undirected, in canonical order. The node attribute "side" says of which kind each node is.
+    """
+    left, right, weight = usable_edges(source, left, right, weight)
+    ids: list[Hashable] = [*left_ids, *right_ids]
+    message = f"read as a two-mode graph of {len(left_ids):,} x {len(right_ids):,} nodes"
+    if not set(map(str, left_ids)).isdisjoint(map(str, right_ids)):
+        names = kinds if kinds[0] != kinds[1] else ("left", "right")
+        ids = [f"{name}:{node}" for name, nodes in zip(names, (left_ids, right_ids), strict=True) for node in nodes]
+        message += f", whose ids are {names[0]}:... and {names[1]}:..., because some ids are on both sides"
+    source.note("two-mode", message + hint, sizes=[len(left_ids), len(right_ids)])
+    with naming(source):
+        graph = Graph.from_edges(left, right + len(left_ids), weight, nodes=ids, directed=False)
+    sides = [kinds[0]] * len(left_ids) + [kinds[1]] * len(right_ids)
+    graph.meta["node_attributes"] = {"side": sides}
+    return graph.canonical()
+
+
+@dataclass
+class Attribute:
+    """An attribute of nodes or edges and the values that it has been given.
+
+    Attributes
+    ----------
+    name, kind : str
+        What people call it, and its declared type; no type for values that are Python objects already.
+    default : optional
+        Value of all that have none of their own.
+    values : dict
+        Position of a node or an edge -> value.
+    lines : dict
+        Position -> line of the file, for errors.
+    """
+
+    name: str
+    kind: str = ""
+    default: Any = None
+    values: dict[int, Any] = field(default_factory=dict)
+    lines: dict[int, Line] = field(default_factory=dict)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether all values are numbers."""
+        texts = [str(value).strip() for value in (*self.values.values(), self.default) if value not in (None, "")]
+        return bool(texts) and all(map(is_number, texts))
+
+    def typed(self, source: Source, n_values: int) -> list[Any]:
+        """Return all values in the declared type; as text, with a note, if one of them is not of that type."""
+        cast = _CASTS.get(self.kind.lower())
+        default, values = self.default, self.values
+        if cast is not None:
+            try:
+                if isinstance(default, str):
+                    default = cast(default.strip()) if default.strip() else None
+                values = {place: cast(text.strip()) for place, text in values.items() if text.strip()}
+            except (ValueError, LookupError):
+                default = self.default
+                source.note(
+                    "attribute-as-text",
+                    f"read attribute {self.name!r} as text, because not all its values are of type {self.kind}",
+                    name=self.name,
+                )
+        return [values.get(place, default) for place in range(n_values)]
+
+
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_CASTS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("int", "integer", "long", "short", "byte", "biginteger"), int),
+    **dict.fromkeys(("float", "double", "bigdecimal"), float),
+    "boolean": lambda text: _BOOLEANS[text.lower()],
+}
+
+
 class Draft:
     """Nodes and edges as a file names them, in whatever order they come; `graph()` resolves the ends of the edges.
 
     Parameters
     ----------
     source : Source
-    directed, weights : bool, optional
-        What the caller wants, whatever the file says. `directed=True` reads every edge as source -> target, False makes
-        the graph undirected and adds the weights of opposite edges.
     line_of : callable, optional
         Turns the places of nodes and edges into line numbers, if they are something else: called for an error only.
     numbered : bool
         No node is added: edges name their ends by position, and `graph` is given the ids.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        directed: bool | None,
-        weights: bool | None,
-        line_of: Callable[[int], int] = int,
-        *,
-        numbered: bool = False,
-    ) -> None:
-        self.source, self.directed, self.weights, self.line_of = source, directed, weights, line_of
-        self.numbered = numbered
+    def __init__(self, source: Source, line_of: Callable[[int], int] = int, *, numbered: bool = False) -> None:
+        self.source, self.line_of, self.numbered = source, line_of, numbered
         self.index: dict[Hashable, int] = {}
         self.tail: list[Hashable] = []
         self.head: list[Hashable] = []
-        self.weight: list[float | None] = []
-        self.default_weight: float | None = None
-        self.ignored: dict[str, None] = {}
+        self.weight = Attribute("weight")
         self._place: list[int] = []
         self._is_arc: list[bool | None] = []
 
@@ -172,27 +340,25 @@ class Draft:
         """Add an edge, directed as the graph if `is_arc` is None, and return its number."""
         self.tail.append(tail)
         self.head.append(head)
-        self.weight.append(None)
         self._place.append(place)
         self._is_arc.append(is_arc)
         return len(self.tail) - 1
 
-    def set_weight(self, edge: int, token: str, line: Line) -> None:
-        """Read the weight of an edge, unless the caller wants none."""
-        if self.weights is not False:
-            self.weight[edge] = parse_weight(self.source, token, line)
-
-    def ignore(self, names: Iterable[str]) -> None:
-        """Remember attributes of edges that are not read."""
-        self.ignored.update(dict.fromkeys(names))
+    def set_weight(self, edge: int, value: Any, line: Line) -> None:
+        """Set the weight of an edge, for formats in which it is no attribute like others."""
+        self.weight.values[edge] = value
+        self.weight.lines[edge] = line
 
     def graph(
         self,
         *,
         is_directed: bool,
         ids: Sequence[Hashable] | None = None,
-        attributes: Mapping[str, tuple[Mapping[int, Any], Any]] | None = None,
-        what: str = "edge attribute 'weight'",
+        nodes: Sequence[Attribute] = (),
+        edges: Sequence[Attribute] = (),
+        id_names: Sequence[str] = (),
+        ids_are_labels: bool = False,
+        what: str = "",
     ) -> Graph:
         """Return the graph.
 
@@ -202,15 +368,20 @@ class Draft:
             What the file says of the whole graph.
         ids : sequence, optional
             Ids of the nodes, if they are others than those that the edges use.
-        attributes : mapping, optional
-            For each node attribute, the values that are there, by position, and the one for all other nodes.
+        nodes, edges : sequence of Attribute
+            Attributes of nodes and edges. The weight and the ids are chosen among them.
+        id_names : sequence of str
+            Names of attributes that become the ids if they are distinct, best first.
+        ids_are_labels : bool
+            Whether it is usual in this format that one of these attributes holds the ids.
         what : str
             What `set_weight` was given, for the note.
 
         Raises
         ------
         DataError
-            An edge ends at a node that was not declared; weights were asked for and there are none.
+            An edge ends at a node that was not declared; weights were asked for and there are none; the attribute
+            that is to hold the weights or the ids does not exist, or the ids are not distinct.
         ResourceError
             The table of node attributes would not fit into memory.
         """
@@ -222,26 +393,28 @@ class Draft:
             raise self.source.error(
                 f"the node {shorten(node)} of an edge is not declared", self.line_of(self._place[edge])
             )
-        weight = self._weights(what)
-        if self.ignored:
-            names = list(self.ignored)
-            self.source.note("ignored-edge-attributes", f"ignored edge attributes: {', '.join(names)}", names=names)
+        edges = _with_distinct_names(self.source, edges)
+        chosen = self._weight_attribute(edges)
+        weight = self._weights(chosen, what)
         is_arc = np.array([is_directed if known is None else known for known in self._is_arc], dtype=bool)
-        directed = self.directed
+        place = np.arange(len(tail))
+        tail, head, weight, is_arc, place = usable_edges(self.source, tail, head, weight, is_arc, place)
+        directed = self.source.options.directed
         if directed is None:
             directed = bool(is_arc.any()) if len(is_arc) else is_directed
             if directed and not is_arc.all():
                 self.source.add(MIXED)
                 tail, head, weight = both_directions(tail, head, weight, is_arc)
-        graph = build(
-            self.source, tail, head, weight, nodes=list(self.index) if ids is None else ids, directed=directed
-        )
-        if attributes:
-            require_memory(8.0 * len(attributes) * len(self.index), f"{self.source.name}: {len(attributes)} attributes")
-            graph.meta["node_attributes"] = {
-                name: [values.get(node, default) for node in range(len(self.index))]
-                for name, (values, default) in attributes.items()
-            }
+        own_ids = list(self.index) if ids is None else ids
+        columns = self._columns(nodes, len(own_ids))
+        own_ids = self._ids(own_ids, columns, id_names, ids_are_labels)
+        with naming(self.source):
+            graph = Graph.from_edges(tail, head, weight, nodes=own_ids, directed=directed)
+        if columns:
+            graph.meta["node_attributes"] = columns
+            if any(name in columns for name in id_names):
+                graph.meta["label_attribute"] = next(name for name in id_names if name in columns)
+        self._keep_edge_attributes(graph, [item for item in edges if item is not chosen], tail, head, place)
         return graph
 
     def _positions(self, nodes: list[Any]) -> NDArray[np.int64]:
@@ -249,11 +422,127 @@ class Draft:
             return np.array(nodes, dtype=np.int64)
         return np.fromiter((self.index.get(node, -1) for node in nodes), dtype=np.int64, count=len(nodes))
 
-    def _weights(self, what: str) -> NDArray[np.float64] | None:
-        default = self.default_weight
-        if self.weights is False or (default is None and all(weight is None for weight in self.weight)):
-            unweighted(self.source, self.weights, len(self.weight))
+    def _weight_attribute(self, edges: Sequence[Attribute]) -> Attribute | None:
+        """Return the attribute that holds the weights, None without one."""
+        options = self.source.options
+        if options.weights is False:
             return None
-        self.source.note("weights-from-attribute", f"read {what} as weights", name=what)
-        filler = 1.0 if default is None else default
-        return np.array([filler if weight is None else weight for weight in self.weight])
+        own = [self.weight] if self.weight.values or self.weight.default is not None else []
+        if options.weight is not None:
+            for item in (*own, *edges):
+                if item.name == options.weight:
+                    return item
+            known = ", ".join(item.name for item in (*own, *edges)) or "none"
+            raise self.source.error(f"the edges have no attribute {options.weight!r} (they have {known})")
+        if own:
+            return self.weight
+        named = [item for item in edges if item.name.lower() == "weight"]
+        named += [item for item in edges if is_weight_name(item.name) and item.is_numeric]
+        ranks = {name: rank for rank, name in enumerate(WEIGHT_NAMES)}
+        named.sort(key=lambda item: ranks.get(item.name.lower().replace("_", ""), len(ranks)))
+        return named[0] if named else None
+
+    def _weights(self, chosen: Attribute | None, what: str) -> NDArray[np.float64] | None:
+        if chosen is None:
+            unweighted(self.source, len(self.tail))
+            return None
+        name = what if chosen is self.weight and what else f"edge attribute {chosen.name!r}"
+        self.source.note("weights-from-attribute", f"read {name} as weights", name=chosen.name)
+        weight = np.empty(len(self.tail))
+        default = chosen.default
+        weight.fill(1.0 if default in (None, "") else parse_weight(self.source, str(default).strip(), None))
+        for edge, value in chosen.values.items():
+            weight[edge] = parse_weight(self.source, str(value).strip(), chosen.lines.get(edge))
+        return weight
+
+    def _columns(self, nodes: Sequence[Attribute], n_nodes: int) -> dict[str, list[Any]]:
+        """Return the attributes of the nodes as lists."""
+        nodes = [item for item in nodes if item.values or item.default is not None]
+        require_memory(8.0 * len(nodes) * n_nodes, f"{self.source.name}: {len(nodes)} attributes")
+        return {item.name: item.typed(self.source, n_nodes) for item in _with_distinct_names(self.source, nodes)}
+
+    def _ids(
+        self,
+        ids: Sequence[Hashable],
+        columns: dict[str, list[Any]],
+        id_names: Sequence[str],
+        ids_are_labels: bool,
+    ) -> Sequence[Hashable]:
+        """Return the ids of the nodes; an attribute that becomes the ids is taken out of `columns`."""
+        wanted = self.source.options.id
+        if wanted is not None:
+            return self._wanted_ids(ids, columns, wanted)
+        for name in id_names:
+            values = columns.get(name)
+            if not values:
+                continue
+            if any(value in (None, "") for value in values):
+                message = f"kept the ids of the file, because some nodes have no {name}"
+                self.source.note("ids-not-unique", message, name=name)
+                continue
+            texts = list(map(str, values))
+            if texts == list(map(str, ids)):
+                del columns[name]
+                return ids
+            if len(set(texts)) == len(texts):
+                del columns[name]
+                message = f"used the attribute {name!r} of the nodes as ids (--id id keeps the ids of the file)"
+                self.source.note("ids-from-attribute", message, is_detail=ids_are_labels, name=name)
+                return texts
+            message = f"kept the ids of the file, because several nodes have the same {name}"
+            self.source.note("ids-not-unique", message, name=name)
+        return ids
+
+    def _wanted_ids(
+        self, ids: Sequence[Hashable], columns: dict[str, list[Any]], wanted: str
+    ) -> Sequence[Hashable]:
+        values = columns.pop(wanted, None)
+        if values is None:
+            if wanted == "id":
+                return ids
+            known = ", ".join(columns) or "none"
+            raise self.source.error(f"the nodes have no attribute {wanted!r} (they have {known})")
+        texts = [None if value in (None, "") else str(value) for value in values]
+        if None in texts:
+            node = ids[texts.index(None)]
+            raise self.source.error(f"the node {shorten(node)} has no {wanted}, so that it cannot be the id")
+        counts = Counter(texts)
+        repeated = next((text for text in texts if counts[text] > 1), None)
+        if repeated is not None:
+            raise self.source.error(
+                f"several nodes have the {wanted} {shorten(repeated)}: an id must be unique"
+            )
+        return texts
+
+    def _keep_edge_attributes(
+        self, graph: Graph, edges: Sequence[Attribute], tail: Any, head: Any, place: Any
+    ) -> None:
+        """Keep the other attributes of the edges, in the order of the graph's edges; none where edges were merged."""
+        edges = [item for item in edges if item.values or item.default is not None]
+        if not edges:
+            return
+        names = [item.name for item in edges]
+        if len(place) != graph.num_edges or len(tail) != graph.num_edges:
+            message = f"ignored edge attributes, because some edges were merged or left out: {', '.join(names)}"
+            self.source.note("ignored-edge-attributes", message, names=names)
+            return
+        require_memory(8.0 * len(edges) * graph.num_edges, f"{self.source.name}: {len(edges)} attributes of edges")
+        if not graph.directed:
+            tail, head = np.minimum(tail, head), np.maximum(tail, head)
+        order = place[np.lexsort((head, tail))].tolist()
+        columns = {item.name: item.typed(self.source, len(self.tail)) for item in edges}
+        graph.meta["edge_attributes"] = {name: [values[i] for i in order] for name, values in columns.items()}
+
+
+def _with_distinct_names(source: Source, attributes: Sequence[Attribute]) -> list[Attribute]:
+    """Rename attributes that have the name of another one."""
+    taken = {item.name for item in attributes}
+    seen: set[str] = set()
+    for item in attributes:
+        if item.name in seen:
+            name = next(name for i in range(2, len(taken) + 3) if (name := f"{item.name}_{i}") not in taken)
+            source.note("renamed-attribute", f"there are two attributes {item.name!r}: renamed one to {name!r}", name=name)
+            item.name = name
+            taken.add(name)
+        seen.add(item.name)
+    return list(attributes)

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphclust.errors import DataError
+from graphclust.io.options import ReadOptions
 from graphclust.runtime.memory import require_memory
 from graphclust.runtime.notes import Note
 
-__all__ = ["Source", "is_number", "open_source", "shorten", "split_lines", "suffix_of"]
+__all__ = ["Source", "decompressed", "is_number", "open_source", "shorten", "split_lines", "suffix_of"]
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _COMPRESSED = {".gz", ".bz2", ".xz", ".zst"}
@@ -47,8 +48,8 @@ class Source:
         Last extension of the name without the compression's, lower case: ".gml" of "polblogs.gml.gz".
     sha256 : str
         Checksum of the bytes before decompression, hexadecimal.
-    encoding : str, optional
-        Text encoding, if it is not to be found out.
+    options : ReadOptions
+        What the caller has decided.
     notes : list of Note
         Decisions taken while reading, in order; `read_file` shows them and keeps them in `graph.meta["notes"]`.
     """
@@ -57,7 +58,7 @@ class Source:
     data: bytes
     suffix: str = ""
     sha256: str = ""
-    encoding: str | None = None
+    options: ReadOptions = ReadOptions()
     notes: list[Note] = field(default_factory=list)
 
     def note(self, code: str, message: str, *, is_detail: bool = False, **data: Any) -> None:
@@ -76,7 +77,7 @@ class Source:
     def utf8(self) -> bytes:
         """Return the content as UTF-8 without byte order mark; copies only what is in another encoding.
 
-        What it is in: `encoding` if given, else that of its byte order mark, else UTF-8, else Latin-1 (noted).
+        What it is in: `options.encoding` if given, else that of its byte order mark, else UTF-8, else Latin-1 (noted).
 
         Raises
         ------
@@ -85,7 +86,7 @@ class Source:
         """
         bom, announced = next(((mark, name) for mark, name in _BOMS if self.data.startswith(mark)), (b"", "utf-8"))
         body = self.data[len(bom) :] if bom else self.data
-        wanted = self.encoding or announced
+        wanted = self.options.encoding or announced
         try:
             if codecs.lookup(wanted).name == "utf-8":
                 if b"\0" in body or body[: 1 << 20].translate(None, delete=_PRINTABLE):
@@ -97,7 +98,7 @@ class Source:
         except LookupError:
             raise self.error(f"unknown encoding {wanted!r}") from None
         except UnicodeError as error:
-            if self.encoding is None and announced == "utf-8" and not bom:
+            if self.options.encoding is None and announced == "utf-8" and not bom:
                 self.note("latin-1", "the text is not UTF-8: read as Latin-1 (--encoding overrides)")
                 return body.decode("latin-1").encode()
             start = error.start if isinstance(error, UnicodeDecodeError) else 0
@@ -118,11 +119,10 @@ def split_lines(text: str, *, keep_ends: bool = False) -> list[str]:
     return [line + "\n" for line in lines] if keep_ends else lines
 
 
-def _decompress(data: bytes, name: str) -> bytes:
+def decompressed(data: bytes, name: str) -> bytes:
+    """Return the content of compressed data, told by their first bytes; other data as they are."""
     kind = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
     if kind is None:
-        if data.startswith(b"PK\x03\x04") and name.lower().endswith(".zip"):
-            raise DataError("zip archives are not supported: unpack the file first", name)
         return data
     try:
         if kind == "gzip":
@@ -175,12 +175,12 @@ def open_source(path: str | os.PathLike[str]) -> Source:
             errno.EACCES: "no permission to read it",
         }.get(error.errno or 0, error.strerror or str(error))
         raise DataError(reason, name) from None
-    return Source(name, _decompress(data, name), suffix_of(name), hashlib.sha256(data).hexdigest())
+    return Source(name, decompressed(data, name), suffix_of(name), hashlib.sha256(data).hexdigest())
 
 
 def suffix_of(name: str) -> str:
     """Return the extension that tells the format: lower case, without the compression's."""
-    stem, suffix = os.path.splitext(name.lower())
+    stem, suffix = os.path.splitext(os.path.basename(name).lower())
     return os.path.splitext(stem)[1] if suffix in _COMPRESSED else suffix
 
 

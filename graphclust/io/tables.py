@@ -17,7 +17,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from graphclust.errors import UsageError
@@ -25,14 +25,11 @@ from graphclust.io.source import Source, is_number, split_lines
 
 __all__ = [
     "BLANK",
-    "DECIMAL_COMMA",
     "SAMPLE_BYTES",
     "Dialect",
     "Expectation",
     "Sample",
-    "has_decimal_commas",
     "has_row_numbers",
-    "looks_numeric",
     "parse_separator",
     "read_rows",
     "separator_name",
@@ -41,7 +38,6 @@ __all__ = [
 ]
 
 BLANK = " \t\v\f\r\n"  # other white space, such as the no-break space, is a part of ids
-DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")  # 1,5 as Excel writes it in most of Europe
 SAMPLE_BYTES = 1 << 20
 
 _SCORED_ROWS = 1000  # at most so many rows decide on the separator
@@ -52,6 +48,7 @@ _BLANKS = re.compile(r"[ \t\v\f]+")
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"(?=[ \t\v\f]|$)|([^ \t\v\f]+)')
 _OPEN_QUOTE = re.compile(r'[ \t\v\f]*"[^"]*+(?:""[^"]*+)*+\Z')
 _DOS_END = "\x1a"
+_EXCEL = re.compile(r"\"?sep=([^\"])\"?", re.IGNORECASE)  # Excel's own way to name the separator
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class Dialect:
     Attributes
     ----------
     separator : str or None
-        One character, or None for any run of white space.
+        One or several characters, or None for any run of white space.
     n_columns : int
         Number of columns of most rows.
     header : tuple of str or None
@@ -76,8 +73,13 @@ class Dialect:
         Whether lines that equal the header are headers too, as in files that were concatenated.
     last_takes_rest : bool
         Whether the last column takes the rest of the line, separators included.
-    decimal : str
-        Decimal mark of numbers: "." or ",".
+    decimal, thousands : str
+        Decimal mark of numbers, "." or ",", and the mark between their thousands, "" without one.
+    marked_rows : bool
+        Whether a line that begins with the prefix of comments is a row if it has the usual number of columns and no
+        blank behind the prefix, because ids may begin with # as well.
+    marked_rows_above : bool
+        The same for the lines above the table.
     """
 
     separator: str | None
@@ -89,6 +91,14 @@ class Dialect:
     repeats_header: bool = False
     last_takes_rest: bool = False
     decimal: str = "."
+    thousands: str = ""
+    marked_rows: bool = False
+    marked_rows_above: bool = False
+
+    def is_row(self, line: str, fields: Sequence[str]) -> bool:
+        """Whether a line is a row although it begins with the prefix of comments."""
+        prefix = next(prefix for prefix in self.comments + self.inner_comments if line.startswith(prefix))
+        return len(fields) == self.n_columns and line[len(prefix) : len(prefix) + 1] not in ("", *BLANK)
 
 
 @dataclass(frozen=True)
@@ -147,11 +157,17 @@ class Sample:
         The first lines that are neither blank nor comments.
     first_line : int
         Number of the first of these lines in the file, counted from 1.
+    marked : tuple of (int, str)
+        Comment lines below the first row, each with the number of `lines` above it.
+    separator : str
+        The separator that a line such as Excel's `sep=;` names, "" without one.
     """
 
     comments: tuple[str, ...]
     lines: list[str]
     first_line: int
+    marked: tuple[tuple[int, str], ...] = ()
+    separator: str = ""
 
     @classmethod
     def of(cls, data: bytes, expected: Expectation, n_lines: int | None = 200) -> Sample:
@@ -171,23 +187,38 @@ class Sample:
     def _of_text(cls, text: str, expected: Expectation, n_lines: int | None) -> Sample:
         above: list[str] = []
         lines: list[str] = []
-        first_line = 1
+        marked: list[tuple[int, str]] = []
+        first_line, separator = 1, ""
         prefixes = expected.comments
         for number, line in enumerate(split_lines(text), 1):
             stripped = line.strip(BLANK)
             if not stripped or stripped == _DOS_END:
                 continue
+            if number == 1 and (excel := _EXCEL.fullmatch(stripped)):
+                separator = excel[1]
+                continue
             if prefixes and stripped.startswith(prefixes):
                 if not lines:
                     above.append(stripped)
+                else:
+                    marked.append((len(lines), stripped))
                 continue
             if not lines:
                 first_line = number
                 prefixes = expected.inner_comments
             lines.append(line.rstrip(BLANK))
-            if len(lines) == n_lines:
+            if len(lines) + len(marked) >= (n_lines or len(text) + 1):
                 break
-        return cls(tuple(above), lines, first_line)
+        return cls(tuple(above), lines, first_line, tuple(marked), separator)
+
+    def with_marked_rows(self, dialect: Dialect) -> Sample:
+        """Return the sample with those comment lines that `dialect` takes for rows."""
+        split = _splitter(dialect.separator)
+        lines = list(self.lines)
+        for place, line in reversed(self.marked):
+            if dialect.is_row(line, _split_across(line, iter(()), split)):
+                lines.insert(place, line)
+        return replace(self, lines=lines, marked=())
 
     def rows(self, separator: str | None, *, multiline: bool = False) -> list[list[str]]:
         """Split the first lines at a separator; a row that cannot be split is empty."""
@@ -226,7 +257,9 @@ def sniff(sample: Sample, expected: Expectation) -> Dialect:
         With a header of no columns if the first line cannot be split and `expected.header` is true.
     """
     separator = expected.separators[0]
-    if len(expected.separators) > 1:
+    if len(expected.separators) > 1 and sample.separator:
+        separator = sample.separator
+    elif len(expected.separators) > 1:
         scores = [expected.plausibility(sample, candidate) for candidate in expected.separators]
         best = max(scores)
         separator = expected.separators[scores.index(best)] if best > 0 else None
@@ -303,15 +336,23 @@ def read_rows(
         stripped = line.strip(BLANK)
         if not stripped or stripped == _DOS_END:
             continue
-        if prefixes and stripped.startswith(prefixes):
+        if number == 1 and _EXCEL.fullmatch(stripped):
+            continue
+        is_marked = bool(prefixes) and stripped.startswith(prefixes)
+        if is_marked and not (dialect.marked_rows_above if is_first else dialect.marked_rows):
             skipped["comment line"] += 1
             continue
         try:
             fields = split(line)
         except _QuoteError as error:
-            fields = _split_across(line, following, split)
-            if not fields:
+            fields = _split_across(line, iter(()) if is_marked else following, split)
+            if not fields and not is_marked:
                 raise source.error(str(error), number) from None
+        if is_marked and not dialect.is_row(stripped, fields):
+            skipped["comment line"] += 1
+            continue
+        if not any(fields) and len(fields) > 1:  # an empty row of a spreadsheet
+            continue
         if is_first:
             is_first = False
             prefixes = dialect.inner_comments
@@ -345,6 +386,8 @@ def _splitter(separator: str | None, n_columns: int | None = None) -> Callable[[
         return lambda line: [field.strip(BLANK) for field in line.strip(BLANK).split(separator, n_columns - 1)]
     if separator is None:
         return _split_at_white_space
+    if len(separator) > 1:
+        return lambda line: [field.strip(BLANK) for field in line.split(separator)]
     mark = re.escape(separator)
     blank = r"[ \v\f]" if separator == "\t" else r"[ \t\v\f]"
     pattern = re.compile(rf'{blank}*(?:"([^"]*+(?:""[^"]*+)*+)"{blank}*|([^{mark}]*))({mark}|\Z)')
@@ -403,23 +446,13 @@ def usual_size(rows: Sequence[Sequence[str]]) -> tuple[int, float]:
     return size, count / len(rows)
 
 
-def looks_numeric(text: str) -> bool:
-    """Return whether a field is a number with a decimal point or a decimal comma; 1_000 is none."""
-    return "_" not in text if is_number(text) else DECIMAL_COMMA.fullmatch(text) is not None
-
-
-def has_decimal_commas(rows: Iterable[Sequence[str]], column: int) -> bool:
-    """Return whether a number in a column has a decimal comma."""
-    return any(DECIMAL_COMMA.fullmatch(row[column]) for row in rows if len(row) > column)
-
-
 def parse_separator(name: str) -> str | None:
-    """Return the separator that a user names: one character, its name, or "whitespace" for None.
+    """Return the separator that a user names: a character or a few signs, a name, or "whitespace" for None.
 
     Raises
     ------
     UsageError
-        Several characters that are no name.
+        Several characters that are neither a name nor signs.
 
     Examples
     --------
@@ -429,7 +462,7 @@ def parse_separator(name: str) -> str | None:
     if name in _WHITE_SPACE:
         return None
     separator = _SEPARATORS.get(name, name)
-    if len(separator) != 1:
+    if len(separator) != 1 and not re.fullmatch(r"[^\w\s]{2,3}", separator):
         names = ", ".join(_SEPARATORS)
         raise UsageError(f"the delimiter must be one character or one of {names}, space and whitespace, not {name!r}")
     return separator

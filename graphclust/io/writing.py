@@ -9,7 +9,16 @@ from graphclust.errors import DataError, UsageError
 from graphclust.graph import Graph
 from graphclust.io.source import shorten
 
-__all__ = ["as_text", "encode", "id_texts", "node_columns", "refuse_attributes"]
+__all__ = [
+    "as_text",
+    "edge_ids",
+    "edge_weights",
+    "encode",
+    "id_texts",
+    "typed_columns",
+    "quote",
+    "refuse_attributes",
+]
 
 
 def as_text(value: Any) -> str:
@@ -60,10 +69,10 @@ def refuse_attributes(attributes: Mapping[str, Sequence[Any]] | None, form: str)
         raise UsageError(f"{form} cannot hold node attributes ({', '.join(attributes)}); GraphML, GEXF and GML can")
 
 
-def node_columns(
-    graph: Graph, attributes: Mapping[str, Sequence[Any]] | None
+def typed_columns(
+    n_values: int, attributes: Mapping[str, Sequence[Any]] | None
 ) -> dict[str, tuple[type[bool] | type[int] | type[float] | type[str], list[Any]]]:
-    """Give each node attribute one type: bool, int (64 bits), float, or str where values are mixed.
+    """Give each attribute of the nodes, or of the edges, one type: bool, int (64 bits), float, or str where values are mixed.
 
     Returns
     -------
@@ -78,8 +87,8 @@ def node_columns(
     columns = {}
     for name, raw in (attributes or {}).items():
         values = [value.item() if hasattr(value, "item") else value for value in raw]
-        if len(values) != graph.num_nodes:
-            raise UsageError(f"the attribute {name!r} has {len(values)} values for {graph.num_nodes} nodes")
+        if len(values) != n_values:
+            raise UsageError(f"the attribute {name!r} has {len(values)} values, not {n_values}")
         present = [value for value in values if value is not None]
         bad = next((value for value in present if not isinstance(value, bool | int | float | str)), None)
         if bad is not None:
@@ -96,3 +105,32 @@ _KINDS: dict[type[bool] | type[int] | type[float], set[type]] = {
     int: {bool, int},
     float: {bool, int, float},
 }
+
+
+def edge_ids(graph: Graph) -> list[str]:
+    """Return the node ids as text, for a file with an edge a line.
+
+    Raises
+    ------
+    DataError
+        An id is empty or has a line break; two ids have the same spelling.
+    """
+    texts = id_texts(graph)
+    for text in texts:
+        if not text:
+            raise DataError("an edge list cannot hold an empty id")
+        if "\n" in text or "\r" in text:
+            raise DataError(f"an edge list cannot hold the id {shorten(text)}: it has a line break")
+    return texts
+
+
+def edge_weights(graph: Graph) -> list[str]:
+    """Return the weights as text that reads back exactly; whole numbers have no decimal point."""
+    return [repr(weight).removesuffix(".0") for weight in graph.edge_weight.tolist()]
+
+
+def quote(text: str, special: str) -> str:
+    """Put an id into quotes if it has a special character, or would otherwise be read as another id or a comment."""
+    if text[0] in '#%"' or text != text.strip() or any(sign in text for sign in special):
+        return '"' + text.replace('"', '""') + '"'
+    return text

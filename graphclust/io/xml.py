@@ -1,4 +1,4 @@
-"""What GraphML and GEXF share: a streaming parser that names the line, typed attributes, escaping.
+"""What GraphML and GEXF share: a streaming parser that names the line, and escaping.
 
 Documents are parsed by expat. They may declare any encoding that expat knows, unless another one is asked for;
 entities of their own are refused, because a few lines of them expand to gigabytes.
@@ -7,15 +7,14 @@ entities of their own are refused, because a few lines of them expand to gigabyt
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from graphclust.errors import DataError
 from graphclust.io.source import Source, shorten
 from graphclust.io.writing import as_text
 
-__all__ = ["AttributeKey", "Handler", "escape", "holds", "needed", "parse", "parse_bool", "type_name", "value_text"]
+__all__ = ["Handler", "escape", "holds", "needed", "parse", "parse_bool", "type_name", "value_text"]
 
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
@@ -25,7 +24,11 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Handler(Protocol):
-    """Callbacks of `parse`."""
+    """Callbacks of `parse`.
+
+    A handler may also have `start_foreign(name, parent)` for elements of other namespaces, with their prefix; without
+    it, they are ignored.
+    """
 
     def start(self, name: str, attributes: dict[str, str], parent: Any, line: int) -> Any:
         """Open an element; what is returned is the `parent` of its children. None: ignore it and all below."""
@@ -37,7 +40,7 @@ class Handler(Protocol):
 def parse(source: Source, root: str, handler: Handler) -> None:
     """Drive a handler through a document.
 
-    Elements of other namespaces are ignored, as far as their prefix tells: it differs from that of the root.
+    Elements belong to other namespaces if their prefix differs from that of the root.
 
     Parameters
     ----------
@@ -53,9 +56,10 @@ def parse(source: Source, root: str, handler: Handler) -> None:
     """
     from xml.parsers import expat
 
-    data = source.data if source.encoding is None else source.utf8()
-    parser = expat.ParserCreate(None if source.encoding is None else "utf-8")
+    data = source.data if source.options.encoding is None else source.utf8()
+    parser = expat.ParserCreate(None if source.options.encoding is None else "utf-8")
     parser.buffer_text = True
+    start_foreign = getattr(handler, "start_foreign", None)
     stack: list[Any] = []
     texts: list[str] = []
     prefix = ""
@@ -71,7 +75,10 @@ def parse(source: Source, root: str, handler: Handler) -> None:
             known, parent = True, None
             if name != root:
                 raise source.error(f"the root element is <{shorten(tag)[1:-1]}>, not <{root}>", line())
-        stack.append(handler.start(name, attributes, parent, line()) if known else None)
+        if known:
+            stack.append(handler.start(name, attributes, parent, line()))
+        else:
+            stack.append(None if start_foreign is None else start_foreign(tag, stack[-1]))
 
     def end(tag: str) -> None:
         item = stack.pop()
@@ -115,58 +122,6 @@ def parse_bool(source: Source, text: str, line: int, what: str) -> bool:
     if value is None:
         raise source.error(f"{what} must be true or false, not {shorten(text)}", line)
     return value
-
-
-def _to_bool(text: str) -> bool:
-    return _BOOLEANS[text.lower()]
-
-
-_CASTS: dict[str, Callable[[str], Any]] = {
-    **dict.fromkeys(("int", "integer", "long", "short", "byte", "biginteger"), int),
-    **dict.fromkeys(("float", "double", "bigdecimal"), float),
-    "boolean": _to_bool,
-}
-
-
-@dataclass
-class AttributeKey:
-    """A declared attribute and the values that it has been given.
-
-    Attributes
-    ----------
-    name, kind : str
-        What people call it, and its declared type.
-    default : str, optional
-        Value of the nodes that have none of their own.
-    values : dict
-        Position of a node -> text.
-    """
-
-    name: str
-    kind: str
-    default: str | None = None
-    values: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def is_numeric(self) -> bool:
-        """Whether values are declared to be numbers."""
-        return _CASTS.get(self.kind.lower(), _to_bool) is not _to_bool
-
-    def typed(self, source: Source) -> tuple[dict[int, Any], Any]:
-        """Return values and default in the declared type; as text, with a note, if one of them is not of that type."""
-        cast = _CASTS.get(self.kind.lower())
-        if cast is None:
-            return dict(self.values), self.default
-        try:
-            default = cast(self.default.strip()) if self.default and self.default.strip() else None
-            return {node: cast(text.strip()) for node, text in self.values.items() if text.strip()}, default
-        except (ValueError, LookupError):
-            source.note(
-                "attribute-as-text",
-                f"read node attribute {self.name!r} as text, because not all its values are of type {self.kind}",
-                name=self.name,
-            )
-            return dict(self.values), self.default
 
 
 def escape(text: str) -> str:

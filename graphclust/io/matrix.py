@@ -1,0 +1,177 @@
+"""Dense matrices in text files: a row of numbers for each node, perhaps with the names of the nodes.
+
+The names stand in the first line and in the first column, as pandas and R write them, or in the first line only. A
+matrix without names is one only if it has as many rows as columns; its nodes are numbered from 0. A symmetric matrix is
+an undirected graph. Zeros and empty fields are no edges.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from graphclust.graph import Graph
+from graphclust.graph.columns import looks_numeric, number_style
+from graphclust.io.reading import build_from_entries, naming, parse_weight
+from graphclust.io.source import Source, shorten
+from graphclust.io.tables import Dialect, Expectation, Sample, parse_separator, read_rows, sniff
+from graphclust.io.writing import edge_ids, encode, quote, refuse_attributes
+from graphclust.runtime.memory import require_memory
+
+__all__ = ["KEEPS_IDS", "is_matrix", "read", "read_matrix", "write"]
+
+KEEPS_IDS = True
+
+_MIN_SIZE = 3  # smaller squares of numbers are edge lists
+_SURE_SIZE = 4  # larger ones cannot be edge lists
+
+
+class _MatrixExpectation(Expectation):
+    """Numbers; a header is looked for later."""
+
+    def is_header(self, first: Sequence[str], rest: Any, comments: Sequence[str]) -> bool:
+        return False
+
+
+def _expectation(source: Source) -> _MatrixExpectation:
+    delimiter = source.options.delimiter
+    if delimiter is None:
+        return _MatrixExpectation(multiline_quotes=True)
+    return _MatrixExpectation((parse_separator(delimiter),), multiline_quotes=True)
+
+
+def _names(rows: Sequence[Sequence[str]]) -> list[str] | None:
+    """Return the names in the first row of a matrix if they may be those of its rows, None if they are not."""
+    first, *rest = rows
+    if not rest:
+        return None
+    for names in (list(first[1:]), list(first)):  # with and without a field above the names of the rows
+        heads = [row[0] for row in rest]
+        if len(names) >= 2 and heads == names[: len(heads)] and all(len(row) == len(names) + 1 for row in rest):
+            return names
+    return None
+
+
+def is_matrix(source: Source, data: bytes) -> bool:
+    """Whether a table is a matrix: its rows and columns have the same names, or it is a square of numbers.
+
+    Three rows of three numbers may be edges with weights as well: they are a matrix if it is symmetric and all values
+    on its diagonal are equal.
+    """
+    expected = _expectation(source)
+    sample = Sample.of(data, expected)
+    if not sample.lines:
+        return False
+    rows = sample.rows(sniff(sample, expected).separator, multiline=True)
+    n_rows = len(rows) if len(rows) < 200 else data.count(b"\n")  # a large one may end with blank lines
+    names = _names(rows)
+    if names is not None:
+        return n_rows >= len(names) + 1
+    width = len(rows[0])
+    if width < _MIN_SIZE or n_rows != width or any(len(row) != width for row in rows):
+        return False
+    if not all(value == "" or looks_numeric(value) for row in rows for value in row):
+        return False
+    if width >= _SURE_SIZE:
+        return True
+    return all(rows[i][j] == rows[j][i] for i in range(width) for j in range(i)) and len(
+        {rows[i][i] for i in range(width)}
+    ) == 1
+
+
+def read(source: Source) -> Graph:
+    """Read a matrix; see `read_matrix`."""
+    return read_matrix(source, source.utf8())
+
+
+def read_matrix(source: Source, data: bytes) -> Graph:
+    """Read the adjacency matrix, or another matrix of similarities, in a text.
+
+    Parameters
+    ----------
+    source : Source
+        `options.threshold` leaves out small values, `options.negative` says what happens to negative ones, as in a
+        matrix of correlations.
+    data : bytes
+        UTF-8.
+
+    Returns
+    -------
+    Graph
+        Nodes in the order of the rows.
+
+    Raises
+    ------
+    DataError
+        The matrix is not square, names of rows and columns differ, or a value is not a number; names the line.
+    """
+    expected = _expectation(source)
+    sample = Sample.of(data, expected)
+    if not sample.lines:
+        raise source.error("the file is empty")
+    dialect: Dialect = sniff(sample, expected)
+    numbered = list(read_rows(source, data.decode(), dialect))
+    rows = [row for _, row in numbered]
+    while all(len(row) > 1 and not row[-1] for row in rows) and len(rows[0]) > len(rows):
+        rows = [row[:-1] for row in rows]  # a separator at the end of each line
+    ids: list[Any] | None = _names(rows)
+    lines = [line for line, _ in numbered]
+    if ids is not None:
+        rows, lines = [row[1:] for row in rows[1:]], lines[1:]
+    elif not all(value == "" or looks_numeric(value) for value in rows[0]) and len(rows) == len(rows[0]) + 1:
+        ids, rows, lines = list(rows[0]), rows[1:], lines[1:]
+    n_nodes = len(rows) if ids is None else len(ids)
+    require_memory(40.0 * n_nodes * n_nodes, f"{source.name}: a dense matrix of {n_nodes} rows")
+    if len(rows) != n_nodes:
+        raise source.error(f"a matrix of {n_nodes} columns must have as many rows, but this one has {len(rows)}")
+    with naming(source):
+        decimal, thousands = number_style((value for row in rows[:50] for value in row), dialect.separator)
+    values = np.zeros((n_nodes, n_nodes))
+    for i, (line, row) in enumerate(zip(lines, rows, strict=True)):
+        if len(row) != n_nodes:
+            raise source.error(f"expected {n_nodes} numbers in a row of the matrix, found {len(row)}", line)
+        for j, text in enumerate(row):
+            if text not in ("", "0"):
+                text = text.replace(thousands, "") if thousands else text
+                values[i, j] = parse_weight(source, text.replace(decimal, "."), line)
+    source.note(
+        "matrix",
+        f"read as a matrix of {n_nodes} x {n_nodes} values (--input-format edgelist reads a list of edges)",
+        n_nodes=n_nodes,
+    )
+    row_index, column_index = np.nonzero(values)
+    weight = None if source.options.weights is False else values[row_index, column_index]
+    graph = build_from_entries(
+        source, row_index, column_index, weight, n_nodes, directed=source.options.directed
+    )
+    if ids is None:
+        return graph
+    if len(set(ids)) < len(ids):
+        repeated = next(name for i, name in enumerate(ids) if name in ids[:i])
+        raise source.error(f"two rows of the matrix are called {shorten(repeated)}")
+    return Graph(ids, graph.source, graph.target, graph.weight, directed=graph.directed, meta=graph.meta)
+
+
+def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:
+    """Write the adjacency matrix with commas, and the ids of the nodes in the first line and column, as pandas does.
+
+    Raises
+    ------
+    UsageError
+        Node attributes are given.
+    DataError
+        An id is empty or has a line break, or two ids have the same spelling.
+    ResourceError
+        The matrix would not fit into memory.
+    """
+    refuse_attributes(attributes, "a matrix")
+    require_memory(16.0 * graph.num_nodes**2, f"a dense matrix of {graph.num_nodes} rows")
+    names = [quote(text, ',"') for text in edge_ids(graph)]
+    out = io.StringIO()
+    out.write(",".join(("", *names)) + "\n")
+    for name, row in zip(names, graph.adjacency().toarray().tolist(), strict=True):
+        out.write(",".join((name, *(repr(value).removesuffix(".0") for value in row))) + "\n")
+    stream.write(encode(out.getvalue()))

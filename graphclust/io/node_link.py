@@ -1,0 +1,308 @@
+"""JSON: node-link data of networkx and D3, Cytoscape's .cyjs, the JSON Graph Format, graphology, and lists of edges.
+
+All are reduced to a list of nodes and a list of edges. Ids are strings or integers as in the file. Files with a JSON
+object on each line are lists of edges. Other attributes of nodes and edges are kept if they are plain values.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, BinaryIO, TypeAlias
+
+from graphclust.errors import DataError
+from graphclust.graph import Graph, graph_of
+from graphclust.graph.columns import edge_columns
+from graphclust.io.reading import Attribute, Draft, naming
+from graphclust.io.source import Source, shorten, split_lines
+from graphclust.io.writing import encode, id_texts, typed_columns
+
+__all__ = ["KEEPS_IDS", "holds", "read", "write"]
+
+KEEPS_IDS = True
+
+_Item: TypeAlias = dict[str, Any]
+
+_IDS = ("id", "key", "name", "label")  # names of the id of a node, best first
+_OWN = {"id", "key", "source", "target"}  # parts of an edge that are no attributes
+_MIN_MATRIX = 4  # shorter lists of lists are edges
+
+
+def _content(source: Source) -> Any:
+    """Return the content, of several lines with an object each as a list."""
+    text = source.text()
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise source.error("the JSON is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        lines = [(i, line) for i, line in enumerate(split_lines(text), 1) if line.strip()]
+        if len(lines) < 2 or not lines[0][1].lstrip().startswith(("{", "[")):
+            raise source.error(f"not JSON: {error.msg}", error.lineno) from None
+        items = []
+        for number, line in lines:
+            try:
+                items.append(json.loads(line))
+            except (json.JSONDecodeError, RecursionError):
+                if not items:
+                    raise source.error(f"not JSON: {error.msg}", error.lineno) from None
+                raise source.error("not a JSON object, as the lines before", number) from None
+        return items
+
+
+def _parts(source: Source, content: Any) -> tuple[list[_Item] | None, list[Any], bool]:
+    """Return the nodes (None if the file lists edges only), the edges, and whether these are directed."""
+    if isinstance(content, list):
+        items = [_data(item) for item in content]
+        if items and all(isinstance(item, dict) for item in items) and any(edge_columns(list(item)) for item in items):
+            return _split(items)
+        if all(isinstance(item, list | dict) for item in content):
+            return None, content, False
+        raise _unknown(source)
+    if not isinstance(content, dict):
+        raise _unknown(source)
+    is_directed = _directed(content)
+    if isinstance(content.get("elements"), dict | list):  # Cytoscape
+        elements = content["elements"]
+        data = _directed(content.get("data"))
+        if isinstance(elements, list):
+            nodes, edges, _ = _split([_data(item) for item in elements])
+            return nodes, edges, is_directed or data
+        nodes, edges = (list(map(_data, _listed(source, elements.get(key, [])))) for key in ("nodes", "edges"))
+        return nodes, edges, is_directed or data
+    nodes = content.get("nodes")
+    edges = next((content[key] for key in ("links", "edges", "relationships") if isinstance(content.get(key), list)), None)
+    if nodes is not None and edges is not None:
+        return _nodes(source, nodes), list(map(_data, edges)), is_directed
+    if isinstance(nodes, list) and isinstance(content.get("adjacency"), list):  # networkx's adjacency_data
+        ids = [_id_of(source, item, "node") for item in _nodes(source, nodes)]
+        rows = zip(ids, content["adjacency"], strict=False)
+        seen: set[tuple[Any, Any]] = set()
+        linked: list[Any] = []
+        for node, others in rows:
+            for item in _listed(source, others):
+                pair = (node, _id_of(source, item, "edge"))
+                if is_directed or pair[::-1] not in seen or pair[0] == pair[1]:
+                    linked.append({**item, "source": pair[0], "target": pair[1]})
+                seen.add(pair)
+        return _nodes(source, nodes), linked, is_directed
+    for key in ("graph", "graphs"):  # JSON Graph Format
+        inner = content.get(key)
+        if isinstance(inner, list) and len(inner) == 1:
+            inner = inner[0]
+        if isinstance(inner, dict) and "edges" in inner:
+            return _parts(source, {"nodes": [], **inner})
+    if content and all(isinstance(value, list | dict) for value in content.values()):  # a dict of lists or of dicts
+        return _adjacency(content)
+    raise _unknown(source)
+
+
+def _adjacency(content: Mapping[str, Any]) -> tuple[list[_Item], list[Any], bool]:
+    """Return the parts of a mapping of nodes to their neighbours, as networkx's `to_dict_of_lists` makes it."""
+    arcs = [
+        (node, other, others[other] if isinstance(others, dict) and isinstance(others[other], dict) else {})
+        for node, others in content.items()
+        for other in others
+    ]
+    pairs = {(node, str(other)) for node, other, _ in arcs}
+    is_directed = any((other, node) not in pairs for node, other in pairs)
+    edges = [
+        {**data, "source": node, "target": str(other)}
+        for node, other, data in arcs
+        if is_directed or node <= str(other)
+    ]
+    return [{"id": node} for node in content], edges, False if not is_directed else True
+
+
+def _split(items: Sequence[Any]) -> tuple[list[_Item] | None, list[Any], bool]:
+    """Split a list of elements into nodes and edges."""
+    edges = [item for item in items if isinstance(item, dict) and edge_columns(list(item))]
+    nodes = [item for item in items if not (isinstance(item, dict) and edge_columns(list(item)))]
+    return nodes or None, edges, False
+
+
+def _directed(content: Any) -> bool:
+    return isinstance(content, dict) and content.get("directed") in (True, "true", 1)
+
+
+def _data(item: Any) -> Any:
+    """Return an element with its data, or its attributes, beside its id."""
+    for key in ("data", "attributes", "metadata"):
+        if isinstance(item, dict) and isinstance(item.get(key), dict):
+            return {**{name: value for name, value in item.items() if name != key}, **item[key]}
+    return item
+
+
+def _listed(source: Source, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise _unknown(source)
+    return value
+
+
+def _nodes(source: Source, nodes: Any) -> list[_Item]:
+    """Return nodes as dicts with ids, from a list or a mapping."""
+    if isinstance(nodes, dict):
+        return [{**(_data(value) if isinstance(value, dict) else {}), "id": name} for name, value in nodes.items()]
+    return [_data(item) if isinstance(item, dict) else {"id": item} for item in _listed(source, nodes)]
+
+
+def _unknown(source: Source) -> DataError:
+    return source.error(
+        "this JSON holds no graph that is known: expected nodes and links, as networkx and D3 write them, Cytoscape's "
+        "elements, or a list of edges"
+    )
+
+
+def _id(source: Source, value: Any, what: str) -> Hashable:
+    if isinstance(value, dict):  # D3 puts the nodes themselves into the links
+        return _id_of(source, value, what)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise source.error(f"an id must be a string or an integer, not {shorten(value)}")
+    return value
+
+
+def _id_of(source: Source, item: Any, what: str) -> Hashable:
+    name = next((name for name in _IDS if isinstance(item, dict) and name in item), None)
+    if name is None:
+        raise source.error(f"a {what} has no id: {shorten(item)}")
+    return _id(source, item[name], what)
+
+
+def read(source: Source) -> Graph:
+    """Read a graph in JSON.
+
+    Parameters
+    ----------
+    source : Source
+        Ids are the attribute `options.id`; weights are the attribute `options.weight`, or by default `weight` or a name
+        such as `value` or `count`.
+
+    Returns
+    -------
+    Graph
+        Nodes in the file's order, with their other plain values in `meta["node_attributes"]`, and those of the edges
+        in `meta["edge_attributes"]`.
+
+    Raises
+    ------
+    DataError
+        The file is no JSON or holds no graph; an id is missing, repeated, or neither a string nor an integer; an edge
+        ends at a node that is not listed.
+    """
+    content = _content(source)
+    try:
+        nodes, edges, is_directed = _parts(source, content)
+    except RecursionError:
+        raise source.error("the JSON is nested too deeply") from None
+    if not nodes and edges and all(isinstance(edge, list) for edge in edges):
+        return _of_lists(source, edges)
+    draft = Draft(source)
+    columns: dict[str, dict[str, Attribute]] = {"node": {}, "edge": {}}
+    by_position = nodes is not None and _are_positions(nodes, edges)
+    for place, item in enumerate(nodes or ()):
+        node: Hashable = place if by_position else _id_of(source, item, "node")
+        _keep(columns["node"], draft.add_node(node, 0), item, () if by_position else (_id_name(item),))
+    for edge in edges:
+        ends = edge_columns(list(edge)) if isinstance(edge, dict) else None
+        if ends is None:
+            raise source.error(f"an edge has no source and target: {shorten(edge)}")
+        names = list(edge)
+        tail, head = (_id(source, edge[names[i]], "node") for i in ends[:2])
+        if not nodes:
+            for node in (tail, head):
+                if node not in draft.index:
+                    draft.add_node(node, 0)
+        number = draft.add_edge(tail, head, 0)
+        _keep(columns["edge"], number, edge, (*(names[i] for i in ends[:2]), *_OWN))
+    return draft.graph(
+        is_directed=is_directed,
+        nodes=list(columns["node"].values()),
+        edges=list(columns["edge"].values()),
+        id_names=("name", "label") if by_position else (),
+    )
+
+
+def _of_lists(source: Source, rows: Sequence[Any]) -> Graph:
+    """Read a list of pairs or triples as edges, a square list of numbers as a matrix."""
+    import numpy as np
+
+    if len(rows) >= _MIN_MATRIX and all(len(row) == len(rows) for row in rows):
+        try:
+            values = np.array(rows, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise source.error("a matrix must hold numbers") from None
+        with naming(source):
+            return graph_of(values, directed=source.options.directed)
+    edges = [[_id(source, value, "node") if i < 2 else value for i, value in enumerate(row)] for row in rows]
+    with naming(source):
+        return graph_of(edges, directed=source.options.directed)
+
+
+def _id_name(item: _Item) -> str:
+    return next(name for name in _IDS if name in item)
+
+
+def _are_positions(nodes: Sequence[_Item], edges: Sequence[Any]) -> bool:
+    """Whether the ends of edges count the nodes from 0, as in D3 before version 4."""
+    ends = [edge.get(end) for edge in edges if isinstance(edge, dict) for end in ("source", "target")]
+    if not ends or not all(isinstance(end, int) and not isinstance(end, bool) for end in ends):
+        return False
+    ids = {item.get("id") for item in nodes if isinstance(item, dict) and isinstance(item.get("id"), Hashable)}
+    return not ids.issuperset(ends) and all(0 <= end < len(nodes) for end in ends)
+
+
+def _keep(columns: dict[str, Attribute], number: int, item: _Item, left_out: Iterable[str]) -> None:
+    """Add the plain values of a node or an edge to the columns."""
+    for name, value in item.items():
+        if name not in left_out and isinstance(value, bool | int | float | str):
+            columns.setdefault(name, Attribute(name)).values[number] = value
+
+
+def holds(name: str, values: Sequence[Any]) -> bool:
+    """Whether the format can hold a node attribute."""
+    return name not in ("id", "source", "target", "weight")
+
+
+def write(
+    graph: Graph,
+    stream: BinaryIO,
+    attributes: Mapping[str, Sequence[Any]] | None = None,
+    edge_attributes: Mapping[str, Sequence[Any]] | None = None,
+) -> None:
+    """Write node-link data, as `networkx.node_link_graph` reads it (`edges="edges"`).
+
+    Parameters
+    ----------
+    graph : Graph
+    stream : binary file
+    attributes, edge_attributes : mapping, optional
+        Name -> values in the order of `graph.nodes` and of its edges; None where missing.
+
+    Raises
+    ------
+    DataError
+        Two ids have the same text.
+    UsageError
+        An attribute with a wrong number or type of values.
+    """
+    ids: Sequence[Any] = graph.nodes
+    if not all(type(node) in (int, str) for node in ids):
+        ids = id_texts(graph)
+    nodes = [{"id": node} for node in ids]
+    edges: list[dict[str, Any]] = [
+        {"source": ids[u], "target": ids[v]}
+        for u, v in zip(graph.source.tolist(), graph.target.tolist(), strict=True)
+    ]
+    for items, columns, n_items in (
+        (nodes, attributes, graph.num_nodes),
+        (edges, {"weight": graph.edge_weight} if graph.is_weighted else None, graph.num_edges),
+        (edges, edge_attributes, graph.num_edges),
+    ):
+        for name, (_, values) in typed_columns(n_items, columns).items():
+            for item, value in zip(items, values, strict=True):
+                if value is not None:
+                    item[name] = value
+    content = {"directed": graph.directed, "multigraph": False, "graph": {}, "nodes": nodes, "edges": edges}
+    stream.write(encode(json.dumps(content, ensure_ascii=False, indent=1)) + b"\n")

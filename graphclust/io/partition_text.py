@@ -1,0 +1,275 @@
+"""Partitions and covers in text files: tables of nodes and labels, communities on lines, and what tools write.
+
+The tools are Pajek (.clu), Infomap (.tree, .ftree, .clu), METIS (.part), R, Gephi, CDlib and the LFR programs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, TypeAlias
+
+from graphclust.io.source import Source, is_number, shorten, split_lines, suffix_of
+from graphclust.io.tables import Dialect, Expectation, Sample, read_rows, sniff
+from graphclust.runtime.notes import counted
+
+__all__ = ["Cover", "Labels", "named_columns", "read_clu", "read_text", "read_tree"]
+
+Labels: TypeAlias = dict[Hashable, Any]  # node -> label
+Cover: TypeAlias = list[set[Hashable]]  # communities, which may overlap and leave nodes out
+_Row: TypeAlias = tuple[int, list[str]]
+
+_NODES = ("node", "id", "name", "vertex", "node_id", "nodeid", "names", "vertices", "")  # names of columns, best first
+_CLASSES = (
+    "community", "modularity_class", "modularity class", "class", "cluster", "group", "module", "block", "partition",
+    "membership", "community_id", "cluster_id", "leiden", "louvain", "infomap", "x", "label",
+)  # fmt: skip
+_TREE = re.compile(r"([0-9]+(?::[0-9]+)+)\s+(\S+)\s+\"(.*)\"(?:\s+(\S+))?.*")
+_SEVERAL = re.compile(r"[;,|\s]+")
+
+
+def named_columns(names: Sequence[str]) -> tuple[int, int, bool] | None:
+    """Return the columns of node and label that a header names, and whether it names the label's; None if neither."""
+    low = [name.strip().lower() for name in names]
+    node = next((low.index(name) for name in _NODES if name in low), None)
+    if node is None or len(low) < 2:
+        return None
+    label = next((low.index(name) for name in _CLASSES if name in low), None)
+    return node, next(i for i in range(len(low)) if i != node) if label is None else label, label is not None
+
+
+@dataclass(frozen=True)
+class _PartitionExpectation(Expectation):
+    """A node and its label, or the nodes of a community.
+
+    Attributes
+    ----------
+    ids : frozenset of str or None
+        Ids of the graph's nodes, if the graph is known.
+    """
+
+    ids: frozenset[str] | None = None
+
+    def is_header(self, first: Sequence[str], rest: Iterable[list[str]], comments: Sequence[str]) -> bool:
+        """Return whether the first row is a header; it may as well be a node and its label.
+
+        If the graph's nodes are known, they decide. Otherwise, words such as id and name are a header above a column
+        of numbers, or beside the name of a column of labels.
+        """
+        columns = named_columns(first)
+        if columns is None:
+            return False
+        node, label, names_label = columns
+        if self.ids is not None and first[node] in self.ids:
+            # if the node has a line of its own below, the first line is not about the node
+            return names_label and any(row[node : node + 1] == [first[node]] for row in rest)
+        rows = [row for row in islice(rest, 1000) if len(row) > max(node, label)]
+        if self.ids is not None:
+            return names_label or any(row[node] in self.ids for row in rows)
+        nodes, labels = ([row[column] for row in rows] for column in (node, label))
+        if names_label:
+            return first[label] not in labels or first[node] in nodes
+        return any(cells and all(map(is_number, cells)) for cells in (nodes, labels)) and not is_number(first[label])
+
+    def plausibility(self, sample: Sample, separator: str | None) -> float:
+        """Return 1 for a separator that is on every line, less for one in a header that names a column of nodes."""
+        if separator is None:
+            return 0.5
+        rows = sample.rows(separator, multiline=self.multiline_quotes)
+        if all(len(row) > 1 for row in rows):
+            return 1.0
+        return 0.9 if separator != ";" and named_columns(rows[0]) else 0.0
+
+
+def read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | None, option: str) -> Labels | Cover:
+    """Read a node and its label a line, or a community a line; further columns are names or confidences.
+
+    Comments are above the table. Below a header, a line that begins with # is a node of that name.
+    """
+    if kind is None and (suffix_of(source.name) == ".cmty" or ".cmty." in source.name):
+        kind = "cmty"
+        source.note("form", f"read as one community per line ({option} overrides)", form="cmty")
+    data = source.utf8()
+    expected = _PartitionExpectation(
+        separators=("\t", ",", None) if kind == "cmty" else ("\t", ",", ";", None),
+        header=False if kind == "cmty" else None,
+        multiline_quotes=True,
+        ids=None if nodes is None else frozenset(map(str, nodes)),
+    )
+    sample = Sample.of(data, expected, n_lines=None)
+    if not sample.lines:
+        raise source.error("the file is empty")
+    dialect = sniff(sample, expected)
+    if dialect.header is None:
+        dialect = replace(dialect, inner_comments=("#",))
+    rows = list(read_rows(source, data.decode(), dialect))
+    columns = None
+    if kind != "cmty":
+        columns = _note_header(source, dialect, sample, is_certain=nodes is not None)
+    if kind != "cmty" and columns is None and (ordered := _in_order(source, rows, nodes)) is not None:
+        return ordered
+    if kind is None and columns is None:
+        kind = _form(rows, dialect)
+        form = "node label" if kind == "labels" else "one community"
+        source.note("form", f"read as {form} per line ({option} overrides)", form=kind)
+    if kind == "cmty":
+        return [{value for value in row if value} for _, row in rows]
+    cover = _overlapping(source, rows, columns or (0, 1), dialect)
+    return _labels_of_rows(source, rows, columns) if cover is None else cover
+
+
+def _form(rows: Sequence[_Row], dialect: Dialect) -> str:
+    """Return "labels" or "cmty" for rows without a header."""
+    sizes = [len(row) for _, row in rows]
+    kinds = set(sizes)
+    if len(kinds) == 1:
+        return "labels" if kinds <= {2, 3} or (dialect.separator is not None and kinds != {1}) else "cmty"
+    heads, seconds = {row[0] for _, row in rows}, {row[1] for _, row in rows if len(row) > 1}
+    has_few_labels = 2 * sizes.count(2) >= len(rows) and 2 * len(seconds) <= len(rows)
+    return "labels" if has_few_labels and len(heads) == len(rows) else "cmty"
+
+
+def _in_order(source: Source, rows: Sequence[_Row], nodes: Sequence[Hashable] | None) -> Labels | None:
+    """Return the labels of a file with one on each line, in the order of the nodes; None for any other file.
+
+    Raises
+    ------
+    DataError
+        The number of lines is not that of the nodes, or the nodes are not known.
+    """
+    if any(len(row) != 1 for _, row in rows):
+        return None
+    labels = [row[0] for _, row in rows]
+    is_partition = len(set(labels)) < len(labels) or re.search(r"\.part(?:\.[0-9]+)?$", source.name) is not None
+    if nodes is None:
+        if is_partition and all(label.isdecimal() for label in labels):
+            raise source.error("each line has one label and no node: give the graph as well (--graph)")
+        return None
+    known = set(map(str, nodes))
+    if not is_partition or (len(labels) != len(nodes) and known.issuperset(labels)):
+        return None
+    if len(labels) != len(nodes):
+        raise source.error(f"{counted(len(labels), 'label')}, one on each line, for a graph of {len(nodes)} nodes")
+    first = shorten(str(nodes[0]))
+    source.note("labels-in-order", f"read one label per line, in the order of the graph's nodes ({first}, ...)")
+    return {str(node): label for node, label in zip(nodes, labels, strict=True)}
+
+
+def _overlapping(
+    source: Source, rows: Sequence[_Row], columns: tuple[int, int], dialect: Dialect
+) -> Cover | None:
+    """Return the communities of a table in which nodes have several labels, None if each node has one.
+
+    Several labels stand in one field, or in further fields of lines that are longer than others. A field such as "New
+    York" is one label, unless its words are labels of other nodes.
+    """
+    node, label = columns
+    sizes = {len(row) for _, row in rows}
+    has_longer_lines = dialect.header is None and dialect.separator is None and len(sizes) > 1 and min(sizes) == 2
+    members: dict[str, list[str]] = {}
+    for _, row in rows:
+        if len(row) > max(node, label) and row[node]:
+            texts = row[label:] if has_longer_lines else [row[label]]
+            members.setdefault(row[node], []).extend(text for text in texts if text)
+    single = {texts[0] for texts in members.values() if len(texts) == 1 and not _SEVERAL.search(texts[0])}
+    is_cover = False
+    for name, texts in members.items():
+        parts = [part for text in texts for part in _SEVERAL.split(text) if part]
+        if len(parts) > len(texts) and not (single.issuperset(parts) or all(part.isdecimal() for part in parts)):
+            continue
+        is_cover |= len(parts) > 1 and (has_longer_lines or len(parts) > len(texts))
+        members[name] = parts
+    if not is_cover:
+        return None
+    n_several = sum(len(parts) > 1 for parts in members.values())
+    source.note("overlapping", f"{counted(n_several, 'node')} have several labels: the communities overlap", n_nodes=n_several)
+    communities: dict[str, set[Hashable]] = {}
+    for name, parts in members.items():
+        for part in parts:
+            communities.setdefault(part, set()).add(name)
+    return list(communities.values())
+
+
+def _note_header(source: Source, dialect: Dialect, sample: Sample, *, is_certain: bool) -> tuple[int, int] | None:
+    """Return the columns of node and label that the header names, None without one; note what the first line is.
+
+    If the ids of the graph's nodes decide, the header is a detail.
+    """
+    first = dialect.header or sample.rows(dialect.separator, multiline=True)[0]
+    columns = named_columns(first)
+    line = f"the first line ({shorten(', '.join(first))[1:-1]})"
+    if columns is not None and dialect.header is None:
+        source.note("header-as-data", f"read {line} as data, not as a header")
+    elif dialect.header is not None and first[:2] != ("node", "community"):  # the header of our own files
+        source.note("header", f"read {line} as a header", is_detail=is_certain, names=list(first))
+    return columns[:2] if columns is not None and dialect.header is not None else None
+
+
+def _labels_of_rows(source: Source, rows: Iterable[tuple[int, list[str]]], columns: tuple[int, int] | None) -> Labels:
+    """Return the label of each node; an empty label is none.
+
+    Raises
+    ------
+    DataError
+        A row has no label, or a node has two labels; names the line.
+    """
+    node, label = columns or (0, 1)
+    labels: Labels = {}
+    for number, row in rows:
+        if len(row) <= max(node, label) or (not row[node] and columns is None):
+            raise source.error(f"expected a node and its label, found {counted(len(row), 'column')}", number)
+        if row[label] and labels.setdefault(row[node], row[label]) != row[label]:
+            hint = "write overlapping communities as cmty, one community a line"
+            raise source.error(f"node {row[node]!r} has two labels ({hint})", number)
+    return labels
+
+
+def read_clu(source: Source, nodes: Sequence[Hashable] | None) -> Labels:
+    """Read Pajek's partition file: the classes in the order of the nodes, without their ids."""
+    head, *lines = [line.strip() for line in split_lines(source.text()) if line.strip()]
+    words = head.split()
+    if len(words) < 2 or not words[1].isdecimal() or int(words[1]) != len(lines):
+        raise source.error(
+            f"the first line must be *Vertices {len(lines)}, the number of lines below it, not {shorten(head)}", 1
+        )
+    if nodes is None:
+        raise source.error("a .clu file does not name its nodes: give its graph as well (--graph)")
+    if len(nodes) != len(lines):
+        raise source.error(f"{len(lines)} classes for a graph of {len(nodes)} nodes")
+    return {str(node): line for node, line in zip(nodes, lines, strict=True)}
+
+
+def read_tree(source: Source, nodes: Sequence[Hashable] | None) -> Labels:
+    """Read Infomap's .tree or .ftree: the top modules of the nodes.
+
+    Raises
+    ------
+    DataError
+        A line is not that of a node, or a node is in several modules; names the line.
+    """
+    found: list[tuple[int, str, str, str]] = []
+    depth = 0
+    for number, line in enumerate(split_lines(source.text()), 1):
+        text = line.strip()
+        if text.startswith("*"):  # the links between modules in an .ftree
+            break
+        if not text or text.startswith("#"):
+            continue
+        match = _TREE.fullmatch(text)
+        if match is None:
+            raise source.error(f"expected path, flow, name and node_id as in Infomap's .tree, found {shorten(text)}", number)
+        path, _, name, ident = match.groups()
+        depth = max(depth, path.count(":"))
+        found.append((number, path.split(":")[0], name, ident or name))
+    if depth > 1:
+        source.note("top-modules", f"the tree has {depth} levels of modules: read the top one", n_levels=depth)
+    known = set() if nodes is None else set(map(str, nodes))
+    by_name = sum(name in known for _, _, name, _ in found) > sum(ident in known for _, _, _, ident in found)
+    labels: Labels = {}
+    for number, module, name, ident in found:
+        node = name if by_name else ident
+        if labels.setdefault(node, module) != module:
+            raise source.error(f"node {node!r} is in several modules: communities that overlap need a cmty file", number)
+    return labels

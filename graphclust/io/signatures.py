@@ -1,0 +1,82 @@
+"""What files are that hold no graph in a supported format, by their first bytes: they are named in the refusal."""
+
+from __future__ import annotations
+
+import re
+
+from graphclust.io.source import Source
+
+__all__ = ["FOREIGN_SUFFIXES", "refuse_binary", "refuse_other_texts"]
+
+_BY_NETWORKX = "networkx can convert them"
+FOREIGN_SUFFIXES = {
+    **dict.fromkeys((".dot", ".gv"), "DOT files of Graphviz are not supported: networkx.nx_pydot.read_dot reads them"),
+    **dict.fromkeys((".pickle", ".pkl", ".gpickle"), "pickles are not supported, because loading one runs its code: "
+                    "load it in Python and give the graph to graphclust.detect"),
+    **dict.fromkeys((".lgl", ".lgr", ".vna"), "files of this kind are not supported: the program that wrote them can "
+                    "convert them"),
+    ".gt": "files of graph-tool are not supported: save the graph as GraphML",
+    ".xls": "old Excel files are not supported: save the sheet as .xlsx or CSV",
+    ".ods": "OpenDocument files are not supported: save the sheet as .xlsx or CSV",
+    **dict.fromkeys((".ttl", ".nt", ".rdf", ".n3", ".nq"), "RDF is not supported: write the edges of one relation as a "
+                    "table"),
+    **dict.fromkeys((".rds", ".rdata", ".rda"), "files of R are not supported: write the edges with write.csv, or the "
+                    "graph with igraph's write_graph(format = \"graphml\")"),
+    ".mat": "files of MATLAB are not supported: load it with scipy.io.loadmat and give the matrix to graphclust.detect",
+    **dict.fromkeys((".h5", ".hdf5", ".h5ad"), "HDF5 files are not supported: load it in Python and give the matrix to "
+                    "graphclust.detect"),
+    ".npy": "arrays of NumPy are not supported: load it and give the array to graphclust.detect",
+    ".feather": "Feather files are not supported: save the table as Parquet",
+}  # fmt: skip
+_BINARY = (
+    (b"\x80[\x02-\x05]", "a pickle of Python", ".pickle"),
+    (b"\x89HDF", "an HDF5 file", ".h5"),
+    (b"MATLAB 5.0", "a file of MATLAB", ".mat"),
+    (b"RD[AX][23]\n", "a file of R", ".rds"),
+    (b"X\n\0\0", "a file of R", ".rds"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file", ".xls"),
+    (b"\xe2\x9b\xbe gt", "a file of graph-tool", ".gt"),
+    (b"\x93NUMPY", "an array of NumPy", ".npy"),
+    (b"ARROW1", "a Feather file", ".feather"),
+    (b"SQLite format 3", "an SQLite database: write its edges as CSV", ""),
+    (b"%PDF", "a PDF", ""),
+    (b"\x89PNG|\xff\xd8\xff|GIF8", "an image", ""),
+    (b"7z\xbc\xaf", "a 7z archive: unpack it first", ""),
+    (b"Rar!", "a RAR archive: unpack it first", ""),
+    (b"\x7fELF|MZ", "a program", ""),
+)
+_DOT = re.compile(rb"\s*(?:strict\s+)?(?:di)?graph\b[^\[{;]*\{", re.IGNORECASE)
+_JSON = re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"])")
+_HTML = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_COLON = re.compile(r"[^\s:,;]+:(?:\s.*)?")
+_TUPLE = re.compile(r"[(\[].*,.*[)\]],?")
+_TRIPLE = re.compile(r"<[^>\s]+>\s+<[^>\s]+>\s+(?:<[^>\s]+>|\".*\S)\s*\.")
+
+
+def refuse_binary(source: Source) -> None:
+    """Raise the DataError that names what a binary file is, if its first bytes tell."""
+    for pattern, name, suffix in _BINARY:
+        if re.match(pattern, source.data[:64]):
+            advice = FOREIGN_SUFFIXES.get(suffix, "").partition(": ")[2]
+            raise source.error(f"this is {name}" + (f": {advice}" if advice else ""))
+
+
+def refuse_other_texts(source: Source, data: bytes) -> None:
+    """Raise if a text is no table of edges but JSON, DOT, HTML, RDF or a list of Python tuples; the error names it."""
+    head = data[:4096]
+    if _JSON.match(head):
+        raise source.error("this is JSON, not an edge list (--input-format json)")
+    if _DOT.match(head):
+        raise source.error(f"this is DOT (Graphviz), not an edge list: {FOREIGN_SUFFIXES['.dot'].partition(': ')[2]}")
+    if _HTML.match(head):
+        raise source.error("this is an HTML page, not an edge list: download the file itself")
+    lines = [line.strip() for line in head.decode(errors="replace").split("\n")[:-1] if line.strip()][:20]
+    if lines and all(map(_TUPLE.fullmatch, lines)):
+        raise source.error(
+            "the lines are tuples or lists in parentheses, as Python prints them: write the edges with "
+            "networkx.write_edgelist, or without the parentheses"
+        )
+    if len(lines) > 1 and all(map(_COLON.fullmatch, lines)):
+        raise source.error("each line has a node, a colon and its neighbours: --input-format adjlist")
+    if lines and all(map(_TRIPLE.fullmatch, lines)):
+        raise source.error(f"this is RDF, not an edge list: {FOREIGN_SUFFIXES['.nt'].partition(': ')[2]}")
