@@ -38,7 +38,9 @@ def convert(
     if kind is not None and kind not in WRITABLE:
         raise unknown("format to write", kind, WRITABLE)
     if kind is None:
-        raise UsageError(f"cannot tell the format from the name {target!r}: add --output-format ({', '.join(WRITABLE)})")
+        raise UsageError(
+            f"cannot tell the format from the name {target!r}: add --output-format ({', '.join(WRITABLE)})"
+        )
     check_files({"OUT": target}, graph=graph, nodes=reading.nodes)
     loaded = reading.read(graph)
     attributes, dropped = carried(loaded, kind)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from graphclust.errors import DataError
 from graphclust.runtime.notes import Note
@@ -105,6 +107,7 @@ _MARKERS = (
     ("1", "2"),
     ("a", "b"),
 )
+_SECOND = {first: [second for one, second in _MARKERS if one == first] for first, _ in _MARKERS}
 _KINDS_OF_NODES = (
     ("user", "item"),
     ("user", "movie"),
@@ -119,11 +122,14 @@ _KINDS_OF_NODES = (
 )
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _NEO4J = re.compile(r"(.*):(start_id|end_id|type|id|label)(\(.*\))?", re.IGNORECASE)
-_TYPED = re.compile(r"(.+):(int|long|float|double|string|boolean|byte|short|char|date\w*|time\w*)(\[\])?", re.IGNORECASE)
+_TYPED = re.compile(
+    r"(.+):(int|long|float|double|string|boolean|byte|short|char|date\w*|time\w*)(\[\])?", re.IGNORECASE
+)
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _DATE = re.compile(
     rf"(?:[0-9]{{1,4}}([-/.])[0-9]{{1,2}}\1[0-9]{{1,4}}|[0-9]{{1,2}}[ -]{_MONTH}[ -,]+[0-9]{{2,4}}"
-    rf"|{_MONTH}[ .]+[0-9]{{1,2}},? +[0-9]{{4}})(?:[T ,]+[0-9]{{1,2}}:[0-9]{{2}}.*)?|[0-9]{{1,2}}:[0-9]{{2}}(?::[0-9.]+)?",
+    rf"|{_MONTH}[ .]+[0-9]{{1,2}},? +[0-9]{{4}})(?:[T ,]+[0-9]{{1,2}}:[0-9]{{2}}.*)?"
+    r"|[0-9]{1,2}:[0-9]{2}(?::[0-9.]+)?",
     re.IGNORECASE,
 )
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")  # 1,5 as Excel writes it in most of Europe
@@ -204,18 +210,19 @@ def edge_columns(names: Sequence[str]) -> tuple[int, int, int | None] | None:
     (0, 1, None)
     """
     plain = [_plain(name) for name in names]
+    counts = Counter(plain)
     ends = next(
         (
             (plain.index(first), plain.index(second))
             for first, second in _PAIRS
-            if plain.count(first) == 1 and plain.count(second) == 1
+            if counts[first] == 1 and counts[second] == 1
         ),
         None,
     ) or _parallel_names(names)
     if ends is None:
         return None
     weight = next(
-        (plain.index(name) for name in WEIGHT_NAMES if plain.count(name) == 1 and plain.index(name) not in ends), None
+        (plain.index(name) for name in WEIGHT_NAMES if counts[name] == 1 and plain.index(name) not in ends), None
     )
     return (*ends, weight)
 
@@ -225,15 +232,18 @@ def _parallel_names(names: Sequence[str]) -> tuple[int, int] | None:
 
     None if there are no such columns, or if two pairs of names are equally short.
     """
-    split = [_WORDS.findall(name) for name in names]
-    words = [[word.lower() for word in parts] for parts in split]
+    place_of: dict[tuple[str, ...], int] = {}
+    words_of = [tuple(word.lower() for word in _WORDS.findall(name)) for name in names]
+    for i, words in enumerate(words_of):
+        place_of.setdefault(words, i)
     pairs = []
-    for i, first in enumerate(words):
-        for j, second in enumerate(words):
-            differ = [place for place, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1]]
-            if len(first) == len(second) >= 2 and len(differ) == 1:
-                place = differ[0]
-                if (first[place], second[place]) in _MARKERS and place in (0, len(first) - 1):
+    for i, words in enumerate(words_of):
+        if len(words) < 2:
+            continue
+        for place in (0, len(words) - 1):
+            for second in _SECOND.get(words[place], ()):
+                j = place_of.get((*words[:place], second, *words[place + 1 :]))
+                if j is not None:
                     pairs.append((len(names[i]), i, j))
     pairs.sort()
     if not pairs or (len(pairs) > 1 and pairs[0][0] == pairs[1][0]):
@@ -391,7 +401,7 @@ def kind_of_values(values: Iterable[str]) -> str:
         return "date"
     if len(numbers) >= _MIN_COUNTED and is_index(present):
         return "counter"
-    is_sorted = all(a <= b for a, b in zip(numbers, numbers[1:], strict=False))
+    is_sorted = all(a <= b for a, b in pairwise(numbers))
     if is_sorted and len(numbers) >= _MIN_SORTED and 2 * len(set(numbers)) > len(numbers):
         return "time"
     return "number"
@@ -458,10 +468,12 @@ def choose_columns(
         if by_name in (first, second):
             raise DataError(f"the column {weight} holds the ends of the edges: it cannot be the weight as well")
     is_chosen = weight is not None or columns is not None
+    chosen: int | None = None
+    notes: tuple[Note, ...] = ()
     if weights is False:
-        chosen, notes = None, ()
+        pass
     elif is_chosen and (by_name is not None or not weights):
-        chosen, notes = by_name, ()
+        chosen = by_name
     else:
         chosen, notes = table.weight(first, second, by_name, required=bool(weights))
     kinds: tuple[str, str] | None = None
@@ -515,9 +527,8 @@ class _Table:
         candidates = [i for i in range(self.n_columns) if not self._is_aside(i)]
         weight = next((i for i in candidates if is_weight_name(self.names[i]) and self.kind(i) == "number"), None)
         ends = [i for i in candidates if i != weight]
-        if len(ends) == 3 and weight is None and ends == [0, 1, 2] and self.kind(2) == "number":
-            ends = ends[:2]
-        elif len(ends) == 3 and weight is None and self.kind(ends[2]) == "number" and self._share_ids(*ends[:2]):
+        has_number = len(ends) == 3 and weight is None and self.kind(ends[2]) == "number"
+        if has_number and (ends == [0, 1, 2] or self._share_ids(*ends[:2])):
             ends = ends[:2]
         if len(ends) != 2:
             raise self.refusal()
@@ -629,7 +640,11 @@ class _Table:
         hint = ""
         if weight is None and numeric:
             name = self.label(numeric[0]) if self.names and self.names[numeric[0]].strip() else str(numeric[0] + 1)
-            hint = f" (--weight {_quoted(name)} reads it as weights)" if len(numeric) == 1 else " (--weight NAME reads one)"
+            hint = (
+                f" (--weight {_quoted(name)} reads it as weights)"
+                if len(numeric) == 1
+                else " (--weight NAME reads one)"
+            )
         message = f"ignored {list_columns(texts)}{hint}"
         names = [self.label(i) for i in ignored]
         is_detail = all(self._is_row_number(i) and self.names is not None for i in ignored)

@@ -163,7 +163,9 @@ def _from_pairs(pairs: Iterable[Any], directed: bool, is_arc: Sequence[bool] = (
         if isinstance(pair, str) or not isinstance(pair, Sequence | np.ndarray) or len(pair) not in (2, 3):
             raise DataError(f"edge {number} is neither (source, target) nor (source, target, weight): {pair!r:.80}")
         if len(pair) == 3 and isinstance(pair[2], Mapping):
-            raise DataError(f"edge {number} has a dict of attributes: give the graph itself, or graph.edges(data='weight')")
+            raise DataError(
+                f"edge {number} has a dict of attributes: give the graph itself, or graph.edges(data='weight')"
+            )
         try:
             source.append(index.setdefault(pair[0], len(index)))
             target.append(index.setdefault(pair[1], len(index)))
@@ -211,12 +213,17 @@ def _from_frame(frame: Any, directed: bool | None, weight: str | None) -> Graph:
         row, col = np.nonzero(matrix)
         weights = None if weight is None else matrix[row, col]
         graph = graph_from_entries(row, col, weights, len(matrix), directed=directed)
-        return Graph(list(frame.index), graph.source, graph.target, graph.weight, directed=graph.directed, meta=graph.meta)
+        return Graph(
+            list(frame.index), graph.source, graph.target, graph.weight, directed=graph.directed, meta=graph.meta
+        )
     if len(columns) < 2:
         raise DataError(f"a table of edges must have at least two columns, not {', '.join(columns)}")
     named = choose_columns(
         columns if any(not name.isdecimal() for name in columns) else None,
-        [["" if _is_missing(value) else str(value) for value in row] for row in frame.head(1000).itertuples(index=False)],
+        [
+            ["" if _is_missing(value) else str(value) for value in row]
+            for row in frame.head(1000).itertuples(index=False)
+        ],
         len(columns),
         weight=None if weight == "weight" else weight,
         weights=False if weight is None else None,

@@ -30,7 +30,7 @@ def _lines(source: Source) -> list[tuple[int, str]]:
     """Return the numbered lines without comments."""
     comment = source.options.comment
     prefixes = ("#", "%") if comment is None else () if comment in ("", "none") else (comment,)
-    lines = []
+    lines: list[tuple[int, str]] = []
     for number, line in enumerate(split_lines(source.text()), 1):
         text = line.strip(BLANK)
         is_comment = bool(prefixes) and text.startswith(prefixes) and (comment is not None or not lines)
@@ -63,13 +63,16 @@ def read(source: Source) -> Graph:
         separator = parse_separator(source.options.delimiter)
     else:
         separator = next((mark for mark in _SEPARATORS if sum(mark in text for text in texts) * 2 > len(texts)), None)
-    has_colons = bool(texts) and all(":" in text and not text.partition(":")[0].strip() == "" for text in texts)
+    has_colons = bool(texts) and all(":" in text and text.partition(":")[0].strip() != "" for text in texts)
     index: dict[str, int] = {}
     pairs: list[tuple[int, int]] = []
     for number, text in lines:
         if has_colons:
             head, _, rest = text.partition(":")
-            fields = [head.strip(), *(field.strip(BLANK) for field in rest.strip(BLANK).split(separator) if rest.strip())]
+            fields = [
+                head.strip(),
+                *(field.strip(BLANK) for field in rest.strip(BLANK).split(separator) if rest.strip()),
+            ]
         else:
             fields = [field.strip(BLANK) for field in text.split(separator)]
         while len(fields) > 1 and not fields[-1]:

@@ -104,7 +104,8 @@ def unpacked(source: Source) -> Source:
 def _is_own_format(names: Iterable[str]) -> bool:
     """Whether a zip archive is a file of NumPy, PyTorch or Excel."""
     return any(
-        name.endswith((".npy", "/data.pkl", "/byteorder")) or name in ("data.pkl", "[Content_Types].xml") for name in names
+        name.endswith((".npy", "/data.pkl", "/byteorder")) or name in ("data.pkl", "[Content_Types].xml")
+        for name in names
     )
 
 

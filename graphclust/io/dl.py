@@ -55,7 +55,9 @@ def read(source: Source) -> Graph:
     head = " ".join(lines[: starts[0]])
     size = re.search(r"\bn\s*=\s*([0-9]+)", head, re.IGNORECASE)
     if size is None:
-        raise source.error("the header lacks the number of nodes, n = ... (two-mode data, nr and nc, are not supported)", 1)
+        raise source.error(
+            "the header lacks the number of nodes, n = ... (two-mode data, nr and nc, are not supported)", 1
+        )
     n_nodes = parse_int(source, size[1], 1, "the number of nodes")
     require_nodes(source, n_nodes, 1)
     form = re.search(r"\bformat\s*=\s*(\w+)", head, re.IGNORECASE)

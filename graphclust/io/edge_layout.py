@@ -21,7 +21,6 @@ from graphclust.graph.columns import (
 from graphclust.io.reading import naming
 from graphclust.io.source import Source
 from graphclust.io.tables import (
-    BLANK,
     Dialect,
     Expectation,
     Sample,
@@ -109,10 +108,13 @@ class _EdgeExpectation(Expectation):
     wanted: tuple[str, ...] = ()
 
     def is_header(self, first: Sequence[str], rest: Iterable[list[str]], comments: Sequence[str]) -> bool:
-        return self.header_of(first, list(rest)) is not _Header.NONE
+        return self.header_of(first, list(rest), comments) is not _Header.NONE
 
-    def header_of(self, first: Sequence[str], rest: Sequence[list[str]]) -> _Header:
-        """Say what the first row is, from the first rows of the table."""
+    def header_of(self, first: Sequence[str], rest: Sequence[list[str]], comments: Sequence[str]) -> _Header:
+        """Say what the first row is, from the first rows of the table and the comments above it."""
+        rest = [row for row in rest if row]  # those that cannot be split are empty
+        if any(_columns_in_comment(comments, separator, len(first)) for separator in (None, "\t", ",")):
+            return _Header.NONE
         if _names_columns(first, rest) or any(name in first for name in self.wanted):
             return _Header.CERTAIN
         if len(first) > 2 and not first[0] and all(first[1:]) and all(row[0] for row in rest if len(row) == len(first)):
@@ -152,9 +154,9 @@ class _EdgeExpectation(Expectation):
         has_names = has_header or _columns_in_comment(sample.comments, separator, size) is not None
         if has_names or size == 2 or (size == 3 and _is_mostly_numeric(body, 2)):
             return share
-        if separator in ("\t", ";", "::") and share == 1:
-            if separator == "::" or not any("," in value for row in body for value in row[:2]):
-                return share  # commas, if any, belong to the text of further columns
+        has_commas = any("," in value for row in body for value in row[:2])
+        if share == 1 and (separator == "::" or (separator in ("\t", ";") and not has_commas)):
+            return share  # commas, if any, belong to the text of further columns
         return 0.1 * share
 
 
@@ -191,11 +193,13 @@ def sniff_edges(source: Source, data: bytes, *, header: bool | None = None) -> E
         sample, dialect = _with_marked_rows(source, sample, dialect, expected)
     if dialect.header == ():
         raise source.error("a quotation mark is not closed or does not enclose the whole field", sample.first_line)
-    rows = sample.rows(dialect.separator, multiline=True)
+    rows = [row for row in sample.rows(dialect.separator, multiline=True) if row]
     sizes = _sizes(rows, sample, data) if header is not False else None
     if sizes is not None and options.columns is None:
         dialect = replace(dialect, header=tuple(rows[0]), n_columns=max(usual_size(rows[1:])[0], 2))
-        source.note("sizes", f"the first line ({' '.join(rows[0])}) gives the size of the graph: skipped it", sizes=sizes)
+        source.note(
+            "sizes", f"the first line ({' '.join(rows[0])}) gives the size of the graph: skipped it", sizes=sizes
+        )
     body = rows[dialect.header is not None :]
     dialect = _name_bare_row_names(dialect, body)
     has_dicts, separator = _attribute_dicts(sample.lines[dialect.header is not None :])
@@ -221,7 +225,7 @@ def sniff_edges(source: Source, data: bytes, *, header: bool | None = None) -> E
         dialect = replace(dialect, decimal=decimal, thousands=thousands)
     evidence = _Header.NONE
     if header is None and dialect.header and sizes is None:
-        evidence = expected.header_of(rows[0], rows[1:])
+        evidence = expected.header_of(rows[0], rows[1:], sample.comments)
     may_have_header = header is None and dialect.header is None and names is None
     may_have_header = may_have_header and (not any(map(looks_numeric, rows[0])) or _is_range(rows[0], dialect))
     return EdgeLayout(
@@ -273,9 +277,7 @@ def _with_marked_rows(
     ids = {value for row in rows if len(row) == dialect.n_columns for value in row[:2]}
     above = []
     if dialect.header is None and any(name[:1] in _MARKS for name in ids):
-        split = [
-            (line, Sample((), [line], 1).rows(dialect.separator)[0]) for line in sample.comments
-        ]
+        split = [(line, Sample((), [line], 1).rows(dialect.separator)[0]) for line in sample.comments]
         above = [line for line, row in split if marked.is_row(line, row) and not ids.isdisjoint(row[:2])]
     if not n_inside and not above:
         return sample, marked
@@ -286,9 +288,7 @@ def _with_marked_rows(
     marked = replace(marked, marked_rows_above=bool(above))
     whole = replace(whole, lines=[*above, *whole.lines])
     sniffed = sniff(whole, replace(expected, separators=(dialect.separator,)))
-    return whole, replace(
-        sniffed, marked_rows=True, marked_rows_above=bool(above), separator=dialect.separator
-    )
+    return whole, replace(sniffed, marked_rows=True, marked_rows_above=bool(above), separator=dialect.separator)
 
 
 def _sizes(rows: Sequence[Sequence[str]], sample: Sample, data: bytes) -> tuple[int, ...] | None:
@@ -375,9 +375,7 @@ def _columns_in_comment(comments: Sequence[str], separator: str | None, n_column
     return None
 
 
-def _names(
-    source: Source, dialect: Dialect, sample: Sample, sizes: tuple[int, ...] | None
-) -> list[str] | None:
+def _names(source: Source, dialect: Dialect, sample: Sample, sizes: tuple[int, ...] | None) -> list[str] | None:
     """Return the names of the columns, from the header or a comment above the table; None if there are none.
 
     Raises

@@ -122,10 +122,13 @@ def _hint(source: Source, layout: EdgeLayout, data: bytes, has_edges: bool) -> s
     """Return what to do about a row with a wrong number of columns, as far as the first rows show it."""
     dialect = layout.dialect
     lines = split_lines(data[:SAMPLE_BYTES].decode(errors="replace"))[:200]
-    rows = [row for _, row in read_rows(Source(source.name, b""), "\n".join(lines), replace(dialect, multiline_quotes=False))]
+    rows = [
+        row
+        for _, row in read_rows(Source(source.name, b""), "\n".join(lines), replace(dialect, multiline_quotes=False))
+    ]
     others = [row for row in rows[1:] if len(row) != dialect.n_columns]
     heads = [row[0] for row in rows if row]
-    if 4 * len(others) >= len(rows) and len(set(heads)) == len(heads):
+    if len(rows) > 2 and 4 * len(others) >= len(rows) and len(set(heads)) == len(heads):
         return "; if each line has a node and its neighbours: --input-format adjlist"
     if not has_edges and dialect.header is None and rows and not others:
         return " (--header skips this line, if it is a title)"

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from graphclust.errors import DataError, UsageError
+from graphclust.errors import UsageError
 from graphclust.graph import MIXED, Graph, both_directions
 from graphclust.io.edge_arrow import parse_with_arrow
 from graphclust.io.edge_layout import EdgeLayout, shorten_line, sniff_edges
@@ -82,23 +82,27 @@ def read(source: Source) -> Graph:
 def _parse(source: Source, data: bytes) -> tuple[EdgeLayout, ParsedEdges]:
     """Parse the edges; if the first line turns out to be an edge, and no header, parse them again."""
     notes = list(source.notes)
-    for header in (None, False):
-        source.notes = list(notes)
-        layout = sniff_edges(source, data, header=header)
-        allowed = may_be_negative(source)
-        edges = parse_with_arrow(data, layout, allow_negative=allowed) if len(data) > _SMALL else None
-        if edges is None:
-            edges = parse_rows(source, data, layout)
-        if _is_consistent(layout, edges):
-            break
+    layout = sniff_edges(source, data)
+    edges = _parse_as(source, data, layout)
+    if not _is_consistent(layout, edges):
+        source.notes = notes
+        layout = sniff_edges(source, data, header=False)
+        edges = _parse_as(source, data, layout)
     return layout, edges
+
+
+def _parse_as(source: Source, data: bytes, layout: EdgeLayout) -> ParsedEdges:
+    """Parse the edges by Arrow if the file is large and well-formed, otherwise row by row."""
+    allowed = may_be_negative(source)
+    edges = parse_with_arrow(data, layout, allow_negative=allowed) if len(data) > _SMALL else None
+    return parse_rows(source, data, layout) if edges is None else edges
 
 
 def _is_consistent(layout: EdgeLayout, edges: ParsedEdges) -> bool:
     """Whether all rows agree with what the first line was taken for."""
     if layout.sizes is not None:
         n_nodes = layout.sizes[0] if len(layout.sizes) > 1 else None
-        fits = n_nodes is None or all(int(node) <= n_nodes for node in edges.ids)
+        fits = n_nodes is None or all(int(str(node)) <= n_nodes for node in edges.ids)
         return fits and len(edges.source) == layout.sizes[-1]
     if layout.assumes_header:
         ends = {layout.names[i] for i in layout.columns[:2]} if layout.names else set()

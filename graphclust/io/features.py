@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphclust.errors import DataError
-from graphclust.io.archive import members
-from graphclust.io.archive import open_file
+from graphclust.io.archive import members, open_file
 from graphclust.io.source import Source, is_number, shorten
 from graphclust.io.tables import Dialect, Expectation, Sample, read_rows, sniff
 from graphclust.runtime.arrays import FloatArray

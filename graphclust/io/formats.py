@@ -127,4 +127,6 @@ def sniffed_format(source: Source) -> str:
     for pattern, name in ((_DL, "dl"), (_DIMACS, "dimacs")):
         if pattern.match(head):
             return name
-    return next((name for name, entry in FORMATS.items() if entry.beginnings and low.startswith(entry.beginnings)), "edgelist")
+    return next(
+        (name for name, entry in FORMATS.items() if entry.beginnings and low.startswith(entry.beginnings)), "edgelist"
+    )

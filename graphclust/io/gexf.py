@@ -1,7 +1,8 @@
 """GEXF 1.1, 1.2 and 1.3 (Gephi's Graph Exchange XML Format, gexf.net).
 
-Ids are the nodes' distinct labels, as Gephi shows them, or else their `id` attributes. Weights are the edges' attribute
-`weight`, or else their attribute value titled "weight". Hierarchies are flattened, and a dynamic graph is read as all its edges at once.
+Ids are the `id` attributes of the nodes, or their labels if these are distinct and the ids look made up by a program.
+Weights are the edges' attribute `weight`, or else their attribute value titled "weight". Hierarchies are flattened, and
+a dynamic graph is read as all its edges at once.
 """
 
 from __future__ import annotations

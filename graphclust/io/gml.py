@@ -128,7 +128,9 @@ class _Reader:
         assert self.head is not None
         if self.in_lists:
             names = sorted(self.in_lists)
-            self.source.note("attributes-with-lists", f"left out attributes that hold lists: {', '.join(names)}", names=names)
+            self.source.note(
+                "attributes-with-lists", f"left out attributes that hold lists: {', '.join(names)}", names=names
+            )
         return self.draft.graph(
             is_directed="directed" in self.head and _value(self.head["directed"]) not in (0, "0"),
             nodes=[item for name, item in self.nodes.items() if name not in self.in_lists],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from graphclust.graph import Graph, graph_of
 from graphclust.io.reading import unweighted
 from graphclust.io.source import Source
@@ -35,7 +37,9 @@ def read(source: Source) -> Graph:
     if len(lines) > 1:
         raise source.error(f"the file has {len(lines)} graphs: split it into one file per graph")
     line = lines[0]
-    read_line = nx.from_sparse6_bytes if line.removeprefix(b">>sparse6<<").startswith(b":") else nx.from_graph6_bytes
+    read_line: Any = (
+        nx.from_sparse6_bytes if line.removeprefix(b">>sparse6<<").startswith(b":") else nx.from_graph6_bytes
+    )
     try:
         graph = read_line(line)
     except (nx.NetworkXException, ValueError, IndexError, OverflowError) as error:

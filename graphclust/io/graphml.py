@@ -1,6 +1,7 @@
 """GraphML (Brandes, Eiglsperger, Lerner: "GraphML Primer", graphml.graphdrawing.org), also as yEd writes it.
 
-Ids are the nodes' distinct names or labels, as igraph and yEd write them, or else their `id` attributes.
+Ids are the `id` attributes of the nodes, or their names or labels if these are distinct and the ids look made up by a
+program, as those of igraph (n0) and yEd.
 Nested graphs, as yEd writes for groups, are read as parts of the one graph. Ports are ignored, hyperedges refused.
 """
 

@@ -46,7 +46,7 @@ def _expectation(source: Source) -> _MatrixExpectation:
 def _names(rows: Sequence[Sequence[str]]) -> list[str] | None:
     """Return the names in the first row of a matrix if they may be those of its rows, None if they are not."""
     first, *rest = rows
-    if not rest:
+    if not rest or not all(rows):  # a row that cannot be split is empty
         return None
     for names in (list(first[1:]), list(first)):  # with and without a field above the names of the rows
         heads = [row[0] for row in rest]
@@ -77,9 +77,10 @@ def is_matrix(source: Source, data: bytes) -> bool:
         return False
     if width >= _SURE_SIZE:
         return True
-    return all(rows[i][j] == rows[j][i] for i in range(width) for j in range(i)) and len(
-        {rows[i][i] for i in range(width)}
-    ) == 1
+    return (
+        all(rows[i][j] == rows[j][i] for i in range(width) for j in range(i))
+        and len({rows[i][i] for i in range(width)}) == 1
+    )
 
 
 def read(source: Source) -> Graph:
@@ -144,9 +145,7 @@ def read_matrix(source: Source, data: bytes) -> Graph:
     )
     row_index, column_index = np.nonzero(values)
     weight = None if source.options.weights is False else values[row_index, column_index]
-    graph = build_from_entries(
-        source, row_index, column_index, weight, n_nodes, directed=source.options.directed
-    )
+    graph = build_from_entries(source, row_index, column_index, weight, n_nodes, directed=source.options.directed)
     if ids is None:
         return graph
     if len(set(ids)) < len(ids):

@@ -155,6 +155,8 @@ def read(source: Source) -> Graph:
     lines = split_lines(source.text())
     start = next((i for i, text in enumerate(lines) if text.strip() and not text.startswith("%")), len(lines))
     has_banner = bool(lines) and lines[0].lower().startswith(("%%matrixmarket", "%matrixmarket"))
+    if not lines:
+        raise source.error("a Matrix Market file must begin with %%MatrixMarket and four words", 1)
     if start == len(lines):
         raise source.error("the file ends before the size of the matrix", len(lines))
     header = _header(source, lines[0]) if has_banner else _guessed_header(source, lines, start)

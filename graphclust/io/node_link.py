@@ -22,6 +22,7 @@ __all__ = ["KEEPS_IDS", "holds", "read", "write"]
 KEEPS_IDS = True
 
 _Item: TypeAlias = dict[str, Any]
+_Parts: TypeAlias = tuple[list[_Item] | None, list[Any], bool]
 
 _IDS = ("id", "key", "name", "label")  # names of the id of a node, best first
 _OWN = {"id", "key", "source", "target"}  # parts of an edge that are no attributes
@@ -50,54 +51,69 @@ def _content(source: Source) -> Any:
         return items
 
 
-def _parts(source: Source, content: Any) -> tuple[list[_Item] | None, list[Any], bool]:
+def _parts(source: Source, content: Any) -> _Parts:
     """Return the nodes (None if the file lists edges only), the edges, and whether these are directed."""
     if isinstance(content, list):
-        items = [_data(item) for item in content]
-        if items and all(isinstance(item, dict) for item in items) and any(edge_columns(list(item)) for item in items):
-            return _split(items)
-        if all(isinstance(item, list | dict) for item in content):
-            return None, content, False
-        raise _unknown(source)
+        return _of_list(source, content)
     if not isinstance(content, dict):
         raise _unknown(source)
+    if isinstance(content.get("elements"), dict | list):
+        return _of_cytoscape(source, content)
     is_directed = _directed(content)
-    if isinstance(content.get("elements"), dict | list):  # Cytoscape
-        elements = content["elements"]
-        data = _directed(content.get("data"))
-        if isinstance(elements, list):
-            nodes, edges, _ = _split([_data(item) for item in elements])
-            return nodes, edges, is_directed or data
-        nodes, edges = (list(map(_data, _listed(source, elements.get(key, [])))) for key in ("nodes", "edges"))
-        return nodes, edges, is_directed or data
-    nodes = content.get("nodes")
-    edges = next((content[key] for key in ("links", "edges", "relationships") if isinstance(content.get(key), list)), None)
-    if nodes is not None and edges is not None:
-        return _nodes(source, nodes), list(map(_data, edges)), is_directed
-    if isinstance(nodes, list) and isinstance(content.get("adjacency"), list):  # networkx's adjacency_data
-        ids = [_id_of(source, item, "node") for item in _nodes(source, nodes)]
-        rows = zip(ids, content["adjacency"], strict=False)
-        seen: set[tuple[Any, Any]] = set()
-        linked: list[Any] = []
-        for node, others in rows:
-            for item in _listed(source, others):
-                pair = (node, _id_of(source, item, "edge"))
-                if is_directed or pair[::-1] not in seen or pair[0] == pair[1]:
-                    linked.append({**item, "source": pair[0], "target": pair[1]})
-                seen.add(pair)
-        return _nodes(source, nodes), linked, is_directed
+    edges = [content[key] for key in ("links", "edges", "relationships") if isinstance(content.get(key), list)]
+    if "nodes" in content and edges:
+        return _nodes(source, content["nodes"]), list(map(_data, edges[0])), is_directed
+    if "nodes" in content and isinstance(content.get("adjacency"), list):
+        return _of_adjacency_data(source, content)
     for key in ("graph", "graphs"):  # JSON Graph Format
         inner = content.get(key)
         if isinstance(inner, list) and len(inner) == 1:
             inner = inner[0]
         if isinstance(inner, dict) and "edges" in inner:
             return _parts(source, {"nodes": [], **inner})
-    if content and all(isinstance(value, list | dict) for value in content.values()):  # a dict of lists or of dicts
+    if content and all(isinstance(value, list | dict) for value in content.values()):
         return _adjacency(content)
     raise _unknown(source)
 
 
-def _adjacency(content: Mapping[str, Any]) -> tuple[list[_Item], list[Any], bool]:
+def _of_list(source: Source, content: list[Any]) -> _Parts:
+    """Return the parts of a list of edges, or of edges and nodes."""
+    items = [_data(item) for item in content]
+    if items and all(isinstance(item, dict) for item in items) and any(edge_columns(list(item)) for item in items):
+        return _split(items)
+    if all(isinstance(item, list | dict) for item in content):
+        return None, content, False
+    raise _unknown(source)
+
+
+def _of_cytoscape(source: Source, content: _Item) -> _Parts:
+    """Return the parts of Cytoscape's elements, which are in one list or in two."""
+    is_directed = _directed(content) or _directed(content.get("data"))
+    elements = content["elements"]
+    if isinstance(elements, list):
+        nodes, edges, _ = _split([_data(item) for item in elements])
+        return nodes, edges, is_directed
+    nodes, edges = (list(map(_data, _listed(source, elements.get(key, [])))) for key in ("nodes", "edges"))
+    return nodes, edges, is_directed
+
+
+def _of_adjacency_data(source: Source, content: _Item) -> _Parts:
+    """Return the parts of networkx's `adjacency_data`: a list of neighbours for each node."""
+    nodes = _nodes(source, content["nodes"])
+    is_directed = _directed(content)
+    seen: set[tuple[Any, Any]] = set()
+    edges: list[Any] = []
+    for item, others in zip(nodes, content["adjacency"], strict=False):
+        node = _id_of(source, item, "node")
+        for other in _listed(source, others):
+            pair = (node, _id_of(source, other, "edge"))
+            if is_directed or pair[::-1] not in seen or pair[0] == pair[1]:
+                edges.append({**other, "source": pair[0], "target": pair[1]})
+            seen.add(pair)
+    return nodes, edges, is_directed
+
+
+def _adjacency(content: Mapping[str, Any]) -> _Parts:
     """Return the parts of a mapping of nodes to their neighbours, as networkx's `to_dict_of_lists` makes it."""
     arcs = [
         (node, other, others[other] if isinstance(others, dict) and isinstance(others[other], dict) else {})
@@ -111,10 +127,10 @@ def _adjacency(content: Mapping[str, Any]) -> tuple[list[_Item], list[Any], bool
         for node, other, data in arcs
         if is_directed or node <= str(other)
     ]
-    return [{"id": node} for node in content], edges, False if not is_directed else True
+    return [{"id": node} for node in content], edges, is_directed
 
 
-def _split(items: Sequence[Any]) -> tuple[list[_Item] | None, list[Any], bool]:
+def _split(items: Sequence[Any]) -> _Parts:
     """Split a list of elements into nodes and edges."""
     edges = [item for item in items if isinstance(item, dict) and edge_columns(list(item))]
     nodes = [item for item in items if not (isinstance(item, dict) and edge_columns(list(item)))]
@@ -246,11 +262,15 @@ def _id_name(item: _Item) -> str:
 
 def _are_positions(nodes: Sequence[_Item], edges: Sequence[Any]) -> bool:
     """Whether the ends of edges count the nodes from 0, as in D3 before version 4."""
-    ends = [edge.get(end) for edge in edges if isinstance(edge, dict) for end in ("source", "target")]
-    if not ends or not all(isinstance(end, int) and not isinstance(end, bool) for end in ends):
-        return False
-    ids = {item.get("id") for item in nodes if isinstance(item, dict) and isinstance(item.get("id"), Hashable)}
-    return not ids.issuperset(ends) and all(0 <= end < len(nodes) for end in ends)
+    ends: list[int] = []
+    for edge in edges:
+        for end in ("source", "target"):
+            value = edge.get(end) if isinstance(edge, dict) else None
+            if not isinstance(value, int) or isinstance(value, bool):
+                return False
+            ends.append(value)
+    ids = {item.get("id") for item in nodes if isinstance(item.get("id"), Hashable)}
+    return bool(ends) and not ids.issuperset(ends) and all(0 <= end < len(nodes) for end in ends)
 
 
 def _keep(columns: dict[str, Attribute], number: int, item: _Item, left_out: Iterable[str]) -> None:
@@ -292,14 +312,14 @@ def write(
         ids = id_texts(graph)
     nodes = [{"id": node} for node in ids]
     edges: list[dict[str, Any]] = [
-        {"source": ids[u], "target": ids[v]}
-        for u, v in zip(graph.source.tolist(), graph.target.tolist(), strict=True)
+        {"source": ids[u], "target": ids[v]} for u, v in zip(graph.source.tolist(), graph.target.tolist(), strict=True)
     ]
-    for items, columns, n_items in (
+    parts: list[tuple[list[dict[str, Any]], Mapping[str, Sequence[Any]] | None, int]] = [
         (nodes, attributes, graph.num_nodes),
-        (edges, {"weight": graph.edge_weight} if graph.is_weighted else None, graph.num_edges),
+        (edges, {"weight": graph.edge_weight.tolist()} if graph.is_weighted else None, graph.num_edges),
         (edges, edge_attributes, graph.num_edges),
-    ):
+    ]
+    for items, columns, n_items in parts:
         for name, (_, values) in typed_columns(n_items, columns).items():
             for item, value in zip(items, values, strict=True):
                 if value is not None:

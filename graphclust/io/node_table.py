@@ -134,7 +134,9 @@ def _joined(
     about.note("node-list", f"{message}, {len(new):,} of them without edges", n_nodes=len(listed), n_new=len(new))
     if missing:
         about.note(
-            "unlisted-nodes", f"{counted(len(missing), 'node')} with edges are not in the list of nodes", names=missing[:10]
+            "unlisted-nodes",
+            f"{counted(len(missing), 'node')} with edges are not in the list of nodes",
+            names=missing[:10],
         )
     order = [*texts, *map(str, new)]
     columns = {name: [values.get(node) for node in order] for name, values in attributes.items()}

@@ -225,7 +225,9 @@ def read(source: Source) -> Graph:
     ResourceError
         More vertices are declared than fit into memory.
     """
-    first = next((line.strip() for line in split_lines(source.text()) if line.strip() and line.strip()[0] not in "%#"), "")
+    first = next(
+        (line.strip() for line in split_lines(source.text()) if line.strip() and line.strip()[0] not in "%#"), ""
+    )
     if re.fullmatch(r"[0-9]+[ \t]+[0-9]+(?:[ \t]+[-+.0-9eE]+)?", first):
         source.note("link-list", "the file has no sections: read as a list of edges, as Infomap does")
         return edgelist.read(source)

@@ -1,7 +1,8 @@
 """Parquet (Apache Parquet, parquet.apache.org): a table with a row an edge.
 
-Columns are found by their names and values, as in other tables of edges (`graphclust.graph.columns`). Ids are ints or strings as in the table, in canonical order, as a table of edges has none of its own.
-What a table of edges cannot hold, isolated nodes and the direction, our own files have in their metadata.
+Columns are found by their names and values, as in other tables of edges (`graphclust.graph.columns`). Ids are ints or
+strings as in the table, in canonical order, as a table of edges has none of its own. What a table of edges cannot hold,
+isolated nodes and the direction, our own files have in their metadata.
 """
 
 from __future__ import annotations

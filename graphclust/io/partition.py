@@ -87,9 +87,8 @@ def _read_attributes(source: Source, kind: str) -> Labels:
     attributes = graph.meta.get("node_attributes", {})
     columns = named_columns(["id", *attributes])
     if columns is None or not columns[2]:
-        raise source.error(
-            f"the nodes have no attribute named community, class or the like (they have {', '.join(attributes) or 'none'})"
-        )
+        known = ", ".join(attributes) or "none"
+        raise source.error(f"the nodes have no attribute named community, class or the like (they have {known})")
     return _as_labels(source, graph.nodes, attributes[list(attributes)[columns[1] - 1]])
 
 

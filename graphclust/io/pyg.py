@@ -123,7 +123,11 @@ def _weight(source: Source, fields: Mapping[str, Any], n_edges: int) -> NDArray[
     for name in ("edge_weight", "edge_attr") if wanted is None else (wanted,):
         weight = _array(source, fields, name)
         is_type = name == "edge_attr" and weight is not None and weight.dtype == np.int64  # as `from_pyg` takes it
-        if weight is not None and (weight.size == n_edges or name == "edge_weight") and not (is_type and wanted is None):
+        if (
+            weight is not None
+            and (weight.size == n_edges or name == "edge_weight")
+            and not (is_type and wanted is None)
+        ):
             if name != "edge_weight":
                 source.note("weights-from-attribute", f"read {name} as weights", name=name)
             return weight

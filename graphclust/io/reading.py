@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -12,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.errors import DataError
-from graphclust.graph.columns import WEIGHT_NAMES, is_weight_name
 from graphclust.graph import MAX_NODES, MIXED, Graph, both_directions, graph_from_entries
+from graphclust.graph.columns import WEIGHT_NAMES, is_weight_name
 from graphclust.io.source import Source, is_number, shorten
 from graphclust.runtime.memory import require_memory
 from graphclust.runtime.notes import counted
@@ -35,6 +36,7 @@ __all__ = [
     "usable_edges",
 ]
 
+_GENERATED = re.compile(r"\D{0,6}[0-9][0-9.:n]*|[0-9a-fA-F-]{16,}")  # ids that programs make up: n0, 17, 0.0, n0::n1
 _BYTES_PER_NODE = 64.0
 NO_BIPARTITE = " (--no-bipartite takes equal ids for one node)"
 
@@ -85,9 +87,7 @@ _WAYS_OUT = (
 )
 
 
-def usable_edges(
-    source: Source, tail: Any, head: Any, weight: Any, *others: Any
-) -> tuple[Any, ...]:
+def usable_edges(source: Source, tail: Any, head: Any, weight: Any, *others: Any) -> tuple[Any, ...]:
     """Apply the caller's options on negative and small weights to the edges of a file.
 
     Parameters
@@ -371,9 +371,10 @@ class Draft:
         nodes, edges : sequence of Attribute
             Attributes of nodes and edges. The weight and the ids are chosen among them.
         id_names : sequence of str
-            Names of attributes that become the ids if they are distinct, best first.
+            Names of attributes that become the ids if they are distinct and the ids of the file look made up by a
+            program, best first.
         ids_are_labels : bool
-            Whether it is usual in this format that one of these attributes holds the ids.
+            Whether one of these attributes always holds the ids in this format, whatever the others look like.
         what : str
             What `set_weight` was given, for the note.
 
@@ -476,14 +477,17 @@ class Draft:
             values = columns.get(name)
             if not values:
                 continue
-            if any(value in (None, "") for value in values):
+            if None in values or ("" in values and not ids_are_labels):
                 message = f"kept the ids of the file, because some nodes have no {name}"
                 self.source.note("ids-not-unique", message, name=name)
                 continue
             texts = list(map(str, values))
-            if texts == list(map(str, ids)):
+            own = list(map(str, ids))
+            if texts == own:
                 del columns[name]
-                return ids
+                return texts if ids_are_labels else ids
+            if not ids_are_labels and not all(map(_GENERATED.fullmatch, own)):
+                continue  # the ids of the file have a meaning, too
             if len(set(texts)) == len(texts):
                 del columns[name]
                 message = f"used the attribute {name!r} of the nodes as ids (--id id keeps the ids of the file)"
@@ -493,9 +497,7 @@ class Draft:
             self.source.note("ids-not-unique", message, name=name)
         return ids
 
-    def _wanted_ids(
-        self, ids: Sequence[Hashable], columns: dict[str, list[Any]], wanted: str
-    ) -> Sequence[Hashable]:
+    def _wanted_ids(self, ids: Sequence[Hashable], columns: dict[str, list[Any]], wanted: str) -> Sequence[Hashable]:
         values = columns.pop(wanted, None)
         if values is None:
             if wanted == "id":
@@ -509,14 +511,10 @@ class Draft:
         counts = Counter(texts)
         repeated = next((text for text in texts if counts[text] > 1), None)
         if repeated is not None:
-            raise self.source.error(
-                f"several nodes have the {wanted} {shorten(repeated)}: an id must be unique"
-            )
+            raise self.source.error(f"several nodes have the {wanted} {shorten(repeated)}: an id must be unique")
         return texts
 
-    def _keep_edge_attributes(
-        self, graph: Graph, edges: Sequence[Attribute], tail: Any, head: Any, place: Any
-    ) -> None:
+    def _keep_edge_attributes(self, graph: Graph, edges: Sequence[Attribute], tail: Any, head: Any, place: Any) -> None:
         """Keep the other attributes of the edges, in the order of the graph's edges; none where edges were merged."""
         edges = [item for item in edges if item.values or item.default is not None]
         if not edges:
@@ -541,7 +539,9 @@ def _with_distinct_names(source: Source, attributes: Sequence[Attribute]) -> lis
     for item in attributes:
         if item.name in seen:
             name = next(name for i in range(2, len(taken) + 3) if (name := f"{item.name}_{i}") not in taken)
-            source.note("renamed-attribute", f"there are two attributes {item.name!r}: renamed one to {name!r}", name=name)
+            source.note(
+                "renamed-attribute", f"there are two attributes {item.name!r}: renamed one to {name!r}", name=name
+            )
             item.name = name
             taken.add(name)
         seen.add(item.name)

@@ -58,7 +58,7 @@ class Source:
     data: bytes
     suffix: str = ""
     sha256: str = ""
-    options: ReadOptions = ReadOptions()
+    options: ReadOptions = field(default_factory=ReadOptions)
     notes: list[Note] = field(default_factory=list)
 
     def note(self, code: str, message: str, *, is_detail: bool = False, **data: Any) -> None:

@@ -15,9 +15,9 @@ __all__ = [
     "edge_weights",
     "encode",
     "id_texts",
-    "typed_columns",
     "quote",
     "refuse_attributes",
+    "typed_columns",
 ]
 
 
@@ -72,7 +72,7 @@ def refuse_attributes(attributes: Mapping[str, Sequence[Any]] | None, form: str)
 def typed_columns(
     n_values: int, attributes: Mapping[str, Sequence[Any]] | None
 ) -> dict[str, tuple[type[bool] | type[int] | type[float] | type[str], list[Any]]]:
-    """Give each attribute of the nodes, or of the edges, one type: bool, int (64 bits), float, or str where values are mixed.
+    """Give each attribute of nodes or edges one type: bool, int (64 bits), float, or str where values are mixed.
 
     Returns
     -------

@@ -29,6 +29,11 @@ def _columns(communities: Communities) -> tuple[list[str], list[Any]]:
     if communities.confidence is not None:
         names.append("confidence")
         columns.append([f"{value:.6g}" for value in communities.confidence.tolist()])
+    label = str(communities.graph.meta.get("label_attribute"))  # names of the nodes that are not their ids
+    values = communities.graph.meta.get("node_attributes", {}).get(label)
+    if values is not None and label not in names and len(values) == len(communities.nodes):
+        names.append(label)
+        columns.append(["" if value is None else value for value in values])
     return names, columns
 
 

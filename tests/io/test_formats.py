@@ -23,6 +23,7 @@ from graphclust.errors import DataError, GraphclustError, ResourceError, UsageEr
 from graphclust.graph import Graph
 from graphclust.inputs import as_graph
 from graphclust.io import read_file, write_graph
+from graphclust.io.options import ReadOptions
 from graphclust.io.source import Source, open_source
 from tests.noted import codes, noted
 
@@ -70,8 +71,8 @@ def module(name):
 
 
 def read(name, data, **options):
-    source = Source("file", data if isinstance(data, bytes) else data.encode(), encoding=options.pop("encoding", None))
-    return module(name).read(source, **options)
+    source = Source("file", data if isinstance(data, bytes) else data.encode(), options=ReadOptions.of(**options))
+    return module(name).read(source)
 
 
 def written(name, graph, attributes=None):
@@ -299,12 +300,14 @@ def test_igraph_files(name, directed, tmp_path):
     path = tmp_path / "graph"
     getattr(theirs, f"write_{name}")(str(path))
     graph = read(name, path.read_bytes())
-    ids = {"graphml": ["n0", "n1", "n2", "n3"], "gml": [0, 1, 2, 3], "pajek": theirs.vs["name"]}[name]
+    ids = theirs.vs["name"]
     assert graph.nodes == ids
     assert graph.directed == directed
     assert list(graph.edges()) == [(ids[0], ids[1], 1.0), (ids[1], ids[1], 0.5), (ids[1], ids[2], 1e-7 + 2)]
     if name != "pajek":
-        assert graph.meta["node_attributes"]["name"] == theirs.vs["name"]
+        own = read(name, path.read_bytes(), id="id")
+        assert [str(node) for node in own.nodes] == [f"{'n' * (name == 'graphml')}{i}" for i in range(4)]
+        assert own.meta["node_attributes"]["name"] == ids
 
 
 MATRICES = {
@@ -359,7 +362,9 @@ def test_parquet_tables():
     assert read("parquet", table(a=["10", "b"], b=["9", "10"])).nodes == ["9", "10", "b"]
     assert read("parquet", table(a=["x"], b=["y"], c=[2.5])).edge_weight.tolist() == [2.5]
     assert not read("parquet", table(a=["x"], b=["y"], c=[2.5]), weights=False).is_weighted
-    assert not read("parquet", table(a=["x"], b=["y"], c=["z"])).is_weighted
+    with pytest.raises(DataError, match="--columns"):
+        read("parquet", table(a=["x"], b=["y"], c=["z"]))
+    assert not read("parquet", table(a=["x"], b=["y"], c=["z"]), columns="a,b").is_weighted
     assert read("parquet", table(a=pa.array(["x", "y"]).dictionary_encode(), b=["y", "x"])).num_edges == 1
     assert read("parquet", table(a=[1], b=["y"])).nodes == ["1", "y"]
     assert read("parquet", table(a=[2, 1], b=[1, 2]), directed=True).num_edges == 2
@@ -369,12 +374,12 @@ def test_parquet_tables():
         ({"a": [0.5], "b": [1.5]}, "integers or strings"),
         ({"a": pa.array([2**64 - 1], pa.uint64()), "b": [1]}, "damaged|64 bits"),
         ({"source": [1], "target": [2], "weight": ["x"]}, "weights must be numbers"),
-        ({"a": [1], "b": [2], "c": [math.nan]}, "finite and not negative"),
-        ({"a": [1], "b": [2], "c": [-1]}, "finite and not negative"),
+        ({"a": [1], "b": [2], "c": [math.nan]}, "finite"),
+        ({"a": [1], "b": [2], "c": [-1]}, "negative"),
     ):
         with pytest.raises(DataError, match=f"^file: .*({why})"):
             read("parquet", table(**columns))
-    with pytest.raises(DataError, match="no weights"):
+    with pytest.raises(DataError, match="no column of weights"):
         read("parquet", table(a=[1], b=[2]), weights=True)
 
 
@@ -509,8 +514,6 @@ def test_graphml_dialects():
     assert edges(read("graphml", text, directed=True)).keys() == {("a", "b"), ("b", "c"), ("c", "c")}
     assert not read("graphml", text, directed=False).directed
     assert not read("graphml", text, weights=False).is_weighted
-    both = text.replace('<g:key id="d3" for="node" attr.name="size"', '<g:key id="d3" for="all" attr.name="weight"')
-    assert not read("graphml", both.replace("many", "1")).is_weighted  # weight goes before value, and no edge has one
     bare = (
         '<graphml><graph><node id="a"/><edge source="a" target="a"><data key="weight">3</data></edge></graph></graphml>'
     )
@@ -542,12 +545,15 @@ def test_gexf_dialects():
  </graph></gexf>"""
     source = Source("file", text.encode())
     graph = module("gexf").read(source)
-    assert graph.nodes == ["0", "1", "2"]
-    assert edges(graph) == {("0", "1"): 2.0, ("1", "2"): 1.0, ("2", "1"): 1.0, ("2", "2"): 4.0}
-    assert graph.meta["node_attributes"] == {"label": ["zero", "one", "two"], "size": [2.0, 1.5, 1.5]}
+    assert graph.nodes == ["zero", "one", "two"]
+    assert edges(graph) == {("zero", "one"): 2.0, ("one", "two"): 1.0, ("two", "one"): 1.0, ("two", "two"): 4.0}
+    assert graph.meta["node_attributes"] == {"size": [2.0, 1.5, 1.5]}
+    assert read("gexf", text, id="id").nodes == ["0", "1", "2"]
+    assert read("gexf", text, id="id").meta["node_attributes"]["label"] == ["zero", "one", "two"]
     assert sorted(codes(source.notes)) == [
         "dynamic-graph",
         "flattened-hierarchy",
+        "ids-from-attribute",
         "mixed-directions",
         "weights-from-attribute",
     ]
@@ -640,7 +646,7 @@ MALFORMED = [
     ("gexf", "<graphml/>", 1, "root element"),
     ("gexf", _GEXF.format('<node id="a"/>', ""), 5, "declared twice"),
     ("gexf", _GEXF.format("", '\n<edge source="a" target="b"/>'), 9, "'b' of an edge"),
-    ("gexf", _GEXF.format("", '<edge source="a" target="a" weight="-2"/>'), 8, "not negative"),
+    ("gexf", _GEXF.format("", '<edge source="a" target="a" weight="-2"/>'), 8, "negative"),
     ("gexf", _GEXF.format("", '<edge source="a" target="a" weight="two"/>'), 8, "not a number"),
     ("gexf", _GEXF.format("", '<edge source="a" target="a" type="up"/>'), 8, "directed, undirected or mutual"),
     ("gexf", _GEXF.format("", '<edge source="a"/>'), 8, "has no target"),
@@ -661,10 +667,10 @@ MALFORMED = [
     ("gml", _GML.format(f"node [ id {'9' * 5000} ]"), 4, "id must be an integer"),
     ("gml", _GML.format("edge [ source 1\n target 2 ]"), 5, "2 of an edge"),
     ("gml", _GML.format("edge [ source 1\n ]"), 5, "edge has no target"),
-    ("gml", _GML.format("edge [ source 1 target 1\n weight -1 ]"), 5, "not negative"),
+    ("gml", _GML.format("edge [ source 1 target 1\n weight -1 ]"), 5, "negative"),
     ("gml", _GML.format("edge [ source 1 target 1\n value NaN ]"), 5, "finite"),
     ("gml", _GML.format("edge [ source 1 target 1\n weight +INF ]"), 5, "finite"),
-    ("gml", _GML.format('edge [ source 1 target 1\n value "x" ]'), 5, "not a number"),
+    ("gml", _GML.format('edge [ source 1 target 1\n weight "x" ]'), 5, "not a number"),
     ("gml", "graph [\n node [ id 12abc ] ]", 2, "value of 'id'"),
     ("gml", "graph [ " + "a [\n" * 100_000, 100_001, "found the end"),
     ("pajek", "", None, r"no section \*Vertices"),
@@ -703,14 +709,14 @@ MALFORMED = [
     ("metis", "2 1 1\n2 5\n1 6\n", 2, "must repeat"),
     ("metis", "2 1 1\n2\n1 6\n", 2, "pairs"),
     ("metis", "2 1 1\n2 nan\n1 6\n", 2, "finite"),
-    ("metis", "2 1 1\n2 -1\n1 6\n", 2, "not negative"),
+    ("metis", "2 1 1\n2 -1\n1 6\n", 2, "negative"),
     ("metis", "2 1 10\n\n1 1\n", 2, "1 numbers and then"),
     ("matrix_market", "", 1, "must begin with"),
     ("matrix_market", "1 1 1\n", 1, "must begin with"),
     ("matrix_market", "%%MatrixMarket matrix coordinate complex general\n1 1 0\n", 1, "'complex' is not supported"),
     ("matrix_market", "%%MatrixMarket matrix coordinate real skew-symmetric\n1 1 0\n", 1, "skew"),
     ("matrix_market", _MTX, 1, "ends before the size"),
-    ("matrix_market", _MTX + "2 3 0\n", 2, "2 x 3"),
+    ("matrix_market", _MTX.replace("general", "symmetric") + "2 3 0\n", 2, "2 x 3"),
     ("matrix_market", _MTX + "2 2\n", 2, "3 numbers"),
     ("matrix_market", _MTX + "2 2 x\n", 2, "integer"),
     ("matrix_market", _MTX + "-2 -2 0\n", 2, "number of nodes is -2"),
@@ -727,7 +733,7 @@ MALFORMED = [
         for bad in ("x", "nan", "NA", "-1", "inf", "1_0")
     ),
     ("matrix_market", "%%MatrixMarket matrix array real general\n2 2\n1\n2\n3\n", 2, "4 values are declared, but 3"),
-    ("matrix_market", "%%MatrixMarket matrix array real general\n1 1\n-3\n", 3, "not negative"),
+    ("matrix_market", "%%MatrixMarket matrix array real general\n1 1\n-3\n", 3, "negative"),
 ]  # fmt: skip
 
 
@@ -802,7 +808,7 @@ CSR = {
         ({"shape": np.array([2, 3])}, "square"),
         ({"shape": np.array([2.0, 2.0])}, "shape.* has the"),
         ({"data": np.ones(3)}, "3 values"),
-        ({"data": np.array([1, -1])}, "not negative"),
+        ({"data": np.array([1, -1])}, "negative"),
         ({"data": np.array([1, np.nan])}, "finite"),
         ({"data": np.array([1j, 1])}, "complex"),
         ({"indices": np.array([1, 2])}, "outside"),
