@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import signal
 import sys
 import time
@@ -14,10 +15,12 @@ from graphclust.__main__ import main
 class ForkedCommand:
     """`graphclust ARGS` in a process group of its own.
 
-    Its standard input is empty. `environment` is added to the variables of this process.
+    Its standard input is `stdin`, or empty. `environment` is added to the variables of this process, and `folder`, if
+    given, is the current one.
     """
 
-    def __init__(self, *args, **environment):
+    def __init__(self, *args, stdin=os.devnull, folder=None, **environment):
+        self._stdin, self._folder = stdin, folder
         self._streams = [os.memfd_create(name) for name in ("stdout", "stderr")]
         self.returncode = None
         self.pid = os.fork()
@@ -30,13 +33,15 @@ class ForkedCommand:
             os.setsid()
             os.environ.update(environment)
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            if self._folder is not None:
+                os.chdir(self._folder)
+            os.dup2(os.open(self._stdin, os.O_RDONLY), 0)
             for number, stream in enumerate(self._streams, 1):
                 os.dup2(stream, number)
             sys.stdin = open(0, closefd=False)  # noqa: SIM115
             sys.stdout, sys.stderr = (open(i, "w", buffering=1, closefd=False) for i in (1, 2))  # noqa: SIM115
             sys.argv = ["graphclust", *args]
-            code = main(args)
+            code = self._call(args)
         except SystemExit as exit_:
             code = exit_.code if isinstance(exit_.code, int) else 1
         except BaseException:  # noqa: BLE001
@@ -45,6 +50,9 @@ class ForkedCommand:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
+
+    def _call(self, args):
+        return main(args)
 
     def poll(self):
         if self.returncode is None:
@@ -77,3 +85,13 @@ class ForkedCommand:
     def __del__(self):
         for stream in self._streams:
             os.close(stream)
+
+
+class ForkedScript(ForkedCommand):
+    """A Python script and its arguments, run in a process forked from that of the tests."""
+
+    def _call(self, args):
+        sys.argv = args
+        sys.path.insert(0, os.getcwd())
+        runpy.run_path(args[0], run_name="__main__")
+        return 0

@@ -138,6 +138,7 @@ _EPOCH = (6e8, 2.2e9)  # seconds from 1989 to 2039
 _YEARS = (1800, 2100)
 _MIN_COUNTED = 5  # fewer running numbers may be weights
 _MIN_SORTED = 8  # as many different numbers in ascending order are hardly there by chance
+_MIN_TIME = 1000  # smaller numbers in ascending order may be weights if there are few
 _MAX_LISTED = 12
 
 
@@ -402,7 +403,10 @@ def kind_of_values(values: Iterable[str]) -> str:
     if len(numbers) >= _MIN_COUNTED and is_index(present):
         return "counter"
     is_sorted = all(a <= b for a, b in pairwise(numbers))
-    if is_sorted and len(numbers) >= _MIN_SORTED and 2 * len(set(numbers)) > len(numbers):
+    n_distinct = len(set(numbers))
+    if is_sorted and len(numbers) >= _MIN_SORTED and 2 * n_distinct > len(numbers):
+        return "time"
+    if is_sorted and len(numbers) >= _MIN_COUNTED and n_distinct == len(numbers) and high > _MIN_TIME:
         return "time"
     return "number"
 
@@ -476,6 +480,7 @@ def choose_columns(
         chosen = by_name
     else:
         chosen, notes = table.weight(first, second, by_name, required=bool(weights))
+        notes += table.row_number_note(first, chosen)
     kinds: tuple[str, str] | None = None
     if bipartite is not False:
         kinds = _kinds_of_nodes([names[first], names[second]]) if names else None
@@ -540,8 +545,10 @@ class _Table:
         kind, says = self.kind(column), _name_says(self.names[column])
         if kind in ("empty", "date"):
             return True
-        if says == "an id":  # an id of the row, or one of the nodes
-            return column == 0 and is_index(self.values(column)) and _plain(self.names[column]) in _COUNTERS
+        if says == "an id" and _plain(self.names[column]) in _COUNTERS:  # of the row, not of a node
+            return column > 1 or is_index(self.values(column))
+        if says == "an id":
+            return False
         if says == "a number of the row":
             return column == 0
         if says == "a type":
@@ -563,6 +570,10 @@ class _Table:
                     "--columns 1,3 reads the first and the third as the ends of the edges, --columns 1,2 the first two"
                 )
             return 0, 1, None
+        has_row_numbers = len(self.values(0)) >= _MIN_COUNTED and is_index(self.values(0))
+        ends_may_follow = kinds[2] not in ("time", "date", "empty") and kinds[-1] not in ("text", "empty")
+        if self.n_columns == 4 and has_row_numbers and ends_may_follow:
+            return 1, 2, None
         if all(kind in ("date", "empty") or is_time for kind, is_time in zip(kinds[2:], self._clock(), strict=True)):
             return 0, 1, None
         raise self.refusal()
@@ -622,6 +633,16 @@ class _Table:
         if self.kind(column) != "number":
             return False
         return self.names is None or _name_says(self.names[column]) is None
+
+    def row_number_note(self, first: int, weight: int | None) -> tuple[Note, ...]:
+        """Return a note if the first column of a table without a header may count the rows."""
+        values = self.values(0)
+        if self.names is not None or (first, weight) != (0, 2) or len(values) < _MIN_COUNTED or not is_index(values):
+            return ()
+        if not all(value.isdecimal() for value in self.values(2)):
+            return ()
+        message = "the first column counts the rows: if it holds no nodes, --columns 2,3 reads the others"
+        return (Note("possible-row-numbers", message),)
 
     def _notes(self, ignored: Sequence[int], weight: int | None) -> tuple[Note, ...]:
         ignored = [i for i in ignored if not self._holds_directions(i)]

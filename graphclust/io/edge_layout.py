@@ -113,6 +113,7 @@ class _EdgeExpectation(Expectation):
     def header_of(self, first: Sequence[str], rest: Sequence[list[str]], comments: Sequence[str]) -> _Header:
         """Say what the first row is, from the first rows of the table and the comments above it."""
         rest = [row for row in rest if row]  # those that cannot be split are empty
+        first, rest = _without_empty_ends(list(first), list(rest))
         if any(_columns_in_comment(comments, separator, len(first)) for separator in (None, "\t", ",")):
             return _Header.NONE
         if _names_columns(first, rest) or any(name in first for name in self.wanted):
@@ -127,6 +128,10 @@ class _EdgeExpectation(Expectation):
         has_words = not any(map(looks_numeric, ids))
         if is_range and ids.isdisjoint(first[:2]) and (has_words or (self.is_sheet and len(rest) >= _MIN_ROWS)):
             return _Header.ASSUMED  # as pandas names columns without a name
+        if is_range and len(first) == 3 and len(rest) >= _MIN_ROWS:
+            third = kind_of_values(row[2] for row in rest if len(row) == 3)
+            if third in ("time", "date"):
+                return _Header.CERTAIN  # 2 is no time
         if any(map(looks_numeric, first)) or len(first) < 2 or len(rest) < _MIN_ROWS:
             return _Header.NONE
         if any(name in values for name, values in zip(first, columns, strict=True)) or not ids.isdisjoint(first[:2]):
@@ -137,11 +142,13 @@ class _EdgeExpectation(Expectation):
         if not self.is_sheet:
             return _Header.NONE
         words = [i for i, kind in enumerate(kinds) if kind in ("text", "number")]
-        shares = [_lonely_share(rest, pair) for pair in combinations(words, 2)]
-        return _Header.ASSUMED if min(shares, default=1.0) <= _LONELY_SHARE else _Header.NONE
+        n_lonely = min((_n_lonely(rest, pair) for pair in combinations(words, 2)), default=len(rest))
+        return _Header.ASSUMED if n_lonely <= max(1, _LONELY_SHARE * len(rest)) else _Header.NONE
 
     def plausibility(self, sample: Sample, separator: str | None) -> float:
-        rows = sample.rows(separator, multiline=self.multiline_quotes)
+        head, *others = sample.rows(separator, multiline=self.multiline_quotes)
+        head, others = _without_empty_ends(head, others)
+        rows = [head, *others]
         size, share = usual_size(rows)
         if size < 2:
             return 0.0
@@ -256,8 +263,8 @@ def _expectation(source: Source, header: bool | None) -> _EdgeExpectation:
 
 
 def _is_range(first: Sequence[str], dialect: Dialect) -> bool:
-    """Whether the first row of a table with commas is 0,1 or 0,1,2, as pandas names columns without a name."""
-    return dialect.separator == "," and list(first) in (["0", "1"], ["0", "1", "2"])
+    """Whether the first row is 0,1 or 0,1,2, as pandas names columns without a name."""
+    return dialect.separator is not None and list(first) in (["0", "1"], ["0", "1", "2"])
 
 
 # ---------------------------------------------------------------- comments and sizes
@@ -276,7 +283,7 @@ def _with_marked_rows(
     n_inside = len(whole.lines) - len(sample.lines)
     ids = {value for row in rows if len(row) == dialect.n_columns for value in row[:2]}
     above = []
-    if dialect.header is None and any(name[:1] in _MARKS for name in ids):
+    if dialect.header is None:
         split = [(line, Sample((), [line], 1).rows(dialect.separator)[0]) for line in sample.comments]
         above = [line for line, row in split if marked.is_row(line, row) and not ids.isdisjoint(row[:2])]
     if not n_inside and not above:
@@ -356,11 +363,19 @@ def _names_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     return (has_weights or has_numbers) and not any(map(looks_numeric, first))  # in this order: a line may be long
 
 
-def _lonely_share(rows: Sequence[Sequence[str]], ends: tuple[int, int]) -> float:
-    """Return the share of edges whose ends, in two columns, have no other edge."""
+def _without_empty_ends(first: list[str], rest: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Cut off columns at the end that are empty in all rows, as spreadsheets write them."""
+    if first and first[-1]:
+        return first, rest
+    width = max(max((i + 1 for i, value in enumerate(row) if value), default=0) for row in (first, *rest))
+    return first[:width], [row[:width] for row in rest]
+
+
+def _n_lonely(rows: Sequence[Sequence[str]], ends: tuple[int, int]) -> int:
+    """Return the number of edges whose ends, in two columns, have no other edge."""
     pairs = [(row[ends[0]], row[ends[1]]) for row in rows if len(row) > max(ends)]
     counts = Counter(value for pair in pairs for value in pair)
-    return sum(counts[first] == 1 == counts[second] for first, second in pairs) / max(len(pairs), 1)
+    return sum(counts[first] == 1 == counts[second] for first, second in pairs)
 
 
 def _columns_in_comment(comments: Sequence[str], separator: str | None, n_columns: int) -> list[str] | None:

@@ -124,8 +124,6 @@ def _description(layout: EdgeLayout) -> Note:
     """Return the note that says how the lines were read; a detail if nothing had to be guessed."""
     dialect = layout.dialect
     header = f"a header ({', '.join(dialect.header)})" if dialect.header and layout.sizes is None else "no header"
-    if layout.assumes_header:
-        header += " (--no-header reads it as an edge)"
     weight = "no weights"
     if layout.is_weighted:
         name = layout.names[layout.columns[2]] if layout.names else ""
@@ -155,6 +153,10 @@ def _add_notes(source: Source, layout: EdgeLayout, edges: ParsedEdges) -> None:
         hint = " (--comment none reads them)" if what == "comment line" else ""
         message = f"skipped {counted(n_lines, what)}{hint}"
         source.note("skipped-lines", message, is_detail=True, what=what, n_lines=n_lines)
+    if layout.assumes_header and layout.dialect.header:
+        line = shorten_line(", ".join(layout.dialect.header))
+        message = f"took the first line ({line}) for a header (--no-header reads it as an edge)"
+        source.note("assumed-header", message, names=layout.dialect.header)
     if edges.decimal == ",":
         source.note("decimal-commas", "the weights have decimal commas: read 1,500 as 1.5")
     if layout.dialect.thousands:

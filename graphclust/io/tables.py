@@ -48,6 +48,7 @@ _BLANKS = re.compile(r"[ \t\v\f]+")
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"(?=[ \t\v\f]|$)|([^ \t\v\f]+)')
 _OPEN_QUOTE = re.compile(r'[ \t\v\f]*"[^"]*+(?:""[^"]*+)*+\Z')
 _DOS_END = "\x1a"
+_EMPTY_ROW = re.compile(r"(?:\"\"|[,;|\t])+")  # of a spreadsheet
 _EXCEL = re.compile(r"\"?sep=([^\"])\"?", re.IGNORECASE)  # Excel's own way to name the separator
 
 
@@ -202,6 +203,8 @@ class Sample:
                     above.append(stripped)
                 else:
                     marked.append((len(lines), stripped))
+                continue
+            if _EMPTY_ROW.fullmatch(stripped):
                 continue
             if not lines:
                 first_line = number

@@ -48,6 +48,8 @@ class GraphEstimator:
         Whether the method uses the directions of edges; if not, they are dropped with a note.
     merges_directions : bool
         Whether an edge in both directions is one edge; otherwise, its weights are added when directions are dropped.
+    ignores_self_loops : bool
+        Whether self-loops are left out, with a note, because they would distort the result.
     takes_features : bool
         Whether the method can use the features of the nodes.
     connected : bool
@@ -76,6 +78,7 @@ class GraphEstimator:
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "no"
     takes_direction: ClassVar[bool] = False
     merges_directions: ClassVar[bool] = False
+    ignores_self_loops: ClassVar[bool] = False
     takes_features: ClassVar[bool] = False
     connected: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
@@ -163,6 +166,7 @@ class GraphEstimator:
             getattr(self, "known", None),
             method=self.name,
             directed=self.takes_direction or self.merges_directions,
+            self_loops=not self.ignores_self_loops,
             by_features=self._groups_by_features(graph),
             is_table=is_table,
         )

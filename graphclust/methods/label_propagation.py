@@ -19,7 +19,7 @@ __all__ = ["LabelPropagation"]
 class LabelPropagation(IgraphEstimator):
     """Label propagation (Raghavan, Albert & Kumara 2007), by igraph.
 
-    Nodes adopt the most common label of their neighbours.
+    Nodes adopt the most common label of their neighbours. Self-loops are ignored.
 
     Parameters
     ----------
@@ -34,6 +34,7 @@ class LabelPropagation(IgraphEstimator):
     name: ClassVar[str] = "label-propagation"
     summary: ClassVar[str] = "nodes adopt the most common label of their neighbours"
     source: ClassVar[str] = "Raghavan, Albert & Kumara 2007"
+    ignores_self_loops: ClassVar[bool] = True  # a node that is its own strongest neighbour would keep its label
 
     def __init__(self, *, random_state: Any = None) -> None:
         self.random_state = random_state

@@ -24,7 +24,7 @@ from graphclust.problem.constraints import (
 from graphclust.problem.solution import Solution
 from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
-from graphclust.runtime.notes import Note
+from graphclust.runtime.notes import Note, counted
 
 __all__ = ["Core", "Problem", "can_hold_samples", "dropped_directions", "only_points"]
 
@@ -157,6 +157,7 @@ class Problem:
         *,
         method: str = "the method",
         directed: bool = False,
+        self_loops: bool = True,
         by_features: bool = False,
         is_table: bool = False,
     ) -> Problem:
@@ -172,6 +173,8 @@ class Problem:
             Name of the method, for notes.
         directed : bool
             Whether the directions of edges count; if not, the weights of both directions are added.
+        self_loops : bool
+            Whether self-loops count; if not, they are left out.
         by_features, is_table : bool
             See the attributes.
 
@@ -184,6 +187,10 @@ class Problem:
         if graph.directed and not directed:
             work = work.undirected()
             notes.append(dropped_directions(method))
+        if work.num_self_loops and not self_loops:
+            message = f"{method} ignores {counted(work.num_self_loops, 'self-loop')}"
+            notes.append(Note("ignored-self-loops", message, {"n_edges": work.num_self_loops}))
+            work = work.without_self_loops()
         return cls(
             work,
             n_clusters if graph.num_nodes else None,
