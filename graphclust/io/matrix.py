@@ -50,7 +50,9 @@ def _names(rows: Sequence[Sequence[str]]) -> list[str] | None:
         return None
     for names in (list(first[1:]), list(first)):  # with and without a field above the names of the rows
         heads = [row[0] for row in rest]
-        if len(names) >= 2 and heads == names[: len(heads)] and all(len(row) == len(names) + 1 for row in rest):
+        if len(names) < len(first) and looks_numeric(first[0]):
+            continue  # a value: the first row of a symmetric matrix equals its first column
+        if len(names) >= 2 and len(set(names)) == len(names) and heads == names[: len(heads)] and all(len(row) == len(names) + 1 for row in rest):
             return names
     return None
 
