@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import traceback
+from pathlib import Path
 
 from graphclust.__main__ import main
 
@@ -92,6 +93,6 @@ class ForkedScript(ForkedCommand):
 
     def _call(self, args):
         sys.argv = args
-        sys.path.insert(0, os.getcwd())
+        sys.path.insert(0, str(Path.cwd()))
         runpy.run_path(args[0], run_name="__main__")
         return 0

@@ -30,8 +30,8 @@ def parse_with_arrow(data: bytes, layout: EdgeLayout, *, allow_negative: bool = 
     start = _first_edge(data, dialect, skipped)
     for prefix in (comment.encode() for comment in dialect.inner_comments):
         if data.find(prefix[:1], start) >= 0:  # finding a single byte costs nothing, finding two ten times as much
-            if dialect.marked_rows and (b"\n" + prefix in data[start:] or data.startswith(prefix, start)):
-                return None  # some of these lines may be rows
+            if dialect.marked_rows and _may_be_rows(data, start, prefix):
+                return None
             data, start = _without_comments(data[start:], prefix, skipped), 0
     if start == len(data):
         return None
@@ -71,6 +71,18 @@ def _first_edge(data: bytes, dialect: Dialect, skipped: Counter[str]) -> int:
         awaits_header = awaits_header and (is_comment or data[start] in b"\r\n")
         start = data.find(b"\n", start) + 1 or len(data)
     return start
+
+
+def _may_be_rows(data: bytes, start: int, prefix: bytes) -> bool:
+    """Return whether a line begins with the prefix of comments and has no blank behind it."""
+    mark = b"\n" + prefix
+    place = start - 1 if data.startswith(prefix, start) else data.find(mark, start)
+    while place >= 0:
+        end = place + len(mark)
+        if data[end : end + 1] not in (b"", b" ", b"\t", b"\n", b"\r"):
+            return True
+        place = data.find(mark, end)
+    return False
 
 
 def _without_comments(data: bytes, prefix: bytes, skipped: Counter[str]) -> bytes:
@@ -148,8 +160,11 @@ def _parse_integers(data: bytes, start: int, separator: str) -> ParsedEdges | No
         seen[source] = True
         seen[target] = True
         values = np.flatnonzero(seen)
-        position = np.cumsum(seen, dtype=np.int64) - 1
-        source, target = position[source], position[target]
+        if len(values) == values[-1] - values[0] + 1:  # without gaps, positions are differences
+            source, target = (np.subtract(end, values[0], dtype=np.int64) for end in (source, target))
+        else:
+            position = np.cumsum(seen, dtype=np.int64) - 1
+            source, target = position[source], position[target]
     else:
         values, inverse = np.unique(np.concatenate((source, target)), return_inverse=True)
         source, target = inverse[: len(source)], inverse[len(source) :]

@@ -38,6 +38,7 @@ _SHEETS = (".csv", ".tsv", ".xlsx")  # files whose first line is usually a heade
 _ARROWS = {"->": True, "-->": True, "=>": True, "→": True, "--": False, "-": False, "<->": False, "—": False}
 _LONELY_SHARE = 0.1  # of edges between two nodes without other edges; where they are rarer, the first one is suspect
 _MIN_ROWS = 3
+_SAMPLE_LINES = 200  # of which `Sample.of` takes no more
 
 
 @dataclass(frozen=True)
@@ -309,13 +310,14 @@ def _sizes(rows: Sequence[Sequence[str]], sample: Sample, data: bytes) -> tuple[
     numbers = tuple(map(int, first))
     if len(numbers) == 3 and numbers[0] != numbers[1]:
         return None
-    n_rows = len(rows) - 1 if len(rows) < 200 else data.count(b"\n") - len(sample.comments)
-    if numbers[-1] != n_rows and (len(rows) < 200 or abs(numbers[-1] - n_rows) > 2 + len(sample.comments)):
-        return None
     ids = [value for row in rows[1:] for value in row[:2]]
     if not ids or not all(value.isdecimal() and len(value) < 16 for value in ids):
         return None
     if len(numbers) > 1 and max(map(int, ids)) > numbers[0]:
+        return None
+    is_whole = len(rows) < _SAMPLE_LINES
+    n_rows = len(rows) - 1 if is_whole else data.count(b"\n") - len(sample.comments)
+    if abs(numbers[-1] - n_rows) > (0 if is_whole else 2 + len(sample.comments)):
         return None
     return numbers
 

@@ -26,6 +26,8 @@ __all__ = ["KEEPS_IDS", "is_matrix", "read", "read_matrix", "write"]
 KEEPS_IDS = True
 
 _MIN_SIZE = 3  # smaller squares of numbers are edge lists
+_FIRST_LINES = 2  # show whether a table has enough columns
+_SAMPLE_LINES = 200  # of which `Sample.of` takes no more
 _SURE_SIZE = 4  # larger ones cannot be edge lists
 
 
@@ -52,7 +54,12 @@ def _names(rows: Sequence[Sequence[str]]) -> list[str] | None:
         heads = [row[0] for row in rest]
         if len(names) < len(first) and looks_numeric(first[0]):
             continue  # a value: the first row of a symmetric matrix equals its first column
-        if len(names) >= 2 and len(set(names)) == len(names) and heads == names[: len(heads)] and all(len(row) == len(names) + 1 for row in rest):
+        if (
+            len(names) >= 2
+            and len(set(names)) == len(names)
+            and heads == names[: len(heads)]
+            and all(len(row) == len(names) + 1 for row in rest)
+        ):
             return names
     return None
 
@@ -64,16 +71,20 @@ def is_matrix(source: Source, data: bytes) -> bool:
     on its diagonal are equal.
     """
     expected = _expectation(source)
-    sample = Sample.of(data, expected)
-    if not sample.lines:
+    sample = Sample.of(data, expected, _FIRST_LINES)
+    separators = (None, *";,|") if source.options.delimiter is None else (parse_separator(source.options.delimiter),)
+    if not sample.lines or max(len(sample.lines[-1].split(mark)) for mark in separators) < _MIN_SIZE:
         return False
+    sample = Sample.of(data, expected)
     rows = sample.rows(sniff(sample, expected).separator, multiline=True)
-    n_rows = len(rows) if len(rows) < 200 else data.count(b"\n")  # a large one may end with blank lines
     names = _names(rows)
+    width = len(rows[0]) if names is None else len(names)
+    if names is None and (width < _MIN_SIZE or any(len(row) != width for row in rows)):
+        return False
+    n_rows = len(rows) if len(rows) < _SAMPLE_LINES else data.count(b"\n")  # a large one may end with blank lines
     if names is not None:
-        return n_rows >= len(names) + 1
-    width = len(rows[0])
-    if width < _MIN_SIZE or n_rows != width or any(len(row) != width for row in rows):
+        return n_rows >= width + 1
+    if n_rows != width:
         return False
     if not all(value == "" or looks_numeric(value) for row in rows for value in row):
         return False

@@ -40,6 +40,7 @@ __all__ = [
 BLANK = " \t\v\f\r\n"  # other white space, such as the no-break space, is a part of ids
 SAMPLE_BYTES = 1 << 20
 
+_FIRST_BYTES = 1 << 14  # usually enough for a sample
 _SCORED_ROWS = 1000  # at most so many rows decide on the separator
 _SEPARATOR_NAMES = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar", " ": "space", None: "white space"}
 _SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}
@@ -173,14 +174,14 @@ class Sample:
     @classmethod
     def of(cls, data: bytes, expected: Expectation, n_lines: int | None = 200) -> Sample:
         """Take the sample from UTF-8 text; `n_lines=None` takes all lines."""
-        size = SAMPLE_BYTES if n_lines is not None else len(data)
+        size = _FIRST_BYTES if n_lines is not None else len(data)
         while True:
             is_complete = len(data) <= size
             head = data if is_complete else data[:size]
             if not is_complete:
                 head = head[: head.rfind(b"\n") + 1]  # empty if one line is longer than the sample
             sample = cls._of_text(head.decode(errors="replace"), expected, n_lines)
-            if sample.lines or is_complete:
+            if is_complete or (sample.lines and (size >= SAMPLE_BYTES or len(sample.lines) >= (n_lines or 0))):
                 return sample
             size *= 8
 

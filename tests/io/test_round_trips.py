@@ -1,4 +1,4 @@
-"""What graphclust writes is read back equal, and by the readers of other libraries; what these write is read as well."""
+"""What graphclust writes is read back equal, here and by other libraries; what these write is read as well."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def saved(graph, folder, name):
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 @pytest.mark.parametrize("name", WRITABLE)
 def test_each_format_keeps_a_graph_or_says_what_is_lost(name, graph, tmp_path):
-    try:
-        path, lost = saved(graph, tmp_path, name)
-    except DataError as error:
-        assert name == "metis" and ("directed" in str(error) or "loops" in str(error) or "integer" in str(error))
+    if name == "metis" and graph is not GRAPHS["plain"] and graph is not GRAPHS["numbers"]:
+        with pytest.raises(DataError, match=r"METIS files (hold|cannot hold)"):
+            saved(graph, tmp_path, name)
         return
+    path, lost = saved(graph, tmp_path, name)
     read = read_graph(path, format=name)
     reported = {what for what in ("weights", "directions", "ids", "isolated") if what in " ".join(lost)}
     assert reported <= LOSSES.get(name, set())
@@ -270,7 +270,7 @@ def test_an_excel_sheet_is_a_table_of_edges(tmp_path):
     assert edges(graph) == {frozenset(("ann", "bob")): 2.0, frozenset(("bob", "cy")): 0.5}
     assert "first-sheet" in codes(graph.meta["notes"])
     (tmp_path / "bad.xlsx").write_bytes(path.read_bytes()[:200])
-    with pytest.raises(DataError, match="archive is damaged|not an Excel file"):
+    with pytest.raises(DataError, match=r"(archive is|or a) damaged"):
         read_graph(tmp_path / "bad.xlsx")
 
 
