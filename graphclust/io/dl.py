@@ -11,7 +11,7 @@ import re
 import numpy as np
 
 from graphclust.graph import Graph
-from graphclust.io.reading import build, build_from_entries, parse_int, parse_weight, require_nodes
+from graphclust.io.reading import build_from_entries, parse_int, parse_weight, require_nodes
 from graphclust.io.source import Source, shorten, split_lines
 from graphclust.runtime.memory import require_memory
 
@@ -37,8 +37,7 @@ def read(source: Source) -> Graph:
     Returns
     -------
     Graph
-        A matrix that is not symmetric, an edge list and a node list are directed, unless `options.directed` says
-        otherwise.
+        Undirected if each edge is there in both directions, unless `options.directed` says otherwise.
 
     Raises
     ------
@@ -131,6 +130,7 @@ def _list(
     ids = list(index) if is_embedded else labels or [str(i) for i in range(1, n_nodes + 1)]
     ids += [f"node {i}" for i in range(len(ids) + 1, n_nodes + 1)]
     pairs = np.array(ends, dtype=np.int64).reshape(-1, 2)
-    directed = True if source.options.directed is None else source.options.directed
-    values = None if is_node_list or source.options.weights is False else weight
-    return build(source, pairs[:, 0], pairs[:, 1], values, nodes=ids, directed=directed)
+    values = None if is_node_list or source.options.weights is False else np.array(weight)
+    directed = source.options.directed
+    graph = build_from_entries(source, pairs[:, 0], pairs[:, 1], values, len(ids), directed=directed)
+    return Graph(ids, graph.source, graph.target, graph.weight, directed=graph.directed, meta=graph.meta)

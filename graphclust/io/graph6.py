@@ -34,7 +34,7 @@ def read(source: Source) -> Graph:
     import networkx as nx
 
     lines = [line.strip() for line in source.data.split(b"\n") if line.strip()]
-    if len(lines) > 1:
+    if len(lines) != 1:
         raise source.error(f"the file has {len(lines)} graphs: split it into one file per graph")
     line = lines[0]
     read_line: Any = (

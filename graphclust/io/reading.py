@@ -78,7 +78,9 @@ def parse_weight(source: Source, token: str, line: Line) -> float:
 
 def may_be_negative(source: Source) -> bool:
     """Whether the caller has said what to do with negative weights."""
-    return source.options.negative is not None or source.options.weights is False
+    options = source.options
+    is_left_out = options.threshold is not None and options.threshold >= 0
+    return options.negative is not None or options.weights is False or is_left_out
 
 
 _NEGATIVE = "the graph is signed: an edge weight is negative"
@@ -117,9 +119,9 @@ def usable_edges(source: Source, tail: Any, head: Any, weight: Any, *others: Any
     is_used = np.ones(len(weight), dtype=bool)
     is_negative = weight < 0
     if n_negative := int(is_negative.sum()):
-        if options.negative is None:
+        if not may_be_negative(source):
             raise source.error(f"{_NEGATIVE}: {weight[is_negative][0]:g} ({_WAYS_OUT})")
-        if options.negative == "drop":
+        if options.negative != "absolute":
             is_used = ~is_negative
             message = f"left out {counted(n_negative, 'edge')} of negative weight"
         else:

@@ -294,7 +294,11 @@ def _name_row_names(sample: Sample, first: list[str], body: Sequence[Sequence[st
     """
     is_quoted = all(line.lstrip(BLANK).startswith('"') for line in sample.lines[: 1 + len(body)])
     lacks_name = bool(first) and bool(body) and len(first) == usual_size(body)[0] - 1
-    return ["", *first] if is_quoted and lacks_name and has_row_numbers(body) else first
+    if not is_quoted or not lacks_name:
+        return first
+    heads = [row[0] for row in body if row]
+    are_names = len(set(heads)) == len(heads) and not all(is_number(row[-1]) for row in body if row)
+    return ["", *first] if are_names or has_row_numbers(body) else first
 
 
 def has_row_numbers(rows: Sequence[Sequence[str]]) -> bool:

@@ -30,6 +30,7 @@ from tests.noted import codes, noted
 TEXTUAL = ["graphml", "gexf", "gml", "pajek", "metis", "matrix_market"]
 FORMATS = [*TEXTUAL, "npz", "parquet", "pyg"]
 WITH_ATTRIBUTES = ["graphml", "gexf", "gml", "pyg"]
+PLAIN_IDS = ["node_link", "sif", "adjlist", "matrix"]  # formats that do not take any id, or order the nodes anew
 AWKWARD = [
     "a b",
     'say "hi"',
@@ -911,11 +912,14 @@ def mutate_archive(data, rng):
 
 
 @pytest.mark.parametrize(
-    ("name", "change"), [*((name, mutate) for name in FORMATS), ("npz", mutate_archive), ("pyg", mutate_archive)]
+    ("name", "change"),
+    [*((name, mutate) for name in (*FORMATS, *PLAIN_IDS)), ("npz", mutate_archive), ("pyg", mutate_archive)],
 )
 def test_mutated_files_read_or_fail_cleanly(name, change, rng):
     shuffled = random.Random(int(rng.integers(2**32)))
     graphs = [GRAPHS["integer weights"]] if name == "metis" else [GRAPHS["ids"], GRAPHS["both directions"]]
+    if name in PLAIN_IDS:
+        graphs = [GRAPHS["plain"], GRAPHS["both directions"]]
     outcomes = {"read": 0, "refused": 0}
     for graph in graphs:
         attributes = {"community": list(range(graph.num_nodes)), "word": ["x"] * graph.num_nodes}
@@ -930,6 +934,29 @@ def test_mutated_files_read_or_fail_cleanly(name, change, rng):
                     outcome = error
             outcomes["read" if isinstance(outcome, Graph) else "refused"] += 1
             assert isinstance(outcome, Graph) or "file" in str(outcome)
+    assert min(outcomes.values()) >= 5, outcomes
+
+
+READ_ONLY = {
+    "dimacs": b"c a square\np edge 4 4\ne 1 2\ne 2 3\ne 3 4\ne 4 1\n",
+    "dl": b"dl n=4 format=edgelist1\nlabels:\nann,bob,cy,dan\ndata:\n1 2 1\n2 3 2.5\n3 4 1\n",
+    "multiline_adjlist": b"ann 2\nbob {'weight': 2}\ncy {}\nbob 1\ncy {}\ncy 0\n",
+    "graph6": b">>graph6<<IheA@GUAo\n",
+}
+
+
+@pytest.mark.parametrize("name", READ_ONLY)
+def test_mutated_files_of_formats_that_are_only_read(name, rng):
+    shuffled = random.Random(int(rng.integers(2**32)))
+    outcomes = {"read": 0, "refused": 0}
+    for _ in range(300):
+        try:
+            read(name, mutate(READ_ONLY[name], shuffled))
+            message = "file"
+        except GraphclustError as error:
+            message = str(error)
+        outcomes["read" if message == "file" else "refused"] += 1
+        assert "file" in message
     assert min(outcomes.values()) >= 5, outcomes
 
 
