@@ -24,9 +24,9 @@ def test_a_method(cli, tmp_path):  # noqa: F811
 
 
 def test_a_format(cli, tmp_path):  # noqa: F811
-    path = tmp_path / "karate.adjlist"
+    path = tmp_path / "karate.lgl"
     with (
-        written("graphclust/io/adjacency_list.py", "graphclust.io.adjacency_list", tmp_path),
+        written("graphclust/io/lgl.py", "graphclust.io.lgl", tmp_path),
         registered(FORMATS, "FORMATS", Format=Format),
     ):
         assert cli("convert", "data:karate", path).code == 0

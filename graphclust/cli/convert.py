@@ -32,14 +32,14 @@ def convert(
 
     Formats: edge list, CSV, TSV, GraphML, GEXF, GML, Pajek, METIS, Matrix Market, npz, Parquet and PyTorch Geometric.
     """
-    from graphclust.io import WRITABLE, carried, format_of, write_graph
+    from graphclust.io import carried, format_of, writable_formats, write_graph
 
     kind = output_format or format_of(target)
-    if kind is not None and kind not in WRITABLE:
-        raise unknown("format to write", kind, WRITABLE)
+    if kind is not None and kind not in writable_formats():
+        raise unknown("format to write", kind, writable_formats())
     if kind is None:
         raise UsageError(
-            f"cannot tell the format from the name {target!r}: add --output-format ({', '.join(WRITABLE)})"
+            f"cannot tell the format from the name {target!r}: add --output-format ({', '.join(writable_formats())})"
         )
     check_files({"OUT": target}, graph=graph, nodes=reading.nodes)
     loaded = reading.read(graph)

@@ -454,8 +454,9 @@ def choose_columns(
 
     Examples
     --------
-    >>> choose_columns(["when", "person", "friend"], [["2020-01-01", "a", "b"]], 3)
-    EdgeColumns(source=1, target=2, weight=None, kinds=None)
+    >>> chosen = choose_columns(["when", "person", "friend"], [["2020-01-01", "a", "b"]], 3)
+    >>> chosen.source, chosen.target, str(chosen.notes[0])
+    (1, 2, 'ignored when (a time)')
     """
     table = _Table(names, rows, n_columns)
     if columns is not None:

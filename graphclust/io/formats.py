@@ -11,7 +11,7 @@ from typing import Any
 
 from graphclust.io.source import Source, suffix_of
 
-__all__ = ["FORMATS", "WRITABLE", "Format", "format_of", "sniffed_format"]
+__all__ = ["FORMATS", "Format", "format_of", "sniffed_format", "writable_formats"]
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,15 @@ FORMATS: dict[str, Format] = {
         "graphclust.io.graph6", (".g6", ".graph6", ".s6", ".sparse6"), (b">>graph6<<", b">>sparse6<<"), **_READ_ONLY
     ),
 }
-WRITABLE = tuple(name for name, entry in FORMATS.items() if entry.is_written)
 
 _JSON = re.compile(rb"\{\s*[\"}]|\[\s*[\[{\"]")
 _DL = re.compile(rb"dl\s+n[mrc]?\s*=", re.IGNORECASE)
 _DIMACS = re.compile(rb"(?:c\b[^\n]*\n)*p\s+(?:edge|col|sp|max|min)\s", re.IGNORECASE)
+
+
+def writable_formats() -> list[str]:
+    """Return the names of the formats that are not only read."""
+    return [name for name, entry in FORMATS.items() if entry.is_written]
 
 
 def format_of(name: str) -> str | None:

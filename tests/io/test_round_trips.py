@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from graphclust.errors import DataError
 from graphclust.graph import Graph
 from graphclust.inputs import read_graph
-from graphclust.io import FORMATS, WRITABLE, carried, format_of, write_graph
+from graphclust.io import FORMATS, carried, format_of, writable_formats, write_graph
 from tests.noted import codes
 
 GRAPHS = {
@@ -50,7 +50,7 @@ def saved(graph, folder, name):
 
 
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
-@pytest.mark.parametrize("name", WRITABLE)
+@pytest.mark.parametrize("name", writable_formats())
 def test_each_format_keeps_a_graph_or_says_what_is_lost(name, graph, tmp_path):
     if name == "metis" and graph is not GRAPHS["plain"] and graph is not GRAPHS["numbers"]:
         with pytest.raises(DataError, match=r"METIS files (hold|cannot hold)"):
