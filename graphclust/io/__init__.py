@@ -96,7 +96,7 @@ def _check_taken(source: Source, kind: str, *, is_given: bool, has_nodes: bool) 
     UsageError
         Names the options and the formats that take them.
     """
-    takes = FORMATS[kind].takes | COMMON
+    takes = FORMATS[kind].takes | COMMON | ({"id"} if has_nodes else frozenset())
     refused = [name for name in source.options.chosen() if name not in takes]
     if refused:
         formats = [name for name, entry in FORMATS.items() if set(refused) <= entry.takes]

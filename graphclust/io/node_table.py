@@ -1,7 +1,7 @@
 """Lists of nodes (`--nodes`): an id and further attributes on each line, as Gephi, Cytoscape or pandas export them.
 
-Nodes that no edge mentions are added to the graph. The ids are in the column that `--id` names, or in one called id,
-node or name, or in the first column.
+Nodes that no edge mentions are added to the graph. The ids are in the column that has most of the ends of the edges.
+`--id` names another column that replaces them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphclust.graph import Graph
-from graphclust.graph.columns import find_column, looks_numeric
+from graphclust.graph.columns import looks_numeric
 from graphclust.io.archive import open_file
-from graphclust.io.reading import naming
+from graphclust.io.reading import ids_from_attribute
 from graphclust.io.source import Source, shorten
 from graphclust.io.tables import Expectation, Sample, read_rows, sniff
 from graphclust.runtime.notes import counted
@@ -52,7 +52,7 @@ def with_nodes(graph: Graph, path: str | os.PathLike[str], about: Source) -> Gra
     path : str or PathLike
         The list.
     about : Source
-        The graph's file: takes the notes, and `options.id` names the column of ids.
+        The graph's file: takes the notes, and `options.id` names the column that becomes the ids.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def with_nodes(graph: Graph, path: str | os.PathLike[str], about: Source) -> Gra
     else:
         rows = list(read_rows(source, data.decode(), dialect))
     names = list(dialect.header or ())
-    column = _column(source, names, rows, about.options.id, frozenset(texts))
+    column = _column(names, rows, frozenset(texts))
     attributes: dict[str, dict[str, Any]] = {}
     listed: dict[str, None] = {}
     for number, fields in rows:
@@ -94,13 +94,8 @@ def with_nodes(graph: Graph, path: str | os.PathLike[str], about: Source) -> Gra
     return _joined(graph, texts, list(listed), attributes, source, about)
 
 
-def _column(
-    source: Source, names: Sequence[str], rows: Sequence[tuple[int, list[str]]], wanted: str | None, ids: frozenset[str]
-) -> int:
-    """Return the column of the ids."""
-    if wanted is not None and names:
-        with naming(source):
-            return find_column(wanted, names, len(names))
+def _column(names: Sequence[str], rows: Sequence[tuple[int, list[str]]], ids: frozenset[str]) -> int:
+    """Return the column of the ids: the one with most ids of the graph."""
     low = [name.strip().strip("#:").lower() for name in names]
     named = [low.index(name) for name in _IDS if name in low]
     width = max((len(fields) for _, fields in rows), default=1)
@@ -127,7 +122,7 @@ def _joined(
     if len(missing) > (1 - _LEAST_KNOWN) * len(with_edges):
         raise source.error(
             f"the list has only {len(with_edges) - len(missing)} of the {counted(len(with_edges), 'node')} that have "
-            f"edges; {shorten(missing[0])}, for example, is not in it (--id NAME chooses the column of ids)"
+            f"edges; {shorten(missing[0])}, for example, is not in it"
         )
     new: list[Hashable] = [text for text in listed if text not in known]
     message = f"read {counted(len(listed), 'node')} from {source.name}"
@@ -142,9 +137,10 @@ def _joined(
     columns = {name: [values.get(node) for node in order] for name, values in attributes.items()}
     earlier = graph.meta.get("node_attributes", {})
     columns = {name: [*values, *([None] * len(new))] for name, values in earlier.items()} | columns
-    joined = Graph.from_edges(
-        graph.source, graph.target, graph.weight, nodes=[*graph.nodes, *new], directed=graph.directed
-    )
+    ids: Sequence[Hashable] = [*graph.nodes, *new]
+    if about.options.id is not None:
+        ids = ids_from_attribute(source, ids, columns, about.options.id)
+    joined = Graph.from_edges(graph.source, graph.target, graph.weight, nodes=ids, directed=graph.directed)
     joined.meta |= graph.meta | {"node_attributes": columns}
     label = next((name for name in columns if name.lower() in ("label", "name")), None)
     if label is not None:

@@ -27,6 +27,7 @@ __all__ = [
     "build",
     "build_from_entries",
     "build_two_mode",
+    "ids_from_attribute",
     "may_be_negative",
     "naming",
     "parse_int",
@@ -474,7 +475,7 @@ class Draft:
         """Return the ids of the nodes; an attribute that becomes the ids is taken out of `columns`."""
         wanted = self.source.options.id
         if wanted is not None:
-            return self._wanted_ids(ids, columns, wanted)
+            return ids_from_attribute(self.source, ids, columns, wanted)
         for name in id_names:
             values = columns.get(name)
             if not values:
@@ -499,23 +500,6 @@ class Draft:
             self.source.note("ids-not-unique", message, name=name)
         return ids
 
-    def _wanted_ids(self, ids: Sequence[Hashable], columns: dict[str, list[Any]], wanted: str) -> Sequence[Hashable]:
-        values = columns.pop(wanted, None)
-        if values is None:
-            if wanted == "id":
-                return ids
-            known = ", ".join(columns) or "none"
-            raise self.source.error(f"the nodes have no attribute {wanted!r} (they have {known})")
-        texts = [None if value in (None, "") else str(value) for value in values]
-        if None in texts:
-            node = ids[texts.index(None)]
-            raise self.source.error(f"the node {shorten(node)} has no {wanted}, so that it cannot be the id")
-        counts = Counter(texts)
-        repeated = next((text for text in texts if counts[text] > 1), None)
-        if repeated is not None:
-            raise self.source.error(f"several nodes have the {wanted} {shorten(repeated)}: an id must be unique")
-        return texts
-
     def _keep_edge_attributes(self, graph: Graph, edges: Sequence[Attribute], tail: Any, head: Any, place: Any) -> None:
         """Keep the other attributes of the edges, in the order of the graph's edges; none where edges were merged."""
         edges = [item for item in edges if item.values or item.default is not None]
@@ -532,6 +516,43 @@ class Draft:
         order = place[np.lexsort((head, tail))].tolist()
         columns = {item.name: item.typed(self.source, len(self.tail)) for item in edges}
         graph.meta["edge_attributes"] = {name: [values[i] for i in order] for name, values in columns.items()}
+
+
+def ids_from_attribute(
+    source: Source, ids: Sequence[Hashable], columns: dict[str, list[Any]], wanted: str
+) -> Sequence[Hashable]:
+    """Return the values of an attribute as ids, and take it out of `columns`.
+
+    Parameters
+    ----------
+    source : Source
+    ids : sequence
+        The ids of the file, which "id" means unless there is an attribute of this name.
+    columns : dict of str to list
+        The attributes of the nodes.
+    wanted : str
+        Name of the attribute.
+
+    Raises
+    ------
+    DataError
+        There is no such attribute, or its values are missing or not distinct.
+    """
+    values = columns.pop(wanted, None)
+    if values is None:
+        if wanted == "id":
+            return ids
+        known = ", ".join(columns) or "none"
+        raise source.error(f"the nodes have no attribute {wanted!r} (they have {known})")
+    texts = [None if value in (None, "") else str(value) for value in values]
+    if None in texts:
+        node = ids[texts.index(None)]
+        raise source.error(f"the node {shorten(node)} has no {wanted}, so that it cannot be the id")
+    counts = Counter(texts)
+    repeated = next((text for text in texts if counts[text] > 1), None)
+    if repeated is not None:
+        raise source.error(f"several nodes have the {wanted} {shorten(repeated)}: an id must be unique")
+    return texts
 
 
 def _with_distinct_names(source: Source, attributes: Sequence[Attribute]) -> list[Attribute]:

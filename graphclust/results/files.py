@@ -29,12 +29,19 @@ def _columns(communities: Communities) -> tuple[list[str], list[Any]]:
     if communities.confidence is not None:
         names.append("confidence")
         columns.append([f"{value:.6g}" for value in communities.confidence.tolist()])
-    label = str(communities.graph.meta.get("label_attribute"))  # names of the nodes that are not their ids
-    values = communities.graph.meta.get("node_attributes", {}).get(label)
-    if values is not None and label not in names and len(values) == len(communities.nodes):
-        names.append(label)
+    for name, values in _names_of_nodes(communities).items():
+        names.append(name)
         columns.append(["" if value is None else value for value in values])
     return names, columns
+
+
+def _names_of_nodes(communities: Communities) -> dict[str, list[Any]]:
+    """Return the attribute with the names of the nodes, if these are not their ids: one column or none."""
+    label = communities.graph.meta.get("label_attribute")
+    values = communities.graph.meta.get("node_attributes", {}).get(label)
+    if values is None or label in ("node", "community", "confidence") or len(values) != len(communities.nodes):
+        return {}
+    return {str(label): values}
 
 
 def _write_table(communities: Communities, stream: BinaryIO, delimiter: str) -> None:
@@ -133,6 +140,8 @@ def _write_parquet(communities: Communities, stream: BinaryIO) -> None:
     }
     if communities.confidence is not None:
         columns["confidence"] = communities.confidence
+    for name, values in _names_of_nodes(communities).items():
+        columns[name] = [None if value is None else str(value) for value in values]
     pq.write_table(pa.table(columns), stream)
 
 
