@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from graphclust.cli.common import GraphPath, Quiet, Reading, check_files, output, say
-from graphclust.errors import UsageError, unknown
+from graphclust.errors import UsageError
 
 __all__ = ["convert"]
 
@@ -30,17 +30,16 @@ def convert(
 ) -> None:
     """Convert a graph file to another format.
 
-    Formats: edge list, CSV, TSV, GraphML, GEXF, GML, Pajek, METIS, Matrix Market, npz, Parquet and PyTorch Geometric.
+    Formats: edge list, CSV, TSV, GraphML, GEXF, GML, JSON, Pajek, METIS, Matrix Market, matrix, npz, Parquet, SIF,
+    adjacency list and PyTorch Geometric. Others are only read.
     """
-    from graphclust.io import carried, format_of, writable_formats, write_graph
+    from graphclust.io import carried, check_writable, format_of, writable_formats, write_graph
 
     kind = output_format or format_of(target)
-    if kind is not None and kind not in writable_formats():
-        raise unknown("format to write", kind, writable_formats())
     if kind is None:
-        raise UsageError(
-            f"cannot tell the format from the name {target!r}: add --output-format ({', '.join(writable_formats())})"
-        )
+        formats = ", ".join(writable_formats())
+        raise UsageError(f"cannot tell the format from the name {target!r}: add --output-format ({formats})")
+    check_writable(kind)
     check_files({"OUT": target}, graph=graph, nodes=reading.nodes)
     loaded = reading.read(graph)
     attributes, dropped = carried(loaded, kind)

@@ -9,14 +9,14 @@ from typing import Any, BinaryIO
 from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph, merge_notes
 from graphclust.io.archive import open_file
-from graphclust.io.formats import FORMATS, format_of, sniffed_format, writable_formats
+from graphclust.io.formats import FORMATS, check_writable, format_of, sniffed_format, writable_formats
 from graphclust.io.node_table import with_nodes
 from graphclust.io.options import COMMON, ReadOptions
 from graphclust.io.signatures import FOREIGN_SUFFIXES, refuse_binary
 from graphclust.io.source import Source
 from graphclust.runtime.notes import counted, log_notes
 
-__all__ = ["FORMATS", "carried", "format_of", "read_file", "writable_formats", "write_graph"]
+__all__ = ["FORMATS", "carried", "check_writable", "format_of", "read_file", "writable_formats", "write_graph"]
 
 _UNWEIGHTED = ("sif", "adjlist")  # formats without a place for weights
 _UNDIRECTED = ("sif", "adjlist")
@@ -169,8 +169,7 @@ def write_graph(
     DataError
         The format cannot hold this graph at all.
     """
-    if format not in writable_formats():
-        raise unknown("format to write", format, writable_formats())
+    check_writable(format)
     entry = FORMATS[format]
     module = entry.load()
     options = dict(entry.options)

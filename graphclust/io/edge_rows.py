@@ -130,7 +130,7 @@ def _hint(source: Source, layout: EdgeLayout, data: bytes, has_edges: bool) -> s
     heads = [row[0] for row in rows if row]
     if len(rows) > 2 and 4 * len(others) >= len(rows) and len(set(heads)) == len(heads):
         return "; if each line has a node and its neighbours: --input-format adjlist"
-    if not has_edges and dialect.header is None and rows and not others:
+    if not has_edges and dialect.header is None and len(rows) > 1 and not others:
         return " (--header skips this line, if it is a title)"
     return ""
 

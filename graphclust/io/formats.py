@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from graphclust.errors import UsageError, unknown
 from graphclust.io.source import Source, suffix_of
 
-__all__ = ["FORMATS", "Format", "format_of", "sniffed_format", "writable_formats"]
+__all__ = ["FORMATS", "Format", "check_writable", "format_of", "sniffed_format", "writable_formats"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,20 @@ _DIMACS = re.compile(rb"(?:c\b[^\n]*\n)*p\s+(?:edge|col|sp|max|min)\s", re.IGNOR
 def writable_formats() -> list[str]:
     """Return the names of the formats that are not only read."""
     return [name for name, entry in FORMATS.items() if entry.is_written]
+
+
+def check_writable(name: str) -> None:
+    """Refuse the name of a format that does not exist, or that is only read.
+
+    Raises
+    ------
+    UsageError
+        Suggests similar names, or lists the formats that are written.
+    """
+    if name in FORMATS and not FORMATS[name].is_written:
+        raise UsageError(f"{name} files are only read; choose from {', '.join(writable_formats())}")
+    if name not in FORMATS:
+        raise unknown("format", name, writable_formats())
 
 
 def format_of(name: str) -> str | None:

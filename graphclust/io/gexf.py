@@ -82,7 +82,7 @@ class _Reader:
         for key in edges:
             if key.name.lower() == "weight" and self.draft.weight.values:  # weights of the edges that have none
                 self.draft.weight.values = key.values | self.draft.weight.values
-                self.draft.weight.lines = key.lines | self.draft.weight.lines
+                self.draft.weight.places = key.places | self.draft.weight.places
                 self.draft.weight.default = key.default
                 edges.remove(key)
                 break
@@ -141,7 +141,7 @@ class _Reader:
             raise self.source.error("<attvalue> lacks the attribute for or value", line)
         key = self.keys[owner].setdefault(ident, Attribute(ident, "string"))
         key.values[number] = value
-        key.lines[number] = line
+        key.places[number] = line
 
 
 def read(source: Source) -> Graph:

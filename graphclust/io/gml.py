@@ -163,7 +163,7 @@ class _Reader:
             if key not in _STRUCTURE[path[1]]:
                 column = columns.setdefault(key, Attribute(key))
                 column.values[number] = _value(value)
-                column.lines[number] = partial(self._line, value.end())
+                column.places[number] = value.end()
 
     def _end(self, record: _Record, key: str, owner: str, close: re.Match[str]) -> int:
         token = record.get(key)

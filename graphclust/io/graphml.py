@@ -68,7 +68,7 @@ class _Reader:
         if kind == "value":
             key, owner = rest
             key.values[owner] = text
-            key.lines[owner] = line
+            key.places[owner] = line
         elif kind == "label" and text.strip():
             self.labels.values.setdefault(rest[0], text.strip())
         elif kind == "default":

@@ -54,7 +54,7 @@ def read(source: Source) -> Graph:
         edge = draft.add_edge(node, known(name, number), number)
         for key, value in _attributes(source, rest.strip(), number).items():
             column = columns.setdefault(str(key), Attribute(str(key)))
-            column.values[edge], column.lines[edge] = value, number
+            column.values[edge], column.places[edge] = value, number
     if missing > 0:
         raise source.error(f"the file ends before the last {missing} neighbours of {shorten(node)}", number)
     return draft.graph(is_directed=False, edges=list(columns.values()))

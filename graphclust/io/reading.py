@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -73,7 +74,7 @@ def parse_weight(source: Source, token: str, line: Line) -> float:
     if not abs(value) < float("inf"):
         raise _error(source, f"edge weights must be finite, not {shorten(token)}", line)
     if value < 0 and not may_be_negative(source):
-        raise _error(source, f"{_NEGATIVE}: {shorten(token)} ({_WAYS_OUT})", line)
+        raise _error(source, f"the edge weight {shorten(token)} is negative ({_WAYS_OUT})", line)
     return value
 
 
@@ -84,7 +85,6 @@ def may_be_negative(source: Source) -> bool:
     return options.negative is not None or options.weights is False or is_left_out
 
 
-_NEGATIVE = "the graph is signed: an edge weight is negative"
 _WAYS_OUT = (
     "--negative drop leaves out such edges, --negative absolute drops the signs, --no-weights ignores all weights"
 )
@@ -121,7 +121,7 @@ def usable_edges(source: Source, tail: Any, head: Any, weight: Any, *others: Any
     is_negative = weight < 0
     if n_negative := int(is_negative.sum()):
         if not may_be_negative(source):
-            raise source.error(f"{_NEGATIVE}: {weight[is_negative][0]:g} ({_WAYS_OUT})")
+            raise source.error(f"the edge weight {weight[is_negative][0]:g} is negative ({_WAYS_OUT})")
         if options.negative != "absolute":
             is_used = ~is_negative
             message = f"left out {counted(n_negative, 'edge')} of negative weight"
@@ -268,15 +268,15 @@ class Attribute:
         Value of all that have none of their own.
     values : dict
         Position of a node or an edge -> value.
-    lines : dict
-        Position -> line of the file, for errors.
+    places : dict
+        Position -> place in the file, for errors (`Draft.line_of`).
     """
 
     name: str
     kind: str = ""
     default: Any = None
     values: dict[int, Any] = field(default_factory=dict)
-    lines: dict[int, Line] = field(default_factory=dict)
+    places: dict[int, int] = field(default_factory=dict)
 
     @property
     def is_numeric(self) -> bool:
@@ -347,10 +347,10 @@ class Draft:
         self._is_arc.append(is_arc)
         return len(self.tail) - 1
 
-    def set_weight(self, edge: int, value: Any, line: Line) -> None:
+    def set_weight(self, edge: int, value: Any, place: int) -> None:
         """Set the weight of an edge, for formats in which it is no attribute like others."""
         self.weight.values[edge] = value
-        self.weight.lines[edge] = line
+        self.weight.places[edge] = place
 
     def graph(
         self,
@@ -456,7 +456,9 @@ class Draft:
         default = chosen.default
         weight.fill(1.0 if default in (None, "") else parse_weight(self.source, str(default).strip(), None))
         for edge, value in chosen.values.items():
-            weight[edge] = parse_weight(self.source, str(value).strip(), chosen.lines.get(edge))
+            place = chosen.places.get(edge)
+            line = None if place is None else partial(self.line_of, place)
+            weight[edge] = parse_weight(self.source, str(value).strip(), line)
         return weight
 
     def _columns(self, nodes: Sequence[Attribute], n_nodes: int) -> dict[str, list[Any]]:
