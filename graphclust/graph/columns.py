@@ -96,6 +96,7 @@ _TYPES = {
     "predicate", "color", "colour", "group", "layer", "status", "direction", "directed", "name", "description", "note",
     "comment",
 }  # fmt: skip
+_RANKS = {"rank", "ranking", "order", "position", "place"}
 _DISTANCES = {"distance", "distances", "dist", "length", "cost", "costs", "traveltime", "km", "miles", "meters"}
 _MARKERS = (
     ("source", "target"),
@@ -108,18 +109,15 @@ _MARKERS = (
     ("a", "b"),
 )
 _SECOND = {first: [second for one, second in _MARKERS if one == first] for first, _ in _MARKERS}
-_KINDS_OF_NODES = (
-    ("user", "item"),
-    ("user", "movie"),
-    ("user", "product"),
-    ("customer", "product"),
-    ("author", "paper"),
-    ("actor", "movie"),
-    ("reader", "book"),
-    ("student", "course"),
-    ("person", "event"),
-    ("person", "group"),
-)
+_PEOPLE = {
+    "user", "customer", "client", "person", "member", "reader", "viewer", "listener", "student", "author", "actor",
+    "artist", "borrower", "patient", "donor", "voter", "director", "reviewer", "employee", "player",
+}  # fmt: skip
+_THINGS = {
+    "item", "product", "movie", "film", "book", "group", "event", "club", "course", "paper", "article", "song", "track",
+    "business", "restaurant", "post", "tag", "page", "site", "category", "company", "skill", "job", "disease", "gene",
+    "hotel", "anime", "game", "team", "city", "hashtag", "repo", "project", "subreddit",
+}  # fmt: skip
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _NEO4J = re.compile(r"(.*):(start_id|end_id|type|id|label)(\(.*\))?", re.IGNORECASE)
 _TYPED = re.compile(
@@ -253,15 +251,16 @@ def _parallel_names(names: Sequence[str]) -> tuple[int, int] | None:
 
 
 def _kinds_of_nodes(names: Sequence[str]) -> tuple[str, str] | None:
-    """Return the kinds of nodes that two columns name, such as user and movie; None unless they name two."""
-    if edge_columns(names) is not None:
-        return None
-    plain = [_plain(name) for name in names]
-    stems = [name.removesuffix("id") if name.endswith("id") else name for name in plain]
-    first, second = stems
-    is_known = (first, second) in _KINDS_OF_NODES or (second, first) in _KINDS_OF_NODES
-    are_ids = all(name.endswith("id") and stem for name, stem in zip(plain, stems, strict=True))
-    return (first, second) if is_known or (are_ids and first != second) else None
+    """Return the kinds of nodes that two columns name, such as user and movie; None unless both are known."""
+    first, second = (_stem(name) for name in names)
+    is_known = (first in _PEOPLE and second in _THINGS) or (first in _THINGS and second in _PEOPLE)
+    return (first, second) if is_known else None
+
+
+def _stem(name: str) -> str:
+    """Return the name of a column of ids without "id"."""
+    plain = _plain(name)
+    return plain.removesuffix("ids").removesuffix("id") or plain
 
 
 def _name_says(name: str) -> str | None:
@@ -275,6 +274,8 @@ def _name_says(name: str) -> str | None:
         return "an id"
     if plain in _TYPES:
         return "a type"
+    if plain in _RANKS:
+        return "a rank"
     return "a distance" if plain in _DISTANCES else None
 
 
@@ -487,6 +488,8 @@ def choose_columns(
         kinds = _kinds_of_nodes([names[first], names[second]]) if names else None
         if kinds is None and bipartite:
             kinds = (_kind(table.label(first)), _kind(table.label(second))) if names else ("left", "right")
+    if kinds is None and bipartite is None:
+        notes += table.two_kinds_note(first, second)
     return EdgeColumns(first, second, chosen, kinds, notes)
 
 
@@ -513,6 +516,11 @@ class _Table:
 
     def refusal(self) -> DataError:
         """Return the error that lists the columns and gives the command to type."""
+        if self._joins_both_ends():
+            return DataError(
+                "this is Cytoscape's table of edges, which joins the names of both ends in one column: export the "
+                "network as SIF (File, Export, Network to File)"
+            )
         if self.names:
             what = f"it is unclear which of the columns hold the ends of the edges: {list_columns(self.names)}"
         elif self.rows:
@@ -540,6 +548,13 @@ class _Table:
             raise self.refusal()
         return ends[0], ends[1], weight
 
+    def _joins_both_ends(self) -> bool:
+        """Whether a column has values such as "ann (pp) bob", as Cytoscape names edges."""
+        return any(
+            len(values) > 1 and all(re.fullmatch(r".+ \([^()]+\) .+", value) for value in values[1:])
+            for values in map(self.values, range(self.n_columns))
+        )
+
     def _is_aside(self, column: int) -> bool:
         """Whether a column holds neither ends nor weights, as far as its name and its values show it."""
         assert self.names is not None
@@ -554,7 +569,7 @@ class _Table:
             return column == 0
         if says == "a type":
             return column > 1
-        return says in ("a time", "a distance") or (kind == "time" and column > 1)
+        return says in ("a time", "a distance", "a rank") or (kind == "time" and column > 1)
 
     def _ends_without_names(self) -> tuple[int, int, int | None]:
         if self.n_columns == 2:
@@ -644,6 +659,18 @@ class _Table:
             return ()
         message = "the first column counts the rows: if it holds no nodes, --columns 2,3 reads the others"
         return (Note("possible-row-numbers", message),)
+
+    def two_kinds_note(self, first: int, second: int) -> tuple[Note, ...]:
+        """Return a note if the names of two columns with ids in common may be those of different kinds of nodes."""
+        if self.names is None or edge_columns([self.names[first], self.names[second]]) is not None:
+            return ()
+        plain = [_plain(self.names[i]) for i in (first, second)]
+        stems = [_stem(self.names[i]) for i in (first, second)]
+        if not all(name.endswith("id") for name in plain) or stems[0] == stems[1] or not self._share_ids(first, second):
+            return ()
+        one, other = self.label(first), self.label(second)
+        message = f"took equal ids in {one} and {other} for one node (--bipartite keeps both kinds of nodes apart)"
+        return (Note("possible-two-mode", message),)
 
     def _notes(self, ignored: Sequence[int], weight: int | None) -> tuple[Note, ...]:
         ignored = [i for i in ignored if not self._holds_directions(i)]

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from graphclust.graph import Graph
-from graphclust.graph.columns import looks_numeric, number_style
+from graphclust.graph.columns import edge_columns, looks_numeric, number_style
 from graphclust.io.reading import build_from_entries, naming, parse_weight
 from graphclust.io.source import Source, shorten
 from graphclust.io.tables import Dialect, Expectation, Sample, parse_separator, read_rows, sniff
@@ -79,10 +79,13 @@ def is_matrix(source: Source, data: bytes) -> bool:
     sample = Sample.of(data, expected)
     rows = sample.rows(sniff(sample, expected).separator, multiline=True)
     names = _names(rows)
+    has_header = len(rows) == len(rows[0]) + 1 and not any(map(looks_numeric, rows[0]))
+    if names is None and has_header and edge_columns(rows[0]) is None:
+        rows = rows[1:]  # below the names of the columns
     width = len(rows[0]) if names is None else len(names)
     if names is None and (width < _MIN_SIZE or any(len(row) != width for row in rows)):
         return False
-    n_rows = len(rows) if len(rows) < _SAMPLE_LINES else data.count(b"\n")  # a large one may end with blank lines
+    n_rows = len(rows) if len(rows) < _SAMPLE_LINES - 1 else data.count(b"\n")  # a large one may end with blank lines
     if names is not None:
         return n_rows >= width + 1
     if n_rows != width:
