@@ -22,6 +22,7 @@ __all__ = [
     "PAIRS",
     "WEIGHT_NAMES",
     "EdgeColumns",
+    "are_column_names",
     "choose_columns",
     "edge_columns",
     "find_column",
@@ -224,6 +225,19 @@ def edge_columns(names: Sequence[str]) -> tuple[int, int, int | None] | None:
         (plain.index(name) for name in WEIGHT_NAMES if counts[name] == 1 and plain.index(name) not in ends), None
     )
     return (*ends, weight)
+
+
+def are_column_names(names: Sequence[str]) -> bool:
+    """Whether at least two of three or more words, and half of them, are usual names of columns.
+
+    Examples
+    --------
+    >>> are_column_names(["source", "source", "target"]), are_column_names(["ann", "time", "bob"])
+    (True, False)
+    """
+    usual = {*(name for pair in _PAIRS for name in pair), *WEIGHT_NAMES, *_TIMES, *_COUNTERS, *_TYPES} - {""}
+    n_usual = sum(_plain(name) in usual for name in names)
+    return len(names) > 2 and n_usual >= 2 and 2 * n_usual >= len(names)
 
 
 def _parallel_names(names: Sequence[str]) -> tuple[int, int] | None:
@@ -645,6 +659,10 @@ class _Table:
     def _is_row_number(self, column: int) -> bool:
         return column == 0 and is_index(self.values(0))
 
+    def _has_no_name(self, column: int) -> bool:
+        """Whether the first column has no name in a header, as that of row names."""
+        return column == 0 and self.names is not None and not self.names[0].strip()
+
     def _may_weigh(self, column: int) -> bool:
         if self.kind(column) != "number":
             return False
@@ -680,12 +698,18 @@ class _Table:
         for column in ignored:
             says = _name_says(self.names[column]) if self.names and self.names[column].strip() else None
             kind = self.kind(column)
-            if says is None and kind in ("counter", "time", "date"):
+            if self._has_no_name(column):
+                says = "row names"
+            elif says is None and kind in ("counter", "time", "date"):
                 says = _KINDS[kind]
             elif column == 0 and self._is_row_number(column):
                 says = "row numbers"
             texts.append(self.label(column) + (f" ({says})" if says else ""))
-        numeric = [i for i in ignored if self.kind(i) in ("number", "time", "counter") and not self._is_row_number(i)]
+        numeric = [
+            i
+            for i in ignored
+            if self.kind(i) in ("number", "time", "counter") and not (self._is_row_number(i) or self._has_no_name(i))
+        ]
         hint = ""
         if weight is None and numeric:
             name = self.label(numeric[0]) if self.names and self.names[numeric[0]].strip() else str(numeric[0] + 1)
@@ -696,7 +720,7 @@ class _Table:
             )
         message = f"ignored {list_columns(texts)}{hint}"
         names = [self.label(i) for i in ignored]
-        is_detail = all(self._is_row_number(i) and self.names is not None for i in ignored)
+        is_detail = all(self._has_no_name(i) for i in ignored)
         return (Note("ignored-columns", message, {"names": names}, is_detail=is_detail),)
 
 

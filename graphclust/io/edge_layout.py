@@ -12,6 +12,7 @@ from itertools import combinations
 from graphclust.errors import DataError
 from graphclust.graph.columns import (
     EdgeColumns,
+    are_column_names,
     choose_columns,
     edge_columns,
     kind_of_values,
@@ -133,7 +134,11 @@ class _EdgeExpectation(Expectation):
             third = kind_of_values(row[2] for row in rest if len(row) == 3)
             if third in ("time", "date"):
                 return _Header.CERTAIN  # 2 is no time
-        if any(map(looks_numeric, first)) or len(first) < 2 or len(rest) < _MIN_ROWS:
+        if any(map(looks_numeric, first)) or len(first) < 2:
+            return _Header.NONE
+        if are_column_names(first) and not any(name in values for name, values in zip(first, columns, strict=True)):
+            return _Header.CERTAIN
+        if len(rest) < (_MIN_ROWS - self.is_sheet):
             return _Header.NONE
         if any(name in values for name, values in zip(first, columns, strict=True)) or not ids.isdisjoint(first[:2]):
             return _Header.NONE

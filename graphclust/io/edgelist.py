@@ -16,6 +16,7 @@ import numpy as np
 
 from graphclust.errors import UsageError
 from graphclust.graph import MIXED, Graph, both_directions
+from graphclust.graph.columns import list_columns
 from graphclust.io.edge_arrow import parse_with_arrow
 from graphclust.io.edge_layout import EdgeLayout, shorten_line, sniff_edges
 from graphclust.io.edge_rows import ParsedEdges, parse_rows
@@ -123,7 +124,7 @@ def _two_mode(source: Source, kinds: tuple[str, str], edges: ParsedEdges) -> Gra
 def _description(layout: EdgeLayout) -> Note:
     """Return the note that says how the lines were read; a detail if nothing had to be guessed."""
     dialect = layout.dialect
-    header = f"a header ({', '.join(dialect.header)})" if dialect.header and layout.sizes is None else "no header"
+    header = f"a header ({list_columns(dialect.header)})" if dialect.header and layout.sizes is None else "no header"
     weight = "no weights"
     if layout.is_weighted:
         name = layout.names[layout.columns[2]] if layout.names else ""
