@@ -63,6 +63,7 @@ docs: setup  ## build the site into site/
 
 bench: setup  ## measure times relative to pandas and igraph in the same run
 	$(BIN)/python tests/bench/foundation.py
+	$(BIN)/python tests/bench/reading.py
 	$(BIN)/python tests/bench/random_graphs.py
 	$(BIN)/python tests/bench/livejournal.py
 	$(BIN)/python tests/bench/lfr.py

@@ -35,6 +35,8 @@ def _read_json(source: Source) -> Labels | Cover:
             return _as_labels(source, content["nodes"], map(_label, content["labels"]))
         if isinstance(content, dict) and isinstance(content.get("communities"), list):  # CDlib
             content = content["communities"]
+        if isinstance(content, dict) and _lists_members(content):
+            content = list(content.values())
         if isinstance(content, dict):
             return _as_labels(source, content, map(_label, content.values()))
         if isinstance(content, list) and all(isinstance(line, list) for line in content):
@@ -44,8 +46,14 @@ def _read_json(source: Source) -> Labels | Cover:
     except TypeError:
         pass
     raise source.error(
-        "not a partition: this JSON is neither {nodes, labels}, nor {node: label}, nor a list of communities"
+        "not a partition: this JSON is neither {nodes, labels}, nor {node: label}, nor {community: nodes}, nor a list of "
+        "communities"
     )
+
+
+def _lists_members(content: dict[str, Any]) -> bool:
+    """Whether a JSON object lists the nodes of each community."""
+    return any(content.values()) and all(isinstance(members, list) for members in content.values())
 
 
 def _label(value: Any) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeAlias
 
+from graphclust.graph.columns import list_columns
 from graphclust.io.source import Source, is_number, shorten, split_lines, suffix_of
 from graphclust.io.tables import Dialect, Expectation, Sample, read_rows, sniff
 from graphclust.runtime.notes import counted
@@ -113,7 +114,7 @@ def read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | None
     if kind != "cmty" and columns is None and (ordered := _in_order(source, rows, nodes)) is not None:
         return ordered
     if kind is None and columns is None:
-        kind = _form(rows, dialect)
+        kind = _form(rows, dialect, frozenset() if nodes is None else frozenset(map(str, nodes)))
         form = "node label" if kind == "labels" else "one community"
         source.note("form", f"read as {form} per line ({option} overrides)", form=kind)
     if kind == "cmty":
@@ -122,8 +123,11 @@ def read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | None
     return _labels_of_rows(source, rows, columns) if cover is None else cover
 
 
-def _form(rows: Sequence[_Row], dialect: Dialect) -> str:
-    """Return "labels" or "cmty" for rows without a header."""
+def _form(rows: Sequence[_Row], dialect: Dialect, ids: frozenset[str]) -> str:
+    """Return "labels" or "cmty" for rows without a header, of a graph with the given ids if these are known."""
+    values = [value for _, row in rows for value in row if value]
+    if len(values) > len(rows) and len(set(values)) == len(values) and ids.issuperset(values):
+        return "cmty"  # each node once
     sizes = [len(row) for _, row in rows]
     kinds = set(sizes)
     if len(kinds) == 1:
@@ -206,7 +210,14 @@ def _note_header(source: Source, dialect: Dialect, sample: Sample, *, is_certain
         source.note("header-as-data", f"read {line} as data, not as a header")
     elif dialect.header is not None and first[:2] != ("node", "community"):  # the header of our own files
         source.note("header", f"read {line} as a header", is_detail=is_certain, names=list(first))
-    return columns[:2] if columns is not None and dialect.header is not None else None
+    if columns is None or dialect.header is None:
+        return None
+    node, label, names_label = columns
+    if len(first) > 2 and not names_label:
+        names = [first[i] for i in range(len(first)) if i != node]
+        message = f"took the column {first[label]} for the labels, of {list_columns(names)}"
+        source.note("label-column", message, names=names)
+    return node, label
 
 
 def _labels_of_rows(source: Source, rows: Iterable[tuple[int, list[str]]], columns: tuple[int, int] | None) -> Labels:

@@ -50,13 +50,14 @@ def grouped(partition):
             json.dumps({"communities": [["1", "2", "3"], ["4", "5", "6"]], "algorithm": "x", "overlap": False}),
         ),
         ("cdlib.csv", "1,2,3\n4,5,6\n"),
+        ("lists.txt", "1 2 3\n4 5 6\n"),
+        ("lists.json", json.dumps({"x": ["1", "2", "3"], "y": ["4", "5", "6"]})),
         ("community.dat", "".join(f"{n}\t{c} \n" for n, c in TRUTH.items())),
     ],
 )
 def test_the_same_truth(name, text, tmp_path):
     (tmp_path / name).write_text(text)
-    kind = "cmty" if name == "cdlib.csv" else None
-    assert grouped(read_partition(tmp_path / name, kind, NODES)) == [["1", "2", "3"], ["4", "5", "6"]]
+    assert grouped(read_partition(tmp_path / name, None, NODES)) == [["1", "2", "3"], ["4", "5", "6"]]
 
 
 @pytest.mark.parametrize(
