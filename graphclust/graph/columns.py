@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 
 from graphclust.errors import DataError
@@ -26,13 +27,16 @@ __all__ = [
     "choose_columns",
     "edge_columns",
     "find_column",
+    "has_known_pair",
     "is_index",
     "is_weight_name",
     "kind_of_values",
     "list_columns",
     "looks_numeric",
     "number_style",
+    "plain_number",
     "split_names",
+    "weight_rank",
 ]
 
 PAIRS = (
@@ -189,6 +193,18 @@ def is_weight_name(name: str) -> bool:
     return _plain(name) in WEIGHT_NAMES
 
 
+def has_known_pair(names: Sequence[str]) -> bool:
+    """Whether a header has a well-known pair of names for the ends, such as source and target."""
+    plain = {_plain(name) for name in names}
+    return any(first in plain and second in plain for first, second in _PAIRS)
+
+
+def weight_rank(name: str) -> int | None:
+    """Return the place of a name among those of weights, the best first; None for other names."""
+    plain = _plain(name)
+    return WEIGHT_NAMES.index(plain) if plain in WEIGHT_NAMES else None
+
+
 def edge_columns(names: Sequence[str]) -> tuple[int, int, int | None] | None:
     """Find the columns of an edge table by their names.
 
@@ -209,6 +225,11 @@ def edge_columns(names: Sequence[str]) -> tuple[int, int, int | None] | None:
     >>> edge_columns(["author1", "author2", "year"])
     (0, 1, None)
     """
+    return _edge_columns(tuple(names))
+
+
+@lru_cache(maxsize=256)  # files of JSON ask for the same names again and again
+def _edge_columns(names: tuple[str, ...]) -> tuple[int, int, int | None] | None:
     plain = [_plain(name) for name in names]
     counts = Counter(plain)
     ends = next(
@@ -249,6 +270,12 @@ def _parallel_names(names: Sequence[str]) -> tuple[int, int] | None:
     words_of = [tuple(word.lower() for word in _WORDS.findall(name)) for name in names]
     for i, words in enumerate(words_of):
         place_of.setdefault(words, i)
+    alike = Counter(  # x1, x2 and x3 are rather features than ends
+        (is_last, words[:-1] if is_last else words[1:])
+        for words in words_of
+        if len(words) > 1
+        for is_last in (False, True)
+    )
     pairs = []
     for i, words in enumerate(words_of):
         if len(words) < 2:
@@ -256,7 +283,7 @@ def _parallel_names(names: Sequence[str]) -> tuple[int, int] | None:
         for place in (0, len(words) - 1):
             for second in _SECOND.get(words[place], ()):
                 j = place_of.get((*words[:place], second, *words[place + 1 :]))
-                if j is not None:
+                if j is not None and alike[place > 0, words[:place] + words[place + 1 :]] == 2:
                     pairs.append((len(names[i]), i, j))
     pairs.sort()
     if not pairs or (len(pairs) > 1 and pairs[0][0] == pairs[1][0]):
@@ -359,6 +386,7 @@ def number_style(values: Iterable[str], separator: str | None = None) -> tuple[s
     >>> number_style(["1,5", "2"]), number_style(["1,234,567", "12"]), number_style(["1.234,5"])
     ((',', ''), ('.', ','), (',', '.'))
     """
+    values = list(values)
     marked = [value for value in values if "," in value and looks_numeric(value)]
     if not marked:
         return ".", ""
@@ -371,11 +399,27 @@ def number_style(values: Iterable[str], separator: str | None = None) -> tuple[s
     if separator != ",":
         return ",", ""
     plain = [value for value in values if value.isdecimal()]
-    if plain and all(len(value) <= 3 for value in plain) and len(marked) + len(plain) == len(list(values)):
+    if plain and all(len(value) <= 3 for value in plain) and len(marked) + len(plain) == len(values):
         return ".", ","
     raise DataError(
         f"{marked[0]} may have a decimal comma or a separator of thousands: write the weights with decimal points"
     )
+
+
+def plain_number(text: str, decimal: str, thousands: str) -> str:
+    """Spell a number as `float` reads it: with a decimal point and without separators of thousands.
+
+    Examples
+    --------
+    >>> plain_number("1.234,5", ",", "."), plain_number("0.5", ",", ".")
+    ('1234.5', '0.5?')
+    """
+    if thousands and thousands in text:
+        group, mark = re.escape(thousands), re.escape(decimal)
+        if not re.fullmatch(rf"[+-]?[0-9]{{1,3}}(?:{group}[0-9]{{3}})+(?:{mark}[0-9]+)?", text):
+            return text + "?"  # no number in this style
+        text = text.replace(thousands, "")
+    return text.replace(decimal, ".")
 
 
 def is_index(values: Iterable[str]) -> bool:
@@ -386,7 +430,7 @@ def is_index(values: Iterable[str]) -> bool:
 
 
 def kind_of_values(values: Iterable[str]) -> str:
-    """Return what a column holds: "empty", "number", "counter", "time", "date" or "text".
+    """Return what a column holds: "empty", "number", "counter", "sorted", "time", "date" or "text".
 
     Parameters
     ----------
@@ -405,12 +449,15 @@ def kind_of_values(values: Iterable[str]) -> str:
         return "date"
     if 2 * sum(map(looks_numeric, present)) < len(present):
         return "text"
-    if not all(re.fullmatch(r"[0-9]{1,18}(?:\.0+)?", value) for value in present):
+    if not all(re.fullmatch(r"[0-9]{1,18}(?:\.[0-9]+)?", value) for value in present):
         return "number"
+    is_whole = all(re.fullmatch(r"[0-9]+(?:\.0+)?", value) for value in present)
     numbers = [int(value.partition(".")[0]) for value in present]
     low, high = min(numbers), max(numbers)
     if any(_EPOCH[0] * scale <= low and high <= _EPOCH[1] * scale for scale in (1, 10**3, 10**6, 10**9)):
         return "time"
+    if not is_whole:
+        return "number"
     if low >= _YEARS[0] and high <= _YEARS[1]:
         return "time"
     if all(19000101 <= n <= 21001231 and 1 <= n // 100 % 100 <= 12 and 1 <= n % 100 <= 31 for n in numbers):
@@ -420,13 +467,18 @@ def kind_of_values(values: Iterable[str]) -> str:
     is_sorted = all(a <= b for a, b in pairwise(numbers))
     n_distinct = len(set(numbers))
     if is_sorted and len(numbers) >= _MIN_SORTED and 2 * n_distinct > len(numbers):
-        return "time"
+        return "sorted"
     if is_sorted and len(numbers) >= _MIN_COUNTED and n_distinct == len(numbers) and high > _MIN_TIME:
-        return "time"
+        return "sorted"
     return "number"
 
 
-_KINDS = {"counter": "running numbers", "time": "times", "date": "dates", "text": "words", "empty": "nothing"}
+_KINDS = {
+    "counter": "running numbers",
+    "sorted": "numbers in ascending order, as times",
+    "time": "times",
+    "date": "dates",
+}
 
 
 # ---------------------------------------------------------------- choosing
@@ -518,6 +570,7 @@ class _Table:
     names: Sequence[str] | None
     rows: Sequence[Sequence[str]]
     n_columns: int
+    known_kinds: dict[int, str] = field(default_factory=dict)
 
     def values(self, column: int) -> list[str]:
         return [row[column] for row in self.rows if len(row) > column]
@@ -526,7 +579,9 @@ class _Table:
         return (self.names[column].strip() if self.names else "") or f"column {column + 1}"
 
     def kind(self, column: int) -> str:
-        return kind_of_values(self.values(column))
+        if column not in self.known_kinds:
+            self.known_kinds[column] = kind_of_values(self.values(column))
+        return self.known_kinds[column]
 
     def refusal(self) -> DataError:
         """Return the error that lists the columns and gives the command to type."""
@@ -548,7 +603,7 @@ class _Table:
         if self.names is None:
             return self._ends_without_names()
         named = edge_columns(self.names)
-        if named is not None:
+        if named is not None and not any(map(self._holds_decimals, named[:2])):
             return named
         if self.n_columns == 2:
             return 0, 1, None
@@ -569,6 +624,13 @@ class _Table:
             for values in map(self.values, range(self.n_columns))
         )
 
+    def _holds_decimals(self, column: int) -> bool:
+        """Whether most values are numbers with a fraction, which are no ids."""
+        values = [value for value in self.values(column) if value]
+        return 2 * sum(re.fullmatch(r"-?[0-9]*\.[0-9]*[1-9][0-9]*", value) is not None for value in values) > len(
+            values
+        )
+
     def _is_aside(self, column: int) -> bool:
         """Whether a column holds neither ends nor weights, as far as its name and its values show it."""
         assert self.names is not None
@@ -583,7 +645,7 @@ class _Table:
             return column == 0
         if says == "a type":
             return column > 1
-        return says in ("a time", "a distance", "a rank") or (kind == "time" and column > 1)
+        return says in ("a time", "a distance", "a rank") or (kind in ("time", "sorted") and column > 1)
 
     def _ends_without_names(self) -> tuple[int, int, int | None]:
         if self.n_columns == 2:
@@ -601,7 +663,7 @@ class _Table:
                 )
             return 0, 1, None
         has_row_numbers = len(self.values(0)) >= _MIN_COUNTED and is_index(self.values(0))
-        ends_may_follow = kinds[2] not in ("time", "date", "empty") and kinds[-1] not in ("text", "empty")
+        ends_may_follow = kinds[2] not in ("time", "sorted", "date", "empty") and kinds[-1] not in ("text", "empty")
         if self.n_columns == 4 and has_row_numbers and ends_may_follow:
             return 1, 2, None
         if all(kind in ("date", "empty") or is_time for kind, is_time in zip(kinds[2:], self._clock(), strict=True)):
@@ -621,7 +683,7 @@ class _Table:
         return 0, 1, None
 
     def _clock(self) -> list[bool]:
-        return [self.kind(i) == "time" and i > 2 for i in range(2, self.n_columns)]
+        return [self.kind(i) in ("time", "sorted") and i > 2 for i in range(2, self.n_columns)]
 
     def _share_ids(self, first: int, second: int) -> bool:
         return not set(self.values(first)).isdisjoint(self.values(second))
@@ -654,7 +716,8 @@ class _Table:
 
     def _holds_directions(self, column: int) -> bool:
         """Whether a column is Gephi's, which calls edges directed or undirected."""
-        return {value.lower() for value in self.values(column)} <= {"directed", "undirected", ""}
+        is_type = self.names is not None and _plain(self.names[column]) == "type"
+        return is_type and {value.lower() for value in self.values(column)} <= {"directed", "undirected", ""}
 
     def _is_row_number(self, column: int) -> bool:
         return column == 0 and is_index(self.values(0))
@@ -700,7 +763,7 @@ class _Table:
             kind = self.kind(column)
             if self._has_no_name(column):
                 says = "row names"
-            elif says is None and kind in ("counter", "time", "date"):
+            elif says is None and kind in ("counter", "sorted", "time", "date"):
                 says = _KINDS[kind]
             elif column == 0 and self._is_row_number(column):
                 says = "row numbers"
@@ -708,7 +771,8 @@ class _Table:
         numeric = [
             i
             for i in ignored
-            if self.kind(i) in ("number", "time", "counter") and not (self._is_row_number(i) or self._has_no_name(i))
+            if self.kind(i) in ("number", "time", "sorted", "counter")
+            and not (self._is_row_number(i) or self._has_no_name(i))
         ]
         hint = ""
         if weight is None and numeric:

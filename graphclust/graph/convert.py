@@ -209,7 +209,8 @@ def _from_frame(frame: Any, directed: bool | None, weight: str | None) -> Graph:
 
     columns = [str(name) for name in frame.columns]
     if _is_matrix_frame(frame):
-        matrix = np.nan_to_num(frame.to_numpy(dtype=np.float64))
+        matrix = frame.to_numpy(dtype=np.float64)
+        matrix = np.where(np.isnan(matrix), 0.0, matrix)
         row, col = np.nonzero(matrix)
         weights = None if weight is None else matrix[row, col]
         graph = graph_from_entries(row, col, weights, len(matrix), directed=directed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from graphclust.errors import UsageError, unknown
@@ -18,6 +19,7 @@ from graphclust.runtime.notes import counted, log_notes
 
 __all__ = ["FORMATS", "carried", "check_writable", "format_of", "read_file", "writable_formats", "write_graph"]
 
+_PARTS_OF_EDGES = {"weight", "source", "target", "id", "key"}
 _UNWEIGHTED = ("sif", "adjlist")  # formats without a place for weights
 _UNDIRECTED = ("sif", "adjlist")
 
@@ -65,9 +67,11 @@ def read_file(
         raise source.error("the file is empty")
     source.options = decided
     _check_taken(source, kind, is_given=format is not None, has_nodes=nodes is not None)
+    if nodes is not None:
+        source.options = replace(decided, id=None)
     graph: Graph = FORMATS[kind].load().read(source)
     if nodes is not None:
-        graph = with_nodes(graph, nodes, source)
+        graph = with_nodes(graph, nodes, source, decided.id)
     for note in merge_notes(graph):
         source.add(note)
     log_notes(source.notes, source.name)
@@ -105,6 +109,18 @@ def _check_taken(source: Source, kind: str, *, is_given: bool, has_nodes: bool) 
             f"{source.name} is read as {kind}, according to {told}, and {kind} does not take "
             f"{' and '.join('--' + name for name in refused)} ({', '.join(formats) or 'no format'} would)"
         )
+
+
+def _renamed(columns: Mapping[str, Sequence[Any]], changes: list[str]) -> dict[str, Sequence[Any]]:
+    """Rename attributes of edges that would be read as a part of the graph, and report it in `changes`."""
+    renamed: dict[str, Sequence[Any]] = {}
+    for name, values in columns.items():
+        own = name
+        if name.lower() in _PARTS_OF_EDGES:
+            own = next(new for i in range(2, len(columns) + 3) if (new := f"{name}_{i}") not in columns)
+            changes.append(f"renamed the edge attribute {name!r} to {own!r}, because {name} is a part of the edges")
+        renamed[own] = values
+    return renamed
 
 
 def carried(graph: Graph, format: str) -> tuple[dict[str, Sequence[Any]], list[str]]:
@@ -173,10 +189,10 @@ def write_graph(
     entry = FORMATS[format]
     module = entry.load()
     options = dict(entry.options)
+    lost: list[str] = []
     if entry.holds_edge_attributes and (columns := graph.meta.get("edge_attributes")):
-        options["edge_attributes"] = columns
+        options["edge_attributes"] = _renamed(columns, lost)
     module.write(graph, stream, attributes, **options)
-    lost = []
     if format in _UNWEIGHTED and graph.is_weighted:
         lost.append(f"{format} has no place for weights: they are lost")
     if format in _UNDIRECTED and graph.directed:

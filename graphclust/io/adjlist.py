@@ -7,6 +7,7 @@ above the first line of the list.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -23,6 +24,7 @@ __all__ = ["KEEPS_IDS", "read", "write"]
 
 KEEPS_IDS = True
 
+_COLON = re.compile(r"[^\s:,;]+\s*:(?:\s.*)?")  # behind the node
 _SEPARATORS = ("\t", ";", ",")
 
 
@@ -63,16 +65,14 @@ def read(source: Source) -> Graph:
         separator = parse_separator(source.options.delimiter)
     else:
         separator = next((mark for mark in _SEPARATORS if sum(mark in text for text in texts) * 2 > len(texts)), None)
-    has_colons = bool(texts) and all(":" in text and text.partition(":")[0].strip() != "" for text in texts)
+    has_colons = bool(texts) and all(map(_COLON.fullmatch, texts))
     index: dict[str, int] = {}
     pairs: list[tuple[int, int]] = []
     for number, text in lines:
         if has_colons:
             head, _, rest = text.partition(":")
-            fields = [
-                head.strip(),
-                *(field.strip(BLANK) for field in rest.strip(BLANK).split(separator) if rest.strip()),
-            ]
+            tail = rest.strip(BLANK)
+            fields = [head.strip(), *(field.strip(BLANK) for field in tail.split(separator) if tail)]
         else:
             fields = [field.strip(BLANK) for field in text.split(separator)]
         while len(fields) > 1 and not fields[-1]:

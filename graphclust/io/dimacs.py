@@ -38,6 +38,11 @@ def read(source: Source) -> Graph:
     ResourceError
         More nodes are declared than fit into memory.
     """
+    options = source.options
+
+    def reads_lengths(is_distance: bool) -> bool:
+        return options.weights is not False and (not is_distance or bool(options.weights))
+
     n_nodes, n_edges, is_directed = -1, 0, False
     ends: list[tuple[int, int]] = []
     weight: list[float] = []
@@ -63,7 +68,7 @@ def read(source: Source) -> Graph:
                 raise source.error(f"there is no node {bad}: they are numbered 1 to {n_nodes}", number)
             ends.append((pair[0] - 1, pair[1] - 1))
             if len(fields) > 2:
-                weight.append(parse_weight(source, fields[2], number))
+                weight.append(parse_weight(source, fields[2], number) if reads_lengths(is_directed) else 0.0)
     if n_nodes < 0:
         raise source.error("there is no line p with the numbers of nodes and edges")
     if n_edges not in (len(ends), len(ends) / 2, 2 * len(ends)):

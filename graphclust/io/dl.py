@@ -11,7 +11,7 @@ import re
 import numpy as np
 
 from graphclust.graph import Graph
-from graphclust.io.reading import build_from_entries, parse_int, parse_weight, require_nodes
+from graphclust.io.reading import build_from_entries, parse_int, parse_weight, require_nodes, unweighted
 from graphclust.io.source import Source, shorten, split_lines
 from graphclust.runtime.memory import require_memory
 
@@ -130,7 +130,10 @@ def _list(
     ids = list(index) if is_embedded else labels or [str(i) for i in range(1, n_nodes + 1)]
     ids += [f"node {i}" for i in range(len(ids) + 1, n_nodes + 1)]
     pairs = np.array(ends, dtype=np.int64).reshape(-1, 2)
-    values = None if is_node_list or source.options.weights is False else np.array(weight)
+    if all(len(fields) < 3 for _, fields in body) or is_node_list:
+        unweighted(source, len(ends))
+        weight = []
+    values = np.array(weight) if weight and source.options.weights is not False else None
     directed = source.options.directed
     graph = build_from_entries(source, pairs[:, 0], pairs[:, 1], values, len(ids), directed=directed)
     return Graph(ids, graph.source, graph.target, graph.weight, directed=graph.directed, meta=graph.meta)

@@ -15,6 +15,7 @@ from graphclust.graph.columns import (
     are_column_names,
     choose_columns,
     edge_columns,
+    has_known_pair,
     kind_of_values,
     looks_numeric,
     number_style,
@@ -39,7 +40,7 @@ _SHEETS = (".csv", ".tsv", ".xlsx")  # files whose first line is usually a heade
 _ARROWS = {"->": True, "-->": True, "=>": True, "→": True, "--": False, "-": False, "<->": False, "—": False}
 _LONELY_SHARE = 0.1  # of edges between two nodes without other edges; where they are rarer, the first one is suspect
 _MIN_ROWS = 3
-_SAMPLE_LINES = 200  # of which `Sample.of` takes no more
+_MOST_ENDS = 8  # columns that are tried as ends
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,12 @@ class _EdgeExpectation(Expectation):
             return _Header.ASSUMED  # as pandas names columns without a name
         if is_range and len(first) == 3 and len(rest) >= _MIN_ROWS:
             third = kind_of_values(row[2] for row in rest if len(row) == 3)
-            if third in ("time", "date"):
+            if third in ("time", "sorted", "date"):
                 return _Header.CERTAIN  # 2 is no time
         if any(map(looks_numeric, first)) or len(first) < 2:
             return _Header.NONE
+        if edge_columns(first) is not None and (self.is_sheet or len(first) > 2) and ids.isdisjoint(first[:2]):
+            return _Header.ASSUMED  # as author1 and author2
         if are_column_names(first) and not any(name in values for name, values in zip(first, columns, strict=True)):
             return _Header.CERTAIN
         if len(rest) < (_MIN_ROWS - self.is_sheet):
@@ -143,12 +146,13 @@ class _EdgeExpectation(Expectation):
         if any(name in values for name, values in zip(first, columns, strict=True)) or not ids.isdisjoint(first[:2]):
             return _Header.NONE
         kinds = [kind_of_values(row[i] for row in rest if len(row) == len(first)) for i in range(len(first))]
-        if len(first) > 2 and not {"counter", "time", "date"}.isdisjoint(kinds):
+        if len(first) > 2 and not {"counter", "sorted", "time", "date"}.isdisjoint(kinds):
             return _Header.ASSUMED
         if not self.is_sheet:
             return _Header.NONE
         words = [i for i, kind in enumerate(kinds) if kind in ("text", "number")]
-        n_lonely = min((_n_lonely(rest, pair) for pair in combinations(words, 2)), default=len(rest))
+        pairs = combinations(words[:_MOST_ENDS], 2)
+        n_lonely = min((_n_lonely(rest, pair) for pair in pairs), default=len(rest))
         return _Header.ASSUMED if n_lonely <= max(1, _LONELY_SHARE * len(rest)) else _Header.NONE
 
     def plausibility(self, sample: Sample, separator: str | None) -> float:
@@ -220,8 +224,11 @@ def sniff_edges(source: Source, data: bytes, *, header: bool | None = None) -> E
     if has_dicts:
         separator = separator if options.delimiter is None else dialect.separator
         dialect = replace(dialect, separator=separator, n_columns=3, last_takes_rest=True)
+        if options.columns is not None:
+            raise source.error("the lines end with attributes, as networkx writes them: --columns does not apply")
         columns: tuple[int, ...] = (0, 1) if options.weights is False else (0, 1, 2)
-        return EdgeLayout(dialect, columns, True, bool(direction))
+        kinds = ("left", "right") if options.bipartite else None
+        return EdgeLayout(dialect, columns, True, bool(direction), kinds=kinds)
     dialect = _without_empty_columns(replace(dialect, n_columns=max(dialect.n_columns, 2)), body)
     names = _names(source, dialect, sample, sizes)
     chosen, arrow = _choose(source, dialect, body, names, sample)
@@ -320,9 +327,8 @@ def _sizes(rows: Sequence[Sequence[str]], sample: Sample, data: bytes) -> tuple[
         return None
     if len(numbers) > 1 and max(map(int, ids)) > numbers[0]:
         return None
-    is_whole = len(rows) < _SAMPLE_LINES
-    n_rows = len(rows) - 1 if is_whole else data.count(b"\n") - len(sample.comments)
-    if abs(numbers[-1] - n_rows) > (0 if is_whole else 2 + len(sample.comments)):
+    n_rows = len(rows) - 1 if sample.is_complete else data.count(b"\n") - len(sample.comments)
+    if abs(numbers[-1] - n_rows) > (0 if sample.is_complete else 2 + len(sample.comments)):
         return None
     return numbers
 
@@ -345,7 +351,7 @@ def _blank_before_weight(rows: Sequence[Sequence[str]]) -> bool:
 
 def _attribute_dicts(lines: Sequence[str]) -> tuple[bool, str | None]:
     """Return whether every line ends with a dict of attributes, as networkx writes it, and the separator before it."""
-    if all(line.endswith("}") for line in lines):
+    if lines and all(line.endswith("}") for line in lines):
         for separator in (None, "\t", ",", ";", "|"):
             tails = [line.split(separator, 2)[2:] for line in lines]
             if all(tail and tail[0].strip().startswith("{") for tail in tails):
@@ -358,7 +364,7 @@ def _attribute_dicts(lines: Sequence[str]) -> tuple[bool, str | None]:
 
 def _names_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     """Return whether the first row names the columns of the rest."""
-    named = edge_columns(first)
+    named = edge_columns(first) if has_known_pair(first) else None
     if named is not None:  # a word that is an id below is an id in the first row too; but the header may be repeated
         ends = named[:2]
         known = {row[i] for row in rest if row != first for i in ends if i < len(row)}

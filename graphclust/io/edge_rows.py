@@ -5,17 +5,17 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.graph import Graph
-from graphclust.graph.columns import DECIMAL_COMMA, looks_numeric
+from graphclust.graph.columns import DECIMAL_COMMA, looks_numeric, plain_number
 from graphclust.io.edge_layout import EdgeLayout
-from graphclust.io.reading import parse_weight
+from graphclust.io.reading import parse_weight, unweighted
 from graphclust.io.source import Source, shorten, split_lines
-from graphclust.io.tables import SAMPLE_BYTES, read_rows
+from graphclust.io.tables import SAMPLE_BYTES, Sample, read_rows
 from graphclust.runtime.arrays import FloatArray, IntArray
 
 __all__ = ["ParsedEdges", "parse_rows", "sort_ids"]
@@ -60,7 +60,9 @@ class _Weights:
 
     def add(self, text: str, line: int) -> None:
         if self.thousands and self.thousands in text:
-            text = text.replace(self.thousands, "")
+            plain = plain_number(text, "." if self.thousands == "," else ",", self.thousands)
+            self.values.append(parse_weight(self.source, plain, line))
+            return
         if "," in text or "." in text:
             mark = "," if DECIMAL_COMMA.fullmatch(text) else "."
             if self.decimal not in ("", mark) and looks_numeric(text):
@@ -86,6 +88,7 @@ def parse_rows(source: Source, data: bytes, layout: EdgeLayout) -> ParsedEdges:
     ends: list[int] = []
     weights = _Weights(source, dialect.thousands)
     is_arc: list[bool] = []
+    n_missing = 0
     skipped: Counter[str] = Counter()
     first, second = layout.columns[:2]
     n_columns, is_weighted, has_dicts = dialect.n_columns, layout.is_weighted, layout.has_dicts
@@ -100,9 +103,13 @@ def parse_rows(source: Source, data: bytes, layout: EdgeLayout) -> ParsedEdges:
         ends.append(index.setdefault(fields[second], len(index)))
         if is_weighted:
             text = fields[layout.columns[2]]
-            weights.add(_dict_weight(source, text, line) if has_dicts else text, line)
+            text = _dict_weight(source, text, line) if has_dicts else text
+            n_missing += has_dicts and not text
+            weights.add("1" if has_dicts and not text else text, line)
         if layout.type_column is not None:
             is_arc.append(_is_directed(source, fields[layout.type_column], line))
+    if has_dicts and n_missing == len(ends) // 2:
+        unweighted(source, n_missing)
     ids, position = sort_ids(list(index))
     pairs = position[np.array(ends, dtype=np.int64)].reshape(-1, 2)
     weight = np.array(weights.values) if is_weighted else None
@@ -121,14 +128,13 @@ def _wrong_size(size: int, n_columns: int) -> str:
 def _hint(source: Source, layout: EdgeLayout, data: bytes, has_edges: bool) -> str:
     """Return what to do about a row with a wrong number of columns, as far as the first rows show it."""
     dialect = layout.dialect
-    lines = split_lines(data[:SAMPLE_BYTES].decode(errors="replace"))[:200]
-    rows = [
-        row
-        for _, row in read_rows(Source(source.name, b""), "\n".join(lines), replace(dialect, multiline_quotes=False))
-    ]
+    lines = [line for line in split_lines(data[:SAMPLE_BYTES].decode(errors="replace"))[:200] if line.strip()]
+    lines = [line for line in lines if not line.lstrip().startswith(dialect.comments or "\n")]
+    rows = [row for row in Sample((), lines, 1).rows(dialect.separator) if row] if lines else []
     others = [row for row in rows[1:] if len(row) != dialect.n_columns]
     heads = [row[0] for row in rows if row]
-    if len(rows) > 2 and 4 * len(others) >= len(rows) and len(set(heads)) == len(heads):
+    n_others = sum(len(row) != dialect.n_columns for row in rows)
+    if len(rows) > 2 and 4 * n_others >= len(rows) and len(set(heads)) == len(heads):
         return "; if each line has a node and its neighbours: --input-format adjlist"
     if not has_edges and dialect.header is None and len(rows) > 1 and not others:
         return " (--header skips this line, if it is a title)"
@@ -136,14 +142,14 @@ def _hint(source: Source, layout: EdgeLayout, data: bytes, has_edges: bool) -> s
 
 
 def _dict_weight(source: Source, text: str, line: int) -> str:
-    """Return the weight in a dict of attributes that networkx wrote, 1 without one."""
+    """Return the weight in a dict of attributes that networkx wrote, "" without one."""
     try:
         attributes = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         attributes = None
     if not isinstance(attributes, dict):
         raise source.error(f"cannot read the attributes {shorten(text)}", line)
-    return str(attributes.get("weight", 1))
+    return str(attributes.get(source.options.weight or "weight", ""))
 
 
 def _is_directed(source: Source, text: str, line: int) -> bool:

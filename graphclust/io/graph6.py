@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphclust.graph import Graph, graph_of
-from graphclust.io.reading import unweighted
+from graphclust.io.reading import build, unweighted
 from graphclust.io.source import Source
 
 __all__ = ["FIRST_ID", "KEEPS_IDS", "read"]
@@ -45,4 +45,7 @@ def read(source: Source) -> Graph:
     except (nx.NetworkXException, ValueError, IndexError, OverflowError) as error:
         raise source.error(f"not a graph in graph6 or sparse6 ({error})") from None
     unweighted(source, graph.number_of_edges())
-    return graph_of(nx.Graph(graph), directed=source.options.directed)
+    plain = graph_of(nx.Graph(graph))
+    directed = bool(source.options.directed)
+    both = plain.to_directed() if directed else plain
+    return build(source, both.source, both.target, None, nodes=plain.num_nodes, directed=directed)

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from graphclust.graph import Graph
-from graphclust.graph.columns import edge_columns, looks_numeric, number_style
+from graphclust.graph.columns import edge_columns, looks_numeric, number_style, plain_number
 from graphclust.io.reading import build_from_entries, naming, parse_weight
 from graphclust.io.source import Source, shorten
 from graphclust.io.tables import Dialect, Expectation, Sample, parse_separator, read_rows, sniff
@@ -28,8 +28,8 @@ KEEPS_IDS = True
 
 _MIN_SIZE = 3  # smaller squares of numbers are edge lists
 _FIRST_LINES = 2  # show whether a table has enough columns
-_SAMPLE_LINES = 200  # of which `Sample.of` takes no more
-_SURE_SIZE = 4  # larger ones cannot be edge lists
+_MOST_OTHERS = 100  # lines of a file that are blank or comments
+_SURE_SIZE = 7  # as many columns are no edges
 
 
 class _MatrixExpectation(Expectation):
@@ -68,8 +68,8 @@ def _names(rows: Sequence[Sequence[str]]) -> list[str] | None:
 def is_matrix(source: Source, data: bytes) -> bool:
     """Whether a table is a matrix: its rows and columns have the same names, or it is a square of numbers.
 
-    Three rows of three numbers may be edges with weights as well: they are a matrix if it is symmetric and all values
-    on its diagonal are equal.
+    A few rows of as many numbers may be edges with weights and times as well: they are a matrix if all numbers are 0 or
+    1, or if it is symmetric and all values on its diagonal are equal.
     """
     expected = _expectation(source)
     sample = Sample.of(data, expected, _FIRST_LINES)
@@ -85,14 +85,22 @@ def is_matrix(source: Source, data: bytes) -> bool:
     width = len(rows[0]) if names is None else len(names)
     if names is None and (width < _MIN_SIZE or any(len(row) != width for row in rows)):
         return False
-    n_rows = len(rows) if len(rows) < _SAMPLE_LINES - 1 else data.count(b"\n")  # a large one may end with blank lines
+    n_rows = len(rows)
+    if not sample.is_complete:
+        if data.count(b"\n") > 2 * width + _MOST_OTHERS:
+            return False
+        lines = (line.strip() for line in data.split(b"\n"))
+        n_rows = sum(bool(line) and not line.startswith((b"#", b"%")) for line in lines) - (
+            names is None and has_header
+        )
     if names is not None:
-        return n_rows >= width + 1
+        return n_rows == width + 1
     if n_rows != width:
         return False
     if not all(value == "" or looks_numeric(value) for row in rows for value in row):
         return False
-    if width >= _SURE_SIZE:
+    has_bits = {value for row in rows for value in row} <= {"0", "1", "0.0", "1.0"}
+    if width >= _SURE_SIZE or (has_bits and width > _MIN_SIZE):
         return True
     return (
         all(rows[i][j] == rows[j][i] for i in range(width) for j in range(i))
@@ -133,6 +141,8 @@ def read_matrix(source: Source, data: bytes) -> Graph:
     dialect: Dialect = sniff(sample, expected)
     numbered = list(read_rows(source, data.decode(), dialect))
     rows = [row for _, row in numbered]
+    if not rows:
+        raise source.error("the file has no rows")
     while all(len(row) > 1 and not row[-1] for row in rows) and len(rows[0]) > len(rows):
         rows = [row[:-1] for row in rows]  # a separator at the end of each line
     ids: list[Any] | None = _names(rows)
@@ -153,8 +163,7 @@ def read_matrix(source: Source, data: bytes) -> Graph:
             raise source.error(f"expected {n_nodes} numbers in a row of the matrix, found {len(row)}", line)
         for j, text in enumerate(row):
             if text not in ("", "0"):
-                text = text.replace(thousands, "") if thousands else text
-                values[i, j] = parse_weight(source, text.replace(decimal, "."), line)
+                values[i, j] = parse_weight(source, plain_number(text, decimal, thousands), line)
     source.note(
         "matrix",
         f"read as a matrix of {n_nodes} x {n_nodes} values (--input-format edgelist reads a list of edges)",

@@ -184,6 +184,10 @@ def read(source: Source) -> Graph:
         unweighted(source, len(row))
     weight = value if valued and options.weights is not False else None
     if sizes[0] != sizes[1] or options.bipartite:
+        if symmetric:  # the other half is not in the file
+            below = row != col
+            row, col = np.concatenate((row, col[below])), np.concatenate((col, row[below]))
+            weight = None if weight is None else np.concatenate((weight, weight[below]))
         return build_two_mode(source, row, col, weight, range(sizes[0]), range(sizes[1]), ("row", "column"))
     if not symmetric:
         return build_from_entries(source, row, col, weight, sizes[0], directed=directed)

@@ -144,7 +144,8 @@ def read(source: Source) -> Graph:
             raise source.error(f"the line of node {v} must repeat the {what} to node {u}", rows[u - 1][0])
         once = tail <= head
         tail, head, values = tail[once], head[once], values[once]
-    return build(source, tail, head, values, nodes=range(1, n_nodes + 1), directed=bool(directed))
+    edge_weight = values if weight else None
+    return build(source, tail, head, edge_weight, nodes=range(1, n_nodes + 1), directed=bool(directed))
 
 
 def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:

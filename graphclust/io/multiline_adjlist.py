@@ -49,10 +49,14 @@ def read(source: Source) -> Graph:
         name, _, rest = line.strip().partition(" ")
         if missing == 0:
             node, missing = known(name, number), parse_int(source, rest.strip(), number, "the number of neighbours")
+            if missing < 0:
+                raise source.error(f"the number of neighbours is {missing}", number)
             continue
         missing -= 1
         edge = draft.add_edge(node, known(name, number), number)
         for key, value in _attributes(source, rest.strip(), number).items():
+            if not isinstance(value, bool | int | float | str):
+                continue
             column = columns.setdefault(str(key), Attribute(str(key)))
             column.values[edge], column.places[edge] = value, number
     if missing > 0:

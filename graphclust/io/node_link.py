@@ -11,9 +11,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, TypeAlias
 
 from graphclust.errors import DataError
-from graphclust.graph import Graph, graph_of
+from graphclust.graph import Graph
 from graphclust.graph.columns import edge_columns
-from graphclust.io.reading import Attribute, Draft, naming
+from graphclust.io.reading import Attribute, Draft, build_from_entries
 from graphclust.io.source import Source, shorten, split_lines
 from graphclust.io.writing import encode, id_texts, typed_columns
 
@@ -65,6 +65,8 @@ def _parts(source: Source, content: Any) -> _Parts:
         return _nodes(source, content["nodes"]), list(map(_data, edges[0])), is_directed
     if "nodes" in content and isinstance(content.get("adjacency"), list):
         return _of_adjacency_data(source, content)
+    if isinstance(content.get("nodes"), list) and not any(isinstance(value, dict) for value in content.values()):
+        return _nodes(source, content["nodes"]), [], is_directed
     for key in ("graph", "graphs"):  # JSON Graph Format
         inner = content.get(key)
         if isinstance(inner, list) and len(inner) == 1:
@@ -92,9 +94,9 @@ def _of_cytoscape(source: Source, content: _Item) -> _Parts:
     elements = content["elements"]
     if isinstance(elements, list):
         nodes, edges, _ = _split([_data(item) for item in elements])
-        return nodes, edges, is_directed
-    nodes, edges = (list(map(_data, _listed(source, elements.get(key, [])))) for key in ("nodes", "edges"))
-    return nodes, edges, is_directed
+        return None if nodes is None else _nodes(source, nodes), edges, is_directed
+    edges = list(map(_data, _listed(source, elements.get("edges", []))))
+    return _nodes(source, elements.get("nodes", [])), edges, is_directed
 
 
 def _of_adjacency_data(source: Source, content: _Item) -> _Parts:
@@ -214,7 +216,7 @@ def read(source: Source) -> Graph:
         raise source.error("the JSON is nested too deeply") from None
     if not nodes and edges and all(isinstance(edge, list) for edge in edges):
         return _of_lists(source, edges)
-    draft = Draft(source)
+    draft = Draft(source, _no_line)
     columns: dict[str, dict[str, Attribute]] = {"node": {}, "edge": {}}
     by_position = nodes is not None and _are_positions(nodes, edges)
     for place, item in enumerate(nodes or ()):
@@ -249,11 +251,25 @@ def _of_lists(source: Source, rows: Sequence[Any]) -> Graph:
             values = np.array(rows, dtype=np.float64)
         except (TypeError, ValueError):
             raise source.error("a matrix must hold numbers") from None
-        with naming(source):
-            return graph_of(values, directed=source.options.directed)
-    edges = [[_id(source, value, "node") if i < 2 else value for i, value in enumerate(row)] for row in rows]
-    with naming(source):
-        return graph_of(edges, directed=source.options.directed)
+        row, col = np.nonzero(values)
+        weight = None if source.options.weights is False else values[row, col]
+        return build_from_entries(source, row, col, weight, len(rows), directed=source.options.directed)
+    draft = Draft(source, _no_line)
+    for number, ends in enumerate(rows):
+        if len(ends) not in (2, 3):
+            raise source.error(f"edge {number} has {len(ends)} parts, not source, target and perhaps weight")
+        tail, head = (_id(source, value, "node") for value in ends[:2])
+        for node in (tail, head):
+            if node not in draft.index:
+                draft.add_node(node, 0)
+        edge = draft.add_edge(tail, head, 0)
+        if len(ends) == 3:
+            draft.set_weight(edge, ends[2], 0)
+    return draft.graph(is_directed=False, what="the third entries")
+
+
+def _no_line(place: int) -> None:
+    """Return no line: the parser of JSON does not tell where things are."""
 
 
 def _id_name(item: _Item) -> str:

@@ -43,7 +43,7 @@ class _NodeExpectation(Expectation):
         return self.ids.isdisjoint(first) and bool(known) and not all(map(looks_numeric, first))
 
 
-def with_nodes(graph: Graph, path: str | os.PathLike[str], about: Source) -> Graph:
+def with_nodes(graph: Graph, path: str | os.PathLike[str], about: Source, id_name: str | None = None) -> Graph:
     """Return the graph with the nodes of a list that have no edges, and with the attributes that the list gives.
 
     Parameters
@@ -52,7 +52,9 @@ def with_nodes(graph: Graph, path: str | os.PathLike[str], about: Source) -> Gra
     path : str or PathLike
         The list.
     about : Source
-        The graph's file: takes the notes, and `options.id` names the column that becomes the ids.
+        The graph's file: takes the notes.
+    id_name : str, optional
+        The attribute, of the list or of the graph's file, that becomes the ids.
 
     Returns
     -------
@@ -91,7 +93,7 @@ def with_nodes(graph: Graph, path: str | os.PathLike[str], about: Source) -> Gra
             if i != column and value:
                 name = (names[i].strip() if i < len(names) else "") or f"column {i + 1}"
                 attributes.setdefault(name, {})[node] = value
-    return _joined(graph, texts, list(listed), attributes, source, about)
+    return _joined(graph, texts, list(listed), attributes, source, about, id_name)
 
 
 def _column(names: Sequence[str], rows: Sequence[tuple[int, list[str]]], ids: frozenset[str]) -> int:
@@ -114,6 +116,7 @@ def _joined(
     attributes: dict[str, dict[str, Any]],
     source: Source,
     about: Source,
+    id_name: str | None,
 ) -> Graph:
     known, in_list = set(texts), set(listed)
     has_edges = (graph.degree(weighted=False) > 0).tolist()
@@ -124,7 +127,10 @@ def _joined(
             f"the list has only {len(with_edges) - len(missing)} of the {counted(len(with_edges), 'node')} that have "
             f"edges; {shorten(missing[0])}, for example, is not in it"
         )
-    new: list[Hashable] = [text for text in listed if text not in known]
+    are_integers = all(type(node) is int for node in graph.nodes)
+    new: list[Hashable] = [
+        int(text) if are_integers and text.isdecimal() else text for text in listed if text not in known
+    ]
     message = f"read {counted(len(listed), 'node')} from {source.name}"
     about.note("node-list", f"{message}, {len(new):,} of them without edges", n_nodes=len(listed), n_new=len(new))
     if missing:
@@ -138,9 +144,11 @@ def _joined(
     earlier = graph.meta.get("node_attributes", {})
     columns = {name: [*values, *([None] * len(new))] for name, values in earlier.items()} | columns
     ids: Sequence[Hashable] = [*graph.nodes, *new]
-    if about.options.id is not None:
-        ids = ids_from_attribute(source, ids, columns, about.options.id)
+    if id_name is not None:
+        ids = ids_from_attribute(source, ids, columns, id_name)
     joined = Graph.from_edges(graph.source, graph.target, graph.weight, nodes=ids, directed=graph.directed)
+    for note in source.notes:
+        about.add(note)
     joined.meta |= graph.meta | {"node_attributes": columns}
     label = next((name for name in columns if name.lower() in ("label", "name")), None)
     if label is not None:

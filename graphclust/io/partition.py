@@ -14,7 +14,7 @@ from graphclust.graph.labels import is_missing
 from graphclust.io.archive import open_file
 from graphclust.io.formats import FORMATS, format_of
 from graphclust.io.partition_text import Cover, Labels, named_columns, read_clu, read_text, read_tree
-from graphclust.io.source import Source, suffix_of
+from graphclust.io.source import Source
 from graphclust.runtime.notes import counted, log_notes
 
 __all__ = ["Cover", "Labels", "read_partition"]
@@ -46,8 +46,8 @@ def _read_json(source: Source) -> Labels | Cover:
     except TypeError:
         pass
     raise source.error(
-        "not a partition: this JSON is neither {nodes, labels}, nor {node: label}, nor {community: nodes}, nor a list of "
-        "communities"
+        "not a partition: this JSON is neither {nodes, labels}, nor {node: label}, nor {community: nodes}, nor a list "
+        "of communities"
     )
 
 
@@ -136,6 +136,8 @@ def read_partition(
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")
     partition = _read(source, kind, nodes, option)
+    if not partition:
+        raise source.error("the file has no labels")
     if isinstance(partition, dict):
         _check_distinct(source, partition)
     log_notes(source.notes, source.name)
@@ -145,12 +147,12 @@ def read_partition(
 def _read(source: Source, kind: str | None, nodes: Sequence[Hashable] | None, option: str) -> Labels | Cover:
     if source.data.startswith(b"PAR1"):
         return _read_parquet(source)
-    suffix, body = suffix_of(source.name), source.data.removeprefix(b"\xef\xbb\xbf").strip()
+    suffix, body = source.suffix, source.data.removeprefix(b"\xef\xbb\xbf").strip()
     if suffix == ".json" or _JSON.match(body):
         return _read_json(source)
     if (markup := _markup(body)) == "HTML":
         raise source.error("this is an HTML page, not a partition: give the result itself (tsv, csv, json, ...)")
-    structured = format_of(source.name)
+    structured = format_of(f"file{suffix}")
     if structured in ("graphml", "gexf", "gml"):
         return _read_attributes(source, structured)
     if markup in ("graphml", "gexf"):

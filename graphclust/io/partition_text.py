@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from graphclust.graph.columns import list_columns
-from graphclust.io.source import Source, is_number, shorten, split_lines, suffix_of
+from graphclust.io.source import Source, is_number, shorten, split_lines
 from graphclust.io.tables import Dialect, Expectation, Sample, read_rows, sniff
 from graphclust.runtime.notes import counted
 
@@ -91,7 +91,7 @@ def read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | None
 
     Comments are above the table. Below a header, a line that begins with # is a node of that name.
     """
-    if kind is None and (suffix_of(source.name) == ".cmty" or ".cmty." in source.name):
+    if kind is None and (source.suffix == ".cmty" or ".cmty." in source.name):
         kind = "cmty"
         source.note("form", f"read as one community per line ({option} overrides)", form="cmty")
     data = source.utf8()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from graphclust.errors import DataError
 from graphclust.graph import MAX_NODES, MIXED, Graph, both_directions, graph_from_entries
-from graphclust.graph.columns import WEIGHT_NAMES, is_weight_name
+from graphclust.graph.columns import is_weight_name, weight_rank
 from graphclust.io.source import Source, is_number, shorten
 from graphclust.runtime.memory import require_memory
 from graphclust.runtime.notes import counted
@@ -43,7 +43,7 @@ _BYTES_PER_NODE = 64.0
 NO_BIPARTITE = " (--no-bipartite takes equal ids for one node)"
 
 
-Line: TypeAlias = int | Callable[[], int] | None  # a function where finding the line costs more than reading it
+Line: TypeAlias = int | Callable[[], int | None] | None  # a function where finding the line costs more than reading it
 
 
 def _error(source: Source, message: str, line: Line) -> DataError:
@@ -323,7 +323,7 @@ class Draft:
         No node is added: edges name their ends by position, and `graph` is given the ids.
     """
 
-    def __init__(self, source: Source, line_of: Callable[[int], int] = int, *, numbered: bool = False) -> None:
+    def __init__(self, source: Source, line_of: Callable[[int], int | None] = int, *, numbered: bool = False) -> None:
         self.source, self.line_of, self.numbered = source, line_of, numbered
         self.index: dict[Hashable, int] = {}
         self.tail: list[Hashable] = []
@@ -442,8 +442,7 @@ class Draft:
             return self.weight
         named = [item for item in edges if item.name.lower() == "weight"]
         named += [item for item in edges if is_weight_name(item.name) and item.is_numeric]
-        ranks = {name: rank for rank, name in enumerate(WEIGHT_NAMES)}
-        named.sort(key=lambda item: ranks.get(item.name.lower().replace("_", ""), len(ranks)))
+        named.sort(key=lambda item: weight_rank(item.name) or 0)
         return named[0] if named else None
 
     def _weights(self, chosen: Attribute | None, what: str) -> NDArray[np.float64] | None:
@@ -478,13 +477,13 @@ class Draft:
         wanted = self.source.options.id
         if wanted is not None:
             return ids_from_attribute(self.source, ids, columns, wanted)
+        reasons = []
         for name in id_names:
             values = columns.get(name)
             if not values:
                 continue
             if None in values or ("" in values and not ids_are_labels):
-                message = f"kept the ids of the file, because some nodes have no {name}"
-                self.source.note("ids-not-unique", message, name=name)
+                reasons.append((name, f"some nodes have no {name}"))
                 continue
             texts = list(map(str, values))
             own = list(map(str, ids))
@@ -498,8 +497,9 @@ class Draft:
                 message = f"used the attribute {name!r} of the nodes as ids (--id id keeps the ids of the file)"
                 self.source.note("ids-from-attribute", message, is_detail=ids_are_labels, name=name)
                 return texts
-            message = f"kept the ids of the file, because several nodes have the same {name}"
-            self.source.note("ids-not-unique", message, name=name)
+            reasons.append((name, f"several nodes have the same {name}"))
+        for name, reason in reasons:
+            self.source.note("ids-not-unique", f"kept the ids of the file, because {reason}", name=name)
         return ids
 
     def _keep_edge_attributes(self, graph: Graph, edges: Sequence[Attribute], tail: Any, head: Any, place: Any) -> None:

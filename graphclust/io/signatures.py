@@ -8,7 +8,6 @@ from graphclust.io.source import Source
 
 __all__ = ["FOREIGN_SUFFIXES", "refuse_binary", "refuse_other_texts"]
 
-_BY_NETWORKX = "networkx can convert them"
 FOREIGN_SUFFIXES = {
     **dict.fromkeys((".dot", ".gv"), "DOT files of Graphviz are not supported: networkx.nx_pydot.read_dot reads them"),
     **dict.fromkeys((".pickle", ".pkl", ".gpickle"), "pickles are not supported, because loading one runs its code: "
@@ -29,14 +28,14 @@ FOREIGN_SUFFIXES = {
     ".feather": "Feather files are not supported: save the table as Parquet",
 }  # fmt: skip
 _BINARY = (
-    (b"\x80[\x02-\x05]", "a pickle of Python", ".pickle"),
+    (b"\x80[\x02-\x05]", "a Python pickle", ".pickle"),
     (b"\x89HDF", "an HDF5 file", ".h5"),
-    (b"MATLAB 5.0", "a file of MATLAB", ".mat"),
-    (b"RD[AX][23]\n", "a file of R", ".rds"),
-    (b"X\n\0\0", "a file of R", ".rds"),
+    (b"MATLAB 5.0", "a MATLAB file", ".mat"),
+    (b"RD[AX][23]\n", "an R data file", ".rds"),
+    (b"X\n\0\0", "an R data file", ".rds"),
     (b"\xd0\xcf\x11\xe0", "an old Excel file", ".xls"),
-    (b"\xe2\x9b\xbe gt", "a file of graph-tool", ".gt"),
-    (b"\x93NUMPY", "an array of NumPy", ".npy"),
+    (b"\xe2\x9b\xbe gt", "a graph-tool file", ".gt"),
+    (b"\x93NUMPY", "a NumPy array", ".npy"),
     (b"ARROW1", "a Feather file", ".feather"),
     (b"SQLite format 3", "an SQLite database: write its edges as CSV", ""),
     (b"%PDF", "a PDF", ""),
@@ -56,7 +55,8 @@ _TRIPLE = re.compile(r"<[^>\s]+>\s+<[^>\s]+>\s+(?:<[^>\s]+>|\".*\S)\s*\.")
 def refuse_binary(source: Source) -> None:
     """Raise the DataError that names what a binary file is, if its first bytes tell."""
     for pattern, name, suffix in _BINARY:
-        if re.match(pattern, source.data[:64]):
+        is_binary = re.search(rb"[^\t\n\v\f\r -~]", source.data[:512]) is not None or pattern.startswith(b"%PDF")
+        if is_binary and re.match(pattern, source.data[:64]):
             advice = FOREIGN_SUFFIXES.get(suffix, "").partition(": ")[2]
             raise source.error(f"this is {name}" + (f": {advice}" if advice else ""))
 

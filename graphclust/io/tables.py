@@ -161,6 +161,8 @@ class Sample:
         Number of the first of these lines in the file, counted from 1.
     marked : tuple of (int, str)
         Comment lines below the first row, each with the number of `lines` above it.
+    is_complete : bool
+        Whether these are all lines of the text.
     separator : str
         The separator that a line such as Excel's `sep=;` names, "" without one.
     """
@@ -170,6 +172,7 @@ class Sample:
     first_line: int
     marked: tuple[tuple[int, str], ...] = ()
     separator: str = ""
+    is_complete: bool = False
 
     @classmethod
     def of(cls, data: bytes, expected: Expectation, n_lines: int | None = 200) -> Sample:
@@ -182,7 +185,8 @@ class Sample:
                 head = head[: head.rfind(b"\n") + 1]  # empty if one line is longer than the sample
             sample = cls._of_text(head.decode(errors="replace"), expected, n_lines)
             if is_complete or (sample.lines and (size >= SAMPLE_BYTES or len(sample.lines) >= (n_lines or 0))):
-                return sample
+                is_cut = n_lines is not None and len(sample.lines) + len(sample.marked) >= n_lines
+                return replace(sample, is_complete=is_complete and not is_cut)
             size *= 8
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 from graphclust.graph import Graph
 from graphclust.io import edgelist
@@ -49,11 +50,12 @@ def read(source: Source) -> Graph:
         others = ", ".join(filled[1:])
         source.note("first-sheet", f"read the sheet {filled[0]} and no other ({others})", names=filled)
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(
-        [_text(cell) for cell in row] for row in sheets[filled[0]] if any(cell is not None for cell in row)
-    )
-    source.data = out.getvalue().encode()
-    return edgelist.read(source)
+    csv.writer(out, lineterminator="\n").writerows([_text(cell) for cell in row] for row in sheets[filled[0]])
+    options = replace(source.options, delimiter=",", comment="none", encoding=None)
+    table = Source(source.name, out.getvalue().encode(), ".xlsx", source.sha256, options, source.notes)
+    graph = edgelist.read(table)
+    source.notes = table.notes
+    return graph
 
 
 def _text(cell: object) -> str:

@@ -1,0 +1,139 @@
+"""Files in which a first look is wrong: what looks like a header, a matrix, a weight or another format."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphclust.errors import DataError
+from graphclust.inputs import read_graph
+from graphclust.io import write_graph
+from tests.noted import codes
+
+
+def read(tmp_path, text, name="g.txt", **options):
+    path = tmp_path / name
+    path.write_text(text)
+    return read_graph(path, **options)
+
+
+def test_ids_with_numbers_are_no_header(tmp_path):
+    assert read(tmp_path, "n1 n2\nn3 n4\nn5 n6\n").num_edges == 3
+    assert read(tmp_path, "gene a\tgene b\ngene b\tgene c\n").num_edges == 2
+    late = "n1,n2\n" + "".join(f"n{i},n{i + 1}\n" for i in range(3, 400)) + "n2,n9\n"
+    assert read(tmp_path, late, "g.csv").num_edges == 399
+
+
+def test_a_table_of_features_is_refused(tmp_path):
+    frame = pd.DataFrame(np.random.default_rng(0).random((20, 4)), columns=["x1", "x2", "x3", "x4"])
+    for table in (frame.to_csv(), frame.to_csv(index=False), frame.iloc[:, :3].to_csv()):
+        with pytest.raises(DataError, match="--columns"):
+            read(tmp_path, table, "g.csv")
+
+
+@pytest.mark.parametrize("n", [150, 260])
+def test_matrices_that_are_larger_than_a_sample(tmp_path, n):
+    matrix = nx.to_numpy_array(nx.gnm_random_graph(n, 3 * n, seed=1), dtype=int)
+    bare = "\n".join(" ".join(map(str, row)) for row in matrix)
+    names = [f"gene{i}" for i in range(n)]
+    named = pd.DataFrame(matrix * 0.123456789, index=names, columns=names).to_csv()
+    for text in (bare, bare + "\n", "# made\n" + bare + "\n\n", named):
+        assert read(tmp_path, text, "g.csv").num_edges == 3 * n
+
+
+def test_a_few_edges_with_weights_and_times_are_no_matrix(tmp_path):
+    text = "1 2 5 1500000000\n2 3 4 1500000001\n3 4 1 1500000002\n4 1 2 1500000003\n"
+    with pytest.raises(DataError, match="--columns"):
+        read(tmp_path, text)
+    graph = read(tmp_path, text, columns="1,2,3")
+    assert sorted(graph.edge_weight.tolist()) == [1, 2, 4, 5]
+
+
+def test_dicts_of_networkx_take_the_weight_that_is_named(tmp_path):
+    text = "a b {'calls': 3}\nb c {'calls': 4}\n"
+    assert sorted(read(tmp_path, text, weight="calls").edge_weight.tolist()) == [3, 4]
+    assert not read(tmp_path, text).is_weighted
+    with pytest.raises(DataError, match="no attribute 'letters'"):
+        read(tmp_path, text, weight="letters")
+    with pytest.raises(DataError, match="--columns does not apply"):
+        read(tmp_path, text, columns="1,2")
+
+
+def test_marks_between_thousands_stand_where_they_must(tmp_path):
+    with pytest.raises(DataError, match=r"g.txt:2: the edge weight '0.5"):
+        read(tmp_path, "a;b;1.234,5\nb;c;0.5\n")
+    assert sorted(read(tmp_path, "a;b;1.234,5\nb;c;12\n").edge_weight.tolist()) == [12, 1234.5]
+
+
+def test_edge_attributes_do_not_replace_parts_of_edges(tmp_path):
+    theirs = nx.Graph()
+    theirs.add_edge("a", "b", weight=10, strength=2, key="x")
+    theirs.add_edge("b", "c", weight=20, strength=3, key="y")
+    nx.write_graphml(theirs, tmp_path / "g.graphml")
+    graph = read_graph(tmp_path / "g.graphml", weight="strength")
+    for name in ("graphml", "gexf", "gml", "json"):
+        out = io.BytesIO()
+        lost = write_graph(graph, out, format=name)
+        assert any("renamed the edge attribute 'weight'" in text for text in lost)
+        (tmp_path / f"h.{name}").write_bytes(out.getvalue())
+        assert sorted(read_graph(tmp_path / f"h.{name}").edge_weight.tolist()) == [2, 3]
+
+
+def test_colons_in_ids_are_no_separators(tmp_path):
+    graph = read(tmp_path, "GO:1 GO:2 GO:3\nGO:2 GO:3\n", "g.adjlist")
+    assert set(graph.nodes) == {"GO:1", "GO:2", "GO:3"}
+
+
+def test_json_lists_respect_the_options(tmp_path):
+    text = json.dumps([["a", "b", 2], ["b", "c", -1]])
+    with pytest.raises(DataError, match="--negative drop"):
+        read(tmp_path, text, "g.json")
+    assert read(tmp_path, text, "g.json", negative="drop").num_edges == 1
+    assert not read(tmp_path, text, "g.json", weights=False).is_weighted
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"elements": {"nodes": ["a"], "edges": [{"data": {"source": 0, "target": 1}}]}}', "g.json: "),
+        ('{"elements": [1, {"source": "a", "target": "b"}]}', "g.json: "),
+        ('{"nodes": [{"id": "a"}, {"id": "a"}], "links": []}', "g.json: the node 'a' is declared twice"),
+    ],
+)
+def test_odd_json_is_refused_without_a_line(tmp_path, text, reason):
+    with pytest.raises(DataError, match=reason):
+        read(tmp_path, text, "g.json")
+
+
+def test_nodes_without_edges_in_json(tmp_path):
+    assert read(tmp_path, '{"nodes": [{"id": "a"}, {"id": "b"}]}', "g.json").num_nodes == 2
+
+
+def test_wide_tables_are_refused_in_time(tmp_path):
+    text = ",".join(f"gene{i}x" for i in range(3000)) + "\n" + ("w," * 2999 + "w\n") * 20
+    with pytest.raises(DataError, match="--columns"):
+        read(tmp_path, text, "g.csv")
+    long_list = "a: " + ", ".join(map(str, range(200_000))) + "\n"
+    assert read(tmp_path, long_list, "g.adjlist").num_nodes == 200_001
+
+
+def test_timestamps_with_fractions_are_no_weights(tmp_path):
+    graph = read(tmp_path, "a b 1500000000.5\nb c 1400000000.25\n")
+    assert not graph.is_weighted
+    assert "ignored-columns" in codes(graph.meta["notes"])
+
+
+def test_ids_and_a_list_of_nodes_go_together(tmp_path):
+    (tmp_path / "g.gml").write_text("graph [ node [ id 0 ] node [ id 1 ] edge [ source 0 target 1 ] ]")
+    (tmp_path / "n.csv").write_text("id,code\n0,x\n1,y\n7,z\n")
+    assert read_graph(tmp_path / "g.gml", nodes=tmp_path / "n.csv").nodes == [0, 1, 7]
+    assert read_graph(tmp_path / "g.gml", nodes=tmp_path / "n.csv", id="code").nodes == ["x", "y", "z"]
+
+
+def test_a_list_that_begins_like_a_program_is_a_list(tmp_path):
+    assert read(tmp_path, "MZ1 MZ2\nMZ2 GIF89\n", "edges").num_edges == 2
