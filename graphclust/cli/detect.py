@@ -108,9 +108,11 @@ def _known_labels(path: str, nodes: Any) -> dict[Any, Any]:
     from graphclust.errors import DataError
     from graphclust.io.partition import read_partition
 
-    labels = read_partition(path, "labels", nodes)
+    labels = read_partition(path, None, nodes)
     if not isinstance(labels, dict):
-        raise DataError("the communities overlap, but known labels need one label per node", path)
+        communities, labels = labels, {node: label for label, members in enumerate(labels) for node in members}
+        if len(labels) < sum(map(len, communities)):
+            raise DataError("the communities overlap, but known labels need one label per node", path)
     ids = {str(node): node for node in nodes}
     for name in map(str, labels):
         if name not in ids:

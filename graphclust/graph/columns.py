@@ -389,6 +389,12 @@ def number_style(values: Iterable[str], separator: str | None = None) -> tuple[s
     values = list(values)
     marked = [value for value in values if "," in value and looks_numeric(value)]
     if not marked:
+        dotted = [value for value in values if "." in value]
+        are_grouped = all(re.fullmatch(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+", value) for value in dotted)
+        if separator == ";" and dotted and are_grouped and any(value.isdecimal() for value in values):
+            raise DataError(
+                f"{dotted[0]} may have a decimal point or a separator of thousands: write the weights without either"
+            )
         return ".", ""
     if any(value.rfind(".") < value.rfind(",") and "." in value for value in marked):
         return ",", "."
@@ -651,6 +657,8 @@ class _Table:
         if self.n_columns == 2:
             return 0, 1, None
         kinds = [self.kind(i) for i in range(self.n_columns)]
+        if self.n_columns == 3 and self._begins_with_times(kinds):
+            return 1, 2, None
         if self.n_columns == 3:
             if kinds[2] != "text":
                 return self._ends_before_numbers(kinds[2])
@@ -669,6 +677,12 @@ class _Table:
         if all(kind in ("date", "empty") or is_time for kind, is_time in zip(kinds[2:], self._clock(), strict=True)):
             return 0, 1, None
         raise self.refusal()
+
+    def _begins_with_times(self, kinds: Sequence[str]) -> bool:
+        """Whether the first of three columns holds times, and the others the ends."""
+        is_time = kinds[0] in ("date", "time") or (kinds[0] == "sorted" and self._share_ids(1, 2))
+        is_apart = not self._share_ids(0, 1) and not self._share_ids(0, 2)
+        return is_time and is_apart and kinds[2] not in ("date", "time", "empty")
 
     def _ends_before_numbers(self, third: str) -> tuple[int, int, int | None]:
         """Return the first two of three columns; refuse if the first may as well count the rows."""

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     import networkx
     from torch_geometric.data import Data
 
-__all__ = ["from_pyg", "graph_from_entries", "graph_of", "holds_graph", "holds_points"]
+    from graphclust.graph.columns import EdgeColumns
+
+__all__ = ["from_pyg", "graph_from_entries", "graph_of", "holds_graph", "holds_points", "is_similarity"]
 
 _PYG = ("Data", "HeteroData", "TemporalData")
 
@@ -205,12 +207,12 @@ def _from_array(array: NDArray[Any], directed: bool | None) -> Graph:
 
 
 def _from_frame(frame: Any, directed: bool | None, weight: str | None) -> Graph:
-    from graphclust.graph.columns import choose_columns
-
     columns = [str(name) for name in frame.columns]
     if _is_matrix_frame(frame):
         matrix = frame.to_numpy(dtype=np.float64)
         matrix = np.where(np.isnan(matrix), 0.0, matrix)
+        if is_similarity(matrix):
+            np.fill_diagonal(matrix, 0)
         row, col = np.nonzero(matrix)
         weights = None if weight is None else matrix[row, col]
         graph = graph_from_entries(row, col, weights, len(matrix), directed=directed)
@@ -219,7 +221,21 @@ def _from_frame(frame: Any, directed: bool | None, weight: str | None) -> Graph:
         )
     if len(columns) < 2:
         raise DataError(f"a table of edges must have at least two columns, not {', '.join(columns)}")
-    named = choose_columns(
+    try:
+        named = _columns_of(frame, columns, weight)
+    except DataError as error:
+        raise DataError(error.message.split(" (choose them")[0] + " (select two or three: frame[[...]])") from None
+    places = (named.source, named.target, named.weight)
+    rows = zip(*(frame.iloc[:, i].tolist() for i in places if i is not None), strict=True)
+    is_arc = _arcs(frame) if directed is None else []
+    return _from_pairs(rows, bool(directed) or any(is_arc), is_arc)
+
+
+def _columns_of(frame: Any, columns: list[str], weight: str | None) -> EdgeColumns:
+    """Return the columns of a table of edges that hold the ends and the weights."""
+    from graphclust.graph.columns import choose_columns
+
+    return choose_columns(
         columns if any(not name.isdecimal() for name in columns) else None,
         [
             ["" if _is_missing(value) else str(value) for value in row]
@@ -230,10 +246,19 @@ def _from_frame(frame: Any, directed: bool | None, weight: str | None) -> Graph:
         weights=False if weight is None else None,
         bipartite=False,
     )
-    places = (named.source, named.target, named.weight)
-    rows = zip(*(frame.iloc[:, i].tolist() for i in places if i is not None), strict=True)
-    is_arc = _arcs(frame) if directed is None else []
-    return _from_pairs(rows, bool(directed) or any(is_arc), is_arc)
+
+
+def is_similarity(values: NDArray[Any]) -> bool:
+    """Whether a matrix has correlations or similarities: symmetric, at most 1, and 1 on the whole diagonal.
+
+    The diagonal of such a matrix is no set of self-loops.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n_nodes, n_nodes)
+    """
+    is_fraction = (np.abs(values) < 1).any() and (np.abs(values) <= 1).all() and (values % 1 != 0).any()
+    return bool(is_fraction and (np.diag(values) == 1).all() and np.array_equal(values, values.T))
 
 
 def _is_matrix_frame(frame: Any) -> bool:

@@ -171,6 +171,8 @@ class _EdgeExpectation(Expectation):
         has_names = has_header or _columns_in_comment(sample.comments, separator, size) is not None
         if has_names or size == 2 or (size == 3 and _is_mostly_numeric(body, 2)):
             return share
+        if size > 2 and share == 1 and any(_is_clock(body, column) for column in range(min(size, _MOST_ENDS))):
+            return share
         has_commas = any("," in value for row in body for value in row[:2])
         if share == 1 and (separator == "::" or (separator in ("\t", ";") and not has_commas)):
             return share  # commas, if any, belong to the text of further columns
@@ -334,6 +336,11 @@ def _sizes(rows: Sequence[Sequence[str]], sample: Sample, data: bytes) -> tuple[
 
 
 # ---------------------------------------------------------------- separator
+
+
+def _is_clock(rows: Sequence[Sequence[str]], column: int) -> bool:
+    """Whether a column holds dates or times of day, which no wrong separator leaves whole."""
+    return kind_of_values(row[column] for row in rows) == "date"
 
 
 def _blank_before_weight(rows: Sequence[Sequence[str]]) -> bool:

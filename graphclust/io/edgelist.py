@@ -32,6 +32,7 @@ __all__ = ["KEEPS_IDS", "read", "write"]
 
 KEEPS_IDS = True
 
+_DEFAULT_NAMES = (("0", "1"), ("V1", "V2"), ("X1", "X2"))  # of pandas and R
 _SMALL = 1 << 18  # bytes that are parsed in less time than it takes to import Arrow
 
 
@@ -165,7 +166,9 @@ def _add_notes(source: Source, layout: EdgeLayout, edges: ParsedEdges) -> None:
         source.note("thousands", f"the weights have separators of thousands: read 1{mark}500 as 1500")
     if layout.may_have_header and (names := _possible_header(edges)):
         line = shorten_line(f"the first line ({names[0]}, {names[1]}) may be a header")
-        reason = "pandas names columns so" if names == ("0", "1") else "its names occur in no other line"
+        reason = "its names occur in no other line"
+        if names in _DEFAULT_NAMES:
+            reason = "programs name columns so"
         source.note(
             "possible-header",
             f"{line}: {reason} (--header reads it as a header, --no-header as an edge)",
@@ -179,7 +182,7 @@ def _possible_header(edges: ParsedEdges) -> tuple[Any, Any] | None:
     if first == second or len(edges.source) < 4:
         return None
     names = edges.ids[first], edges.ids[second]
-    if names == ("0", "1"):
+    if names in _DEFAULT_NAMES:
         return names
     ends = sum(int(np.count_nonzero(end == node)) for end in (edges.source, edges.target) for node in (first, second))
     return names if ends == 2 else None

@@ -15,11 +15,11 @@ import numpy as np
 
 from graphclust.graph import Graph
 from graphclust.graph.columns import edge_columns, looks_numeric, number_style, plain_number
+from graphclust.graph.convert import is_similarity
 from graphclust.io.reading import build_from_entries, naming, parse_weight
 from graphclust.io.source import Source, shorten
 from graphclust.io.tables import Dialect, Expectation, Sample, parse_separator, read_rows, sniff
 from graphclust.io.writing import edge_ids, encode, quote, refuse_attributes
-from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.memory import require_memory
 
 __all__ = ["KEEPS_IDS", "is_matrix", "read", "read_matrix", "write"]
@@ -169,7 +169,7 @@ def read_matrix(source: Source, data: bytes) -> Graph:
         f"read as a matrix of {n_nodes} x {n_nodes} values (--input-format edgelist reads a list of edges)",
         n_nodes=n_nodes,
     )
-    if _is_similarity(values):
+    if is_similarity(values):
         np.fill_diagonal(values, 0)
         source.note(
             "left-out-diagonal", "left out the diagonal of ones, as in a matrix of correlations or similarities"
@@ -183,12 +183,6 @@ def read_matrix(source: Source, data: bytes) -> Graph:
         repeated = next(name for i, name in enumerate(ids) if name in ids[:i])
         raise source.error(f"two rows of the matrix are called {shorten(repeated)}")
     return Graph(ids, graph.source, graph.target, graph.weight, directed=graph.directed, meta=graph.meta)
-
-
-def _is_similarity(values: FloatArray) -> bool:
-    """Whether a matrix has correlations or similarities: symmetric, at most 1, and 1 only on the whole diagonal."""
-    is_fraction = (np.abs(values) < 1).any() and (np.abs(values) <= 1).all() and (values % 1 != 0).any()
-    return bool(is_fraction and (np.diag(values) == 1).all() and np.array_equal(values, values.T))
 
 
 def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:

@@ -25,7 +25,7 @@ _Row: TypeAlias = tuple[int, list[str]]
 _NODES = ("node", "id", "name", "vertex", "node_id", "nodeid", "names", "vertices", "")  # names of columns, best first
 _CLASSES = (
     "community", "modularity_class", "modularity class", "class", "cluster", "group", "module", "block", "partition",
-    "membership", "community_id", "cluster_id", "leiden", "louvain", "infomap", "label",
+    "membership", "community_id", "cluster_id", "leiden", "louvain", "infomap", "label", "value",
 )  # fmt: skip
 _TREE = re.compile(r"([0-9]+(?::[0-9]+)+)\s+(\S+)\s+\"(.*)\"(?:\s+(\S+))?.*")
 _SEVERAL = re.compile(r"[;,|\s]+")

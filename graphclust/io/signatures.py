@@ -47,6 +47,7 @@ _BINARY = (
 _DOT = re.compile(rb"\s*(?:strict\s+)?(?:di)?graph\b[^\[{;]*\{", re.IGNORECASE)
 _JSON = re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"])")
 _HTML = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_XML = re.compile(rb"\s*<(?:\?xml|!doctype|svg|kml|gpx|osm|rdf)\b", re.IGNORECASE)
 _COLON = re.compile(r"[^\s:,;]+:(?:\s.*)?")
 _TUPLE = re.compile(r"[(\[].*,.*[)\]],?")
 _TRIPLE = re.compile(r"<[^>\s]+>\s+<[^>\s]+>\s+(?:<[^>\s]+>|\".*\S)\s*\.")
@@ -70,6 +71,10 @@ def refuse_other_texts(source: Source, data: bytes) -> None:
         raise source.error(f"this is DOT (Graphviz), not an edge list: {FOREIGN_SUFFIXES['.dot'].partition(': ')[2]}")
     if _HTML.match(head):
         raise source.error("this is an HTML page, not an edge list: download the file itself")
+    if head.startswith(b"version https://git-lfs"):
+        raise source.error("this is a pointer of Git LFS, not the file: git lfs pull fetches it")
+    if _XML.match(head):
+        raise source.error("this is XML, not an edge list (GraphML and GEXF are the XML formats that can be read)")
     lines = [line.strip() for line in head.decode(errors="replace").split("\n")[:-1] if line.strip()][:20]
     if lines and all(map(_TUPLE.fullmatch, lines)):
         raise source.error(

@@ -34,7 +34,7 @@ class Handler(Protocol):
         """Open an element; what is returned is the `parent` of its children. None: ignore it and all below."""
 
     def end(self, item: Any, text: str, line: int) -> None:
-        """Close the element that `start` returned `item` for; `text` stands after its last child."""
+        """Close the element that `start` returned `item` for; `text` is its own text, without that of its children."""
 
 
 def parse(source: Source, root: str, handler: Handler) -> None:
@@ -62,10 +62,12 @@ def parse(source: Source, root: str, handler: Handler) -> None:
     start_foreign = getattr(handler, "start_foreign", None)
     stack: list[Any] = []
     texts: list[str] = []
+    before: list[str] = []  # what stands before the open elements in those around them
     prefix = ""
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal prefix
+        before.append("".join(texts))
         texts.clear()
         if stack:
             known = stack[-1] is not None and tag.startswith(prefix) and ":" not in tag[len(prefix) :]
@@ -84,7 +86,7 @@ def parse(source: Source, root: str, handler: Handler) -> None:
         item = stack.pop()
         if item is not None:
             handler.end(item, "".join(texts), line())
-        texts.clear()
+        texts[:] = [before.pop()]
 
     def refuse(*_: Any) -> None:
         raise source.error("the document declares its own entities, which are not supported", line())

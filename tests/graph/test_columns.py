@@ -151,7 +151,7 @@ def test_data_frames_are_read_as_tables_are():
     assert as_graph(frame, weight="calls").total_weight == 23
     with pytest.raises(DataError, match="no column 'letters'"):
         as_graph(frame, weight="letters")
-    with pytest.raises(DataError, match="--columns"):
+    with pytest.raises(DataError, match="select two or three"):
         as_graph(frame.assign(place="here", shop="there").drop(columns="year"))
 
 

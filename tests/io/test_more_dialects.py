@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from graphclust.errors import DataError
-from graphclust.inputs import read_graph
+from graphclust.inputs import as_graph, read_graph
 from graphclust.io import write_graph
 from tests.noted import codes
 
@@ -137,3 +137,49 @@ def test_ids_and_a_list_of_nodes_go_together(tmp_path):
 
 def test_a_list_that_begins_like_a_program_is_a_list(tmp_path):
     assert read(tmp_path, "MZ1 MZ2\nMZ2 GIF89\n", "edges").num_edges == 2
+
+
+def test_times_may_come_first_and_have_blanks(tmp_path):
+    edges = [("ann", "bob"), ("bob", "cy"), ("cy", "ann"), ("cy", "dan")]
+    for text in (
+        "".join(f"{u},{v},2020-01-0{i} 10:00:00\n" for i, (u, v) in enumerate(edges, 1)),
+        "".join(f"2020-01-0{i} 10:00,{u},{v}\n" for i, (u, v) in enumerate(edges, 1)),
+        "".join(f"{1353303380 + 20 * i}\t{u}\t{v}\n" for i, (u, v) in enumerate(edges)),
+        "time,a,b\n" + "".join(f"2020-01-0{i} 10:00:00,{u},{v}\n" for i, (u, v) in enumerate(edges, 1)),
+    ):
+        graph = read(tmp_path, text, "g.csv")
+        assert {frozenset(edge) for edge in graph.edges()} == {frozenset(edge) for edge in edges}
+        assert "ignored-columns" in codes(graph.meta["notes"])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("from;to;weight\nann;bob;3.000\nbob;cy;500\ncy;ann;12.000\n", "decimal point or a separator of thousands"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "git lfs pull"),
+        ("<svg xmlns='http://www.w3.org/2000/svg'/>\n", "this is XML"),
+    ],
+)
+def test_more_that_is_refused(tmp_path, text, reason):
+    with pytest.raises(DataError, match=reason):
+        read(tmp_path, text, "g.csv")
+
+
+def test_names_that_r_gives_to_columns_are_pointed_out(tmp_path):
+    graph = read(tmp_path, "V1,V2\nV0,V1\nV0,V2\nV2,V3\nV3,V4\n", "g.csv")
+    assert "possible-header" in codes(graph.meta["notes"])
+
+
+def test_labels_of_yed_have_children(tmp_path):
+    text = """<graphml xmlns:y="http://www.yworks.com/xml/graphml"><key for="node" id="d" yfiles.type="nodegraphics"/>
+        <graph edgedefault="undirected"><node id="n0"><data key="d"><y:ShapeNode><y:NodeLabel>ann<y:LabelModel/>
+        </y:NodeLabel></y:ShapeNode></data></node><node id="n1"><data key="d"><y:ShapeNode><y:NodeLabel>bob
+        <y:LabelModel/></y:NodeLabel></y:ShapeNode></data></node><edge source="n0" target="n1"/></graph></graphml>"""
+    assert read(tmp_path, text, "g.graphml").nodes == ["ann", "bob"]
+
+
+def test_correlations_in_a_data_frame_have_no_self_loops():
+    matrix = pd.DataFrame(np.eye(3) * 0.5 + 0.5, index=list("abc"), columns=list("abc"))
+    assert as_graph(matrix).num_self_loops == 0
+    with pytest.raises(DataError, match="select two or three"):
+        as_graph(pd.DataFrame({"x": ["a", "b"], "y": ["b", "c"], "z": ["c", "d"]}))
