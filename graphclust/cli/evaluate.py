@@ -44,6 +44,7 @@ def evaluate(
     """
     from graphclust.io.partition import read_partition
     from graphclust.results.communities import compare_to_truth
+    from graphclust.runtime.notes import counted
 
     check_format(format, "table", "json")
     check_files({"--out": out}, predicted=predicted, truth=truth, graph=graph)
@@ -55,9 +56,13 @@ def evaluate(
     result: dict[str, Any] = {}
     if truth is not None:
         scored = list(partition) if nodes is None and isinstance(partition, dict) else nodes
-        result |= compare_to_truth(partition, read_partition(truth, truth_format, scored))
+        true = read_partition(truth, truth_format, scored)
+        result |= compare_to_truth(partition, true)
+        unknown = _nodes_of(true) - _nodes_of(partition)
+        if unknown and not quiet:
+            say(f"{counted(len(unknown), 'node')} of the ground truth, such as {min(unknown)}, not in the partition")
         n_scored = int(result["n_scored"])
-        n_nodes = len(partition if isinstance(partition, dict) else set().union(*partition))
+        n_nodes = len(_nodes_of(partition))
         if n_scored < n_nodes and not quiet:
             say(f"scored {n_scored:,} of {n_nodes:,} nodes; the ground truth does not cover the others")
     if loaded is not None:
@@ -69,6 +74,11 @@ def evaluate(
             print_table(
                 [{"measure": name, "value": value} for name, value in result.items() if name != "sizes"], stream
             )
+
+
+def _nodes_of(partition: Any) -> set[str]:
+    """Return the ids of the nodes of a partition or a cover."""
+    return set(map(str, partition if isinstance(partition, dict) else set().union(*partition)))
 
 
 def _quality(partition: Any, graph: Any) -> dict[str, Any]:

@@ -468,7 +468,7 @@ def kind_of_values(values: Iterable[str]) -> str:
         return "time"
     if all(19000101 <= n <= 21001231 and 1 <= n // 100 % 100 <= 12 and 1 <= n % 100 <= 31 for n in numbers):
         return "date"
-    if len(numbers) >= _MIN_COUNTED and is_index(present):
+    if len(numbers) >= _MIN_COUNTED and numbers == list(range(low, low + len(numbers))):
         return "counter"
     is_sorted = all(a <= b for a, b in pairwise(numbers))
     n_distinct = len(set(numbers))
@@ -645,8 +645,8 @@ class _Table:
             return True
         if says == "an id" and _plain(self.names[column]) in _COUNTERS:  # of the row, not of a node
             return column > 1 or is_index(self.values(column))
-        if says == "an id":
-            return False
+        if says == "an id":  # the ids of the ends, unless they count the rows
+            return column == 0 and self.n_columns > 3 and is_index(self.values(0))
         if says == "a number of the row":
             return column == 0
         if says == "a type":
@@ -680,9 +680,18 @@ class _Table:
 
     def _begins_with_times(self, kinds: Sequence[str]) -> bool:
         """Whether the first of three columns holds times, and the others the ends."""
-        is_time = kinds[0] in ("date", "time") or (kinds[0] == "sorted" and self._share_ids(1, 2))
+        is_time = kinds[0] in ("date", "time") or self._ascends_beside_ids()
         is_apart = not self._share_ids(0, 1) and not self._share_ids(0, 2)
         return is_time and is_apart and kinds[2] not in ("date", "time", "empty")
+
+    def _ascends_beside_ids(self) -> bool:
+        """Whether the first column has numbers in ascending order, and the other two the same ids."""
+        first = self.values(0)
+        if len(first) < _MIN_COUNTED or not all(value.isdecimal() and len(value) < 16 for value in first):
+            return False
+        second, third = set(self.values(1)), set(self.values(2))
+        is_sorted = all(int(a) <= int(b) for a, b in pairwise(first)) and len(set(first)) > 1
+        return is_sorted and 2 * len(second & third) > min(len(second), len(third)) and len(third) > 2
 
     def _ends_before_numbers(self, third: str) -> tuple[int, int, int | None]:
         """Return the first two of three columns; refuse if the first may as well count the rows."""
@@ -741,7 +750,7 @@ class _Table:
         return column == 0 and self.names is not None and not self.names[0].strip()
 
     def _may_weigh(self, column: int) -> bool:
-        if self.kind(column) != "number":
+        if self.kind(column) != "number" or (self.names is None and column == 0):
             return False
         return self.names is None or _name_says(self.names[column]) is None
 

@@ -461,7 +461,7 @@ def merge_notes(graph: Graph) -> list[Note]:
         message = f"merged {counted(merged, 'parallel edge')} and added their weights"
         notes.append(Note("merged-parallel-edges", message, {"n_edges": merged}))
     if dropped := graph.meta.get("dropped_edges"):
-        message = f"dropped {counted(dropped, 'edge')} of weight 0 and kept their nodes"
+        message = f"dropped {counted(dropped, 'edge')} of weight 0, but not the nodes"
         notes.append(Note("dropped-zero-weights", message, {"n_edges": dropped}))
     if loops := graph.num_self_loops:
         notes.append(Note("self-loops", f"kept {counted(loops, 'self-loop')}", {"n_edges": loops}, is_detail=True))

@@ -62,7 +62,8 @@ def read_file(
         raise unknown("format", format, FORMATS)
     decided = ReadOptions.of(**options)
     source = open_file(path)
-    kind = format or format_of(f"file{source.suffix}") or _sniffed(source)
+    by_name = None if source.suffix == ".xml" else format_of(f"file{source.suffix}")  # .xml may be GraphML or GEXF
+    kind = format or by_name or _sniffed(source)
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")
     source.options = decided

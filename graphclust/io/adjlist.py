@@ -81,6 +81,8 @@ def read(source: Source) -> Graph:
             raise source.error(f"a field is empty: {shorten(text)}", number)
         node, *others = (index.setdefault(field, len(index)) for field in fields)
         pairs += [(node, other) for other in others]
+    if not pairs and len(lines) > 1 and source.suffix != ".adjlist":
+        raise source.error("no line has a node and a neighbour, separated by white space, commas, semicolons or tabs")
     unweighted(source, len(pairs))
     directed = bool(source.options.directed)
     if not directed:  # each edge may be in the lines of both its ends

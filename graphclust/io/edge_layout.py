@@ -135,6 +135,16 @@ class _EdgeExpectation(Expectation):
             third = kind_of_values(row[2] for row in rest if len(row) == 3)
             if third in ("time", "sorted", "date"):
                 return _Header.CERTAIN  # 2 is no time
+        return self._header_of_new_words(first, rest, columns)
+
+    def _header_of_new_words(
+        self, first: Sequence[str], rest: Sequence[list[str]], columns: Sequence[set[str]]
+    ) -> _Header:
+        """Say whether words that are no ids elsewhere are a header."""
+        ids = columns[0] | columns[1] if len(first) >= 2 else columns[0]
+        is_unnamed = self.is_sheet and list(first[2:]) == ["0"] and not any(map(looks_numeric, first[:2]))
+        if is_unnamed and ids.isdisjoint(first[:2]):
+            return _Header.ASSUMED  # as pandas names the values of a Series
         if any(map(looks_numeric, first)) or len(first) < 2:
             return _Header.NONE
         if edge_columns(first) is not None and (self.is_sheet or len(first) > 2) and ids.isdisjoint(first[:2]):
@@ -442,7 +452,8 @@ def _name_bare_row_names(dialect: Dialect, body: Sequence[Sequence[str]]) -> Dia
     header, n_columns = dialect.header, dialect.n_columns
     if not header or len(header) != n_columns - 1 or edge_columns(header) is None:
         return dialect
-    is_complete = _is_mostly_numeric(body, n_columns - 1) or not has_row_numbers(body)
+    column = 1 if len(header) > 2 else n_columns - 1
+    is_complete = _is_mostly_numeric(body, column) or not has_row_numbers(body)
     return dialect if is_complete else replace(dialect, header=("", *header))
 
 

@@ -133,11 +133,11 @@ def _hint(source: Source, layout: EdgeLayout, data: bytes, has_edges: bool) -> s
     rows = [row for row in Sample((), lines, 1).rows(dialect.separator) if row] if lines else []
     others = [row for row in rows[1:] if len(row) != dialect.n_columns]
     heads = [row[0] for row in rows if row]
+    if not has_edges and dialect.header is None and len(rows) > 1 and not others:
+        return " (--header skips this line, if it is a title)"
     n_others = sum(len(row) != dialect.n_columns for row in rows)
     if len(rows) > 2 and 4 * n_others >= len(rows) and len(set(heads)) == len(heads):
         return "; if each line has a node and its neighbours: --input-format adjlist"
-    if not has_edges and dialect.header is None and len(rows) > 1 and not others:
-        return " (--header skips this line, if it is a title)"
     return ""
 
 

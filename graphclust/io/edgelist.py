@@ -33,6 +33,7 @@ __all__ = ["KEEPS_IDS", "read", "write"]
 KEEPS_IDS = True
 
 _DEFAULT_NAMES = (("0", "1"), ("V1", "V2"), ("X1", "X2"))  # of pandas and R
+_MOST_COMPARED = 200_000  # ids that are compared with each other
 _SMALL = 1 << 18  # bytes that are parsed in less time than it takes to import Arrow
 
 
@@ -164,6 +165,9 @@ def _add_notes(source: Source, layout: EdgeLayout, edges: ParsedEdges) -> None:
     if layout.dialect.thousands:
         mark = layout.dialect.thousands
         source.note("thousands", f"the weights have separators of thousands: read 1{mark}500 as 1500")
+    if len(edges.ids) <= _MOST_COMPARED and (similar := _similar_ids(edges.ids)):
+        message = f"the ids {similar} and {similar}.0 are different nodes"
+        source.note("similar-ids", message, names=[similar, f"{similar}.0"])
     if layout.may_have_header and (names := _possible_header(edges)):
         line = shorten_line(f"the first line ({names[0]}, {names[1]}) may be a header")
         reason = "its names occur in no other line"
@@ -174,6 +178,12 @@ def _add_notes(source: Source, layout: EdgeLayout, edges: ParsedEdges) -> None:
             f"{line}: {reason} (--header reads it as a header, --no-header as an edge)",
             names=names,
         )
+
+
+def _similar_ids(ids: Sequence[Any]) -> str | None:
+    """Return an id that is there with ".0" as well, as pandas spells integers in a column with gaps."""
+    with_zero = {node.removesuffix(".0") for node in ids if isinstance(node, str) and node.endswith(".0")}
+    return next((node for node in ids if node in with_zero), None) if with_zero else None
 
 
 def _possible_header(edges: ParsedEdges) -> tuple[Any, Any] | None:

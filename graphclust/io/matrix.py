@@ -55,6 +55,10 @@ def _names(rows: Sequence[Sequence[str]]) -> list[str] | None:
         heads = [row[0] for row in rest]
         if len(names) < len(first) and looks_numeric(first[0]):
             continue  # a value: the first row of a symmetric matrix equals its first column
+        numbers = [str(n) for n in range(1, len(names) + 1)]
+        is_numbered = heads == numbers[: len(heads)] and any(names == [c + n for n in numbers] for c in ("V", "X"))
+        if is_numbered and len(names) > 2 and all(len(row) == len(names) + 1 for row in rest):
+            return numbers  # as R names the rows and columns of a matrix without names
         if (
             len(names) >= 2
             and len(set(names)) == len(names)

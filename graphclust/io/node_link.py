@@ -61,6 +61,8 @@ def _parts(source: Source, content: Any) -> _Parts:
         return _of_cytoscape(source, content)
     is_directed = _directed(content)
     edges = [content[key] for key in ("links", "edges", "relationships") if isinstance(content.get(key), list)]
+    if edges and "nodes" not in content and edges[0] and "adjacency" not in content:
+        return None, list(map(_data, edges[0])), is_directed
     if "nodes" in content and edges:
         return _nodes(source, content["nodes"]), list(map(_data, edges[0])), is_directed
     if "nodes" in content and isinstance(content.get("adjacency"), list):
@@ -254,6 +256,10 @@ def _of_lists(source: Source, rows: Sequence[Any]) -> Graph:
         row, col = np.nonzero(values)
         weight = None if source.options.weights is False else values[row, col]
         return build_from_entries(source, row, col, weight, len(rows), directed=source.options.directed)
+    if len(rows) > 1 and all(len(row) == len(rows) for row in rows):
+        is_symmetric = all(rows[i][j] == rows[j][i] for i in range(len(rows)) for j in range(i))
+        if is_symmetric and len({str(rows[i][i]) for i in range(len(rows))}) == 1:
+            raise source.error("this list may be a matrix or a list of edges: give it as a matrix or as pairs of ids")
     draft = Draft(source, _no_line)
     for number, ends in enumerate(rows):
         if len(ends) not in (2, 3):

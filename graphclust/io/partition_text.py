@@ -116,7 +116,8 @@ def read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | None
     if kind is None and columns is None:
         kind = _form(rows, dialect, frozenset() if nodes is None else frozenset(map(str, nodes)))
         form = "node label" if kind == "labels" else "one community"
-        source.note("form", f"read as {form} per line ({option} overrides)", form=kind)
+        others = " and ignored the other columns" if kind == "labels" and dialect.n_columns > 2 else ""
+        source.note("form", f"read as {form} per line{others} ({option} overrides)", form=kind)
     if kind == "cmty":
         return [{value for value in row if value} for _, row in rows]
     cover = _overlapping(source, rows, columns or (0, 1), dialect)
@@ -188,9 +189,9 @@ def _overlapping(source: Source, rows: Sequence[_Row], columns: tuple[int, int],
     if not is_cover:
         return None
     n_several = sum(len(parts) > 1 for parts in members.values())
-    source.note(
-        "overlapping", f"{counted(n_several, 'node')} have several labels: the communities overlap", n_nodes=n_several
-    )
+    verb = "has" if n_several == 1 else "have"
+    message = f"{counted(n_several, 'node')} {verb} several labels: the communities overlap"
+    source.note("overlapping", message, n_nodes=n_several)
     communities: dict[str, set[Hashable]] = {}
     for name, parts in members.items():
         for part in parts:

@@ -90,7 +90,9 @@ _WAYS_OUT = (
 )
 
 
-def usable_edges(source: Source, tail: Any, head: Any, weight: Any, *others: Any) -> tuple[Any, ...]:
+def usable_edges(
+    source: Source, tail: Any, head: Any, weight: Any, *others: Any, noun: str = "edge"
+) -> tuple[Any, ...]:
     """Apply the caller's options on negative and small weights to the edges of a file.
 
     Parameters
@@ -100,6 +102,8 @@ def usable_edges(source: Source, tail: Any, head: Any, weight: Any, *others: Any
     weight : array of float, shape (n_edges,), or None
     *others : array, shape (n_edges,), or None
         Further values of the edges.
+    noun : str
+        What notes call an edge: an edge may have two values in a matrix.
 
     Returns
     -------
@@ -124,7 +128,7 @@ def usable_edges(source: Source, tail: Any, head: Any, weight: Any, *others: Any
             raise source.error(f"the edge weight {weight[is_negative][0]:g} is negative ({_WAYS_OUT})")
         if options.negative != "absolute":
             is_used = ~is_negative
-            message = f"left out {counted(n_negative, 'edge')} of negative weight"
+            message = f"left out {counted(n_negative, noun)} of negative weight"
         else:
             weight = np.abs(weight)
             message = f"used the absolute value of {counted(n_negative, 'negative weight')}"
@@ -133,7 +137,7 @@ def usable_edges(source: Source, tail: Any, head: Any, weight: Any, *others: Any
         is_small = is_used & (weight < options.threshold)
         is_used &= ~is_small
         n_small = int(is_small.sum())
-        message = f"left out {counted(n_small, 'edge')} of weight below {options.threshold:g}"
+        message = f"left out {counted(n_small, noun)} of weight below {options.threshold:g}"
         source.note("small-weights", message, n_edges=n_small, threshold=options.threshold)
     if is_used.all():
         return tail, head, weight, *others
@@ -197,7 +201,7 @@ def build_from_entries(
     y: NDArray[Any] | None = None,
 ) -> Graph:
     """Build from the entries of a matrix; unless `directed` says otherwise, a symmetric one is an undirected graph."""
-    row, col, weight = usable_edges(source, row, col, weight)
+    row, col, weight = usable_edges(source, row, col, weight, noun="entry")
     with naming(source):
         graph = graph_from_entries(row, col, weight, n_nodes, x=x, y=y, directed=directed)
     if directed is None:
@@ -453,6 +457,10 @@ class Draft:
         self.source.note("weights-from-attribute", f"read {name} as weights", name=chosen.name)
         weight = np.empty(len(self.tail))
         default = chosen.default
+        n_missing = len(self.tail) - len(chosen.values)
+        if n_missing and default in (None, ""):
+            message = f"{counted(n_missing, 'edge')} without {name} count 1"
+            self.source.note("missing-weights", message, n_edges=n_missing)
         weight.fill(1.0 if default in (None, "") else parse_weight(self.source, str(default).strip(), None))
         for edge, value in chosen.values.items():
             place = chosen.places.get(edge)

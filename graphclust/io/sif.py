@@ -22,6 +22,8 @@ __all__ = ["KEEPS_IDS", "read", "write"]
 
 KEEPS_IDS = True
 
+_HEADERS = ("source", "participant_a", "interactor a", "node1", "from")  # first words of headers, which SIF has none of
+
 
 def read(source: Source) -> Graph:
     """Read a SIF file.
@@ -47,7 +49,10 @@ def read(source: Source) -> Graph:
     relations: set[str] = set()
     for number, line in enumerate(split_lines(text), 1):
         fields = [field.strip() for field in line.strip().split(separator)]
-        if not any(fields):
+        if not any(fields) or (line.startswith("# ") and not ends):
+            continue
+        if not ends and len(fields) == 3 and fields[0].lower() in _HEADERS:
+            source.note("header", f"read the first line ({', '.join(fields)}) as a header", names=fields)
             continue
         node, *rest = fields
         if len(rest) == 1:
@@ -57,6 +62,8 @@ def read(source: Source) -> Graph:
         tail = index.setdefault(node, len(index))
         relations.update(rest[:1])
         ends += [(tail, index.setdefault(other, len(index))) for other in rest[1:]]
+    if not ends and len(index) > 1 and any("," in node or ";" in node for node in index):
+        raise source.error("no line has a relation and a second node: tabs or white space must separate them")
     unweighted(source, len(ends))
     if len(relations) > 1:
         source.note(

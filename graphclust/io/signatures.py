@@ -14,6 +14,7 @@ FOREIGN_SUFFIXES = {
                     "load it in Python and give the graph to graphclust.detect"),
     **dict.fromkeys((".lgl", ".lgr", ".vna"), "files of this kind are not supported: the program that wrote them can "
                     "convert them"),
+    ".tgf": "TGF files are not supported: save the graph as GraphML",
     ".gt": "files of graph-tool are not supported: save the graph as GraphML",
     ".xls": "old Excel files are not supported: save the sheet as .xlsx or CSV",
     ".ods": "OpenDocument files are not supported: save the sheet as .xlsx or CSV",
@@ -48,6 +49,7 @@ _DOT = re.compile(rb"\s*(?:strict\s+)?(?:di)?graph\b[^\[{;]*\{", re.IGNORECASE)
 _JSON = re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"])")
 _HTML = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _XML = re.compile(rb"\s*<(?:\?xml|!doctype|svg|kml|gpx|osm|rdf)\b", re.IGNORECASE)
+_GML = re.compile(rb"\s*(?:creator\s+\"[^\"]*\"\s*)?(?:version\s+\S+\s*)?graph\s*\[", re.IGNORECASE)
 _COLON = re.compile(r"[^\s:,;]+:(?:\s.*)?")
 _TUPLE = re.compile(r"[(\[].*,.*[)\]],?")
 _TRIPLE = re.compile(r"<[^>\s]+>\s+<[^>\s]+>\s+(?:<[^>\s]+>|\".*\S)\s*\.")
@@ -75,6 +77,10 @@ def refuse_other_texts(source: Source, data: bytes) -> None:
         raise source.error("this is a pointer of Git LFS, not the file: git lfs pull fetches it")
     if _XML.match(head):
         raise source.error("this is XML, not an edge list (GraphML and GEXF are the XML formats that can be read)")
+    if _GML.match(head):
+        raise source.error("this is GML, not an edge list (--input-format gml)")
+    if re.fullmatch(rb"(?:40[0-9]:? *)?(?:Not Found|Access Denied|Forbidden)\s*", data[:100]):
+        raise source.error("this is the message of a server, not the file itself")
     lines = [line.strip() for line in head.decode(errors="replace").split("\n")[:-1] if line.strip()][:20]
     if lines and all(map(_TUPLE.fullmatch, lines)):
         raise source.error(

@@ -50,7 +50,7 @@ _TOKEN = re.compile(r'"((?:[^"]|"")*)"(?=[ \t\v\f]|$)|([^ \t\v\f]+)')
 _OPEN_QUOTE = re.compile(r'[ \t\v\f]*"[^"]*+(?:""[^"]*+)*+\Z')
 _DOS_END = "\x1a"
 _EMPTY_ROW = re.compile(r"(?:\"\"|[,;|\t])+")  # of a spreadsheet
-_EXCEL = re.compile(r"\"?sep=([^\"])\"?", re.IGNORECASE)  # Excel's own way to name the separator
+_EXCEL = re.compile(r"\"?sep=([^\"]?)\"?", re.IGNORECASE)  # Excel's own way to name the separator
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class Sample:
             if not stripped or stripped == _DOS_END:
                 continue
             if number == 1 and (excel := _EXCEL.fullmatch(stripped)):
-                separator = excel[1]
+                separator = excel[1] or "\t"  # which is stripped
                 continue
             if prefixes and stripped.startswith(prefixes):
                 if not lines:

@@ -1,4 +1,7 @@
-"""Excel workbooks (.xlsx), by openpyxl: the first sheet with data is read as a table of edges."""
+"""Excel workbooks (.xlsx), by openpyxl: a sheet is read as a table of edges.
+
+It is the first one whose header names the ends of edges, or else the first one with data.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import io
 from dataclasses import replace
 
 from graphclust.graph import Graph
+from graphclust.graph.columns import edge_columns
 from graphclust.io import edgelist
 from graphclust.io.source import Source
 
@@ -16,7 +20,7 @@ KEEPS_IDS = True
 
 
 def read(source: Source) -> Graph:
-    """Read the first sheet.
+    """Read the sheet with the edges.
 
     Parameters
     ----------
@@ -47,6 +51,8 @@ def read(source: Source) -> Graph:
     if not filled:
         raise source.error("the workbook is empty")
     if len(filled) > 1:
+        with_ends = [title for title in filled if edge_columns([_text(cell) for cell in sheets[title][0]])]
+        filled.sort(key=lambda title: title not in with_ends[:1])
         others = ", ".join(filled[1:])
         source.note("first-sheet", f"read the sheet {filled[0]} and no other ({others})", names=filled)
     out = io.StringIO()

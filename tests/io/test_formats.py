@@ -555,6 +555,7 @@ def test_gexf_dialects():
         "dynamic-graph",
         "flattened-hierarchy",
         "ids-from-attribute",
+        "missing-weights",
         "mixed-directions",
         "weights-from-attribute",
     ]

@@ -183,3 +183,80 @@ def test_correlations_in_a_data_frame_have_no_self_loops():
     assert as_graph(matrix).num_self_loops == 0
     with pytest.raises(DataError, match="select two or three"):
         as_graph(pd.DataFrame({"x": ["a", "b"], "y": ["b", "c"], "z": ["c", "d"]}))
+
+
+def test_a_matrix_of_r_without_names(tmp_path):
+    text = '"","V1","V2","V3","V4"\n"1",0,1,0,0\n"2",1,0,2,0\n"3",0,2,0,1\n"4",0,0,1,0\n'
+    graph = read(tmp_path, text, "g.csv")
+    assert (graph.nodes, graph.num_edges) == (["1", "2", "3", "4"], 3)
+
+
+def test_times_of_sociopatterns_are_no_nodes(tmp_path):
+    contacts = [
+        ("1170", "1644"),
+        ("1170", "1613"),
+        ("1644", "1613"),
+        ("1613", "1672"),
+        ("1672", "1170"),
+        ("1644", "1672"),
+    ]
+    text = "".join(f"{31220 + 20 * (i // 2)}\t{u}\t{v}\n" for i, (u, v) in enumerate(contacts))
+    graph = read(tmp_path, text, "tij.dat")
+    assert set(graph.nodes) == {"1170", "1613", "1644", "1672"}
+    assert "ignored-columns" in codes(graph.meta["notes"])
+
+
+def test_numbers_that_run_on_are_no_weights(tmp_path):
+    assert not read(tmp_path, "".join(f"a{i % 3} b{i % 4} {100 + i}\n" for i in range(9))).is_weighted
+
+
+def test_headers_and_comments_of_sif_are_no_nodes(tmp_path):
+    graph = read(tmp_path, "# made by hand\nPARTICIPANT_A\tTYPE\tPARTICIPANT_B\nann\tpp\tbob\n", "g.sif")
+    assert set(graph.nodes) == {"ann", "bob"}
+    with pytest.raises(DataError, match="tabs or white space"):
+        read(tmp_path, "ann,pp,bob\nbob,pp,cy\n", "g.sif")
+
+
+def test_the_sheet_with_the_edges_is_read(tmp_path):
+    pytest.importorskip("openpyxl")
+    with pd.ExcelWriter(tmp_path / "g.xlsx") as writer:
+        pd.DataFrame({"id": ["a", "b", "c"], "name": ["Ann", "Bob", "Cy"]}).to_excel(
+            writer, sheet_name="nodes", index=False
+        )
+        pd.DataFrame({"from": ["a", "b"], "to": ["b", "c"]}).to_excel(writer, sheet_name="edges", index=False)
+    assert set(read_graph(tmp_path / "g.xlsx").nodes) == {"a", "b", "c"}
+
+
+def test_a_list_that_may_be_a_matrix_is_refused(tmp_path):
+    with pytest.raises(DataError, match="matrix or a list of edges"):
+        read(tmp_path, "[[0,1,1],[1,0,1],[1,1,0]]", "g.json")
+    assert read(tmp_path, "[[0,1],[1,2]]", "g.json").num_edges == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "nodes"),
+    [
+        ("g.csv", "level_0,level_1,0\nann,bob,3\nbob,cy,4\ncy,ann,1\n", {"ann", "bob", "cy"}),
+        ("g.txt", "from\tto\tweight\n1\tann\tbob\t3\n2\tbob\tcy\t4\n3\tcy\tann\t1\n", {"ann", "bob", "cy"}),
+        ("g.csv", "sep=\t\nann\tbob\nbob\tcy\n", {"ann", "bob", "cy"}),
+        ("g.json", '{"edges": [["ann", "bob"], ["bob", "cy"]]}', {"ann", "bob", "cy"}),
+        ("g.json", '{"links": [{"source": "ann", "target": "bob"}]}', {"ann", "bob"}),
+        ("g.xml", '<gexf><graph><nodes><node id="x"/></nodes><edges/></graph></gexf>', {"x"}),
+    ],
+)
+def test_more_that_is_read(tmp_path, name, text, nodes):
+    assert set(read(tmp_path, text, name).nodes) == nodes
+
+
+def test_gml_and_messages_of_servers_are_no_edge_lists(tmp_path):
+    for text, reason in (('Creator "x"\ngraph [ node [ id 1 ] ]', "--input-format gml"), ("404: Not Found", "server")):
+        with pytest.raises(DataError, match=reason):
+            read(tmp_path, text)
+
+
+def test_missing_weights_and_similar_ids_are_noted(tmp_path):
+    text = '{"nodes": [{"id": "a"}, {"id": "b"}, {"id": "c"}], "links": [{"source": "a", "target": "b", "weight": 2}, '
+    text += '{"source": "b", "target": "c"}]}'
+    assert "missing-weights" in codes(read(tmp_path, text, "g.json").meta["notes"])
+    floats = "from,to\n0,1.0\n1,2.0\n2,0.0\n"
+    assert "similar-ids" in codes(read(tmp_path, floats, "g.csv").meta["notes"])
