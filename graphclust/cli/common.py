@@ -105,12 +105,12 @@ class Reading:
     negative: Annotated[
         str | None,
         typer.Option(
-            metavar="drop|absolute", help="What to do with negative weights, which are refused.", rich_help_panel=_PANEL
+            metavar="drop|absolute", help="How to treat negative weights; refused by default.", rich_help_panel=_PANEL
         ),
     ] = None
     threshold: Annotated[
         float | None,
-        typer.Option(metavar="X", help="Leave out edges of a smaller weight.", rich_help_panel=_PANEL),
+        typer.Option(metavar="X", help="Leave out edges with smaller weights.", rich_help_panel=_PANEL),
     ] = None
     delimiter: Annotated[
         str | None,

@@ -82,7 +82,7 @@ def compare(
     from graphclust.methods import METHODS
 
     check_format(format, "table", "json", "csv")
-    check_files({"--out": out}, graph=graph, truth=truth)
+    check_files({"--out": out}, graph=graph, truth=truth, nodes=reading.nodes)
     if methods is None:
         names = [name for name, kind in METHODS.items() if n_clusters or kind.takes_n_clusters != "required"]
     else:

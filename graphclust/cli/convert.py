@@ -31,7 +31,7 @@ def convert(
     """Convert a graph file to another format.
 
     Formats: edge list, CSV, TSV, GraphML, GEXF, GML, JSON, Pajek, METIS, Matrix Market, matrix, npz, Parquet, SIF,
-    adjacency list and PyTorch Geometric. Others are only read.
+    adjacency list and PyTorch Geometric. The other formats are read-only.
     """
     from graphclust.io import carried, check_writable, format_of, writable_formats, write_graph
 

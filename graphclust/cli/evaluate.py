@@ -47,7 +47,7 @@ def evaluate(
     from graphclust.runtime.notes import counted
 
     check_format(format, "table", "json")
-    check_files({"--out": out}, predicted=predicted, truth=truth, graph=graph)
+    check_files({"--out": out}, predicted=predicted, truth=truth, graph=graph, nodes=reading.nodes)
     if truth is None and graph is None:
         raise UsageError("nothing to evaluate against: add --truth, --graph or both")
     loaded = None if graph is None else reading.read(graph)
@@ -60,7 +60,8 @@ def evaluate(
         result |= compare_to_truth(partition, true)
         unknown = _nodes_of(true) - _nodes_of(partition)
         if unknown and not quiet:
-            say(f"{counted(len(unknown), 'node')} of the ground truth, such as {min(unknown)}, not in the partition")
+            number = counted(len(unknown), "node")
+            say(f"ignored {number} of the ground truth, such as {min(unknown)}, that the partition does not have")
         n_scored = int(result["n_scored"])
         n_nodes = len(_nodes_of(partition))
         if n_scored < n_nodes and not quiet:

@@ -140,7 +140,7 @@ _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[,.][0-9]{3})+(?:[,.][0-9]+)?")
 _EPOCH = (6e8, 2.2e9)  # seconds from 1989 to 2039
 _YEARS = (1800, 2100)
 _MIN_COUNTED = 5  # fewer running numbers may be weights
-_MIN_SORTED = 8  # as many different numbers in ascending order are hardly there by chance
+_MIN_SORTED = 8  # so many distinct numbers are hardly in ascending order by chance
 _MIN_TIME = 1000  # smaller numbers in ascending order may be weights if there are few
 _MAX_LISTED = 12
 
@@ -305,7 +305,7 @@ def _stem(name: str) -> str:
 
 
 def _name_says(name: str) -> str | None:
-    """Return what a name says of a column that is neither an end nor a weight, None if it says nothing."""
+    """Describe a column that holds neither ends nor weights, by its name; None if the name is unknown."""
     plain = _plain(name)
     if plain in _TIMES or re.search(r"(time|date|year)(stamp)?$", plain):
         return "a time"
@@ -359,7 +359,7 @@ def list_columns(names: Sequence[str]) -> str:
 
 
 def looks_numeric(text: str) -> bool:
-    """Whether a field is a number, perhaps with a decimal comma or with separators of thousands; 1_000 is none."""
+    """Whether a field is a number, perhaps with a decimal comma or with separators of thousands; 1_000 is no number."""
     try:
         float(text)
     except ValueError:
@@ -374,7 +374,7 @@ def number_style(values: Iterable[str], separator: str | None = None) -> tuple[s
     ----------
     values : iterable of str
     separator : str or None
-        What separates the columns of the table: where it is a comma, 1,234 is rather a number above a thousand.
+        What separates the columns of the table. If it is a comma, that of 1,234 probably separates thousands.
 
     Raises
     ------
@@ -533,27 +533,25 @@ def choose_columns(
     """
     table = _Table(names, rows, n_columns)
     if columns is not None:
-        if len(columns) not in (2, 3):
-            raise DataError(f"--columns takes SOURCE,TARGET or SOURCE,TARGET,WEIGHT, not {','.join(columns)}")
         first, second, *third = (find_column(name, names, n_columns) for name in columns)
         if first == second:
             raise DataError(f"--columns names one column twice: {columns[0]}")
-        by_name = third[0] if third else None
+        named_weight = third[0] if third else None
     else:
-        first, second, by_name = table.ends()
+        first, second, named_weight = table.ends()
     if weight is not None:
-        by_name = find_column(weight, names, n_columns)
-        if by_name in (first, second):
+        named_weight = find_column(weight, names, n_columns)
+        if named_weight in (first, second):
             raise DataError(f"the column {weight} holds the ends of the edges: it cannot be the weight as well")
     is_chosen = weight is not None or columns is not None
     chosen: int | None = None
     notes: tuple[Note, ...] = ()
     if weights is False:
         pass
-    elif is_chosen and (by_name is not None or not weights):
-        chosen = by_name
+    elif is_chosen and (named_weight is not None or not weights):
+        chosen = named_weight
     else:
-        chosen, notes = table.weight(first, second, by_name, required=bool(weights))
+        chosen, notes = table.weight(first, second, named_weight, required=bool(weights))
         notes += table.row_number_note(first, chosen)
     kinds: tuple[str, str] | None = None
     if bipartite is not False:
@@ -590,7 +588,7 @@ class _Table:
         return self.known_kinds[column]
 
     def refusal(self) -> DataError:
-        """Return the error that lists the columns and gives the command to type."""
+        """Return the error that lists the columns and names the option to use."""
         if self._joins_both_ends():
             return DataError(
                 "this is Cytoscape's table of edges, which joins the names of both ends in one column: export the "
@@ -602,7 +600,7 @@ class _Table:
             what = f"expected 2 or 3 columns, found {self.n_columns}: {list_columns(self.rows[0])}"
         else:
             what = f"expected 2 or 3 columns, found {self.n_columns}"
-        return DataError(f"{what} (choose them with --columns SOURCE,TARGET[,WEIGHT], by name or number)")
+        return DataError(f"{what} (--columns SOURCE,TARGET[,WEIGHT] chooses them, by name or number)")
 
     def ends(self) -> tuple[int, int, int | None]:
         """Return the columns of source, target and, if its name says so, weight."""
@@ -613,7 +611,7 @@ class _Table:
             return named
         if self.n_columns == 2:
             return 0, 1, None
-        candidates = [i for i in range(self.n_columns) if not self._is_aside(i)]
+        candidates = [i for i in range(self.n_columns) if not self._is_ignorable(i)]
         weight = next((i for i in candidates if is_weight_name(self.names[i]) and self.kind(i) == "number"), None)
         ends = [i for i in candidates if i != weight]
         has_number = len(ends) == 3 and weight is None and self.kind(ends[2]) == "number"
@@ -633,11 +631,10 @@ class _Table:
     def _holds_decimals(self, column: int) -> bool:
         """Whether most values are numbers with a fraction, which are no ids."""
         values = [value for value in self.values(column) if value]
-        return 2 * sum(re.fullmatch(r"-?[0-9]*\.[0-9]*[1-9][0-9]*", value) is not None for value in values) > len(
-            values
-        )
+        n_fractions = sum(re.fullmatch(r"-?[0-9]*\.[0-9]*[1-9][0-9]*", value) is not None for value in values)
+        return 2 * n_fractions > len(values)
 
-    def _is_aside(self, column: int) -> bool:
+    def _is_ignorable(self, column: int) -> bool:
         """Whether a column holds neither ends nor weights, as far as its name and its values show it."""
         assert self.names is not None
         kind, says = self.kind(column), _name_says(self.names[column])
@@ -674,7 +671,10 @@ class _Table:
         ends_may_follow = kinds[2] not in ("time", "sorted", "date", "empty") and kinds[-1] not in ("text", "empty")
         if self.n_columns == 4 and has_row_numbers and ends_may_follow:
             return 1, 2, None
-        if all(kind in ("date", "empty") or is_time for kind, is_time in zip(kinds[2:], self._clock(), strict=True)):
+        if all(
+            kind in ("date", "empty") or is_time
+            for kind, is_time in zip(kinds[2:], self._are_times_after_ends(), strict=True)
+        ):
             return 0, 1, None
         raise self.refusal()
 
@@ -705,7 +705,7 @@ class _Table:
                 )
         return 0, 1, None
 
-    def _clock(self) -> list[bool]:
+    def _are_times_after_ends(self) -> list[bool]:
         return [self.kind(i) in ("time", "sorted") and i > 2 for i in range(2, self.n_columns)]
 
     def _share_ids(self, first: int, second: int) -> bool:
@@ -717,12 +717,12 @@ class _Table:
         return len(set(values)) > max(2, len(values) // 4)
 
     def weight(
-        self, first: int, second: int, by_name: int | None, *, required: bool
+        self, first: int, second: int, named_weight: int | None, *, required: bool
     ) -> tuple[int | None, tuple[Note, ...]]:
         """Return the column of weights and the notes on columns that are not read."""
         others = [i for i in range(self.n_columns) if i not in (first, second)]
-        chosen = by_name
-        candidates = [i for i in others if self._may_weigh(i)]
+        chosen = named_weight
+        candidates = [i for i in others if self._may_hold_weights(i)]
         if chosen is None and len(candidates) == 1 and len([i for i in others if not self._is_row_number(i)]) == 1:
             chosen = candidates[0]
         if chosen is None and required:
@@ -749,7 +749,7 @@ class _Table:
         """Whether the first column has no name in a header, as that of row names."""
         return column == 0 and self.names is not None and not self.names[0].strip()
 
-    def _may_weigh(self, column: int) -> bool:
+    def _may_hold_weights(self, column: int) -> bool:
         if self.kind(column) != "number" or (self.names is None and column == 0):
             return False
         return self.names is None or _name_says(self.names[column]) is None

@@ -224,7 +224,7 @@ def _from_frame(frame: Any, directed: bool | None, weight: str | None) -> Graph:
     try:
         named = _columns_of(frame, columns, weight)
     except DataError as error:
-        raise DataError(error.message.split(" (choose them")[0] + " (select two or three: frame[[...]])") from None
+        raise DataError(error.message.split(" (--columns")[0] + " (select two or three: frame[[...]])") from None
     places = (named.source, named.target, named.weight)
     rows = zip(*(frame.iloc[:, i].tolist() for i in places if i is not None), strict=True)
     is_arc = _arcs(frame) if directed is None else []
@@ -388,7 +388,7 @@ def graph_of(obj: Any, *, weight: str | None = "weight", directed: bool | None =
         (source, target, weight) with any hashable ids; a DataFrame has columns source, target and perhaps weight, or is
         a matrix whose rows and columns have the same names.
     weight : str or None
-        Edge attribute that holds the weight (networkx, igraph); None ignores weights.
+        Edge attribute or column that holds the weights (networkx, igraph, DataFrame); None ignores weights.
     directed : bool, optional
         Overrides what the container says: False adds up the two directions, True takes an undirected edge in both.
 

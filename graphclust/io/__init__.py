@@ -20,8 +20,6 @@ from graphclust.runtime.notes import counted, log_notes
 __all__ = ["FORMATS", "carried", "check_writable", "format_of", "read_file", "writable_formats", "write_graph"]
 
 _PARTS_OF_EDGES = {"weight", "source", "target", "id", "key"}
-_UNWEIGHTED = ("sif", "adjlist")  # formats without a place for weights
-_UNDIRECTED = ("sif", "adjlist")
 
 
 def read_file(
@@ -66,8 +64,8 @@ def read_file(
     kind = format or by_name or _sniffed(source)
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")
-    source.options = decided
-    _check_taken(source, kind, is_given=format is not None, has_nodes=nodes is not None)
+    source.options, source.is_format_given = decided, format is not None
+    _check_taken(source, kind, has_nodes=nodes is not None)
     if nodes is not None:
         source.options = replace(decided, id=None)
     graph: Graph = FORMATS[kind].load().read(source)
@@ -93,7 +91,7 @@ def _sniffed(source: Source) -> str:
     return sniffed_format(source)
 
 
-def _check_taken(source: Source, kind: str, *, is_given: bool, has_nodes: bool) -> None:
+def _check_taken(source: Source, kind: str, *, has_nodes: bool) -> None:
     """Refuse options that mean nothing to the format.
 
     Raises
@@ -105,11 +103,9 @@ def _check_taken(source: Source, kind: str, *, is_given: bool, has_nodes: bool) 
     refused = [name for name in source.options.chosen() if name not in takes]
     if refused:
         formats = [name for name, entry in FORMATS.items() if set(refused) <= entry.takes]
-        told = "--input-format" if is_given else "its name or its first bytes"
-        raise UsageError(
-            f"{source.name} is read as {kind}, according to {told}, and {kind} does not take "
-            f"{' and '.join('--' + name for name in refused)} ({', '.join(formats) or 'no format'} would)"
-        )
+        evidence = "" if source.is_format_given else f", which {source.name} was recognised as,"
+        options = " and ".join(f"--{name}" for name in refused)
+        raise UsageError(f"{kind}{evidence} does not take {options} (formats that do: {', '.join(formats) or 'none'})")
 
 
 def _renamed(columns: Mapping[str, Sequence[Any]], changes: list[str]) -> dict[str, Sequence[Any]]:
@@ -194,9 +190,9 @@ def write_graph(
     if entry.holds_edge_attributes and (columns := graph.meta.get("edge_attributes")):
         options["edge_attributes"] = _renamed(columns, lost)
     module.write(graph, stream, attributes, **options)
-    if format in _UNWEIGHTED and graph.is_weighted:
+    if graph.is_weighted and not entry.holds_weights:
         lost.append(f"{format} has no place for weights: they are lost")
-    if format in _UNDIRECTED and graph.directed:
+    if graph.directed and not entry.holds_directions:
         lost.append(f"{format} has no place for directions: they are lost")
     first = getattr(module, "FIRST_ID", 0)
     if not module.KEEPS_IDS and graph.nodes != list(range(first, first + graph.num_nodes)):

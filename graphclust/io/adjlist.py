@@ -7,7 +7,6 @@ above the first line of the list.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -16,6 +15,7 @@ import numpy as np
 from graphclust.errors import DataError
 from graphclust.graph import Graph
 from graphclust.io.reading import build, unweighted
+from graphclust.io.signatures import BEFORE_NEIGHBOURS
 from graphclust.io.source import Source, shorten, split_lines
 from graphclust.io.tables import BLANK, parse_separator
 from graphclust.io.writing import edge_ids, encode, refuse_attributes
@@ -24,14 +24,13 @@ __all__ = ["KEEPS_IDS", "read", "write"]
 
 KEEPS_IDS = True
 
-_COLON = re.compile(r"[^\s:,;]+\s*:(?:\s.*)?")  # behind the node
 _SEPARATORS = ("\t", ";", ",")
 
 
 def _lines(source: Source) -> list[tuple[int, str]]:
     """Return the numbered lines without comments."""
     comment = source.options.comment
-    prefixes = ("#", "%") if comment is None else () if comment in ("", "none") else (comment,)
+    prefixes = source.options.comment_prefixes()
     lines: list[tuple[int, str]] = []
     for number, line in enumerate(split_lines(source.text()), 1):
         text = line.strip(BLANK)
@@ -65,7 +64,7 @@ def read(source: Source) -> Graph:
         separator = parse_separator(source.options.delimiter)
     else:
         separator = next((mark for mark in _SEPARATORS if sum(mark in text for text in texts) * 2 > len(texts)), None)
-    has_colons = bool(texts) and all(map(_COLON.fullmatch, texts))
+    has_colons = bool(texts) and all(map(BEFORE_NEIGHBOURS.fullmatch, texts))
     index: dict[str, int] = {}
     pairs: list[tuple[int, int]] = []
     for number, text in lines:

@@ -95,7 +95,7 @@ def unpacked(source: Source) -> Source:
     except _DAMAGE as error:
         reason = str(error) or type(error).__name__
         raise source.error(f"the archive is damaged ({reason}): unpack it first") from None
-    source.note("unpacked", f"read {name} from the archive", is_detail=False, name=name)
+    source.note("unpacked", f"read {name} from the archive", name=name)
     source.data = decompressed(content, f"{source.name} ({name})")
     source.suffix = suffix_of(name)
     return source
@@ -119,4 +119,4 @@ def _only(source: Source, names: Iterable[str]) -> str:
     if not chosen:
         raise source.error("the archive holds no file that could be a graph")
     shown = ", ".join(chosen[:5]) + (", ..." if len(chosen) > 5 else "")
-    raise source.error(f"the archive holds {len(chosen)} files ({shown}): unpack it and give the one that is the graph")
+    raise source.error(f"the archive holds {len(chosen)} files ({shown}): unpack it and pass the file with the graph")

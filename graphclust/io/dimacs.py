@@ -11,6 +11,7 @@ import numpy as np
 from graphclust.graph import Graph
 from graphclust.io.reading import build, parse_int, parse_weight, require_nodes, unweighted
 from graphclust.io.source import Source, shorten, split_lines
+from graphclust.runtime.notes import counted
 
 __all__ = ["FIRST_ID", "KEEPS_IDS", "read"]
 
@@ -38,14 +39,9 @@ def read(source: Source) -> Graph:
     ResourceError
         More nodes are declared than fit into memory.
     """
-    options = source.options
-
-    def reads_lengths(is_distance: bool) -> bool:
-        return options.weights is not False and (not is_distance or bool(options.weights))
-
     n_nodes, n_edges, is_directed = -1, 0, False
     ends: list[tuple[int, int]] = []
-    weight: list[float] = []
+    lengths: list[tuple[str, int]] = []  # third fields and their lines
     top = 1
     for number, line in enumerate(split_lines(source.text()), 1):
         kind, *fields = line.split() or ["c"]
@@ -68,20 +64,28 @@ def read(source: Source) -> Graph:
                 raise source.error(f"there is no node {bad}: they are numbered 1 to {n_nodes}", number)
             ends.append((pair[0] - 1, pair[1] - 1))
             if len(fields) > 2:
-                weight.append(parse_weight(source, fields[2], number) if reads_lengths(is_directed) else 0.0)
+                lengths.append((fields[2], number))
     if n_nodes < 0:
         raise source.error("there is no line p with the numbers of nodes and edges")
     if n_edges not in (len(ends), len(ends) / 2, 2 * len(ends)):
         raise source.error(f"{n_edges} edges are declared, but {len(ends)} follow", top)
-    is_weighted = len(weight) == len(ends) > 0 and source.options.weights is not False
-    if is_weighted and is_directed and not source.options.weights:
-        is_weighted = False
-        source.note("ignored-distances", "ignored the lengths of the edges (--weights reads them as weights)")
-    if not is_weighted:
-        unweighted(source, len(ends))
+    weight = _weights(source, lengths, len(ends), is_directed)
     directed = is_directed if source.options.directed is None else source.options.directed
-    if not is_directed and not is_weighted:
+    if not is_directed and weight is None:
         ends = list(dict.fromkeys((min(pair), max(pair)) for pair in ends))
     pairs = np.array(ends, dtype=np.int64).reshape(-1, 2)
     nodes = range(1, n_nodes + 1)
-    return build(source, pairs[:, 0], pairs[:, 1], weight if is_weighted else None, nodes=nodes, directed=directed)
+    return build(source, pairs[:, 0], pairs[:, 1], weight, nodes=nodes, directed=directed)
+
+
+def _weights(source: Source, lengths: list[tuple[str, int]], n_edges: int, are_distances: bool) -> list[float] | None:
+    """Return the third fields as weights; None if there are none, or if they are distances that nobody asked for."""
+    if len(lengths) != n_edges or not n_edges or source.options.weights is False:
+        if lengths and source.options.weights is not False:
+            source.note("ignored-weights", f"ignored the weights of {counted(len(lengths), 'edge')}: others have none")
+        unweighted(source, n_edges)
+        return None
+    if are_distances and not source.options.weights:
+        source.note("ignored-distances", "ignored the lengths of the edges (--weights reads them as weights)")
+        return None
+    return [parse_weight(source, text, line) for text, line in lengths]

@@ -69,17 +69,13 @@ def read(source: Source) -> Graph:
     if labels and (len(labels) != n_nodes or len(set(labels)) != n_nodes):
         raise source.error(f"expected {n_nodes} distinct labels, found {len(set(labels))}")
     body = [(i, _fields(line)) for i, line in enumerate(lines[starts[0] + 1 :], starts[0] + 2) if line.strip()]
-    reader = _matrix if kind == "fullmatrix" else _list
-    return reader(source, body, n_nodes, labels, is_embedded, kind == "nodelist1")
+    if kind == "fullmatrix":
+        return _matrix(source, body, n_nodes, labels, is_embedded)
+    return _list(source, body, n_nodes, labels, is_embedded, kind == "nodelist1")
 
 
 def _matrix(
-    source: Source,
-    body: list[tuple[int, list[str]]],
-    n_nodes: int,
-    labels: list[str],
-    is_embedded: bool,
-    _: bool,
+    source: Source, body: list[tuple[int, list[str]]], n_nodes: int, labels: list[str], is_embedded: bool
 ) -> Graph:
     if is_embedded and body:
         labels, body = body[0][1], [(line, fields[1:]) for line, fields in body[1:]]
@@ -92,9 +88,8 @@ def _matrix(
     matrix = np.array([parse_weight(source, field, line) for line, field in values]).reshape(n_nodes, n_nodes)
     row, col = np.nonzero(matrix)
     weight = None if source.options.weights is False else matrix[row, col]
-    graph = build_from_entries(source, row, col, weight, n_nodes, directed=source.options.directed)
     ids = labels or [str(i) for i in range(1, n_nodes + 1)]
-    return Graph(ids, graph.source, graph.target, graph.weight, directed=graph.directed, meta=graph.meta)
+    return build_from_entries(source, row, col, weight, ids, directed=source.options.directed)
 
 
 def _list(
@@ -134,6 +129,4 @@ def _list(
         unweighted(source, len(ends))
         weight = []
     values = np.array(weight) if weight and source.options.weights is not False else None
-    directed = source.options.directed
-    graph = build_from_entries(source, pairs[:, 0], pairs[:, 1], values, len(ids), directed=directed)
-    return Graph(ids, graph.source, graph.target, graph.weight, directed=graph.directed, meta=graph.meta)
+    return build_from_entries(source, pairs[:, 0], pairs[:, 1], values, ids, directed=source.options.directed)

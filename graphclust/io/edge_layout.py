@@ -40,6 +40,7 @@ _SHEETS = (".csv", ".tsv", ".xlsx")  # files whose first line is usually a heade
 _ARROWS = {"->": True, "-->": True, "=>": True, "→": True, "--": False, "-": False, "<->": False, "—": False}
 _LONELY_SHARE = 0.1  # of edges between two nodes without other edges; where they are rarer, the first one is suspect
 _MIN_ROWS = 3
+_MOST_COMMENTS = 200  # above the table, that are looked at
 _MOST_ENDS = 8  # columns that are tried as ends
 
 
@@ -276,8 +277,7 @@ def sniff_edges(source: Source, data: bytes, *, header: bool | None = None) -> E
 
 def _expectation(source: Source, header: bool | None) -> _EdgeExpectation:
     options = source.options
-    comment = options.comment
-    prefixes = _MARKS if comment is None else () if comment in ("", "none") else (comment,)
+    prefixes = options.comment_prefixes(_MARKS)
     separators = (*Expectation.separators[:-1], "::", None)
     if options.delimiter is not None:
         separators = (parse_separator(options.delimiter),)
@@ -303,24 +303,24 @@ def _with_marked_rows(
     A line above the table is a row only if one of its ids occurs in another row.
     """
     marked = replace(dialect, marked_rows=True)
-    whole = sample.with_marked_rows(marked)
-    rows = whole.rows(dialect.separator, multiline=True)
-    n_inside = len(whole.lines) - len(sample.lines)
+    widened = sample.with_marked_rows(marked)
+    rows = widened.rows(dialect.separator, multiline=True)
+    n_inside = len(widened.lines) - len(sample.lines)
     ids = {value for row in rows if len(row) == dialect.n_columns for value in row[:2]}
     above = []
     if dialect.header is None:
-        split = [(line, Sample((), [line], 1).rows(dialect.separator)[0]) for line in sample.comments]
+        split = [(line, Sample((), [line], 1).rows(dialect.separator)[0]) for line in sample.comments[-_MOST_COMMENTS:]]
         above = [line for line, row in split if marked.is_row(line, row) and not ids.isdisjoint(row[:2])]
     if not n_inside and not above:
         return sample, marked
-    mark = next(line[0] for line in (*above, *whole.lines) if line[:1] in _MARKS)
+    mark = next(line[0] for line in (*above, *widened.lines) if line[:1] in _MARKS)
     source.note(
         "ids-with-marks", f"read lines that begin with {mark} as edges (--comment '{mark}' skips them)", mark=mark
     )
     marked = replace(marked, marked_rows_above=bool(above))
-    whole = replace(whole, lines=[*above, *whole.lines])
-    sniffed = sniff(whole, replace(expected, separators=(dialect.separator,)))
-    return whole, replace(sniffed, marked_rows=True, marked_rows_above=bool(above), separator=dialect.separator)
+    widened = replace(widened, lines=[*above, *widened.lines])
+    sniffed = sniff(widened, replace(expected, separators=(dialect.separator,)))
+    return widened, replace(sniffed, marked_rows=True, marked_rows_above=bool(above), separator=dialect.separator)
 
 
 def _sizes(rows: Sequence[Sequence[str]], sample: Sample, data: bytes) -> tuple[int, ...] | None:

@@ -80,7 +80,7 @@ def parse_rows(source: Source, data: bytes, layout: EdgeLayout) -> ParsedEdges:
     Raises
     ------
     DataError
-        A row has a wrong number of columns, an empty id, a weight that is not a finite non-negative number, a type
+        A row has a wrong number of columns, an empty id, a weight that is not a finite number or is negative, a type
         that is neither Directed nor Undirected, or a quotation mark that is not closed; names the line.
     """
     dialect = layout.dialect

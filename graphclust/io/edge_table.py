@@ -1,8 +1,8 @@
 """Tables of edges for spreadsheets and pandas: a header, no comments, separated by commas (.csv) or tabs (.tsv).
 
-The columns are source, target and, where there are weights, weight. That edges are directed stands in a last column,
-type, as Gephi has it; without one they are not. Fields are quoted as in RFC 4180. Such files are read as edge lists
-are, whatever separates their fields.
+The columns are source, target and, where there are weights, weight. A directed graph has a last column, type,
+with the value Directed, as in Gephi. Fields are quoted as in RFC 4180. These files are read as edge lists, with any
+separator.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def write(
     *,
     delimiter: str = ",",
 ) -> None:
-    """Write a line an edge below a line that names the columns.
+    """Write a header and one line per edge.
 
-    Isolated nodes have no place in a table of edges: they are lost, which `write_graph` says.
+    Isolated nodes have no place in a table of edges: they are lost, and `write_graph` reports it.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def write(
     UsageError
         Attributes.
     DataError
-        An id is empty or has a line break, or two are spelt alike.
+        An id is empty or has a line break, or two ids have the same text.
 
     Examples
     --------

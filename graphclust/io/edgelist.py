@@ -1,4 +1,4 @@
-"""Edge lists: a line an edge, with two ids and perhaps a weight, in any dialect.
+"""Edge lists: one line per edge, with two ids and perhaps a weight, in any dialect.
 
 `graphclust.io.edge_layout` settles the dialect and the columns from the first lines. A large well-formed file goes
 through `graphclust.io.edge_arrow`, at some ten million edges a second. All other files go through
@@ -21,7 +21,7 @@ from graphclust.io.edge_arrow import parse_with_arrow
 from graphclust.io.edge_layout import EdgeLayout, shorten_line, sniff_edges
 from graphclust.io.edge_rows import ParsedEdges, parse_rows
 from graphclust.io.matrix import is_matrix, read_matrix
-from graphclust.io.reading import NO_BIPARTITE, build_two_mode, may_be_negative, naming, usable_edges
+from graphclust.io.reading import may_be_negative, naming, split_modes, usable_edges
 from graphclust.io.signatures import refuse_other_texts
 from graphclust.io.source import Source
 from graphclust.io.tables import separator_name
@@ -40,7 +40,7 @@ _SMALL = 1 << 18  # bytes that are parsed in less time than it takes to import A
 def read(source: Source) -> Graph:
     """Read an edge list. Ids are strings; nodes come in canonical order; the weights of parallel edges add up.
 
-    A table that is a matrix, with as many rows as columns, is read as one.
+    A table that is a matrix, with as many rows as columns, is read as one, unless the caller has chosen the format.
 
     Parameters
     ----------
@@ -59,7 +59,8 @@ def read(source: Source) -> Graph:
     """
     data = source.utf8()
     refuse_other_texts(source, data)
-    if source.options.columns is None and source.options.bipartite is None and is_matrix(source, data):
+    decided = source.options.chosen().keys() & {"columns", "weight", "header", "bipartite"}
+    if not decided and not source.is_format_given and is_matrix(source, data):
         return read_matrix(source, data)
     layout, edges = _parse(source, data)
     if edges.is_arc is not None:
@@ -71,7 +72,7 @@ def read(source: Source) -> Graph:
         raise source.error("the file has no edges")
     _add_notes(source, layout, edges)
     if layout.kinds is not None:
-        return _two_mode(source, layout.kinds, edges)
+        return split_modes(source, edges.ids, edges.source, edges.target, edges.weight, layout.kinds)
     tail, head, weight, is_arc = usable_edges(source, edges.source, edges.target, edges.weight, edges.is_arc)
     if layout.directed and is_arc is not None and not is_arc.all():
         source.add(MIXED)
@@ -111,16 +112,6 @@ def _is_consistent(layout: EdgeLayout, edges: ParsedEdges) -> bool:
         ends = {layout.names[i] for i in layout.columns[:2]} if layout.names else set()
         return not any(node in ends for node in edges.ids)
     return True
-
-
-def _two_mode(source: Source, kinds: tuple[str, str], edges: ParsedEdges) -> Graph:
-    """Build the graph of edges between two kinds of nodes."""
-    left, left_positions = np.unique(edges.source, return_inverse=True)
-    right, right_positions = np.unique(edges.target, return_inverse=True)
-    left_ids, right_ids = ([edges.ids[i] for i in side.tolist()] for side in (left, right))
-    return build_two_mode(
-        source, left_positions, right_positions, edges.weight, left_ids, right_ids, kinds, hint=NO_BIPARTITE
-    )
 
 
 def _description(layout: EdgeLayout) -> Note:

@@ -33,6 +33,8 @@ class Format:
         Names of the options that matter to `read`, in addition to `options.COMMON`.
     holds_isolated : bool
         Whether nodes without edges have a place.
+    holds_weights, holds_directions : bool
+        Whether weights and directions of edges have a place.
     holds_features : bool
         Whether features and classes of nodes have a place.
     holds_edge_attributes : bool
@@ -48,6 +50,8 @@ class Format:
     beginnings: tuple[bytes, ...] = ()
     takes: frozenset[str] = frozenset()
     holds_isolated: bool = True
+    holds_weights: bool = True
+    holds_directions: bool = True
     holds_features: bool = False
     holds_edge_attributes: bool = False
     is_written: bool = True
@@ -64,6 +68,7 @@ _TEXT = _COLUMNS | {"delimiter", "header", "comment"}
 _ATTRIBUTES = frozenset({"weight", "id"})
 _EDGES_ONLY: dict[str, Any] = {"takes": _TEXT, "holds_isolated": False}
 _TABLE = "graphclust.io.edge_table"
+_PLAIN: dict[str, Any] = {"holds_weights": False, "holds_directions": False}
 _READ_ONLY: dict[str, Any] = {"is_written": False}
 _DOCUMENT: dict[str, Any] = {"takes": _ATTRIBUTES, "holds_edge_attributes": True}
 
@@ -85,8 +90,8 @@ FORMATS: dict[str, Format] = {
     "parquet": Format("graphclust.io.parquet", (".parquet", ".pq"), (b"par1",), _COLUMNS),
     "xlsx": Format("graphclust.io.xlsx", (".xlsx",), (), _COLUMNS | {"header"}, **_READ_ONLY),
     "pyg": Format("graphclust.io.pyg", (".pt", ".pth"), (), frozenset({"weight"}), holds_features=True),
-    "sif": Format("graphclust.io.sif", (".sif",)),
-    "adjlist": Format("graphclust.io.adjlist", (".adjlist",), takes=frozenset({"delimiter", "comment"})),
+    "sif": Format("graphclust.io.sif", (".sif",), **_PLAIN),
+    "adjlist": Format("graphclust.io.adjlist", (".adjlist",), (), frozenset({"delimiter", "comment"}), **_PLAIN),
     "multiline-adjlist": Format(
         "graphclust.io.multiline_adjlist", (".madjlist", ".multiline_adjlist"), (), frozenset({"weight"}), **_READ_ONLY
     ),

@@ -1,7 +1,7 @@
 """GML (Himsolt, "GML: A portable Graph File Format", 1997), as Newman, networkx, igraph and yEd write it.
 
-A file is a tree of keys and values. Read are `graph`, its `directed`, its lists `node` and `edge` and the plain values
-in these; whatever is nested deeper, such as graphics, is skipped. Edges may be repeated.
+A file is a tree of keys and values. The reader takes `graph`, its `directed`, its lists `node` and `edge`, and the
+plain values in these; whatever is nested deeper, such as graphics, is skipped. Edges may be repeated.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ an undirected graph. Zeros and empty fields are no edges, and neither is the dia
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -178,15 +179,12 @@ def read_matrix(source: Source, data: bytes) -> Graph:
         source.note(
             "left-out-diagonal", "left out the diagonal of ones, as in a matrix of correlations or similarities"
         )
-    row_index, column_index = np.nonzero(values)
-    weight = None if source.options.weights is False else values[row_index, column_index]
-    graph = build_from_entries(source, row_index, column_index, weight, n_nodes, directed=source.options.directed)
-    if ids is None:
-        return graph
-    if len(set(ids)) < len(ids):
-        repeated = next(name for i, name in enumerate(ids) if name in ids[:i])
-        raise source.error(f"two rows of the matrix are called {shorten(repeated)}")
-    return Graph(ids, graph.source, graph.target, graph.weight, directed=graph.directed, meta=graph.meta)
+    if ids is not None and (repeated := [name for name, n_rows in Counter(ids).items() if n_rows > 1]):
+        raise source.error(f"several rows of the matrix are called {shorten(repeated[0])}")
+    starts, ends = np.nonzero(values)
+    weight = None if source.options.weights is False else values[starts, ends]
+    nodes = n_nodes if ids is None else ids
+    return build_from_entries(source, starts, ends, weight, nodes, directed=source.options.directed)
 
 
 def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:

@@ -33,9 +33,9 @@ class ReadOptions:
     bipartite : bool, optional
         Whether the two columns of a table hold different kinds of nodes, which never have ids in common.
     negative : {"drop", "absolute"}, optional
-        What to do with edges of negative weight, which are refused otherwise.
+        How to treat negative weights, which are refused by default.
     threshold : float, optional
-        Edges of a smaller weight are left out; their nodes are not.
+        Edges with smaller weights are left out; their nodes are kept.
     delimiter : str, optional
         Separator of the columns: a character, or its name.
     header : bool, optional
@@ -93,9 +93,21 @@ class ReadOptions:
         if self.columns is not None and len(self.columns) == 3 and self.weight not in (None, self.columns[2]):
             raise UsageError(f"the weight is named twice: {self.columns[2]!r} by columns and {self.weight!r} by weight")
         if self.weights is False and (self.weight is not None or self.threshold is not None):
-            raise UsageError("weights cannot be ignored and used at the same time")
+            raise UsageError("--no-weights contradicts --weight and --threshold")
         if self.threshold is not None and not -1e300 < self.threshold < 1e300:
             raise UsageError(f"the threshold must be a finite number, not {self.threshold}")
+
+    def comment_prefixes(self, default: tuple[str, ...] = ("#", "%")) -> tuple[str, ...]:
+        """Return the prefixes of comment lines: `default` unless the caller has decided.
+
+        Examples
+        --------
+        >>> ReadOptions(comment="none").comment_prefixes(), ReadOptions().comment_prefixes()
+        ((), ('#', '%'))
+        """
+        if self.comment is None:
+            return default
+        return () if self.comment in ("", "none") else (self.comment,)
 
     def chosen(self) -> dict[str, object]:
         """Return the options that are not None.

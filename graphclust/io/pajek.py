@@ -1,7 +1,7 @@
 """Pajek networks (.net; Batagelj and Mrvar, "Pajek: Program for Analysis and Visualization of Large Networks").
 
-Ids are the labels if they are distinct, otherwise the vertices' numbers as strings. Read are the sections *Vertices,
-*Arcs, *Edges, *Arcslist, *Edgeslist and *Matrix, and Infomap's *Links and *Bipartite; coordinates, colours and time
+Ids are the labels if they are distinct, otherwise the vertices' numbers as strings. The sections *Vertices, *Arcs,
+*Edges, *Arcslist, *Edgeslist and *Matrix are read, and Infomap's *Links and *Bipartite; coordinates, colours and time
 intervals are skipped. Infomap's lists of links without sections are read as edge lists.
 """
 

@@ -1,8 +1,8 @@
-"""Parquet (Apache Parquet, parquet.apache.org): a table with a row an edge.
+"""Parquet (Apache Parquet, parquet.apache.org): a table with one row per edge.
 
-Columns are found by their names and values, as in other tables of edges (`graphclust.graph.columns`). Ids are ints or
-strings as in the table, in canonical order, as a table of edges has none of its own. What a table of edges cannot hold,
-isolated nodes and the direction, our own files have in their metadata.
+Columns are found by their names and values, as in other tables of edges (`graphclust.graph.columns`). Ids keep the type
+of the table, int or str; the nodes are in canonical order. Files written by graphclust store isolated nodes and the
+direction in the metadata.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from graphclust.errors import DataError, ResourceError
-from graphclust.graph import Graph
+from graphclust.graph import MIXED, Graph, both_directions
 from graphclust.graph.columns import EdgeColumns, choose_columns
-from graphclust.io.reading import NO_BIPARTITE, build, build_two_mode, naming, unweighted
+from graphclust.io.reading import build, naming, split_modes, unweighted
 from graphclust.io.source import Source, shorten
 from graphclust.io.writing import id_texts, refuse_attributes
 from graphclust.runtime.arrays import FloatArray
@@ -32,6 +33,7 @@ __all__ = ["KEEPS_IDS", "read", "write"]
 KEEPS_IDS = True
 
 _METADATA = b"graphclust"
+_DIRECTIONS = ({"directed"}, {"undirected"}, {"directed", "undirected"})
 _SAMPLE = 1000  # rows that show what the columns hold
 
 
@@ -115,6 +117,13 @@ def _weights(source: Source, table: pa.Table) -> FloatArray:
     return weight
 
 
+def _arcs(file: pq.ParquetFile) -> NDArray[np.bool_] | None:
+    """Return which edges are directed, if Gephi's column Type is there and says so; None without one."""
+    name = next((name for name in file.schema_arrow.names if name.lower() == "type"), None)
+    kinds = [] if name is None else [str(kind).lower() for kind in file.read(columns=[name]).column(name).to_pylist()]
+    return np.array([kind == "directed" for kind in kinds]) if set(kinds) in _DIRECTIONS else None
+
+
 def _own_metadata(source: Source, schema: pa.Schema, kind: type) -> tuple[bool, list[Hashable]]:
     """Return direction and isolated nodes of a table that `write` wrote; of others, undirected and none."""
     text = (schema.metadata or {}).get(_METADATA)
@@ -163,6 +172,7 @@ def read(source: Source) -> Graph:
         ends, integers = _ends(source, table)
         is_directed, isolated = _own_metadata(source, file.schema_arrow, int if integers else str)
         weight = _weights(source, table) if len(names) > 2 else None
+        is_arc = _arcs(file)
         if integers:
             values, codes = np.unique(ends.to_numpy(), return_inverse=True)
             nodes: list[Hashable] = values.tolist()
@@ -179,14 +189,15 @@ def read(source: Source) -> Graph:
     nodes = list(dict.fromkeys([*nodes, *isolated]))
     tail, head = np.split(codes, 2)
     if chosen.kinds is not None:
-        left, left_codes = np.unique(tail, return_inverse=True)
-        right, right_codes = np.unique(head, return_inverse=True)
-        left_ids, right_ids = ([nodes[i] for i in side.tolist()] for side in (left, right))
-        return build_two_mode(
-            source, left_codes, right_codes, weight, left_ids, right_ids, chosen.kinds, hint=NO_BIPARTITE
-        )
-    is_directed = is_directed if source.options.directed is None else source.options.directed
-    return build(source, tail, head, weight, nodes=nodes, directed=is_directed).canonical()
+        return split_modes(source, nodes, tail, head, weight, chosen.kinds)
+    directed = source.options.directed
+    if directed is None and is_arc is not None:
+        directed = bool(is_arc.any())
+        if directed and not is_arc.all():
+            source.add(MIXED)
+            tail, head, weight = both_directions(tail, head, weight, is_arc)
+    directed = is_directed if directed is None else directed
+    return build(source, tail, head, weight, nodes=nodes, directed=directed).canonical()
 
 
 def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:

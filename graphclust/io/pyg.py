@@ -170,21 +170,17 @@ def read(source: Source) -> Graph:
         raise source.error(f"num_nodes must be an integer, not {shorten(n_nodes)}")
     require_nodes(source, n_nodes)
     directed = source.options.directed
-    graph = build_from_entries(
+    names = _names(source, fields, n_nodes)
+    return build_from_entries(
         source,
         ends[0],
         ends[1],
         None if weight is None else weight.ravel(),
-        n_nodes,
+        n_nodes if names is None else names,
         directed=True if directed is None and fields.get("directed") is True else directed,
         x=x,
         y=y.ravel() if y is not None and y.size == n_nodes and y.dtype == np.int64 else None,
     )
-    nodes = _names(source, fields, n_nodes)
-    if nodes is None:
-        return graph
-    parts = (graph.source, graph.target, graph.weight)
-    return Graph(nodes, *parts, directed=graph.directed, x=graph.x, y=graph.y, meta=graph.meta)
 
 
 def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:

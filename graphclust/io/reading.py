@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -21,7 +21,6 @@ from graphclust.runtime.memory import require_memory
 from graphclust.runtime.notes import counted
 
 __all__ = [
-    "NO_BIPARTITE",
     "Attribute",
     "Draft",
     "Line",
@@ -34,13 +33,13 @@ __all__ = [
     "parse_int",
     "parse_weight",
     "require_nodes",
+    "split_modes",
     "unweighted",
     "usable_edges",
 ]
 
 _GENERATED = re.compile(r"\D{0,6}[0-9][0-9.:n]*|[0-9a-fA-F-]{16,}")  # ids that programs make up: n0, 17, 0.0, n0::n1
 _BYTES_PER_NODE = 64.0
-NO_BIPARTITE = " (--no-bipartite takes equal ids for one node)"
 
 
 Line: TypeAlias = int | Callable[[], int | None] | None  # a function where finding the line costs more than reading it
@@ -86,7 +85,7 @@ def may_be_negative(source: Source) -> bool:
 
 
 _WAYS_OUT = (
-    "--negative drop leaves out such edges, --negative absolute drops the signs, --no-weights ignores all weights"
+    "--negative drop leaves out such edges, --negative absolute ignores the signs, --no-weights ignores all weights"
 )
 
 
@@ -118,7 +117,7 @@ def usable_edges(
     options = source.options
     if weight is None:
         if options.threshold is not None and len(tail):
-            raise source.error("the edges have no weights that --threshold could select")
+            raise source.error("--threshold needs weights, but the edges have none")
         return tail, head, weight, *others
     weight = np.asarray(weight, dtype=np.float64)
     is_used = np.ones(len(weight), dtype=bool)
@@ -128,7 +127,7 @@ def usable_edges(
             raise source.error(f"the edge weight {weight[is_negative][0]:g} is negative ({_WAYS_OUT})")
         if options.negative != "absolute":
             is_used = ~is_negative
-            message = f"left out {counted(n_negative, noun)} of negative weight"
+            message = f"left out {counted(n_negative, noun)} with negative weights"
         else:
             weight = np.abs(weight)
             message = f"used the absolute value of {counted(n_negative, 'negative weight')}"
@@ -137,7 +136,7 @@ def usable_edges(
         is_small = is_used & (weight < options.threshold)
         is_used &= ~is_small
         n_small = int(is_small.sum())
-        message = f"left out {counted(n_small, noun)} of weight below {options.threshold:g}"
+        message = f"left out {counted(n_small, noun)} with weights below {options.threshold:g}"
         source.note("small-weights", message, n_edges=n_small, threshold=options.threshold)
     if is_used.all():
         return tail, head, weight, *others
@@ -173,7 +172,7 @@ def unweighted(source: Source, n_edges: int) -> None:
 
 @contextmanager
 def naming(source: Source) -> Iterator[None]:
-    """Give errors that know of no file the name of this one."""
+    """Add the name of the file to errors that have none."""
     try:
         yield
     except DataError as error:
@@ -194,16 +193,23 @@ def build_from_entries(
     row: NDArray[Any],
     col: NDArray[Any],
     weight: NDArray[Any] | None,
-    n_nodes: int,
+    nodes: int | Sequence[Hashable],
     *,
     directed: bool | None,
     x: Any = None,
     y: NDArray[Any] | None = None,
 ) -> Graph:
-    """Build from the entries of a matrix; unless `directed` says otherwise, a symmetric one is an undirected graph."""
+    """Build from the entries of a matrix; unless `directed` says otherwise, a symmetric one is an undirected graph.
+
+    `nodes` is the number of nodes, or their ids in the order of the rows.
+    """
     row, col, weight = usable_edges(source, row, col, weight, noun="entry")
     with naming(source):
+        n_nodes = nodes if isinstance(nodes, int) else len(nodes)
         graph = graph_from_entries(row, col, weight, n_nodes, x=x, y=y, directed=directed)
+        if not isinstance(nodes, int):
+            parts = (graph.source, graph.target, graph.weight)
+            graph = Graph(nodes, *parts, directed=graph.directed, x=graph.x, y=graph.y, meta=graph.meta)
     if directed is None:
         if graph.directed:
             source.note("direction", "read as directed", directed=True)
@@ -243,7 +249,7 @@ def build_two_mode(
     Returns
     -------
     Graph
-        Undirected, in canonical order. The node attribute "side" says of which kind each node is.
+        Undirected, in canonical order. The node attribute "side" gives the kind of each node.
     """
     left, right, weight = usable_edges(source, left, right, weight)
     ids: list[Hashable] = [*left_ids, *right_ids]
@@ -258,6 +264,32 @@ def build_two_mode(
     sides = [kinds[0]] * len(left_ids) + [kinds[1]] * len(right_ids)
     graph.meta["node_attributes"] = {"side": sides}
     return graph.canonical()
+
+
+def split_modes(
+    source: Source,
+    ids: Sequence[Hashable],
+    tail: NDArray[Any],
+    head: NDArray[Any],
+    weight: NDArray[Any] | None,
+    kinds: tuple[str, str],
+) -> Graph:
+    """Build a two-mode graph of a table in which both columns of ends share one list of ids; see `build_two_mode`.
+
+    Parameters
+    ----------
+    source : Source
+    ids : sequence
+    tail, head : array of int, shape (n_edges,)
+        Positions in `ids`.
+    weight : array of float, shape (n_edges,), or None
+    kinds : tuple of str
+    """
+    left, left_positions = np.unique(tail, return_inverse=True)
+    right, right_positions = np.unique(head, return_inverse=True)
+    left_ids, right_ids = ([ids[i] for i in side.tolist()] for side in (left, right))
+    hint = " (--no-bipartite takes equal ids for one node)"
+    return build_two_mode(source, left_positions, right_positions, weight, left_ids, right_ids, kinds, hint=hint)
 
 
 @dataclass
@@ -557,7 +589,9 @@ def ids_from_attribute(
     texts = [None if value in (None, "") else str(value) for value in values]
     if None in texts:
         node = ids[texts.index(None)]
-        raise source.error(f"the node {shorten(node)} has no {wanted}, so that it cannot be the id")
+        raise source.error(
+            f"the node {shorten(node)} has no value of {wanted}, so that {wanted} cannot provide the ids"
+        )
     counts = Counter(texts)
     repeated = next((text for text in texts if counts[text] > 1), None)
     if repeated is not None:
@@ -567,15 +601,14 @@ def ids_from_attribute(
 
 def _with_distinct_names(source: Source, attributes: Sequence[Attribute]) -> list[Attribute]:
     """Rename attributes that have the name of another one."""
-    taken = {item.name for item in attributes}
-    seen: set[str] = set()
+    all_names = {item.name for item in attributes}
+    renamed: dict[str, Attribute] = {}
     for item in attributes:
-        if item.name in seen:
-            name = next(name for i in range(2, len(taken) + 3) if (name := f"{item.name}_{i}") not in taken)
-            source.note(
-                "renamed-attribute", f"there are two attributes {item.name!r}: renamed one to {name!r}", name=name
-            )
-            item.name = name
-            taken.add(name)
-        seen.add(item.name)
-    return list(attributes)
+        name = item.name
+        if name in renamed:
+            name = next(new for i in range(2, len(all_names) + 3) if (new := f"{item.name}_{i}") not in all_names)
+            message = f"renamed one of two attributes {item.name!r} to {name!r}"
+            source.note("renamed-attribute", message, name=name)
+            all_names.add(name)
+        renamed[name] = item if name == item.name else replace(item, name=name)
+    return list(renamed.values())

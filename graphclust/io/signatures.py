@@ -1,4 +1,4 @@
-"""What files are that hold no graph in a supported format, by their first bytes: they are named in the refusal."""
+"""Recognise files in unsupported formats by their first bytes, so that the error names them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from graphclust.io.source import Source
 
-__all__ = ["FOREIGN_SUFFIXES", "refuse_binary", "refuse_other_texts"]
+__all__ = ["BEFORE_NEIGHBOURS", "FOREIGN_SUFFIXES", "refuse_binary", "refuse_other_texts"]
 
 FOREIGN_SUFFIXES = {
     **dict.fromkeys((".dot", ".gv"), "DOT files of Graphviz are not supported: networkx.nx_pydot.read_dot reads them"),
@@ -15,17 +15,17 @@ FOREIGN_SUFFIXES = {
     **dict.fromkeys((".lgl", ".lgr", ".vna"), "files of this kind are not supported: the program that wrote them can "
                     "convert them"),
     ".tgf": "TGF files are not supported: save the graph as GraphML",
-    ".gt": "files of graph-tool are not supported: save the graph as GraphML",
+    ".gt": "graph-tool files are not supported: save the graph as GraphML",
     ".xls": "old Excel files are not supported: save the sheet as .xlsx or CSV",
     ".ods": "OpenDocument files are not supported: save the sheet as .xlsx or CSV",
     **dict.fromkeys((".ttl", ".nt", ".rdf", ".n3", ".nq"), "RDF is not supported: write the edges of one relation as a "
                     "table"),
-    **dict.fromkeys((".rds", ".rdata", ".rda"), "files of R are not supported: write the edges with write.csv, or the "
-                    "graph with igraph's write_graph(format = \"graphml\")"),
-    ".mat": "files of MATLAB are not supported: load it with scipy.io.loadmat and give the matrix to graphclust.detect",
+    **dict.fromkeys((".rds", ".rdata", ".rda"), "R data files are not supported: write the edges with write.csv, or "
+                    "the graph with igraph's write_graph(format = \"graphml\")"),
+    ".mat": "MATLAB files are not supported: load it with scipy.io.loadmat and give the matrix to graphclust.detect",
     **dict.fromkeys((".h5", ".hdf5", ".h5ad"), "HDF5 files are not supported: load it in Python and give the matrix to "
                     "graphclust.detect"),
-    ".npy": "arrays of NumPy are not supported: load it and give the array to graphclust.detect",
+    ".npy": "NumPy arrays are not supported: load it and give the array to graphclust.detect",
     ".feather": "Feather files are not supported: save the table as Parquet",
 }  # fmt: skip
 _BINARY = (
@@ -50,7 +50,7 @@ _JSON = re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"])")
 _HTML = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _XML = re.compile(rb"\s*<(?:\?xml|!doctype|svg|kml|gpx|osm|rdf)\b", re.IGNORECASE)
 _GML = re.compile(rb"\s*(?:creator\s+\"[^\"]*\"\s*)?(?:version\s+\S+\s*)?graph\s*\[", re.IGNORECASE)
-_COLON = re.compile(r"[^\s:,;]+:(?:\s.*)?")
+BEFORE_NEIGHBOURS = re.compile(r"[^\s:,;]+\s*:(?:\s.*)?")  # a node, a colon and perhaps its neighbours
 _TUPLE = re.compile(r"[(\[].*,.*[)\]],?")
 _TRIPLE = re.compile(r"<[^>\s]+>\s+<[^>\s]+>\s+(?:<[^>\s]+>|\".*\S)\s*\.")
 
@@ -87,7 +87,7 @@ def refuse_other_texts(source: Source, data: bytes) -> None:
             "the lines are tuples or lists in parentheses, as Python prints them: write the edges with "
             "networkx.write_edgelist, or without the parentheses"
         )
-    if len(lines) > 1 and all(map(_COLON.fullmatch, lines)):
+    if len(lines) > 1 and all(map(BEFORE_NEIGHBOURS.fullmatch, lines)):
         raise source.error("each line has a node, a colon and its neighbours: --input-format adjlist")
     if lines and all(map(_TRIPLE.fullmatch, lines)):
         raise source.error(f"this is RDF, not an edge list: {FOREIGN_SUFFIXES['.nt'].partition(': ')[2]}")

@@ -50,6 +50,8 @@ class Source:
         Checksum of the bytes before decompression, hexadecimal.
     options : ReadOptions
         What the caller has decided.
+    is_format_given : bool
+        Whether the caller has chosen the format.
     notes : list of Note
         Decisions taken while reading, in order; `read_file` shows them and keeps them in `graph.meta["notes"]`.
     """
@@ -59,6 +61,7 @@ class Source:
     suffix: str = ""
     sha256: str = ""
     options: ReadOptions = field(default_factory=ReadOptions)
+    is_format_given: bool = False
     notes: list[Note] = field(default_factory=list)
 
     def note(self, code: str, message: str, *, is_detail: bool = False, **data: Any) -> None:

@@ -48,7 +48,7 @@ def id_texts(graph: Graph) -> list[str]:
     Raises
     ------
     DataError
-        Two different ids are spelt alike, as 1 and "1" are.
+        Two different ids have the same text, such as 1 and "1".
     """
     nodes = graph.nodes
     texts = list(map(str, nodes))
@@ -66,7 +66,9 @@ def id_texts(graph: Graph) -> list[str]:
 def refuse_attributes(attributes: Mapping[str, Sequence[Any]] | None, form: str) -> None:
     """Raise UsageError for node attributes given to a format that has no place for them."""
     if attributes:
-        raise UsageError(f"{form} cannot hold node attributes ({', '.join(attributes)}); GraphML, GEXF and GML can")
+        raise UsageError(
+            f"{form} cannot hold node attributes ({', '.join(attributes)}); GraphML, GEXF, GML and JSON can"
+        )
 
 
 def typed_columns(

@@ -58,7 +58,7 @@ def read(source: Source) -> Graph:
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([_text(cell) for cell in row] for row in sheets[filled[0]])
     options = replace(source.options, delimiter=",", comment="none", encoding=None)
-    table = Source(source.name, out.getvalue().encode(), ".xlsx", source.sha256, options, source.notes)
+    table = Source(source.name, out.getvalue().encode(), ".xlsx", source.sha256, options, notes=source.notes)
     graph = edgelist.read(table)
     source.notes = table.notes
     return graph

@@ -117,7 +117,7 @@ def run(name, data, *options):
         )
         if code == 0:
             lines = out.read_text(encoding="utf-8").split("\n")
-            assert lines[0] == "node\tcommunity"
+            assert lines[0] in ("node\tcommunity", *(f"node\tcommunity\t{name}" for name in ("label", "name")))
             assert lines[-1] == ""
     return code
 

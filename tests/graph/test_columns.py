@@ -161,7 +161,7 @@ def test_data_frames_are_read_as_tables_are():
         ({"negative": "keep"}, "drop or absolute"),
         ({"columns": "a"}, "source, target and perhaps weight"),
         ({"columns": "a,b,c", "weight": "d"}, "named twice"),
-        ({"weights": False, "weight": "d"}, "ignored and used"),
+        ({"weights": False, "weight": "d"}, "--no-weights contradicts"),
         ({"threshold": float("nan")}, "finite"),
     ],
 )

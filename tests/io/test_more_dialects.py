@@ -260,3 +260,39 @@ def test_missing_weights_and_similar_ids_are_noted(tmp_path):
     assert "missing-weights" in codes(read(tmp_path, text, "g.json").meta["notes"])
     floats = "from,to\n0,1.0\n1,2.0\n2,0.0\n"
     assert "similar-ids" in codes(read(tmp_path, floats, "g.csv").meta["notes"])
+
+
+def test_the_format_that_is_given_is_respected(tmp_path):
+    square = "0 1 0 1\n1 0 1 0\n0 1 0 1\n1 0 1 0\n"
+    assert "matrix" in codes(read(tmp_path, square).meta["notes"])
+    assert sorted(read(tmp_path, square, format="edgelist", columns="1,2").nodes) == ["0", "1"]
+    triangle = "0 1 1\n1 0 1\n1 1 0\n"
+    assert read(tmp_path, triangle).num_nodes == 3
+    assert read(tmp_path, triangle, format="edgelist").num_nodes == 2
+
+
+@pytest.mark.parametrize("types", [["Directed", "Directed"], ["Undirected", "Undirected"], ["Directed", "Undirected"]])
+def test_the_column_type_of_gephi_means_the_same_in_parquet_and_csv(tmp_path, types):
+    frame = pd.DataFrame({"Source": ["a", "b"], "Target": ["b", "c"], "Type": types})
+    frame.to_parquet(tmp_path / "g.parquet")
+    graph = read_graph(tmp_path / "g.parquet")
+    same = read(tmp_path, frame.to_csv(index=False), "g.csv")
+    assert graph.directed == same.directed == ("Directed" in types)
+    assert list(graph.edges()) == list(same.edges())
+
+
+def test_attributes_of_one_name_are_renamed_in_the_graph_only(tmp_path):
+    text = """<graphml><key id="d0" for="node" attr.name="rank" attr.type="double"/>
+        <key id="d1" for="node" attr.name="rank" attr.type="string"/><graph edgedefault="undirected">
+        <node id="a"><data key="d0">2</data><data key="d1">high</data></node></graph></graphml>"""
+    graph = read(tmp_path, text, "g.graphml")
+    assert graph.meta["node_attributes"] == {"rank": [2.0], "rank_2": ["high"]}
+    assert "renamed-attribute" in codes(graph.meta["notes"])
+
+
+def test_some_weights_of_a_colouring_problem_are_no_weights(tmp_path):
+    graph = read(tmp_path, "p edge 3 2\ne 1 2 5\ne 2 3\n", "g.col")
+    assert not graph.is_weighted
+    assert "ignored-weights" in codes(graph.meta["notes"])
+    with pytest.raises(DataError, match="several rows of the matrix are called 'a'"):
+        read(tmp_path, "a,a,b\n0,1,1\n1,0,1\n1,1,0\n", "m.csv", format="matrix")

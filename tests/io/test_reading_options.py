@@ -63,7 +63,7 @@ def test_a_threshold_leaves_out_edges_and_no_nodes(tmp_path):
         both = read_graph(path, threshold=1, negative="absolute")
         assert sorted(both.edge_weight.tolist()) == [1, 2, 3], path
     (tmp_path / "plain.txt").write_text("a b\nb c\n")
-    with pytest.raises(DataError, match="no weights that --threshold"):
+    with pytest.raises(DataError, match="--threshold needs weights"):
         read_graph(tmp_path / "plain.txt", threshold=1)
 
 
@@ -92,7 +92,7 @@ def test_a_list_of_nodes_adds_those_without_edges(tmp_path):
     assert graph.nodes == ["1", "2", "3", "4"]
     assert graph.meta["node_attributes"] == {"Label": ["Ann", "Bob", "Cy", "Dan"], "age": ["30", None, "41", "50"]}
     assert read_graph(tmp_path / "edges.csv", nodes=nodes, id="Label").nodes == ["Ann", "Bob", "Cy", "Dan"]
-    with pytest.raises(DataError, match="has no age"):
+    with pytest.raises(DataError, match="has no value of age"):
         read_graph(tmp_path / "edges.csv", nodes=nodes, id="age")
     assert noted(graph.meta["notes"], "node-list") == {"n_nodes": 4, "n_new": 1}
     nodes.write_text("1\n2\n3\n9\n")
