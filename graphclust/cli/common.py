@@ -182,7 +182,7 @@ def check_files(outputs: dict[str, str | None], **inputs: str | None) -> None:
     UsageError
         An output is an input, or two outputs are the same file.
     DataError
-        An output is a folder, or its folder does not exist.
+        An output is a folder, its folder does not exist, or there is no permission to write it.
     """
     from graphclust.io.files import check_packing, is_special
 
@@ -202,6 +202,8 @@ def check_files(outputs: dict[str, str | None], **inputs: str | None) -> None:
             raise DataError("cannot write: this is a folder", name)
         if not Path(place).parent.is_dir():
             raise DataError(f"cannot write: the folder {Path(name).parent} does not exist", name)
+        if not os.access(Path(place).parent, os.W_OK):
+            raise DataError(f"cannot write: no permission to write in the folder {Path(name).parent}", name)
         if place in seen:
             raise UsageError(f"{option} would overwrite {seen[place]}")
         seen[place] = option

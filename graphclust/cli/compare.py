@@ -43,6 +43,10 @@ def compare(
             help="labels: one `node label` per line; cmty: one community per line. Detected by default.",
         ),
     ] = None,
+    truth_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Column of the labels in the ground truth, by name or by number from 1."),
+    ] = None,
     n_clusters: Annotated[
         int | None,
         typer.Option(
@@ -100,7 +104,7 @@ def compare(
     for name in names:
         prepare(name, None, seed, **method_params[name])  # report a wrong parameter before a large file is read
     loaded = reading.read(graph)
-    known = None if truth is None else read_partition(truth, truth_format, loaded.nodes)
+    known = None if truth is None else read_partition(truth, truth_format, loaded.nodes, column=truth_column)
     rows = [_row(loaded, name, n_clusters, seed, known, quiet, method_params[name]) for name in names]
     n_scored = min((int(row["n_scored"]) for row in rows if row.get("n_scored") is not None), default=None)
     if n_scored is not None and n_scored < loaded.num_nodes and not quiet:
@@ -120,7 +124,7 @@ def compare(
         else:
             print_table(rows, stream)
     if rows and all(row.get("error") for row in rows):
-        raise UsageError("every method failed")
+        raise GraphclustError("every method failed")
 
 
 def _row(

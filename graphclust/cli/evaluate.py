@@ -30,8 +30,15 @@ def evaluate(
             help="labels: one `node label` per line; cmty: one community per line. Detected by default.",
         ),
     ] = None,
+    truth_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Column of the labels in the ground truth, by name or by number from 1."),
+    ] = None,
     predicted_format: Annotated[
         str | None, typer.Option(metavar="labels|cmty", help="The same for PREDICTED. Detected by default.")
+    ] = None,
+    predicted_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column of the labels in PREDICTED.")
     ] = None,
     format: Annotated[str, typer.Option(metavar="table|json", help="Output format.")] = "table",
     out: Output = None,
@@ -52,11 +59,11 @@ def evaluate(
         raise UsageError("nothing to evaluate against: add --truth, --graph or both")
     loaded = None if graph is None else reading.read(graph)
     nodes = None if loaded is None else loaded.nodes
-    partition = read_partition(predicted, predicted_format, nodes, "--predicted-format")
+    partition = read_partition(predicted, predicted_format, nodes, column=predicted_column, role="predicted")
     result: dict[str, Any] = {}
     if truth is not None:
         scored = list(partition) if nodes is None and isinstance(partition, dict) else nodes
-        true = read_partition(truth, truth_format, scored)
+        true = read_partition(truth, truth_format, scored, column=truth_column)
         result |= compare_to_truth(partition, true)
         unknown = _nodes_of(true) - _nodes_of(partition)
         if unknown and not quiet:

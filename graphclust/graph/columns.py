@@ -1,133 +1,45 @@
 """Tables of edges: which columns hold the ends and the weights of the edges.
 
 Names decide first: those of well-known exporters, pairs such as `author1` and `author2`, and words such as `weight` and
-`year`. Values decide where names do not: running numbers, times and dates are neither ends nor weights. A column that
-is not read is noted, and a table whose columns remain unclear is refused with a list of them.
+`year` (`graphclust.graph.column_names`). Values decide where names do not: running numbers, times and dates are neither
+ends nor weights. A column that is not read is noted, and a table whose columns remain unclear is refused with a list of
+them.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import pairwise
 
 from graphclust.errors import DataError
+from graphclust.graph.column_names import (
+    COUNTERS,
+    edge_columns,
+    find_column,
+    has_known_pair,
+    is_weight_name,
+    kinds_of_nodes,
+    list_columns,
+    meaning_of_name,
+    plain_name,
+    stem_of_name,
+)
 from graphclust.runtime.notes import Note
 
 __all__ = [
     "DECIMAL_COMMA",
-    "PAIRS",
-    "WEIGHT_NAMES",
     "EdgeColumns",
-    "are_column_names",
     "choose_columns",
-    "edge_columns",
-    "find_column",
-    "has_known_pair",
     "is_index",
-    "is_weight_name",
     "kind_of_values",
-    "list_columns",
     "looks_numeric",
     "number_style",
     "plain_number",
-    "split_names",
-    "weight_rank",
 ]
 
-PAIRS = (
-    ("source", "target"),
-    ("from", "to"),
-    ("src", "dst"),
-    ("src", "dest"),
-    ("src", "trg"),
-    ("src", "tgt"),
-    ("node1", "node2"),
-    ("node_1", "node_2"),
-    ("nodea", "nodeb"),
-    ("fromnodeid", "tonodeid"),
-    ("from_node_id", "to_node_id"),
-    ("source_id", "target_id"),
-    ("sourceid", "targetid"),
-    ("id_1", "id_2"),
-    ("id1", "id2"),
-    ("numeric_id_1", "numeric_id_2"),
-    ("user1", "user2"),
-    ("follower", "followee"),
-    ("tail", "head"),
-    ("start", "end"),
-    ("ego", "alter"),
-    ("v1", "v2"),
-    ("u", "v"),
-    ("i", "j"),
-    ("startid", "endid"),
-    ("officialsymbolinteractora", "officialsymbolinteractorb"),
-    ("protein1", "protein2"),
-    ("proteina", "proteinb"),
-    ("sender", "receiver"),
-    ("sender", "recipient"),
-    ("citing", "cited"),
-    ("parent", "child"),
-    ("subject", "object"),
-    ("caller", "callee"),
-    ("origin", "destination"),
-    ("origin", "dest"),
-    ("orig", "dest"),
-    ("begin", "end"),
-    ("von", "nach"),
-)
-WEIGHT_NAMES = (
-    "weight", "weights", "w", "edgeweight", "value", "values", "count", "counts", "cnt", "n", "strength",
-    "combinedscore", "score", "num", "number", "freq", "frequency", "similarity", "sim", "correlation", "corr", "cor",
-    "rating", "amount", "total", "volume", "flow", "trips", "passengers", "intensity", "importance", "confidence",
-    "probability", "prob", "affinity", "interactions", "collaborations", "cooccurrence", "cooccurrences", "messages",
-    "thickness", "sign",
-)  # fmt: skip
-_TIMES = {
-    "time", "times", "timestamp", "timestamps", "ts", "date", "dates", "datetime", "year", "years", "yr", "month",
-    "day", "hour", "week", "when", "since", "created", "createdat", "createdutc", "updated", "epoch", "unixtime",
-    "starttime", "endtime", "firstseen", "lastseen", "begintime", "eventtime", "t",
-}  # fmt: skip
-_COUNTERS = {
-    "", "id", "edgeid", "linkid", "relid", "relationshipid", "rowid", "index", "idx", "row", "rownum", "rownumber",
-    "no", "nr", "key", "eid", "uid", "unnamed0", "interactionid", "level0", "rownames",
-}  # fmt: skip
-_TYPES = {
-    "type", "types", "label", "labels", "category", "class", "kind", "relation", "relationship", "rel", "reltype",
-    "predicate", "color", "colour", "group", "layer", "status", "direction", "directed", "name", "description", "note",
-    "comment",
-}  # fmt: skip
-_RANKS = {"rank", "ranking", "order", "position", "place"}
-_DISTANCES = {"distance", "distances", "dist", "length", "cost", "costs", "traveltime", "km", "miles", "meters"}
-_MARKERS = (
-    ("source", "target"),
-    ("from", "to"),
-    ("src", "dst"),
-    ("src", "dest"),
-    ("sender", "receiver"),
-    ("origin", "destination"),
-    ("1", "2"),
-    ("a", "b"),
-)
-_SECOND = {first: [second for one, second in _MARKERS if one == first] for first, _ in _MARKERS}
-_PEOPLE = {
-    "user", "customer", "client", "person", "member", "reader", "viewer", "listener", "student", "author", "actor",
-    "artist", "borrower", "patient", "donor", "voter", "director", "reviewer", "employee", "player",
-}  # fmt: skip
-_THINGS = {
-    "item", "product", "movie", "film", "book", "group", "event", "club", "course", "paper", "article", "song", "track",
-    "business", "restaurant", "post", "tag", "page", "site", "category", "company", "skill", "job", "disease", "gene",
-    "hotel", "anime", "game", "team", "city", "hashtag", "repo", "project", "subreddit",
-}  # fmt: skip
-_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
-_NEO4J = re.compile(r"(.*):(start_id|end_id|type|id|label)(\(.*\))?", re.IGNORECASE)
-_TYPED = re.compile(
-    r"(.+):(int|long|float|double|string|boolean|byte|short|char|date\w*|time\w*)(\[\])?", re.IGNORECASE
-)
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _DATE = re.compile(
     rf"(?:[0-9]{{1,4}}([-/.])[0-9]{{1,2}}\1[0-9]{{1,4}}|[0-9]{{1,2}}[ -]{_MONTH}[ ,-]+[0-9]{{2,4}}"
@@ -139,10 +51,11 @@ DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")  # 1,5 as 
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[,.][0-9]{3})+(?:[,.][0-9]+)?")
 _EPOCH = (6e8, 2.2e9)  # seconds from 1989 to 2039
 _YEARS = (1800, 2100)
+_LIST = re.compile(r"[\[({].*,.*[\])}]")  # as Python prints it
 _MIN_COUNTED = 5  # fewer running numbers may be weights
+_MIN_MATRIX = 3  # rows
 _MIN_SORTED = 8  # so many distinct numbers are hardly in ascending order by chance
 _MIN_TIME = 1000  # smaller numbers in ascending order may be weights if there are few
-_MAX_LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -164,195 +77,6 @@ class EdgeColumns:
     weight: int | None = None
     kinds: tuple[str, str] | None = None
     notes: tuple[Note, ...] = field(default=(), compare=False)
-
-
-# ---------------------------------------------------------------- names
-
-
-def _plain(name: str) -> str:
-    """Return a name without case, blanks, punctuation and the types that Neo4j appends."""
-    text = name.strip().strip("#\"'").strip()
-    if match := _NEO4J.fullmatch(text):
-        text = match[2]
-    elif match := _TYPED.fullmatch(text):
-        text = match[1]
-    return re.sub(r"[\W_]+", "", text).lower()
-
-
-_PAIRS = tuple((first.replace("_", ""), second.replace("_", "")) for first, second in PAIRS)
-
-
-def is_weight_name(name: str) -> bool:
-    """Whether a column or an attribute of this name holds weights.
-
-    Examples
-    --------
-    >>> is_weight_name("combined_score"), is_weight_name("year")
-    (True, False)
-    """
-    return _plain(name) in WEIGHT_NAMES
-
-
-def has_known_pair(names: Sequence[str]) -> bool:
-    """Whether a header has a well-known pair of names for the ends, such as source and target."""
-    plain = {_plain(name) for name in names}
-    return any(first in plain and second in plain for first, second in _PAIRS)
-
-
-def weight_rank(name: str) -> int | None:
-    """Return the place of a name among those of weights, the best first; None for other names."""
-    plain = _plain(name)
-    return WEIGHT_NAMES.index(plain) if plain in WEIGHT_NAMES else None
-
-
-def edge_columns(names: Sequence[str]) -> tuple[int, int, int | None] | None:
-    """Find the columns of an edge table by their names.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The header.
-
-    Returns
-    -------
-    tuple of int, or None
-        Positions of source, target and weight (None without one); None if source and target are not named.
-
-    Examples
-    --------
-    >>> edge_columns(["Id", "Source", "Target", "Weight"])
-    (1, 2, 3)
-    >>> edge_columns(["author1", "author2", "year"])
-    (0, 1, None)
-    """
-    return _edge_columns(tuple(names))
-
-
-@lru_cache(maxsize=256)  # files of JSON ask for the same names again and again
-def _edge_columns(names: tuple[str, ...]) -> tuple[int, int, int | None] | None:
-    plain = [_plain(name) for name in names]
-    counts = Counter(plain)
-    ends = next(
-        (
-            (plain.index(first), plain.index(second))
-            for first, second in _PAIRS
-            if counts[first] == 1 and counts[second] == 1
-        ),
-        None,
-    ) or _parallel_names(names)
-    if ends is None:
-        return None
-    weight = next(
-        (plain.index(name) for name in WEIGHT_NAMES if counts[name] == 1 and plain.index(name) not in ends), None
-    )
-    return (*ends, weight)
-
-
-def are_column_names(names: Sequence[str]) -> bool:
-    """Whether at least two of three or more words, and half of them, are usual names of columns.
-
-    Examples
-    --------
-    >>> are_column_names(["source", "source", "target"]), are_column_names(["ann", "time", "bob"])
-    (True, False)
-    """
-    usual = {*(name for pair in _PAIRS for name in pair), *WEIGHT_NAMES, *_TIMES, *_COUNTERS, *_TYPES} - {""}
-    n_usual = sum(_plain(name) in usual for name in names)
-    return len(names) > 2 and n_usual >= 2 and 2 * n_usual >= len(names)
-
-
-def _parallel_names(names: Sequence[str]) -> tuple[int, int] | None:
-    """Return two columns whose names differ in nothing but a marker, such as author1 and author2; the shortest names.
-
-    None if there are no such columns, or if two pairs of names are equally short.
-    """
-    place_of: dict[tuple[str, ...], int] = {}
-    words_of = [tuple(word.lower() for word in _WORDS.findall(name)) for name in names]
-    for i, words in enumerate(words_of):
-        place_of.setdefault(words, i)
-    alike = Counter(  # x1, x2 and x3 are rather features than ends
-        (is_last, words[:-1] if is_last else words[1:])
-        for words in words_of
-        if len(words) > 1
-        for is_last in (False, True)
-    )
-    pairs = []
-    for i, words in enumerate(words_of):
-        if len(words) < 2:
-            continue
-        for place in (0, len(words) - 1):
-            for second in _SECOND.get(words[place], ()):
-                j = place_of.get((*words[:place], second, *words[place + 1 :]))
-                if j is not None and alike[place > 0, words[:place] + words[place + 1 :]] == 2:
-                    pairs.append((len(names[i]), i, j))
-    pairs.sort()
-    if not pairs or (len(pairs) > 1 and pairs[0][0] == pairs[1][0]):
-        return None
-    return pairs[0][1:]
-
-
-def _kinds_of_nodes(names: Sequence[str]) -> tuple[str, str] | None:
-    """Return the kinds of nodes that two columns name, such as user and movie; None unless both are known."""
-    first, second = (_stem(name) for name in names)
-    is_known = (first in _PEOPLE and second in _THINGS) or (first in _THINGS and second in _PEOPLE)
-    return (first, second) if is_known else None
-
-
-def _stem(name: str) -> str:
-    """Return the name of a column of ids without "id"."""
-    plain = _plain(name)
-    return plain.removesuffix("ids").removesuffix("id") or plain
-
-
-def _name_says(name: str) -> str | None:
-    """Describe a column that holds neither ends nor weights, by its name; None if the name is unknown."""
-    plain = _plain(name)
-    if plain in _TIMES or re.search(r"(time|date|year)(stamp)?$", plain):
-        return "a time"
-    if plain in _COUNTERS:
-        return "a number of the row" if plain in ("", "unnamed0") else "an id"
-    if len(plain) > 2 and re.search(r"id$", plain):
-        return "an id"
-    if plain in _TYPES:
-        return "a type"
-    if plain in _RANKS:
-        return "a rank"
-    return "a distance" if plain in _DISTANCES else None
-
-
-def find_column(name: str, names: Sequence[str] | None, n_columns: int) -> int:
-    """Return the position of the column that a user names, or counts from 1.
-
-    Raises
-    ------
-    DataError
-        There is no such column; the message lists the columns.
-
-    Examples
-    --------
-    >>> find_column("2", ["a", "b"], 2), find_column("B", ["a", "b"], 2)
-    (1, 1)
-    """
-    known = [text.strip() for text in names or ()]
-    if name.isdecimal() and 1 <= int(name) <= n_columns:
-        return int(name) - 1
-    for spell in (str, str.lower, _plain):
-        places = [i for i, text in enumerate(known) if spell(text) == spell(name.strip())]
-        if len(places) == 1:
-            return places[0]
-        if places:
-            raise DataError(f"several columns are called {name}: give the number of one, counted from 1")
-    if known:
-        raise DataError(f"there is no column {name!r}: the {n_columns} columns are {list_columns(known)}")
-    hint = "" if name.isdecimal() else " (the first line names no columns: --header, if it does)"
-    raise DataError(f"there is no column {name!r}: the table has {n_columns} columns{hint}")
-
-
-def list_columns(names: Sequence[str]) -> str:
-    """Return the names of columns as one text, cut if there are many."""
-    shown = [name or "(no name)" for name in names[:_MAX_LISTED]]
-    more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 # ---------------------------------------------------------------- values
@@ -462,10 +186,10 @@ def kind_of_values(values: Iterable[str]) -> str:
     low, high = min(numbers), max(numbers)
     if any(_EPOCH[0] * scale <= low and high <= _EPOCH[1] * scale for scale in (1, 10**3, 10**6, 10**9)):
         return "time"
-    if not is_whole:
-        return "number"
     if low >= _YEARS[0] and high <= _YEARS[1]:
         return "time"
+    if not is_whole:
+        return "number"
     if all(19000101 <= n <= 21001231 and 1 <= n // 100 % 100 <= 12 and 1 <= n % 100 <= 31 for n in numbers):
         return "date"
     if len(numbers) >= _MIN_COUNTED and numbers == list(range(low, low + len(numbers))):
@@ -539,6 +263,7 @@ def choose_columns(
         named_weight = third[0] if third else None
     else:
         first, second, named_weight = table.ends()
+        table.refuse_other_tables(first, second)
     if weight is not None:
         named_weight = find_column(weight, names, n_columns)
         if named_weight in (first, second):
@@ -555,7 +280,7 @@ def choose_columns(
         notes += table.row_number_note(first, chosen)
     kinds: tuple[str, str] | None = None
     if bipartite is not False:
-        kinds = _kinds_of_nodes([names[first], names[second]]) if names else None
+        kinds = kinds_of_nodes([names[first], names[second]]) if names else None
         if kinds is None and bipartite:
             kinds = (_kind(table.label(first)), _kind(table.label(second))) if names else ("left", "right")
     if kinds is None and bipartite is None:
@@ -600,7 +325,10 @@ class _Table:
             what = f"expected 2 or 3 columns, found {self.n_columns}: {list_columns(self.rows[0])}"
         else:
             what = f"expected 2 or 3 columns, found {self.n_columns}"
-        return DataError(f"{what} (--columns SOURCE,TARGET[,WEIGHT] chooses them, by name or number)")
+        hint = "--columns SOURCE,TARGET[,WEIGHT] chooses them, by name or number"
+        if self._has_named_rows_of_numbers():
+            hint += "; --input-format matrix --bipartite, if rows and columns are two kinds of nodes"
+        return DataError(f"{what} ({hint})")
 
     def ends(self) -> tuple[int, int, int | None]:
         """Return the columns of source, target and, if its name says so, weight."""
@@ -610,6 +338,10 @@ class _Table:
         if named is not None and not any(map(self._holds_decimals, named[:2])):
             return named
         if self.n_columns == 2:
+            if is_weight_name(self.names[1]) and (self.kind(0), self.kind(1)) == ("text", "number"):
+                raise DataError(
+                    f"of the two columns, {self.names[1]} holds weights: the ends of the edges need a column each"
+                )
             return 0, 1, None
         candidates = [i for i in range(self.n_columns) if not self._is_ignorable(i)]
         weight = next((i for i in candidates if is_weight_name(self.names[i]) and self.kind(i) == "number"), None)
@@ -620,6 +352,34 @@ class _Table:
         if len(ends) != 2:
             raise self.refusal()
         return ends[0], ends[1], weight
+
+    def refuse_other_tables(self, first: int, second: int) -> None:
+        """Raise if the rows are no edges: those of an incidence matrix, or lists of several nodes in one field."""
+        if self.n_columns > 2 and not has_known_pair(self.names or ()) and self._is_incidence_matrix(first, second):
+            raise DataError(
+                "the table looks like a matrix whose rows and columns are two kinds of nodes (--input-format matrix "
+                "--bipartite reads it so; --columns SOURCE,TARGET[,WEIGHT] chooses columns of a list of edges)"
+            )
+        for column, other in ((first, second), (second, first)):
+            several = _several_ids(self.values(column), self.values(other))
+            if several is not None:
+                raise DataError(
+                    f"the field {several!r:.60} names several nodes: write a line for each edge "
+                    "(--columns SOURCE,TARGET takes such fields as ids)"
+                )
+
+    def _is_incidence_matrix(self, first: int, second: int) -> bool:
+        """Whether the rows and columns of a table of numbers are two kinds of nodes."""
+        heads = set(self.values(0))
+        has_bits = all({"0", "1"}.issuperset(self.values(i)) for i in range(1, self.n_columns))
+        is_new = len(heads) == len(self.rows) >= _MIN_MATRIX and not {"0", "1"}.issuperset(heads)
+        return is_new and (has_bits or (0 not in (first, second) and self._has_named_rows_of_numbers()))
+
+    def _has_named_rows_of_numbers(self) -> bool:
+        """Whether the first column has distinct names, and all others, which have names too, have numbers."""
+        heads = self.values(0)
+        is_named = self.names is not None and self.kind(0) == "text" and len(set(heads)) == len(heads)
+        return is_named and all(self.kind(i) == "number" for i in range(1, self.n_columns))
 
     def _joins_both_ends(self) -> bool:
         """Whether a column has values such as "ann (pp) bob", as Cytoscape names edges."""
@@ -637,10 +397,10 @@ class _Table:
     def _is_ignorable(self, column: int) -> bool:
         """Whether a column holds neither ends nor weights, as far as its name and its values show it."""
         assert self.names is not None
-        kind, says = self.kind(column), _name_says(self.names[column])
+        kind, says = self.kind(column), meaning_of_name(self.names[column])
         if kind in ("empty", "date"):
             return True
-        if says == "an id" and _plain(self.names[column]) in _COUNTERS:  # of the row, not of a node
+        if says == "an id" and plain_name(self.names[column]) in COUNTERS:  # of the row, not of a node
             return column > 1 or is_index(self.values(column))
         if says == "an id":  # the ids of the ends, unless they count the rows
             return column == 0 and self.n_columns > 3 and is_index(self.values(0))
@@ -665,6 +425,12 @@ class _Table:
                 raise DataError(
                     "each line has three words, as in a knowledge graph (subject, relation, object): "
                     "--columns 1,3 reads the first and the third as the ends of the edges, --columns 1,2 the first two"
+                )
+            others, ids = set(self.values(2)) - {""}, {*self.values(0), *self.values(1)}
+            if 2 * len(others & ids) > len(others):
+                raise DataError(
+                    "the third column holds ids of nodes, as the first two do: --input-format adjlist, if each line "
+                    "has a node and its neighbours; --columns 1,2 reads the first two columns"
                 )
             return 0, 1, None
         has_row_numbers = len(self.values(0)) >= _MIN_COUNTED and is_index(self.values(0))
@@ -739,7 +505,7 @@ class _Table:
 
     def _holds_directions(self, column: int) -> bool:
         """Whether a column is Gephi's, which calls edges directed or undirected."""
-        is_type = self.names is not None and _plain(self.names[column]) == "type"
+        is_type = self.names is not None and plain_name(self.names[column]) == "type"
         return is_type and {value.lower() for value in self.values(column)} <= {"directed", "undirected", ""}
 
     def _is_row_number(self, column: int) -> bool:
@@ -752,7 +518,7 @@ class _Table:
     def _may_hold_weights(self, column: int) -> bool:
         if self.kind(column) != "number" or (self.names is None and column == 0):
             return False
-        return self.names is None or _name_says(self.names[column]) is None
+        return self.names is None or meaning_of_name(self.names[column]) is None
 
     def row_number_note(self, first: int, weight: int | None) -> tuple[Note, ...]:
         """Return a note if the first column of a table without a header may count the rows."""
@@ -768,8 +534,8 @@ class _Table:
         """Return a note if the names of two columns with ids in common may be those of different kinds of nodes."""
         if self.names is None or edge_columns([self.names[first], self.names[second]]) is not None:
             return ()
-        plain = [_plain(self.names[i]) for i in (first, second)]
-        stems = [_stem(self.names[i]) for i in (first, second)]
+        plain = [plain_name(self.names[i]) for i in (first, second)]
+        stems = [stem_of_name(self.names[i]) for i in (first, second)]
         if not all(name.endswith("id") for name in plain) or stems[0] == stems[1] or not self._share_ids(first, second):
             return ()
         one, other = self.label(first), self.label(second)
@@ -782,7 +548,7 @@ class _Table:
             return ()
         texts = []
         for column in ignored:
-            says = _name_says(self.names[column]) if self.names and self.names[column].strip() else None
+            says = meaning_of_name(self.names[column]) if self.names and self.names[column].strip() else None
             kind = self.kind(column)
             if self._has_no_name(column):
                 says = "row names"
@@ -811,16 +577,37 @@ class _Table:
         return (Note("ignored-columns", message, {"names": names}, is_detail=is_detail),)
 
 
+def _several_ids(values: Sequence[str], others: Sequence[str]) -> str | None:
+    """Return a field that lists several nodes, in most fields with a separator; None without one.
+
+    Parameters
+    ----------
+    values : sequence of str
+        The fields of one column of ends.
+    others : sequence of str
+        Those of the other column.
+    """
+    for value in values:
+        if _LIST.fullmatch(value):
+            return value
+    ids = {*values, *others}
+    for mark in (";", "|", ","):
+        lists = {value for value in values if mark in value}
+        if not lists:
+            continue
+        parts_of = {value: [part.strip() for part in value.split(mark)] for value in lists}
+        counts = Counter(part for parts in parts_of.values() for part in parts)
+        known = [
+            value
+            for value, parts in parts_of.items()
+            if len(parts) > 1
+            and all(part in ids or (mark != "," and counts[part] > 1) for part in parts if part)
+            and any(parts)
+        ]
+        if 2 * len(known) > len(lists):
+            return next(value for value in values if value in known)
+    return None
+
+
 def _quoted(name: str) -> str:
     return f'"{name}"' if re.search(r"\s", name) else name
-
-
-def split_names(text: str) -> tuple[str, ...]:
-    """Split the names of columns at commas; a name with a comma stands in quotation marks.
-
-    Examples
-    --------
-    >>> split_names('a,"b, c"')
-    ('a', 'b, c')
-    """
-    return tuple(next(csv.reader([text], skipinitialspace=True), []))

@@ -6,17 +6,21 @@ None of these libraries is imported before an object of theirs is met.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphclust.errors import DataError, UsageError
-from graphclust.graph.core import Graph
+from graphclust.graph.core import Graph, merge_notes
 from graphclust.graph.edges import both_directions
 from graphclust.graph.ids import _is_missing
+from graphclust.graph.two_mode import split_ends, two_mode_graph
+from graphclust.runtime.notes import Note, counted, log_notes
 
 if TYPE_CHECKING:
     import igraph
@@ -98,18 +102,21 @@ def graph_from_entries(
     )
 
 
-def _from_networkx(graph: networkx.Graph[Any], weight: str | None) -> Graph:
+def _from_networkx(graph: networkx.Graph[Any], weight: str | None, notes: list[Note]) -> Graph:
     ids = list(graph.nodes)
     index = {node: i for i, node in enumerate(ids)}
     if weight not in (None, "weight") and graph.number_of_edges():
         names = {name: None for _, _, data in graph.edges(data=True) for name in data}
         if weight not in names:
             raise _no_attribute(weight, names)
+    rows: list[tuple[int, int, Any]]
     if weight is None:
         rows = [(index[u], index[v], 1.0) for u, v in graph.edges()]
     else:
-        rows = [(index[u], index[v], w) for u, v, w in graph.edges(data=weight, default=1.0)]
+        edges: Iterable[Any] = graph.edges(data=weight)
+        rows = [(index[u], index[v], w) for u, v, w in edges]
     source, target, weights = zip(*rows, strict=True) if rows else ((), (), ())
+    notes += _missing_weights(weight, weights)
     values = np.ones(len(rows))
     for i, w in enumerate(weights):
         try:
@@ -120,13 +127,21 @@ def _from_networkx(graph: networkx.Graph[Any], weight: str | None) -> Graph:
     return Graph.from_edges(source, target, values, nodes=ids, directed=graph.is_directed())
 
 
+def _missing_weights(name: str | None, weights: Sequence[Any]) -> list[Note]:
+    """Return a note on edges without a weight among others that have one."""
+    n_missing = sum(value is None for value in weights)
+    if n_missing in (0, len(weights)):
+        return []
+    return [Note("missing-weights", f"{counted(n_missing, 'edge')} without {name!r} count 1", {"n_edges": n_missing})]
+
+
 def _no_attribute(weight: str | None, names: Iterable[Any]) -> DataError:
     """Return the error about an attribute of the edges that does not exist."""
     known = ", ".join(map(str, names)) or "none"
     return DataError(f"the edges have no attribute {weight!r} (they have {known})")
 
 
-def _from_igraph(graph: igraph.Graph, weight: str | None) -> Graph:
+def _from_igraph(graph: igraph.Graph, weight: str | None, notes: list[Note]) -> Graph:
     named = "name" in graph.vs.attributes()
     ids: Sequence[Hashable] = graph.vs["name"] if named else range(graph.vcount())
     try:
@@ -140,6 +155,7 @@ def _from_igraph(graph: igraph.Graph, weight: str | None) -> Graph:
         raise _no_attribute(weight, graph.es.attributes())
     weights = graph.es[weight] if weight is not None and weight in graph.es.attributes() else None
     if weights is not None:
+        notes += _missing_weights(weight, weights)
         try:
             weights = [1.0 if w is None else float(w) for w in weights]
         except (TypeError, ValueError, OverflowError):
@@ -206,7 +222,7 @@ def _from_array(array: NDArray[Any], directed: bool | None) -> Graph:
     )
 
 
-def _from_frame(frame: Any, directed: bool | None, weight: str | None) -> Graph:
+def _from_frame(frame: Any, directed: bool | None, weight: str | None, notes: list[Note]) -> Graph:
     columns = [str(name) for name in frame.columns]
     if _is_matrix_frame(frame):
         matrix = frame.to_numpy(dtype=np.float64)
@@ -224,11 +240,30 @@ def _from_frame(frame: Any, directed: bool | None, weight: str | None) -> Graph:
     try:
         named = _columns_of(frame, columns, weight)
     except DataError as error:
-        raise DataError(error.message.split(" (--columns")[0] + " (select two or three: frame[[...]])") from None
+        message = re.sub(r"[ :]*\(?--(?:columns|input-format).*", "", error.message)
+        raise DataError(f"{_in_python(message)} (select two or three columns: frame[[...]])") from None
+    notes += [replace(note, message=_in_python(note.message)) for note in named.notes]
     places = (named.source, named.target, named.weight)
     rows = zip(*(frame.iloc[:, i].tolist() for i in places if i is not None), strict=True)
+    if named.kinds is not None:
+        return _two_mode(rows, named.kinds, notes)
     is_arc = _arcs(frame) if directed is None else []
     return _from_pairs(rows, bool(directed) or any(is_arc), is_arc)
+
+
+def _in_python(message: str) -> str:
+    """Spell the options in a message about the columns of a table as arguments."""
+    return re.sub(r'--weight "?([^"()]+?)"? (?=reads)', r'weight="\1" ', message)
+
+
+def _two_mode(rows: Iterable[tuple[Any, ...]], kinds: tuple[str, str], notes: list[Note]) -> Graph:
+    """Build from edges that join nodes of two kinds."""
+    graph = _from_pairs(rows, directed=True)  # each edge as it stands in the table
+    left, right, left_ids, right_ids = split_ends(graph.nodes, graph.source, graph.target)
+    graph, note = two_mode_graph(left, right, graph.weight, left_ids, right_ids, kinds)
+    hint = " (columns named source and target take equal ids for one node)"
+    notes.append(replace(note, message=note.message + hint))
+    return graph
 
 
 def _columns_of(frame: Any, columns: list[str], weight: str | None) -> EdgeColumns:
@@ -244,7 +279,6 @@ def _columns_of(frame: Any, columns: list[str], weight: str | None) -> EdgeColum
         len(columns),
         weight=None if weight == "weight" else weight,
         weights=False if weight is None else None,
-        bipartite=False,
     )
 
 
@@ -320,7 +354,7 @@ def holds_points(obj: Any) -> bool:
     if len(shape) != 2:
         return False
     if _is_from(obj, "pandas", "DataFrame"):
-        from graphclust.graph.columns import edge_columns
+        from graphclust.graph.column_names import edge_columns
 
         if edge_columns([str(name) for name in obj.columns]) is not None:
             return False
@@ -395,7 +429,8 @@ def graph_of(obj: Any, *, weight: str | None = "weight", directed: bool | None =
     Returns
     -------
     Graph
-        Nodes in the caller's order.
+        Nodes in the caller's order; those of a two-mode table in canonical order. What had to be guessed or left out
+        is logged (logger "graphclust", level INFO) and kept in `meta["notes"]`.
 
     Raises
     ------
@@ -409,16 +444,17 @@ def graph_of(obj: Any, *, weight: str | None = "weight", directed: bool | None =
     >>> graph_of([("a", "b"), ("b", "c", 2.5)])
     Graph(3 nodes, 2 edges, weighted)
     """
+    notes: list[Note] = []
     if isinstance(obj, Graph):
         graph = obj
     elif _is_from(obj, "networkx", "Graph"):
-        graph = _from_networkx(obj, weight)
+        graph = _from_networkx(obj, weight, notes)
     elif _is_from(obj, "igraph", "Graph"):
-        graph = _from_igraph(obj, weight)
+        graph = _from_igraph(obj, weight, notes)
     elif hasattr(obj, "tocoo") and hasattr(obj, "shape"):
         graph = _from_matrix(obj, directed)
     elif _is_from(obj, "pandas", "DataFrame"):
-        graph = _from_frame(obj, directed, weight)
+        graph = _from_frame(obj, directed, weight, notes)
     elif hasattr(obj, "edge_index") or _is_from(obj, "torch_geometric.data", *_PYG):
         graph = from_pyg(obj)
     elif _is_from(obj, "torch", "Tensor") and obj.shape == (2, 2) and not obj.is_floating_point():
@@ -437,6 +473,9 @@ def graph_of(obj: Any, *, weight: str | None = "weight", directed: bool | None =
         )
     else:
         raise UsageError(f"cannot convert a {type(obj).__module__}.{type(obj).__qualname__} to a graph")
-    if directed is None:
-        return graph
-    return graph.to_directed() if directed else graph.undirected()
+    if directed is not None:
+        graph = graph.to_directed() if directed else graph.undirected()
+    if notes:
+        log_notes(notes)
+        graph.meta["notes"] = (*notes, *merge_notes(graph))
+    return graph

@@ -10,16 +10,8 @@ from enum import Enum
 from itertools import combinations
 
 from graphclust.errors import DataError
-from graphclust.graph.columns import (
-    EdgeColumns,
-    are_column_names,
-    choose_columns,
-    edge_columns,
-    has_known_pair,
-    kind_of_values,
-    looks_numeric,
-    number_style,
-)
+from graphclust.graph.column_names import are_column_names, edge_columns, has_known_pair, is_weight_name
+from graphclust.graph.columns import EdgeColumns, choose_columns, kind_of_values, looks_numeric, number_style
 from graphclust.io.reading import naming
 from graphclust.io.source import Source
 from graphclust.io.tables import (
@@ -148,6 +140,9 @@ class _EdgeExpectation(Expectation):
             return _Header.ASSUMED  # as pandas names the values of a Series
         if any(map(looks_numeric, first)) or len(first) < 2:
             return _Header.NONE
+        if len(first) == 2 and is_weight_name(first[1]):
+            kinds = [kind_of_values(row[i] for row in rest if len(row) == 2) for i in (0, 1)]
+            return _Header.CERTAIN if kinds == ["text", "number"] else _Header.NONE
         if edge_columns(first) is not None and (self.is_sheet or len(first) > 2) and ids.isdisjoint(first[:2]):
             return _Header.ASSUMED  # as author1 and author2
         if are_column_names(first) and not any(name in values for name, values in zip(first, columns, strict=True)):
@@ -439,7 +434,9 @@ def _names(source: Source, dialect: Dialect, sample: Sample, sizes: tuple[int, .
         if max(i for i in named if i is not None) >= n_columns:
             raise source.error(message)
         if len(header) < n_columns:
-            raise source.error(f"{message}: name all of them")
+            rows = sample.rows(dialect.separator)[1:]
+            hint = "; if the first one counts the rows, write the table without it (R: row.names = FALSE)"
+            raise source.error(f"{message}: name all of them" + (hint if has_row_numbers(rows) else ""))
         return header[:n_columns]
     return header if len(header) == n_columns else None
 

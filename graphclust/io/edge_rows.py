@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.graph import Graph
+from graphclust.graph.column_names import has_known_pair
 from graphclust.graph.columns import DECIMAL_COMMA, looks_numeric, plain_number
 from graphclust.io.edge_layout import EdgeLayout
-from graphclust.io.reading import parse_weight, unweighted
+from graphclust.io.reading import parse_attributes, parse_weight, unweighted
 from graphclust.io.source import Source, shorten, split_lines
 from graphclust.io.tables import SAMPLE_BYTES, Sample, read_rows
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -134,22 +135,28 @@ def _hint(source: Source, layout: EdgeLayout, data: bytes, has_edges: bool) -> s
     others = [row for row in rows[1:] if len(row) != dialect.n_columns]
     heads = [row[0] for row in rows if row]
     if not has_edges and dialect.header is None and len(rows) > 1 and not others:
+        ids = {value for row in rows[2:] for value in row}
+        if has_known_pair(rows[1]) and ids.isdisjoint(rows[1]):
+            return " (the header is below it: remove the lines above the header)"
         return " (--header skips this line, if it is a title)"
+    if rows and all(len(row) == 1 for row in rows):
+        mark = _joining_mark(heads)
+        return "" if mark is None else f" (--delimiter '{mark}', if {mark} stands between the ends)"
     n_others = sum(len(row) != dialect.n_columns for row in rows)
     if len(rows) > 2 and 4 * n_others >= len(rows) and len(set(heads)) == len(heads):
         return "; if each line has a node and its neighbours: --input-format adjlist"
     return ""
 
 
+def _joining_mark(words: Sequence[str]) -> str | None:
+    """Return the punctuation that divides every word into two, such as the hyphen of ann-bob; None without one."""
+    marks = re.findall(r"[^\w\s\"'.]+", words[0])
+    return next((mark for mark in marks if all(all(word.partition(mark)) for word in words)), None)
+
+
 def _dict_weight(source: Source, text: str, line: int) -> str:
     """Return the weight in a dict of attributes that networkx wrote, "" without one."""
-    try:
-        attributes = ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        attributes = None
-    if not isinstance(attributes, dict):
-        raise source.error(f"cannot read the attributes {shorten(text)}", line)
-    return str(attributes.get(source.options.weight or "weight", ""))
+    return str(parse_attributes(source, text, line).get(source.options.weight or "weight", ""))
 
 
 def _is_directed(source: Source, text: str, line: int) -> bool:

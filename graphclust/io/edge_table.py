@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from graphclust.errors import DataError
 from graphclust.graph import Graph
-from graphclust.graph.columns import PAIRS
+from graphclust.graph.column_names import PAIRS
 from graphclust.io.edgelist import read
 from graphclust.io.writing import edge_ids, edge_weights, encode, quote, refuse_attributes
 

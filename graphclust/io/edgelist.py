@@ -8,6 +8,7 @@ through `graphclust.io.edge_arrow`, at some ten million edges a second. All othe
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO
@@ -16,7 +17,7 @@ import numpy as np
 
 from graphclust.errors import UsageError
 from graphclust.graph import MIXED, Graph, both_directions
-from graphclust.graph.columns import list_columns
+from graphclust.graph.column_names import list_columns
 from graphclust.io.edge_arrow import parse_with_arrow
 from graphclust.io.edge_layout import EdgeLayout, shorten_line, sniff_edges
 from graphclust.io.edge_rows import ParsedEdges, parse_rows
@@ -34,6 +35,9 @@ KEEPS_IDS = True
 
 _DEFAULT_NAMES = (("0", "1"), ("V1", "V2"), ("X1", "X2"))  # of pandas and R
 _MOST_COMPARED = 200_000  # ids that are compared with each other
+_HEAD = 1 << 14  # bytes that show how lines end
+_MIN_LINES = 3
+_MARKS = {b",": "comma", b";": "semicolon", b".": "full stop"}
 _SMALL = 1 << 18  # bytes that are parsed in less time than it takes to import Arrow
 
 
@@ -59,13 +63,14 @@ def read(source: Source) -> Graph:
     """
     data = source.utf8()
     refuse_other_texts(source, data)
+    data = _without_line_ends(source, data)
     decided = source.options.chosen().keys() & {"columns", "weight", "header", "bipartite"}
     if not decided and not source.is_format_given and is_matrix(source, data):
         return read_matrix(source, data)
     layout, edges = _parse(source, data)
     if edges.is_arc is not None:
         layout = replace(layout, directed=bool(edges.is_arc.any()))
-    source.add(_description(layout))
+    source.add(_description(layout, is_text=source.suffix != ".xlsx"))
     del data
     source.data = b""  # the graph is about to be built, and need not share the memory with its text
     if not len(edges.source):
@@ -81,6 +86,20 @@ def read(source: Source) -> Graph:
         return Graph.from_edges(
             tail, head, weight, nodes=edges.ids, directed=layout.directed, is_canonical=True, copy=False
         )
+
+
+def _without_line_ends(source: Source, data: bytes) -> bytes:
+    """Remove a comma, a semicolon or a full stop at the end of every line of words, which belongs to no id."""
+    head = data[:_HEAD]
+    lines = [line.rstrip() for line in (head[: head.rfind(b"\n") + 1] or head).split(b"\n")]
+    lines = [line for line in lines if line and not line.startswith((b"#", b"%"))]
+    mark = lines[0][-1:] if lines else b""
+    if len(lines) < _MIN_LINES or mark not in (b",", b";", b".") or source.options.delimiter is not None:
+        return data
+    if not all(line.endswith(mark) and line.count(mark) == 1 and len(line.split()) in (2, 3) for line in lines):
+        return data
+    source.note("line-ends", f"left out the {_MARKS[mark]} at the end of each line", mark=mark.decode())
+    return re.sub(rb"%s(?=[ \t\r]*(?:\n|\Z))" % re.escape(mark), b"", data)
 
 
 def _parse(source: Source, data: bytes) -> tuple[EdgeLayout, ParsedEdges]:
@@ -114,8 +133,8 @@ def _is_consistent(layout: EdgeLayout, edges: ParsedEdges) -> bool:
     return True
 
 
-def _description(layout: EdgeLayout) -> Note:
-    """Return the note that says how the lines were read; a detail if nothing had to be guessed."""
+def _description(layout: EdgeLayout, *, is_text: bool) -> Note:
+    """Return the note that says how the rows were read; a detail if nothing had to be guessed."""
     dialect = layout.dialect
     header = f"a header ({list_columns(dialect.header)})" if dialect.header and layout.sizes is None else "no header"
     weight = "no weights"
@@ -129,7 +148,8 @@ def _description(layout: EdgeLayout) -> Note:
     if layout.columns[:2] != (0, 1):
         names = [layout.names[i] if layout.names else str(i + 1) for i in layout.columns[:2]]
         ends = f"ends in columns {names[0]} and {names[1]}, "
-    message = f"edge list separated by {separator_name(dialect.separator)}, {header}, {ends}{weight}, {direction}"
+    what = f"edge list separated by {separator_name(dialect.separator)}" if is_text else "table of edges"
+    message = f"{what}, {header}, {ends}{weight}, {direction}"
     data = {
         "delimiter": dialect.separator,
         "header": dialect.header,

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from graphclust.errors import UsageError, unknown
+from graphclust.io.signatures import JSON
 from graphclust.io.source import Source, suffix_of
 
 __all__ = ["FORMATS", "Format", "check_writable", "format_of", "sniffed_format", "writable_formats"]
@@ -79,13 +80,17 @@ FORMATS: dict[str, Format] = {
     "graphml": Format("graphclust.io.graphml", (".graphml", ".xml"), **_DOCUMENT),
     "gexf": Format("graphclust.io.gexf", (".gexf",), **_DOCUMENT),
     "gml": Format("graphclust.io.gml", (".gml",), (b"graph [", b"graph\n[", b"creator "), **_DOCUMENT),
-    "json": Format("graphclust.io.node_link", (".json", ".cyjs", ".jsonl", ".ndjson"), **_DOCUMENT),
+    "json": Format(
+        "graphclust.io.node_link",
+        (".json", ".cyjs", ".jsonl", ".ndjson"),
+        **{**_DOCUMENT, "takes": _ATTRIBUTES | {"columns"}},
+    ),
     "pajek": Format("graphclust.io.pajek", (".net", ".paj", ".pajek"), (b"*vertices", b"*network")),
     "metis": Format("graphclust.io.metis", (".graph", ".metis")),
     "matrix-market": Format(
         "graphclust.io.matrix_market", (".mtx", ".mm"), (b"%%matrixmarket", b"%matrixmarket"), frozenset({"bipartite"})
     ),
-    "matrix": Format("graphclust.io.matrix", (), takes=frozenset({"delimiter"})),
+    "matrix": Format("graphclust.io.matrix", (), takes=frozenset({"delimiter", "bipartite"})),
     "npz": Format("graphclust.io.npz", (".npz",)),
     "parquet": Format("graphclust.io.parquet", (".parquet", ".pq"), (b"par1",), _COLUMNS),
     "xlsx": Format("graphclust.io.xlsx", (".xlsx",), (), _COLUMNS | {"header"}, **_READ_ONLY),
@@ -102,7 +107,6 @@ FORMATS: dict[str, Format] = {
     ),
 }
 
-_JSON = re.compile(rb"\{\s*[\"}]|\[\s*[\[{\"]")
 _DL = re.compile(rb"dl\s+n[mrc]?\s*=", re.IGNORECASE)
 _DIMACS = re.compile(rb"(?:c\b[^\n]*\n)*p\s+(?:edge|col|sp|max|min)\s", re.IGNORECASE)
 
@@ -146,7 +150,7 @@ def sniffed_format(source: Source) -> str:
         return "gexf" if b"<gexf" in low else "graphml"
     if head.startswith(b"PK\x03\x04"):
         return "npz" if b".npy" in head else "xlsx" if b"xl/" in head or b"[Content_Types]" in head else "pyg"
-    if _JSON.match(head):
+    if JSON.match(head):
         return "json"
     for pattern, name in ((_DL, "dl"), (_DIMACS, "dimacs")):
         if pattern.match(head):

@@ -2,7 +2,8 @@
 
 The names stand in the first line and in the first column, as pandas and R write them, or in the first line only. A
 matrix without names is one only if it has as many rows as columns; its nodes are numbered from 0. A symmetric matrix is
-an undirected graph. Zeros and empty fields are no edges, and neither is the diagonal of a matrix of correlations.
+an undirected graph. Zeros and empty fields are no edges, and neither is the diagonal of a matrix of correlations. With
+`bipartite`, rows and columns are two kinds of nodes, and their numbers and names may differ.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from graphclust.graph import Graph
-from graphclust.graph.columns import edge_columns, looks_numeric, number_style, plain_number
+from graphclust.graph.column_names import edge_columns
+from graphclust.graph.columns import looks_numeric, number_style, plain_number
 from graphclust.graph.convert import is_similarity
-from graphclust.io.reading import build_from_entries, naming, parse_weight
+from graphclust.io.reading import build_from_entries, build_two_mode, naming, parse_weight
 from graphclust.io.source import Source, shorten
-from graphclust.io.tables import Dialect, Expectation, Sample, parse_separator, read_rows, sniff
+from graphclust.io.tables import Dialect, Expectation, Sample, parse_separator, read_rows, sniff, usual_size
 from graphclust.io.writing import edge_ids, encode, quote, refuse_attributes
 from graphclust.runtime.memory import require_memory
 
@@ -125,7 +128,7 @@ def read_matrix(source: Source, data: bytes) -> Graph:
     ----------
     source : Source
         `options.threshold` leaves out small values, `options.negative` says what happens to negative ones, as in a
-        matrix of correlations.
+        matrix of correlations; `options.bipartite` says that rows and columns are two kinds of nodes.
     data : bytes
         UTF-8.
 
@@ -150,8 +153,10 @@ def read_matrix(source: Source, data: bytes) -> Graph:
         raise source.error("the file has no rows")
     while all(len(row) > 1 and not row[-1] for row in rows) and len(rows[0]) > len(rows):
         rows = [row[:-1] for row in rows]  # a separator at the end of each line
-    ids: list[Any] | None = _names(rows)
     lines = [line for line, _ in numbered]
+    if source.options.bipartite:
+        return _read_incidence(source, dialect, rows, lines)
+    ids: list[Any] | None = _names(rows)
     if ids is not None:
         rows, lines = [row[1:] for row in rows[1:]], lines[1:]
     elif not all(value == "" or looks_numeric(value) for value in rows[0]) and len(rows) == len(rows[0]) + 1:
@@ -160,15 +165,7 @@ def read_matrix(source: Source, data: bytes) -> Graph:
     require_memory(40.0 * n_nodes * n_nodes, f"{source.name}: a dense matrix of {n_nodes} rows")
     if len(rows) != n_nodes:
         raise source.error(f"a matrix of {n_nodes} columns must have as many rows, but this one has {len(rows)}")
-    with naming(source):
-        decimal, thousands = number_style((value for row in rows[:50] for value in row), dialect.separator)
-    values = np.zeros((n_nodes, n_nodes))
-    for i, (line, row) in enumerate(zip(lines, rows, strict=True)):
-        if len(row) != n_nodes:
-            raise source.error(f"expected {n_nodes} numbers in a row of the matrix, found {len(row)}", line)
-        for j, text in enumerate(row):
-            if text not in ("", "0"):
-                values[i, j] = parse_weight(source, plain_number(text, decimal, thousands), line)
+    values = _values(source, dialect, rows, lines, n_nodes)
     source.note(
         "matrix",
         f"read as a matrix of {n_nodes} x {n_nodes} values (--input-format edgelist reads a list of edges)",
@@ -185,6 +182,41 @@ def read_matrix(source: Source, data: bytes) -> Graph:
     weight = None if source.options.weights is False else values[starts, ends]
     nodes = n_nodes if ids is None else ids
     return build_from_entries(source, starts, ends, weight, nodes, directed=source.options.directed)
+
+
+def _values(
+    source: Source, dialect: Dialect, rows: Sequence[Sequence[str]], lines: Sequence[int], width: int
+) -> NDArray[np.float64]:
+    """Return the numbers of the rows, shape (n_rows, width); empty fields are 0."""
+    with naming(source):
+        decimal, thousands = number_style((value for row in rows[:50] for value in row), dialect.separator)
+    values = np.zeros((len(rows), width))
+    for i, (line, row) in enumerate(zip(lines, rows, strict=True)):
+        if len(row) != width:
+            raise source.error(f"expected {width} numbers in a row of the matrix, found {len(row)}", line)
+        for j, text in enumerate(row):
+            if text not in ("", "0"):
+                values[i, j] = parse_weight(source, plain_number(text, decimal, thousands), line)
+    return values
+
+
+def _read_incidence(source: Source, dialect: Dialect, rows: list[list[str]], lines: list[int]) -> Graph:
+    """Read a matrix whose rows and columns are two kinds of nodes, with or without their names."""
+    has_names = not all(value == "" or looks_numeric(value) for value in rows[0])
+    width = usual_size(rows)[0]
+    right: list[Any] = rows[0][len(rows[0]) - width + 1 :] if has_names else list(range(width))
+    left: list[Any] = [row[0] for row in rows[1:]] if has_names else list(range(len(rows)))
+    if has_names:
+        rows, lines = [row[1:] for row in rows[1:]], lines[1:]
+    for names in (left, right):
+        repeated = next((name for name, n_times in Counter(names).items() if n_times > 1), None)
+        if repeated is not None:
+            raise source.error(f"two rows or two columns of the matrix are called {shorten(repeated)}")
+    require_memory(40.0 * len(left) * len(right), f"{source.name}: a dense matrix of {len(left)} rows")
+    values = _values(source, dialect, rows, lines, len(right))
+    row, column = np.nonzero(values)
+    weight = None if source.options.weights is False else values[row, column]
+    return build_two_mode(source, row, column, weight, left, right, ("row", "column"))
 
 
 def write(graph: Graph, stream: BinaryIO, attributes: Mapping[str, Sequence[Any]] | None = None) -> None:

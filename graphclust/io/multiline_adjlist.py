@@ -5,10 +5,8 @@ A line with a node and the number of its neighbours is followed by a line for ea
 
 from __future__ import annotations
 
-import ast
-
 from graphclust.graph import Graph
-from graphclust.io.reading import Attribute, Draft, parse_int
+from graphclust.io.reading import Attribute, Draft, parse_attributes, parse_int
 from graphclust.io.source import Source, shorten, split_lines
 
 __all__ = ["KEEPS_IDS", "read"]
@@ -54,7 +52,7 @@ def read(source: Source) -> Graph:
             continue
         missing -= 1
         edge = draft.add_edge(node, known(name, number), number)
-        for key, value in _attributes(source, rest.strip(), number).items():
+        for key, value in parse_attributes(source, rest.strip() or "{}", number).items():
             if not isinstance(value, bool | int | float | str):
                 continue
             column = columns.setdefault(str(key), Attribute(str(key)))
@@ -62,14 +60,3 @@ def read(source: Source) -> Graph:
     if missing > 0:
         raise source.error(f"the file ends before the last {missing} neighbours of {shorten(node)}", number)
     return draft.graph(is_directed=False, edges=list(columns.values()))
-
-
-def _attributes(source: Source, text: str, line: int) -> dict[object, object]:
-    """Return the attributes of an edge, from a Python dict or nothing."""
-    try:
-        value = ast.literal_eval(text) if text else {}
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise source.error(f"cannot read the attributes {shorten(text)}", line)
-    return value

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO, TypeAlias
 
 from graphclust.errors import DataError
 from graphclust.graph import Graph
-from graphclust.graph.columns import edge_columns
-from graphclust.io.reading import Attribute, Draft, build_from_entries
+from graphclust.graph.column_names import edge_columns, list_columns
+from graphclust.graph.columns import EdgeColumns, choose_columns
+from graphclust.io.reading import Attribute, Draft, build_from_entries, naming
 from graphclust.io.source import Source, shorten, split_lines
 from graphclust.io.writing import encode, id_texts, typed_columns
 
@@ -26,6 +28,7 @@ _Parts: TypeAlias = tuple[list[_Item] | None, list[Any], bool]
 
 _IDS = ("id", "key", "name", "label")  # names of the id of a node, best first
 _OWN = {"id", "key", "source", "target"}  # parts of an edge that are no attributes
+_MOST_COMPARED = 1000  # rows that show what the entries are
 _MIN_MATRIX = 4  # shorter lists of lists are edges
 
 
@@ -74,7 +77,9 @@ def _parts(source: Source, content: Any) -> _Parts:
         if isinstance(inner, list) and len(inner) == 1:
             inner = inner[0]
         if isinstance(inner, dict) and "edges" in inner:
-            return _parts(source, {"nodes": [], **inner})
+            if "directed" not in inner:
+                source.note("direction", "read as directed, which is the default of the JSON Graph Format")
+            return _parts(source, {"nodes": [], "directed": True, **inner})
     if content and all(isinstance(value, list | dict) for value in content.values()):
         return _adjacency(content)
     raise _unknown(source)
@@ -197,7 +202,7 @@ def read(source: Source) -> Graph:
     ----------
     source : Source
         Ids are the attribute `options.id`; weights are the attribute `options.weight`, or by default `weight` or a name
-        such as `value` or `count`.
+        such as `value` or `count`. `options.columns` names the parts of an edge.
 
     Returns
     -------
@@ -224,11 +229,15 @@ def read(source: Source) -> Graph:
     for place, item in enumerate(nodes or ()):
         node: Hashable = place if by_position else _id_of(source, item, "node")
         _keep(columns["node"], draft.add_node(node, 0), item, () if by_position else (_id_name(item),))
+    columns_of_ends = source.options.columns
+    if columns_of_ends is not None and len(columns_of_ends) == 3:
+        source.options = replace(source.options, weight=columns_of_ends[2])
     for edge in edges:
-        ends = edge_columns(list(edge)) if isinstance(edge, dict) else None
+        names = list(edge) if isinstance(edge, dict) else []
+        ends = edge_columns(names) if columns_of_ends is None else _places(names, columns_of_ends)
         if ends is None:
-            raise source.error(f"an edge has no source and target: {shorten(edge)}")
-        names = list(edge)
+            known = list_columns(names) or shorten(edge)
+            raise source.error(f"an edge has no source and target, but {known} (--columns SOURCE,TARGET names them)")
         tail, head = (_id(source, edge[names[i]], "node") for i in ends[:2])
         if not nodes:
             for node in (tail, head):
@@ -261,17 +270,42 @@ def _of_lists(source: Source, rows: Sequence[Any]) -> Graph:
         if is_symmetric and len({str(rows[i][i]) for i in range(len(rows))}) == 1:
             raise source.error("this list may be a matrix or a list of edges: give it as a matrix or as pairs of ids")
     draft = Draft(source, _no_line)
-    for number, ends in enumerate(rows):
-        if len(ends) not in (2, 3):
-            raise source.error(f"edge {number} has {len(ends)} parts, not source, target and perhaps weight")
-        tail, head = (_id(source, value, "node") for value in ends[:2])
+    for number, row in enumerate(rows):
+        if len(row) not in (2, 3):
+            raise source.error(f"edge {number} has {len(row)} parts, not source, target and perhaps weight")
+    chosen = _columns_of_lists(source, rows)
+    for row in rows:
+        tail, head = (_id(source, row[i], "node") for i in (chosen.source, chosen.target))
         for node in (tail, head):
             if node not in draft.index:
                 draft.add_node(node, 0)
         edge = draft.add_edge(tail, head, 0)
-        if len(ends) == 3:
-            draft.set_weight(edge, ends[2], 0)
-    return draft.graph(is_directed=False, what="the third entries")
+        if chosen.weight is not None and len(row) > chosen.weight:
+            draft.set_weight(edge, row[chosen.weight], 0)
+    return draft.graph(is_directed=False, what=f"entry {(chosen.weight or 0) + 1} of each list")
+
+
+def _columns_of_lists(source: Source, rows: Sequence[Sequence[Any]]) -> EdgeColumns:
+    """Return which entries of lists hold the ends and the weights of the edges."""
+    options = source.options
+    size = max(map(len, rows), default=2)
+    texts = [[str(value) for value in row] for row in rows[:_MOST_COMPARED] if len(row) == size]
+    with naming(source):
+        chosen = choose_columns(
+            None, texts, size, columns=options.columns, weight=options.weight, weights=options.weights
+        )
+    if max(chosen.source, chosen.target) >= min(map(len, rows), default=2):
+        raise source.error("some edges have two parts, others three")
+    for note in chosen.notes:
+        source.add(note)
+    source.options = replace(options, weight=None)  # which is found: it was a number
+    return chosen
+
+
+def _places(names: Sequence[str], columns: Sequence[str]) -> tuple[int, int] | None:
+    """Return the positions of the first two of the columns that the caller names, None if one of them is missing."""
+    first, second = (names.index(name) if name in names else -1 for name in columns[:2])
+    return None if min(first, second) < 0 else (first, second)
 
 
 def _no_line(place: int) -> None:

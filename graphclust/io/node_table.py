@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphclust.graph import Graph
+from graphclust.graph.column_names import NODE_NAMES
 from graphclust.graph.columns import looks_numeric
 from graphclust.io.archive import open_file
 from graphclust.io.reading import ids_from_attribute
@@ -21,7 +22,6 @@ from graphclust.runtime.notes import counted
 
 __all__ = ["with_nodes"]
 
-_IDS = ("id", "node", "nodeid", "node_id", "name", "vertex", "key", "shared name")  # names of the column, best first
 _LEAST_KNOWN = 0.5  # share of the graph's nodes that a list must have
 
 
@@ -99,7 +99,7 @@ def with_nodes(graph: Graph, path: str | os.PathLike[str], about: Source, id_nam
 def _column(names: Sequence[str], rows: Sequence[tuple[int, list[str]]], ids: frozenset[str]) -> int:
     """Return the column of the ids: the one with most ids of the graph."""
     low = [name.strip().strip("#:").lower() for name in names]
-    named = [low.index(name) for name in _IDS if name in low]
+    named = [low.index(name) for name in NODE_NAMES if name in low]
     width = max((len(fields) for _, fields in rows), default=1)
     candidates = [*named, *(i for i in range(width) if i not in named)]
 

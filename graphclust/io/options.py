@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 from graphclust.errors import UsageError
-from graphclust.graph.columns import split_names
+from graphclust.graph.column_names import split_names
 
 __all__ = ["COMMON", "ReadOptions"]
 
@@ -92,10 +94,14 @@ class ReadOptions:
             raise UsageError(f"columns must name source, target and perhaps weight, not {','.join(self.columns)!r}")
         if self.columns is not None and len(self.columns) == 3 and self.weight not in (None, self.columns[2]):
             raise UsageError(f"the weight is named twice: {self.columns[2]!r} by columns and {self.weight!r} by weight")
-        if self.weights is False and (self.weight is not None or self.threshold is not None):
-            raise UsageError("--no-weights contradicts --weight and --threshold")
-        if self.threshold is not None and not -1e300 < self.threshold < 1e300:
-            raise UsageError(f"the threshold must be a finite number, not {self.threshold}")
+        numbered = {"weight": self.weight, "threshold": self.threshold, "negative": self.negative}
+        contradicting = [name for name, value in numbered.items() if value is not None]
+        if self.weights is False and contradicting:
+            raise UsageError(f"--no-weights contradicts --{contradicting[0]}")
+        threshold: object = self.threshold
+        is_number = isinstance(threshold, int | float | np.number) and not isinstance(threshold, bool)
+        if self.threshold is not None and not (is_number and abs(self.threshold) < float("inf")):
+            raise UsageError(f"the threshold must be a finite number, not {self.threshold!r}")
 
     def comment_prefixes(self, default: tuple[str, ...] = ("#", "%")) -> tuple[str, ...]:
         """Return the prefixes of comment lines: `default` unless the caller has decided.

@@ -23,6 +23,7 @@ from graphclust.io.source import Source, shorten
 from graphclust.io.writing import id_texts, refuse_attributes
 from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.memory import require_memory
+from graphclust.runtime.notes import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,6 +79,7 @@ def _choose(source: Source, file: pq.ParquetFile) -> EdgeColumns:
 def _ends(source: Source, table: pa.Table) -> tuple[pa.ChunkedArray, bool]:
     """Return all sources, then all targets, and whether they are integers; otherwise they are strings."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     ends, integers = [], []
     for name in table.column_names[:2]:
@@ -96,6 +98,9 @@ def _ends(source: Source, table: pa.Table) -> tuple[pa.ChunkedArray, bool]:
         source.note(
             "mixed-id-types", "read both columns of ids as strings, because one holds integers and the other strings"
         )
+    for name, column, is_integer in zip(table.column_names, ends, integers, strict=False):
+        if is_integer and pa.types.is_uint64(column.type) and len(column) and pc.max(column).as_py() >= 2**63:
+            raise source.error(f"an id in column {shorten(name)} does not fit into 64 bits with a sign")
     kind = pa.int64() if all(integers) else pa.large_string()
     return pa.chunked_array([chunk for column in ends for chunk in column.cast(kind).chunks], type=kind), all(integers)
 
@@ -113,7 +118,11 @@ def _weights(source: Source, table: pa.Table) -> FloatArray:
     kind = table.schema.field(2).type
     if _is_text(kind) or pa.types.is_nested(kind) or pa.types.is_temporal(kind) or pa.types.is_binary(kind):
         raise source.error(f"weights must be numbers, but column {shorten(name)} holds {kind}")
-    weight: FloatArray = table.column(name).cast(pa.float64(), safe=False).fill_null(1.0).to_numpy()
+    column = table.column(name)
+    if column.null_count:
+        message = f"{counted(column.null_count, 'edge')} without {shorten(name)} count 1"
+        source.note("missing-weights", message, n_edges=column.null_count)
+    weight: FloatArray = column.cast(pa.float64(), safe=False).fill_null(1.0).to_numpy()
     return weight
 
 

@@ -10,15 +10,26 @@ from typing import Any
 
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
+from graphclust.graph.column_names import list_columns
 from graphclust.graph.labels import is_missing
 from graphclust.io.archive import open_file
 from graphclust.io.formats import FORMATS, format_of
-from graphclust.io.partition_text import Cover, Labels, named_columns, read_clu, read_text, read_tree
+from graphclust.io.options import ReadOptions
+from graphclust.io.partition_text import (
+    Cover,
+    Labels,
+    named_columns,
+    read_clu,
+    read_text,
+    read_tree,
+    with_label_column,
+)
 from graphclust.io.source import Source
 from graphclust.runtime.notes import counted, log_notes
 
 __all__ = ["Cover", "Labels", "read_partition"]
 
+_EDGES = {"links", "edges"}  # of a graph in JSON
 _MIN_LABELS = 4
 _MAX_DISTINCT = 0.9  # share of different labels from which they look like names
 _HTML = re.compile(rb"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
@@ -26,9 +37,15 @@ _XML = re.compile(rb"<(\?xml|!doctype|!--|([a-z_][\w:.-]*)[\s/>])", re.IGNORECAS
 _JSON = re.compile(rb"\{\s*[\"'}]|\[\s*(?:[\"\[{]|[0-9.,\s-]*\]$)")
 
 
-def _read_json(source: Source) -> Labels | Cover:
+def _json(source: Source) -> Any:
     try:
-        content = json.loads(source.text())
+        return json.loads(source.text())
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise source.error(f"not JSON: {error}", getattr(error, "lineno", None)) from None
+
+
+def _read_json(source: Source, content: Any) -> Labels | Cover:
+    try:
         if isinstance(content, dict) and {"nodes", "labels"} <= content.keys():
             if len(content["nodes"]) != len(content["labels"]):
                 raise source.error(f"{len(content['nodes'])} nodes and {len(content['labels'])} labels")
@@ -41,8 +58,6 @@ def _read_json(source: Source) -> Labels | Cover:
             return _as_labels(source, content, map(_label, content.values()))
         if isinstance(content, list) and all(isinstance(line, list) for line in content):
             return [{str(node) for node in line} for line in content]
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise source.error(f"not JSON: {error}", getattr(error, "lineno", None)) from None
     except TypeError:
         pass
     raise source.error(
@@ -76,7 +91,7 @@ def _as_labels(source: Source, nodes: Iterable[Any], labels: Iterable[Any]) -> L
     return label_of
 
 
-def _read_parquet(source: Source) -> Labels:
+def _read_parquet(source: Source, column: str | None) -> Labels:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -86,25 +101,37 @@ def _read_parquet(source: Source) -> Labels:
         raise source.error(f"not a parquet table: {error}") from None
     if table.num_columns < 2:
         raise source.error(f"expected the columns node and community, found only {', '.join(table.column_names)}")
-    node, label, _ = named_columns(table.column_names) or (0, 1, False)
+    names: list[str] = table.column_names
+    node, label, _ = named_columns(names) or (0, 1, False)
+    if column is not None:
+        node, label = with_label_column(source, names, column, node)
     return _as_labels(source, table[node].to_pylist(), table[label].to_pylist())
 
 
-def _read_attributes(source: Source, kind: str) -> Labels:
+def _read_attributes(source: Source, kind: str, column: str | None, option: str) -> Labels:
+    source.options = ReadOptions(weights=False)
     graph: Graph = FORMATS[kind].load().read(source)
     attributes = graph.meta.get("node_attributes", {})
     columns = named_columns(["id", *attributes])
-    if columns is None or not columns[2]:
-        known = ", ".join(attributes) or "none"
-        raise source.error(f"the nodes have no attribute named community, class or the like (they have {known})")
-    return _as_labels(source, graph.nodes, attributes[list(attributes)[columns[1] - 1]])
+    known = list_columns(list(attributes)) or "none"
+    if column is None and columns is not None and columns[2]:
+        column = list(attributes)[columns[1] - 1]
+    elif column is None:
+        raise source.error(
+            f"the nodes have no attribute named community, class or the like: {option} chooses one of {known}"
+        )
+    if column not in attributes:
+        raise source.error(f"the nodes have no attribute {column!r} (they have {known})")
+    return _as_labels(source, graph.nodes, attributes[column])
 
 
 def read_partition(
     path: str | os.PathLike[str],
     kind: str | None = None,
     nodes: Sequence[Hashable] | None = None,
-    option: str = "--truth-format",
+    *,
+    column: str | None = None,
+    role: str = "truth",
 ) -> Labels | Cover:
     """Read a partition, or a cover whose communities may overlap.
 
@@ -118,8 +145,11 @@ def read_partition(
         lines have three columns. A node with an empty label has no label.
     nodes : sequence, optional
         Ids of the graph's nodes in order. A Pajek .clu file needs them; in other files, they tell a header from data.
-    option : str
-        Name of the command-line option for `kind`, for notes.
+    column : str, optional
+        The column of the labels, by name or by number from 1, or the attribute of the nodes; by default, it has one of
+        the usual names.
+    role : {"truth", "predicted"}
+        What the partition is, for notes: the command line has the options --truth-format and --predicted-format.
 
     Returns
     -------
@@ -131,11 +161,13 @@ def read_partition(
         The file cannot be read as a partition; names the line.
     """
     if kind not in (None, "labels", "cmty"):
-        raise UsageError(f"{option} must be labels or cmty, not {kind!r}")
+        raise UsageError(f"--{role}-format must be labels or cmty, not {kind!r}")
+    if column is not None and kind == "cmty":
+        raise UsageError(f"--{role}-column contradicts --{role}-format cmty, which has no columns")
     source = open_file(path)
     if not source.data or source.data.isspace():
         raise source.error("the file is empty")
-    partition = _read(source, kind, nodes, option)
+    partition = _read(source, kind, nodes, column, role)
     if not partition:
         raise source.error("the file has no labels")
     if isinstance(partition, dict):
@@ -144,26 +176,39 @@ def read_partition(
     return partition
 
 
-def _read(source: Source, kind: str | None, nodes: Sequence[Hashable] | None, option: str) -> Labels | Cover:
+def _read(
+    source: Source, kind: str | None, nodes: Sequence[Hashable] | None, column: str | None, role: str
+) -> Labels | Cover:
     if source.data.startswith(b"PAR1"):
-        return _read_parquet(source)
+        return _read_parquet(source, column)
     suffix, body = source.suffix, source.data.removeprefix(b"\xef\xbb\xbf").strip()
     if suffix == ".json" or _JSON.match(body):
-        return _read_json(source)
+        content = _json(source)
+        if isinstance(content, dict) and isinstance(content.get("nodes"), list) and _EDGES & content.keys():
+            return _read_attributes(source, "json", column, f"--{role}-column")
+        _refuse_column(source, column)
+        return _read_json(source, content)
     if (markup := _markup(body)) == "HTML":
         raise source.error("this is an HTML page, not a partition: give the result itself (tsv, csv, json, ...)")
     structured = format_of(f"file{suffix}")
     if structured in ("graphml", "gexf", "gml"):
-        return _read_attributes(source, structured)
+        return _read_attributes(source, structured, column, f"--{role}-column")
     if markup in ("graphml", "gexf"):
-        return _read_attributes(source, markup)
+        return _read_attributes(source, markup, column, f"--{role}-column")
     if markup is not None:
         raise source.error("this is XML, not a partition (GraphML and GEXF are the XML formats that can be read)")
     if body[:9].lower() == b"*vertices":
+        _refuse_column(source, column)
         return read_clu(source, nodes)
     if suffix in (".tree", ".ftree") or b"# path flow name" in body[:4096]:
+        _refuse_column(source, column)
         return read_tree(source, nodes)
-    return read_text(source, kind, nodes, option)
+    return read_text(source, kind, nodes, column, role)
+
+
+def _refuse_column(source: Source, column: str | None) -> None:
+    if column is not None:
+        raise source.error(f"a file of this kind has no columns, so that none can be called {column!r}")
 
 
 def _check_distinct(source: Source, labels: Labels) -> None:

@@ -11,22 +11,23 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeAlias
 
-from graphclust.graph.columns import list_columns
+from graphclust.graph.column_names import NODE_NAMES, find_column, list_columns
+from graphclust.io.reading import naming
 from graphclust.io.source import Source, is_number, shorten, split_lines
 from graphclust.io.tables import Dialect, Expectation, Sample, read_rows, sniff
 from graphclust.runtime.notes import counted
 
-__all__ = ["Cover", "Labels", "named_columns", "read_clu", "read_text", "read_tree"]
+__all__ = ["Cover", "Labels", "named_columns", "read_clu", "read_text", "read_tree", "with_label_column"]
 
 Labels: TypeAlias = dict[Hashable, Any]  # node -> label
 Cover: TypeAlias = list[set[Hashable]]  # communities, which may overlap and leave nodes out
 _Row: TypeAlias = tuple[int, list[str]]
 
-_NODES = ("node", "id", "name", "vertex", "node_id", "nodeid", "names", "vertices", "")  # names of columns, best first
 _CLASSES = (
     "community", "modularity_class", "modularity class", "class", "cluster", "group", "module", "block", "partition",
     "membership", "community_id", "cluster_id", "leiden", "louvain", "infomap", "label", "value",
 )  # fmt: skip
+_MANY_COLUMNS = 4
 _TREE = re.compile(r"([0-9]+(?::[0-9]+)+)\s+(\S+)\s+\"(.*)\"(?:\s+(\S+))?.*")
 _SEVERAL = re.compile(r"[;,|\s]+")
 
@@ -34,7 +35,7 @@ _SEVERAL = re.compile(r"[;,|\s]+")
 def named_columns(names: Sequence[str]) -> tuple[int, int, bool] | None:
     """Return the columns of node and label that a header names, and whether it names the label's; None if neither."""
     low = [name.strip().lower() for name in names]
-    node = next((low.index(name) for name in _NODES if name in low), None)
+    node = next((low.index(name) for name in (*NODE_NAMES, "") if name in low), None)
     if node is None or len(low) < 2:
         return None
     label = next((low.index(name) for name in _CLASSES if name in low), None)
@@ -61,7 +62,7 @@ class _PartitionExpectation(Expectation):
         """
         columns = named_columns(first)
         if columns is None:
-            return False
+            return len(first) == 1 and self._is_name_of_labels(first[0], rest)
         node, label, names_label = columns
         if not first[node]:
             return True  # R's name for row names
@@ -76,6 +77,14 @@ class _PartitionExpectation(Expectation):
             return first[label] not in labels or first[node] in nodes
         return any(cells and all(map(is_number, cells)) for cells in (nodes, labels)) and not is_number(first[label])
 
+    def _is_name_of_labels(self, name: str, rest: Iterable[list[str]]) -> bool:
+        """Whether a single word names the only column, or the second one, as R does not name the first."""
+        rows = list(islice(rest, 1000))
+        sizes = {len(row) for row in rows}
+        if name.lower() not in (*_CLASSES, "x") or sizes not in ({1}, {2}) or (self.ids and name in self.ids):
+            return False
+        return all(name not in row for row in rows)
+
     def plausibility(self, sample: Sample, separator: str | None) -> float:
         """Return 1 for a separator that is on every line, less for one in a header that names a column of nodes."""
         if separator is None:
@@ -86,11 +95,39 @@ class _PartitionExpectation(Expectation):
         return 0.9 if separator != ";" and named_columns(rows[0]) else 0.0
 
 
-def read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | None, option: str) -> Labels | Cover:
+def with_label_column(source: Source, names: Sequence[str], column: str, node: int) -> tuple[int, int]:
+    """Return the columns of node and label, of which the user has chosen the second; the nodes are in the first other.
+
+    Parameters
+    ----------
+    source : Source
+    names : sequence of str
+        The header.
+    column : str
+        Name or number, counted from 1.
+    node : int
+        The column that would hold the nodes.
+
+    Raises
+    ------
+    DataError
+        There is no such column.
+    """
+    with naming(source):
+        label = find_column(column, names, len(names))
+    return (node if node != label else int(label == 0)), label
+
+
+def read_text(
+    source: Source, kind: str | None, nodes: Sequence[Hashable] | None, column: str | None, role: str
+) -> Labels | Cover:
     """Read a node and its label a line, or a community a line; further columns are names or confidences.
 
     Comments are above the table. Below a header, a line that begins with # is a node of that name.
     """
+    option = f"--{role}-format"
+    if kind is None and column is not None:
+        kind = "labels"
     if kind is None and (source.suffix == ".cmty" or ".cmty." in source.name):
         kind = "cmty"
         source.note("form", f"read as one community per line ({option} overrides)", form="cmty")
@@ -110,9 +147,17 @@ def read_text(source: Source, kind: str | None, nodes: Sequence[Hashable] | None
     rows = list(read_rows(source, data.decode(), dialect))
     columns = None
     if kind != "cmty":
-        columns = _note_header(source, dialect, sample, is_certain=nodes is not None)
+        option_column = None if column is not None else f"--{role}-column"
+        columns = _note_header(source, dialect, sample, option_column, is_certain=nodes is not None)
+    if column is not None:
+        names = list(dialect.header or ("",) * dialect.n_columns)
+        if not any(names) and not column.isdecimal():
+            raise source.error(f"the columns have no names: give a number from 1 to {len(names)} instead of {column!r}")
+        columns = with_label_column(source, names, column, columns[0] if columns else 0)
     if kind != "cmty" and columns is None and (ordered := _in_order(source, rows, nodes)) is not None:
         return ordered
+    if kind != "cmty" and columns is None:
+        _refuse_many_columns(source, rows, nodes, f"--{role}-column")
     if kind is None and columns is None:
         kind = _form(rows, dialect, frozenset() if nodes is None else frozenset(map(str, nodes)))
         form = "node label" if kind == "labels" else "one community"
@@ -136,6 +181,18 @@ def _form(rows: Sequence[_Row], dialect: Dialect, ids: frozenset[str]) -> str:
     heads, seconds = {row[0] for _, row in rows}, {row[1] for _, row in rows if len(row) > 1}
     has_few_labels = 2 * sizes.count(2) >= len(rows) and 2 * len(seconds) <= len(rows)
     return "labels" if has_few_labels and len(heads) == len(rows) else "cmty"
+
+
+def _refuse_many_columns(source: Source, rows: Sequence[_Row], nodes: Sequence[Hashable] | None, option: str) -> None:
+    """Raise if a table of nodes has so many columns without a name that any of them may hold the labels."""
+    sizes = {len(row) for _, row in rows}
+    if nodes is None or len(sizes) > 1 or min(sizes) < _MANY_COLUMNS:
+        return
+    known = set(map(str, nodes))
+    n_listed = sum(row[0] in known for _, row in rows)
+    n_others = sum(value in known for _, row in rows for value in row[1:])
+    if 2 * n_listed > len(rows) and 2 * n_others < len(rows):
+        raise source.error(f"it is unclear which of the {min(sizes)} columns holds the labels ({option} N chooses one)")
 
 
 def _in_order(source: Source, rows: Sequence[_Row], nodes: Sequence[Hashable] | None) -> Labels | None:
@@ -199,10 +256,13 @@ def _overlapping(source: Source, rows: Sequence[_Row], columns: tuple[int, int],
     return list(communities.values())
 
 
-def _note_header(source: Source, dialect: Dialect, sample: Sample, *, is_certain: bool) -> tuple[int, int] | None:
+def _note_header(
+    source: Source, dialect: Dialect, sample: Sample, option: str | None, *, is_certain: bool
+) -> tuple[int, int] | None:
     """Return the columns of node and label that the header names, None without one; note what the first line is.
 
-    If the ids of the graph's nodes decide, the header is a detail.
+    If the ids of the graph's nodes decide, the header is a detail. `option` chooses the column of the labels, unless
+    the user has done so.
     """
     first = dialect.header or sample.rows(dialect.separator, multiline=True)[0]
     columns = named_columns(first)
@@ -214,9 +274,9 @@ def _note_header(source: Source, dialect: Dialect, sample: Sample, *, is_certain
     if columns is None or dialect.header is None:
         return None
     node, label, names_label = columns
-    if len(first) > 2 and not names_label:
+    if len(first) > 2 and not names_label and option is not None:
         names = [first[i] for i in range(len(first)) if i != node]
-        message = f"took the column {first[label]} for the labels, of {list_columns(names)}"
+        message = f"took the column {first[label]} for the labels, of {list_columns(names)} ({option} chooses another)"
         source.note("label-column", message, names=names)
     return node, label
 

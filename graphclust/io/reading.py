@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from graphclust.errors import DataError
 from graphclust.graph import MAX_NODES, MIXED, Graph, both_directions, graph_from_entries
-from graphclust.graph.columns import is_weight_name, weight_rank
+from graphclust.graph.column_names import is_weight_name, weight_rank
+from graphclust.graph.two_mode import split_ends, two_mode_graph
 from graphclust.io.source import Source, is_number, shorten
 from graphclust.runtime.memory import require_memory
 from graphclust.runtime.notes import counted
@@ -30,6 +32,7 @@ __all__ = [
     "ids_from_attribute",
     "may_be_negative",
     "naming",
+    "parse_attributes",
     "parse_int",
     "parse_weight",
     "require_nodes",
@@ -74,6 +77,17 @@ def parse_weight(source: Source, token: str, line: Line) -> float:
         raise _error(source, f"edge weights must be finite, not {shorten(token)}", line)
     if value < 0 and not may_be_negative(source):
         raise _error(source, f"the edge weight {shorten(token)} is negative ({_WAYS_OUT})", line)
+    return value
+
+
+def parse_attributes(source: Source, text: str, line: int) -> dict[object, object]:
+    """Read the attributes of an edge, which networkx writes as a Python dict."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise source.error(f"cannot read the attributes {shorten(text)}", line)
     return value
 
 
@@ -231,39 +245,12 @@ def build_two_mode(
     *,
     hint: str = "",
 ) -> Graph:
-    """Build a graph whose edges join two kinds of nodes; nodes of different kinds are different, whatever their ids.
-
-    Parameters
-    ----------
-    source : Source
-    left, right : array of int, shape (n_edges,)
-        Positions of the ends in `left_ids` and `right_ids`.
-    weight : array of float, shape (n_edges,), or None
-    left_ids, right_ids : sequence
-        Ids of the nodes of each kind. If an id is in both, all ids become texts with the name of their kind: "user:7".
-    kinds : tuple of str
-        Names of the two kinds.
-    hint : str
-        How to read the file otherwise.
-
-    Returns
-    -------
-    Graph
-        Undirected, in canonical order. The node attribute "side" gives the kind of each node.
-    """
+    """`two_mode_graph` of the edges that the caller wants, with a note that ends with `hint`."""
     left, right, weight = usable_edges(source, left, right, weight)
-    ids: list[Hashable] = [*left_ids, *right_ids]
-    message = f"read as a two-mode graph of {len(left_ids):,} x {len(right_ids):,} nodes"
-    if not set(map(str, left_ids)).isdisjoint(map(str, right_ids)):
-        names = kinds if kinds[0] != kinds[1] else ("left", "right")
-        ids = [f"{name}:{node}" for name, nodes in zip(names, (left_ids, right_ids), strict=True) for node in nodes]
-        message += f", whose ids are {names[0]}:... and {names[1]}:..., because some ids are on both sides"
-    source.note("two-mode", message + hint, sizes=[len(left_ids), len(right_ids)])
     with naming(source):
-        graph = Graph.from_edges(left, right + len(left_ids), weight, nodes=ids, directed=False)
-    sides = [kinds[0]] * len(left_ids) + [kinds[1]] * len(right_ids)
-    graph.meta["node_attributes"] = {"side": sides}
-    return graph.canonical()
+        graph, note = two_mode_graph(left, right, weight, left_ids, right_ids, kinds)
+    source.add(replace(note, message=note.message + hint))
+    return graph
 
 
 def split_modes(
@@ -274,22 +261,10 @@ def split_modes(
     weight: NDArray[Any] | None,
     kinds: tuple[str, str],
 ) -> Graph:
-    """Build a two-mode graph of a table in which both columns of ends share one list of ids; see `build_two_mode`.
-
-    Parameters
-    ----------
-    source : Source
-    ids : sequence
-    tail, head : array of int, shape (n_edges,)
-        Positions in `ids`.
-    weight : array of float, shape (n_edges,), or None
-    kinds : tuple of str
-    """
-    left, left_positions = np.unique(tail, return_inverse=True)
-    right, right_positions = np.unique(head, return_inverse=True)
-    left_ids, right_ids = ([ids[i] for i in side.tolist()] for side in (left, right))
+    """Build a two-mode graph of a table in which both columns of ends share one list of ids; see `split_ends`."""
+    left, right, left_ids, right_ids = split_ends(ids, tail, head)
     hint = " (--no-bipartite takes equal ids for one node)"
-    return build_two_mode(source, left_positions, right_positions, weight, left_ids, right_ids, kinds, hint=hint)
+    return build_two_mode(source, left, right, weight, left_ids, right_ids, kinds, hint=hint)
 
 
 @dataclass

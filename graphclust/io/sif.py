@@ -15,7 +15,7 @@ import numpy as np
 from graphclust.errors import DataError
 from graphclust.graph import Graph
 from graphclust.io.reading import build, unweighted
-from graphclust.io.source import Source, shorten, split_lines
+from graphclust.io.source import Source, is_number, shorten, split_lines
 from graphclust.io.writing import edge_ids, encode, refuse_attributes
 
 __all__ = ["KEEPS_IDS", "read", "write"]
@@ -40,13 +40,15 @@ def read(source: Source) -> Graph:
     Raises
     ------
     DataError
-        A line has a relation but no node after it, or an empty field; names the line.
+        A line has a relation but no node after it, or an empty field; names the line. Or each line has a number in the
+        place of a fourth node.
     """
     text = source.text()
     separator = "\t" if "\t" in text else None
     index: dict[str, int] = {}
     ends: list[tuple[int, int]] = []
     relations: set[str] = set()
+    fourth: set[str] | None = set()  # fields of that column, None once a line has more or fewer fields
     for number, line in enumerate(split_lines(text), 1):
         fields = [field.strip() for field in line.strip().split(separator)]
         if not any(fields) or (line.startswith("# ") and not ends):
@@ -61,7 +63,14 @@ def read(source: Source) -> Graph:
             raise source.error("a field is empty", number)
         tail = index.setdefault(node, len(index))
         relations.update(rest[:1])
+        if rest:
+            fourth = None if fourth is None or len(rest) != 3 else fourth | {rest[2]}
         ends += [(tail, index.setdefault(other, len(index))) for other in rest[1:]]
+    if fourth and all(map(is_number, fourth)) and not all(map(is_number, index.keys() - fourth)):
+        raise source.error(
+            "each line ends with a number, but SIF has no weights: --input-format edgelist --columns 1,3,4 reads the "
+            "numbers as weights"
+        )
     if not ends and len(index) > 1 and any("," in node or ";" in node for node in index):
         raise source.error("no line has a relation and a second node: tabs or white space must separate them")
     unweighted(source, len(ends))

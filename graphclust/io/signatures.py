@@ -6,7 +6,7 @@ import re
 
 from graphclust.io.source import Source
 
-__all__ = ["BEFORE_NEIGHBOURS", "FOREIGN_SUFFIXES", "refuse_binary", "refuse_other_texts"]
+__all__ = ["BEFORE_NEIGHBOURS", "FOREIGN_SUFFIXES", "JSON", "refuse_binary", "refuse_other_texts"]
 
 FOREIGN_SUFFIXES = {
     **dict.fromkeys((".dot", ".gv"), "DOT files of Graphviz are not supported: networkx.nx_pydot.read_dot reads them"),
@@ -46,10 +46,13 @@ _BINARY = (
     (b"\x7fELF|MZ", "a program", ""),
 )
 _DOT = re.compile(rb"\s*(?:strict\s+)?(?:di)?graph\b[^\[{;]*\{", re.IGNORECASE)
-_JSON = re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"])")
+JSON = re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"])")  # the beginning of an object, or of a list of lists or objects
+_ARRAY = re.compile(rb"\s*\[\[[\s0-9.e+-]+(?:\.\.\.[\s0-9.e+-]*)?\]")  # as NumPy prints it, without commas
+_TGF = re.compile(r"\n#[ \t]*\r?\n")  # the line between the nodes and the edges
 _HTML = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _XML = re.compile(rb"\s*<(?:\?xml|!doctype|svg|kml|gpx|osm|rdf)\b", re.IGNORECASE)
 _GML = re.compile(rb"\s*(?:creator\s+\"[^\"]*\"\s*)?(?:version\s+\S+\s*)?graph\s*\[", re.IGNORECASE)
+_TGF_BYTES = 1 << 18
 BEFORE_NEIGHBOURS = re.compile(r"[^\s:,;]+\s*:(?:\s.*)?")  # a node, a colon and perhaps its neighbours
 _TUPLE = re.compile(r"[(\[].*,.*[)\]],?")
 _TRIPLE = re.compile(r"<[^>\s]+>\s+<[^>\s]+>\s+(?:<[^>\s]+>|\".*\S)\s*\.")
@@ -67,7 +70,9 @@ def refuse_binary(source: Source) -> None:
 def refuse_other_texts(source: Source, data: bytes) -> None:
     """Raise if a text is no table of edges but JSON, DOT, HTML, RDF or a list of Python tuples; the error names it."""
     head = data[:4096]
-    if _JSON.match(head):
+    if _ARRAY.match(head) and b"," not in head[: head.find(b"]")]:
+        raise source.error("this is an array as NumPy prints it: write it with numpy.savetxt")
+    if JSON.match(head):
         raise source.error("this is JSON, not an edge list (--input-format json)")
     if _DOT.match(head):
         raise source.error(f"this is DOT (Graphviz), not an edge list: {FOREIGN_SUFFIXES['.dot'].partition(': ')[2]}")
@@ -81,6 +86,8 @@ def refuse_other_texts(source: Source, data: bytes) -> None:
         raise source.error("this is GML, not an edge list (--input-format gml)")
     if re.fullmatch(rb"(?:40[0-9]:? *)?(?:Not Found|Access Denied|Forbidden)\s*", data[:100]):
         raise source.error("this is the message of a server, not the file itself")
+    if _is_tgf(data[:_TGF_BYTES].decode(errors="replace")):
+        raise source.error(f"this is TGF, not an edge list: {FOREIGN_SUFFIXES['.tgf'].partition(': ')[2]}")
     lines = [line.strip() for line in head.decode(errors="replace").split("\n")[:-1] if line.strip()][:20]
     if lines and all(map(_TUPLE.fullmatch, lines)):
         raise source.error(
@@ -91,3 +98,13 @@ def refuse_other_texts(source: Source, data: bytes) -> None:
         raise source.error("each line has a node, a colon and its neighbours: --input-format adjlist")
     if lines and all(map(_TRIPLE.fullmatch, lines)):
         raise source.error(f"this is RDF, not an edge list: {FOREIGN_SUFFIXES['.nt'].partition(': ')[2]}")
+
+
+def _is_tgf(text: str) -> bool:
+    """Whether a text lists nodes with their labels, and edges between them below a line with nothing but #."""
+    match = _TGF.search(text)
+    if match is None:
+        return False
+    nodes = {line.split()[0] for line in text[: match.start()].split("\n") if line.strip()}
+    edges = [line.split() for line in text[match.end() :].split("\n")[:20] if line.strip()]
+    return bool(edges) and all(len(words) > 1 and nodes.issuperset(words[:2]) for words in edges)

@@ -10,7 +10,7 @@ import io
 from dataclasses import replace
 
 from graphclust.graph import Graph
-from graphclust.graph.columns import edge_columns
+from graphclust.graph.column_names import edge_columns
 from graphclust.io import edgelist
 from graphclust.io.source import Source
 

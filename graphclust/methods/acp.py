@@ -44,7 +44,7 @@ _SMALL = 1000  # nodes up to which a second thread does not help
 
 def _has_edge_columns(table: Any) -> bool:
     """Return whether the columns of a data frame have the names of a list of edges, such as source and target."""
-    from graphclust.graph.columns import edge_columns
+    from graphclust.graph.column_names import edge_columns
 
     return edge_columns([str(name) for name in getattr(table, "columns", ())]) is not None
 

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from graphclust.errors import DataError, UsageError
-from graphclust.graph.columns import choose_columns, edge_columns, kind_of_values, number_style
+from graphclust.graph.column_names import edge_columns
+from graphclust.graph.columns import choose_columns, kind_of_values, number_style
 from graphclust.inputs import as_graph
 from graphclust.io.options import ReadOptions
 from tests.noted import noted

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from graphclust.errors import DataError, GraphclustError, UsageError
 from graphclust.graph import Graph
-from graphclust.graph.columns import PAIRS
+from graphclust.graph.column_names import PAIRS
 from graphclust.inputs import as_graph, read_graph
 from graphclust.io import edge_table, edgelist, write_graph
 from graphclust.io.edge_arrow import parse_with_arrow
