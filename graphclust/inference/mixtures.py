@@ -32,10 +32,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from graphclust.errors import UsageError
+from graphclust.runtime.compilation import compiled
 
 __all__ = ["MixtureLaw", "sample_partitions"]
 
@@ -149,7 +149,7 @@ def sample_partitions(
 # Loops instead of array expressions, which take numba twice as long to compile.
 
 
-@njit(cache=True)
+@compiled()
 def _drawn(log_weights: Floats, rng: np.random.Generator) -> int:
     """Draw an index with probability proportional to the exponential of its entry."""
     largest = -np.inf
@@ -166,7 +166,7 @@ def _drawn(log_weights: Floats, rng: np.random.Generator) -> int:
     return len(log_weights) - 1
 
 
-@njit(cache=True)
+@compiled()
 def _log_predictive(point: Floats, total: Floats, count: int, center: Floats, prior: float, noise: float) -> float:
     """Log density of a point given the others of its cluster, up to a constant.
 
@@ -180,7 +180,7 @@ def _log_predictive(point: Floats, total: Floats, count: int, center: Floats, pr
     return -0.5 * (len(point) * math.log(spread) + squares / spread)
 
 
-@njit(cache=True)
+@compiled()
 def _leave(i: int, x: Floats, labels: Ints, counts: Ints, sums: Floats, n_clusters: int) -> int:
     """Take a point out of its cluster and return the number of clusters. The last cluster replaces an empty one."""
     old = labels[i]
@@ -201,7 +201,7 @@ def _leave(i: int, x: Floats, labels: Ints, counts: Ints, sums: Floats, n_cluste
     return last
 
 
-@njit(cache=True)
+@compiled()
 def _sweep(
     x: Floats,
     labels: Ints,
@@ -235,7 +235,7 @@ def _sweep(
     return n_clusters
 
 
-@njit(cache=True)
+@compiled()
 def _cluster_means(counts: Ints, sums: Floats, n_clusters: int) -> Floats:
     """Means of the clusters, shape (n_clusters, dimension)."""
     means = np.empty((n_clusters, sums.shape[1]))
@@ -245,7 +245,7 @@ def _cluster_means(counts: Ints, sums: Floats, n_clusters: int) -> Floats:
     return means
 
 
-@njit(cache=True)
+@compiled()
 def _scatter(x: Floats, centers: Floats, labels: Ints) -> float:
     """Sum of the squared distances of the points from the centers that they belong to."""
     total = 0.0
@@ -255,7 +255,7 @@ def _scatter(x: Floats, centers: Floats, labels: Ints) -> float:
     return total
 
 
-@njit(cache=True)
+@compiled()
 def _log_evidence(
     scatter: float, counts: Ints, means: Floats, n: int, center: Floats, prior: float, noise: float
 ) -> float:
@@ -274,7 +274,7 @@ def _log_evidence(
     return -0.5 * value
 
 
-@njit(cache=True)
+@compiled()
 def _drawn_concentration(
     concentrations: Floats, n_clusters: int, n: int, discount: float, rng: np.random.Generator
 ) -> float:
@@ -288,7 +288,7 @@ def _drawn_concentration(
     return concentrations[_drawn(log_weights, rng)]
 
 
-@njit(cache=True)
+@compiled()
 def _draw_origin_and_unit(
     scatter: float, counts: Ints, means: Floats, n: int, ratio: float, noise: float, center: Floats, rng: Any
 ) -> float:
@@ -311,7 +311,7 @@ def _draw_origin_and_unit(
     return scatter / 2 / rng.standard_gamma(n * dimension / 2)
 
 
-@njit(cache=True)
+@compiled()
 def _chain(
     x: Floats,
     start: Ints,

@@ -22,12 +22,12 @@ a cached function for changes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from graphclust.runtime.compilation import compiled
 
 __all__ = [
     "DC_SBM",
@@ -48,7 +48,6 @@ __all__ = [
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 Rng: TypeAlias = np.random.Generator
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 SBM, DC_SBM, PLANTED = 0, 1, 2
 TOTALS = np.dtype(
@@ -70,22 +69,14 @@ _LOG_2 = 0.6931471805599453
 _ROUNDING = 1e-11  # relative error of sums of weights after many changes
 
 
-class _Decorator(Protocol):
-    def __call__(self, function: _Function) -> _Function: ...
-
-
-def _compiled(**options: Any) -> _Decorator:
-    jit: Any = njit
-    return jit(error_model="numpy", **options)
-
-
 # No function allocates an array, and reference counts (_nrt) would cost more than some moves. Only `run` needs them,
 # to give back the random generator.
-_chain = _compiled(cache=True, nogil=True)
-_public = _compiled(cache=True, nogil=True, _nrt=False)
-_internal = _compiled(cache=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_inlined = _compiled(cache=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
-_part = _compiled(inline="always")  # of a single function; not compiled by itself
+_settings: dict[str, Any] = {"error_model": "numpy"}
+_chain = compiled(nogil=True, **_settings)
+_public = compiled(nogil=True, _nrt=False, **_settings)
+_internal = compiled(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_settings)
+_inlined = compiled(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **_settings)
+_part = compiled(cache=False, inline="always", **_settings)  # of a single function; not compiled by itself
 
 
 class Network(NamedTuple):

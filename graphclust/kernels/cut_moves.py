@@ -14,8 +14,9 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from graphclust.runtime.compilation import compiled
 
 __all__ = ["both_ends", "lower_cut", "merge_cut"]
 
@@ -29,7 +30,7 @@ _MIN_GAIN = 1e-12  # smaller gains are rounding errors
 # instead of array expressions, which take numba twice as long to compile.
 
 
-@njit(cache=True)
+@compiled()
 def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IndexArray, IndexArray, IndexArray]:
     """Return the rows of a symmetric matrix (CSR) in one pass; a self-loop has two entries in its row.
 
@@ -64,7 +65,7 @@ def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IndexArray, I
     return start[: n + 1], end, edge
 
 
-@njit(cache=True)
+@compiled()
 def _cluster_sums(
     start: IntArray, end: IntArray, weight: FloatArray, degree: FloatArray, extra: float, labels: IntArray, k: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -81,7 +82,7 @@ def _cluster_sums(
     return inside, volume, size
 
 
-@njit(inline="always")
+@compiled(cache=False, inline="always")
 def _link_to_clusters(
     i: int,
     start: IntArray,
@@ -113,7 +114,7 @@ def _link_to_clusters(
     return n_linked, loop
 
 
-@njit(inline="always")
+@compiled(cache=False, inline="always")
 def _move_to_best(
     i: int,
     degree: FloatArray,
@@ -153,7 +154,7 @@ def _move_to_best(
     return True
 
 
-@njit(cache=True)
+@compiled()
 def lower_cut(
     start: IntArray,
     end: IntArray,
@@ -226,7 +227,7 @@ def lower_cut(
     return n_moves
 
 
-@njit(cache=True)
+@compiled()
 def _loss(link: FloatArray, volume: FloatArray, i: int, j: int, total: float, evenness: float) -> float:
     """Return by how much merging i and j lowers sum_k in_k / vol_k, in which a piece without volume counts 1.
 
@@ -243,7 +244,7 @@ def _loss(link: FloatArray, volume: FloatArray, i: int, j: int, total: float, ev
     return loss
 
 
-@njit(cache=True)
+@compiled()
 def _find_partner(
     i: int,
     link: FloatArray,
@@ -263,7 +264,7 @@ def _find_partner(
                 cost[i], partner[i] = loss, j
 
 
-@njit(cache=True)
+@compiled()
 def _merge(i: int, j: int, link: FloatArray, volume: FloatArray, alive: NDArray[np.bool_], piece_of: IntArray) -> None:
     """Merge piece i into j."""
     alive[i] = False
@@ -278,7 +279,7 @@ def _merge(i: int, j: int, link: FloatArray, volume: FloatArray, alive: NDArray[
             link[c, j] = link[j, c]
 
 
-@njit(cache=True)
+@compiled()
 def _cheapest(cost: FloatArray) -> int:
     """Return the first piece of those whose merger costs least."""
     best = 0
@@ -288,7 +289,7 @@ def _cheapest(cost: FloatArray) -> int:
     return best
 
 
-@njit(cache=True)
+@compiled()
 def merge_cut(link: FloatArray, volume: FloatArray, k: int, evenness: float = 0.0) -> IntArray:
     """Merge pieces until k are left, in each step the two whose merging keeps the normalized cut lowest.
 

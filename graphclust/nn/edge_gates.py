@@ -21,11 +21,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from graphclust.runtime.compilation import compiled
 
 __all__ = ["EdgeList", "EdgeNorm", "gated_messages", "gated_messages_plain", "sum_at"]
 
@@ -265,7 +266,7 @@ def _chunks(n: int) -> list[slice]:
     return [slice(i, min(i + _CHUNK, n)) for i in range(0, n, _CHUNK)]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _add_ends(
     rows: _Rows, at_target: _Rows, at_source: _Rows, target: _Index, source: _Index, origin: _Rows, sums: _Rows
 ) -> None:
@@ -283,7 +284,7 @@ def _add_ends(
     sums[1] += second
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _update_states(
     change: _Rows, state: _Rows, new_state: _Rows, mean: _Rows, inverse: _Rows, scale: _Rows, shift: _Rows
 ) -> None:
@@ -297,7 +298,7 @@ def _update_states(
             new_state[e, k] = state[row, k] + max(x * scale[k] + shift[k], zero)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _collect(gate: _Rows, value: _Rows, target: _Index, source: _Index, gathered: _Rows, total: _Rows) -> None:
     for e in range(len(gate)):
         t, s = target[e], source[e]
@@ -306,7 +307,7 @@ def _collect(gate: _Rows, value: _Rows, target: _Index, source: _Index, gathered
             total[t, k] += gate[e, k]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _gate_gradients(
     gate: _Rows,
     weight: _Rows,
@@ -339,7 +340,7 @@ def _gate_gradients(
             sums[1, k] += active
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _change_gradients(
     d_state: _Rows,
     normalised: _Rows,

@@ -173,7 +173,7 @@ def sample_nodes(graph: Graph, labels: IntArray, limit: int = NODE_LIMIT) -> Int
             near = neighbours[start[node] : start[node + 1]]
             near = near[~seen[near]]
             seen[near] = True
-            for r in np.sort(near).tolist():
+            for r in np.unique(near).tolist():  # once, even if edges lead there and back
                 heappush(frontier, (urgency[r], discovered, r))
                 discovered += 1
     return np.sort(by_rank[chosen])

@@ -1,17 +1,117 @@
-"""The state of functions that numba compiles on their first call."""
+"""Functions that numba compiles on their first call, and the folder in which it keeps the machine code.
+
+numba keeps the code beside the module or in the user's cache folder. Where neither can be written to, as in many
+containers and on clusters, `compiled` chooses a folder for temporary files, or keeps the code in memory only.
+`NUMBA_CACHE_DIR` names another folder.
+"""
 
 from __future__ import annotations
 
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-__all__ = ["is_cached"]
+import numba
+from numba.misc import appdirs
+
+from graphclust.runtime.notes import Note, log_notes
+
+__all__ = ["compiled", "is_cached", "temporary_folder"]
+
+_settings: Any = numba.config
+_places: Any = appdirs
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class _Decorator(Protocol):
+    def __call__(self, function: _Function) -> _Function: ...
+
+
+def compiled(*, cache: bool = True, **options: Any) -> _Decorator:
+    """Return numba's decorator for functions without Python objects.
+
+    Parameters
+    ----------
+    cache : bool
+        Whether to keep the code on disk, if there is a folder for it.
+    **options
+        Those of `numba.njit`.
+
+    Examples
+    --------
+    >>> @compiled(cache=False)
+    ... def double(x):
+    ...     return 2 * x
+    >>> double(4)
+    8
+    """
+    decorator: _Decorator = numba.njit(cache=cache and _has_cache(), **options)
+    return decorator
+
+
+@cache
+def _has_cache() -> bool:
+    """Whether there is a folder for the code; sets up one if the usual ones cannot be written to."""
+    if _settings.CACHE_DIR:
+        return _is_writable(Path(_settings.CACHE_DIR))
+    package = Path(__file__).parent
+    if any(map(_is_writable, (package / "__pycache__", Path(_places.user_cache_dir("numba", appauthor=False))))):
+        return True
+    folder = temporary_folder(_temporary_parents())
+    where = "in memory, and compiled anew by each process" if folder is None else f"in {folder}"
+    message = (
+        f"neither the package's folder nor the home folder can be written to: compiled code is kept {where} "
+        "(NUMBA_CACHE_DIR chooses a folder)"
+    )
+    log_notes([Note("compiled-code", message)])
+    if folder is not None:
+        _settings.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"] = str(folder)  # for worker processes, too
+    return folder is not None
+
+
+def _temporary_parents() -> list[Path]:
+    try:
+        return [Path(tempfile.gettempdir())]
+    except OSError:  # no folder of the machine can be written to
+        return []
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def temporary_folder(parents: Sequence[Path]) -> Path | None:
+    """Return a folder of the user's own in one of `parents`, None if there is none that nobody else can write to."""
+    for parent in parents:
+        folder = parent / f"graphclust-{os.getuid() if hasattr(os, 'getuid') else 'numba'}"
+        if not _is_writable(parent):
+            continue
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            status = folder.lstat()
+        except OSError:
+            continue
+        is_own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+        if stat.S_ISDIR(status.st_mode) and is_own and not status.st_mode & 0o022 and _is_writable(folder):
+            return folder
+    return None
 
 
 def is_cached(kernel: Any) -> bool:
-    """Whether a function decorated with `numba.njit(cache=True)` is already compiled, in memory or in the cache."""
+    """Whether a function decorated with `compiled` is already compiled, in memory or in the cache."""
     if not hasattr(kernel, "stats"):  # NUMBA_DISABLE_JIT is set
         return True
+    if kernel.stats.cache_path is None:
+        return bool(kernel.signatures)
     changed = Path(kernel.py_func.__code__.co_filename).stat().st_mtime
     index_files = Path(kernel.stats.cache_path).glob(f"*.{kernel.py_func.__name__}-*.nbi")
     return bool(kernel.signatures) or any(index.stat().st_mtime >= changed for index in index_files)
