@@ -31,7 +31,6 @@ __all__ = [
 
 PAIRS = (
     ("source", "target"),
-    ("from", "to"),
     ("src", "dst"),
     ("src", "dest"),
     ("src", "trg"),
@@ -49,7 +48,6 @@ PAIRS = (
     ("user1", "user2"),
     ("follower", "followee"),
     ("tail", "head"),
-    ("start", "end"),
     ("ego", "alter"),
     ("v1", "v2"),
     ("u", "v"),
@@ -67,8 +65,10 @@ PAIRS = (
     ("origin", "destination"),
     ("origin", "dest"),
     ("orig", "dest"),
-    ("begin", "end"),
     ("von", "nach"),
+    ("from", "to"),  # these may be times as well
+    ("start", "end"),
+    ("begin", "end"),
 )
 WEIGHT_NAMES = (
     "weight", "weights", "w", "edgeweight", "value", "values", "count", "counts", "cnt", "n", "strength",
@@ -94,6 +94,7 @@ _TYPES = {
     "predicate", "color", "colour", "group", "layer", "status", "direction", "directed", "name", "description", "note",
     "comment",
 }  # fmt: skip
+_RELATIONS = {"relation", "relationship", "rel", "reltype", "predicate"}
 _RANKS = {"rank", "ranking", "order", "position", "place"}
 _DISTANCES = {"distance", "distances", "dist", "length", "cost", "costs", "traveltime", "km", "miles", "meters"}
 _MARKERS = (
@@ -197,6 +198,8 @@ def _edge_columns(names: tuple[str, ...]) -> tuple[int, int, int | None] | None:
     ) or _parallel_names(names)
     if ends is None:
         return None
+    if (plain[ends[0]], plain[ends[1]]) == ("tail", "head") and not counts.keys().isdisjoint(_RELATIONS):
+        ends = ends[::-1]  # in knowledge graphs, the head is the subject
     weight = next(
         (plain.index(name) for name in WEIGHT_NAMES if counts[name] == 1 and plain.index(name) not in ends), None
     )
@@ -245,7 +248,16 @@ def _parallel_names(names: Sequence[str]) -> tuple[int, int] | None:
 
 
 def kinds_of_nodes(names: Sequence[str]) -> tuple[str, str] | None:
-    """Return the kinds of nodes that two columns name, such as user and movie; None unless both are known."""
+    """Return the kinds of nodes that two columns name, such as user and movie; None unless both are known.
+
+    Examples
+    --------
+    >>> kinds_of_nodes(["userId", "movieId"]), kinds_of_nodes([":START_ID(Person)", ":END_ID(Film)"])
+    (('user', 'movie'), ('Person', 'Film'))
+    """
+    spaces = [match[3] for name in names if (match := _NEO4J.fullmatch(name.strip()))]
+    if len(spaces) == 2 and all(spaces) and spaces[0] != spaces[1]:
+        return spaces[0][1:-1], spaces[1][1:-1]
     first, second = (stem_of_name(name) for name in names)
     is_known = (first in _PEOPLE and second in _THINGS) or (first in _THINGS and second in _PEOPLE)
     return (first, second) if is_known else None

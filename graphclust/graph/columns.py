@@ -17,6 +17,7 @@ from itertools import pairwise
 from graphclust.errors import DataError
 from graphclust.graph.column_names import (
     COUNTERS,
+    NODE_NAMES,
     edge_columns,
     find_column,
     has_known_pair,
@@ -27,6 +28,7 @@ from graphclust.graph.column_names import (
     plain_name,
     stem_of_name,
 )
+from graphclust.graph.labels import is_missing_text
 from graphclust.runtime.notes import Note
 
 __all__ = [
@@ -179,6 +181,8 @@ def kind_of_values(values: Iterable[str]) -> str:
         return "date"
     if 2 * sum(map(looks_numeric, present)) < len(present):
         return "text"
+    if any(re.fullmatch(r"0[0-9]+", value) for value in present):
+        return "text"  # ids such as 007
     if not all(re.fullmatch(r"[0-9]{1,18}(?:\.[0-9]+)?", value) for value in present):
         return "number"
     is_whole = all(re.fullmatch(r"[0-9]+(?:\.0+)?", value) for value in present)
@@ -283,6 +287,8 @@ def choose_columns(
         kinds = kinds_of_nodes([names[first], names[second]]) if names else None
         if kinds is None and bipartite:
             kinds = (_kind(table.label(first)), _kind(table.label(second))) if names else ("left", "right")
+    if columns is None:
+        notes += table.lists_note(first, second)
     if kinds is None and bipartite is None:
         notes += table.two_kinds_note(first, second)
     return EdgeColumns(first, second, chosen, kinds, notes)
@@ -334,52 +340,80 @@ class _Table:
         """Return the columns of source, target and, if its name says so, weight."""
         if self.names is None:
             return self._ends_without_names()
-        named = edge_columns(self.names)
-        if named is not None and not any(map(self._holds_decimals, named[:2])):
+        named = self._named_ends()
+        if named is not None:
             return named
         if self.n_columns == 2:
             if is_weight_name(self.names[1]) and (self.kind(0), self.kind(1)) == ("text", "number"):
                 raise DataError(
                     f"of the two columns, {self.names[1]} holds weights: the ends of the edges need a column each"
                 )
+            if self._lists_nodes():
+                raise DataError(
+                    "this may be a table of nodes, with one line for each of them: --columns 1,2 reads its columns as "
+                    "the ends of edges"
+                )
             return 0, 1, None
         candidates = [i for i in range(self.n_columns) if not self._is_ignorable(i)]
         weight = next((i for i in candidates if is_weight_name(self.names[i]) and self.kind(i) == "number"), None)
         ends = [i for i in candidates if i != weight]
-        has_number = len(ends) == 3 and weight is None and self.kind(ends[2]) == "number"
+        has_number = len(ends) == 3 and weight is None and self._may_hold_weights(ends[2])
         if has_number and (ends == [0, 1, 2] or self._share_ids(*ends[:2])):
             ends = ends[:2]
         if len(ends) != 2:
             raise self.refusal()
         return ends[0], ends[1], weight
 
+    def _named_ends(self) -> tuple[int, int, int | None] | None:
+        """Return the columns that the header names, apart from ends that are times or no ids; None without two."""
+        names = list(self.names or ())
+        while (named := edge_columns(names)) is not None:
+            first, second, weight = named
+            if not any(self._holds_decimals(i) or self.kind(i) == "date" for i in (first, second)):
+                if weight is not None and 2 * sum(map(is_missing_text, self.values(weight))) > len(self.rows) > 0:
+                    weight = None  # as BioGRID's scores, most of which are missing
+                return first, second, weight
+            names[first] = names[second] = f"({names[first]})"
+        return None
+
     def refuse_other_tables(self, first: int, second: int) -> None:
         """Raise if the rows are no edges: those of an incidence matrix, or lists of several nodes in one field."""
-        if self.n_columns > 2 and not has_known_pair(self.names or ()) and self._is_incidence_matrix(first, second):
+        if self.n_columns > 2 and not has_known_pair(self.names or ()) and self._is_incidence_matrix():
             raise DataError(
-                "the table looks like a matrix whose rows and columns are two kinds of nodes (--input-format matrix "
-                "--bipartite reads it so; --columns SOURCE,TARGET[,WEIGHT] chooses columns of a list of edges)"
+                "each line has a name and numbers (--input-format matrix --bipartite, if rows and columns are two "
+                "kinds of nodes; --columns SOURCE,TARGET[,WEIGHT], if it is an edge)"
             )
-        for column, other in ((first, second), (second, first)):
-            several = _several_ids(self.values(column), self.values(other))
-            if several is not None:
-                raise DataError(
-                    f"the field {several!r:.60} names several nodes: write a line for each edge "
-                    "(--columns SOURCE,TARGET takes such fields as ids)"
-                )
+        several = self._field_of_several(first, second)
+        if several is not None and not has_known_pair(self.names or ()):
+            raise DataError(
+                f"the field {several!r:.60} names several nodes: write a line for each edge "
+                "(--columns SOURCE,TARGET takes such fields as ids)"
+            )
 
-    def _is_incidence_matrix(self, first: int, second: int) -> bool:
-        """Whether the rows and columns of a table of numbers are two kinds of nodes."""
+    def _field_of_several(self, first: int, second: int) -> str | None:
+        """Return a field of the ends that lists several nodes, as far as many fields look so; None without one."""
+        ends = self.values(first), self.values(second)
+        return _several_ids(*ends) or _several_ids(*ends[::-1])
+
+    def _is_incidence_matrix(self) -> bool:
+        """Whether the rows and columns of a table of numbers may be two kinds of nodes."""
         heads = set(self.values(0))
         has_bits = all({"0", "1"}.issuperset(self.values(i)) for i in range(1, self.n_columns))
         is_new = len(heads) == len(self.rows) >= _MIN_MATRIX and not {"0", "1"}.issuperset(heads)
-        return is_new and (has_bits or (0 not in (first, second) and self._has_named_rows_of_numbers()))
+        return is_new and (has_bits or self._has_named_rows_of_numbers())
 
     def _has_named_rows_of_numbers(self) -> bool:
         """Whether the first column has distinct names, and all others, which have names too, have numbers."""
         heads = self.values(0)
         is_named = self.names is not None and self.kind(0) == "text" and len(set(heads)) == len(heads)
         return is_named and all(self.kind(i) == "number" for i in range(1, self.n_columns))
+
+    def _lists_nodes(self) -> bool:
+        """Whether two columns hold the ids of nodes, each of them once, and a number that is no id."""
+        assert self.names is not None
+        heads, is_of_nodes = self.values(0), plain_name(self.names[0]) in map(plain_name, NODE_NAMES)
+        is_new = len(set(heads)) == len(heads) >= _MIN_MATRIX and not self._share_ids(0, 1)
+        return is_of_nodes and is_new and self._may_hold_weights(1) and not self.names[1].lower().endswith("id")
 
     def _joins_both_ends(self) -> bool:
         """Whether a column has values such as "ann (pp) bob", as Cytoscape names edges."""
@@ -511,6 +545,10 @@ class _Table:
     def _is_row_number(self, column: int) -> bool:
         return column == 0 and is_index(self.values(0))
 
+    def _says(self, column: int) -> str | None:
+        """Return what the name of a column says that it holds."""
+        return meaning_of_name(self.names[column]) if self.names and self.names[column].strip() else None
+
     def _has_no_name(self, column: int) -> bool:
         """Whether the first column has no name in a header, as that of row names."""
         return column == 0 and self.names is not None and not self.names[0].strip()
@@ -530,6 +568,18 @@ class _Table:
         message = "the first column counts the rows: if it holds no nodes, --columns 2,3 reads the others"
         return (Note("possible-row-numbers", message),)
 
+    def lists_note(self, first: int, second: int) -> tuple[Note, ...]:
+        """Return a note if fields of the ends seem to be lists, or have commas, and not always equally many."""
+        several = self._field_of_several(first, second)
+        for values in (self.values(first), self.values(second)):
+            with_commas = [value for value in values if ", " in value]
+            if 2 * len(with_commas) > len(values) and len({value.count(",") for value in values}) > 1:
+                several = several or with_commas[0]
+        if several is None:
+            return ()
+        message = f"took {several!r:.60} for one id: if it names several nodes, write a line for each edge"
+        return (Note("possible-lists", message),)
+
     def two_kinds_note(self, first: int, second: int) -> tuple[Note, ...]:
         """Return a note if the names of two columns with ids in common may be those of different kinds of nodes."""
         if self.names is None or edge_columns([self.names[first], self.names[second]]) is not None:
@@ -548,7 +598,7 @@ class _Table:
             return ()
         texts = []
         for column in ignored:
-            says = meaning_of_name(self.names[column]) if self.names and self.names[column].strip() else None
+            says = self._says(column)
             kind = self.kind(column)
             if self._has_no_name(column):
                 says = "row names"
@@ -561,7 +611,7 @@ class _Table:
             i
             for i in ignored
             if self.kind(i) in ("number", "time", "sorted", "counter")
-            and not (self._is_row_number(i) or self._has_no_name(i))
+            and not (self._is_row_number(i) or self._has_no_name(i) or self._says(i) == "an id")
         ]
         hint = ""
         if weight is None and numeric:
@@ -571,6 +621,8 @@ class _Table:
                 if len(numeric) == 1
                 else " (--weight NAME reads one)"
             )
+        if self.names is not None and has_known_pair([self.names[i] for i in ignored]):
+            hint = " (--columns SOURCE,TARGET chooses other columns)"
         message = f"ignored {list_columns(texts)}{hint}"
         names = [self.label(i) for i in ignored]
         is_detail = all(self._has_no_name(i) for i in ignored)
@@ -578,7 +630,9 @@ class _Table:
 
 
 def _several_ids(values: Sequence[str], others: Sequence[str]) -> str | None:
-    """Return a field that lists several nodes, in most fields with a separator; None without one.
+    """Return a field that lists several nodes, if many fields do so; None without one.
+
+    Commas also stand in names such as "Doe, Jane": they separate nodes only if these are ids elsewhere, or numbers.
 
     Parameters
     ----------
@@ -590,22 +644,23 @@ def _several_ids(values: Sequence[str], others: Sequence[str]) -> str | None:
     for value in values:
         if _LIST.fullmatch(value):
             return value
-    ids = {*values, *others}
+    if len(values) < _MIN_MATRIX:
+        return None
+    ids, around = {*values, *others}, set(others)
     for mark in (";", "|", ","):
-        lists = {value for value in values if mark in value}
-        if not lists:
-            continue
-        parts_of = {value: [part.strip() for part in value.split(mark)] for value in lists}
-        counts = Counter(part for parts in parts_of.values() for part in parts)
-        known = [
-            value
-            for value, parts in parts_of.items()
-            if len(parts) > 1
-            and all(part in ids or (mark != "," and counts[part] > 1) for part in parts if part)
-            and any(parts)
-        ]
-        if 2 * len(known) > len(lists):
-            return next(value for value in values if value in known)
+        lists = [value for value in values if mark in value.strip(mark)]
+        if 3 * len(lists) <= len(values) or len(set(lists)) < len(lists) or not around.isdisjoint(lists):
+            continue  # ids recur
+        parts_of = {value: [part.strip() for part in value.split(mark) if part.strip()] for value in lists}
+        counts = Counter(part for parts in parts_of.values() for part in parts if mark != ",")
+        n_known = sum(any(part in ids or counts[part] > 1 for part in parts) for parts in parts_of.values())
+        are_numbers = all(part.isdecimal() for parts in parts_of.values() for part in parts)
+        if (
+            2 * n_known >= len(parts_of)
+            or are_numbers
+            or (mark != "," and 2 * len(lists) > len(values) >= _MIN_COUNTED)
+        ):
+            return lists[0]
     return None
 
 

@@ -1,4 +1,4 @@
-"""Labels as callers give them: in tensors, arrays, Series, tables and mappings."""
+"""Labels as callers give them: in tensors, arrays, Series, tables and mappings; and what counts as missing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 
 from graphclust.errors import DataError
 
-__all__ = ["is_missing", "plain_labels"]
+__all__ = ["is_missing", "is_missing_text", "plain_labels"]
+
+_MISSING = {"", "na", "n/a", "nan", "<na>", "null", "none", "-"}
 
 
 def is_missing(label: Any) -> bool:
@@ -32,3 +34,14 @@ def plain_labels(truth: Any) -> Any:
         unknown = truth.dtype.kind == "i" and bool((truth == -1).any())  # as in Graph.y
         return [None if label == -1 else label for label in truth.tolist()] if unknown else truth.tolist()
     return truth
+
+
+def is_missing_text(text: str) -> bool:
+    """Whether a text is what R, pandas and databases write for a missing value: NA, NaN, null or nothing.
+
+    Examples
+    --------
+    >>> is_missing_text("NA"), is_missing_text("-"), is_missing_text("0")
+    (True, True, False)
+    """
+    return text.strip().lower() in _MISSING

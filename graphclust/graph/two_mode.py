@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from graphclust.graph.core import Graph
 from graphclust.runtime.notes import Note
 
-__all__ = ["split_ends", "two_mode_graph"]
+__all__ = ["split_ends", "two_mode_graph", "two_mode_ids"]
 
 
 def two_mode_graph(
@@ -47,16 +47,40 @@ def two_mode_graph(
     >>> graph.nodes, graph.meta["node_attributes"]
     (['film:1', 'film:2', 'user:1'], {'side': ['film', 'film', 'user']})
     """
-    ids: list[Hashable] = [*left_ids, *right_ids]
-    message = f"read as a two-mode graph of {len(left_ids):,} x {len(right_ids):,} nodes"
-    if not set(map(str, left_ids)).isdisjoint(map(str, right_ids)):
-        names = kinds if kinds[0] != kinds[1] else ("left", "right")
-        ids = [f"{name}:{node}" for name, nodes in zip(names, (left_ids, right_ids), strict=True) for node in nodes]
-        message += f", whose ids are {names[0]}:... and {names[1]}:..., because some ids are on both sides"
+    id_of, note = two_mode_ids(left_ids, right_ids, kinds)
+    ids = list(id_of.values())
     graph = Graph.from_edges(left, right + len(left_ids), weight, nodes=ids, directed=False)
     sides = [kinds[0]] * len(left_ids) + [kinds[1]] * len(right_ids)
     graph.meta["node_attributes"] = {"side": sides}
-    return graph.canonical(), Note("two-mode", message, {"sizes": [len(left_ids), len(right_ids)]})
+    return graph.canonical(), note
+
+
+def two_mode_ids(
+    left_ids: Sequence[Hashable], right_ids: Sequence[Hashable], kinds: tuple[str, str]
+) -> tuple[dict[Hashable, Hashable], Note]:
+    """Return ids that tell nodes of two kinds apart.
+
+    Parameters
+    ----------
+    left_ids, right_ids : sequence
+        Ids of the nodes of each kind.
+    kinds : tuple of str
+
+    Returns
+    -------
+    dict
+        (0, id) or (1, id) -> the id itself, or a text such as "user:7" if some ids are on both sides.
+    Note
+        The numbers of nodes, and what became of their ids.
+    """
+    keys = [(0, node) for node in left_ids] + [(1, node) for node in right_ids]
+    message = f"read as a two-mode graph of {len(left_ids):,} x {len(right_ids):,} nodes"
+    names = kinds if kinds[0] != kinds[1] else ("left", "right")
+    is_mixed = not set(map(str, left_ids)).isdisjoint(map(str, right_ids))
+    if is_mixed:
+        message += f", whose ids are {names[0]}:... and {names[1]}:..., because some ids are on both sides"
+    ids: dict[Hashable, Hashable] = {key: f"{names[key[0]]}:{key[1]}" if is_mixed else key[1] for key in keys}
+    return ids, Note("two-mode", message, {"sizes": [len(left_ids), len(right_ids)]})
 
 
 def split_ends(

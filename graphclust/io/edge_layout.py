@@ -32,6 +32,7 @@ _SHEETS = (".csv", ".tsv", ".xlsx")  # files whose first line is usually a heade
 _ARROWS = {"->": True, "-->": True, "=>": True, "→": True, "--": False, "-": False, "<->": False, "—": False}
 _LONELY_SHARE = 0.1  # of edges between two nodes without other edges; where they are rarer, the first one is suspect
 _MIN_ROWS = 3
+_MARKS_BETWEEN = (",", "|", ";", "\t")
 _MOST_COMMENTS = 200  # above the table, that are looked at
 _MOST_ENDS = 8  # columns that are tried as ends
 
@@ -172,7 +173,8 @@ class _EdgeExpectation(Expectation):
             return 0.0
         has_header = _names_columns(rows[0], rows[1:])
         body = [row for row in rows[has_header:] if len(row) == size]
-        if any(not row[0] or not row[1] for row in body if row is not rows[0]):  # a header may leave names out
+        n_empty = sum(not row[0] or not row[1] for row in body if row is not rows[0])  # a header may leave names out
+        if 3 * n_empty > len(body):
             return 0.01 * share
         has_names = has_header or _columns_in_comment(sample.comments, separator, size) is not None
         if has_names or size == 2 or (size == 3 and _is_mostly_numeric(body, 2)):
@@ -182,7 +184,8 @@ class _EdgeExpectation(Expectation):
         has_commas = any("," in value for row in body for value in row[:2])
         if share == 1 and (separator == "::" or (separator in ("\t", ";") and not has_commas)):
             return share  # commas, if any, belong to the text of further columns
-        return 0.1 * share
+        is_regular = share == 1 and len(rows) > 1 and separator in _MARKS_BETWEEN and not _blanks_fit(sample, body)
+        return share if is_regular else 0.1 * share
 
 
 def sniff_edges(source: Source, data: bytes, *, header: bool | None = None) -> EdgeLayout:
@@ -343,6 +346,23 @@ def _sizes(rows: Sequence[Sequence[str]], sample: Sample, data: bytes) -> tuple[
 # ---------------------------------------------------------------- separator
 
 
+def _blanks_fit(sample: Sample, body: Sequence[Sequence[str]]) -> bool:
+    """Whether white space, rather than the separator of a table, is between the ends.
+
+    It is if it makes ends that occur in both columns, while no two columns of the table have an id in common.
+    """
+    split = sample.rows(None)
+    if usual_size(split)[1] < 1:
+        return False
+    pairs = [_ids_of(split, 0) & _ids_of(split, 1)]
+    others = [_ids_of(body, i) & _ids_of(body, j) for i, j in combinations(range(min(len(body[0]), _MOST_ENDS)), 2)]
+    return any(pairs) and not any(others)
+
+
+def _ids_of(rows: Sequence[Sequence[str]], column: int) -> set[str]:
+    return {row[column] for row in rows if len(row) > column and row[column]}
+
+
 def _is_clock(rows: Sequence[Sequence[str]], column: int) -> bool:
     """Whether a column holds dates or times of day, which no wrong separator leaves whole."""
     return kind_of_values(row[column] for row in rows) == "date"
@@ -479,6 +499,11 @@ def _choose(
     columns, arrow = options.columns, None
     if columns is None and names is None and dialect.n_columns == 3:
         signs = {row[1] for row in body if len(row) == 3}
+        if len(signs) > 1 and signs <= _ARROWS.keys():
+            raise source.error(
+                f"the second column has different arrows ({', '.join(sorted(signs))}): --columns 1,3 reads the ends, "
+                "with --directed or --undirected"
+            )
         if len(signs) == 1 and (sign := next(iter(signs))) in _ARROWS:
             columns, arrow = ("1", "3"), _ARROWS[sign]
             source.note("arrows", f"read the second column ({sign}) as the direction of the edges", sign=sign)

@@ -81,7 +81,7 @@ def parse_rows(source: Source, data: bytes, layout: EdgeLayout) -> ParsedEdges:
     Raises
     ------
     DataError
-        A row has a wrong number of columns, an empty id, a weight that is not a finite number or is negative, a type
+        A row has a wrong number of columns, no id, a weight that is not a finite number or is negative, a type
         that is neither Directed nor Undirected, or a quotation mark that is not closed; names the line.
     """
     dialect = layout.dialect
@@ -89,7 +89,7 @@ def parse_rows(source: Source, data: bytes, layout: EdgeLayout) -> ParsedEdges:
     ends: list[int] = []
     weights = _Weights(source, dialect.thousands)
     is_arc: list[bool] = []
-    n_missing = 0
+    n_missing, n_alone = 0, 0
     skipped: Counter[str] = Counter()
     first, second = layout.columns[:2]
     n_columns, is_weighted, has_dicts = dialect.n_columns, layout.is_weighted, layout.has_dicts
@@ -99,7 +99,12 @@ def parse_rows(source: Source, data: bytes, layout: EdgeLayout) -> ParsedEdges:
         if len(fields) != n_columns:
             raise source.error(_wrong_size(len(fields), n_columns) + _hint(source, layout, data, bool(ends)), line)
         if not fields[first] or not fields[second]:
-            raise source.error("the node id is empty", line)
+            alone = fields[first] or fields[second]
+            if not alone or layout.kinds is not None:
+                raise source.error("the node id is empty", line)
+            index.setdefault(alone, len(index))
+            n_alone += 1
+            continue
         ends.append(index.setdefault(fields[first], len(index)))
         ends.append(index.setdefault(fields[second], len(index)))
         if is_weighted:
@@ -109,6 +114,9 @@ def parse_rows(source: Source, data: bytes, layout: EdgeLayout) -> ParsedEdges:
             weights.add("1" if has_dicts and not text else text, line)
         if layout.type_column is not None:
             is_arc.append(_is_directed(source, fields[layout.type_column], line))
+    if n_alone:
+        verb = "row names" if n_alone == 1 else "rows name"
+        source.note("nodes-alone", f"{n_alone:,} {verb} a single node: no edge there", n_rows=n_alone)
     if has_dicts and n_missing == len(ends) // 2:
         unweighted(source, n_missing)
     ids, position = sort_ids(list(index))

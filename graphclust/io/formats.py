@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from graphclust.errors import UsageError, unknown
-from graphclust.io.signatures import JSON
+from graphclust.io.signatures import DIMACS, DL, JSON
 from graphclust.io.source import Source, suffix_of
 
 __all__ = ["FORMATS", "Format", "check_writable", "format_of", "sniffed_format", "writable_formats"]
@@ -83,7 +83,7 @@ FORMATS: dict[str, Format] = {
     "json": Format(
         "graphclust.io.node_link",
         (".json", ".cyjs", ".jsonl", ".ndjson"),
-        **{**_DOCUMENT, "takes": _ATTRIBUTES | {"columns"}},
+        **{**_DOCUMENT, "takes": _ATTRIBUTES | {"columns", "bipartite"}},
     ),
     "pajek": Format("graphclust.io.pajek", (".net", ".paj", ".pajek"), (b"*vertices", b"*network")),
     "metis": Format("graphclust.io.metis", (".graph", ".metis")),
@@ -106,9 +106,6 @@ FORMATS: dict[str, Format] = {
         "graphclust.io.graph6", (".g6", ".graph6", ".s6", ".sparse6"), (b">>graph6<<", b">>sparse6<<"), **_READ_ONLY
     ),
 }
-
-_DL = re.compile(rb"dl\s+n[mrc]?\s*=", re.IGNORECASE)
-_DIMACS = re.compile(rb"(?:c\b[^\n]*\n)*p\s+(?:edge|col|sp|max|min)\s", re.IGNORECASE)
 
 
 def writable_formats() -> list[str]:
@@ -152,7 +149,7 @@ def sniffed_format(source: Source) -> str:
         return "npz" if b".npy" in head else "xlsx" if b"xl/" in head or b"[Content_Types]" in head else "pyg"
     if JSON.match(head):
         return "json"
-    for pattern, name in ((_DL, "dl"), (_DIMACS, "dimacs")):
+    for pattern, name in ((DL, "dl"), (DIMACS, "dimacs")):
         if pattern.match(head):
             return name
     return next(

@@ -9,6 +9,7 @@ an undirected graph. Zeros and empty fields are no edges, and neither is the dia
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
@@ -20,11 +21,13 @@ from graphclust.graph import Graph
 from graphclust.graph.column_names import edge_columns
 from graphclust.graph.columns import looks_numeric, number_style, plain_number
 from graphclust.graph.convert import is_similarity
+from graphclust.graph.labels import is_missing_text
 from graphclust.io.reading import build_from_entries, build_two_mode, naming, parse_weight
 from graphclust.io.source import Source, shorten
 from graphclust.io.tables import Dialect, Expectation, Sample, parse_separator, read_rows, sniff, usual_size
 from graphclust.io.writing import edge_ids, encode, quote, refuse_attributes
 from graphclust.runtime.memory import require_memory
+from graphclust.runtime.notes import counted
 
 __all__ = ["KEEPS_IDS", "is_matrix", "read", "read_matrix", "write"]
 
@@ -50,27 +53,60 @@ def _expectation(source: Source) -> _MatrixExpectation:
     return _MatrixExpectation((parse_separator(delimiter),), multiline_quotes=True)
 
 
-def _names(rows: Sequence[Sequence[str]]) -> list[str] | None:
-    """Return the names in the first row of a matrix if they may be those of its rows, None if they are not."""
+def _trimmed(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Leave out a last column without values, which a separator at the end of each line makes."""
+    has_end = all(len(row) > 1 and not row[-1] for row in rows) and len(rows[0]) > len(rows)
+    return [list(row[:-1] if has_end else row) for row in rows]
+
+
+def _names(rows: Sequence[Sequence[str]]) -> tuple[list[str], list[str]] | None:
+    """Return the names of the columns and those of the rows, which are the same; None for other tables.
+
+    The rows may be in another order, and there may be fewer of them, if they are a sample.
+    """
     first, *rest = rows
     if not rest or not all(rows):  # a row that cannot be split is empty
         return None
+    heads = [row[0] for row in rest]
+    if len(set(heads)) < len(heads):
+        return None
     for names in (list(first[1:]), list(first)):  # with and without a field above the names of the rows
-        heads = [row[0] for row in rest]
+        if len(names) < 2 or len(set(names)) < len(names) or any(len(row) != len(names) + 1 for row in rest):
+            continue
         if len(names) < len(first) and looks_numeric(first[0]):
             continue  # a value: the first row of a symmetric matrix equals its first column
-        numbers = [str(n) for n in range(1, len(names) + 1)]
-        is_numbered = heads == numbers[: len(heads)] and any(names == [c + n for n in numbers] for c in ("V", "X"))
-        if is_numbered and len(names) > 2 and all(len(row) == len(names) + 1 for row in rest):
-            return numbers  # as R names the rows and columns of a matrix without names
-        if (
-            len(names) >= 2
-            and len(set(names)) == len(names)
-            and heads == names[: len(heads)]
-            and all(len(row) == len(names) + 1 for row in rest)
-        ):
-            return names
+        numbers = _numbers(names)
+        if numbers is not None and len(names) > 2 and heads == numbers[: len(heads)]:
+            return numbers, heads  # as R names the rows and columns of a matrix without names
+        if heads == names[: len(heads)]:
+            return names, heads
+        if list(map(_name_in_r, heads)) == names[: len(heads)]:
+            return [*heads, *names[len(heads) :]], heads
+        are_values = all(is_missing_text(value) or looks_numeric(value) for row in rest for value in row[1:])
+        if set(heads) <= set(names) and are_values:
+            return names, heads
     return None
+
+
+def _numbers(names: Sequence[str]) -> list[str] | None:
+    """Return the numbers in V1, V2, ... or X1, X2, ..., as R calls columns without names; None for other names."""
+    numbers = [str(n) for n in range(1, len(names) + 1)]
+    return numbers if any(list(names) == [letter + n for n in numbers] for letter in ("V", "X")) else None
+
+
+def _name_in_r(name: str) -> str:
+    """Spell the name of a row as R spells that of a column."""
+    return re.sub(r"[^\w.]", ".", f"X{name}" if name[:1].isdigit() else name)
+
+
+def _column_names(rows: Sequence[Sequence[str]]) -> list[str] | None:
+    """Return the names in the first line of a square of numbers, of which the rows have no names; None without them."""
+    first = list(rows[0])
+    if _numbers(first) is not None:
+        return _numbers(first)
+    if first == [str(n) for n in range(len(first))] and len(rows) == len(first) + 1:
+        return first  # as pandas names columns without names
+    return None if any(map(looks_numeric, first)) or edge_columns(first) is not None else first
 
 
 def is_matrix(source: Source, data: bytes) -> bool:
@@ -85,12 +121,11 @@ def is_matrix(source: Source, data: bytes) -> bool:
     if not sample.lines or max(len(sample.lines[-1].split(mark)) for mark in separators) < _MIN_SIZE:
         return False
     sample = Sample.of(data, expected)
-    rows = sample.rows(sniff(sample, expected).separator, multiline=True)
+    rows = _trimmed(sample.rows(sniff(sample, expected).separator, multiline=True))
     names = _names(rows)
-    has_header = len(rows) == len(rows[0]) + 1 and not any(map(looks_numeric, rows[0]))
-    if names is None and has_header and edge_columns(rows[0]) is None:
-        rows = rows[1:]  # below the names of the columns
-    width = len(rows[0]) if names is None else len(names)
+    has_header = names is None and len(rows) > 1 and _column_names(rows) is not None
+    rows = rows[1:] if has_header else rows
+    width = len(rows[0]) if names is None else len(names[0])
     if names is None and (width < _MIN_SIZE or any(len(row) != width for row in rows)):
         return False
     n_rows = len(rows)
@@ -98,14 +133,12 @@ def is_matrix(source: Source, data: bytes) -> bool:
         if data.count(b"\n") > 2 * width + _MOST_OTHERS:
             return False
         lines = (line.strip() for line in data.split(b"\n"))
-        n_rows = sum(bool(line) and not line.startswith((b"#", b"%")) for line in lines) - (
-            names is None and has_header
-        )
+        n_rows = sum(bool(line) and not line.startswith((b"#", b"%")) for line in lines) - has_header
     if names is not None:
         return n_rows == width + 1
     if n_rows != width:
         return False
-    if not all(value == "" or looks_numeric(value) for row in rows for value in row):
+    if not all(is_missing_text(value) or looks_numeric(value) for row in rows for value in row):
         return False
     has_bits = {value for row in rows for value in row} <= {"0", "1", "0.0", "1.0"}
     if width >= _SURE_SIZE or (has_bits and width > _MIN_SIZE):
@@ -151,16 +184,21 @@ def read_matrix(source: Source, data: bytes) -> Graph:
     rows = [row for _, row in numbered]
     if not rows:
         raise source.error("the file has no rows")
-    while all(len(row) > 1 and not row[-1] for row in rows) and len(rows[0]) > len(rows):
-        rows = [row[:-1] for row in rows]  # a separator at the end of each line
+    rows = _trimmed(rows)
     lines = [line for line, _ in numbered]
     if source.options.bipartite:
         return _read_incidence(source, dialect, rows, lines)
-    ids: list[Any] | None = _names(rows)
-    if ids is not None:
-        rows, lines = [row[1:] for row in rows[1:]], lines[1:]
-    elif not all(value == "" or looks_numeric(value) for value in rows[0]) and len(rows) == len(rows[0]) + 1:
-        ids, rows, lines = list(rows[0]), rows[1:], lines[1:]
+    ids: list[Any] | None = None
+    if (names := _names(rows)) is not None:
+        ids, heads = names
+        place = {name: i for i, name in enumerate(ids)}
+        if len(heads) == len(ids):
+            order = np.argsort([place[head] for head in heads])  # the rows in the order of the columns
+            rows, lines = [rows[i + 1][1:] for i in order], [lines[i + 1] for i in order]
+        else:
+            rows, lines = [row[1:] for row in rows[1:]], lines[1:]
+    elif len(rows) == len(rows[0]) + 1:
+        ids, rows, lines = _column_names(rows) or list(rows[0]), rows[1:], lines[1:]
     n_nodes = len(rows) if ids is None else len(ids)
     require_memory(40.0 * n_nodes * n_nodes, f"{source.name}: a dense matrix of {n_nodes} rows")
     if len(rows) != n_nodes:
@@ -191,18 +229,23 @@ def _values(
     with naming(source):
         decimal, thousands = number_style((value for row in rows[:50] for value in row), dialect.separator)
     values = np.zeros((len(rows), width))
+    n_missing = 0
     for i, (line, row) in enumerate(zip(lines, rows, strict=True)):
         if len(row) != width:
             raise source.error(f"expected {width} numbers in a row of the matrix, found {len(row)}", line)
         for j, text in enumerate(row):
-            if text not in ("", "0"):
+            if text and is_missing_text(text):
+                n_missing += 1
+            elif text not in ("", "0"):
                 values[i, j] = parse_weight(source, plain_number(text, decimal, thousands), line)
+    if n_missing:
+        source.note("missing-values", f"{counted(n_missing, 'missing value')} of the matrix: no edges there")
     return values
 
 
 def _read_incidence(source: Source, dialect: Dialect, rows: list[list[str]], lines: list[int]) -> Graph:
     """Read a matrix whose rows and columns are two kinds of nodes, with or without their names."""
-    has_names = not all(value == "" or looks_numeric(value) for value in rows[0])
+    has_names = not all(is_missing_text(value) or looks_numeric(value) for value in rows[0])
     width = usual_size(rows)[0]
     right: list[Any] = rows[0][len(rows[0]) - width + 1 :] if has_names else list(range(width))
     left: list[Any] = [row[0] for row in rows[1:]] if has_names else list(range(len(rows)))

@@ -13,8 +13,9 @@ from typing import Any, BinaryIO, TypeAlias
 
 from graphclust.errors import DataError
 from graphclust.graph import Graph
-from graphclust.graph.column_names import edge_columns, list_columns
+from graphclust.graph.column_names import edge_columns, kinds_of_nodes, list_columns
 from graphclust.graph.columns import EdgeColumns, choose_columns
+from graphclust.graph.two_mode import two_mode_ids
 from graphclust.io.reading import Attribute, Draft, build_from_entries, naming
 from graphclust.io.source import Source, shorten, split_lines
 from graphclust.io.writing import encode, id_texts, typed_columns
@@ -62,12 +63,14 @@ def _parts(source: Source, content: Any) -> _Parts:
         raise _unknown(source)
     if isinstance(content.get("elements"), dict | list):
         return _of_cytoscape(source, content)
+    if (records := _of_columns(content)) is not None:
+        return None, records, False
     is_directed = _directed(content)
     edges = [content[key] for key in ("links", "edges", "relationships") if isinstance(content.get(key), list)]
     if edges and "nodes" not in content and edges[0] and "adjacency" not in content:
         return None, list(map(_data, edges[0])), is_directed
     if "nodes" in content and edges:
-        return _nodes(source, content["nodes"]), list(map(_data, edges[0])), is_directed
+        return _nodes(source, content["nodes"]), [_record(_data(edge)) for edge in edges[0]], is_directed
     if "nodes" in content and isinstance(content.get("adjacency"), list):
         return _of_adjacency_data(source, content)
     if isinstance(content.get("nodes"), list) and not any(isinstance(value, dict) for value in content.values()):
@@ -81,8 +84,29 @@ def _parts(source: Source, content: Any) -> _Parts:
                 source.note("direction", "read as directed, which is the default of the JSON Graph Format")
             return _parts(source, {"nodes": [], "directed": True, **inner})
     if content and all(isinstance(value, list | dict) for value in content.values()):
-        return _adjacency(content)
+        return _adjacency(source, content)
     raise _unknown(source)
+
+
+def _of_columns(content: _Item) -> list[_Item] | None:
+    """Return the rows of a table that is written column by column, as pandas does; None for other objects."""
+    if isinstance(content.get("data"), list) and isinstance(content.get("columns"), list):
+        return [dict(zip(content["columns"], row, strict=False)) for row in content["data"] if isinstance(row, list)]
+    if isinstance(content.get("data"), list) and isinstance(content.get("schema"), dict):
+        return [row for row in content["data"] if isinstance(row, dict)]
+    columns = {name: list(values.values()) if isinstance(values, dict) else values for name, values in content.items()}
+    if edge_columns(list(columns)) is None or not all(isinstance(values, list) for values in columns.values()):
+        return None
+    if len({len(values) for values in columns.values()}) > 1:
+        return None
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _record(edge: Any) -> Any:
+    """Return an edge that is a list of its ends, and perhaps its weight or attributes, as an object."""
+    if not isinstance(edge, list) or len(edge) not in (2, 3):
+        return edge
+    return {**_edge_data(edge[2] if len(edge) == 3 else None), "source": edge[0], "target": edge[1]}
 
 
 def _of_list(source: Source, content: list[Any]) -> _Parts:
@@ -122,21 +146,31 @@ def _of_adjacency_data(source: Source, content: _Item) -> _Parts:
     return nodes, edges, is_directed
 
 
-def _adjacency(content: Mapping[str, Any]) -> _Parts:
-    """Return the parts of a mapping of nodes to their neighbours, as networkx's `to_dict_of_lists` makes it."""
-    arcs = [
-        (node, other, others[other] if isinstance(others, dict) and isinstance(others[other], dict) else {})
+def _adjacency(source: Source, content: Mapping[str, Any]) -> _Parts:
+    """Return the parts of a mapping of nodes to their neighbours, as networkx's `to_dict_of_lists` makes it.
+
+    The neighbours are a list, or a mapping to weights or attributes.
+    """
+    arcs = {
+        (node, str(other)): _edge_data(others[other]) if isinstance(others, dict) else {}
         for node, others in content.items()
         for other in others
-    ]
-    pairs = {(node, str(other)) for node, other, _ in arcs}
-    is_directed = any((other, node) not in pairs for node, other in pairs)
+    }
+    is_directed = any(arcs.get((other, node)) != data for (node, other), data in arcs.items())
+    if is_directed:
+        source.note("direction", "read as directed, because some edges are in one direction only", directed=True)
     edges = [
-        {**data, "source": node, "target": str(other)}
-        for node, other, data in arcs
-        if is_directed or node <= str(other)
+        {**data, "source": node, "target": other}
+        for (node, other), data in arcs.items()
+        if is_directed or node <= other
     ]
-    return [{"id": node} for node in content], edges, is_directed
+    nodes = dict.fromkeys([*content, *(other for _, other in arcs)])
+    return [{"id": node} for node in nodes], edges, is_directed
+
+
+def _edge_data(value: Any) -> _Item:
+    """Return the attributes of an edge, of which a mapping may give the weight alone."""
+    return value if isinstance(value, dict) else {"weight": value} if isinstance(value, int | float) else {}
 
 
 def _split(items: Sequence[Any]) -> _Parts:
@@ -147,12 +181,17 @@ def _split(items: Sequence[Any]) -> _Parts:
 
 
 def _directed(content: Any) -> bool:
-    return isinstance(content, dict) and content.get("directed") in (True, "true", 1)
+    if not isinstance(content, dict):
+        return False
+    options = content.get("options")  # of graphology
+    return content.get("directed") in (True, "true", 1) or (
+        isinstance(options, dict) and options.get("type") == "directed"
+    )
 
 
 def _data(item: Any) -> Any:
     """Return an element with its data, or its attributes, beside its id."""
-    for key in ("data", "attributes", "metadata"):
+    for key in ("data", "attributes", "metadata", "properties"):
         if isinstance(item, dict) and isinstance(item.get(key), dict):
             return {**{name: value for name, value in item.items() if name != key}, **item[key]}
     return item
@@ -232,21 +271,37 @@ def read(source: Source) -> Graph:
     columns_of_ends = source.options.columns
     if columns_of_ends is not None and len(columns_of_ends) == 3:
         source.options = replace(source.options, weight=columns_of_ends[2])
+    if nodes is None and columns_of_ends is None:
+        columns_of_ends = _columns_of_records(source, edges)
+    kinds = _kinds(source, edges, columns_of_ends) if nodes is None else None
     for edge in edges:
         names = list(edge) if isinstance(edge, dict) else []
         ends = edge_columns(names) if columns_of_ends is None else _places(names, columns_of_ends)
         if ends is None:
-            known = list_columns(names) or shorten(edge)
-            raise source.error(f"an edge has no source and target, but {known} (--columns SOURCE,TARGET names them)")
+            hint = (
+                f", but {list_columns(names)} (--columns SOURCE,TARGET names them)" if names else f": {shorten(edge)}"
+            )
+            raise source.error(f"an edge has no source and target{hint}")
         tail, head = (_id(source, edge[names[i]], "node") for i in ends[:2])
+        if kinds is not None:
+            tail, head = (0, tail), (1, head)  # equal ids of different kinds are different nodes
         if not nodes:
             for node in (tail, head):
                 if node not in draft.index:
                     draft.add_node(node, 0)
         number = draft.add_edge(tail, head, 0)
         _keep(columns["edge"], number, edge, (*(names[i] for i in ends[:2]), *_OWN))
+    ids: list[Hashable] | None = None
+    if kinds is not None:
+        keys: list[Any] = list(draft.index)
+        left, right = ([node for side, node in keys if side == which] for which in (0, 1))
+        ids_of, note = two_mode_ids(left, right, kinds)
+        source.add(replace(note, message=note.message + " (--no-bipartite takes equal ids for one node)"))
+        ids = [ids_of[key] for key in keys]
+        columns["node"]["side"] = Attribute("side", values={i: kinds[side] for i, (side, _) in enumerate(keys)})
     return draft.graph(
         is_directed=is_directed,
+        ids=ids,
         nodes=list(columns["node"].values()),
         edges=list(columns["edge"].values()),
         id_names=("name", "label") if by_position else (),
@@ -306,6 +361,39 @@ def _places(names: Sequence[str], columns: Sequence[str]) -> tuple[int, int] | N
     """Return the positions of the first two of the columns that the caller names, None if one of them is missing."""
     first, second = (names.index(name) if name in names else -1 for name in columns[:2])
     return None if min(first, second) < 0 else (first, second)
+
+
+def _columns_of_records(source: Source, records: Sequence[Any]) -> tuple[str, ...] | None:
+    """Return the names of the ends, and perhaps of the weight, of records without usual names; None for others.
+
+    The same rules apply as for tables in text files.
+    """
+    shown = [record for record in records[:_MOST_COMPARED] if isinstance(record, dict)]
+    names = list(dict.fromkeys(name for record in shown for name in record))
+    if len(shown) < len(records[:_MOST_COMPARED]) or len(names) < 2 or edge_columns(names) is not None:
+        return None
+    rows = [["" if record.get(name) is None else str(record[name]) for name in names] for record in shown]
+    options = source.options
+    with naming(source):
+        chosen = choose_columns(names, rows, len(names), weights=False if options.weight else options.weights)
+    for note in chosen.notes:
+        source.add(note)
+    if chosen.weight is not None:
+        source.options = replace(options, weight=names[chosen.weight])
+    return names[chosen.source], names[chosen.target]
+
+
+def _kinds(source: Source, edges: Sequence[Any], columns: Sequence[str] | None) -> tuple[str, str] | None:
+    """Return the kinds of nodes that the ends of records are, None if they are of one kind."""
+    options = source.options
+    if options.bipartite is False or not edges or not isinstance(edges[0], dict):
+        return None
+    names = list(edges[0])
+    ends = _places(names, columns) if columns is not None else edge_columns(names)
+    if ends is None:
+        return None
+    first, second = names[ends[0]], names[ends[1]]
+    return kinds_of_nodes([first, second]) or ((first, second) if options.bipartite else None)
 
 
 def _no_line(place: int) -> None:

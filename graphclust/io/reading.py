@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from graphclust.errors import DataError
 from graphclust.graph import MAX_NODES, MIXED, Graph, both_directions, graph_from_entries
 from graphclust.graph.column_names import is_weight_name, weight_rank
+from graphclust.graph.labels import is_missing_text
 from graphclust.graph.two_mode import split_ends, two_mode_graph
 from graphclust.io.source import Source, is_number, shorten
 from graphclust.runtime.memory import require_memory
@@ -71,6 +72,9 @@ def parse_weight(source: Source, token: str, line: Line) -> float:
         value = float(token)
     except ValueError:
         value = None
+    if is_missing_text(token):
+        hint = " (--no-weights ignores all weights)" if source.options.weights is None else ""
+        raise _error(source, f"the edge weight {shorten(token)} is missing{hint}", line)
     if value is None or "_" in token:
         raise _error(source, f"the edge weight {shorten(token)} is not a number", line)
     if not abs(value) < float("inf"):

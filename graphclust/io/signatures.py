@@ -6,7 +6,7 @@ import re
 
 from graphclust.io.source import Source
 
-__all__ = ["BEFORE_NEIGHBOURS", "FOREIGN_SUFFIXES", "JSON", "refuse_binary", "refuse_other_texts"]
+__all__ = ["BEFORE_NEIGHBOURS", "DIMACS", "DL", "FOREIGN_SUFFIXES", "JSON", "refuse_binary", "refuse_other_texts"]
 
 FOREIGN_SUFFIXES = {
     **dict.fromkeys((".dot", ".gv"), "DOT files of Graphviz are not supported: networkx.nx_pydot.read_dot reads them"),
@@ -45,9 +45,46 @@ _BINARY = (
     (b"Rar!", "a RAR archive: unpack it first", ""),
     (b"\x7fELF|MZ", "a program", ""),
 )
-_DOT = re.compile(rb"\s*(?:strict\s+)?(?:di)?graph\b[^\[{;]*\{", re.IGNORECASE)
 JSON = re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"])")  # the beginning of an object, or of a list of lists or objects
-_ARRAY = re.compile(rb"\s*\[\[[\s0-9.e+-]+(?:\.\.\.[\s0-9.e+-]*)?\]")  # as NumPy prints it, without commas
+DL = re.compile(rb"\s*dl\s+(?:n[mrc]?\s*=|format\s*=)", re.IGNORECASE)
+DIMACS = re.compile(rb"\s*(?:c\b[^\n]*\n)*p\s+(?:edge|col|sp|max|min|tw|td)\s", re.IGNORECASE)
+_TEXTS = (
+    (
+        re.compile(rb"\s*\[\[[\s0-9.e+-]*[0-9.]\s+[\s0-9.e+-]*(?:\.\.\.[\s0-9.e+-]*)?\]"),
+        "an array as NumPy prints it",
+        ": write it with numpy.savetxt",
+    ),
+    (JSON, "JSON", ", not an edge list (--input-format json)"),
+    (DL, "UCINET's DL", ", not an edge list (--input-format dl)"),
+    (DIMACS, "DIMACS", ", not an edge list (--input-format dimacs)"),
+    (re.compile(rb"nodedef>", re.IGNORECASE), "GDF", ", not an edge list: Gephi exports it as GEXF, GraphML or CSV"),
+    (
+        re.compile(rb"\s*(?:strict\s+)?(?:di)?graph\b[^\[{;]*\{", re.IGNORECASE),
+        "DOT (Graphviz)",
+        f", not an edge list: {FOREIGN_SUFFIXES['.dot'].partition(': ')[2]}",
+    ),
+    (
+        re.compile(rb"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE),
+        "an HTML page",
+        ", not an edge list: download the file itself",
+    ),
+    (
+        re.compile(rb"\s*<(?:\?xml|!doctype|svg|kml|gpx|osm|rdf)\b", re.IGNORECASE),
+        "XML",
+        ", not an edge list (GraphML and GEXF are the XML formats that can be read)",
+    ),
+    (
+        re.compile(rb"\s*(?:creator\s+\"[^\"]*\"\s*)?(?:version\s+\S+\s*)?graph\s*\[", re.IGNORECASE),
+        "GML",
+        ", not an edge list (--input-format gml)",
+    ),
+    (re.compile(rb"version https://git-lfs"), "a pointer of Git LFS", ", not the file: git lfs pull fetches it"),
+    (
+        re.compile(rb"(?:40[0-9]:? *)?(?:Not Found|Access Denied|Forbidden)\s*\Z"),
+        "the message of a server",
+        ", not the file itself",
+    ),
+)
 _TGF = re.compile(r"\n#[ \t]*\r?\n")  # the line between the nodes and the edges
 _HTML = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _XML = re.compile(rb"\s*<(?:\?xml|!doctype|svg|kml|gpx|osm|rdf)\b", re.IGNORECASE)
@@ -55,6 +92,7 @@ _GML = re.compile(rb"\s*(?:creator\s+\"[^\"]*\"\s*)?(?:version\s+\S+\s*)?graph\s
 _TGF_BYTES = 1 << 18
 BEFORE_NEIGHBOURS = re.compile(r"[^\s:,;]+\s*:(?:\s.*)?")  # a node, a colon and perhaps its neighbours
 _TUPLE = re.compile(r"[(\[].*,.*[)\]],?")
+_TUPLE_IDS = re.compile(r"\([^()]*,[^()]*\)\s+\([^()]*,[^()]*\).*")
 _TRIPLE = re.compile(r"<[^>\s]+>\s+<[^>\s]+>\s+(?:<[^>\s]+>|\".*\S)\s*\.")
 
 
@@ -70,22 +108,9 @@ def refuse_binary(source: Source) -> None:
 def refuse_other_texts(source: Source, data: bytes) -> None:
     """Raise if a text is no table of edges but JSON, DOT, HTML, RDF or a list of Python tuples; the error names it."""
     head = data[:4096]
-    if _ARRAY.match(head) and b"," not in head[: head.find(b"]")]:
-        raise source.error("this is an array as NumPy prints it: write it with numpy.savetxt")
-    if JSON.match(head):
-        raise source.error("this is JSON, not an edge list (--input-format json)")
-    if _DOT.match(head):
-        raise source.error(f"this is DOT (Graphviz), not an edge list: {FOREIGN_SUFFIXES['.dot'].partition(': ')[2]}")
-    if _HTML.match(head):
-        raise source.error("this is an HTML page, not an edge list: download the file itself")
-    if head.startswith(b"version https://git-lfs"):
-        raise source.error("this is a pointer of Git LFS, not the file: git lfs pull fetches it")
-    if _XML.match(head):
-        raise source.error("this is XML, not an edge list (GraphML and GEXF are the XML formats that can be read)")
-    if _GML.match(head):
-        raise source.error("this is GML, not an edge list (--input-format gml)")
-    if re.fullmatch(rb"(?:40[0-9]:? *)?(?:Not Found|Access Denied|Forbidden)\s*", data[:100]):
-        raise source.error("this is the message of a server, not the file itself")
+    for pattern, name, advice in _TEXTS:
+        if pattern.match(head):
+            raise source.error(f"this is {name}{advice}")
     if _is_tgf(data[:_TGF_BYTES].decode(errors="replace")):
         raise source.error(f"this is TGF, not an edge list: {FOREIGN_SUFFIXES['.tgf'].partition(': ')[2]}")
     lines = [line.strip() for line in head.decode(errors="replace").split("\n")[:-1] if line.strip()][:20]
@@ -93,6 +118,11 @@ def refuse_other_texts(source: Source, data: bytes) -> None:
         raise source.error(
             "the lines are tuples or lists in parentheses, as Python prints them: write the edges with "
             "networkx.write_edgelist, or without the parentheses"
+        )
+    if lines and all(map(_TUPLE_IDS.fullmatch, lines)):
+        raise source.error(
+            "the ids are Python tuples, which have the separator in them: relabel the nodes before you write the edges "
+            "(networkx.convert_node_labels_to_integers)"
         )
     if len(lines) > 1 and all(map(BEFORE_NEIGHBOURS.fullmatch, lines)):
         raise source.error("each line has a node, a colon and its neighbours: --input-format adjlist")

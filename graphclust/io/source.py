@@ -20,7 +20,15 @@ from graphclust.io.options import ReadOptions
 from graphclust.runtime.memory import require_memory
 from graphclust.runtime.notes import Note
 
-__all__ = ["Source", "decompressed", "is_number", "open_source", "shorten", "split_lines", "suffix_of"]
+__all__ = [
+    "Source",
+    "decompressed",
+    "is_number",
+    "open_source",
+    "shorten",
+    "split_lines",
+    "suffix_of",
+]
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _COMPRESSED = {".gz", ".bz2", ".xz", ".zst"}

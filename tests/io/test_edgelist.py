@@ -324,7 +324,7 @@ def test_words_of_a_header_may_be_ids():
         ("7 8\n", "1 2\n1 2 3\n", 2, "found 3"),
         ("7 8 1\n", "1 2 3\n1 2\n", 2, "found 2"),
         ("", "1 2 3 4 5\n", 1, "expected 2 or 3 columns, found 5"),
-        ("7,8\n", "a,b\n,c\n", 2, "the node id is empty"),
+        ("7,8,1\n", "a,b,1\n,,3\n", 2, "the node id is empty"),
         ("x,y\n", 'a,b\n"c,d\n', 2, "quotation mark is not closed"),
         ("x,y\n", 'a,b\n"c"d,e\n', 2, "does not enclose the whole field"),
         ("x y {'weight': 1}\n", "a b {}\na c {'weight': 'x'}\n", 2, "weight 'x' is not a number"),
@@ -556,7 +556,7 @@ def test_pandas_reads_tables_of_edges(suffix, tmp_path):
 def test_a_header_gives_way_to_nodes_of_its_name():
     stream = io.BytesIO()
     edge_table.write(Graph.from_edges([0], [1], nodes=["target", "x"]), stream)
-    assert stream.getvalue() == b"from,to\ntarget,x\n"
+    assert stream.getvalue() == b"src,dst\ntarget,x\n"
     words = [word for pair in PAIRS for word in pair]
     with pytest.raises(DataError, match="every known pair of column names"):
         edge_table.write(Graph.from_edges([0], [1], nodes=list(dict.fromkeys(words))), stream)

@@ -74,13 +74,23 @@ def test_an_incidence_matrix_without_names_has_numbered_nodes(tmp_path):
         "node\tneighbours\nann\tbob|cy\nbob\tann|dan\ncy\tann\ndan\tbob\n",
         "node,neighbors\nann,\"['bob', 'cy']\"\nbob,\"['ann', 'cy', 'dan']\"\ncy,\"['ann']\"\n",
         'paper,authors\np1,"Ann B.; Bob C."\np2,"Bob C.; Cy D.; Dan E."\np3,"Ann B.; Dan E."\n',
-        'from,to\na@e,"b@e; c@e"\nb@e,"a@e"\nc@e,"a@e; b@e"\nd@e,"a@e"\n',
+        "0\t1,2,3\n1\t5,7\n2\t0,4,9,11\n",
+        "ann\tbob,cy\nbob\tdan,eve\ncy\tann,bob\n",
         "edge,weight\n\"('ann', 'bob')\",2\n\"('bob', 'cy')\",3\n\"('cy', 'dan')\",1\n",
     ],
 )
 def test_fields_with_several_nodes_are_refused(text, tmp_path):
     with pytest.raises(DataError, match=r"names several nodes|holds weights"):
         read(tmp_path, text, "g.csv")
+
+
+def test_fields_with_several_nodes_below_usual_names_are_noted(tmp_path):
+    for text in (
+        'from,to\na@e,"b@e; c@e"\nb@e,"a@e"\nc@e,"a@e; b@e"\nd@e,"a@e"\n',
+        "source,target\n" + "".join(f"a{i},b{i};c{i}\n" for i in range(9)),
+        'source,target\np1,"Doe A, Lee K, Roe B"\np2,"Poe A, Zee K"\np3,"Xoe A, Wee K"\n',
+    ):
+        assert "possible-lists" in noted_codes(read(tmp_path, text, "g.csv"))
 
 
 def test_cities_and_surnames_with_commas_are_single_nodes(tmp_path):
@@ -190,8 +200,10 @@ def test_json_lists_are_read_as_tables_are(tmp_path):
 
 def test_json_records_take_the_columns_that_are_named(tmp_path):
     records = [{"p": "ann", "q": "bob", "calls": 3}, {"p": "bob", "q": "cy", "calls": 4}]
-    with pytest.raises(DataError, match=r"p, q, calls \(--columns"):
-        read(tmp_path, json.dumps(records), "g.json")
+    assert sorted(read(tmp_path, json.dumps(records), "g.json").edge_weight.tolist()) == [3, 4]
+    unclear = [record | {"how": "by phone"} for record in records]
+    with pytest.raises(DataError, match=r"p, q, calls, how \(--columns"):
+        read(tmp_path, json.dumps(unclear), "g.json")
     graph = read(tmp_path, json.dumps(records), "g.json", columns="p,q,calls")
     assert sorted(graph.edge_weight.tolist()) == [3, 4]
     with pytest.raises(DataError, match="--columns"):
@@ -292,3 +304,164 @@ def test_columns_of_truths_that_do_not_exist(tmp_path):
     (tmp_path / "t.json").write_text('[["ann", "bob"], ["cy", "dan"]]')
     with pytest.raises(DataError, match="has no columns"):
         read_partition(tmp_path / "t.json", None, NODES, column="2")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ann,Bob,works with\nBob,Cy,lives with\nCy,Dan,works with\n",
+        "Ann Lee,Bob,friend\nBob,Cy Roe,foe\nCy Roe,Ann Lee,friend\n",
+        "Ann,Bob,met 2019\nBob,Cy,met 2020\nCy,Ann,met 2020\n",
+        "Ann Lee|Bob|friend\nBob|Cy|foe\nCy|Ann Lee|friend\n",
+        "Ann Lee;Bob;friend\nBob;Cy;foe\nCy;Ann Lee;friend\n",
+    ],
+)
+def test_blanks_do_not_separate_what_marks_separate(text, tmp_path):
+    for name in ("g.csv", "g.txt"):
+        graph = read(tmp_path, text, name)
+        assert graph.num_edges == 3
+        assert {"Ann", "Ann Lee"} & set(graph.nodes)
+        assert "Bob" in graph.nodes
+        assert "ignored-columns" in noted_codes(graph)
+
+
+def test_blanks_separate_ids_with_commas(tmp_path):
+    assert read(tmp_path, "a,b c,d\nc,d e,f\ne,f a,b\n").nodes == ["a,b", "c,d", "e,f"]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "ends"),
+    [
+        ("caller,callee,start,end", "ann,bob,1,5", {"ann", "bob"}),
+        ("person1,person2,from,to", "ann,bob,2001-01-01,2003-02-01", {"ann", "bob"}),
+        ("origin,destination,start,end", "ann,bob,08:00,09:00", {"ann", "bob"}),
+        ("i,j,from,to", "1,2,2001-01-01,2003-02-01", {"1", "2"}),
+        ("from,to,start,end", "ann,bob,2001-01-01,2003-02-01", {"ann", "bob"}),
+    ],
+)
+def test_times_with_two_ends_are_no_edges(header, row, ends, tmp_path):
+    graph = read(tmp_path, f"{header}\n{row}\n", "g.csv")
+    assert set(graph.nodes) == ends
+    (note,) = (note for note in graph.meta["notes"] if note.code == "ignored-columns")
+    assert "--columns" in note.message
+
+
+def test_what_is_no_list_of_edges_is_refused_with_advice(tmp_path):
+    for text, advice in (
+        ("doc,apple,pear\nd1,1,0\nd2,0,2\nd3,1,1\n", "--input-format matrix --bipartite"),
+        ("node,degree\nann,3\nbob,2\ncy,3\n", "table of nodes"),
+        ("employee_id,name,manager_id\n1,Ann,\n2,Bob,1\n3,Cy,1\n", "--columns"),
+        ("1 <-> 2\n2 <-> 3\n1 -> 3\n", "--columns 1,3"),
+        ("00260881\t_hyper\t00260622\n01332730\t_form\t03122748\n06066555\t_form\t00645415\n", "--columns 1,3"),
+        ("c x\np edge 4 3\ne 1 2\n", "--input-format dimacs"),
+        ("dl n=3 format=edgelist1\ndata:\n1 2\n", "--input-format dl"),
+        ("(0, 0) (0, 1) {}\n(0, 0) (1, 0) {}\n", "tuples"),
+        ("nodedef>name VARCHAR\na\nb\n", "GDF"),
+        ("from,to,weight\nann,bob,1\nbob,cy,NA\ncy,ann,2\n", "--no-weights"),
+    ):
+        with pytest.raises(DataError, match=advice):
+            read(tmp_path, text, "g.csv")
+
+
+def test_two_spaces_of_ids_in_neo4j_are_two_kinds(tmp_path):
+    graph = read(tmp_path, ":START_ID(Person),:END_ID(Film),:TYPE\n1,1,IN\n2,1,IN\n1,2,IN\n", "g.csv")
+    assert graph.nodes == ["Film:1", "Film:2", "Person:1", "Person:2"]
+
+
+def test_the_head_of_a_relation_is_its_subject(tmp_path):
+    text = "head\trelation\ttail\nann\tknows\tbob\n"
+    assert list(read(tmp_path, text, "g.tsv", directed=True).edges()) == [("ann", "bob")]
+
+
+def test_weights_that_are_mostly_missing_are_not_read(tmp_path):
+    text = "Official Symbol Interactor A,Official Symbol Interactor B,Score\nann,bob,-\nbob,cy,-\ncy,ann,2\n"
+    graph = read(tmp_path, text, "g.csv")
+    assert not graph.is_weighted
+    assert "ignored-columns" in noted_codes(graph)
+
+
+@pytest.mark.parametrize(
+    ("text", "nodes"),
+    [
+        ('"V1","V2","V3","V4","V5"\n0,1,0,0,1\n1,0,1,0,0\n0,1,0,1,0\n0,0,1,0,1\n1,0,0,1,0\n', "12345"),
+        ("V1,V2,V3\n0,1,1\n1,0,0\n1,0,0\n", "123"),
+        ("0,1,2\n0,1,1\n1,0,0\n1,0,0\n", "012"),
+        (",a,b,c\nc,1,2,0\na,0,5,1\nb,5,0,2\n", "abc"),
+        (",a,b,c,\na,0,1,1,\nb,1,0,0,\nc,1,0,0,\n", "abc"),
+        (",a,b,c\na,NA,1,1\nb,1,NA,0\nc,1,0,NA\n", "abc"),
+    ],
+)
+def test_matrices_as_r_and_pandas_write_them(text, nodes, tmp_path):
+    graph = read(tmp_path, text, "g.csv")
+    assert graph.nodes == list(nodes)
+    assert not graph.directed
+    assert "matrix" in noted_codes(graph)
+    if text.startswith(",a,b,c\nc"):  # the rows in another order
+        assert list(graph.edges()) == [("a", "b", 5.0), ("a", "c", 1.0), ("b", "c", 2.0)]
+
+
+def test_names_of_rows_are_those_of_columns_as_r_spells_them(tmp_path):
+    text = '"","New.York","Los.Angeles","X1st"\n"New York",0,1,1\n"Los Angeles",1,0,0\n"1st",1,0,0\n'
+    assert set(read(tmp_path, text, "g.csv").nodes) == {"New York", "Los Angeles", "1st"}
+
+
+def test_rows_with_one_id_are_nodes_without_edges(tmp_path):
+    for text in ("Ann,Bob,2\nBob,Cy,3\nCy,Dan,1\nEve,,\n,Fay,\n", "from,to\nAnn,Bob\nBob,Cy\nCy,Dan\nEve,\n,Fay\n"):
+        graph = read(tmp_path, text, "g.csv")
+        assert {"Eve", "Fay"} < set(graph.nodes)
+        assert graph.num_edges == 3
+        assert "nodes-alone" in noted_codes(graph)
+    with pytest.raises(DataError, match="node id is empty"):
+        read(tmp_path, "user,movie\n1,1\n2,\n3,1\n", "g.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "weights", "directed"),
+    [
+        ({"a": {"b": 2, "c": 1}, "b": {"a": 2}, "c": {"a": 1}}, [1, 2], False),
+        ({"a": {"b": 0.9, "c": 0.1}, "b": {"c": 0.4}, "c": {}}, [0.1, 0.4, 0.9], True),
+        ({"a": {"b": 2}, "b": {"a": 3}}, [2, 3], True),
+        ({"a": ["b", "c"], "b": ["d"]}, [1, 1, 1], True),
+        ({"options": {"type": "directed"}, "nodes": [{"key": "a"}, {"key": "b"}],
+          "edges": [{"source": "a", "target": "b", "attributes": {"weight": 2}}]}, [2], True),
+        ({"nodes": ["a", "b", "c"], "edges": [["a", "b"], ["b", "c", 2]]}, [1, 2], False),
+        ({"from": {"0": "a", "1": "b"}, "to": {"0": "b", "1": "c"}, "weight": {"0": 2, "1": 3}}, [2, 3], False),
+        ({"columns": ["from", "to", "weight"], "index": [0, 1], "data": [["a", "b", 2], ["b", "c", 3]]}, [2, 3], False),
+        ({"schema": {}, "data": [{"from": "a", "to": "b"}, {"from": "b", "to": "c"}]}, [1, 1], False),
+        ({"from": ["a", "b"], "to": ["b", "c"]}, [1, 1], False),
+    ],
+)  # fmt: skip
+def test_json_of_many_kinds(content, weights, directed, tmp_path):
+    graph = read(tmp_path, json.dumps(content), "g.json")
+    assert sorted(graph.edge_weight.tolist()) == weights
+    assert graph.directed == directed
+
+
+def test_json_of_neo4j_keeps_properties(tmp_path):
+    lines = [
+        {"type": "node", "id": "1", "labels": ["P"], "properties": {"name": "ann"}},
+        {"type": "node", "id": "2", "labels": ["P"], "properties": {"name": "bob"}},
+        {"type": "relationship", "id": "0", "label": "KNOWS", "start": {"id": "1"}, "end": {"id": "2"},
+         "properties": {"weight": 3}},
+    ]  # fmt: skip
+    graph = read(tmp_path, "".join(json.dumps(line) + "\n" for line in lines), "g.json")
+    assert graph.edge_weight.tolist() == [3]
+    assert graph.meta["node_attributes"]["name"] == ["ann", "bob"]
+
+
+def test_json_records_of_users_and_items_are_two_mode(tmp_path):
+    records = [{"userId": 1, "itemId": 1, "rating": 3}, {"userId": 2, "itemId": 1, "rating": 4}]
+    for content, options in (
+        (records, {}),
+        ([{"a": r["userId"], "b": r["itemId"]} for r in records], {"columns": "a,b", "bipartite": True}),
+    ):
+        graph = read(tmp_path, json.dumps(content), "g.json", **options)
+        assert graph.num_nodes == 3
+        assert "two-mode" in noted_codes(graph)
+        assert len(set(graph.meta["node_attributes"]["side"])) == 2
+    assert read(tmp_path, json.dumps(records), "g.json", bipartite=False).num_nodes == 2
+
+
+def test_graphs_of_the_treewidth_challenges(tmp_path):
+    graph = read(tmp_path, "c x\np tw 4 3\n1 2\n2 3\n3 4\n", "g.gr")
+    assert (graph.num_nodes, graph.num_edges) == (4, 3)
