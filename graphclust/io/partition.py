@@ -44,8 +44,14 @@ def _json(source: Source) -> Any:
         raise source.error(f"not JSON: {error}", getattr(error, "lineno", None)) from None
 
 
-def _read_json(source: Source, content: Any) -> Labels | Cover:
+def _read_json(source: Source, content: Any, nodes: Sequence[Hashable] | None) -> Labels | Cover:
+    known = None if nodes is None else [str(node) for node in nodes]
     try:
+        if isinstance(content, dict) and len(content) == 1 and known and _lists_members(content):
+            (labels,) = content.values()  # of igraph, in the order of the nodes
+            if len(labels) == len(known) and set(map(str, labels)) != set(known):
+                source.note("labels-in-order", f"read the labels in the order of the graph's nodes ({known[0]}, ...)")
+                return _as_labels(source, known, map(_label, labels))
         if isinstance(content, dict) and {"nodes", "labels"} <= content.keys():
             if len(content["nodes"]) != len(content["labels"]):
                 raise source.error(f"{len(content['nodes'])} nodes and {len(content['labels'])} labels")
@@ -53,6 +59,8 @@ def _read_json(source: Source, content: Any) -> Labels | Cover:
         if isinstance(content, dict) and isinstance(content.get("communities"), list):  # CDlib
             content = content["communities"]
         if isinstance(content, dict) and _lists_members(content):
+            if known and content.keys() == set(known):
+                return _communities_of(source, content)
             content = list(content.values())
         if isinstance(content, dict):
             return _as_labels(source, content, map(_label, content.values()))
@@ -64,6 +72,18 @@ def _read_json(source: Source, content: Any) -> Labels | Cover:
         "not a partition: this JSON is neither {nodes, labels}, nor {node: label}, nor {community: nodes}, nor a list "
         "of communities"
     )
+
+
+def _communities_of(source: Source, labels_of: dict[str, list[Any]]) -> Labels | Cover:
+    """Return the labels of nodes that have a list of them, or the communities if some have several."""
+    source.note("labels-of-nodes", "read a list of labels for each node")
+    if all(len(labels) < 2 for labels in labels_of.values()):
+        return _as_labels(source, labels_of, (_label(labels[0]) if labels else None for labels in labels_of.values()))
+    communities: dict[str, set[Hashable]] = {}
+    for node, labels in labels_of.items():
+        for label in labels:
+            communities.setdefault(str(label), set()).add(node)
+    return list(communities.values())
 
 
 def _lists_members(content: dict[str, Any]) -> bool:
@@ -187,7 +207,7 @@ def _read(
         if isinstance(content, dict) and isinstance(content.get("nodes"), list) and _EDGES & content.keys():
             return _read_attributes(source, "json", column, f"--{role}-column")
         _refuse_column(source, column)
-        return _read_json(source, content)
+        return _read_json(source, content, nodes)
     if (markup := _markup(body)) == "HTML":
         raise source.error("this is an HTML page, not a partition: give the result itself (tsv, csv, json, ...)")
     structured = format_of(f"file{suffix}")
@@ -197,7 +217,7 @@ def _read(
         return _read_attributes(source, markup, column, f"--{role}-column")
     if markup is not None:
         raise source.error("this is XML, not a partition (GraphML and GEXF are the XML formats that can be read)")
-    if body[:9].lower() == b"*vertices":
+    if body[:9].lower() in (b"*vertices", b"*partitio"):
         _refuse_column(source, column)
         return read_clu(source, nodes)
     if suffix in (".tree", ".ftree") or b"# path flow name" in body[:4096]:

@@ -12,6 +12,8 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from graphclust.graph.column_names import NODE_NAMES, find_column, list_columns
+from graphclust.graph.columns import is_index
+from graphclust.graph.labels import is_missing_text
 from graphclust.io.reading import naming
 from graphclust.io.source import Source, is_number, shorten, split_lines
 from graphclust.io.tables import Dialect, Expectation, Sample, read_rows, sniff
@@ -29,6 +31,7 @@ _CLASSES = (
 )  # fmt: skip
 _MANY_COLUMNS = 4
 _TREE = re.compile(r"([0-9]+(?::[0-9]+)+)\s+(\S+)\s+\"(.*)\"(?:\s+(\S+))?.*")
+_LIST = re.compile(r"[\[({](.*)[\])}]")  # as Python prints it
 _SEVERAL = re.compile(r"[;,|\s]+")
 
 
@@ -145,21 +148,28 @@ def read_text(
     if dialect.header is None:
         dialect = replace(dialect, inner_comments=("#",))
     rows = list(read_rows(source, data.decode(), dialect))
+    if dialect.header and rows and {len(row) for _, row in rows} == {len(dialect.header) + 1}:
+        dialect = replace(dialect, header=("", *dialect.header))  # R does not name the column of row names
     columns = None
     if kind != "cmty":
         option_column = None if column is not None else f"--{role}-column"
         columns = _note_header(source, dialect, sample, option_column, is_certain=nodes is not None)
+    known = frozenset(() if nodes is None else map(str, nodes))
+    if kind != "cmty" and column is None and dialect.header is not None and known:
+        columns = _with_known_nodes(source, columns, dialect.header, rows, known, is_chosen=column is not None)
     if column is not None:
         names = list(dialect.header or ("",) * dialect.n_columns)
         if not any(names) and not column.isdecimal():
             raise source.error(f"the columns have no names: give a number from 1 to {len(names)} instead of {column!r}")
         columns = with_label_column(source, names, column, columns[0] if columns else 0)
+        if known and dialect.header is not None:
+            columns = _with_known_nodes(source, columns, dialect.header, rows, known, is_chosen=column is not None)
     if kind != "cmty" and columns is None and (ordered := _in_order(source, rows, nodes)) is not None:
         return ordered
     if kind != "cmty" and columns is None:
         _refuse_many_columns(source, rows, nodes, f"--{role}-column")
     if kind is None and columns is None:
-        kind = _form(rows, dialect, frozenset() if nodes is None else frozenset(map(str, nodes)))
+        kind = _form(rows, dialect, known)
         form = "node label" if kind == "labels" else "one community"
         others = " and ignored the other columns" if kind == "labels" and dialect.n_columns > 2 else ""
         source.note("form", f"read as {form} per line{others} ({option} overrides)", form=kind)
@@ -181,6 +191,41 @@ def _form(rows: Sequence[_Row], dialect: Dialect, ids: frozenset[str]) -> str:
     heads, seconds = {row[0] for _, row in rows}, {row[1] for _, row in rows if len(row) > 1}
     has_few_labels = 2 * sizes.count(2) >= len(rows) and 2 * len(seconds) <= len(rows)
     return "labels" if has_few_labels and len(heads) == len(rows) else "cmty"
+
+
+def _with_known_nodes(
+    source: Source,
+    columns: tuple[int, int] | None,
+    header: Sequence[str],
+    rows: Sequence[_Row],
+    known: frozenset[str],
+    *,
+    is_chosen: bool,
+) -> tuple[int, int] | None:
+    """Return the columns of node and label, the first of which has most of the graph's nodes, each of them once.
+
+    `is_chosen` says whether the user has chosen the column of the labels.
+    """
+    if columns is None or len(header) < 3:
+        return columns
+    node, label = columns
+
+    def n_known(column: int) -> tuple[int, bool]:
+        values = [row[column] for _, row in rows if len(row) > column]
+        return len(known.intersection(values)) * (len(set(values)) == len(values)), not is_index(values)
+
+    named = named_columns(header)
+    is_free = named is not None and not named[2] and not is_chosen  # whether the column of labels may be another one
+    candidates = [i for i in range(len(header)) if i != label or is_free]
+    best = max(candidates, key=lambda i: (*n_known(i), i == node))
+    if best == node or n_known(best)[0] == 0:
+        return columns
+    label = next(i for i in range(len(header)) if i not in (node, best)) if best == label else label
+    name = header[best] or "(no name)"
+    source.notes = [note for note in source.notes if note.code != "label-column"]
+    message = f"took the column {name} for the nodes, which has ids of the graph, and {header[label]} for the labels"
+    source.note("node-column", message, names=[name, header[label]])
+    return best, label
 
 
 def _refuse_many_columns(source: Source, rows: Sequence[_Row], nodes: Sequence[Hashable] | None, option: str) -> None:
@@ -238,7 +283,8 @@ def _overlapping(source: Source, rows: Sequence[_Row], columns: tuple[int, int],
     single = {texts[0] for texts in members.values() if len(texts) == 1 and not _SEVERAL.search(texts[0])}
     is_cover = False
     for name, texts in members.items():
-        parts = [part for text in texts for part in _SEVERAL.split(text) if part]
+        texts = [_LIST.sub(r"\1", text) for text in texts]
+        parts = [part.strip("\"'") for text in texts for part in _SEVERAL.split(text) if part]
         if len(parts) > len(texts) and not (single.issuperset(parts) or all(part.isdecimal() for part in parts)):
             continue
         is_cover |= len(parts) > 1 and (has_longer_lines or len(parts) > len(texts))
@@ -291,18 +337,25 @@ def _labels_of_rows(source: Source, rows: Iterable[tuple[int, list[str]]], colum
     """
     node, label = columns or (0, 1)
     labels: Labels = {}
+    n_missing = 0
     for number, row in rows:
         if len(row) <= max(node, label) or (not row[node] and columns is None):
             raise source.error(f"expected a node and its label, found {counted(len(row), 'column')}", number)
-        if row[label] and labels.setdefault(row[node], row[label]) != row[label]:
+        if is_missing_text(row[label]) and row[label] not in ("", "-"):
+            n_missing += 1
+        elif row[label] and labels.setdefault(row[node], row[label]) != row[label]:
             hint = "write overlapping communities as cmty, one community a line"
             raise source.error(f"node {row[node]!r} has two labels ({hint})", number)
+    if n_missing:
+        source.note("missing-labels", f"{counted(n_missing, 'node')} without a label (NA)", n_nodes=n_missing)
     return labels
 
 
 def read_clu(source: Source, nodes: Sequence[Hashable] | None) -> Labels:
     """Read Pajek's partition file: the classes in the order of the nodes, without their ids."""
     head, *lines = [line.strip() for line in split_lines(source.text()) if line.strip()]
+    if head.lower().startswith("*partition") and lines:  # its name
+        head, *lines = lines
     words = head.split()
     if len(words) < 2 or not words[1].isdecimal() or int(words[1]) != len(lines):
         raise source.error(

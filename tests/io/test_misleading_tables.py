@@ -465,3 +465,50 @@ def test_json_records_of_users_and_items_are_two_mode(tmp_path):
 def test_graphs_of_the_treewidth_challenges(tmp_path):
     graph = read(tmp_path, "c x\np tw 4 3\n1 2\n2 3\n3 4\n", "g.gr")
     assert (graph.num_nodes, graph.num_edges) == (4, 3)
+
+
+LABELS = dict(zip(NODES, "1122", strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "column"),
+    [
+        ("t.csv", ",user,team\n0,ann,1\n1,bob,1\n2,cy,2\n3,dan,2\n", None),
+        ("t.csv", ",user,team\n0,ann,1\n1,bob,1\n2,cy,2\n3,dan,2\n", "team"),
+        ("t.csv", "id,name,class\n11,ann,1\n12,bob,1\n13,cy,2\n14,dan,2\n", None),
+        ("t.txt", "node membership\n1 ann 1\n2 bob 1\n3 cy 2\n4 dan 2\n", None),
+        ("t.json", '{"membership": [1, 1, 2, 2]}', None),
+        ("t.json", '{"ann": [1], "bob": [1], "cy": [2], "dan": [2]}', None),
+        ("t.clu", "*Partition P\n*Vertices 4\n1\n1\n2\n2\n", None),
+    ],
+)
+def test_truths_name_the_nodes_of_the_graph(name, text, column, tmp_path):
+    (tmp_path / name).write_text(text)
+    found = read_partition(tmp_path / name, None, NODES, column=column)
+    if isinstance(found, list):
+        found = {node: label for label, part in zip("12", sorted(found, key=min), strict=True) for node in part}
+    assert {str(node): str(label) for node, label in found.items()} == LABELS
+
+
+def test_numbers_of_rows_are_no_nodes(tmp_path):
+    (tmp_path / "t.csv").write_text(",user,team\n0,3,x\n1,1,y\n2,2,y\n3,0,y\n")
+    assert read_partition(tmp_path / "t.csv", None, [0, 1, 2, 3]) == {"3": "x", "1": "y", "2": "y", "0": "y"}
+
+
+def test_missing_labels_in_text_are_no_community(tmp_path, caplog):
+    (tmp_path / "t.csv").write_text("node,label\nann,1\nbob,NA\ncy,nan\ndan,2\n")
+    with caplog.at_level("INFO", logger="graphclust"):
+        assert read_partition(tmp_path / "t.csv", None, NODES) == {"ann": "1", "dan": "2"}
+    assert "2 nodes without a label" in caplog.text
+
+
+def test_lists_of_labels_make_a_cover(tmp_path):
+    for name, text in (
+        ("t.csv", 'node,label\nann,"[1, 2]"\nbob,[1]\ncy,[2]\ndan,[2]\n'),
+        ("t.json", '{"ann": [1, 2], "bob": [1], "cy": [2], "dan": [2]}'),
+    ):
+        (tmp_path / name).write_text(text)
+        assert sorted(map(sorted, read_partition(tmp_path / name, None, NODES))) == [
+            ["ann", "bob"],
+            ["ann", "cy", "dan"],
+        ]
