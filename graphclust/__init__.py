@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from graphclust.methods.lnscc import LNSCC as LNSCC
     from graphclust.methods.louvain import Louvain as Louvain
     from graphclust.methods.spectral import Spectral as Spectral
+    from graphclust.results.changes import diff as diff
     from graphclust.results.communities import Communities as Communities
     from graphclust.results.posterior import Posterior as Posterior
 
@@ -65,6 +66,7 @@ _MODULE_OF = {
     "UsageError": "errors",
     "as_graph": "inputs",
     "detect": "detection",
+    "diff": "results.changes",
     "read_graph": "inputs",
 }
 _MODULES = ("datasets", "generators", "metrics")

@@ -18,6 +18,7 @@ from graphclust.cli.compare import compare
 from graphclust.cli.convert import convert
 from graphclust.cli.data import data
 from graphclust.cli.detect import detect
+from graphclust.cli.diff import diff
 from graphclust.cli.evaluate import evaluate
 from graphclust.cli.generate import add_families, generate
 from graphclust.cli.methods import methods
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _body in (detect, evaluate, compare, convert, train, methods, models, study, reproduce):
+for _body in (detect, evaluate, compare, diff, convert, train, methods, models, study, reproduce):
     app.command()(command(_body))
 app.add_typer(data, name="data")
 app.add_typer(generate, name="generate")

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import platform
-import sys
 import time
-from contextlib import nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import (
-    GraphPath,
-    Output,
-    Quiet,
-    Reading,
-    Seed,
-    Verbose,
-    check_files,
-    output,
-    parse_pairs,
-    say,
-)
-
-if TYPE_CHECKING:
-    from graphclust.graph import Graph
-    from graphclust.results.communities import Communities
+from graphclust.cli.common import Output, Quiet, Reading, Seed, Verbose, parse_pairs, say
+from graphclust.cli.outputs import Outputs, names_of_results, record_of
 
 __all__ = ["detect"]
 
@@ -107,6 +89,7 @@ def _known_labels(path: str, nodes: Any) -> dict[Any, Any]:
     """Read the known labels of some nodes, keyed by the graph's own ids."""
     from graphclust.errors import DataError
     from graphclust.io.partition import read_partition
+    from graphclust.runtime.notes import Note, counted, log_notes
 
     labels = read_partition(path, None, nodes)
     if not isinstance(labels, dict):
@@ -114,10 +97,13 @@ def _known_labels(path: str, nodes: Any) -> dict[Any, Any]:
         if len(labels) < sum(map(len, communities)):
             raise DataError("the communities overlap, but known labels need one label per node", path)
     ids = {str(node): node for node in nodes}
-    for name in map(str, labels):
-        if name not in ids:
-            raise DataError(f"{name!r} has a known label but is not a node of the graph", path)
-    return {ids[str(name)]: label for name, label in labels.items()}
+    unknown = [name for name in labels if str(name) not in ids]
+    if len(unknown) == len(labels):
+        raise DataError("no node with a known label is in the graph", path)
+    if unknown:
+        message = f"skipped the known labels of {counted(len(unknown), 'node')} that the graph does not have"
+        log_notes([Note("unknown-nodes", f"{message}, such as {unknown[0]}", {"n_nodes": len(unknown)})], path)
+    return {ids[str(name)]: label for name, label in labels.items() if str(name) in ids}
 
 
 @dataclass
@@ -137,7 +123,14 @@ class _Stopwatch:
 
 
 def detect(
-    graph: GraphPath,
+    graphs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="GRAPH...",
+            help="Graph files, - for standard input, or data:NAME for a data set. Several need --out-dir.",
+            show_default=False,
+        ),
+    ],
     *,
     method: Annotated[
         str,
@@ -216,6 +209,27 @@ def detect(
         str | None,
         typer.Option(metavar="FILE.html", help="Write a page with a drawing, sizes, quality and a table of nodes."),
     ] = None,
+    figure: Annotated[
+        str | None, typer.Option(metavar="FILE.png|svg|pdf", help="Draw the graph, coloured by community.")
+    ] = None,
+    positions: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Coordinates of the nodes in the figure: node, x, y.")
+    ] = None,
+    summary: Annotated[
+        bool,
+        typer.Option(
+            "--summary",
+            help="Print a table of the communities: size, density, conductance and strongest members. "
+            "The table of nodes then goes to --out only.",
+        ),
+    ] = False,
+    within: Annotated[
+        int | None, typer.Option(metavar="N", help="Find the communities inside community N of the result.")
+    ] = None,
+    out_dir: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Write the results of one or more graphs to files in FOLDER."),
+    ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
     reading: Reading,
@@ -226,21 +240,13 @@ def detect(
     is the largest.
     """
     from graphclust import detection
-    from graphclust.io.source import suffix_of
-    from graphclust.results.files import result_format
+    from graphclust.methods import METHODS
     from graphclust.runtime.notes import log_notes
     from graphclust.runtime.progress import task
 
-    watch = _Stopwatch.start()
-    is_page = out is not None and format is None and suffix_of(out) in (".html", ".htm")
-    kind = "html" if is_page else result_format(out, format)
-    check_files(
-        {"--out": out, "--manifest": manifest, "--report": report},
-        graph=graph,
-        known=known,
-        features=features,
-        nodes=reading.nodes,
-    )
+    outputs = Outputs(out, format, manifest, report, figure, positions, summary)
+    inputs = {"known": known, "features": features, "nodes": reading.nodes}
+    names = _check_outputs(graphs, outputs, out_dir, inputs)
     params = _method_params(method, param, samples, effort, refine)
     if known is not None:
         _check_takes(method, "known", "--known")
@@ -248,118 +254,92 @@ def detect(
         _check_takes_features(method)
     # report a typo before a large file is read
     detection.prepare(method, n_clusters, seed, device, refine=refine, **params)
-    loaded = reading.read(graph)
-    if features is not None:
-        from graphclust.io.features import read_features
 
-        _check_reads_features(method, loaded.num_edges)
-        loaded.x = read_features(features, loaded.nodes)
-    if known is not None:
-        params["known"] = _known_labels(known, loaded.nodes)
-    watch.lap("read")
-    communities = detection.detect(loaded, method, n_clusters, seed, device, refine=refine, **params)
-    watch.lap("detect")
-    with task("measuring"):
-        quality = communities.quality()
-    watch.lap("quality")
-    log_notes(communities.notes[len(loaded.meta.get("notes", ())) :])  # the reader's notes have been shown
-    _write_result(communities, out, kind)
-    watch.lap("write")
-    record = {
-        "graphclust": _versions(),
-        "command": ["graphclust", *sys.argv[1:]],
-        "input": _describe_input(loaded),
-        "method": communities.method,
-        "requested_method": method,
-        "params": _plain(communities.params),
-        "seed": seed,
-        "n_clusters": communities.n_clusters,
-        "quality": quality,
-        "notes": [note.to_dict() for note in communities.notes],
-        "explanation": _plain(communities.details),
-        "output": {"path": out, "format": kind},
-        "seconds": watch.seconds,
-    }
-    if report is not None:
-        _write_report(communities, record, report)
-    if manifest is not None:
-        _write_manifest(record, manifest)
-    if not quiet:
-        _summarise(communities, quality, kind, verbose)
+    def run(path: str, files: Outputs, about: str = "") -> None:
+        seconds = _Stopwatch.start()
+        loaded = reading.read(path)
+        if features is not None:
+            from graphclust.io.features import read_features
 
+            _check_reads_features(method, loaded.num_edges)
+            loaded.x = read_features(features, loaded.nodes)
+        labels: dict[str, Any] = {} if known is None else {"known": _known_labels(known, loaded.nodes)}
+        seconds.lap("read")
+        communities = detection.detect(loaded, method, n_clusters, seed, device, refine=refine, **params, **labels)
+        if within is not None:
+            needs_number = METHODS.named(method).takes_n_clusters == "required"
+            number: dict[str, Any] = {"n_clusters": n_clusters} if needs_number else {}
+            communities = communities.within(within, **number)
+        seconds.lap("detect")
+        with task("measuring"):
+            quality = communities.quality()
+        seconds.lap("quality")
+        log_notes(communities.notes[len(loaded.meta.get("notes", ())) :])  # the reader's notes have been shown
+        files.write(communities, record_of(communities, method, seed, quality), seconds.seconds)
+        if not quiet:
+            files.summarise(communities, quality, verbose=verbose, about=about)
 
-def _write_result(communities: Communities, out: str | None, kind: str) -> None:
-    from graphclust.results.files import write_result
-    from graphclust.runtime.progress import task
-
-    if kind == "html" and out is not None:
-        communities.save(out, "html")
-        return
-    with task("writing") if out is not None else nullcontext(), output(out) as stream:
-        write_result(communities, stream, kind)
-
-
-def _write_report(communities: Communities, record: dict[str, Any], path: str) -> None:
-    from graphclust.io.files import replacing
-    from graphclust.report.page import html_report
-    from graphclust.runtime.progress import task
-
-    with task("drawing"):
-        page = html_report(communities, manifest=record).encode()
-    with replacing(path) as stream:
-        stream.write(page)
-
-
-def _write_manifest(record: dict[str, Any], path: str) -> None:
-    from graphclust.io.files import replacing
-
-    with replacing(path) as stream:
-        stream.write(json.dumps(record, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
-
-
-def _summarise(communities: Communities, quality: dict[str, Any], kind: str, verbose: bool) -> None:
-    """Print what the output format dropped, and one line on the result or, with --verbose, a report."""
-    from graphclust.io import carried
-    from graphclust.report.text import text_report
-
-    graph = communities.graph
-    if kind in ("graphml", "gexf") and (dropped := carried(graph, kind)[1]):
-        say(f"attributes dropped: {', '.join(dropped)}")
-    if verbose:
-        for line in text_report(communities).splitlines():
-            say(line)
+    if names is None:
+        run(graphs[0], outputs)
     else:
-        say(
-            f"{graph.num_nodes:,} nodes, {graph.num_edges:,} edges -> {communities.n_clusters:,} communities "
-            f"({communities.method}, modularity {quality['modularity']:.4f}, {communities.seconds:.2f} s)"
-        )
+        _run_all(graphs, names, lambda path, name: run(path, Outputs(name, outputs.format), path))
 
 
-def _describe_input(graph: Graph) -> dict[str, Any]:
-    return {
-        "path": graph.meta.get("source"),
-        "sha256": graph.meta.get("sha256"),
-        "format": graph.meta.get("format"),
-        "nodes": graph.num_nodes,
-        "edges": graph.num_edges,
-        "directed": graph.directed,
-        "weighted": graph.is_weighted,
-        "self_loops": graph.num_self_loops,
-        "notes": [note.to_dict() for note in graph.meta.get("notes", ())],
+def _check_outputs(
+    graphs: list[str], outputs: Outputs, folder: str | None, inputs: dict[str, str | None]
+) -> list[str] | None:
+    """Check what is to be written; return the names of the results of several graphs, None for a single result.
+
+    Raises
+    ------
+    UsageError
+        Several graphs without a folder for their results, or with a file that there can be only one of.
+    """
+    from pathlib import Path
+
+    from graphclust.errors import DataError, UsageError
+
+    if folder is None:
+        if len(graphs) > 1:
+            raise UsageError(f"{len(graphs)} graphs need --out-dir FOLDER for their results")
+        outputs.check(graph=graphs[0], **inputs)
+        return None
+    single = {
+        "--out": outputs.out,
+        "--manifest": outputs.manifest,
+        "--report": outputs.report,
+        "--figure": outputs.figure,
+        "--summary": outputs.summary or None,
     }
+    given = [option for option, value in single.items() if value is not None]
+    if given:
+        raise UsageError(f"--out-dir writes a result for each graph: leave out {given[0]}")
+    names = names_of_results(graphs, folder, outputs.kind())
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot write: {error.strerror or error}", folder) from None
+    for graph, name in zip(graphs, names, strict=True):
+        Outputs(name).check(graph=graph, **inputs)
+    return names
 
 
-def _plain(value: Any) -> Any:
-    from graphclust.runtime.serialize import plain
+def _run_all(graphs: list[str], names: list[str], run: Callable[[str, str], None]) -> None:
+    """Find the communities of several graphs, one after the other; those that fail do not stop the others.
 
-    return plain(value)
+    Raises
+    ------
+    GraphclustError
+        Some graphs failed; counts them.
+    """
+    from graphclust.errors import GraphclustError
 
-
-def _versions() -> dict[str, str | None]:
-    versions: dict[str, str | None] = {"python": platform.python_version(), "platform": platform.platform()}
-    for package in ("graphclust", "igraph", "numpy", "scipy", "torch"):
+    n_failed = 0
+    for graph, name in zip(graphs, names, strict=True):
         try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
-    return versions
+            run(graph, name)
+        except GraphclustError as error:
+            say(str(error) if graph in str(error) else f"{graph}: {error}")
+            n_failed += 1
+    if n_failed:
+        raise GraphclustError(f"{n_failed} of {len(graphs)} graphs failed")

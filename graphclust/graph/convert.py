@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from graphclust.errors import DataError, UsageError
 from graphclust.graph.core import Graph, merge_notes
-from graphclust.graph.edges import both_directions
+from graphclust.graph.edges import both_directions, order_of_edges
 from graphclust.graph.ids import _is_missing
 from graphclust.graph.two_mode import split_ends, two_mode_graph
 from graphclust.runtime.notes import Note, counted, log_notes
@@ -124,7 +124,39 @@ def _from_networkx(graph: networkx.Graph[Any], weight: str | None, notes: list[N
         except (TypeError, ValueError, OverflowError):
             ends = f"{ids[source[i]]!r} - {ids[target[i]]!r}"
             raise DataError(f"edge {ends} has the weight {w!r:.80}, which is not a number") from None
-    return Graph.from_edges(source, target, values, nodes=ids, directed=graph.is_directed())
+    made = Graph.from_edges(source, target, values, nodes=ids, directed=graph.is_directed())
+    _keep_attributes(
+        made,
+        [data for _, data in graph.nodes(data=True)],
+        source,
+        target,
+        [{name: value for name, value in data.items() if name != weight} for _, _, data in graph.edges(data=True)],
+    )
+    return made
+
+
+def _keep_attributes(
+    graph: Graph,
+    nodes: Sequence[Mapping[Any, Any]],
+    source: ArrayLike,
+    target: ArrayLike,
+    edges: Sequence[Mapping[Any, Any]],
+) -> None:
+    """Keep the attributes of nodes, and those of edges if none of these was merged or dropped."""
+    columns = _columns_of_dicts(nodes)
+    if columns:
+        graph.meta["node_attributes"] = columns
+    columns = _columns_of_dicts(edges)
+    if columns and len(edges) == graph.num_edges:
+        tail, head = np.asarray(source, dtype=np.int64), np.asarray(target, dtype=np.int64)
+        order = order_of_edges(tail, head, graph.directed).tolist()
+        graph.meta["edge_attributes"] = {name: [values[i] for i in order] for name, values in columns.items()}
+
+
+def _columns_of_dicts(items: Sequence[Mapping[Any, Any]]) -> dict[str, list[Any]]:
+    """Return a list of values for each name; None where an item has no such value."""
+    names = dict.fromkeys(name for item in items for name in item if isinstance(name, str))
+    return {name: [item.get(name) for item in items] for name in names}
 
 
 def _missing_weights(name: str | None, weights: Sequence[Any]) -> list[Note]:
@@ -160,7 +192,13 @@ def _from_igraph(graph: igraph.Graph, weight: str | None, notes: list[Note]) -> 
             weights = [1.0 if w is None else float(w) for w in weights]
         except (TypeError, ValueError, OverflowError):
             raise DataError(f"the igraph graph has edge weights ({weight}) that are not numbers") from None
-    return Graph.from_edges(ends[:, 0], ends[:, 1], weights, nodes=ids, directed=graph.is_directed())
+    made = Graph.from_edges(ends[:, 0], ends[:, 1], weights, nodes=ids, directed=graph.is_directed())
+    names = [name for name in graph.vs.attributes() if name != "name"]
+    nodes = [dict(zip(names, values, strict=True)) for values in zip(*(graph.vs[name] for name in names), strict=True)]
+    names = [name for name in graph.es.attributes() if name != weight]
+    edges = [dict(zip(names, values, strict=True)) for values in zip(*(graph.es[name] for name in names), strict=True)]
+    _keep_attributes(made, nodes, ends[:, 0], ends[:, 1], edges)
+    return made
 
 
 def _from_matrix(matrix: Any, directed: bool | None) -> Graph:

@@ -399,12 +399,24 @@ class Graph:
         return both
 
     def to_networkx(self) -> networkx.Graph[Any]:
-        """Return a networkx Graph or DiGraph with the caller's ids, weights as "weight" and classes as "label"."""
+        """Return a networkx Graph or DiGraph with the caller's ids and the attributes of nodes and edges.
+
+        Weights are called "weight" and classes "label".
+        """
         import networkx as nx
 
         graph: networkx.Graph[Any] = nx.DiGraph() if self.directed else nx.Graph()
         graph.add_nodes_from(self.nodes)
         graph.add_edges_from(self.edges()) if self.weight is None else graph.add_weighted_edges_from(self.edges())
+        for name, values in self.meta.get("node_attributes", {}).items():
+            if len(values) == self.num_nodes:
+                known = zip(self.nodes, values, strict=True)
+                nx.set_node_attributes(graph, {node: value for node, value in known if value is not None}, name)
+        for name, values in self.meta.get("edge_attributes", {}).items():
+            if len(values) == self.num_edges and name != "weight":
+                ends = (edge[:2] for edge in self.edges())
+                known_edges = zip(ends, values, strict=True)
+                nx.set_edge_attributes(graph, {edge: value for edge, value in known_edges if value is not None}, name)
         if self.y is not None:
             nx.set_node_attributes(graph, dict(zip(self.nodes, self.y.tolist(), strict=True)), "label")
         return graph

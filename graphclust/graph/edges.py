@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from graphclust.errors import DataError
 from graphclust.runtime.arrays import FloatArray, IntArray
 
-__all__ = ["both_directions"]
+__all__ = ["both_directions", "order_of_edges"]
 
 
 def _merge_edges(
@@ -68,3 +68,26 @@ def both_directions(
         np.concatenate((target, source[back])),
         None if weight is None else np.concatenate((weight, weight[back])),
     )
+
+
+def order_of_edges(tail: IntArray, head: IntArray, directed: bool) -> IntArray:
+    """Return the order in which a graph holds edges of which no two are parallel.
+
+    Parameters
+    ----------
+    tail, head : ndarray of int64, shape (n_edges,)
+    directed : bool
+
+    Returns
+    -------
+    ndarray of int64, shape (n_edges,)
+
+    Examples
+    --------
+    >>> order_of_edges(np.array([2, 0]), np.array([0, 1]), directed=False)
+    array([1, 0])
+    """
+    if not directed:
+        tail, head = np.minimum(tail, head), np.maximum(tail, head)
+    order: IntArray = np.lexsort((head, tail))
+    return order

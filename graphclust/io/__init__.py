@@ -120,6 +120,11 @@ def _renamed(columns: Mapping[str, Sequence[Any]], changes: list[str]) -> dict[s
     return renamed
 
 
+def _is_plain(values: Sequence[Any]) -> bool:
+    """Whether all values of an attribute are numbers, texts or missing."""
+    return all(value is None or isinstance(value, bool | int | float | str) for value in values)
+
+
 def carried(graph: Graph, format: str) -> tuple[dict[str, Sequence[Any]], list[str]]:
     """Split the node attributes of a graph into those that a format can store and those that are lost.
 
@@ -140,12 +145,13 @@ def carried(graph: Graph, format: str) -> tuple[dict[str, Sequence[Any]], list[s
     held: dict[str, Sequence[Any]] = {}
     lost = []
     for name, values in graph.meta.get("node_attributes", {}).items():
-        if holds is not None and len(values) == graph.num_nodes and holds(name, values):
+        if holds is not None and len(values) == graph.num_nodes and _is_plain(values) and holds(name, values):
             held[name] = values
         else:
             lost.append(name)
-    if not FORMATS[format].holds_edge_attributes:
-        lost += [f"{name} (of edges)" for name in graph.meta.get("edge_attributes", {})]
+    for name, values in graph.meta.get("edge_attributes", {}).items():
+        if not (FORMATS[format].holds_edge_attributes and _is_plain(values)):
+            lost.append(f"{name} (of edges)")
     if not FORMATS[format].holds_features:
         lost += [what for what, values in (("features", graph.x), ("classes", graph.y)) if values is not None]
     return held, lost
@@ -188,7 +194,8 @@ def write_graph(
     options = dict(entry.options)
     lost: list[str] = []
     if entry.holds_edge_attributes and (columns := graph.meta.get("edge_attributes")):
-        options["edge_attributes"] = _renamed(columns, lost)
+        plain = {name: values for name, values in columns.items() if _is_plain(values)}
+        options["edge_attributes"] = _renamed(plain, lost)
     module.write(graph, stream, attributes, **options)
     if graph.is_weighted and not entry.holds_weights:
         lost.append(f"{format} has no place for weights: they are lost")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from graphclust.errors import DataError
 from graphclust.graph import MAX_NODES, MIXED, Graph, both_directions, graph_from_entries
 from graphclust.graph.column_names import is_weight_name, weight_rank
+from graphclust.graph.edges import order_of_edges
 from graphclust.graph.labels import is_missing_text
 from graphclust.graph.two_mode import split_ends, two_mode_graph
 from graphclust.io.source import Source, is_number, shorten
@@ -532,9 +533,7 @@ class Draft:
             self.source.note("ignored-edge-attributes", message, names=names)
             return
         require_memory(8.0 * len(edges) * graph.num_edges, f"{self.source.name}: {len(edges)} attributes of edges")
-        if not graph.directed:
-            tail, head = np.minimum(tail, head), np.maximum(tail, head)
-        order = place[np.lexsort((head, tail))].tolist()
+        order = place[order_of_edges(tail, head, graph.directed)].tolist()
         columns = {item.name: item.typed(self.source, len(self.tail)) for item in edges}
         graph.meta["edge_attributes"] = {name: [values[i] for i in order] for name, values in columns.items()}
 

@@ -9,6 +9,7 @@ volume                :math:`2 I_k + O_k + E_k`, the sum of the degrees; a self-
 modularity            :math:`\sum_k I_k / m - \gamma \, (\mathrm{vol}_k / 2m)^2` (Newman & Girvan 2004);
                       directed :math:`\sum_k I_k / m - \gamma \, (I_k + O_k)(I_k + E_k) / m^2` (Leicht & Newman 2008)
 conductance           :math:`\mathrm{cut}_k / \min(\mathrm{vol}_k, \mathrm{vol} - \mathrm{vol}_k)`
+density               edges inside community k, divided by the number of pairs of its nodes
 normalized cut        :math:`\sum_k \mathrm{cut}_k / \mathrm{vol}_k` (CNC, Nazi et al. 2019, eq. 1)
 ====================  ==============================================================================================
 
@@ -27,7 +28,7 @@ from __future__ import annotations
 from graphclust.metrics.agreement import Contingency, accuracy, ami, ari, compare_labels, nmi, vi
 from graphclust.metrics.covers import Cover, average_f1, onmi
 from graphclust.metrics.labels import rank_labels
-from graphclust.metrics.quality import conductance, coverage, modularity, normalized_cut, quality
+from graphclust.metrics.quality import conductance, coverage, density, modularity, normalized_cut, quality
 
 __all__ = [
     "Contingency",
@@ -39,6 +40,7 @@ __all__ = [
     "compare_labels",
     "conductance",
     "coverage",
+    "density",
     "modularity",
     "nmi",
     "normalized_cut",

@@ -14,7 +14,7 @@ from graphclust.metrics.agreement import _entropy
 from graphclust.metrics.labels import _as_labels
 from graphclust.runtime.arrays import FloatArray, IntArray
 
-__all__ = ["conductance", "coverage", "modularity", "normalized_cut", "quality"]
+__all__ = ["conductance", "coverage", "density", "modularity", "normalized_cut", "quality"]
 
 
 class _EdgeSums(NamedTuple):
@@ -215,7 +215,44 @@ def normalized_cut(graph: Graph, labels: ArrayLike) -> float:
     return _edge_sums(graph, labels).normalized_cut()
 
 
-def quality(graph: Graph, labels: ArrayLike) -> dict[str, Any]:
+def density(graph: Graph, labels: ArrayLike) -> FloatArray:
+    """Density of each community: the share of the pairs of its nodes that are edges.
+
+    Parameters
+    ----------
+    graph : Graph
+        Weights and self-loops are ignored. In a directed graph, pairs are ordered.
+    labels : array of int, shape (n_nodes,)
+        Communities, counted from 0 without gaps, in the order of `graph.nodes`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_clusters,)
+        In [0, 1]; 0 for a single node, which has no pairs.
+
+    Raises
+    ------
+    UsageError
+        The labels have another length, are not integers, or have gaps.
+
+    References
+    ----------
+    Fortunato, "Community detection in graphs", Physics Reports 486 (2010), section on the basics.
+
+    Examples
+    --------
+    >>> density(Graph.from_edges([0, 0, 1, 2], [1, 2, 2, 3], nodes=4), [0, 0, 0, 1])
+    array([1., 0.])
+    """
+    simple = graph.without_self_loops()
+    sizes = _edge_sums(simple, labels).sizes
+    label = _as_labels(labels)
+    inside = label[simple.source][label[simple.source] == label[simple.target]]
+    pairs = sizes * (sizes - 1.0) / (1 if graph.directed else 2)
+    return _ratio(np.bincount(inside, minlength=len(sizes)).astype(np.float64), pairs)
+
+
+def quality(graph: Graph, labels: ArrayLike, resolution: float = 1.0) -> dict[str, Any]:
     """All quality measures of a partition on its graph, computed in one pass over the edges.
 
     Parameters
@@ -223,6 +260,8 @@ def quality(graph: Graph, labels: ArrayLike) -> dict[str, Any]:
     graph : Graph
     labels : array of int, shape (n_nodes,)
         Communities, counted from 0 without gaps, in the order of `graph.nodes`.
+    resolution : float
+        That of the modularity.
 
     Returns
     -------
@@ -246,7 +285,7 @@ def quality(graph: Graph, labels: ArrayLike) -> dict[str, Any]:
     sums = _edge_sums(graph, labels)
     conductances = sums.conductance()
     return {
-        "modularity": sums.modularity(),
+        "modularity": sums.modularity(resolution),
         "coverage": sums.coverage(),
         "mean_conductance": float(conductances.sum() / max(len(conductances), 1)),
         "max_conductance": float(conductances.max(initial=0.0)),

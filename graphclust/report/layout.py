@@ -42,7 +42,7 @@ class Drawing:
     source, target : ndarray of int64, shape (n_edges_drawn,)
         Ends of the edges drawn, as positions in `nodes`. There are no self-loops.
     position : ndarray of float64, shape (n_drawn, 2)
-        Coordinates in the unit square.
+        Coordinates, in the unit square if they were computed.
     n_edges : int
         Number of edges between the nodes drawn, including those that are left out.
     """
@@ -54,7 +54,14 @@ class Drawing:
     n_edges: int
 
 
-def draw(graph: Graph, labels: IntArray, *, limit: int = NODE_LIMIT, random_state: int = 0) -> Drawing:
+def draw(
+    graph: Graph,
+    labels: IntArray,
+    *,
+    limit: int = NODE_LIMIT,
+    random_state: int = 0,
+    positions: FloatArray | None = None,
+) -> Drawing:
     """Choose the nodes and edges of a graph to draw, and place them.
 
     Parameters
@@ -65,6 +72,8 @@ def draw(graph: Graph, labels: IntArray, *, limit: int = NODE_LIMIT, random_stat
     limit : int
         Largest number of nodes to draw, chosen by `sample_nodes`. At most 20,000 edges between them are drawn.
     random_state : int
+    positions : ndarray of float64, shape (n_nodes, 2), optional
+        Coordinates of the nodes, which are used as they are.
 
     Returns
     -------
@@ -78,8 +87,11 @@ def draw(graph: Graph, labels: IntArray, *, limit: int = NODE_LIMIT, random_stat
     shown = np.arange(part.num_edges)
     if len(shown) > _EDGE_LIMIT:
         shown = np.sort(np.random.default_rng(random_state).choice(shown, _EDGE_LIMIT, replace=False))
-    ties = _ties(graph, labels, nodes) if len(nodes) < graph.num_nodes else None
-    position = _place(part, labels[nodes], random_state, ties)
+    if positions is not None:
+        position = positions[nodes]
+    else:
+        ties = _ties(graph, labels, nodes) if len(nodes) < graph.num_nodes else None
+        position = _place(part, labels[nodes], random_state, ties)
     return Drawing(nodes, part.source[shown], part.target[shown], position, part.num_edges)
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from graphclust.errors import DataError, unknown
+from graphclust.graph import Graph
 from graphclust.report.layout import NODE_LIMIT, draw
 from graphclust.report.palette import community_colors
 from graphclust.report.text import Clustering
+from graphclust.runtime.arrays import FloatArray
+from graphclust.runtime.notes import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_communities"]
+__all__ = ["FIGURES", "plot_communities", "write_figure"]
+
+FIGURES = ("png", "svg", "pdf")
+_MAX_IN_LEGEND = 12  # communities
 
 _MAX_NAMED_NODES = 60  # names do not fit if there are more nodes
 
@@ -25,6 +34,10 @@ def plot_communities(
     random_state: int = 0,
     node_size: float | None = None,
     with_labels: bool | None = None,
+    *,
+    positions: Mapping[Any, Sequence[float]] | FloatArray | None = None,
+    legend: bool = False,
+    title: str | None = None,
 ) -> Axes:
     """Draw a graph with its nodes coloured by community. Nodes with a lower confidence are paler.
 
@@ -42,6 +55,12 @@ def plot_communities(
         Mean area of a node in points squared. The default depends on the number of nodes and the size of the axes.
     with_labels : bool, optional
         Whether to write the node ids. The default is to write them if at most 60 nodes are drawn.
+    positions : mapping or array of float, shape (n_nodes, 2), optional
+        Coordinates of the nodes, by id or in the order of `nodes`, such as longitude and latitude. By default, they are
+        computed.
+    legend : bool
+        Whether to name the colours of the largest communities, with their sizes.
+    title : str, optional
 
     Returns
     -------
@@ -63,7 +82,7 @@ def plot_communities(
     if ax is None:
         _, ax = plt.subplots(figsize=(7, 5), layout="constrained")
     graph, labels = communities.graph, communities.labels
-    drawing = draw(graph, labels, limit=limit, random_state=random_state)
+    drawing = draw(graph, labels, limit=limit, random_state=random_state, positions=_in_order(positions, graph))
     position, n_drawn = drawing.position, len(drawing.nodes)
     colors = to_rgba_array(community_colors(np.bincount(labels, minlength=communities.n_clusters)))
     color = colors[labels[drawing.nodes]] if n_drawn else np.empty((0, 4))
@@ -100,9 +119,94 @@ def plot_communities(
         }
         for i, (x, y), area in zip(drawing.nodes.tolist(), position.tolist(), size.tolist(), strict=True):
             ax.annotate(str(communities.nodes[i]), (x, y), (2 + area**0.5 / 2, 0), **style)
+    if legend:
+        _add_legend(ax, communities, colors)
+    if title is not None:
+        ax.set_title(title, fontsize=10, parse_math=False)
     if n_drawn < graph.num_nodes:
         ax.set_xlabel(f"{n_drawn:,} of {graph.num_nodes:,} nodes drawn", fontsize=8, color="#5b6470")
     ax.set(aspect="equal", xticks=[], yticks=[])
     ax.margins(0.06)
     ax.spines[:].set_visible(False)
     return ax
+
+
+def _in_order(positions: Any, graph: Graph) -> FloatArray | None:
+    """Return coordinates in the order of the nodes.
+
+    Raises
+    ------
+    DataError
+        A node has no coordinates, or they are not two finite numbers for each node.
+    """
+    if positions is None:
+        return None
+    if isinstance(positions, Mapping):
+        missing = next((node for node in graph.nodes if node not in positions), None)
+        if missing is not None:
+            raise DataError(f"the node {missing!r} has no position")
+        positions = [positions[node] for node in graph.nodes]
+    try:
+        array = np.asarray(positions, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError("positions are two numbers for each node") from None
+    if array.shape != (graph.num_nodes, 2) or not np.isfinite(array).all():
+        raise DataError(
+            f"positions are two finite numbers for each of the {graph.num_nodes} nodes, not the shape {array.shape}"
+        )
+    return array
+
+
+def _add_legend(ax: Axes, communities: Clustering, colors: FloatArray) -> None:
+    """Name the largest communities."""
+    from matplotlib.lines import Line2D
+
+    sizes = np.bincount(communities.labels, minlength=communities.n_clusters).tolist()
+    style: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": 6}
+    shown = [
+        Line2D([], [], color=colors[label], label=f"{label} ({counted(size, 'node')})", **style)
+        for label, size in enumerate(sizes[:_MAX_IN_LEGEND])
+    ]
+    rest = len(sizes) - len(shown)
+    heading = "community" if not rest else f"community ({rest:,} more)"
+    ax.legend(
+        handles=shown, title=heading, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=8,
+        title_fontsize=8,
+    )  # fmt: skip
+
+
+def write_figure(
+    communities: Clustering,
+    stream: BinaryIO,
+    format: str,
+    *,
+    positions: Mapping[Any, Sequence[float]] | FloatArray | None = None,
+    title: str | None = None,
+) -> None:
+    """Draw a graph into a file, with a legend and a title.
+
+    Parameters
+    ----------
+    communities : Communities
+    stream : binary file
+    format : {"png", "svg", "pdf"}
+    positions : optional
+        See `plot_communities`.
+    title : str, optional
+        The default is the name of the graph's file.
+
+    Raises
+    ------
+    UsageError
+        Another format.
+    """
+    from matplotlib.figure import Figure
+
+    if format not in FIGURES:
+        raise unknown("format of figures", format, FIGURES)
+    name = PurePath(str(communities.graph.meta.get("source", ""))).name
+    figure = Figure(figsize=(8, 5.5), layout="constrained")
+    ax = figure.subplots()
+    plot_communities(communities, ax, positions=positions, legend=True, title=title or name or None)
+    stamp = {"Date": None} if format == "svg" else {"CreationDate": None} if format == "pdf" else {}
+    figure.savefig(stream, format=format, dpi=200, metadata=stamp)

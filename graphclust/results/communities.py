@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from graphclust.results.posterior import Posterior
 
-__all__ = ["Communities", "compare_to_truth"]
+__all__ = ["Communities", "compare_to_truth", "labels_of"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,8 +112,21 @@ class Communities:
     def _quality(self) -> dict[str, Any]:
         return metrics.quality(self.graph, self.labels)
 
-    def quality(self) -> dict[str, Any]:
+    def __len__(self) -> int:
+        """Return the number of communities."""
+        return self.n_clusters
+
+    def __iter__(self) -> Iterator[set[Any]]:
+        """Iterate over the communities, largest first."""
+        return iter(self.communities)
+
+    def quality(self, resolution: float = 1.0) -> dict[str, Any]:
         """Measure the partition on its graph.
+
+        Parameters
+        ----------
+        resolution : float
+            Factor of the expected term of the modularity. Values above 1 favour small communities.
 
         Returns
         -------
@@ -122,7 +135,88 @@ class Communities:
             list); see `graphclust.metrics.quality`. CNC adds expected_normalized_cut, computed from its probabilities.
         """
         expected = {name: self.details[name] for name in ("expected_normalized_cut",) if name in self.details}
-        return {**self._quality, **expected, "sizes": list(self._quality["sizes"])}
+        measures = self._quality if resolution == 1 else metrics.quality(self.graph, self.labels, resolution)
+        return {**measures, **expected, "sizes": list(measures["sizes"])}
+
+    def summary(self, n_members: int = 5) -> pandas.DataFrame:
+        """Return a table of the communities, one a row; see `graphclust.results.summary.summarise`.
+
+        Parameters
+        ----------
+        n_members : int
+            How many of the strongest members to name.
+        """
+        import pandas as pd
+
+        from graphclust.results.summary import summarise
+
+        return pd.DataFrame(summarise(self, n_members)).set_index("community")
+
+    def within(self, label: int, method: str | None = None, **params: Any) -> Communities:
+        """Find the communities inside a community.
+
+        Parameters
+        ----------
+        label : int
+            The community, whose nodes and the edges among them are the graph.
+        method : str, optional
+            By default, the method of this result with its parameters, apart from the number of communities.
+        **params
+            Arguments of `graphclust.detect`.
+
+        Returns
+        -------
+        Communities
+            Of the nodes of this community only.
+
+        Raises
+        ------
+        UsageError
+            There is no such community.
+
+        Examples
+        --------
+        >>> import graphclust as gc
+        >>> whole = gc.detect("data:les-miserables", "leiden")
+        >>> part = whole.within(0)
+        >>> len(part.nodes) == len(whole.communities[0]), part.n_clusters
+        (True, 3)
+        """
+        from graphclust.detection import detect
+
+        if isinstance(label, bool) or not isinstance(label, int | np.integer) or not 0 <= label < self.n_clusters:
+            raise UsageError(f"there is no community {label!r}: they are numbered from 0 to {self.n_clusters - 1}")
+        graph = self.graph.subgraph(np.flatnonzero(self.labels == label))
+        graph.meta |= {key: self.graph.meta[key] for key in ("source", "sha256", "format") if key in self.graph.meta}
+        if method is None:
+            own = {name: value for name, value in self.params.items() if name not in ("n_clusters", "known")}
+            method, params = self.method, own | params
+        return detect(graph, method, **params)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], graph: Any = None) -> Communities:
+        """Read a result that was written before, in any format that has the ids of the nodes.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            A file of `save`, or another partition that `graphclust.io.partition.read_partition` reads.
+        graph : optional
+            The graph, as in `graphclust.detect`. Without it, there are no edges, and ids are text.
+
+        Returns
+        -------
+        Communities
+            The confidence is read from JSON and from tables; posteriors are not stored.
+
+        Raises
+        ------
+        DataError
+            The file is no partition, its communities overlap, or a node of the graph has no label.
+        """
+        from graphclust.results.loading import load
+
+        return load(path, graph)
 
     def score(self, truth: Any) -> dict[str, float]:
         """Compare the partition with a ground truth, on the nodes that the ground truth covers.
@@ -216,8 +310,16 @@ class Communities:
 # ---------------------------------------------------------------- comparison with a ground truth
 
 
-def _as_labels(truth: Any, nodes: Sequence[Hashable] | None) -> dict[Hashable, Any] | list[set[Hashable]]:
-    """Convert a ground truth to labels by node, or to a list of communities if they overlap."""
+def labels_of(truth: Any, nodes: Sequence[Hashable] | None) -> dict[Hashable, Any] | list[set[Hashable]]:
+    """Convert a partition to labels by node, or to a list of communities if they overlap.
+
+    Parameters
+    ----------
+    truth : mapping, sequence, Communities, or path
+        See `Communities.score`.
+    nodes : sequence, optional
+        The nodes to which a plain sequence of labels refers.
+    """
     if isinstance(truth, Communities):
         return dict(truth.membership)
     if isinstance(truth, str | os.PathLike):
@@ -279,7 +381,7 @@ def compare_to_truth(predicted: Any, truth: Any, nodes: Sequence[Hashable] | Non
     >>> scores["ari"], scores["n_scored"]
     (1.0, 3)
     """
-    predicted, truth = _as_labels(predicted, nodes), _as_labels(truth, nodes)
+    predicted, truth = labels_of(predicted, nodes), labels_of(truth, nodes)
     if isinstance(predicted, list) or isinstance(truth, list):
         return _compare_covers(_as_cover(predicted), _as_cover(truth))
     common = [node for node in predicted if node in truth]

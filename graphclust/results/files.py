@@ -14,6 +14,7 @@ from graphclust.errors import DataError, UsageError, unknown
 from graphclust.io import carried, format_of, write_graph
 from graphclust.io.source import suffix_of
 from graphclust.io.writing import id_texts
+from graphclust.results.summary import summarise
 from graphclust.runtime.serialize import plain
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RESULT_FORMATS", "result_format", "write_result"]
 
+_FIGURES = ("png", "svg", "pdf", "jpg", "jpeg", "gif", "eps", "tif", "tiff")
 _UNSUPPORTED = ("xls", "xlsx", "ods", "db", "sqlite", "pkl", "npy")
 
 
@@ -84,6 +86,7 @@ def as_json(communities: Communities) -> dict[str, Any]:
         "seconds": communities.seconds,
         "explanation": plain(communities.details),
         "quality": communities.quality(),
+        "summary": plain(summarise(communities)),
         "posterior": None
         if posterior is None
         else {"n_clusters": {str(k): p for k, p in posterior.n_clusters().items()}},
@@ -173,6 +176,10 @@ def result_format(path: str | os.PathLike[str] | None, requested: str | None = N
     """
     if requested is None:
         suffix = "" if path is None else suffix_of(os.fspath(path)).removeprefix(".")
+        if suffix in _FIGURES:
+            raise UsageError(
+                f"results are tables, not pictures: --figure x.{suffix} draws the graph, --out writes nodes"
+            )
         if suffix in ("html", "htm"):
             raise UsageError("an HTML page is not a result format: use the format 'html'")
         if suffix in _UNSUPPORTED or (

@@ -1,0 +1,92 @@
+"""Results from files: what `Communities.save` has written, with its graph if that is at hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+
+from graphclust.errors import DataError
+from graphclust.graph import Graph
+from graphclust.inputs import as_graph
+from graphclust.io.archive import open_file
+from graphclust.io.partition import read_partition
+from graphclust.metrics import rank_labels
+from graphclust.results.communities import Communities
+from graphclust.runtime.arrays import FloatArray
+from graphclust.runtime.notes import counted
+
+__all__ = ["load"]
+
+_TABLES = {".tsv": "\t", ".csv": ","}
+
+
+def load(path: str | os.PathLike[str], graph: Any = None) -> Communities:
+    """Read a result; see `Communities.load`.
+
+    Parameters
+    ----------
+    path : str or PathLike
+    graph : optional
+
+    Raises
+    ------
+    DataError
+        The file is no partition, its communities overlap, or a node of the graph has no label.
+    """
+    known = None if graph is None else as_graph(graph)
+    labels = read_partition(path, None, None if known is None else known.nodes)
+    name = os.fspath(path)
+    if not isinstance(labels, Mapping):
+        parts, labels = labels, {node: label for label, part in enumerate(labels) for node in part}
+        if len(labels) < sum(map(len, parts)):
+            raise DataError("the communities overlap: a result has one community for each node", name)
+    if known is None:
+        known = Graph.from_edges([], [], nodes=list(labels)).canonical()
+    label_of = {str(node): label for node, label in labels.items()}
+    missing = [node for node in known.nodes if str(node) not in label_of]
+    if missing:
+        raise DataError(f"{counted(len(missing), 'node')} of the graph, such as {missing[0]!r}, have no label", name)
+    number: dict[Hashable, int] = {}
+    codes = [number.setdefault(label_of[str(node)], len(number)) for node in known.nodes]
+    record = _record(path)
+    confidence = record.get("confidence")
+    return Communities(
+        graph=known,
+        labels=rank_labels(np.array(codes, dtype=np.int64)),
+        method=str(record.get("method", "")),
+        params=record.get("params", {}),
+        seconds=float(record.get("seconds", 0.0)),
+        confidence=None if confidence is None else _in_order(confidence, known),
+        details=record.get("explanation", {}),
+    )
+
+
+def _record(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what a file of `Communities.save` says beyond the labels; `confidence` as a dict of nodes."""
+    if os.fspath(path) == "-":
+        return {}  # it can be read only once
+    source = open_file(path)
+    if source.suffix == ".json":
+        content = json.loads(source.text())
+        if not isinstance(content, dict) or "nodes" not in content:
+            return {}
+        if content.get("confidence") is not None:
+            content["confidence"] = dict(zip(map(str, content["nodes"]), content["confidence"], strict=True))
+        return content
+    if source.suffix in _TABLES:
+        head, *rows = csv.reader(io.StringIO(source.text(), newline=""), delimiter=_TABLES[source.suffix])
+        if head[:3] == ["node", "community", "confidence"]:
+            return {"confidence": {row[0]: float(row[2]) for row in rows if len(row) > 2}}
+    return {}
+
+
+def _in_order(confidence: Mapping[str, float], graph: Graph) -> FloatArray | None:
+    """Return the confidence of the nodes of a graph, None if some are missing."""
+    values = [confidence.get(str(node)) for node in graph.nodes]
+    return None if None in values else np.array(values, dtype=np.float64)

@@ -1,0 +1,65 @@
+"""The communities of a result, one by one: their sizes, how well they are separated, and their strongest members."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphclust.metrics.quality import conductance, density
+
+if TYPE_CHECKING:
+    from graphclust.report.text import Clustering
+
+__all__ = ["summarise"]
+
+
+def summarise(communities: Clustering, n_members: int = 5) -> list[dict[str, Any]]:
+    """Describe each community.
+
+    Parameters
+    ----------
+    communities : Communities
+    n_members : int
+        How many members to name.
+
+    Returns
+    -------
+    list of dict
+        One for each community, the largest first: `community`, `size`, `density` (share of the pairs of its nodes that
+        are edges; None for a single node), `conductance`, `confidence` (mean over its nodes; None without a posterior)
+        and `members`, the ids of the nodes with the largest degrees inside the community. Equal degrees are in
+        canonical order.
+
+    Examples
+    --------
+    >>> import graphclust as gc
+    >>> first = summarise(gc.detect("data:karate", "leiden"), n_members=2)[0]
+    >>> first["size"], round(first["density"], 3), first["members"]
+    (12, 0.318, ['33', '32'])
+    """
+    graph, labels = communities.graph, communities.labels
+    n = graph.num_nodes
+    is_inside = labels[graph.source] == labels[graph.target]
+    weight = graph.edge_weight[is_inside]
+    degree = np.bincount(graph.source[is_inside], weight, n) + np.bincount(graph.target[is_inside], weight, n)
+    rank = np.arange(n)
+    if (canonical := graph.canonical_order()) is not None:
+        rank[canonical] = np.arange(n)
+    order = np.lexsort((rank, -degree, labels))
+    sizes = np.bincount(labels, minlength=communities.n_clusters)
+    starts = np.cumsum(sizes) - sizes
+    confidence = communities.confidence
+    means = None if confidence is None else np.bincount(labels, confidence, len(sizes)) / np.maximum(sizes, 1)
+    densities, conductances = density(graph, labels), conductance(graph, labels)
+    return [
+        {
+            "community": label,
+            "size": int(size),
+            "density": None if size < 2 else float(densities[label]),
+            "conductance": float(conductances[label]),
+            "confidence": None if means is None else float(means[label]),
+            "members": [communities.nodes[i] for i in order[start : start + min(size, n_members)].tolist()],
+        }
+        for label, (size, start) in enumerate(zip(sizes.tolist(), starts.tolist(), strict=True))
+    ]
