@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graphclust import generators as generators
     from graphclust import metrics as metrics
     from graphclust.detection import detect as detect
+    from graphclust.detection.comparison import compare as compare
     from graphclust.errors import DataError as DataError
     from graphclust.errors import GraphclustError as GraphclustError
     from graphclust.errors import ResourceError as ResourceError
@@ -65,6 +66,7 @@ _MODULE_OF = {
     "Spectral": "methods.spectral",
     "UsageError": "errors",
     "as_graph": "inputs",
+    "compare": "detection.comparison",
     "detect": "detection",
     "diff": "results.changes",
     "read_graph": "inputs",

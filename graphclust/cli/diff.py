@@ -20,7 +20,7 @@ def diff(
         bool,
         typer.Option(
             "--moved",
-            help="List the nodes that have moved instead, between communities with the labels of OLD; `label` is in NEW.",
+            help="List the nodes that have moved, between communities as OLD labels them; `label` is that of NEW.",
         ),
     ] = False,
     format: Annotated[str, typer.Option(metavar="table|json", help="Output format.")] = "table",

@@ -68,6 +68,8 @@ class Outputs:
         from graphclust.io.source import suffix_of
 
         self.kind()
+        named = {"--out": self.out, "--manifest": self.manifest, "--report": self.report, "--figure": self.figure}
+        check_files(named, positions=self.positions, **inputs)
         if self.report not in (None, "-") and not is_special(self.report) and suffix_of(self.report) not in _PAGES:
             hint = "; --figure draws the graph" if suffix_of(self.report).removeprefix(".") in _FIGURES else ""
             raise UsageError(f"--report writes an HTML page, so that its name must end with .html{hint}")
@@ -75,8 +77,6 @@ class Outputs:
             raise UsageError(f"--figure draws .{', .'.join(_FIGURES)}, not {self.figure}")
         if self.positions is not None and self.figure is None:
             raise UsageError("--positions needs --figure")
-        named = {"--out": self.out, "--manifest": self.manifest, "--report": self.report, "--figure": self.figure}
-        check_files(named, positions=self.positions, **inputs)
 
     def write(self, communities: Communities, record: dict[str, Any], seconds: dict[str, float]) -> None:
         """Write all files.
@@ -117,10 +117,9 @@ class Outputs:
             write_result(communities, stream, kind)
 
     def _write_summary(self, communities: Communities) -> None:
-        from graphclust.results.summary import summarise
         from graphclust.runtime.serialize import plain
 
-        rows = summarise(communities)
+        rows = communities.describe()
         with output(None) as stream:
             if self.format == "json":
                 stream.write(json.dumps(plain(rows), ensure_ascii=False).encode() + b"\n")

@@ -537,10 +537,27 @@ def explained(details: Mapping[str, Any]) -> list[Note]:
             f"description length {moved['description_length']:,.1f} nats"
         )
         notes.append(Note("moved-nodes", message, moved, is_detail=True))
+    if structure := _no_structure(details):
+        notes.append(structure)
     if details["modularity"] < 0:
         message = f"fewer edges lie inside the communities than by chance (modularity {details['modularity']:.3f})"
         notes.append(Note("negative-modularity", message, {"modularity": details["modularity"]}))
     return notes + _chain_notes(details.get("chains"))
+
+
+def _no_structure(details: Mapping[str, Any]) -> Note | None:
+    """Return the note on a result of one community: which split comes next, and how to get one; None for others."""
+    length = details["description_length"]
+    counted_rows = [row for row in details["scores"] if row["description_length"] >= length]
+    splits = [row for row in counted_rows if row["n_clusters"] > 1]
+    if not counted_rows or counted_rows[0]["n_clusters"] > 1 or not splits:
+        return None
+    k = splits[0]["n_clusters"]
+    message = (
+        f"no community structure that outweighs chance: the best split, into {k} communities, describes the graph less "
+        f"well than none (-k {k}, or another method such as leiden, splits it all the same)"
+    )
+    return Note("no-structure", message, {"n_clusters": k, "description_length": splits[0]["description_length"]})
 
 
 def _chain_notes(chains: Mapping[str, Any] | None) -> list[Note]:

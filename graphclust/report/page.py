@@ -72,6 +72,7 @@ def html_report(
         "caption": _text(_caption(graph, drawing, communities.confidence is not None)),
         "more": _text(_more(sizes)),
         "quality": _quality_rows(communities.quality()),
+        "communities": _communities(communities),
         "notes": _notes(communities.notes),
         "explanation": _explanation(communities.details),
         "listed": ""
@@ -196,6 +197,25 @@ def _quality_rows(quality: Mapping[str, Any]) -> str:
 def _notes(notes: Iterable[Note]) -> str:
     items = "".join(f"<li>{_text(note)}</li>" for note in notes)
     return f"<ul>{items}</ul>" if items else '<p class="muted">None.</p>'
+
+
+def _communities(communities: Clustering) -> str:
+    """Return a section with the largest communities and their strongest members."""
+    rows = communities.describe()
+    if not rows:
+        return ""
+    lines = "".join(
+        f'<tr><th scope="row">{row["community"]}</th><td class="number">{row["size"]:,}</td>'
+        f'<td class="number">{_number(row["density"])}</td><td class="number">{_number(row["conductance"])}</td>'
+        f"<td>{_text(', '.join(map(str, row['members'])))}</td></tr>"
+        for row in rows[:_MAX_SIZES]
+    )
+    more = f"<p>The {_MAX_SIZES} largest of {len(rows):,}.</p>" if len(rows) > _MAX_SIZES else ""
+    return (
+        "<section><details><summary><h2>Communities and their strongest members</h2></summary>"
+        '<table class="quality"><thead><tr><th>Community</th><th>Nodes</th><th>Density</th><th>Conductance</th>'
+        f"<th>Largest degrees inside</th></tr></thead><tbody>{lines}</tbody></table>{more}</details></section>"
+    )
 
 
 def _explanation(details: Mapping[str, Any]) -> str:

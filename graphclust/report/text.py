@@ -51,6 +51,7 @@ class Clustering(Protocol):
     @property
     def details(self) -> Mapping[str, Any]: ...  # noqa: D102
     def quality(self) -> Mapping[str, Any]: ...  # noqa: D102
+    def describe(self) -> Sequence[Mapping[str, Any]]: ...  # noqa: D102
 
 
 def text_report(communities: Clustering) -> str:

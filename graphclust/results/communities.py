@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,8 @@ class Communities:
     details : dict
         How the method found the result. For `auto` and refined results: the block model, its settings, the description
         length, the score of every starting partition, and the agreement of the Markov chains.
+    detector : callable or None
+        `graphclust.detect` if it made the result, for `within`.
 
     Examples
     --------
@@ -71,6 +73,7 @@ class Communities:
     posterior: Posterior | None = None
     notes: tuple[Note, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    detector: Callable[..., Communities] | None = None
 
     def __post_init__(self) -> None:
         """Check the labels and copy labels and parameters, so that later changes by the caller have no effect."""
@@ -138,8 +141,14 @@ class Communities:
         measures = self._quality if resolution == 1 else metrics.quality(self.graph, self.labels, resolution)
         return {**measures, **expected, "sizes": list(measures["sizes"])}
 
+    def describe(self, n_members: int = 5) -> list[dict[str, Any]]:
+        """Describe each community as plain values; see `graphclust.results.summary.summarise`."""
+        from graphclust.results.summary import summarise
+
+        return summarise(self, n_members)
+
     def summary(self, n_members: int = 5) -> pandas.DataFrame:
-        """Return a table of the communities, one a row; see `graphclust.results.summary.summarise`.
+        """Return what `describe` returns as a table, with one community a row.
 
         Parameters
         ----------
@@ -148,9 +157,7 @@ class Communities:
         """
         import pandas as pd
 
-        from graphclust.results.summary import summarise
-
-        return pd.DataFrame(summarise(self, n_members)).set_index("community")
+        return pd.DataFrame(self.describe(n_members)).set_index("community")
 
     def within(self, label: int, method: str | None = None, **params: Any) -> Communities:
         """Find the communities inside a community.
@@ -172,7 +179,7 @@ class Communities:
         Raises
         ------
         UsageError
-            There is no such community.
+            There is no such community, or the result was not made by `graphclust.detect`.
 
         Examples
         --------
@@ -182,16 +189,27 @@ class Communities:
         >>> len(part.nodes) == len(whole.communities[0]), part.n_clusters
         (True, 3)
         """
-        from graphclust.detection import detect
+        if self.detector is None:
+            raise UsageError("this result was not made by detect: graphclust.detect(c.subgraph(label)) searches in it")
+        graph = self.subgraph(label)
+        if method is None:
+            own = {name: value for name, value in self.params.items() if name not in ("n_clusters", "known")}
+            method, params = self.method, own | params
+        return self.detector(graph, method, **params)
 
+    def subgraph(self, label: int) -> Graph:
+        """Return the graph of a community: its nodes and the edges among them.
+
+        Raises
+        ------
+        UsageError
+            There is no such community.
+        """
         if isinstance(label, bool) or not isinstance(label, int | np.integer) or not 0 <= label < self.n_clusters:
             raise UsageError(f"there is no community {label!r}: they are numbered from 0 to {self.n_clusters - 1}")
         graph = self.graph.subgraph(np.flatnonzero(self.labels == label))
         graph.meta |= {key: self.graph.meta[key] for key in ("source", "sha256", "format") if key in self.graph.meta}
-        if method is None:
-            own = {name: value for name, value in self.params.items() if name not in ("n_clusters", "known")}
-            method, params = self.method, own | params
-        return detect(graph, method, **params)
+        return graph
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], graph: Any = None) -> Communities:
@@ -202,7 +220,7 @@ class Communities:
         path : str or PathLike
             A file of `save`, or another partition that `graphclust.io.partition.read_partition` reads.
         graph : optional
-            The graph, as in `graphclust.detect`. Without it, there are no edges, and ids are text.
+            The graph: a file, or an object as in `graphclust.detect`. Without it, there are no edges, and ids are text.
 
         Returns
         -------

@@ -14,7 +14,6 @@ from graphclust.errors import DataError, UsageError, unknown
 from graphclust.io import carried, format_of, write_graph
 from graphclust.io.source import suffix_of
 from graphclust.io.writing import id_texts
-from graphclust.results.summary import summarise
 from graphclust.runtime.serialize import plain
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def as_json(communities: Communities) -> dict[str, Any]:
         "seconds": communities.seconds,
         "explanation": plain(communities.details),
         "quality": communities.quality(),
-        "summary": plain(summarise(communities)),
+        "summary": plain(communities.describe()),
         "posterior": None
         if posterior is None
         else {"n_clusters": {str(k): p for k, p in posterior.n_clusters().items()}},

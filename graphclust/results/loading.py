@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from graphclust.errors import DataError
-from graphclust.graph import Graph
-from graphclust.inputs import as_graph
+from graphclust.graph import Graph, graph_of
+from graphclust.io import read_file
 from graphclust.io.archive import open_file
 from graphclust.io.partition import read_partition
 from graphclust.metrics import rank_labels
@@ -39,7 +39,9 @@ def load(path: str | os.PathLike[str], graph: Any = None) -> Communities:
     DataError
         The file is no partition, its communities overlap, or a node of the graph has no label.
     """
-    known = None if graph is None else as_graph(graph)
+    known = None
+    if graph is not None:
+        known = read_file(graph) if isinstance(graph, str | os.PathLike) else graph_of(graph)
     labels = read_partition(path, None, None if known is None else known.nodes)
     name = os.fspath(path)
     if not isinstance(labels, Mapping):

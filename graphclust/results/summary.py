@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from graphclust.metrics.quality import conductance, density
-
-if TYPE_CHECKING:
-    from graphclust.report.text import Clustering
+from graphclust.report.text import Clustering
 
 __all__ = ["summarise"]
 

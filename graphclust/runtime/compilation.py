@@ -15,15 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import numba
-from numba.misc import appdirs
-
 from graphclust.runtime.notes import Note, log_notes
 
 __all__ = ["compiled", "is_cached", "temporary_folder"]
 
-_settings: Any = numba.config
-_places: Any = appdirs
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -49,6 +44,8 @@ def compiled(*, cache: bool = True, **options: Any) -> _Decorator:
     >>> double(4)
     8
     """
+    import numba  # which takes a while
+
     decorator: _Decorator = numba.njit(cache=cache and _has_cache(), **options)
     return decorator
 
@@ -56,10 +53,15 @@ def compiled(*, cache: bool = True, **options: Any) -> _Decorator:
 @cache
 def _has_cache() -> bool:
     """Whether there is a folder for the code; sets up one if the usual ones cannot be written to."""
-    if _settings.CACHE_DIR:
-        return _is_writable(Path(_settings.CACHE_DIR))
+    import numba
+    from numba.misc import appdirs
+
+    settings: Any = numba.config
+    places: Any = appdirs
+    if settings.CACHE_DIR:
+        return _is_writable(Path(settings.CACHE_DIR))
     package = Path(__file__).parent
-    if any(map(_is_writable, (package / "__pycache__", Path(_places.user_cache_dir("numba", appauthor=False))))):
+    if any(map(_is_writable, (package / "__pycache__", Path(places.user_cache_dir("numba", appauthor=False))))):
         return True
     folder = temporary_folder(_temporary_parents())
     where = "in memory, and compiled anew by each process" if folder is None else f"in {folder}"
@@ -69,7 +71,7 @@ def _has_cache() -> bool:
     )
     log_notes([Note("compiled-code", message)])
     if folder is not None:
-        _settings.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"] = str(folder)  # for worker processes, too
+        settings.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"] = str(folder)  # for worker processes, too
     return folder is not None
 
 

@@ -89,6 +89,7 @@ def detect(
         posterior=estimator.posterior_,
         notes=tuple(notes),
         details=estimator.details_,
+        detector=detect,
     )
 
 

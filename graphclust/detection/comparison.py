@@ -1,0 +1,172 @@
+"""`compare`: several methods on one graph, with one or several seeds each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphclust.detection import detect
+from graphclust.errors import GraphclustError, UsageError
+from graphclust.inputs import as_graph
+from graphclust.methods import METHODS
+from graphclust.metrics import ami
+from graphclust.runtime.progress import task
+from graphclust.runtime.seeds import check_seed
+
+if TYPE_CHECKING:
+    import pandas
+
+    from graphclust.graph import Graph
+    from graphclust.results.communities import Communities
+
+__all__ = ["compare", "compared", "names_of", "parameters_of_each"]
+
+_MEASURES = ("modularity", "coverage", "mean_conductance", "normalized_cut")
+
+
+def compare(
+    graph: Any,
+    methods: Sequence[str] | None = None,
+    n_clusters: int | None = None,
+    *,
+    truth: Any = None,
+    repeats: int = 1,
+    random_state: int = 0,
+    weight: str | None = "weight",
+    **params: Any,
+) -> pandas.DataFrame:
+    """Run several methods on one graph.
+
+    Parameters
+    ----------
+    graph : Graph, path, networkx graph, ...
+        As in `graphclust.detect`.
+    methods : sequence of str, optional
+        By default, all that do not need the number of communities, or all if it is given.
+    n_clusters : int, optional
+        For the methods that take it.
+    truth : optional
+        A ground truth to score against, see `Communities.score`.
+    repeats : int
+        Number of runs of each method, with the seeds `random_state`, `random_state` + 1, ...
+    random_state : int
+    weight : str or None
+        As in `graphclust.detect`.
+    **params
+        Parameters of the methods that have them.
+
+    Returns
+    -------
+    DataFrame
+        One row for each method, in the given order: `n_clusters`, `seconds`, quality measures, `confidence` (mean over
+        the nodes, of methods with a posterior) and scores against the truth. With several runs, these are means; the
+        columns that end with `_std` are standard deviations, and `stability` is the mean AMI between two runs. A
+        method that fails has an `error` and no measures.
+
+    Raises
+    ------
+    UsageError
+        Unknown method or parameter, or less than one run.
+
+    Examples
+    --------
+    >>> compare("data:karate", ["leiden", "infomap"], repeats=3)[["n_clusters", "stability"]].round(2).values.tolist()
+    [[4.0, 1.0], [3.0, 1.0]]
+    """
+    import pandas as pd
+
+    loaded = as_graph(graph, weight=weight)
+    rows = compared(loaded, names_of(methods, n_clusters), n_clusters, truth, repeats, random_state, params)
+    return pd.DataFrame(list(rows)).set_index("method")
+
+
+def names_of(methods: Sequence[str] | None, n_clusters: int | None) -> list[str]:
+    """Return the names of the methods to compare; by default, all that can run.
+
+    Raises
+    ------
+    UsageError
+        No method, or an unknown one.
+    """
+    if methods is None:
+        return [name for name, kind in METHODS.items() if n_clusters or kind.takes_n_clusters != "required"]
+    for name in methods:
+        METHODS.named(name)
+    if not methods:
+        raise UsageError("no method to compare")
+    return list(methods)
+
+
+def parameters_of_each(names: Sequence[str], params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the parameters that each method has.
+
+    Raises
+    ------
+    UsageError
+        A parameter that none of the methods has.
+    """
+    kinds = {name: METHODS.named(name) for name in names}
+    for key in params:
+        if not any(key in kind.parameters() for kind in kinds.values()):
+            raise UsageError(f"none of {', '.join(names)} has a parameter {key!r}")
+    return {name: {k: v for k, v in params.items() if k in kind.parameters()} for name, kind in kinds.items()}
+
+
+def compared(
+    graph: Graph,
+    names: Sequence[str],
+    n_clusters: int | None,
+    truth: Any,
+    repeats: int,
+    random_state: int,
+    params: Mapping[str, Any],
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each method, see `compare`."""
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+        raise UsageError(f"the number of repeats is a positive integer, not {repeats!r}")
+    own = parameters_of_each(names, params)
+    seed = check_seed(random_state)
+    with task("comparing", total=len(names) * repeats) as advance:
+        for name in names:
+            yield _row(graph, name, n_clusters, truth, range(seed, seed + repeats), own[name], advance)
+
+
+def _row(
+    graph: Graph, name: str, n_clusters: int | None, truth: Any, seeds: range, params: Mapping[str, Any], advance: Any
+) -> dict[str, Any]:
+    """Return the row of one method."""
+    k = n_clusters if METHODS[name].takes_n_clusters != "no" else None
+    runs: list[Communities] = []
+    measures: list[dict[str, Any]] = []
+    for seed in seeds:
+        try:
+            found = detect(graph, name, k, seed, **params)
+            measures.append(_measures(found, truth))
+            runs.append(found)
+        except GraphclustError as error:
+            return {"method": name, "error": str(error)}
+        finally:
+            advance()
+    if len(runs) == 1:
+        return {"method": name, **measures[0]}
+    row: dict[str, Any] = {"method": name, "repeats": len(runs)}
+    for key in measures[0]:
+        values = [run[key] for run in measures]
+        row[key] = float(np.mean(values))
+        if key not in ("seconds", "n_scored"):
+            row[f"{key}_std"] = float(np.std(values, ddof=1))
+    row["stability"] = float(np.mean([ami(a.labels, b.labels) for a, b in combinations(runs, 2)]))
+    return row
+
+
+def _measures(found: Communities, truth: Any) -> dict[str, Any]:
+    """Return the measures of one run."""
+    quality = found.quality()
+    row: dict[str, Any] = {"n_clusters": found.n_clusters, "seconds": round(found.seconds, 4)}
+    row |= {measure: quality[measure] for measure in _MEASURES}
+    if found.confidence is not None and len(found.confidence):
+        row["confidence"] = float(found.confidence.mean())
+    return row if truth is None else row | found.score(truth)

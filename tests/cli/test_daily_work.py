@@ -1,0 +1,205 @@
+"""What people do every day with results: pictures, summaries, batches, and comparisons with those of last week."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from graphclust.__main__ import main
+from graphclust.report.plot import FIGURES
+
+LEIDEN = ["-m", "leiden"]
+HEADS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+
+
+@pytest.fixture
+def friends(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    graph = nx.relabel_nodes(nx.karate_club_graph(), str)
+    nx.write_edgelist(graph, "friends.edgelist", data=False)
+    return graph
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_a_figure_is_drawn_and_reproducible(kind, friends):
+    for name in ("a", "b"):
+        assert main(["detect", "friends.edgelist", *LEIDEN, "--figure", f"{name}.{kind}", "-o", "c.tsv"]) == 0
+    first, second = (Path(f"{name}.{kind}").read_bytes() for name in ("a", "b"))
+    assert first.startswith(HEADS[kind])
+    assert kind == "svg" or first == second
+
+
+def test_a_figure_uses_given_positions(friends):
+    rng = np.random.default_rng(0)
+    Path("places.csv").write_text(
+        "node,x,y\n" + "".join(f"{n},{x},{y}\n" for n, (x, y) in zip(friends, rng.random((34, 2)), strict=True))
+    )
+    assert (
+        main(["detect", "friends.edgelist", *LEIDEN, "--figure", "a.png", "--positions", "places.csv", "-o", "c.tsv"])
+        == 0
+    )
+    assert Path("a.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        (["--out", "c.png"], "--figure"),
+        (["--out", "c.pdf"], "--figure"),
+        (["--report", "c.pdf"], "--figure"),
+        (["--report", "c.tsv"], ".html"),
+        (["--figure", "c.jpg"], ".png"),
+        (["--positions", "p.csv"], "--figure"),
+    ],
+)
+def test_names_that_promise_something_else_are_refused(options, advice, friends, capsys):
+    assert main(["detect", "friends.edgelist", *LEIDEN, *options]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert advice in err
+    assert not list(Path().glob("c.*"))
+
+
+def test_the_summary_replaces_the_nodes_unless_these_go_to_a_file(friends, capsys):
+    assert main(["detect", "friends.edgelist", *LEIDEN, "--summary"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["community", "size", "density", "conductance", "confidence", "members"]
+    assert [row.split()[0] for row in rows] == ["0", "1", "2", "3"]
+    assert main(["detect", "friends.edgelist", *LEIDEN, "--summary", "--format", "json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert [row["size"] for row in summary] == [12, 11, 6, 5]
+    assert main(["detect", "friends.edgelist", *LEIDEN, "--summary", "-o", "c.json"]) == 0
+    assert "community" in capsys.readouterr().out
+    assert json.loads(Path("c.json").read_text())["summary"] == summary
+
+
+def test_detect_searches_within_a_community(friends, capsys):
+    assert main(["detect", "friends.edgelist", *LEIDEN, "-o", "all.json"]) == 0
+    whole = json.loads(Path("all.json").read_text())
+    members = {node for node, label in zip(whole["nodes"], whole["labels"], strict=True) if label == 1}
+    assert main(["detect", "friends.edgelist", *LEIDEN, "--within", "1", "--format", "json"]) == 0
+    part = json.loads(capsys.readouterr().out)
+    assert set(part["nodes"]) == members
+    assert main(["detect", "friends.edgelist", *LEIDEN, "--within", "9"]) == 2
+    assert "no community 9: they are numbered from 0 to 3" in capsys.readouterr().err
+
+
+def test_many_graphs_in_one_process(friends, capsys):
+    for i in range(5):
+        shutil.copy("friends.edgelist", f"g{i}.txt.gz" if i == 9 else f"g{i}.txt")
+    assert main(["detect", *(f"g{i}.txt" for i in range(5)), "data:karate", *LEIDEN, "--out-dir", "results"]) == 0
+    err = capsys.readouterr().err
+    assert sorted(path.name for path in Path("results").iterdir()) == [
+        "g0.tsv",
+        "g1.tsv",
+        "g2.tsv",
+        "g3.tsv",
+        "g4.tsv",
+        "karate.tsv",
+    ]
+    assert all(f"g{i}.txt: 34 nodes, 78 edges -> 4 communities" in err for i in range(5))
+    assert main(["detect", "g0.txt", *LEIDEN, "--out-dir", "one", "--format", "json"]) == 0
+    assert json.loads(Path("one/g0.json").read_text())["n_clusters"] == 4
+
+
+def test_a_graph_that_fails_does_not_stop_the_others(friends, capsys):
+    Path("bad.txt").write_text("a b c d e\n")
+    assert main(["detect", "bad.txt", "nothing.txt", "friends.edgelist", *LEIDEN, "--out-dir", "results"]) == 1
+    err = capsys.readouterr().err
+    assert "bad.txt:1: expected 2 or 3 columns" in err
+    assert "nothing.txt: no such file" in err
+    assert "2 of 3 graphs failed" in err
+    assert [path.name for path in Path("results").iterdir()] == ["friends.tsv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["a.txt", "b.txt"], "2 graphs need --out-dir"),
+        (["a.txt", "x/a.csv", "--out-dir", "r"], "would both be"),
+        (["a.txt", "--out-dir", "r", "-o", "x.tsv"], "leave out --out"),
+        (["a.txt", "--out-dir", "r", "--report", "x.html"], "leave out --report"),
+        (["a.tsv", "--out-dir", "."], "would overwrite"),
+    ],
+)
+def test_batches_that_cannot_work_are_refused(arguments, reason, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.txt", "b.txt", "a.tsv"):
+        Path(name).write_text("a b\n")
+    assert main(["detect", *arguments, *LEIDEN]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_known_labels_of_nodes_that_have_left_are_skipped(friends, capsys):
+    Path("known.tsv").write_text("0\tx\n33\ty\nleft\tx\n")
+    assert main(["detect", "friends.edgelist", "--known", "known.tsv", "--effort", "low", "-o", "c.tsv"]) == 0
+    assert "skipped the known labels of 1 node that the graph does not have, such as left" in capsys.readouterr().err
+    Path("known.tsv").write_text("p\tx\nq\ty\n")
+    assert main(["detect", "friends.edgelist", "--known", "known.tsv"]) == 1
+    assert "no node with a known label is in the graph" in capsys.readouterr().err
+
+
+def test_diff_matches_communities_and_counts_what_moved(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("old.tsv").write_text("node\tcommunity\na\t0\nb\t0\nc\t0\nd\t1\ne\t1\nz\t1\n")
+    Path("new.csv").write_text("node,community\na,1\nb,1\nc,0\nd,0\ne,0\nf,0\ng,2\n")
+    assert main(["diff", "old.tsv", "new.csv"]) == 0
+    out, err = capsys.readouterr()
+    rows = [line.split() for line in out.splitlines()]
+    assert rows[0] == ["old", "new", "old_size", "new_size", "kept", "arrived", "gone"]
+    assert ["0", "1", "3", "2", "2", "0", "1"] in rows
+    assert ["1", "0", "3", "4", "2", "2", "1"] in rows
+    assert ["-", "2", "0", "1", "0", "1", "0"] in rows
+    assert "1 node moved, 2 joined, 1 left" in err
+    assert main(["diff", "old.tsv", "new.csv", "--moved"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["c", "0", "1", "0"]
+    assert main(["diff", "old.tsv", "new.csv", "--format", "json", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out)["moved"] == [{"node": "c", "old": "0", "new": "0"}]
+    Path("other.tsv").write_text("q\t0\nr\t1\n")
+    assert main(["diff", "old.tsv", "other.tsv"]) == 1
+    assert "no node in common" in capsys.readouterr().err
+
+
+def test_methods_describes_one_method(capsys):
+    assert main(["methods", "leiden"]) == 0
+    out = capsys.readouterr().out
+    assert "resolution = 1.0  (float)" in out
+    assert "Larger values give more and smaller communities" in out
+    assert main(["methods", "leiden", "--format", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert all(described["meaning"] or described["type"] for described in row["described"])
+    assert main(["methods", "leidn"]) == 2
+    assert "did you mean leiden?" in capsys.readouterr().err
+
+
+def test_compare_repeats_with_several_seeds(friends, capsys):
+    arguments = [
+        "compare",
+        "friends.edgelist",
+        "--methods",
+        "leiden,label-propagation",
+        "--repeats",
+        "3",
+        "--format",
+        "json",
+    ]
+    assert main(arguments) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["repeats"] for row in rows] == [3, 3]
+    assert all(0 <= row["stability"] <= 1 and row["modularity_std"] >= 0 for row in rows)
+    assert main(["compare", "friends.edgelist", "--repeats", "0"]) == 2
+
+
+def test_a_graph_without_structure_gets_a_plain_verdict(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    nx.write_edgelist(nx.gnp_random_graph(100, 0.08, seed=1), "random.txt", data=False)
+    assert main(["detect", "random.txt", "-o", "c.tsv"]) == 0
+    err = capsys.readouterr().err
+    assert "no community structure that outweighs chance" in err
+    assert "-k 2" in err
+    assert "-> 1 community (" in err

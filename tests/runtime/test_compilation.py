@@ -1,0 +1,52 @@
+"""Where compiled code is kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from graphclust.runtime.compilation import temporary_folder
+
+NOWHERE = Path("/proc/self/nowhere")  # not even root can write there
+
+
+def test_a_temporary_folder_belongs_to_the_user_alone(tmp_path):
+    folder = temporary_folder([NOWHERE, tmp_path])
+    assert folder is not None
+    assert folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert temporary_folder([tmp_path]) == folder
+    folder.chmod(0o777)
+    assert temporary_folder([tmp_path]) is None  # others could have put code there
+    assert temporary_folder([NOWHERE]) is None
+    assert temporary_folder([]) is None
+
+
+def test_code_is_compiled_where_no_usual_folder_can_be_written(tmp_path):
+    """The package and the home folder are read-only: one note, and the code is found again by the next process."""
+    code = (
+        "import logging, pathlib\n"
+        "logging.basicConfig(level=logging.INFO, format='%(message)s')\n"
+        "import graphclust.runtime.compilation as c\n"
+        "usual = c._is_writable\n"
+        f"c._is_writable = lambda folder: {str(tmp_path)!r} in str(folder) and usual(folder)\n"
+        "import kernel, numba\n"
+        "print(kernel.double(2) + kernel.half(4), numba.config.CACHE_DIR)\n"
+    )
+    kernel = "from graphclust.runtime.compilation import compiled\n"
+    for name, body in (("double", "2 * x"), ("half", "x // 2")):
+        kernel += f"@compiled()\ndef {name}(x):\n    return {body}\n"
+    (tmp_path / "kernel.py").write_text(kernel)
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout.startswith(f"6 {tmp_path}"), run.stderr
+    assert list(tmp_path.rglob("*.nbi"))
+    assert run.stderr.count("compiled code is kept in") == 1
+    assert "NUMBA_CACHE_DIR" in run.stderr
