@@ -31,7 +31,8 @@ lambda is estimated from e_rs - 1 and k_i (`planted`: from its rates, to first o
 scores, not in moves.
 
 The prior of the partition is a Chinese Restaurant Process (Pitman-Yor for a discount above 0), or any prior of the form
-V(B) prod_r w(n_r), as a table (`graphclust.inference.priors`). Labels of some nodes may be known, and the number of
+V(B) prod_r w(n_r), as a table (`graphclust.inference.priors`). If the number of blocks is given, refinement takes the
+uniform prior of labellings. Labels of some nodes may be known, and the number of
 blocks may be fixed.
 
 Weights: `sbm` reads them in [0, 1] as parts of an edge. The other models read them as (real) numbers of parallel edges,

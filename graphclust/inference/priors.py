@@ -14,7 +14,7 @@ from scipy.special import gammaln
 
 from graphclust.runtime.arrays import FloatArray
 
-__all__ = ["crp_prior", "sized_prior"]
+__all__ = ["crp_prior", "sized_prior", "uniform_prior"]
 
 
 def crp_prior(n: int, concentration: float = 1.0, discount: float = 0.0) -> FloatArray:
@@ -60,4 +60,28 @@ def sized_prior(n: int, n_clusters: int, low: int, high: int) -> FloatArray:
     sizes = np.arange(n + 1)
     table[1, : n + 1] = gammaln(sizes + 1) - 30.0 * ((sizes < low) | (sizes > high))
     table[:, 0] = 0.0
+    return table
+
+
+def uniform_prior(n: int, n_clusters: int) -> FloatArray:
+    """Tabulate the prior in which each node is in one of `n_clusters` blocks with equal probabilities.
+
+    The number of blocks is given, so that a partition does not have to pay for having as many: a Chinese Restaurant
+    Process would rather leave all blocks but one nearly empty than split a graph with weak communities.
+
+    Returns
+    -------
+    ndarray of float64, shape (2, n + 2)
+        In the format of `crp_prior`. The other numbers of blocks, which a search may pass through, have the same value.
+
+    Examples
+    --------
+    >>> log_v, log_w = uniform_prior(4, 2)
+    >>> bool(np.isclose(np.exp(log_v[2] + log_w[1] + log_w[3]), 2 / 2**4))  # the two blocks have no names
+    True
+    """
+    table = np.full((2, n + 2), -math.inf)
+    table[0, 1 : n + 1] = gammaln(n_clusters + 1) - n * math.log(n_clusters)
+    table[1, : n + 1] = 0.0
+    table[0, 0] = 0.0
     return table

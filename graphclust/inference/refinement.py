@@ -171,9 +171,9 @@ class _Target:
 
     def model(self, name: str) -> BlockModel[Any]:
         """Return the graph under a block model, with its default hyperparameters."""
-        from graphclust.inference.priors import crp_prior
+        from graphclust.inference.priors import crp_prior, uniform_prior
 
-        model = BLOCK_MODELS[name]
+        model, k = BLOCK_MODELS[name], self.n_clusters
         weight = self.weight
         if weight is not None and len(weight):
             weight = model.scaled_weights(weight)
@@ -182,7 +182,7 @@ class _Target:
             self.target,
             self.n_nodes,
             weight=weight,
-            prior=crp_prior(self.n_nodes, model.concentration),
+            prior=crp_prior(self.n_nodes, model.concentration) if k is None else uniform_prior(self.n_nodes, k),
             known=self.known,
             n_clusters=self.n_clusters,
             connected=model.has_connected_communities and self.is_free,
@@ -487,6 +487,8 @@ def _solution(
     }
     details["modularity"] = round(modularity(target.core.graph, best.labels), 4)
     chains = search.chains
+    if chains is not None and drawn is None:
+        details["share_of_samples"] = round(search.share_of_samples, 3)
     if chains is None or drawn is None:
         return Solution(best.labels, search.model.conditional(best.labels), None, details)
     labels = best.labels
@@ -542,6 +544,12 @@ def explained(details: Mapping[str, Any]) -> list[Note]:
     if details["modularity"] < 0:
         message = f"fewer edges lie inside the communities than by chance (modularity {details['modularity']:.3f})"
         notes.append(Note("negative-modularity", message, {"modularity": details["modularity"]}))
+    if "share_of_samples" in details:
+        message = (
+            "most samples of the Markov chains are no communities: there is no posterior, and confidence is "
+            "conditional on the labels of the other nodes"
+        )
+        notes.append(Note("no-posterior", message, {"share_of_samples": details["share_of_samples"]}))
     return notes + _chain_notes(details.get("chains"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, product
 
 import networkx as nx
 import numpy as np
@@ -14,7 +14,7 @@ from graphclust.generators.crp import log_probability
 from graphclust.inference import BLOCK_MODELS
 from graphclust.inference.block_models import DegreeCorrectedBlockModel, DegreePrior, EdgePriors, StochasticBlockModel
 from graphclust.inference.chains import effective_sample_size, r_hat
-from graphclust.inference.priors import crp_prior, sized_prior
+from graphclust.inference.priors import crp_prior, sized_prior, uniform_prior
 from tests import oracles
 
 N = 6
@@ -412,3 +412,18 @@ def test_edge_cases():
 @pytest.mark.parametrize("name", KINDS)
 def test_a_model_is_registered_under_its_name(name):
     assert BLOCK_MODELS[name].name == name
+
+
+def test_uniform_prior_gives_each_labelling_the_same_probability():
+    log_v, log_w = uniform_prior(6, 3)
+    total = 0.0
+    seen = set()
+    for labels in product(range(3), repeat=6):
+        first = {}
+        canonical = tuple(first.setdefault(label, len(first)) for label in labels)
+        if len(first) == 3 and canonical not in seen:
+            seen.add(canonical)
+            counts = np.bincount(canonical)
+            total += math.exp(log_v[3] + log_w[counts].sum())
+    surjections = sum(len(set(labels)) == 3 for labels in product(range(3), repeat=6))
+    assert total == pytest.approx(surjections / 3**6)
