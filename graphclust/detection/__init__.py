@@ -129,7 +129,8 @@ def prepare(
     >>> prepare("leiden", resolution=2.0)
     Leiden(resolution=2.0, random_state=0)
     """
-    if device not in ("auto", "cpu", "cuda") and not str(device).startswith("cuda:"):
+    device = str(device)  # torch.device("cpu"), too
+    if device not in ("auto", "cpu", "cuda") and not device.startswith("cuda:"):
         raise UsageError(f"device is auto, cpu or cuda, not {device!r}")
     kind = METHODS.named(method)
     known = kind.parameters()
@@ -144,12 +145,24 @@ def prepare(
         params["device"] = device
     for name in params:
         if name not in known:
-            raise kind.no_parameter(name)
+            raise _no_parameter(method, name)
     estimator = kind(**params)
     if refinement_params:
         estimator = Refined(estimator, random_state=random_state, **refinement_params)
     estimator.check_params()
     return estimator
+
+
+def _no_parameter(method: str, name: str) -> UsageError:
+    """Return the error for a parameter that the method does not have; it names the methods that have it."""
+    error = METHODS[method].no_parameter(name)
+    others = [other for other, kind in METHODS.items() if name in kind.parameters()]
+    if not others or name in METHODS[method].other_settings():
+        return error
+    ways = f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} it"
+    if name == "resolution" and METHODS[method].takes_n_clusters != "no":
+        ways += "; -k (n_clusters) gives the number of communities"
+    return UsageError(f"{error} ({ways})")
 
 
 def _split_params(

@@ -203,3 +203,13 @@ def test_a_graph_without_structure_gets_a_plain_verdict(tmp_path, monkeypatch, c
     assert "no community structure that outweighs chance" in err
     assert "-k 2" in err
     assert "-> 1 community (" in err
+
+
+def test_a_parameter_of_another_method_names_that_method(friends, capsys):
+    assert main(["detect", "friends.edgelist", "--param", "resolution=2"]) == 2
+    err = capsys.readouterr().err
+    assert "auto has no parameter 'resolution'" in err
+    assert "leiden" in err
+    assert "-k (n_clusters) gives the number" in err
+    assert main(["detect", "friends.edgelist", "-m", "leiden", "--param", "hidden=2"]) == 2
+    assert "leiden has no parameter 'hidden'" in capsys.readouterr().err

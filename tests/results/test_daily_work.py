@@ -166,3 +166,10 @@ def test_one_community_is_explained():
     assert result.n_clusters == 1
     assert "no-structure" in codes(result.notes)
     assert "no-structure" not in codes(gc.detect(nx.gnp_random_graph(100, 0.08, seed=1), n_clusters=2).notes)
+
+
+def test_devices_of_torch_are_names_of_devices(karate):
+    torch = pytest.importorskip("torch")
+    assert gc.detect(karate, "cnc", n_clusters=2, device=torch.device("cpu"), max_epochs=1).n_clusters == 2
+    with pytest.raises(gc.UsageError, match="'mps'"):
+        gc.detect(karate, "cnc", n_clusters=2, device="mps")
