@@ -33,8 +33,8 @@ def read_graph(
     """Read a graph from a file in any supported format, or load a data set.
 
     What had to be guessed or changed is logged (logger "graphclust", level INFO) and kept in `graph.meta["notes"]`.
-    Messages name the options of the command line, which are the parameters here: `--columns a,b` is `columns="a,b"`, and
-    `--no-header` is `header=False`.
+    Messages name the options of the command line, which are the parameters here: `--columns a,b` is `columns="a,b"`,
+    and `--no-header` is `header=False`.
 
     Parameters
     ----------
