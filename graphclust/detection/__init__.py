@@ -129,8 +129,8 @@ def prepare(
     >>> prepare("leiden", resolution=2.0)
     Leiden(resolution=2.0, random_state=0)
     """
-    device = str(device)  # torch.device("cpu"), too
-    if device not in ("auto", "cpu", "cuda") and not device.startswith("cuda:"):
+    device = device if device is None else str(device)  # torch.device("cpu"), too
+    if device not in ("auto", "cpu", "cuda") and not str(device).startswith("cuda:"):
         raise UsageError(f"device is auto, cpu or cuda, not {device!r}")
     kind = METHODS.named(method)
     known = kind.parameters()

@@ -29,7 +29,7 @@ def describe_parameters(method: type[GraphEstimator]) -> list[dict[str, Any]]:
     --------
     >>> from graphclust.methods.leiden import Leiden
     >>> [row["name"] for row in describe_parameters(Leiden)][:2]
-    ['n_clusters', 'resolution']
+    ['n_clusters', 'objective']
     """
     texts = _documented(method)
     return [

@@ -189,7 +189,7 @@ def test_command_line_known(tmp_path, capsysbinary):
     assert label["0"] == label["1"] != label["33"]
     known.write_text("node\tlabel\n99\tx\n")
     assert run(["detect", "data:karate", "-m", "acp", "--known", str(known)]) == 1
-    assert "'99' has a known label but is not a node" in capsysbinary.readouterr().err.decode()
+    assert "no node with a known label is in the graph" in capsysbinary.readouterr().err.decode()
     assert run(["detect", "data:karate", "-m", "leiden", "--known", str(known)]) == 2
     assert run(["detect", "data:karate", "-m", "leiden", "--samples", "3"]) == 2
     assert "does not take --samples" in capsysbinary.readouterr().err.decode()

@@ -131,9 +131,8 @@ def test_large_directed_graphs_are_drawn(rng):
     both = np.concatenate((ends, ends[::-1], [[7], [7]]), axis=1)  # there and back, and a self-loop
     graph = gc.Graph.from_edges(*both, nodes=2500, directed=True)
     labels = np.arange(2500) % 4
-    drawing = draw(graph, labels)
-    assert len(np.unique(drawing.nodes)) == 2000
-    assert "of 2,500 nodes" in html_report(gc.Communities(graph, labels, "none"))
+    drawing = draw(graph, labels, limit=600)
+    assert len(np.unique(drawing.nodes)) == len(drawing.nodes) == 600
 
 
 def test_given_positions_are_kept_and_checked(karate, found):
