@@ -311,9 +311,9 @@ def _check_outputs(
         "--figure": outputs.figure,
         "--summary": outputs.summary or None,
     }
-    given = [option for option, value in single.items() if value is not None]
-    if given:
-        raise UsageError(f"--out-dir writes a result for each graph: leave out {given[0]}")
+    contradicting = [option for option, value in single.items() if value is not None]
+    if contradicting:
+        raise UsageError(f"--out-dir writes a result for each graph: leave out {contradicting[0]}")
     names = names_of_results(graphs, folder, outputs.kind())
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -37,23 +37,23 @@ def diff(
 
     check_format(format, "table", "json")
     check_files({"--out": out}, old=old, new=new)
-    found = changes.diff(old, new)
+    difference = changes.diff(old, new)
     with output(out) as stream:
         if format == "json":
-            stream.write(json.dumps(found.to_dict(), ensure_ascii=False).encode() + b"\n")
+            stream.write(json.dumps(difference.to_dict(), ensure_ascii=False).encode() + b"\n")
         elif moved:
             rows = [
-                {"node": str(node), "from": before, "to": found.matched.get(after, f"new {after}"), "label": after}
-                for node, (before, after) in found.moved.items()
+                {"node": str(node), "from": before, "to": difference.matched.get(after, f"new {after}"), "label": after}
+                for node, (before, after) in difference.moved.items()
             ]
             print_table(rows, stream)
         else:
-            print_table(found.communities, stream)
+            print_table(difference.communities, stream)
     if not quiet:
         parts = [
-            f"{counted(len(found.moved), 'node')} moved",
-            f"{len(found.joined):,} joined",
-            f"{len(found.left):,} left",
-            f"AMI {found.scores['ami']:.4f}",
+            f"{counted(len(difference.moved), 'node')} moved",
+            f"{len(difference.joined):,} joined",
+            f"{len(difference.left):,} left",
+            f"AMI {difference.scores['ami']:.4f}",
         ]
         say(", ".join(parts))

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["Outputs", "names_of_results", "record_of"]
 
 _PAGES = (".html", ".htm")
-_FIGURES = ("png", "svg", "pdf")
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,12 @@ class Outputs:
         named = {"--out": self.out, "--manifest": self.manifest, "--report": self.report, "--figure": self.figure}
         check_files(named, positions=self.positions, **inputs)
         if self.report not in (None, "-") and not is_special(self.report) and suffix_of(self.report) not in _PAGES:
-            hint = "; --figure draws the graph" if suffix_of(self.report).removeprefix(".") in _FIGURES else ""
-            raise UsageError(f"--report writes an HTML page, so that its name must end with .html{hint}")
-        if self.figure is not None and suffix_of(self.figure).removeprefix(".") not in _FIGURES:
-            raise UsageError(f"--figure draws .{', .'.join(_FIGURES)}, not {self.figure}")
+            raise UsageError("--report writes an HTML page, whose name ends with .html (--figure draws the graph)")
+        if self.figure is not None:
+            from graphclust.report.plot import FIGURES
+
+            if suffix_of(self.figure).removeprefix(".") not in FIGURES:
+                raise UsageError(f"--figure draws .{', .'.join(FIGURES)}, not {self.figure}")
         if self.positions is not None and self.figure is None:
             raise UsageError("--positions needs --figure")
 

@@ -13,6 +13,7 @@ from graphclust.errors import GraphclustError, UsageError
 from graphclust.inputs import as_graph
 from graphclust.methods import METHODS
 from graphclust.metrics import ami
+from graphclust.results.communities import Communities, labels_of
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import pandas
 
     from graphclust.graph import Graph
-    from graphclust.results.communities import Communities
 
 __all__ = ["compare", "compared", "names_of", "parameters_of_each"]
 
@@ -78,8 +78,9 @@ def compare(
     """
     import pandas as pd
 
-    loaded = as_graph(graph, weight=weight)
-    rows = compared(loaded, names_of(methods, n_clusters), n_clusters, truth, repeats, random_state, params)
+    loaded, names = as_graph(graph, weight=weight), names_of(methods, n_clusters)
+    known = None if truth is None else labels_of(truth, loaded.nodes)
+    rows = compared(loaded, names, n_clusters, known, repeats, random_state, params)
     return pd.DataFrame(list(rows)).set_index("method")
 
 
@@ -143,9 +144,9 @@ def _row(
     measures: list[dict[str, Any]] = []
     for seed in seeds:
         try:
-            found = detect(graph, name, k, seed, **params)
-            measures.append(_measures(found, truth))
-            runs.append(found)
+            communities = detect(graph, name, k, seed, **params)
+            measures.append(_measures(communities, truth))
+            runs.append(communities)
         except GraphclustError as error:
             return {"method": name, "error": str(error)}
         finally:
@@ -162,11 +163,11 @@ def _row(
     return row
 
 
-def _measures(found: Communities, truth: Any) -> dict[str, Any]:
+def _measures(communities: Communities, truth: Any) -> dict[str, Any]:
     """Return the measures of one run."""
-    quality = found.quality()
-    row: dict[str, Any] = {"n_clusters": found.n_clusters, "seconds": round(found.seconds, 4)}
+    quality = communities.quality()
+    row: dict[str, Any] = {"n_clusters": communities.n_clusters, "seconds": round(communities.seconds, 4)}
     row |= {measure: quality[measure] for measure in _MEASURES}
-    if found.confidence is not None and len(found.confidence):
-        row["confidence"] = float(found.confidence.mean())
-    return row if truth is None else row | found.score(truth)
+    if communities.confidence is not None and len(communities.confidence):
+        row["confidence"] = float(communities.confidence.mean())
+    return row if truth is None else row | communities.score(truth)

@@ -260,6 +260,7 @@ def choose_columns(
     (1, 2, 'ignored when (a time)')
     """
     table = _Table(names, rows, n_columns)
+    doubts: tuple[Note, ...] = ()
     if columns is not None:
         first, second, *third = (find_column(name, names, n_columns) for name in columns)
         if first == second:
@@ -267,7 +268,7 @@ def choose_columns(
         named_weight = third[0] if third else None
     else:
         first, second, named_weight = table.ends()
-        table.refuse_other_tables(first, second)
+        doubts = table.check_rows(first, second)
     if weight is not None:
         named_weight = find_column(weight, names, n_columns)
         if named_weight in (first, second):
@@ -287,8 +288,7 @@ def choose_columns(
         kinds = kinds_of_nodes([names[first], names[second]]) if names else None
         if kinds is None and bipartite:
             kinds = (_kind(table.label(first)), _kind(table.label(second))) if names else ("left", "right")
-    if columns is None:
-        notes += table.lists_note(first, second)
+    notes += doubts
     if kinds is None and bipartite is None:
         notes += table.two_kinds_note(first, second)
     return EdgeColumns(first, second, chosen, kinds, notes)
@@ -376,24 +376,29 @@ class _Table:
             names[first] = names[second] = f"({names[first]})"
         return None
 
-    def refuse_other_tables(self, first: int, second: int) -> None:
-        """Raise if the rows are no edges: those of an incidence matrix, or lists of several nodes in one field."""
-        if self.n_columns > 2 and not has_known_pair(self.names or ()) and self._is_incidence_matrix():
+    def check_rows(self, first: int, second: int) -> tuple[Note, ...]:
+        """Refuse rows that are no edges: those of a matrix of two kinds of nodes, or with several nodes in one field.
+
+        Below a header that names the ends, and for fields with commas, which names may have, return a note instead.
+        """
+        is_named = has_known_pair(self.names or ())
+        if self.n_columns > 2 and not is_named and self._is_incidence_matrix():
             raise DataError(
                 "each line has a name and numbers (--input-format matrix --bipartite, if rows and columns are two "
                 "kinds of nodes; --columns SOURCE,TARGET[,WEIGHT], if it is an edge)"
             )
-        several = self._field_of_several(first, second)
-        if several is not None and not has_known_pair(self.names or ()):
+        ends = self.values(first), self.values(second)
+        several = _several_ids(*ends) or _several_ids(*ends[::-1])
+        if several is not None and not is_named:
             raise DataError(
                 f"the field {several!r:.60} names several nodes: write a line for each edge "
                 "(--columns SOURCE,TARGET takes such fields as ids)"
             )
-
-    def _field_of_several(self, first: int, second: int) -> str | None:
-        """Return a field of the ends that lists several nodes, as far as many fields look so; None without one."""
-        ends = self.values(first), self.values(second)
-        return _several_ids(*ends) or _several_ids(*ends[::-1])
+        several = several or next(filter(None, map(_uneven_list, ends)), None)
+        if several is None:
+            return ()
+        message = f"took {several!r:.60} for one id: if it names several nodes, write a line for each edge"
+        return (Note("possible-lists", message),)
 
     def _is_incidence_matrix(self) -> bool:
         """Whether the rows and columns of a table of numbers may be two kinds of nodes."""
@@ -568,18 +573,6 @@ class _Table:
         message = "the first column counts the rows: if it holds no nodes, --columns 2,3 reads the others"
         return (Note("possible-row-numbers", message),)
 
-    def lists_note(self, first: int, second: int) -> tuple[Note, ...]:
-        """Return a note if fields of the ends seem to be lists, or have commas, and not always equally many."""
-        several = self._field_of_several(first, second)
-        for values in (self.values(first), self.values(second)):
-            with_commas = [value for value in values if ", " in value]
-            if 2 * len(with_commas) > len(values) and len({value.count(",") for value in values}) > 1:
-                several = several or with_commas[0]
-        if several is None:
-            return ()
-        message = f"took {several!r:.60} for one id: if it names several nodes, write a line for each edge"
-        return (Note("possible-lists", message),)
-
     def two_kinds_note(self, first: int, second: int) -> tuple[Note, ...]:
         """Return a note if the names of two columns with ids in common may be those of different kinds of nodes."""
         if self.names is None or edge_columns([self.names[first], self.names[second]]) is not None:
@@ -662,6 +655,13 @@ def _several_ids(values: Sequence[str], others: Sequence[str]) -> str | None:
         ):
             return lists[0]
     return None
+
+
+def _uneven_list(values: Sequence[str]) -> str | None:
+    """Return a field with commas, if most fields have some and not all have equally many."""
+    with_commas = [value for value in values if ", " in value]
+    is_uneven = 2 * len(with_commas) > len(values) and len({value.count(",") for value in values}) > 1
+    return with_commas[0] if is_uneven else None
 
 
 def _quoted(name: str) -> str:

@@ -125,38 +125,28 @@ def _from_networkx(graph: networkx.Graph[Any], weight: str | None, notes: list[N
             ends = f"{ids[source[i]]!r} - {ids[target[i]]!r}"
             raise DataError(f"edge {ends} has the weight {w!r:.80}, which is not a number") from None
     made = Graph.from_edges(source, target, values, nodes=ids, directed=graph.is_directed())
-    _keep_attributes(
-        made,
-        [data for _, data in graph.nodes(data=True)],
-        source,
-        target,
-        [{name: value for name, value in data.items() if name != weight} for _, _, data in graph.edges(data=True)],
-    )
+    nodes = _columns_of_dicts([data for _, data in graph.nodes(data=True)])
+    edges = _columns_of_dicts([data for _, _, data in graph.edges(data=True)], left_out=weight)
+    _keep_attributes(made, nodes, source, target, edges)
     return made
 
 
+def _columns_of_dicts(items: Sequence[Mapping[Any, Any]], left_out: str | None = None) -> dict[str, list[Any]]:
+    """Return a list of values for each name but one; None where an item has no such value."""
+    names = dict.fromkeys(name for item in items for name in item if isinstance(name, str) and name != left_out)
+    return {name: [item.get(name) for item in items] for name in names}
+
+
 def _keep_attributes(
-    graph: Graph,
-    nodes: Sequence[Mapping[Any, Any]],
-    source: ArrayLike,
-    target: ArrayLike,
-    edges: Sequence[Mapping[Any, Any]],
+    graph: Graph, nodes: dict[str, list[Any]], source: ArrayLike, target: ArrayLike, edges: dict[str, list[Any]]
 ) -> None:
     """Keep the attributes of nodes, and those of edges if none of these was merged or dropped."""
-    columns = _columns_of_dicts(nodes)
-    if columns:
-        graph.meta["node_attributes"] = columns
-    columns = _columns_of_dicts(edges)
-    if columns and len(edges) == graph.num_edges:
-        tail, head = np.asarray(source, dtype=np.int64), np.asarray(target, dtype=np.int64)
+    if nodes:
+        graph.meta["node_attributes"] = nodes
+    tail, head = np.asarray(source, dtype=np.int64), np.asarray(target, dtype=np.int64)
+    if edges and len(tail) == graph.num_edges:
         order = order_of_edges(tail, head, graph.directed).tolist()
-        graph.meta["edge_attributes"] = {name: [values[i] for i in order] for name, values in columns.items()}
-
-
-def _columns_of_dicts(items: Sequence[Mapping[Any, Any]]) -> dict[str, list[Any]]:
-    """Return a list of values for each name; None where an item has no such value."""
-    names = dict.fromkeys(name for item in items for name in item if isinstance(name, str))
-    return {name: [item.get(name) for item in items] for name in names}
+        graph.meta["edge_attributes"] = {name: [values[i] for i in order] for name, values in edges.items()}
 
 
 def _missing_weights(name: str | None, weights: Sequence[Any]) -> list[Note]:
@@ -193,10 +183,8 @@ def _from_igraph(graph: igraph.Graph, weight: str | None, notes: list[Note]) -> 
         except (TypeError, ValueError, OverflowError):
             raise DataError(f"the igraph graph has edge weights ({weight}) that are not numbers") from None
     made = Graph.from_edges(ends[:, 0], ends[:, 1], weights, nodes=ids, directed=graph.is_directed())
-    names = [name for name in graph.vs.attributes() if name != "name"]
-    nodes = [dict(zip(names, values, strict=True)) for values in zip(*(graph.vs[name] for name in names), strict=True)]
-    names = [name for name in graph.es.attributes() if name != weight]
-    edges = [dict(zip(names, values, strict=True)) for values in zip(*(graph.es[name] for name in names), strict=True)]
+    nodes = {name: graph.vs[name] for name in graph.vs.attributes() if name != "name"}
+    edges = {name: graph.es[name] for name in graph.es.attributes() if name != weight}
     _keep_attributes(made, nodes, ends[:, 0], ends[:, 1], edges)
     return made
 

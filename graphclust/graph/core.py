@@ -413,7 +413,7 @@ class Graph:
                 known = zip(self.nodes, values, strict=True)
                 nx.set_node_attributes(graph, {node: value for node, value in known if value is not None}, name)
         for name, values in self.meta.get("edge_attributes", {}).items():
-            if len(values) == self.num_edges and name != "weight":
+            if len(values) == self.num_edges and (name != "weight" or self.weight is None):
                 ends = (edge[:2] for edge in self.edges())
                 known_edges = zip(ends, values, strict=True)
                 nx.set_edge_attributes(graph, {edge: value for edge, value in known_edges if value is not None}, name)

@@ -546,8 +546,8 @@ def explained(details: Mapping[str, Any]) -> list[Note]:
         notes.append(Note("negative-modularity", message, {"modularity": details["modularity"]}))
     if "share_of_samples" in details:
         message = (
-            "most samples of the Markov chains are no communities: there is no posterior, and confidence is "
-            "conditional on the labels of the other nodes"
+            "most samples of the Markov chains are not partitions into communities: there is no posterior, and "
+            "confidence is conditional on the labels of the other nodes"
         )
         notes.append(Note("no-posterior", message, {"share_of_samples": details["share_of_samples"]}))
     return notes + _chain_notes(details.get("chains"))

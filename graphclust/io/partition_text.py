@@ -155,15 +155,13 @@ def read_text(
         option_column = None if column is not None else f"--{role}-column"
         columns = _note_header(source, dialect, sample, option_column, is_certain=nodes is not None)
     known = frozenset(() if nodes is None else map(str, nodes))
-    if kind != "cmty" and column is None and dialect.header is not None and known:
-        columns = _with_known_nodes(source, columns, dialect.header, rows, known, is_chosen=column is not None)
     if column is not None:
         names = list(dialect.header or ("",) * dialect.n_columns)
         if not any(names) and not column.isdecimal():
             raise source.error(f"the columns have no names: give a number from 1 to {len(names)} instead of {column!r}")
         columns = with_label_column(source, names, column, columns[0] if columns else 0)
-        if known and dialect.header is not None:
-            columns = _with_known_nodes(source, columns, dialect.header, rows, known, is_chosen=column is not None)
+    if dialect.header is not None and known:
+        columns = _with_known_nodes(source, columns, dialect.header, rows, known, is_chosen=column is not None)
     if kind != "cmty" and columns is None and (ordered := _in_order(source, rows, nodes)) is not None:
         return ordered
     if kind != "cmty" and columns is None:

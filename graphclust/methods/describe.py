@@ -47,15 +47,15 @@ def _documented(method: type[GraphEstimator]) -> dict[str, tuple[str, str]]:
     """Return type and meaning of each parameter in the docstring of a class."""
     parts = _SECTION.split(inspect.cleandoc(method.__doc__ or ""))
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
-    found: dict[str, tuple[str, str]] = {}
+    documented: dict[str, tuple[str, str]] = {}
     names: list[str] = []
     for line in sections.get("Parameters", "").splitlines():
         if line and not line.startswith(" "):
             head, _, kind = line.partition(":")
             names = [name.strip() for name in head.split(",")]
-            found |= {name: (kind.strip(), "") for name in names}
+            documented |= {name: (kind.strip(), "") for name in names}
         elif line.strip():
             for name in names:
-                kind, meaning = found[name]
-                found[name] = kind, f"{meaning} {line.strip()}".strip()
-    return found
+                kind, meaning = documented[name]
+                documented[name] = kind, f"{meaning} {line.strip()}".strip()
+    return documented

@@ -200,6 +200,7 @@ def write_figure(
     UsageError
         Another format.
     """
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     if format not in FIGURES:
@@ -209,4 +210,5 @@ def write_figure(
     ax = figure.subplots()
     plot_communities(communities, ax, positions=positions, legend=True, title=title or name or None)
     stamp = {"Date": None} if format == "svg" else {"CreationDate": None} if format == "pdf" else {}
-    figure.savefig(stream, format=format, dpi=200, metadata=stamp)
+    with rc_context({"svg.hashsalt": "graphclust"}):  # the same names of parts each time
+        figure.savefig(stream, format=format, dpi=200, metadata=stamp)

@@ -92,9 +92,9 @@ def diff(old: Any, new: Any) -> Changes:
     table = Contingency.of(rows, columns)
     is_matched = table.matched()
     pairs = np.unique(rows)[table.rows[is_matched]].tolist(), np.unique(columns)[table.cols[is_matched]].tolist()
-    kept = dict(zip(zip(*pairs, strict=True), table.counts[is_matched].tolist(), strict=True))
-    matched = {new_names[column]: old_names[row] for row, column in kept}
-    communities = [_row(old_names[r], new_names[c], old_sizes, new_sizes, n) for (r, c), n in kept.items()]
+    n_common = dict(zip(zip(*pairs, strict=True), table.counts[is_matched].tolist(), strict=True))
+    matched = {new_names[column]: old_names[row] for row, column in n_common}
+    communities = [_row(old_names[r], new_names[c], old_sizes, new_sizes, n) for (r, c), n in n_common.items()]
     communities += [_row(label, None, old_sizes, new_sizes, 0) for label in set(old_names) - set(matched.values())]
     communities += [_row(None, label, old_sizes, new_sizes, 0) for label in set(new_names) - matched.keys()]
     place = {None: -1, **row_of}, {None: -1, **column_of}

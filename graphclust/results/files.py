@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RESULT_FORMATS", "result_format", "write_result"]
 
-_FIGURES = ("png", "svg", "pdf", "jpg", "jpeg", "gif", "eps", "tif", "tiff")
+_PICTURES = ("png", "svg", "pdf", "jpg", "jpeg", "gif", "eps", "tif", "tiff")
 _UNSUPPORTED = ("xls", "xlsx", "ods", "db", "sqlite", "pkl", "npy")
 
 
@@ -175,7 +175,7 @@ def result_format(path: str | os.PathLike[str] | None, requested: str | None = N
     """
     if requested is None:
         suffix = "" if path is None else suffix_of(os.fspath(path)).removeprefix(".")
-        if suffix in _FIGURES:
+        if suffix in _PICTURES:
             raise UsageError(
                 f"results are tables, not pictures: --figure x.{suffix} draws the graph, --out writes nodes"
             )

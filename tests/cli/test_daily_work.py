@@ -31,7 +31,7 @@ def test_a_figure_is_drawn_and_reproducible(kind, friends):
         assert main(["detect", "friends.edgelist", *LEIDEN, "--figure", f"{name}.{kind}", "-o", "c.tsv"]) == 0
     first, second = (Path(f"{name}.{kind}").read_bytes() for name in ("a", "b"))
     assert first.startswith(HEADS[kind])
-    assert kind == "svg" or first == second
+    assert first == second
 
 
 def test_a_figure_uses_given_positions(friends):
@@ -91,7 +91,7 @@ def test_detect_searches_within_a_community(friends, capsys):
 
 def test_many_graphs_in_one_process(friends, capsys):
     for i in range(5):
-        shutil.copy("friends.edgelist", f"g{i}.txt.gz" if i == 9 else f"g{i}.txt")
+        shutil.copy("friends.edgelist", f"g{i}.txt")
     assert main(["detect", *(f"g{i}.txt" for i in range(5)), "data:karate", *LEIDEN, "--out-dir", "results"]) == 0
     err = capsys.readouterr().err
     assert sorted(path.name for path in Path("results").iterdir()) == [

@@ -111,6 +111,8 @@ def test_attributes_come_back(karate):
     assert made.nodes[5]["club"] == graph.nodes[5]["club"]
     assert made.edges[0, 1]["kind"] == "old"
     assert all(made.edges[edge]["weight"] == graph.edges[edge]["weight"] for edge in graph.edges)
+    made = gc.detect(graph, "leiden", weight=None).to_networkx()  # weights that were ignored are an attribute
+    assert made.edges[0, 1]["weight"] == graph.edges[0, 1]["weight"]
     igraph = pytest.importorskip("igraph")
     made = gc.as_graph(igraph.Graph.from_networkx(graph)).to_networkx()
     assert {data["club"] for _, data in made.nodes(data=True)} == {"Mr. Hi", "Officer"}
