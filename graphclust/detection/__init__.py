@@ -42,7 +42,7 @@ def detect(
     random_state : int, Generator or None
         Seed. The same input and seed give the same result, whatever the order of nodes and edges. None draws a new
         seed.
-    device : {"auto", "cpu", "cuda"}
+    device : {"auto", "cpu", "cuda"} or torch.device
         Device of neural methods. The other methods run on the CPU.
     weight : str or None
         Edge attribute or column that holds the weights; None ignores weights. In files, a name other than "weight" is

@@ -69,7 +69,7 @@ def compare(
     Raises
     ------
     UsageError
-        Unknown method or parameter, or less than one run.
+        Unknown method or parameter, or a number of repeats that is not positive.
 
     Examples
     --------

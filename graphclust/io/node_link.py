@@ -97,7 +97,8 @@ def _of_columns(content: _Item) -> list[_Item] | None:
     columns = {name: list(values.values()) if isinstance(values, dict) else values for name, values in content.items()}
     if edge_columns(list(columns)) is None or not all(isinstance(values, list) for values in columns.values()):
         return None
-    if len({len(values) for values in columns.values()}) > 1:
+    is_adjacency = any(isinstance(item, str) and item in content for values in content.values() for item in values)
+    if is_adjacency or len({len(values) for values in columns.values()}) > 1:  # nodes may be called node1 and node2
         return None
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -170,7 +171,9 @@ def _adjacency(source: Source, content: Mapping[str, Any]) -> _Parts:
 
 def _edge_data(value: Any) -> _Item:
     """Return the attributes of an edge, of which a mapping may give the weight alone."""
-    return value if isinstance(value, dict) else {"weight": value} if isinstance(value, int | float) else {}
+    if isinstance(value, dict):
+        return value
+    return {"weight": value} if isinstance(value, int | float) and not isinstance(value, bool) else {}
 
 
 def _split(items: Sequence[Any]) -> _Parts:
