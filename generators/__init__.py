@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphclust.generators.batches import DenseBatch
 from graphclust.generators.crp import crp
-from graphclust.generators.families import FAMILIES, stream
+from graphclust.generators.families import FAMILIES, Family, graph_folder, stream
 from graphclust.generators.lfr import lfr
 from graphclust.generators.mixed import mixed
 from graphclust.generators.mixtures import gaussian_mixture
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FAMILIES",
     "DenseBatch",
+    "Family",
     "SyntheticGraphs",
     "cluster",
     "cluster_split",
@@ -40,6 +41,7 @@ __all__ = [
     "dc_sbm",
     "gaussian_mixture",
     "general_sbm",
+    "graph_folder",
     "lfr",
     "log_degree_sbm",
     "mixed",

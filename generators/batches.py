@@ -12,7 +12,10 @@ from graphclust.generators.sbm import Plan
 from graphclust.graph import Graph
 from graphclust.runtime.arrays import IntArray
 
-__all__ = ["DenseBatch", "from_graphs", "from_plans", "from_points"]
+__all__ = ["DenseBatch", "from_graphs", "from_plans", "from_points", "near_in_size"]
+
+
+_WINDOW = 4  # batches: among so many of nearly its size a graph finds its company
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,31 @@ def from_points(sets: Sequence[Graph]) -> DenseBatch:
         if points.y is not None:
             row[: points.num_nodes] = points.y
     return DenseBatch(None, labels, n_points, _features(sets, labels.shape[1]))
+
+
+def near_in_size(rng: np.random.Generator, n_nodes: IntArray, batch_size: int) -> IntArray:
+    """Draw given graphs of nearly one size, which saves padding.
+
+    One is drawn, and the others from those nearest to it in size. Each graph is drawn as often as any other, but for
+    those of the extreme sizes.
+
+    Parameters
+    ----------
+    rng : Generator
+    n_nodes : ndarray of int64, shape (n_graphs,)
+    batch_size : int
+
+    Returns
+    -------
+    ndarray of int64, shape (batch_size,)
+        Positions in `n_nodes`.
+    """
+    order = np.argsort(n_nodes, kind="stable")
+    width = min(_WINDOW * batch_size, len(order))
+    first = int(rng.integers(len(order)))
+    low = min(max(first - int(rng.integers(width)), 0), len(order) - width)
+    chosen: IntArray = order[low + rng.choice(width, batch_size, replace=width < batch_size)]
+    return chosen
 
 
 def _sizes(graphs: Sequence[Graph]) -> IntArray:

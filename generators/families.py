@@ -1,22 +1,26 @@
 """All families of random graphs by their names, and endless streams of batches of them.
 
-The command line, training and studies look into `FAMILIES`.
+The command line, training and studies look into `FAMILIES`. They also take families of the user's own
+(`graphclust.generators.own`).
 """
 
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from graphclust.errors import UsageError
-from graphclust.generators.batches import DenseBatch, from_graphs, from_plans, from_points
+from graphclust.generators.batches import DenseBatch, from_graphs, from_plans, from_points, near_in_size
 from graphclust.generators.lfr import lfr
 from graphclust.generators.mixed import mixed
 from graphclust.generators.mixtures import gaussian_mixture, gaussian_mixture_batch
+from graphclust.generators.own import GivenGraphs, name_of, sampler_of
 from graphclust.generators.pairs import community_pair, community_pair_batch, n_community_pairs
 from graphclust.generators.sbm import (
     Plan,
@@ -37,7 +41,7 @@ from graphclust.graph import Graph
 from graphclust.runtime.registry import Registry
 from graphclust.runtime.seeds import check_seed
 
-__all__ = ["FAMILIES", "Family", "stream"]
+__all__ = ["FAMILIES", "Family", "as_family", "graph_folder", "stream"]
 
 
 @dataclass(frozen=True)
@@ -128,8 +132,101 @@ def _log_degree_densities(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {**parameters, "p_in": parameters["a"] * scale, "p_out": parameters["b"] * scale}
 
 
+def as_family(family: Any, name: str | None = None) -> Family:
+    """Return a family for a function of the user's that draws graphs.
+
+    Parameters
+    ----------
+    family : Family or callable
+        A function draws one graph from its parameters and `random_state` or `seed`. It returns a `Graph` with `y`; or a
+        graph and its labels, each in any form that graphclust takes; or a networkx graph whose attribute "partition"
+        lists the communities, as those of the generators of networkx.
+    name : str, optional
+        What messages call it; by default the name of the function.
+
+    Raises
+    ------
+    UsageError
+        It is neither, or has no parameter for the seed.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> family = as_family(nx.planted_partition_graph)
+    >>> family.sample(l=3, k=20, p_in=0.5, p_out=0.05, random_state=0).y.max()
+    np.int64(2)
+    """
+    if isinstance(family, Family):
+        return family
+    if not callable(family):
+        raise UsageError(f"a family is a name, a Family or a function, not {family!r:.60}")
+    return Family(sampler_of(family, name))
+
+
+@lru_cache(maxsize=4)
+def graph_folder(folder: str) -> Family:
+    """Return the labelled graphs in a folder as a family, which draws one of them.
+
+    Each graph stands beside its labels, as `graphclust generate --count` writes them (graph-000000.edgelist and
+    labels-000000.tsv), or as net.gml and net.labels.tsv; or the graph file has a node attribute with the labels. A
+    fifth of the graphs is held out from training. Which ones depends only on their names.
+
+    Raises
+    ------
+    DataError
+        The folder has fewer than two graphs, or a graph without labels.
+    """
+    graphs = GivenGraphs.of_folder(folder)
+
+    def sample(*, split: str = "train", number: int | None = None, random_state: Any = None) -> Graph:
+        """Draw one of the graphs.
+
+        Parameters
+        ----------
+        split : {"train", "test", "all"}
+            Which graphs to draw from.
+        number : int, optional
+            Number of the graph among them; by default it is drawn.
+        random_state : int, Generator or None
+        """
+        chosen = graphs.part(split)
+        if number is None:
+            number = int(np.random.default_rng(check_seed(random_state)).integers(len(chosen)))
+        graph: Graph = graphs[int(chosen[number])]
+        return graph
+
+    def batch(
+        rng: np.random.Generator, batch_size: int, *, same_size: bool, split: str = "train", number: int | None = None
+    ) -> DenseBatch:
+        chosen = graphs.part(split)
+        if number is not None:
+            numbers = chosen[np.full(batch_size, number)]
+        elif same_size:
+            numbers = chosen[near_in_size(rng, graphs.n_nodes[chosen], batch_size)]
+        else:
+            numbers = chosen[rng.integers(len(chosen), size=batch_size)]
+        return from_graphs([graphs[int(i)] for i in numbers])
+
+    return Family(
+        sample,
+        batch=batch,
+        held_out={"split": "test"},
+        number=lambda *, split="train", number=None: len(graphs.part(split)),
+    )
+
+
+class _Families(Registry[Family]):
+    """The families by name; "graphs:FOLDER" is `graph_folder`."""
+
+    def named(self, name: Any) -> Family:
+        """See `Registry.named`."""
+        if isinstance(name, str) and name.startswith("graphs:"):
+            return graph_folder(os.path.realpath(name.removeprefix("graphs:")))
+        return super().named(name)
+
+
 # a new family is one file in generators/ and one line here
-FAMILIES: Registry[Family] = Registry(
+FAMILIES = _Families(
     "family",
     {
         "planted-partition": Family(
@@ -155,11 +252,12 @@ FAMILIES: Registry[Family] = Registry(
         "gaussian-mixture": Family(gaussian_mixture, sizes="n", batch=gaussian_mixture_batch, points=True),
         "spikes": Family(spikes, sizes="n", batch=spikes_batch, points=True),
     },
+    as_family,
 )
 
 
 def stream(
-    family: str,
+    family: Any,
     *,
     random_state: Any = 0,
     batch_size: int = 16,
@@ -174,7 +272,8 @@ def stream(
 
     Parameters
     ----------
-    family : str
+    family : str, Family or callable
+        A key of `FAMILIES`, or a family of your own, see `as_family`; "graphs:FOLDER" is `graph_folder`.
     random_state : int, Generator or None
     batch_size : int
     start : int
@@ -203,6 +302,7 @@ def stream(
     (4, True)
     """
     kind = FAMILIES.named(family)
+    family = name_of(family)
     settings = kind.complete(family, parameters)
     draws_sizes = kind.batch is None or kind.sizes is not None
     if same_size and draws_sizes and not isinstance(settings.get(kind.sizes or ""), tuple):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphclust.errors import DataError, UsageError
-from graphclust.generators.batches import DenseBatch, from_graphs
+from graphclust.generators.batches import DenseBatch, from_graphs, near_in_size
 from graphclust.graph import Graph
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.seeds import check_seed
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from graphclust.datasets.pairs import PairGraphs
 
 __all__ = ["community_pair", "community_pair_batch", "n_community_pairs"]
-
-_WINDOW = 4  # batches: among so many of nearly its size a graph finds its company
 
 
 @functools.lru_cache(maxsize=4)
@@ -36,8 +34,8 @@ def _pairs(data: str, split: str, split_seed: int) -> PairGraphs:
 
 
 @functools.lru_cache(maxsize=4)
-def _by_size(data: str, split: str, split_seed: int) -> IntArray:
-    return np.argsort(_pairs(data, split, split_seed).n_nodes, kind="stable")
+def _sizes(data: str, split: str, split_seed: int) -> IntArray:
+    return _pairs(data, split, split_seed).n_nodes
 
 
 def _thinned(rng: np.random.Generator, graph: Graph, drop: float) -> Graph:
@@ -141,8 +139,7 @@ def community_pair_batch(
     rng : Generator
     batch_size : int
     same_size : bool
-        Whether the graphs are of nearly one number of nodes, which saves padding: one is drawn, and the others from
-        those nearest to it in size. Each graph is drawn as often as any other, but for those of the extreme sizes.
+        Whether the graphs are of nearly one number of nodes, see `near_in_size`.
     data, split, split_seed, drop
         As of `community_pair`.
 
@@ -153,11 +150,7 @@ def community_pair_batch(
     _check_drop(drop)
     pairs = _pairs(data, split, split_seed)
     if same_size:
-        order = _by_size(data, split, split_seed)
-        width = min(_WINDOW * batch_size, len(order))
-        first = int(rng.integers(len(order)))
-        low = min(max(first - int(rng.integers(width)), 0), len(order) - width)
-        chosen = order[low + rng.choice(width, batch_size, replace=width < batch_size)]
+        chosen = near_in_size(rng, _sizes(data, split, split_seed), batch_size)
     else:
         chosen = rng.integers(len(pairs), size=batch_size)
     drawn = (pairs[int(i)] for i in chosen)

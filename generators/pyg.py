@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch_geometric.data import InMemoryDataset
 
 from graphclust.errors import UsageError
 from graphclust.generators.families import FAMILIES
+from graphclust.generators.own import identity_of, name_of
 from graphclust.runtime.seeds import check_seed
 
 __all__ = ["SyntheticGraphs"]
@@ -26,8 +28,8 @@ class SyntheticGraphs(InMemoryDataset):  # type: ignore[misc]
     ----------
     root : str
         Folder of the cache.
-    family : str
-        A key of `graphclust.generators.FAMILIES`.
+    family : str, Family or callable
+        A key of `graphclust.generators.FAMILIES`, or a family of your own (`graphclust.generators.families.as_family`).
     num_graphs : int
     seed : int
     transform, pre_transform, pre_filter : callable, optional
@@ -51,7 +53,7 @@ class SyntheticGraphs(InMemoryDataset):  # type: ignore[misc]
     def __init__(
         self,
         root: str,
-        family: str,
+        family: Any,
         num_graphs: int = 1000,
         seed: int = 0,
         *,
@@ -60,7 +62,7 @@ class SyntheticGraphs(InMemoryDataset):  # type: ignore[misc]
         pre_filter: Callable[..., Any] | None = None,
         **parameters: Any,
     ) -> None:
-        complete = FAMILIES.named(family).complete(family, parameters)
+        complete = FAMILIES.named(family).complete(name_of(family), parameters)
         if num_graphs < 1:
             raise UsageError(f"num_graphs must be a positive integer, not {num_graphs!r}")
         self.family = family
@@ -74,9 +76,11 @@ class SyntheticGraphs(InMemoryDataset):  # type: ignore[misc]
     @property
     def processed_file_names(self) -> list[str]:
         """One file; its name is a digest of family, size, seed and all parameters."""
-        key = [self.family, self.num_graphs, self.seed, self.parameters, self._filters]
+        identity = identity_of(self.family, FAMILIES.named(self.family).sample)
+        key = [identity, self.num_graphs, self.seed, self.parameters, self._filters]
         digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=repr).encode()).hexdigest()[:16]
-        return [f"{self.family}-{self.num_graphs}-{self.seed}-{digest}.pt"]
+        name = re.sub(r"\W+", "-", name_of(self.family))
+        return [f"{name}-{self.num_graphs}-{self.seed}-{digest}.pt"]
 
     def process(self) -> None:
         """Draw the graphs."""

@@ -26,6 +26,7 @@ from graphclust.cli.models import models
 from graphclust.cli.reproduce import reproduce
 from graphclust.cli.study import study
 from graphclust.cli.train import train
+from graphclust.errors import GraphclustError
 
 __all__ = ["app", "run"]
 
@@ -64,11 +65,11 @@ _CommandLineError: Any = next(kind for kind in typer.BadParameter.__mro__ if kin
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line with the arguments `argv` and return the exit status."""
-    if "generate" in argv[:1]:
-        add_families()
     if not argv:
         argv = ["--help"]
     try:
+        if argv[0] == "generate":
+            add_families(*argv[1:2])
         status = int(app(args=list(argv), prog_name="graphclust", standalone_mode=False) or 0)
         if sys.stdout is not None and not sys.stdout.closed:
             sys.stdout.flush()
@@ -76,6 +77,9 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         abandon_output()
         return 0
+    except GraphclustError as error:  # a family of the user's own that cannot be imported
+        say(str(error))
+        return error.exit_code
     except OSError as error:
         abandon_output()
         say(f"cannot write: {error.strerror or error}")

@@ -7,6 +7,7 @@ import functools
 import inspect
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -151,18 +152,51 @@ def is_helper() -> bool:
     return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
-def parse_pairs(option: str, pairs: list[str] | None) -> dict[str, Any]:
-    """Parse NAME=VALUE pairs into a dictionary. Values are Python literals if they parse as such, otherwise strings."""
+def parse_value(text: str) -> Any:
+    """Parse 7, 1e3, 0.5, none, true, a range 50:300, a list 10,20,30, a matrix 0.5,0.1;0.1,0.4 or a Python literal.
+
+    Raises
+    ------
+    ValueError
+        It is none of these.
+    """
     import ast
 
+    constants = {"none": None, "true": True, "false": False}
+    if text.lower() in constants:
+        return constants[text.lower()]
+    if ";" in text and text[0] not in "([{'\"":
+        return [[_parse_number(entry) for entry in row.split(",")] for row in text.split(";")]
+    if any(mark in text for mark in ":,") and text[0] not in "([{'\"":
+        return tuple(_parse_number(entry) for entry in re.split("[:,]", text))
+    try:
+        return _parse_number(text)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, MemoryError, RecursionError) as error:
+        raise ValueError(text) from error
+
+
+def _parse_number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        value = float(text)
+    return int(value) if "." not in text and value.is_integer() else value  # 1e3
+
+
+def parse_pairs(option: str, pairs: list[str] | None) -> dict[str, Any]:
+    """Parse NAME=VALUE pairs into a dictionary. Values are those of `parse_value` if they parse, otherwise strings."""
     values: dict[str, Any] = {}
     for pair in pairs or ():
         name, equals, text = pair.partition("=")
         if not equals or not name.isidentifier():
             raise UsageError(f"{option} takes NAME=VALUE, not {pair!r}")
         try:
-            values[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            values[name] = parse_value(text)
+        except ValueError:
             values[name] = text
     return values
 

@@ -87,7 +87,7 @@ def compare(
     """
     from graphclust.cli.detect import parse_params
     from graphclust.detection import prepare
-    from graphclust.detection.comparison import compared, names_of, parameters_of_each
+    from graphclust.detection.comparison import compared, labelled_methods, parameters_of_each
     from graphclust.io.partition import read_partition
 
     check_format(format, "table", "json", "csv")
@@ -95,18 +95,19 @@ def compare(
     listed = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
     if listed is not None and not listed:
         raise UsageError("--methods names no method")
-    names = names_of(listed, n_clusters)
+    labelled = labelled_methods(listed, n_clusters)
     params = parse_params(param)
     if samples is not None:
         params["n_samples"] = samples
-    for name, own in parameters_of_each(names, params).items():
-        prepare(name, None, seed, **own)  # report a wrong parameter before a large file is read
+    for label, own in parameters_of_each(labelled, params).items():
+        prepare(labelled[label], None, seed, **own)  # report a wrong parameter before a large file is read
     loaded = reading.read(graph)
     known = None if truth is None else read_partition(truth, truth_format, loaded.nodes, column=truth_column)
     rows = []
-    for row in compared(loaded, names, n_clusters, known, repeats, seed, params):
+    for row in compared(loaded, labelled, n_clusters, known, repeats, seed, params):
         if "error" in row and not quiet:
-            say(f"{row['method']}: {row['error']}")
+            label, error = str(row["method"]), str(row["error"])
+            say(error if error.startswith(label) else f"{label}: {error}")
         rows.append(row)
     n_scored = min((int(row["n_scored"]) for row in rows if row.get("n_scored") is not None), default=None)
     if n_scored is not None and n_scored < loaded.num_nodes and not quiet:

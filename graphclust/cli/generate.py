@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Union, get_args, get
 
 import typer
 
-from graphclust.cli.common import Quiet, Seed, check_files, command, output, say
+from graphclust.cli.common import Quiet, Seed, check_files, command, output, parse_value, say
 from graphclust.errors import GraphclustError, UsageError, unknown
 from graphclust.runtime.notes import counted
 
@@ -33,28 +33,6 @@ generate = typer.Typer(
 )
 
 _POINT_DELIMITERS = {"csv": ",", "tsv": "\t"}
-
-
-def _parse_number(text: str) -> int | float:
-    try:
-        return int(text)
-    except ValueError:
-        value = float(text)
-    return int(value) if "." not in text and value.is_integer() else value  # 1e3
-
-
-def _parse_value(option: str, text: str) -> Any:
-    """Parse the value of an option: 7, 0.5, none, a range 50:300, a list 10,20,30 or a matrix 0.5,0.1;0.1,0.4."""
-    try:
-        if text.lower() == "none":
-            return None
-        if ";" in text:
-            return [[_parse_number(entry) for entry in row.split(",")] for row in text.split(";")]
-        if ":" in text or "," in text:
-            return tuple(_parse_number(entry) for entry in re.split("[:,]", text))
-        return _parse_number(text)
-    except ValueError:
-        raise UsageError(f"{option} takes a number, a range 50:300 or a list 10,20,30, not {text!r}") from None
 
 
 def _convert(value: Any, kind: Any) -> Any:
@@ -102,9 +80,14 @@ def _parse_options(family: Family, texts: dict[str, str | None]) -> dict[str, An
     for name, text in texts.items():
         if text is None:
             continue
+        if name not in kinds:  # a function of the user's
+            with contextlib.suppress(ValueError):
+                values[name] = parse_value(text)
+            values.setdefault(name, text)
+            continue
         try:
-            values[name] = text if kinds[name] is str else _convert(_parse_value(_option(name), text), kinds[name])
-        except TypeError:
+            values[name] = text if kinds[name] is str else _convert(parse_value(text), kinds[name])
+        except (TypeError, ValueError):
             raise UsageError(f"{_option(name)} takes {_describe_type(kinds[name])}, not {text!r}") from None
     return values
 
@@ -114,7 +97,7 @@ def _sample(name: str, parameters: dict[str, Any], random_state: Any) -> Graph:
     from graphclust.generators.families import FAMILIES
 
     try:
-        return FAMILIES[name].sample(**parameters, random_state=random_state)
+        return FAMILIES.named(name).sample(**parameters, random_state=random_state)
     except GraphclustError:
         raise
     except (TypeError, ValueError, ArithmeticError) as error:
@@ -158,7 +141,7 @@ def _make(family: str) -> Callable[..., None]:
     ) -> None:
         from graphclust.generators.families import FAMILIES
 
-        parameters = _parse_options(FAMILIES[family], texts)
+        parameters = _parse_options(FAMILIES.named(family), texts)
         if count is None:
             check_files({"--out": out, "--labels": labels})
             graph = _sample(family, parameters, seed)
@@ -269,8 +252,8 @@ _COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def add_families() -> None:
-    """Add a subcommand for each family.
+def add_families(requested: str = "") -> None:
+    """Add a subcommand for each family, and for a family of the user's own if it is `requested`.
 
     This does not happen at import, because the families need NumPy, which `graphclust --help` can do without.
     """
@@ -279,12 +262,15 @@ def add_families() -> None:
     from graphclust.generators.families import FAMILIES
 
     known = {entry.name for entry in generate.registered_commands}
-    for name in (name for name in FAMILIES if name not in known):
-        family = FAMILIES[name]
+    own = [requested] if ":" in requested else []
+    for name in (name for name in (*FAMILIES, *own) if name not in known):
+        family = FAMILIES.named(name)
         doc = inspect.getdoc(family.sample) or ""
         descriptions = _parameter_help(doc)
         body = _make(name)
         parameters = []
+        if reserved := family.parameters().keys() & _COMMON_OPTIONS.keys():
+            raise UsageError(f"{name} has a parameter {min(reserved)}, which is an option of generate: rename it")
         for option, default in family.parameters().items():
             needed = default is inspect.Parameter.empty
             text = descriptions.get(option, "")

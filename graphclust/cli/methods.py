@@ -43,7 +43,7 @@ def methods(
     with output(None) as stream:
         if format == "json":
             full: list[dict[str, Any]] = [
-                {**row, "parameters": METHODS[str(row["method"])].parameters()} for row in rows
+                {**row, "parameters": METHODS.named(row["method"]).parameters()} for row in rows
             ]
             if name is not None:
                 full = [{**full[0], "described": describe_parameters(METHODS.named(name))}]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphclust.cli.common import Output, Quiet, check_files, output, say
-from graphclust.errors import DataError, UsageError
+from graphclust.errors import DataError, GraphclustError, UsageError
 from graphclust.runtime.notes import counted
 
 if TYPE_CHECKING:
@@ -105,11 +105,10 @@ def study(
         drawn = draw(table, chosen, measure or "ami")
         with replacing(figure) as stream:
             drawn.savefig(stream, format=os.path.splitext(figure)[1][1:].lower(), dpi=150)
-    failed = table["error"].notna()
-    if failed.any() and not quiet:
-        first = table[failed].iloc[0]
-        n_failed = f"{int(failed.sum()):,} of {counted(len(table), 'cell')} failed"
-        say(f"{n_failed}; the first one was {first['method']}: {first['error']}")
+    labels = table.groupby("method", sort=False)["error"]
+    useless = [str(label) for label, errors in labels if errors.notna().all()]
+    if useless:
+        raise GraphclustError(f"{' and '.join(useless)} failed in every cell")
 
 
 def _with_uniform_columns(table: pd.DataFrame) -> pd.DataFrame:

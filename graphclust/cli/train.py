@@ -54,13 +54,30 @@ def train(
     out: Annotated[
         str | None, typer.Option("--out", "-o", metavar="FILE.safetensors", help="File for the trained model.")
     ] = None,
-    family: Annotated[str, _option(_GRAPHS, "NAME", "Family of graphs, see `graphclust generate`.")] = "general-sbm",
+    family: Annotated[
+        str,
+        _option(
+            _GRAPHS,
+            "NAME|MODULE:FUNCTION",
+            "Family of graphs, see `graphclust generate`, or a function of your own that draws a graph and its labels.",
+        ),
+    ] = "general-sbm",
+    graphs: Annotated[
+        str | None,
+        _option(
+            _GRAPHS,
+            "FOLDER",
+            "Train on your own graphs instead, each beside its labels: net.gml and net.labels.tsv. A fifth of them is "
+            "held out for the evaluation.",
+            show_default=False,
+        ),
+    ] = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help='Parameter of the family, such as n_nodes="(50, 300)". Repeatable.',
+            help="Parameter of the family, such as n_nodes=50:300. Repeatable.",
             rich_help_panel=_GRAPHS,
         ),
     ] = None,
@@ -195,6 +212,10 @@ def train(
     from graphclust.training.loops import LoopSettings, Machine
     from graphclust.training.synthetic import DataConfig
 
+    if graphs is not None:
+        if family != "general-sbm":
+            raise UsageError("--graphs and --family exclude each other")
+        family = f"graphs:{graphs}"
     data = DataConfig(
         family=family,
         parameters=parse_pairs("--set", parameter),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from graphclust.errors import UsageError
@@ -20,7 +21,7 @@ __all__ = ["detect", "prepare"]
 
 def detect(
     graph: Any,
-    method: str = "auto",
+    method: Any = "auto",
     n_clusters: int | None = None,
     random_state: Any = 0,
     device: str = "auto",
@@ -35,8 +36,9 @@ def detect(
     ----------
     graph : Graph, path, networkx graph, igraph.Graph, scipy sparse adjacency, PyG Data, array, iterable of edges
         Anything that `as_graph` converts. It is not modified.
-    method : str
-        A key of `graphclust.METHODS`. The default "auto" compares several methods.
+    method : str, callable or estimator
+        A key of `graphclust.METHODS`; the default "auto" compares several methods. Or a method of your own, also as
+        "module:name" or "file.py:name": see `graphclust.methods.own`.
     n_clusters : int, optional
         Exact number of communities. By default the method determines it.
     random_state : int, Generator or None
@@ -89,8 +91,13 @@ def detect(
         posterior=estimator.posterior_,
         notes=tuple(notes),
         details=estimator.details_,
-        detector=detect,
+        detector=partial(_detect_again, method),
     )
+
+
+def _detect_again(first_method: Any, graph: Any, method: Any = None, **params: Any) -> Communities:
+    """Find the communities of another graph, by default with the method that was used first."""
+    return detect(graph, first_method if method is None else method, **params)
 
 
 def _reported_params(estimator: GraphEstimator) -> dict[str, Any]:
@@ -104,7 +111,7 @@ def _reported_params(estimator: GraphEstimator) -> dict[str, Any]:
 
 
 def prepare(
-    method: str = "auto",
+    method: Any = "auto",
     n_clusters: int | None = None,
     random_state: Any = 0,
     device: str = "auto",
@@ -137,7 +144,7 @@ def prepare(
     params, refinement_params = _split_params(method, refine, method_params, known)
     if n_clusters is not None:
         if kind.takes_n_clusters == "no":
-            raise UsageError(f"{method} determines the number of communities itself: it takes no n_clusters (-k)")
+            raise UsageError(f"{kind.name} determines the number of communities itself: it takes no n_clusters (-k)")
         params["n_clusters"] = n_clusters
     if "random_state" in known:
         params["random_state"] = random_state
@@ -145,7 +152,7 @@ def prepare(
         params["device"] = device
     for name in params:
         if name not in known:
-            raise _no_parameter(method, name)
+            raise _no_parameter(kind, name)
     estimator = kind(**params)
     if refinement_params:
         estimator = Refined(estimator, random_state=random_state, **refinement_params)
@@ -153,20 +160,22 @@ def prepare(
     return estimator
 
 
-def _no_parameter(method: str, name: str) -> UsageError:
-    """Return the error for a parameter that the method does not have; it names the methods that have it."""
-    error = METHODS[method].no_parameter(name)
-    others = [other for other, kind in METHODS.items() if name in kind.parameters()]
-    if not others or name in METHODS[method].other_settings():
+def _no_parameter(kind: type[GraphEstimator], name: str) -> UsageError:
+    """Return the error for a parameter that a method does not have; it names the methods that have it."""
+    error = kind.no_parameter(name)
+    if name == "seed" and "random_state" in kind.parameters():
+        return UsageError(f"{kind.name} has no parameter 'seed': the seed is random_state")
+    others = [other for other, known in METHODS.items() if name in known.parameters()]
+    if not others or name in kind.other_settings():
         return error
     ways = f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} it"
-    if name == "resolution" and METHODS[method].takes_n_clusters != "no":
+    if name == "resolution" and kind.takes_n_clusters != "no":
         ways += "; -k (n_clusters) gives the number of communities"
     return UsageError(f"{error} ({ways})")
 
 
 def _split_params(
-    method: str, refine: str | None, method_params: dict[str, Any], known: Collection[str]
+    method: Any, refine: str | None, method_params: dict[str, Any], known: Collection[str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the parameters of the method, whose names are `known`, and those of refinement (empty without it)."""
     params = dict(method_params)

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from graphclust.graph import Graph
 
-__all__ = ["compare", "compared", "names_of", "parameters_of_each"]
+__all__ = ["compare", "compared", "labelled_methods", "parameters_of_each"]
 
 _MEASURES = ("modularity", "coverage", "mean_conductance", "normalized_cut")
 
 
 def compare(
     graph: Any,
-    methods: Sequence[str] | None = None,
+    methods: Sequence[Any] | Mapping[str, Any] | None = None,
     n_clusters: int | None = None,
     *,
     truth: Any = None,
@@ -44,8 +44,9 @@ def compare(
     ----------
     graph : Graph, path, networkx graph, ...
         As in `graphclust.detect`.
-    methods : sequence of str, optional
-        By default, all that do not need the number of communities, or all if it is given.
+    methods : sequence or mapping, optional
+        Names, functions and estimators as in `graphclust.detect`, or these by label. By default, all methods that do
+        not need the number of communities, or all if it is given.
     n_clusters : int, optional
         For the methods that take it.
     truth : optional
@@ -78,14 +79,21 @@ def compare(
     """
     import pandas as pd
 
-    loaded, names = as_graph(graph, weight=weight), names_of(methods, n_clusters)
+    loaded, labelled = as_graph(graph, weight=weight), labelled_methods(methods, n_clusters)
     known = None if truth is None else labels_of(truth, loaded.nodes)
-    rows = compared(loaded, names, n_clusters, known, repeats, random_state, params)
+    rows = compared(loaded, labelled, n_clusters, known, repeats, random_state, params)
     return pd.DataFrame(list(rows)).set_index("method")
 
 
-def names_of(methods: Sequence[str] | None, n_clusters: int | None) -> list[str]:
-    """Return the names of the methods to compare; by default, all that can run.
+def labelled_methods(
+    methods: Sequence[Any] | Mapping[str, Any] | None, n_clusters: int | None = None
+) -> dict[str, Any]:
+    """Return methods by label; by default, all that can run.
+
+    Parameters
+    ----------
+    methods, n_clusters
+        See `compare`.
 
     Raises
     ------
@@ -93,32 +101,43 @@ def names_of(methods: Sequence[str] | None, n_clusters: int | None) -> list[str]
         No method, or an unknown one.
     """
     if methods is None:
-        return [name for name, kind in METHODS.items() if n_clusters or kind.takes_n_clusters != "required"]
-    for name in methods:
-        METHODS.named(name)
+        return {name: name for name, kind in METHODS.items() if n_clusters or kind.takes_n_clusters != "required"}
+    if not isinstance(methods, Mapping):
+        if isinstance(methods, str) or not isinstance(methods, Sequence):
+            raise UsageError(f"methods is a list of methods, or a mapping of methods by label, not {methods!r:.60}")
+        listed, methods = methods, {}
+        for method in listed:
+            label = base = method if isinstance(method, str) else METHODS.named(method).name
+            number = 1
+            while label in methods and methods[label] is not method:
+                number += 1
+                label = f"{base} {number}"
+            methods[label] = method
+    for method in methods.values():
+        METHODS.named(method)
     if not methods:
         raise UsageError("no method to compare")
-    return list(methods)
+    return dict(methods)
 
 
-def parameters_of_each(names: Sequence[str], params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the parameters that each method has.
+def parameters_of_each(methods: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the parameters that each method has, by its label.
 
     Raises
     ------
     UsageError
         A parameter that none of the methods has.
     """
-    kinds = {name: METHODS.named(name) for name in names}
+    known = {label: METHODS.named(method).parameters() for label, method in methods.items()}
     for key in params:
-        if not any(key in kind.parameters() for kind in kinds.values()):
-            raise UsageError(f"none of {', '.join(names)} has a parameter {key!r}")
-    return {name: {k: v for k, v in params.items() if k in kind.parameters()} for name, kind in kinds.items()}
+        if not any(key in names for names in known.values()):
+            raise UsageError(f"none of {', '.join(methods)} has a parameter {key!r}")
+    return {label: {k: v for k, v in params.items() if k in names} for label, names in known.items()}
 
 
 def compared(
     graph: Graph,
-    names: Sequence[str],
+    methods: Mapping[str, Any],
     n_clusters: int | None,
     truth: Any,
     repeats: int,
@@ -128,32 +147,33 @@ def compared(
     """Yield a row for each method, see `compare`."""
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise UsageError(f"the number of repeats is a positive integer, not {repeats!r}")
-    own = parameters_of_each(names, params)
+    own = parameters_of_each(methods, params)
     seed = check_seed(random_state)
-    with task("comparing", total=len(names) * repeats) as advance:
-        for name in names:
-            yield _row(graph, name, n_clusters, truth, range(seed, seed + repeats), own[name], advance)
+    with task("comparing", total=len(methods) * repeats) as advance:
+        for label, method in methods.items():
+            seeds = range(seed, seed + repeats)
+            yield {"method": label} | _row(graph, method, n_clusters, truth, seeds, own[label], advance)
 
 
 def _row(
-    graph: Graph, name: str, n_clusters: int | None, truth: Any, seeds: range, params: Mapping[str, Any], advance: Any
+    graph: Graph, method: Any, n_clusters: int | None, truth: Any, seeds: range, params: Mapping[str, Any], advance: Any
 ) -> dict[str, Any]:
-    """Return the row of one method."""
-    k = n_clusters if METHODS[name].takes_n_clusters != "no" else None
+    """Return the row of one method, without its label."""
+    k = n_clusters if METHODS.named(method).takes_n_clusters != "no" else None
     runs: list[Communities] = []
     measures: list[dict[str, Any]] = []
     for seed in seeds:
         try:
-            communities = detect(graph, name, k, seed, **params)
+            communities = detect(graph, method, k, seed, **params)
             measures.append(_measures(communities, truth))
             runs.append(communities)
         except GraphclustError as error:
-            return {"method": name, "error": str(error)}
+            return {"error": str(error)}
         finally:
             advance()
     if len(runs) == 1:
-        return {"method": name, **measures[0]}
-    row: dict[str, Any] = {"method": name, "repeats": len(runs)}
+        return measures[0]
+    row: dict[str, Any] = {"repeats": len(runs)}
     for key in measures[0]:
         values = [run[key] for run in measures]
         row[key] = float(np.mean(values))

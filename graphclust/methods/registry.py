@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphclust.methods.base import GraphEstimator
+from graphclust.methods.own import as_method
 from graphclust.runtime.registry import Registry
 
 __all__ = ["METHODS"]
@@ -24,4 +25,5 @@ METHODS: Registry[type[GraphEstimator]] = Registry(
         "label-propagation": "graphclust.methods.label_propagation:LabelPropagation",
         "spectral": "graphclust.methods.spectral:Spectral",
     },
+    as_method,
 )

@@ -52,7 +52,8 @@ class Communities:
         How the method found the result. For `auto` and refined results: the block model, its settings, the description
         length, the score of every starting partition, and the agreement of the Markov chains.
     detector : callable or None
-        `graphclust.detect` if it made the result, for `within`.
+        Finds the communities of another graph, by default with the same method, for `within`. None if
+        `graphclust.detect` did not make the result.
 
     Examples
     --------
@@ -194,7 +195,7 @@ class Communities:
         graph = self.subgraph(label)
         if method is None:
             own = {name: value for name, value in self.params.items() if name not in ("n_clusters", "known")}
-            method, params = self.method, own | params
+            params = own | params
         return self.detector(graph, method, **params)
 
     def subgraph(self, label: int) -> Graph:

@@ -1,14 +1,20 @@
-"""Dictionaries of named values that are imported on first use."""
+"""Dictionaries of named values that are imported on first use, and objects of the user's in their place."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib
-from collections.abc import Iterator, Mapping, MutableMapping
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from graphclust.errors import UsageError, unknown
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "code_digest", "load_object"]
 
 T = TypeVar("T")
 
@@ -21,6 +27,9 @@ class Registry(MutableMapping[str, T], Generic[T]):
     kind : str
         Noun for the values in messages, such as "method".
     entries : mapping of str to value or "module:attribute"
+    adapt : callable, optional
+        Turns an object of the user's, and the text that named it or None, into a value. With it, `named` also takes
+        such objects, "module:attribute" and "file.py:attribute".
 
     Examples
     --------
@@ -34,9 +43,13 @@ class Registry(MutableMapping[str, T], Generic[T]):
     graphclust.errors.UsageError: unknown function 'dump'; did you mean dumps?
     """
 
-    def __init__(self, kind: str, entries: Mapping[str, T | str]) -> None:
+    def __init__(
+        self, kind: str, entries: Mapping[str, T | str], adapt: Callable[[Any, str | None], T] | None = None
+    ) -> None:
         self.kind = kind
         self._entries: dict[str, T | str] = dict(entries)
+        self._adapt = adapt
+        self._added: set[str] = set()
 
     def __getitem__(self, name: str) -> T:
         entry = self._entries[name]
@@ -46,11 +59,13 @@ class Registry(MutableMapping[str, T], Generic[T]):
             self._entries[name] = entry
         return entry
 
-    def __setitem__(self, name: str, entry: T | str) -> None:
-        self._entries[name] = entry
+    def __setitem__(self, name: str, entry: Any) -> None:
+        self._entries[name] = entry if isinstance(entry, str) or self._adapt is None else self._adapt(entry, name)
+        self._added.add(name)
 
     def __delitem__(self, name: str) -> None:
         del self._entries[name]
+        self._added.discard(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -64,16 +79,104 @@ class Registry(MutableMapping[str, T], Generic[T]):
     def __repr__(self) -> str:
         return f"Registry({self.kind!r}: {', '.join(self._entries)})"
 
+    def added(self) -> dict[str, T | str]:
+        """Return the entries that this process has added: worker processes do not have them."""
+        return {name: self._entries[name] for name in self._added}
+
     def named(self, name: Any) -> T:
-        """Return the value with a name.
+        """Return the value with a name, or the value for an object of the user's.
 
         Raises
         ------
         UsageError
-            No value has this name. The message suggests similar names.
+            No value has this name. The message suggests similar names. Or the object cannot be imported or used.
         """
         if not isinstance(name, str):
-            raise UsageError(f"the name of a {self.kind} is a string, not {name!r:.60}")
-        if name not in self._entries:
-            raise unknown(self.kind, name, list(self._entries))
-        return self[name]
+            if self._adapt is None:
+                raise UsageError(f"the name of a {self.kind} is a string, not {name!r:.60}")
+            return self._adapt(name, None)
+        if name in self._entries:
+            return self[name]
+        if self._adapt is not None and ":" in name:
+            return self._adapt(load_object(name, self.kind), name)
+        raise unknown(self.kind, name, list(self._entries))
+
+
+def load_object(text: str, kind: str = "object") -> Any:
+    """Import what "module:attribute" or "file.py:attribute" names. Modules are also looked for in the current folder.
+
+    Parameters
+    ----------
+    text : str
+    kind : str
+        Noun for messages.
+
+    Raises
+    ------
+    UsageError
+        There is no such module, file or attribute, or the module raises an error.
+
+    Examples
+    --------
+    >>> load_object("math:sqrt")(4)
+    2.0
+    """
+    place, _, attribute = text.rpartition(":")
+    if not place or not attribute:
+        raise UsageError(f"a {kind} of your own is module:name or file.py:name, not {text!r}")
+    try:
+        value: Any = _module_of_file(place) if place.endswith(".py") else _module_named(place)
+    except FileNotFoundError:
+        raise UsageError(f"cannot load the {kind} {text}: there is no file {place}") from None
+    except ModuleNotFoundError as error:
+        raise UsageError(f"cannot load the {kind} {text}: there is no module {error.name}") from None
+    except Exception as error:
+        raise UsageError(f"cannot load the {kind} {text}: {type(error).__name__}: {error}") from error
+    for name in attribute.split("."):
+        if not hasattr(value, name):
+            raise UsageError(f"cannot load the {kind} {text}: {place} has no {name}")
+        value = getattr(value, name)
+    return value
+
+
+def _module_named(name: str) -> ModuleType:
+    folder = str(Path.cwd())
+    if "" not in sys.path and folder not in sys.path:  # as for a script
+        sys.path.insert(0, folder)
+    return importlib.import_module(name)
+
+
+def _module_of_file(path: str) -> ModuleType:
+    file = Path(path).resolve()
+    name = f"{file.stem}_{abs(hash(str(file))):x}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None or not file.exists():
+        raise FileNotFoundError(path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def code_digest(obj: Any) -> str:
+    """Return a digest that changes when the code of a function, of a class or of an object's class changes.
+
+    Examples
+    --------
+    >>> code_digest(load_object) == code_digest(load_object) != code_digest(code_digest)
+    True
+    """
+    subject = getattr(obj, "func", obj)  # of a partial
+    if not inspect.isroutine(subject) and not isinstance(subject, type):
+        subject = type(subject)
+    try:
+        code = inspect.getsource(subject)
+    except (OSError, TypeError):  # typed in, or compiled
+        compiled = getattr(subject, "__code__", None)
+        code = subject.__qualname__ if compiled is None else f"{compiled.co_code!r} {compiled.co_consts!r}"
+    return hashlib.sha256(code.encode()).hexdigest()[:16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import numpy as np
 
 from graphclust.errors import UsageError
 
-__all__ = ["check_seed", "seeded_igraph"]
+__all__ = ["check_seed", "seeded_globals", "seeded_igraph"]
 
 _igraph_lock = threading.Lock()
 
@@ -52,3 +53,25 @@ def seeded_igraph(seed: int) -> Iterator[None]:
             yield
         finally:
             ig.set_random_number_generator(random)
+
+
+@contextmanager
+def seeded_globals(seed: int) -> Iterator[None]:
+    """Seed the global generators of Python, NumPy and PyTorch inside the block; restore their states afterwards.
+
+    For code of the user's, which may draw from them. PyTorch is seeded only if it has been imported.
+    """
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 -- the global generator is meant
+    torch: Any = sys.modules.get("torch")
+    state = None if torch is None else torch.random.get_rng_state()
+    try:
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        if torch is not None:
+            torch.random.default_generator.manual_seed(seed)
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        if state is not None:
+            torch.random.set_rng_state(state)

@@ -18,6 +18,7 @@ import hashlib
 import inspect
 import itertools
 import json
+import logging
 import os
 import signal
 import time
@@ -32,16 +33,20 @@ import numpy as np
 from graphclust.detection import detect, prepare
 from graphclust.errors import DataError, GraphclustError, ResourceError, UsageError, unknown
 from graphclust.generators.families import FAMILIES
+from graphclust.generators.own import identity_of, name_of
 from graphclust.generators.sbm import recovery_ratios
 from graphclust.graph import Graph
 from graphclust.methods import METHODS
 from graphclust.methods.base import GraphEstimator
+from graphclust.methods.own import OwnMethod
 from graphclust.report.palette import COLORS
 from graphclust.results.communities import Communities
 from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.interrupts import interrupts_handled
 from graphclust.runtime.memory import PeakMemory
+from graphclust.runtime.notes import counted
 from graphclust.runtime.progress import task
+from graphclust.runtime.registry import Registry, code_digest
 from graphclust.runtime.threads import single_threaded
 from graphclust.training.checkpoints import digest
 
@@ -64,6 +69,8 @@ __all__ = [
     "study_named",
 ]
 
+logger = logging.getLogger("graphclust")
+
 MEASURES = ("ami", "nmi", "ari", "accuracy")
 _QUALITY = ("modularity", "coverage", "mean_conductance", "normalized_cut")
 _LOG_AXIS_RATIO = 20.0  # an axis is logarithmic if the ratio of its ends is at least this
@@ -79,8 +86,8 @@ class Method:
 
     Attributes
     ----------
-    name : str
-        Key of `graphclust.METHODS`.
+    name : str, callable or estimator
+        Key of `graphclust.METHODS`, or a method of your own as in `graphclust.detect`.
     true_k : bool
         Whether the method is given the planted number of communities.
     parameters : dict
@@ -92,7 +99,7 @@ class Method:
         The method or a parameter is unknown, or the method needs a number of communities and has none.
     """
 
-    name: str
+    name: Any
     true_k: bool = False
     parameters: dict[str, Any] = field(default_factory=dict)
 
@@ -102,7 +109,7 @@ class Method:
         k = parameters.pop("n_clusters", 2 if self.true_k else None)
         prepare(self.name, k, 0, **parameters)
         if k is None and kind.takes_n_clusters == "required":
-            raise UsageError(f'{self.name} needs the number of communities: set n_clusters to "true" or a number')
+            raise UsageError(f'{kind.name} needs the number of communities: set n_clusters to "true" or a number')
 
     @functools.cached_property
     def resolved(self) -> list[Any]:
@@ -110,11 +117,20 @@ class Method:
         parameters = dict(self.parameters)
         method = prepare(self.name, parameters.pop("n_clusters", 2 if self.true_k else None), 0, **parameters)
         return [
-            self.name,
+            _identity(self.name),
             self.true_k,
             _parameters(method),
             [digest(checkpoint) for checkpoint in method.checkpoints()],
         ]
+
+
+def _identity(method: Any) -> str:
+    """Return the name of a method and, of a method of one's own, a digest of its code."""
+    kind = METHODS.named(method)
+    if kind.__module__.startswith("graphclust.") and not issubclass(kind, OwnMethod):
+        return kind.name
+    wrapped = vars(kind).get("wrapped", kind)
+    return f"{kind.name} {code_digest(getattr(wrapped, '__func__', wrapped))}"
 
 
 @dataclass(frozen=True)
@@ -123,7 +139,7 @@ class Cell:
 
     Attributes
     ----------
-    family : str
+    family : str, Family or callable
     parameters : dict
         Parameters of the family, or the average degree and ratio of a planted partition.
     number : int
@@ -135,7 +151,7 @@ class Cell:
         Seed of the study.
     """
 
-    family: str
+    family: Any
     parameters: dict[str, Any]
     number: int
     label: str
@@ -148,13 +164,14 @@ class Cell:
         from graphclust import __version__
 
         family = FAMILIES.named(self.family)
-        graph = [self.family, family.parameters() | family.held_out | self.parameters, self.number, self.graph_seed]
+        parameters = family.parameters() | family.held_out | self.parameters
+        graph = [identity_of(self.family, family.sample), parameters, self.number, self.graph_seed]
         return _digest([__version__, graph, self.method.resolved])
 
     @property
     def graph_seed(self) -> int:
         """Seed of the graph, the same for all methods. Writing out a default parameter changes it."""
-        words = bytes.fromhex(_digest([self.family, self.parameters, self.number]))
+        words = bytes.fromhex(_digest([name_of(self.family), self.parameters, self.number]))
         state = np.random.SeedSequence([self.seed, *np.frombuffer(words, dtype=np.uint32).tolist()])
         return int(state.generate_state(1)[0]) % 2**31
 
@@ -171,13 +188,15 @@ class Study:
     Attributes
     ----------
     name : str
-    family : str
-        Key of `graphclust.generators.FAMILIES`. If the family has held-out graphs that training never uses, the study
-        uses those.
+    family : str, Family or callable
+        Key of `graphclust.generators.FAMILIES`, or a family of your own (`graphclust.generators.families.as_family`);
+        "graphs:FOLDER" is a folder of labelled graphs. If the family has held-out graphs that training never uses, the
+        study uses those.
     grid : dict
-        Values by parameter. The first parameter is the horizontal axis of the figure, the second the vertical axis.
+        Values by parameter. The first parameter is the horizontal axis of the figure, the second the vertical axis. By
+        default, the graphs of a folder are the grid.
     methods : dict
-        Methods by label.
+        Methods by label: `Method`, or names, functions and estimators as in `graphclust.detect`.
     parameters : dict
         Parameters of the family that are the same for all graphs. Instead of `p_in` and `p_out`, a planted partition
         may have `average_degree` and `ratio`, the edge probability between communities divided by that within.
@@ -198,19 +217,25 @@ class Study:
     """
 
     name: str
-    family: str
+    family: Any
     grid: dict[str, Sequence[Any]]
-    methods: dict[str, Method]
+    methods: dict[str, Any]
     parameters: dict[str, Any] = field(default_factory=dict)
     n_graphs: int = 10
     seed: int = 0
 
     def __post_init__(self) -> None:
-        family = FAMILIES.named(self.family)
+        family, called = FAMILIES.named(self.family), name_of(self.family)
+        methods = {label: _as_study_method(method) for label, method in self.methods.items()}
+        object.__setattr__(self, "methods", methods)
+        if not self.grid and family.number is not None and "number" in family.parameters():
+            number = family.number(**family.held_out | self.parameters)
+            object.__setattr__(self, "grid", {"number": tuple(range(number))})
+            object.__setattr__(self, "n_graphs", 1)
         known = [*family.parameters(), *itertools.chain(*family.instead)]
         for name in (*self.parameters, *self.grid):
             if name not in known:
-                raise unknown(f"parameter of {self.family}", name, known)
+                raise unknown(f"parameter of {called}", name, known)
         for name, values in self.grid.items():
             if isinstance(values, str) or not isinstance(values, Sequence) or not len(values):
                 raise UsageError(f"grid.{name} must be a list of values, not {values!r}")
@@ -222,11 +247,11 @@ class Study:
         needed = [name for name, value in family.parameters().items() if value is inspect.Parameter.empty]
         missing = [name for name in needed if name not in assigned]
         if missing:
-            raise UsageError(f"{self.family} needs {' and '.join(missing)}")
+            raise UsageError(f"{called} needs {' and '.join(missing)}")
         for names, others in family.instead.items():
             chosen = assigned & set(names)
             if chosen and (len(chosen) < len(names) or assigned & set(others)):
-                raise UsageError(f"{self.family} takes {' and '.join(others)}, or {' and '.join(names)} instead")
+                raise UsageError(f"{called} takes {' and '.join(others)}, or {' and '.join(names)} instead")
         if not self.grid or not self.methods:
             raise UsageError("a study needs a grid and methods")
         if self.n_graphs < 1 or self.seed < 0:
@@ -248,14 +273,17 @@ class Study:
     def with_methods(self, names: Sequence[str]) -> Study:
         """Return the study with other methods.
 
-        A name is one of the study's labels or a key of `graphclust.METHODS`. Methods that need the number of
+        A name is one of the study's labels or one that `graphclust.detect` takes. Methods that need the number of
         communities are given the true number.
         """
-        chosen = {}
-        for name in names:
-            required = name not in self.methods and METHODS.named(name).takes_n_clusters == "required"
-            chosen[name] = self.methods.get(name) or Method(name, true_k=required)
-        return replace(self, methods=chosen)
+        return replace(self, methods={name: self.methods.get(name) or name for name in names})
+
+
+def _as_study_method(method: Any) -> Method:
+    """Return a method with the true number of communities if it needs one."""
+    if isinstance(method, Method):
+        return method
+    return Method(method, true_k=METHODS.named(method).takes_n_clusters == "required")
 
 
 def _digest(value: Any) -> str:
@@ -281,7 +309,9 @@ def measure(cell: Cell) -> dict[str, Any]:
     try:
         with single_threaded():
             graph = cell.graph()
-            row |= {f"realised_{name}": value for name, value in graph.meta["realised"].items() if name != "sizes"}
+            row |= {
+                f"realised_{name}": value for name, value in graph.meta.get("realised", {}).items() if name != "sizes"
+            }
             assert graph.y is not None
             row["n_true"] = len(np.unique(graph.y))
             parameters = dict(cell.method.parameters)
@@ -305,12 +335,17 @@ def _without_labels(graph: Graph) -> Graph:
     return Graph.from_edges(graph.source, graph.target, graph.weight, nodes=graph.nodes, x=graph.x, is_canonical=True)
 
 
-@functools.cache
-def _warm_up(name: str) -> None:
+_warm: set[str] = set()  # methods whose code this process has loaded
+
+
+def _warm_up(label: str, method: Any) -> None:
     """Load and compile the code of a method once per process, before times are measured and threads are limited."""
+    if label in _warm:
+        return
+    _warm.add(label)
     small = FAMILIES["planted-partition"].sample(60, 2, p_in=0.5, p_out=0.05, random_state=0)
     with contextlib.suppress(Exception):  # a failure is counted when it occurs in a cell
-        detect(_without_labels(small), name, 2 if METHODS.named(name).takes_n_clusters == "required" else None)
+        detect(_without_labels(small), method, 2 if METHODS.named(method).takes_n_clusters == "required" else None)
 
 
 def _scores(communities: Communities, graph: Graph) -> dict[str, Any]:
@@ -357,12 +392,12 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
     cells = study.cells()
     measured_before = {} if journal is None else _read_journal(Path(journal))
     rows = {cell.key: measured_before[cell.key] for cell in cells if cell.key in measured_before}
-    names = tuple(dict.fromkeys(method.name for method in study.methods.values()))
+    added = METHODS.added(), FAMILIES.added()
     missing = list({cell.key: cell for cell in cells if cell.key not in rows}.values())
     with task(f"study {study.name}", len(missing)) as advance, _appending(journal) as append:
         # worker processes ignore the Ctrl-C that a terminal also sends to them: this process ends them
         with interrupts_handled(signal.SIG_IGN):
-            calls = (delayed(_measure_with_key)(cell, names) for cell in missing)
+            calls = (delayed(_measure_with_key)(cell, study.methods, added) for cell in missing)
             measured = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls)
         try:
             for key, row in measured:
@@ -375,12 +410,31 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
                 f"a process died, perhaps out of memory, after {len(rows):,} of {len(cells):,} cells; {hint}"
             ) from error
     columns = list(dict.fromkeys(name for cell in cells for name in rows[cell.key]))
-    return pd.DataFrame([rows[cell.key] | {"method": cell.label} for cell in cells], columns=columns)
+    table = pd.DataFrame([rows[cell.key] | {"method": cell.label} for cell in cells], columns=columns)
+    _log_failures(table)
+    return table
 
 
-def _measure_with_key(cell: Cell, names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
-    for name in names:  # all methods in the first task: joblib replaces processes that grow after it
-        _warm_up(name)
+def _log_failures(table: pd.DataFrame) -> None:
+    """Log how many cells of each method failed, and why the first did."""
+    for label, errors in table.groupby("method", sort=False)["error"]:
+        failed = errors.dropna()
+        if len(failed):
+            n_failed = f"{len(failed):,} of {counted(len(errors), 'cell')}"
+            logger.error("%s failed in %s; the first error: %s", label, n_failed, failed.iloc[0])
+
+
+def _measure_with_key(
+    cell: Cell, methods: Mapping[str, Method], added: tuple[Mapping[str, Any], Mapping[str, Any]]
+) -> tuple[str, dict[str, Any]]:
+    """Measure a cell in a process that may lack what the caller has `added` to METHODS and FAMILIES."""
+    registries: tuple[Registry[Any], ...] = (METHODS, FAMILIES)
+    for registry, entries in zip(registries, added, strict=True):
+        for name, entry in entries.items():
+            if name not in registry:
+                registry[name] = entry
+    for label, method in methods.items():  # all methods in the first task: joblib replaces processes that grow after it
+        _warm_up(label, method.name)
     row = json.loads(json.dumps(measure(cell), default=lambda obj: obj.item()))  # the same values as from the journal
     return cell.key, row
 
@@ -467,7 +521,7 @@ def draw(table: pd.DataFrame, study: Study, measure: str = "ami") -> Figure:
 
     The lines are theoretical thresholds of block models: exact recovery, |sqrt(a) - sqrt(b)| = sqrt(K) (dashed; Abbe &
     Sandon 2015), and detection, (c_in - c_out)^2 = K (c_in + (K - 1) c_out) (dotted; Kesten & Stigum; Decelle et al.
-    2011). A cell that failed counts as 0.
+    2011). A point at which a graph failed has no mean: a cross on the axis, or in the map, marks it.
 
     Parameters
     ----------
@@ -488,7 +542,7 @@ def draw(table: pd.DataFrame, study: Study, measure: str = "ami") -> Figure:
     from matplotlib.figure import Figure
 
     axes = axes_of(study, measure)
-    scores = table.assign(**{measure: table[measure].astype(float).fillna(0.0)})
+    scores = table.assign(**{measure: table[measure].astype(float)})
     if len(axes) == 1:
         figure = Figure(figsize=(6.5, 4.5), layout="constrained")
         _draw_curves(figure.subplots(), scores, study, axes[0], measure)
@@ -497,7 +551,7 @@ def draw(table: pd.DataFrame, study: Study, measure: str = "ami") -> Figure:
     for label in study.methods:
         groups = scores[scores["method"] == label].groupby([axes[1], axes[0]])[measure]
         maps[label] = (
-            groups.mean().unstack().reindex(index=sorted(study.grid[axes[1]]), columns=sorted(study.grid[axes[0]]))
+            _means(groups).unstack().reindex(index=sorted(study.grid[axes[1]]), columns=sorted(study.grid[axes[0]]))
         )
     return draw_maps([(study, {label: values.to_numpy() for label, values in maps.items()})], measure)
 
@@ -540,15 +594,24 @@ def draw_maps(maps: Sequence[tuple[Study, Mapping[str, FloatArray]]], measure: s
     return figure
 
 
+def _means(groups: Any) -> Any:
+    """Return the mean of each group, NaN where a value is missing: a graph on which a method failed."""
+    return groups.mean().where(groups.count() == groups.size())
+
+
 def _draw_curves(ax: Axes, table: pd.DataFrame, study: Study, name: str, measure: str) -> None:
     values = np.array(sorted(study.grid[name]), dtype=float)
     for i, label in enumerate(study.methods):
         groups = table[table["method"] == label].groupby(name)[measure]
-        mean = groups.mean().reindex(values).to_numpy()
+        mean = _means(groups).reindex(values).to_numpy()
         error = _N_STANDARD_ERRORS * groups.sem().reindex(values).fillna(0.0).to_numpy()
         color = COLORS[i % len(COLORS)]
         ax.plot(values, mean, marker="o", markersize=3.5, color=color, label=label)
         ax.fill_between(values, np.maximum(mean - error, 0), np.minimum(mean + error, 1), color=color, alpha=0.18, lw=0)
+        failed = values[np.isnan(mean)]
+        if len(failed):
+            marks: dict[str, Any] = {"marker": "x", "linestyle": "none", "color": color, "clip_on": False, "zorder": 5}
+            ax.plot(failed, np.zeros(len(failed)), transform=ax.get_xaxis_transform(), label=f"{label} failed", **marks)
     fine = _fine_values(values)
     for (what, margin), style in zip(_margins(study, {name: fine}).items(), ("--", ":"), strict=False):
         for i, at in enumerate(np.flatnonzero(np.diff(np.sign(margin)))):
@@ -568,7 +631,11 @@ def _draw_map(ax: Axes, mean: FloatArray, study: Study, axes: list[str], title: 
     ):
         if margin.min() < 0 < margin.max():
             ax.contour(*fine, margin, levels=[0.0], colors="white", linestyles=style, linewidths=1.2)
-    ax.set_title(f"{title}, mean {np.nanmean(mean):.3f}", fontsize=9)
+    failed = np.argwhere(np.isnan(mean))
+    for row, column in failed:
+        ax.plot(x[column], y[row], marker="x", color="tab:red", clip_on=False)
+    shown = f"mean {np.nanmean(mean):.3f}" if len(failed) < mean.size else "no result"
+    ax.set_title(f"{title}, {shown}" + (f", {len(failed)} without a result" if len(failed) else ""), fontsize=9)
     ax.set(xlabel=axes[0], ylabel=axes[1])
     return image
 

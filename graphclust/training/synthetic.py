@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from graphclust.errors import GraphclustError, UsageError, unknown
 from graphclust.generators.batches import from_graphs
 from graphclust.generators.families import FAMILIES, stream
+from graphclust.generators.own import name_of
 from graphclust.graph import Graph
 from graphclust.models.build import ModelConfig
 from graphclust.nn.batch import Batch
@@ -43,8 +44,9 @@ class DataConfig:
 
     Attributes
     ----------
-    family : str
-        Key of `graphclust.generators.FAMILIES`.
+    family : str, Family or callable
+        Key of `graphclust.generators.FAMILIES`, or a family of your own (`graphclust.generators.families.as_family`);
+        "graphs:FOLDER" is a folder of labelled graphs, a fifth of which is held out.
     parameters : dict
         Parameters of the family.
     batch_size : int
@@ -66,7 +68,7 @@ class DataConfig:
     'general-sbm'
     """
 
-    family: str = "general-sbm"
+    family: Any = "general-sbm"
     parameters: dict[str, Any] = field(default_factory=dict)
     batch_size: int = 32
     same_size: bool = False
@@ -77,15 +79,20 @@ class DataConfig:
         known = FAMILIES.named(self.family).parameters()
         for name in self.parameters:
             if name not in known:
-                raise unknown(f"parameter of {self.family}", name, known)
+                raise unknown(f"parameter of {self.family_name}", name, known)
         if self.batch_size < 1:
             raise UsageError(f"batch_size must be a positive integer, not {self.batch_size!r}")
         if not 0 <= self.known_share <= 1:
             raise UsageError(f"known_share must lie between 0 and 1, not {self.known_share!r}")
 
+    @property
+    def family_name(self) -> str:
+        """What messages and checkpoints call the family."""
+        return name_of(self.family)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary."""
-        return asdict(self)
+        """Return the fields as a dictionary for JSON; the family is its name."""
+        return {item.name: getattr(self, item.name) for item in fields(self)} | {"family": self.family_name}
 
 
 class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
@@ -127,7 +134,7 @@ class SyntheticBatches(torch.utils.data.Dataset[tuple[Batch, list[int]]]):
             raise UsageError(f"{share[1]} processes cannot share batches of {data.batch_size}")
         if FAMILIES.named(data.family).points and model.encoder not in POINT_ENCODERS:
             raise UsageError(
-                f"{data.family} draws points, and the encoder {model.encoder} needs the edges of a graph: "
+                f"{data.family_name} draws points, and the encoder {model.encoder} needs the edges of a graph: "
                 f"choose the encoder {' or '.join(sorted(POINT_ENCODERS))}"
             )
         self.model, self.data, self.train, self.share = model, data, train, share
@@ -278,4 +285,4 @@ def _usage_errors(data: DataConfig) -> Iterator[None]:
         parameters = ", ".join(f"{name}={value!r}" for name, value in data.parameters.items())
         defaults = FAMILIES.named(data.family).parameters()
         default = ", ".join(f"{name}={defaults[name]!r}" for name in data.parameters)
-        raise UsageError(f"{data.family} cannot be drawn with {parameters}; the default is {default}") from error
+        raise UsageError(f"{data.family_name} cannot be drawn with {parameters}; the default is {default}") from error

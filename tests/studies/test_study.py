@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import graphclust as gc
 from graphclust.cli import run as command
 from graphclust.errors import DataError, UsageError
 from graphclust.generators.families import FAMILIES
@@ -23,6 +24,7 @@ from graphclust.generators.sbm import recovery_ratios
 from graphclust.studies import study as studies
 from graphclust.studies.study import Method, Study, draw, read_study, run, study_named
 from graphclust.training.checkpoints import SHIPPED
+from tests.cli.conftest import cli  # noqa: F401  a fixture
 from tests.forked import ForkedCommand
 from tests.marks import slow
 
@@ -85,7 +87,7 @@ def test_a_row_a_cell(small):
 
 
 def test_methods_do_not_see_labels(monkeypatch):
-    studies._warm_up.cache_clear()
+    studies._warm.clear()
     seen = []
     monkeypatch.setattr(studies, "detect", lambda graph, *_, **__: seen.append(graph.y) or 1 / 0)
     table = run(replace(SMALL, grid={"p_out": (0.01,)}))
@@ -101,7 +103,7 @@ def test_what_fails_is_a_row_with_its_error():
     assert failed["ami"].isna().all()
     assert table[table["p_out"] == 0.01]["error"].isna().all()
     figure = draw(table, replace(SMALL, grid={"p_out": (0.01, 1.5)}))
-    assert figure.axes[0].lines[0].get_ydata()[1] == 0  # and counts as 0
+    assert np.isnan(figure.axes[0].lines[0].get_ydata()[1])  # and is not drawn as a number
 
 
 def test_cells_do_not_depend_on_the_grid(small):
@@ -438,3 +440,92 @@ def test_command(tmp_path, capsysbinary):
 def test_mistakes_at_the_command_line(arguments, status, message, capsys):
     assert command(["study", *arguments]) == status
     assert message in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- methods and graphs of one's own
+
+
+def _halves(graph):
+    return np.arange(graph.num_nodes) * 2 // graph.num_nodes
+
+
+def _fails_on_large_graphs(graph):
+    if graph.num_nodes > 35:
+        raise ValueError("too large")
+    return _halves(graph)
+
+
+def _own_graphs(n=30, *, seed):
+    return gc.generators.planted_partition(n, 2, p_in=0.8, p_out=0.05, random_state=seed)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_own_methods_and_graphs_in_every_process(n_jobs):
+    import networkx as nx
+    from sklearn.cluster import SpectralClustering
+
+    methods = {
+        "function": _halves,
+        "lambda": lambda G: nx.community.louvain_communities(G, seed=0),
+        "estimator": SpectralClustering(2, affinity="precomputed"),
+        "of the package": gc.METHODS["leiden"](resolution=0.5),
+        "registered": "my-halves",
+    }
+    gc.METHODS["my-halves"] = _halves
+    try:
+        study = studies.Study("own", _own_graphs, {"n": [30, 40]}, methods, n_graphs=1)
+        table = studies.run(study, n_jobs=n_jobs)
+    finally:
+        del gc.METHODS["my-halves"]
+    assert table["error"].isna().all(), table["error"].dropna().iloc[0]
+    means = table.groupby("method")["ami"].mean()
+    assert min(means["lambda"], means["estimator"]) > 0.9
+    assert means["function"] == means["registered"]
+
+
+def test_the_journal_notices_other_code(tmp_path):
+    def cells(method):
+        return studies.Study("own", "planted-partition", {"p_out": [0.1]}, {"mine": method}, {"n_nodes": 20}).cells()
+
+    first, other = (cells(method)[0].key for method in (_halves, _fails_on_large_graphs))
+    assert first != other
+    assert first == cells(_halves)[0].key
+
+
+def test_failed_cells_are_loud_and_not_drawn(caplog):
+    study = studies.Study("own", _own_graphs, {"n": [30, 40]}, {"mine": _fails_on_large_graphs}, n_graphs=2)
+    table = studies.run(study)
+    assert "mine failed in 2 of 4 cells; the first error: _fails_on_large_graphs failed: ValueError" in caplog.text
+    axes = studies.draw(table, study).axes[0]
+    curve, crosses = axes.lines[:2]
+    assert np.isnan(curve.get_ydata()).tolist() == [False, True]
+    assert crosses.get_xdata().tolist() == [40]
+    assert "mine failed" in [text.get_text() for text in axes.get_legend().get_texts()]
+    maps = replace(study, family="planted-partition", grid={"n_nodes": [30, 40], "p_out": [0.1, 0.2]})
+    panel = studies.draw(studies.run(maps), maps).axes[0]
+    assert "2 without a result" in panel.get_title()
+
+
+def test_a_method_that_always_fails_ends_the_command_with_an_error(cli, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "useless.py").write_text("def method(graph):\n    raise ValueError('no')\n")
+    (tmp_path / "own.toml").write_text(
+        'family = "planted-partition"\ngraphs = 1\n[parameters]\nn_nodes = 20\n[grid]\np_out = [0.1]\n'
+        '[methods.mine]\nmethod = "useless.py:method"\n[methods.leiden]\n'
+    )
+    result = cli("study", "own.toml", "-j", 1, "--out", "table.csv", "-q")
+    assert result.code == 1
+    assert result.err.splitlines() == [
+        "graphclust: mine failed in 1 of 1 cell; the first error: useless.py:method failed: ValueError: no",
+        "graphclust: mine failed in every cell",
+    ]
+    assert len((tmp_path / "table.csv").read_text().splitlines()) == 3
+
+
+def test_a_folder_of_graphs_is_a_grid(tmp_path, cli):  # noqa: F811
+    folder = tmp_path / "graphs"
+    assert cli("generate", "general-sbm", "--nodes", 20, "--count", 10, "--out", folder).code == 0
+    study = studies.Study("folder", f"graphs:{folder}", {}, {"leiden": "leiden"})
+    assert study.grid == {"number": (0, 1)}  # those held out from training
+    assert len(studies.Study("all", f"graphs:{folder}", {}, {"leiden": "leiden"}, {"split": "all"}).cells()) == 10
+    assert studies.run(study)["error"].isna().all()
