@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from graphclust import metrics as metrics
     from graphclust.detection import detect as detect
     from graphclust.detection.comparison import compare as compare
+    from graphclust.detection.points import cluster as cluster
     from graphclust.errors import DataError as DataError
     from graphclust.errors import GraphclustError as GraphclustError
     from graphclust.errors import ResourceError as ResourceError
@@ -66,6 +67,7 @@ _MODULE_OF = {
     "Spectral": "methods.spectral",
     "UsageError": "errors",
     "as_graph": "inputs",
+    "cluster": "detection.points",
     "compare": "detection.comparison",
     "detect": "detection",
     "diff": "results.changes",

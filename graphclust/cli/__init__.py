@@ -6,6 +6,7 @@ Results go to standard output and everything else to stderr. Heavy modules are i
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from graphclust import __version__
+from graphclust.cli.cluster import cluster
 from graphclust.cli.common import abandon_output, command, say
 from graphclust.cli.compare import compare
 from graphclust.cli.convert import convert
@@ -30,7 +32,11 @@ from graphclust.errors import GraphclustError
 
 __all__ = ["app", "run"]
 
+_NARROW = 60  # columns of a terminal in which the frames of the help leave no room for the text
+_STYLE: dict[str, Any] = {"rich_markup_mode": None} if shutil.get_terminal_size().columns < _NARROW else {}
+
 app = typer.Typer(
+    **_STYLE,
     name="graphclust",
     help="Find communities in graphs and quantify their uncertainty.",
     no_args_is_help=True,
@@ -38,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _body in (detect, evaluate, compare, diff, convert, train, methods, models, study, reproduce):
+for _body in (detect, cluster, evaluate, compare, diff, convert, train, methods, models, study, reproduce):
     app.command()(command(_body))
 app.add_typer(data, name="data")
 app.add_typer(generate, name="generate")

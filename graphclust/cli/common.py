@@ -35,7 +35,6 @@ __all__ = [
     "is_helper",
     "output",
     "parse_pairs",
-    "print_table",
     "say",
 ]
 
@@ -407,24 +406,3 @@ def output(path: str | None) -> Iterator[BinaryIO]:
 
         with replacing(path) as stream:
             yield stream
-
-
-def print_table(rows: list[dict[str, Any]], stream: BinaryIO) -> None:
-    """Write rows with equal keys as a table with aligned columns. Columns of numbers are right-aligned."""
-    if not rows:
-        return
-    names = list(rows[0])
-    cells = [[_cell(row.get(name)) for name in names] for row in rows]
-    numeric = [all(isinstance(row.get(name), int | float | None) for row in rows) for name in names]
-    widths = [max(len(name), *(len(line[i]) for line in cells)) for i, name in enumerate(names)]
-    lines = []
-    for line in [names, *cells]:
-        padded = [v.rjust(w) if n else v.ljust(w) for v, w, n in zip(line, widths, numeric, strict=True)]
-        lines.append("  ".join(padded).rstrip() + "\n")
-    stream.write("".join(lines).encode())
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

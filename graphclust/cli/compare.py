@@ -18,9 +18,9 @@ from graphclust.cli.common import (
     check_files,
     check_format,
     output,
-    print_table,
     say,
 )
+from graphclust.cli.table import print_table
 from graphclust.errors import GraphclustError, UsageError
 
 __all__ = ["compare"]

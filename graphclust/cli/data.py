@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from graphclust.cli.common import Quiet, check_format, command, output, print_table
+from graphclust.cli.common import Quiet, check_format, command, output
+from graphclust.cli.table import print_table
 
 __all__ = ["data"]
 

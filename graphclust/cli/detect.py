@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from graphclust.cli.common import Output, Quiet, Reading, Seed, Verbose, parse_pairs, say
-from graphclust.cli.outputs import Outputs, names_of_results, record_of
+from graphclust.cli.outputs import Outputs, Stopwatch, names_of_results, record_of
 
 __all__ = ["detect"]
 
@@ -104,22 +102,6 @@ def _known_labels(path: str, nodes: Any) -> dict[Any, Any]:
         message = f"skipped the known labels of {counted(len(unknown), 'node')} that the graph does not have"
         log_notes([Note("unknown-nodes", f"{message}, such as {unknown[0]}", {"n_nodes": len(unknown)})], path)
     return {ids[str(name)]: label for name, label in labels.items() if str(name) in ids}
-
-
-@dataclass
-class _Stopwatch:
-    """Seconds that the steps of a run take."""
-
-    seconds: dict[str, float]
-    last: float
-
-    @classmethod
-    def start(cls) -> _Stopwatch:
-        return cls({}, time.perf_counter())
-
-    def lap(self, step: str) -> None:
-        now = time.perf_counter()
-        self.seconds[step], self.last = now - self.last, now
 
 
 def detect(
@@ -256,7 +238,7 @@ def detect(
     detection.prepare(method, n_clusters, seed, device, refine=refine, **params)
 
     def run(path: str, files: Outputs, about: str = "") -> None:
-        seconds = _Stopwatch.start()
+        seconds = Stopwatch.start()
         loaded = reading.read(path)
         if features is not None:
             from graphclust.io.features import read_features

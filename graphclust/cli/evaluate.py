@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Output, Quiet, Reading, check_files, check_format, output, print_table, say
+from graphclust.cli.common import Output, Quiet, Reading, check_files, check_format, output, say
+from graphclust.cli.table import print_table
 from graphclust.errors import DataError, UsageError
 
 __all__ = ["evaluate"]

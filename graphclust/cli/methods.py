@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import check_format, output, print_table
+from graphclust.cli.common import check_format, output
+from graphclust.cli.table import print_table
 
 __all__ = ["methods"]
 

@@ -6,18 +6,20 @@ import json
 import os
 import platform
 import sys
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from graphclust.cli.common import check_files, output, print_table, say
+from graphclust.cli.common import check_files, output, say
+from graphclust.cli.table import print_table
 
 if TYPE_CHECKING:
     from graphclust.graph import Graph
     from graphclust.results.communities import Communities
 
-__all__ = ["Outputs", "names_of_results", "record_of"]
+__all__ = ["Outputs", "Stopwatch", "names_of_results", "record_of"]
 
 _PAGES = (".html", ".htm")
 
@@ -79,7 +81,13 @@ class Outputs:
         if self.positions is not None and self.figure is None:
             raise UsageError("--positions needs --figure")
 
-    def write(self, communities: Communities, record: dict[str, Any], seconds: dict[str, float]) -> None:
+    def write(
+        self,
+        communities: Communities,
+        record: dict[str, Any],
+        seconds: dict[str, float],
+        rows: list[dict[str, Any]] | None = None,
+    ) -> None:
         """Write all files.
 
         Parameters
@@ -89,15 +97,15 @@ class Outputs:
             The manifest so far, see `record_of`.
         seconds : dict
             Wall times of the steps, to which that of writing the result is added.
+        rows : list of dict, optional
+            The summary; by default `Communities.describe`.
         """
-        import time
-
         start = time.perf_counter()
         kind = self.kind()
         if not self.summary or self.out is not None:
             self._write_result(communities, kind)
         if self.summary:
-            self._write_summary(communities)
+            self._write_summary(communities.describe() if rows is None else rows)
         seconds["write"] = time.perf_counter() - start
         record = record | {"output": {"path": self.out, "format": kind}, "seconds": seconds}
         if self.report is not None:
@@ -117,15 +125,14 @@ class Outputs:
         with task("writing") if self.out is not None else nullcontext(), output(self.out) as stream:
             write_result(communities, stream, kind)
 
-    def _write_summary(self, communities: Communities) -> None:
+    def _write_summary(self, rows: list[dict[str, Any]]) -> None:
         from graphclust.runtime.serialize import plain
 
-        rows = communities.describe()
         with output(None) as stream:
             if self.format == "json":
                 stream.write(json.dumps(plain(rows), ensure_ascii=False).encode() + b"\n")
             else:
-                print_table([{**row, "members": ", ".join(map(str, row["members"]))} for row in rows], stream)
+                print_table([{key: _shown(value) for key, value in row.items()} for row in rows], stream)
 
     def _write_report(self, communities: Communities, record: dict[str, Any], path: str) -> None:
         from graphclust.io.files import replacing
@@ -168,6 +175,10 @@ class Outputs:
             + f"{counted(graph.num_nodes, 'node')}, {counted(graph.num_edges, 'edge')} -> {found} "
             f"({communities.method}, modularity {quality['modularity']:.4f}, {communities.seconds:.2f} s)"
         )
+
+
+def _shown(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def record_of(communities: Communities, method: str, seed: int, quality: dict[str, Any]) -> dict[str, Any]:
@@ -249,3 +260,21 @@ def _versions() -> dict[str, str | None]:
         except PackageNotFoundError:
             versions[package] = None
     return versions
+
+
+@dataclass
+class Stopwatch:
+    """Seconds that the steps of a run take."""
+
+    seconds: dict[str, float]
+    last: float
+
+    @classmethod
+    def start(cls) -> Stopwatch:
+        """Return a watch that runs."""
+        return cls({}, time.perf_counter())
+
+    def lap(self, step: str) -> None:
+        """Record the time since the step before."""
+        now = time.perf_counter()
+        self.seconds[step], self.last = now - self.last, now

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Output, Quiet, Seed, check_files, check_format, output, print_table, say
+from graphclust.cli.common import Output, Quiet, Seed, check_files, check_format, output, say
+from graphclust.cli.table import print_table
 from graphclust.errors import UsageError
 
 __all__ = ["reproduce"]

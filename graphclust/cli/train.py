@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Quiet, Seed, check_files, is_helper, output, parse_pairs, print_table, say
+from graphclust.cli.common import Quiet, Seed, check_files, is_helper, output, parse_pairs, say
+from graphclust.cli.table import print_table
 from graphclust.errors import UsageError, unknown
 from graphclust.runtime.interrupts import interrupts_handled
 

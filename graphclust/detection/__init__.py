@@ -6,8 +6,8 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
-from graphclust.errors import UsageError
-from graphclust.graph import merge_notes
+from graphclust.errors import DataError, UsageError
+from graphclust.graph import holds_points, merge_notes
 from graphclust.inference import BLOCK_MODELS
 from graphclust.inference.refinement import check_model
 from graphclust.inputs import as_graph
@@ -15,6 +15,7 @@ from graphclust.methods import METHODS
 from graphclust.methods.base import GraphEstimator
 from graphclust.methods.refined import Refined
 from graphclust.results.communities import Communities
+from graphclust.runtime.notes import Note, log_notes
 
 __all__ = ["detect", "prepare"]
 
@@ -35,7 +36,8 @@ def detect(
     Parameters
     ----------
     graph : Graph, path, networkx graph, igraph.Graph, scipy sparse adjacency, PyG Data, array, iterable of edges
-        Anything that `as_graph` converts. It is not modified.
+        Anything that `as_graph` converts; it is not modified. Or a table of points for a method that takes features,
+        see `graphclust.cluster`.
     method : str, callable or estimator
         A key of `graphclust.METHODS`; the default "auto" compares several methods. Or a method of your own, also as
         "module:name" or "file.py:name": see `graphclust.methods.own`.
@@ -75,9 +77,8 @@ def detect(
     >>> detect(nx.karate_club_graph(), method="leiden").n_clusters
     4
     """
-    estimator = prepare(method, n_clusters, random_state, device, refine=refine, **method_params).fit(
-        as_graph(graph, weight=weight)
-    )
+    estimator = prepare(method, n_clusters, random_state, device, refine=refine, **method_params)
+    estimator.fit(_input(graph, weight, takes_points=estimator.takes_features))
     read = estimator.graph_.meta.get("notes")
     notes = list(merge_notes(estimator.graph_) if read is None else read)
     notes += estimator.notes_
@@ -93,6 +94,30 @@ def detect(
         details=estimator.details_,
         detector=partial(_detect_again, method),
     )
+
+
+def _input(graph: Any, weight: str | None, *, takes_points: bool) -> Any:
+    """Return a graph, or a table of points as it is for a method that takes one.
+
+    Raises
+    ------
+    DataError
+        A table of points for a method that needs a graph.
+    """
+    if holds_points(graph):
+        if not takes_points:
+            raise DataError(
+                "this is a table of points, not a graph: graphclust.cluster(...) finds clusters in its rows"
+            )
+        return graph
+    loaded = as_graph(graph, weight=weight)
+    shape: tuple[Any, ...] = getattr(graph, "shape", ())
+    if takes_points and len(shape) == 2 and shape[0] == shape[1] and not hasattr(graph, "tocoo"):
+        message = "read the square table as an adjacency matrix; graphclust.cluster(...) takes its rows as points"
+        note = Note("adjacency-matrix", message)
+        log_notes([note])
+        loaded.meta["notes"] = (*loaded.meta.get("notes", merge_notes(loaded)), note)
+    return loaded
 
 
 def _detect_again(first_method: Any, graph: Any, method: Any = None, **params: Any) -> Communities:

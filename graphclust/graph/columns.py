@@ -334,7 +334,15 @@ class _Table:
         hint = "--columns SOURCE,TARGET[,WEIGHT] chooses them, by name or number"
         if self._has_named_rows_of_numbers():
             hint += "; --input-format matrix --bipartite, if rows and columns are two kinds of nodes"
+        if self._may_hold_points():
+            hint += "; if its rows are points: `graphclust cluster` instead of detect"
         return DataError(f"{what} ({hint})")
+
+    def _may_hold_points(self) -> bool:
+        """Whether most of more than three columns hold numbers, and some of them numbers that are no ids."""
+        kinds = [self.kind(i) for i in range(self.n_columns)]
+        has_decimals = any(self._holds_decimals(i) for i in range(self.n_columns))
+        return self.n_columns > 3 and has_decimals and 2 * kinds.count("number") > self.n_columns
 
     def ends(self) -> tuple[int, int, int | None]:
         """Return the columns of source, target and, if its name says so, weight."""

@@ -403,38 +403,63 @@ def _lists_points(rows: Sequence[Any]) -> bool:
     return len(first) != len(rows)
 
 
-def from_pyg(data: Data) -> Graph:
+def from_pyg(data: Data, weight: str | None = "weight", notes: list[Note] | None = None) -> Graph:
     """Take a PyTorch Geometric Data; undirected if each edge stands in both directions with one weight.
+
+    Parameters
+    ----------
+    data : Data
+    weight : str or None
+        Attribute with the weights; None ignores weights. By default edge_weight, weight, or edge_attr if it has a
+        single column of floats.
+    notes : list of Note, optional
+        Takes a note if `edge_attr` is left out.
 
     Raises
     ------
     DataError
-        The object has no `edge_index`, or more than one kind of edge.
+        The object has no `edge_index`, more than one kind of edge, or no attribute of this name with one number for
+        each edge.
     """
     edge_index = data.get("edge_index") if hasattr(data, "num_nodes") and not hasattr(data, "edge_types") else None
     if edge_index is None:
         raise DataError("the PyG object has no edge_index (heterogeneous graphs: choose one edge type first)")
-    n_nodes = data.num_nodes or 0
-    weight = next(
-        (
-            value
-            for name in ("edge_weight", "weight", "edge_attr")
-            if (value := data.get(name)) is not None
-            and np.size(_numpy(value)) == edge_index.shape[1]
-            and (name != "edge_attr" or value.is_floating_point())  # whole numbers there are types
-        ),
-        None,
-    )
     ends = _numpy(edge_index)
+    weights = (
+        None if weight is None else _weights_of_data(data, weight, ends.shape[1], notes if notes is not None else [])
+    )
     x, y = data.get("x"), data.get("y")
+    n_nodes = data.num_nodes or 0
     return graph_from_entries(
         ends[0],
         ends[1],
-        None if weight is None else _numpy(weight).ravel(),
+        weights,
         n_nodes,
         x=None if x is None else _numpy(x),
         y=None if y is None or y.numel() != n_nodes or y.is_floating_point() else _numpy(y).ravel(),
     )
+
+
+def _weights_of_data(data: Data, weight: str, n_edges: int, notes: list[Note]) -> NDArray[Any] | None:
+    """Return the weights of a Data's edges, see `from_pyg`."""
+    if weight != "weight":
+        named = data.get(weight)
+        if named is None or np.size(_numpy(named)) != n_edges:
+            raise DataError(f"the PyG object has no {weight!r} with one number for each edge")
+        return _numpy(named).ravel()
+    for name in ("edge_weight", "weight", "edge_attr"):
+        values = data.get(name)
+        if values is None:
+            continue
+        if np.size(_numpy(values)) == n_edges and (name != "edge_attr" or values.is_floating_point()):
+            return _numpy(values).ravel()
+        if name == "edge_attr":
+            shape = tuple(values.shape)
+            is_single = np.size(_numpy(values)) == n_edges
+            what = "whole numbers, which may be types" if is_single else f"the shape {shape}"
+            message = f"did not take edge_attr for weights, because it has {what}: weights belong into edge_weight"
+            notes.append(Note("edge-attributes", message, {"shape": list(shape)}))
+    return None
 
 
 def graph_of(obj: Any, *, weight: str | None = "weight", directed: bool | None = None) -> Graph:
@@ -448,7 +473,7 @@ def graph_of(obj: Any, *, weight: str | None = "weight", directed: bool | None =
         (source, target, weight) with any hashable ids; a DataFrame has columns source, target and perhaps weight, or is
         a matrix whose rows and columns have the same names.
     weight : str or None
-        Edge attribute or column that holds the weights (networkx, igraph, DataFrame); None ignores weights.
+        Edge attribute or column that holds the weights (networkx, igraph, PyG, DataFrame); None ignores weights.
     directed : bool, optional
         Overrides what the container says: False adds up the two directions, True takes an undirected edge in both.
 
@@ -482,7 +507,7 @@ def graph_of(obj: Any, *, weight: str | None = "weight", directed: bool | None =
     elif _is_from(obj, "pandas", "DataFrame"):
         graph = _from_frame(obj, directed, weight, notes)
     elif hasattr(obj, "edge_index") or _is_from(obj, "torch_geometric.data", *_PYG):
-        graph = from_pyg(obj)
+        graph = from_pyg(obj, weight, notes)
     elif _is_from(obj, "torch", "Tensor") and obj.shape == (2, 2) and not obj.is_floating_point():
         ends = _numpy(obj)
         graph = graph_from_entries(ends[0], ends[1], None, int(ends.max()) + 1, directed=directed)

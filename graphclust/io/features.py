@@ -21,7 +21,7 @@ from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.memory import require_memory
 from graphclust.runtime.notes import counted, log_notes
 
-__all__ = ["read_features"]
+__all__ = ["array_of_features", "read_features"]
 
 
 def read_features(path: str | os.PathLike[str], nodes: Sequence[Any]) -> FloatArray:
@@ -49,7 +49,7 @@ def read_features(path: str | os.PathLike[str], nodes: Sequence[Any]) -> FloatAr
     """
     source = open_file(path)
     if source.data[:6] == b"\x93NUMPY" or source.data[:2] == b"PK":
-        values = _in_order(_array(source), nodes, source)
+        values = _in_order(array_of_features(source), nodes, source)
         source.note(
             "features", f"read {counted(values.shape[1], 'feature')}, rows in the order of the nodes", by_id=False
         )
@@ -207,8 +207,14 @@ def _complaint(cell: str) -> str:
     return f"is {'missing or infinite' if is_number(cell) else 'not a number'}: {shorten(cell)}"
 
 
-def _array(source: Source) -> FloatArray:
-    """Read .npy, or .npz with one array or a sparse matrix."""
+def array_of_features(source: Source) -> FloatArray:
+    """Read .npy, or .npz with one array or a sparse matrix.
+
+    Raises
+    ------
+    DataError
+        The file is damaged, holds several arrays, or one that has other values than finite numbers.
+    """
     if source.data[:2] == b"PK":
         members(source)  # reports damage, and a lack of memory
     try:

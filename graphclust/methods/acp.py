@@ -213,7 +213,7 @@ class _Amortized(GraphEstimator):
         d = feature_matrix(points.x).shape[1]
         return (
             f"train one with `graphclust train {self.name} --family gaussian-mixture --set dimension={d} "
-            "--set 'n=(50, 200)' --set 'concentration=(0.5, 2.0)' --set 'prior_std=(3.0, 15.0)' "
+            "--set n=50:200 --set concentration=0.5:2.0 --set prior_std=3.0:15.0 "
             f"--encoder point-transformer --features standardised --n-features {d} --out FILE.safetensors`"
         )
 

@@ -214,6 +214,30 @@ class GraphEstimator:
         labels: IntArray = self.fit(X).labels_
         return labels
 
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Draw what was fitted, coloured by community: a graph, or points in their two principal components.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        **options
+            See `graphclust.report.plot.plot_communities`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        UsageError
+            Nothing was fitted.
+        """
+        from graphclust.results.communities import Communities
+
+        if not hasattr(self, "labels_"):
+            raise UsageError(f"{self.name} has no result to draw: call fit first")
+        return Communities(self.graph_, self.labels_, self.name, confidence=self.confidence_).plot(ax, **options)
+
     def solve(self, core: Core) -> Solution:
         """Find the communities of a core with at least one node.
 

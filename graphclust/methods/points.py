@@ -14,7 +14,7 @@ from graphclust.kernels.eigenvectors import leading_eigenvectors, rows_of_length
 from graphclust.kernels.smoothing import smoothed_features
 from graphclust.methods.base import GraphEstimator
 from graphclust.metrics import rank_labels
-from graphclust.problem.problem import Core
+from graphclust.problem.problem import Core, only_points
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.checks import check_count, refuse_unknown
@@ -146,7 +146,7 @@ class VectorEstimator(GraphEstimator):
     def _check_number(self, n: int) -> None:
         k = self._number()
         if k is None and self.takes_n_clusters == "required":
-            raise UsageError(f"{self.name} needs the number of clusters: n_clusters")
+            raise UsageError(f"{self.name} needs the number of clusters: n_clusters (-k)")
         if k is not None and k > n:
             raise UsageError(f"{k} clusters of n_samples = {n} points: n_clusters is at most the number of points")
 
@@ -155,6 +155,35 @@ class VectorEstimator(GraphEstimator):
 
     def _groups_by_features(self, graph: Graph) -> bool:
         return self._kind(graph) != "spectral"
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Draw the points in their two principal components, with the prototypes if the method has any.
+
+        A graph is drawn as by `GraphEstimator.plot`.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        **options
+            See `graphclust.report.plot.plot_communities`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The last line is that of the prototypes, black crosses.
+        """
+        if not hasattr(self, "labels_") or not only_points(self.graph_):
+            return super().plot(ax, **options)
+        from graphclust.report.layout import principal_plane
+
+        project = principal_plane(self.graph_.x)
+        ax = super().plot(ax, positions=project(self.graph_.x), **{"with_labels": False, **options})
+        prototypes = getattr(self, "prototypes_", None)
+        if prototypes is not None:
+            x, y = project(prototypes).T
+            ax.plot(x, y, "X", color="black", markeredgecolor="white", markersize=9, zorder=4, label="prototype")
+        ax.set(xlabel="first principal component", ylabel="second principal component")
+        return ax
 
     # ---------------------------------------------------------------- graphs
 

@@ -11,8 +11,10 @@ picture does not depend on the order of the input.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.interrupts import uninterrupted
 from graphclust.runtime.seeds import seeded_igraph
 
-__all__ = ["NODE_LIMIT", "Drawing", "draw", "layout", "sample_nodes"]
+__all__ = ["NODE_LIMIT", "Drawing", "draw", "layout", "principal_plane", "sample_nodes"]
 
 NODE_LIMIT = 2000  # more nodes take long to place and make the picture less clear
 _EDGE_LIMIT = 20_000  # more edges only blacken the picture, and a browser redraws all of them on every move
@@ -73,12 +75,15 @@ def draw(
         Largest number of nodes to draw, chosen by `sample_nodes`. At most 20,000 edges between them are drawn.
     random_state : int
     positions : ndarray of float64, shape (n_nodes, 2), optional
-        Coordinates of the nodes, which are used as they are.
+        Coordinates of the nodes, which are used as they are. By default, a table of points is drawn in its principal
+        components, and the nodes of a graph are placed by its edges.
 
     Returns
     -------
     Drawing
     """
+    if positions is None and graph.x is not None and not graph.num_edges:
+        positions = _in_unit_square(principal_plane(graph.x)(graph.x))
     nodes = sample_nodes(graph, labels, limit)
     part = graph.subgraph(nodes).undirected().without_self_loops()
     order = part.canonical_order()  # the choice of edges must not depend on the order of the nodes either
@@ -121,6 +126,40 @@ def _ties(graph: Graph, labels: IntArray, nodes: IntArray) -> tuple[IntArray, In
     rank = np.arange(len(order)) - np.searchsorted(tail[order], tail[order])
     strongest = order[rank < _N_TIES]
     return hub[tail[strongest]], hub[head[strongest]]
+
+
+def principal_plane(x: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """Return the projection of points to the first two principal components of the scaled columns of a table.
+
+    Parameters
+    ----------
+    x : ndarray of float64, shape (n, d)
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 1.0, 5.0], [1.0, 2.0, 5.0], [2.0, 3.1, 5.0]])
+    >>> principal_plane(x)(x).shape
+    (3, 2)
+    """
+    table = _dense(x)
+    mean, deviation = table.mean(axis=0), table.std(axis=0)
+    deviation[deviation == 0] = 1.0
+    scaled = (table - mean) / deviation
+    vectors = np.linalg.eigh(scaled.T @ scaled)[1][:, ::-1][:, :2]
+    vectors *= np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])])  # the same on any machine
+    if vectors.shape[1] < 2:
+        vectors = np.column_stack((vectors, np.zeros(len(vectors))))
+
+    def project(points: FloatArray) -> FloatArray:
+        projected: FloatArray = ((_dense(points) - mean) / deviation) @ vectors
+        return projected
+
+    return project
+
+
+def _dense(x: Any) -> FloatArray:
+    dense = np.asarray(x.toarray() if hasattr(x, "toarray") else x, dtype=np.float64)
+    return dense.reshape(len(dense), -1)
 
 
 # -------------------------------------------------------------------- choice of nodes
@@ -287,7 +326,11 @@ def _place(
     # The area of a component is proportional to its number of nodes. A margin separates components.
     sizes = np.array([len(nodes) for nodes in components])
     position += _rings(np.where(sizes > 1, 1.2, 0.7) * np.sqrt(sizes))[component_of]
-    low, high = position.min(axis=0), position.max(axis=0)
+    return _in_unit_square(position)
+
+
+def _in_unit_square(position: FloatArray) -> FloatArray:
+    low, high = position.min(axis=0, initial=np.inf), position.max(axis=0, initial=-np.inf)
     position = (position - (low + high) / 2) / max(float((high - low).max()), 1e-9) + 0.5
     placed: FloatArray = np.clip(position, 0.0, 1.0)
     return placed

@@ -99,12 +99,13 @@ def plot_communities(
         inches = min(box.width, box.height) / ax.figure.dpi
         node_size = min(120.0, 1.5 + (72 * inches) ** 2 / 80 / max(1, n_drawn))
     degree = graph.degree(weighted=False)[drawing.nodes]
-    relative = 0.4 + degree / max(1.0, float(degree.mean()) if n_drawn else 1.0)
+    is_table = graph.x is not None and not graph.num_edges
+    relative = 1.5 if is_table else 0.4 + degree / max(1.0, float(degree.mean()) if n_drawn else 1.0)
     face = color.copy()
     if communities.confidence is not None:
         white = 0.8 * (1 - communities.confidence[drawing.nodes, None] ** 2)
         face[:, :3] = face[:, :3] * (1 - white) + white
-    size = node_size * np.minimum(relative, 4.0) / 1.4
+    size = np.broadcast_to(node_size * np.minimum(relative, 4.0) / 1.4, n_drawn)
     ax.scatter(
         position[:, 0], position[:, 1], s=size, c=face, edgecolors=list(map(tuple, color)), linewidths=0.6, zorder=2
     )
@@ -123,6 +124,9 @@ def plot_communities(
         _add_legend(ax, communities, colors)
     if title is not None:
         ax.set_title(title, fontsize=10, parse_math=False)
+    if positions is None and is_table:
+        ax.set_xlabel("first principal component", fontsize=8, color="#5b6470")
+        ax.set_ylabel("second principal component", fontsize=8, color="#5b6470")
     if n_drawn < graph.num_nodes:
         ax.set_xlabel(f"{n_drawn:,} of {graph.num_nodes:,} nodes drawn", fontsize=8, color="#5b6470")
     ax.set(aspect="equal", xticks=[], yticks=[])
@@ -163,12 +167,14 @@ def _add_legend(ax: Axes, communities: Clustering, colors: FloatArray) -> None:
 
     sizes = np.bincount(communities.labels, minlength=communities.n_clusters).tolist()
     style: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": 6}
+    is_table = communities.graph.x is not None and not communities.graph.num_edges
+    noun, heading = ("row", "cluster") if is_table else ("node", "community")
     shown = [
-        Line2D([], [], color=colors[label], label=f"{label} ({counted(size, 'node')})", **style)
+        Line2D([], [], color=colors[label], label=f"{label} ({counted(size, noun)})", **style)
         for label, size in enumerate(sizes[:_MAX_IN_LEGEND])
     ]
     rest = len(sizes) - len(shown)
-    heading = "community" if not rest else f"community ({rest:,} more)"
+    heading = heading if not rest else f"{heading} ({rest:,} more)"
     ax.legend(
         handles=shown, title=heading, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=8,
         title_fontsize=8,

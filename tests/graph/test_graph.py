@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import torch
 
 from graphclust.errors import DataError, ResourceError, UsageError
 from graphclust.graph import DecimalIds, Graph, holds_graph, holds_points, merge_notes
@@ -431,3 +432,24 @@ def test_a_part_of_a_graph_keeps_what_is_known_of_its_ids():
     assert decimal.subgraph(np.array([1, 2])).nodes == ["7", "9"]
     assert list(graph.without_self_loops().edges()) == [("1", "3"), ("1", "20")]
     assert decimal.without_self_loops() is decimal
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        (torch.rand(4, 3), "the shape (4, 3)"),
+        (torch.tensor([0, 1, 0, 1]), "whole numbers, which may be types"),
+    ],
+)
+def test_edge_attributes_of_pyg_that_are_no_weights_are_said(attributes, message):
+    from torch_geometric.data import Data
+
+    data = Data(edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), edge_attr=attributes, num_nodes=3)
+    graph = as_graph(data)
+    assert not graph.is_weighted
+    assert message in next(note.message for note in graph.meta["notes"] if note.code == "edge-attributes")
+    data.strength = torch.tensor([2.0, 2.0, 3.0, 3.0])
+    assert as_graph(data, weight="strength").weight.tolist() == [2, 3]
+    assert not as_graph(data, weight=None).is_weighted
+    with pytest.raises(DataError, match="no 'nonsense' with one number for each edge"):
+        as_graph(data, weight="nonsense")
