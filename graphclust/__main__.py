@@ -11,10 +11,15 @@ from typing import NoReturn
 
 __all__ = ["main"]
 
+_LEAST_MEMORY = 350 << 20  # bytes
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 success, 1 bad data, 2 wrong usage, 130 interrupted."""
     try:
+        if (shortage := _shortage()) is not None:
+            sys.stderr.write(f"graphclust: {shortage}\n")
+            return 1
         from graphclust.cli import run
 
         if argv is None and sys.argv[1:2] in (["detect"], ["compare"]):
@@ -27,6 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if status == 130 and argv is None:
         _exit_interrupted()
     return status
+
+
+def _shortage() -> str | None:
+    """Return a message if too little memory is left even to import NumPy, which may wait forever for its threads."""
+    from graphclust.runtime.memory import address_space_left, format_bytes
+
+    left = address_space_left()
+    if left is None or left > _LEAST_MEMORY:
+        return None
+    least = format_bytes(_LEAST_MEMORY)
+    return f"needs at least {least} of address space, but the limit (ulimit -v) leaves {format_bytes(left)}"
 
 
 def _exit_interrupted() -> NoReturn:

@@ -20,6 +20,7 @@ import typer
 
 from graphclust.errors import DataError, GraphclustError, UsageError
 from graphclust.runtime.interrupts import interrupts_handled
+from graphclust.runtime.memory import shortage_of
 
 __all__ = [
     "GraphPath",
@@ -342,15 +343,15 @@ def _guarded(call: Callable[[], None], quiet: bool, verbose: bool) -> int:
     except BrokenPipeError:  # the reader of the pipe has stopped reading, as `head` does
         abandon_output()
         return 0
-    except OSError as error:
-        abandon_output()
-        say(f"cannot write: {error.strerror or error}")
-        return 1
     except KeyboardInterrupt:
         say("interrupted")
         return 130
-    except MemoryError:
-        say("out of memory")
+    except Exception as error:
+        shortage = shortage_of(error)
+        if shortage is None and not isinstance(error, OSError):
+            raise
+        abandon_output()
+        say(str(shortage) if shortage is not None else f"cannot write: {getattr(error, 'strerror', '') or error}")
         return 1
     return 0
 

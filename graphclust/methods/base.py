@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -23,13 +24,21 @@ from graphclust.inputs import as_graph
 from graphclust.problem.problem import Core, Problem, dropped_directions
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
-from graphclust.runtime.memory import require_memory
+from graphclust.runtime.memory import require_address_space, require_memory
 from graphclust.runtime.notes import Note
 from graphclust.runtime.precision import single_precision
 
 __all__ = ["GraphEstimator", "solved"]
 
 _LIFT_NEEDS = "scipy.sparse.csgraph"  # imported by `Problem.lift`
+_MIB = 2.0**20
+_LIBRARIES = {  # address space that is mapped by the import of modules which begin so, on two cores
+    "torch": 900 * _MIB,
+    "graphclust.models": 900 * _MIB,
+    "graphclust.inference": 450 * _MIB,
+    "sklearn": 450 * _MIB,
+    "scipy": 100 * _MIB,
+}
 
 
 class GraphEstimator:
@@ -153,7 +162,9 @@ class GraphEstimator:
         ResourceError
             The fit would need more memory than is available.
         """
-        for module in (*self.needs, _LIFT_NEEDS):  # the method's time should not include imports
+        modules = (*self.needs, _LIFT_NEEDS)
+        require_address_space(_address_space(modules), self.name)
+        for module in modules:  # the method's time should not include imports
             importlib.import_module(module)
         self._forget()
         start = time.perf_counter()
@@ -291,6 +302,12 @@ class GraphEstimator:
     def _empty_solution(self) -> Solution:
         """Return the solution of a core without nodes."""
         return Solution(np.empty(0, dtype=np.int64))
+
+
+def _address_space(modules: Iterable[str]) -> float:
+    """Return the bytes that modules map when they are imported; 0 if they have been."""
+    missing = [module for module in modules if module not in sys.modules]
+    return max((size for start, size in _LIBRARIES.items() if any(m.startswith(start) for m in missing)), default=0.0)
 
 
 def solved(method: GraphEstimator, core: Core) -> Solution:

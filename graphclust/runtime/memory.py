@@ -7,7 +7,25 @@ from pathlib import Path
 
 from graphclust.errors import ResourceError, UsageError
 
-__all__ = ["PeakMemory", "available_memory", "format_bytes", "keep_memory", "require_memory"]
+__all__ = [
+    "PeakMemory",
+    "address_space_left",
+    "available_memory",
+    "format_bytes",
+    "keep_memory",
+    "require_address_space",
+    "require_memory",
+    "shortage_of",
+]
+
+_LACK = (  # of memory, as libraries and the dynamic linker report it
+    "failed to map segment",
+    "cannot allocate memory",
+    "can't allocate memory",
+    "could not find/load shared object",
+    "unable to allocate",
+    "can't start new thread",
+)
 
 _CGROUPS = (  # folder, file with the limit, file with the usage, prefix of the page cache's counters
     (Path("/sys/fs/cgroup"), "memory.max", "memory.current", ""),
@@ -47,7 +65,7 @@ def available_memory() -> int | None:
         if not 0 < gib < float("inf"):
             raise UsageError(f"GRAPHCLUST_MEMORY is a positive number of GiB, not {setting!r}")
         return int(gib * 2**30)
-    limits = [] if (free := _installed_or_free()) is None else [free]
+    limits = [size for size in (_installed_or_free(), address_space_left()) if size is not None]
     for folder, limit, usage, prefix in _CGROUPS:
         try:
             largest = int((folder / limit).read_text(encoding="ascii"))
@@ -103,6 +121,55 @@ def require_memory(size: float, what: str) -> None:
         raise ResourceError(
             f"{what} needs about {format_bytes(size)} of memory, but {format_bytes(limit)} is available"
         )
+
+
+def address_space_left() -> int | None:
+    """Bytes that this process can still map under a limit such as that of `ulimit -v`, None without a limit."""
+    try:
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        return None if limit == resource.RLIM_INFINITY else max(limit - _read_status("VmSize"), 0)
+    except (ImportError, OSError, ValueError):  # Windows; not Linux
+        return None
+
+
+def require_address_space(size: float, what: str) -> None:
+    """Raise an error if a limit such as that of `ulimit -v` leaves less than is needed to load libraries.
+
+    Parameters
+    ----------
+    size : float
+        Bytes that the libraries map, most of which they never use.
+    what : str
+        Subject of the message.
+
+    Raises
+    ------
+    ResourceError
+    """
+    left = address_space_left()
+    if left is not None and left < size:
+        raise ResourceError(
+            f"{what} needs about {format_bytes(size)} of address space for its libraries, but the limit (ulimit -v) "
+            f"leaves {format_bytes(left)}"
+        )
+
+
+def shortage_of(error: BaseException) -> ResourceError | None:
+    """Return the ResourceError for an error that a lack of memory has caused, or None for any other error.
+
+    Libraries report a lack of memory in many ways: a MemoryError, an ImportError because a shared object cannot be
+    mapped, a RuntimeError of an allocator.
+    """
+    if isinstance(error, ResourceError):
+        return error
+    is_lack = isinstance(error, MemoryError) or any(text in str(error).lower() for text in _LACK)
+    if not is_lack:
+        return None
+    left = address_space_left()
+    limit = "" if left is None else f"; the limit (ulimit -v) leaves {format_bytes(left)} of address space"
+    return ResourceError(f"out of memory{limit}")
 
 
 class PeakMemory:

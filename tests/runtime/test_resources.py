@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
+import graphclust as gc
 from graphclust.errors import ResourceError, UsageError
 from graphclust.runtime import memory
-from graphclust.runtime.memory import available_memory, format_bytes, require_memory
+from graphclust.runtime.memory import available_memory, format_bytes, require_memory, shortage_of
 
 
 def test_available_memory_is_plausible():
@@ -50,3 +54,46 @@ def test_what_a_control_group_holds_is_not_available(monkeypatch, tmp_path, name
     assert available_memory() == 0
     limit.write_text("max\n")
     assert available_memory() != 0
+
+
+# ---------------------------------------------------------------- a limit on the address space (ulimit -v)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not report the address space in use")
+@pytest.mark.parametrize(
+    ("mib", "method"),
+    [(250, "leiden"), (450, "auto"), (450, "spectral"), (450, "acp"), (800, "clam"), (800, "cnc")],
+)
+def test_a_limit_ends_a_run_with_a_message_and_never_a_hang(mib, method):
+    command = [sys.executable, "-m", "graphclust", "detect", "data:karate", "--method", method]
+    command += ["-k", "2"] if gc.METHODS[method].takes_n_clusters == "required" else []
+    limited = ["sh", "-c", f'ulimit -v {mib * 1024}; exec "$@"', "sh", *command]
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "of address space" in done.stderr
+    assert "MiB" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "is_shortage"),
+    [
+        (MemoryError(), True),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (ImportError("No module named 'nonsense'"), False),
+        (RuntimeError("boom"), False),
+    ],
+)
+def test_errors_that_a_lack_of_memory_causes(error, is_shortage):
+    assert (shortage_of(error) is not None) == is_shortage
+    own = ResourceError("too large")
+    assert shortage_of(own) is own
+
+
+def test_a_limit_counts_as_available_memory(monkeypatch):
+    monkeypatch.setattr(memory, "address_space_left", lambda: 5 << 20)
+    assert available_memory() == 5 << 20
+    with pytest.raises(ResourceError, match=r"auto needs about 1 GiB of address space .* leaves 5 MiB"):
+        memory.require_address_space(2.0**30, "auto")
