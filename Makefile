@@ -18,6 +18,7 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --constraint constraints.txt torch
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/graphclust warm
 	@touch $@
 
 demo: setup  ## find the communities of a bundled graph

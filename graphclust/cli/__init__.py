@@ -28,6 +28,7 @@ from graphclust.cli.models import models
 from graphclust.cli.reproduce import reproduce
 from graphclust.cli.study import study
 from graphclust.cli.train import train
+from graphclust.cli.warm import warm
 from graphclust.errors import GraphclustError
 
 __all__ = ["app", "run"]
@@ -44,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _body in (detect, cluster, evaluate, compare, diff, convert, train, methods, models, study, reproduce):
+for _body in (detect, cluster, evaluate, compare, diff, convert, train, methods, models, study, reproduce, warm):
     app.command()(command(_body))
 app.add_typer(data, name="data")
 app.add_typer(generate, name="generate")

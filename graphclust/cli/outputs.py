@@ -170,10 +170,11 @@ class Outputs:
             return
         n = communities.n_clusters
         found = "1 community" if n == 1 else f"{n:,} communities"
+        sure = "" if communities.confidence is None else f", mean confidence {communities.confidence.mean():.2f}"
         say(
             (f"{about}: " if about else "")
             + f"{counted(graph.num_nodes, 'node')}, {counted(graph.num_edges, 'edge')} -> {found} "
-            f"({communities.method}, modularity {quality['modularity']:.4f}, {communities.seconds:.2f} s)"
+            f"({communities.method}, modularity {quality['modularity']:.4f}{sure}, {communities.seconds:.2f} s)"
         )
 
 

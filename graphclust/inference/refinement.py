@@ -339,7 +339,7 @@ def _announce(step: str) -> None:
     from graphclust.kernels import block_moves
 
     if not is_cached(block_moves.run):
-        logger.info("%s: compiling its loops, once: about half a minute", step)
+        logger.info("%s: compiling its loops, once: about half a minute (`graphclust warm` does so in advance)", step)
 
 
 def refine(

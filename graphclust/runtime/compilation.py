@@ -112,8 +112,8 @@ def is_cached(kernel: Any) -> bool:
     """Whether a function decorated with `compiled` is already compiled, in memory or in the cache."""
     if not hasattr(kernel, "stats"):  # NUMBA_DISABLE_JIT is set
         return True
-    if kernel.stats.cache_path is None:
+    if kernel.signatures or kernel.stats.cache_path is None:
         return bool(kernel.signatures)
-    changed = Path(kernel.py_func.__code__.co_filename).stat().st_mtime
-    index_files = Path(kernel.stats.cache_path).glob(f"*.{kernel.py_func.__name__}-*.nbi")
-    return bool(kernel.signatures) or any(index.stat().st_mtime >= changed for index in index_files)
+    # numba has no public way to ask whether its index of the code on disk is up to date
+    index = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
+    return bool(index._load_index()) if hasattr(index, "_load_index") else True
