@@ -144,7 +144,7 @@ def python_of(page):
     [
         pytest.param(page, id=page.stem, marks=[pytest.mark.slow] if page.stem in ("cnc", "lnscc") else [])
         for page in PAGES
-        if python_of(page)
+        if python_of(page) and page.parent.name != "walkthroughs"  # tests/test_walkthroughs.py
     ],
 )
 def test_python_runs(page, rng):

@@ -382,7 +382,7 @@ def holds_points(obj: Any) -> bool:
     if _is_from(obj, "pandas", "DataFrame"):
         from graphclust.graph.column_names import edge_columns
 
-        if edge_columns([str(name) for name in obj.columns]) is not None:
+        if _is_matrix_frame(obj) or edge_columns([str(name) for name in obj.columns]) is not None:
             return False
         return shape[1] not in (2, 3) or all(kind.kind == "f" for kind in obj.dtypes.iloc[:2])
     if hasattr(obj, "tocoo"):
