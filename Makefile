@@ -74,6 +74,7 @@ bench: setup  ## measure times relative to pandas and igraph in the same run
 	$(BIN)/python tests/bench/cnc.py
 	$(BIN)/python tests/bench/lnscc.py
 	$(BIN)/python tests/bench/study.py
+	$(BIN)/python tests/bench/start_up.py
 
 # only the training needs what setup installs: the rest answers at once, also while pyproject.toml is edited
 QUEUE = $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m training.queue

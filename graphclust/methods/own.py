@@ -139,7 +139,7 @@ def _results(wrapped: Any, graph: Any, params: Mapping[str, Any]) -> Any:
 
 def _labels(name: str, result: Any, nodes: Sequence[Hashable]) -> tuple[Any, tuple[Note, ...]]:
     """Return labels in the order of the nodes, and a note if some nodes have none."""
-    for attribute in ("communities", "membership"):  # of cdlib; of igraph
+    for attribute in ("communities", "membership", "labels_"):  # of cdlib; of igraph; of estimators
         result = getattr(result, attribute, result)
     try:
         partition = labels_of(list(result) if inspect.isgenerator(result) else result, nodes)
