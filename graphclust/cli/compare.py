@@ -31,7 +31,7 @@ def compare(
     *,
     methods: Annotated[
         str | None,
-        typer.Option(metavar="A,B,C", help="Methods; by default all that do not need the number of communities."),
+        typer.Option(metavar="A,B,C", help="Methods; by default all but ncp that need no number of communities."),
     ] = None,
     truth: Annotated[str | None, typer.Option(metavar="FILE", help="Ground truth to score against.")] = None,
     truth_format: Annotated[

@@ -45,8 +45,8 @@ def compare(
     graph : Graph, path, networkx graph, ...
         As in `graphclust.detect`.
     methods : sequence or mapping, optional
-        Names, functions and estimators as in `graphclust.detect`, or these by label. By default, all methods that do
-        not need the number of communities, or all if it is given.
+        Names, functions and estimators as in `graphclust.detect`, or these by label. By default, all methods but ncp
+        that do not need the number of communities, or all but ncp if it is given.
     n_clusters : int, optional
         For the methods that take it.
     truth : optional
@@ -101,7 +101,8 @@ def labelled_methods(
         No method, or an unknown one.
     """
     if methods is None:
-        return {name: name for name, kind in METHODS.items() if n_clusters or kind.takes_n_clusters != "required"}
+        kinds = {name: kind for name, kind in METHODS.items() if not kind.is_baseline}
+        return {name: name for name, kind in kinds.items() if n_clusters or kind.takes_n_clusters != "required"}
     if not isinstance(methods, Mapping):
         if isinstance(methods, str) or not isinstance(methods, Sequence):
             raise UsageError(f"methods is a list of methods, or a mapping of methods by label, not {methods!r:.60}")

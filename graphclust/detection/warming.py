@@ -35,11 +35,11 @@ def _edge_gates() -> None:
 
     n, dim = 4, 8
     target, source = (torch.ones(n, n) - torch.eye(n)).nonzero(as_tuple=True)
-    nodes = [torch.ones(n, dim, requires_grad=True) for _ in range(3)]
+    a, b, v = (torch.ones(n, dim, requires_grad=True) for _ in range(3))
     state, weights = torch.ones(len(target), dim, requires_grad=True), torch.ones(dim, dim, requires_grad=True)
     norm = EdgeNorm(torch.ones(dim), torch.zeros(dim), None, None, 1e-5)
-    result = gated_messages(*nodes, state, weights, norm, EdgeList(target, source, None))
-    torch.autograd.grad(result.message.sum(), [*nodes, state, weights])
+    result = gated_messages(a, b, v, state, weights, norm, EdgeList(target, source, None))
+    torch.autograd.grad(result.message.sum(), [a, b, v, state, weights])
 
 
 def _mixtures() -> None:

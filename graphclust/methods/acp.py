@@ -408,6 +408,7 @@ class NCP(_Amortized):
     __doc__ = f"{__doc__}\n{_Amortized.__doc__}"
     name = "ncp"
     summary = "the sequential baseline of acp: node by node, one network evaluation per node"
+    is_baseline = True
     source = CCP.source
     _terms = (("n_orders", 1),)
 

@@ -63,6 +63,8 @@ class GraphEstimator:
         Whether the method can use the features of the nodes.
     connected : bool
         Whether communities are connected unless `n_clusters` is set.
+    is_baseline : bool
+        Whether another method of the same kind is better in every respect. Comparisons leave it out unless it is named.
     needs : tuple of str
         Modules that `solve` imports.
 
@@ -90,6 +92,7 @@ class GraphEstimator:
     ignores_self_loops: ClassVar[bool] = False
     takes_features: ClassVar[bool] = False
     connected: ClassVar[bool] = False
+    is_baseline: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
 
     n_clusters: Any = None

@@ -115,5 +115,5 @@ def is_cached(kernel: Any) -> bool:
     if kernel.signatures or kernel.stats.cache_path is None:
         return bool(kernel.signatures)
     # numba has no public way to ask whether its index of the code on disk is up to date
-    index = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
+    index: Any = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
     return bool(index._load_index()) if hasattr(index, "_load_index") else True
