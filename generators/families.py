@@ -177,6 +177,7 @@ def graph_folder(folder: str) -> Family:
         The folder has fewer than two graphs, or a graph without labels.
     """
     graphs = GivenGraphs.of_folder(folder)
+    _ = graphs.n_nodes  # reads all of them: a file that is wrong should not end a training half-way
 
     def sample(*, split: str = "train", number: int | None = None, random_state: Any = None) -> Graph:
         """Draw one of the graphs.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from graphclust.io import read_file
 from graphclust.io.partition import read_partition
 from graphclust.results.communities import labels_of
 from graphclust.runtime.arrays import IntArray
-from graphclust.runtime.notes import counted
+from graphclust.runtime.notes import Note, counted, log_notes
 from graphclust.runtime.registry import code_digest
 from graphclust.runtime.seeds import check_seed, seeded_globals
 
@@ -25,6 +25,7 @@ __all__ = ["GivenGraphs", "identity_of", "name_of", "sampler_of"]
 
 _SEEDS = ("random_state", "seed", "rng")
 _TEST_SHARE = 0.2
+_WITH_ATTRIBUTES = (".graphml", ".gml", ".gexf", ".json", ".pt", ".npz", ".net", ".gz", ".bz2", ".xz", ".zst")
 _SPLITS = ("train", "test", "all")
 _LABELS = re.compile(r"(?:^|[-_.])(?:labels?|truth|communities|cmty|classes)(?=[-_.]|$)", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.\w+(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
@@ -73,7 +74,7 @@ def sampler_of(function: Callable[..., Any], name: str | None = None) -> Callabl
                 graph = labelled_graph(function(**parameters, **{own_seed: own}), name)
         except GraphclustError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise GraphclustError(f"{name} failed: {type(error).__name__}: {error}") from error
         graph.meta.setdefault("generator", {"family": name, **parameters})
         graph.meta.setdefault("realised", {"n_nodes": graph.num_nodes, "n_edges": graph.num_edges})
@@ -120,7 +121,10 @@ def _with_labels(graph: Graph, labels: Any, name: str) -> Graph:
     UsageError
         The labels overlap, or a node has none.
     """
-    partition = labels_of(labels, graph.nodes)
+    try:
+        partition = labels_of(labels, graph.nodes)
+    except DataError as error:
+        raise UsageError(f"{name}: {error}") from None
     if isinstance(partition, list):
         raise UsageError(f"{name}: the communities overlap, but each node needs one label")
     if not any(node in partition for node in graph.nodes):
@@ -134,6 +138,13 @@ def _with_labels(graph: Graph, labels: Any, name: str) -> Graph:
     number = {label: i for i, label in enumerate(dict.fromkeys(partition[node] for node in ids))}
     graph.y = np.array([number[partition[node]] for node in ids], dtype=np.int64)
     return graph
+
+
+def _named_without_labels(stem: str) -> Iterator[str]:
+    """Yield the name of the graph that a file of labels may belong to, such as net1 for net1.labels."""
+    for found in _LABELS.finditer(stem):
+        rest = stem[: found.start()] + stem[found.end() :]
+        yield _GRAPH.sub("", rest.strip("-_."))
 
 
 class GivenGraphs(Sequence[Graph]):
@@ -168,13 +179,24 @@ class GivenGraphs(Sequence[Graph]):
             files = sorted(path for path in Path(folder).iterdir() if path.is_file() and path.name[0] != ".")
         except OSError as error:
             raise DataError(f"cannot be read: {error.strerror or error}", folder) from None
-        labels, graphs = {}, {}
-        for path in files:
-            stem = _SUFFIX.sub("", path.name)
-            if _LABELS.search(stem):
-                labels[_GRAPH.sub("", _LABELS.sub("", stem).strip("-_."))] = path
-            else:
-                graphs[_GRAPH.sub("", stem)] = path
+        stems = {path: _SUFFIX.sub("", path.name) for path in files}
+        keys = {path: _GRAPH.sub("", stem) for path, stem in stems.items()}
+        known = set(keys.values())
+        labels = {
+            name: path
+            for path in files
+            for name in _named_without_labels(stems[path])
+            if name in known and name != keys[path]
+        }
+        graphs = {keys[path]: path for path in files if path not in labels.values()}
+        lonely = [
+            name for name, path in graphs.items() if name not in labels and path.suffix.lower() not in _WITH_ATTRIBUTES
+        ]
+        if lonely and labels:  # notes and licences among graphs that have labels
+            names = ", ".join(graphs[name].name for name in lonely[:3])
+            message = f"skipped {counted(len(lonely), 'file')} without labels, such as {names}"
+            log_notes([Note("skipped-files", message, {"n_files": len(lonely)})], folder)
+            graphs = {name: path for name, path in graphs.items() if name not in lonely}
         if len(graphs) < 2:
             raise DataError(f"a folder of graphs needs at least two, but has {len(graphs)}", folder)
         return cls({name: (path, labels.get(name)) for name, path in graphs.items()})

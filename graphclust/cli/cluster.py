@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Output, Quiet, Seed, Verbose, say
+from graphclust.cli.common import Output, Quiet, Seed, Verbose, printed_on_stderr, say
 from graphclust.cli.detect import parse_params
 from graphclust.cli.outputs import Outputs, Stopwatch, record_of
 
@@ -133,9 +133,10 @@ def cluster(
         header=header,
         encoding=encoding,
     )
-    log_notes(points.notes, table)
+    log_notes(points.notes, points.source or table)
     watch.lap("read")
-    communities = cluster_table(points, n_clusters, method, random_state=seed, device=device, **params)
+    with printed_on_stderr():
+        communities = cluster_table(points, n_clusters, method, random_state=seed, device=device, **params)
     watch.lap("detect")
     log_notes(communities.notes[len(points.notes) :])
     quality: dict[str, Any] = {"silhouette": silhouette(points.x, communities.labels, seed)}

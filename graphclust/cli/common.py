@@ -36,6 +36,7 @@ __all__ = [
     "is_helper",
     "output",
     "parse_pairs",
+    "printed_on_stderr",
     "say",
 ]
 
@@ -145,6 +146,13 @@ def say(message: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         if sys.stderr is not None:  # `print` would write to standard output instead
             print(f"graphclust: {message}", file=sys.stderr)  # noqa: T201
+
+
+@contextmanager
+def printed_on_stderr() -> Iterator[None]:
+    """Send to stderr what functions of the user's print, because standard output is for results."""
+    with contextlib.redirect_stdout(sys.stderr or sys.stdout):
+        yield
 
 
 def is_helper() -> bool:

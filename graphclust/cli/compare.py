@@ -18,6 +18,7 @@ from graphclust.cli.common import (
     check_files,
     check_format,
     output,
+    printed_on_stderr,
     say,
 )
 from graphclust.cli.table import print_table
@@ -104,11 +105,12 @@ def compare(
     loaded = reading.read(graph)
     known = None if truth is None else read_partition(truth, truth_format, loaded.nodes, column=truth_column)
     rows = []
-    for row in compared(loaded, labelled, n_clusters, known, repeats, seed, params):
-        if "error" in row and not quiet:
-            label, error = str(row["method"]), str(row["error"])
-            say(error if error.startswith(label) else f"{label}: {error}")
-        rows.append(row)
+    with printed_on_stderr():
+        for row in compared(loaded, labelled, n_clusters, known, repeats, seed, params):
+            if "error" in row and not quiet:
+                label, error = str(row["method"]), str(row["error"])
+                say(error if error.startswith(label) else f"{label}: {error}")
+            rows.append(row)
     n_scored = min((int(row["n_scored"]) for row in rows if row.get("n_scored") is not None), default=None)
     if n_scored is not None and n_scored < loaded.num_nodes and not quiet:
         say(f"scored {n_scored:,} of {loaded.num_nodes:,} nodes; the ground truth does not cover the others")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Output, Quiet, Reading, Seed, Verbose, parse_pairs, say
+from graphclust.cli.common import Output, Quiet, Reading, Seed, Verbose, parse_pairs, printed_on_stderr, say
 from graphclust.cli.outputs import Outputs, Stopwatch, names_of_results, record_of
 
 __all__ = ["detect"]
@@ -247,11 +247,12 @@ def detect(
             loaded.x = read_features(features, loaded.nodes)
         labels: dict[str, Any] = {} if known is None else {"known": _known_labels(known, loaded.nodes)}
         seconds.lap("read")
-        communities = detection.detect(loaded, method, n_clusters, seed, device, refine=refine, **params, **labels)
-        if within is not None:
-            needs_number = METHODS.named(method).takes_n_clusters == "required"
-            number: dict[str, Any] = {"n_clusters": n_clusters} if needs_number else {}
-            communities = communities.within(within, **number)
+        with printed_on_stderr():
+            communities = detection.detect(loaded, method, n_clusters, seed, device, refine=refine, **params, **labels)
+            if within is not None:
+                needs_number = METHODS.named(method).takes_n_clusters == "required"
+                number: dict[str, Any] = {"n_clusters": n_clusters} if needs_number else {}
+                communities = communities.within(within, **number)
         seconds.lap("detect")
         with task("measuring"):
             quality = communities.quality()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphclust.detection import detect
-from graphclust.errors import UsageError
+from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph
 from graphclust.io.point_table import PointTable, point_table, read_point_table
 from graphclust.methods import METHODS
@@ -91,6 +91,8 @@ def check_method(method: Any, n_clusters: int | None = None) -> None:
     ------
     UsageError
     """
+    if isinstance(method, str) and method not in METHODS and ":" not in method:
+        raise unknown("method", method, _POINT_METHODS)
     kind = METHODS.named(method)
     if kind.takes_n_clusters == "required" and n_clusters is None:
         raise UsageError(f"{kind.name} needs the number of clusters: n_clusters (-k)")
@@ -116,12 +118,21 @@ def _as_frame(table: Any) -> Any:
 
 def cluster_table(points: PointTable, n_clusters: int | None, method: Any, **params: Any) -> Communities:
     """Find clusters among points that have been read, see `cluster`."""
+    if params.get("refine", "none") not in (None, "none"):
+        raise UsageError("points have no edges to refine by: leave out refine")
     graph = Graph.from_edges(
         [],
         [],
         nodes=points.ids,
         x=points.x,
-        meta={"table": True, "columns": points.columns, "notes": points.notes, "source": points.source},
+        meta={
+            "table": True,
+            "columns": points.columns,
+            "notes": points.notes,
+            "source": points.source,
+            "sha256": points.sha256,
+            "format": "table",
+        },
     )
     return detect(graph, method, n_clusters, **params)
 

@@ -457,7 +457,7 @@ def _weights_of_data(data: Data, weight: str, n_edges: int, notes: list[Note]) -
             shape = tuple(values.shape)
             is_single = np.size(_numpy(values)) == n_edges
             what = "whole numbers, which may be types" if is_single else f"the shape {shape}"
-            message = f"did not take edge_attr for weights, because it has {what}: weights belong into edge_weight"
+            message = f"did not use edge_attr as weights, because it has {what}: weights belong in edge_weight"
             notes.append(Note("edge-attributes", message, {"shape": list(shape)}))
     return None
 

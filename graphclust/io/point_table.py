@@ -1,25 +1,27 @@
 """Tables of points: a row each, with numbers in its columns, and perhaps an id and a label of the class.
 
-The file is text in any of the dialects of `graphclust.io.tables`, parquet, .npy or .npz. pandas parses the columns.
+The file is text in any of the dialects of `graphclust.io.tables`, parquet, .npy or .npz.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import os
-from collections.abc import Hashable, Sequence
+import re
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphclust.errors import DataError, unknown
-from graphclust.graph.columns import number_style
+from graphclust.errors import DataError, UsageError, unknown
+from graphclust.graph.columns import looks_numeric, number_style
 from graphclust.graph.labels import is_missing_text
 from graphclust.io.archive import open_file
 from graphclust.io.features import array_of_features
-from graphclust.io.source import Source, is_number, shorten
-from graphclust.io.tables import Expectation, Sample, parse_separator, sniff
+from graphclust.io.source import Source, shorten
+from graphclust.io.tables import Expectation, Sample, parse_separator, read_rows, separator_name, sniff
 from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.checks import refuse_unknown
 from graphclust.runtime.notes import Note, counted
@@ -31,6 +33,10 @@ __all__ = ["MISSING", "PointTable", "point_table", "read_point_table"]
 
 MISSING = ("refuse", "drop", "mean")
 _ID_NAMES = {"", "id", "ids", "index", "name", "node", "key", "unnamed: 0", "row", "rownames", "case", "sample"}
+_ID_NAME = re.compile(r"(?:^|[^a-zA-Z])id$|[a-z]ID$|[a-z]Id$|^ID$")
+_MISSING_MARKS = {"?", "-", "\u2013", ".", "*", "missing"}
+_BOOLEANS = {"true", "false"}
+_SAMPLE = 1000  # cells of each column that show how numbers are written
 _MOSTLY = 0.5  # share of numbers from which a column of text is taken for numbers with mistakes
 _LISTED = 6  # names in a note
 
@@ -50,8 +56,8 @@ class PointTable:
         Class of each row by its id, without rows whose class is missing; None if the table has no column of classes.
     notes : tuple of Note
         What was left out or filled in.
-    source : str or None
-        The file.
+    source, sha256 : str or None
+        The file and its checksum.
     """
 
     ids: list[Any]
@@ -60,19 +66,34 @@ class PointTable:
     labels: dict[Hashable, Any] | None
     notes: tuple[Note, ...]
     source: str | None = None
+    sha256: str | None = None
 
 
 class _PointExpectation(Expectation):
     """Numbers, perhaps with text in some columns."""
 
     def is_header(self, first: Sequence[str], rest: Any, comments: Sequence[str]) -> bool:
-        """Return whether a column of numbers has a word in its first row."""
-        body = [row for row, _ in zip(rest, range(100), strict=False) if len(row) == len(first)]
-        columns = list(zip(*body, strict=True))
+        """Return whether a column of numbers, or of yes and no, has a word in its first row."""
+        body = [row for row, _ in zip(rest, range(100), strict=False) if row]
+        first = ["", *first] if body and all(len(row) == len(first) + 1 for row in body) else first
+        columns = list(zip(*[row for row in body if len(row) == len(first)], strict=True))
         return any(
-            not is_number(name) and name != "?" and all(is_number(cell) or is_missing_text(cell) for cell in column)
+            not looks_numeric(name) and not _is_missing(name) and name.lower() not in _BOOLEANS and _are_numbers(column)
             for name, column in zip(first, columns, strict=False)
         )
+
+
+def _are_numbers(cells: Iterable[str]) -> bool:
+    """Return whether cells are numbers, or all true or false, apart from missing ones."""
+    present = [cell for cell in cells if not _is_missing(cell)]
+    return bool(present) and (all(map(looks_numeric, present)) or all(cell.lower() in _BOOLEANS for cell in present))
+
+
+def _is_missing(cell: Any) -> bool:
+    """Return whether a cell has no value."""
+    if isinstance(cell, str):
+        return is_missing_text(cell) or cell.strip() in _MISSING_MARKS
+    return cell is None or cell != cell
 
 
 def read_point_table(
@@ -113,13 +134,13 @@ def read_point_table(
     chosen: dict[str, Any] = {"label_column": label_column, "id_column": id_column, "columns": columns}
     try:
         table = point_table(_frame(source, delimiter, header), **chosen, missing=missing)
-        return replace(table, notes=(*source.notes, *table.notes), source=source.name)
     except DataError as error:
         raise source.error(error.message) if error.path is None else error from None
+    return replace(table, notes=(*source.notes, *table.notes), source=source.name, sha256=source.sha256)
 
 
 def _frame(source: Source, delimiter: str | None, header: bool | None) -> pd.DataFrame:
-    """Parse a file into columns, whose names are numbers if the file has none."""
+    """Read a file into columns: of text if it is text, with its style of numbers in `attrs`."""
     import pandas as pd
 
     if source.data[:4] == b"PAR1":
@@ -127,33 +148,46 @@ def _frame(source: Source, delimiter: str | None, header: bool | None) -> pd.Dat
     if source.suffix in (".xlsx", ".xlsm"):
         return _sheet(source)
     if source.data[:6] == b"\x93NUMPY" or source.data[:2] == b"PK":
-        return pd.DataFrame(array_of_features(source))
+        array = array_of_features(source)
+        return pd.DataFrame(array, columns=_numbered(array.shape[1]))
     data = source.utf8()
+    if data.lstrip()[:1] in (b"{", b"["):
+        raise source.error("this is JSON, not a table")
     separators = _PointExpectation.separators if delimiter is None else (parse_separator(delimiter),)
     expected = _PointExpectation(separators, header, ("#",), multiline_quotes=True)
     sample = Sample.of(data, expected)
     if not sample.lines:
         raise source.error("the file is empty")
     dialect = sniff(sample, expected)
-    cells = [cell for row in sample.rows(dialect.separator)[dialect.header is not None :] for cell in row]
-    decimal, thousands = number_style(cells, dialect.separator)
+    rows = list(read_rows(source, data.decode(), dialect))
+    if not rows or (len(rows) == 1 and not any(map(looks_numeric, rows[0][1]))):
+        raise source.error("the table has no rows below its header")
+    names = None if dialect.header is None else list(dialect.header)
+    width = max(len(cells) for _, cells in rows)
+    if names is not None and width == len(names) + 1 and all(len(cells) == width for _, cells in rows):
+        names = ["", *names]  # R leaves out the name of the column of row names
+    usual = dialect.n_columns if names is None else len(names)
+    for line, cells in rows:
+        if len(cells) > usual:
+            raise source.error(f"expected {usual} columns, found {len(cells)}", line)
+    names = _numbered(usual) if names is None else _distinct(names)
+    columns = {name: [cells[i] if i < len(cells) else "" for _, cells in rows] for i, name in enumerate(names)}
+    columns = {name: cells for name, cells in columns.items() if name or any(cells)}  # a mark ends each line
+    cells = [cell for column in columns.values() for cell in column[:_SAMPLE] if looks_numeric(cell)]
     try:
-        return pd.read_csv(
-            io.BytesIO(data),
-            sep=r"\s+" if dialect.separator is None else dialect.separator,
-            header=None if dialect.header is None else 0,
-            names=_distinct(dialect.header or [f"column {i + 1}" for i in range(dialect.n_columns)]),
-            index_col=False,
-            skipinitialspace=True,
-            comment="#" if sample.comments else None,
-            na_values=["?", "-", ".", "na", "none", "missing"],
-            decimal=decimal,
-            thousands=thousands or None,
-            engine="python" if len(dialect.separator or "") > 1 else "c",
-        )
-    except (ValueError, pd.errors.ParserError) as error:
-        message = str(error).removeprefix("Error tokenizing data. C error: ").strip()
-        raise source.error(f"not a table of points: {message}") from None
+        style = number_style(cells, dialect.separator)
+    except DataError as error:
+        raise source.error(error.message.replace("the weights", "the numbers")) from None
+    kind = "no header" if dialect.header is None else "a header"
+    separator = separator_name(dialect.separator)
+    source.note("dialect", f"table separated by {separator}, {kind}", is_detail=True, delimiter=dialect.separator)
+    frame = pd.DataFrame(columns, dtype=object)
+    frame.attrs["style"] = style
+    return frame
+
+
+def _numbered(number: int) -> list[str]:
+    return [f"column {i + 1}" for i in range(number)]
 
 
 def _sheet(source: Source) -> pd.DataFrame:
@@ -198,8 +232,8 @@ def point_table(
     label_column : str, optional
         Column with the classes of the rows, which is not among the features.
     id_column : str, optional
-        Column with their ids. By default, the index unless it counts the rows; or a first column that is called id,
-        index, name or nothing, or the only column of text, if its values are distinct.
+        Column with their ids. By default, the index unless it counts the rows; or a column whose name says so, such as
+        id or customer_id, or a first column of text or without a name, if its values are distinct. A note says so.
     columns : str or sequence of str, optional
         Columns of the features; by default all other columns of numbers.
     missing : {"refuse", "drop", "mean"}
@@ -217,34 +251,68 @@ def point_table(
         Values are missing or not numbers, ids are not distinct, or no column has numbers.
     """
     refuse_unknown("missing", missing, MISSING)
+    if not frame.columns.is_unique:
+        frame = frame.set_axis(_distinct(list(map(str, frame.columns))), axis=1)
     label = None if label_column is None else _column(frame, label_column)
-    others = [name for name in frame.columns if name != label]
+    others = [name for name in frame.columns if label is None or name != label]
     ids, id_name = _ids(frame, others, None if id_column is None else _column(frame, id_column))
     others = [name for name in others if id_name is None or name != id_name]
     if columns is not None:
-        listed = columns.split(",") if isinstance(columns, str) else columns
-        others = [_column(frame, name) for name in listed]
-    is_numeric = {name: _is_numeric(frame[name]) for name in others}
-    features = [name for name in others if is_numeric[name] or columns is not None]
+        others = _chosen(frame, columns, [name for name in (label, id_name if id_column else None) if name is not None])
     notes = []
-    left_out = [str(name) for name in others if name not in features]
-    if left_out:
-        what = f"{counted(len(left_out), 'column')} without numbers: {_listed(left_out)}"
-        notes.append(Note("left-out-columns", f"left out {what}", {"columns": left_out}))
+    if id_name is not None and id_column is None:
+        message = f"took {_named(id_name)} as the ids of the rows (--id chooses another column)"
+        notes.append(Note("ids", message, {"column": str(id_name)}))
+    empty = [name for name in others if frame[name].map(_is_missing).all() and columns is None]
+    features = [name for name in others if name not in empty and (columns is not None or _is_numeric(frame[name]))]
+    for code, what, names in (
+        ("empty-columns", "without values", empty),
+        ("left-out-columns", "without numbers", [name for name in others if name not in (*features, *empty)]),
+    ):
+        if names:
+            listed = _listed(list(map(str, names)))
+            notes.append(Note(code, f"left out {counted(len(names), 'column')} {what}: {listed}", {"columns": names}))
     if not features:
-        raise DataError("the table has no column of numbers")
-    x = np.column_stack([_numbers(frame[name], str(name)) for name in features])
+        hint = " (--delimiter sets the separator)" if len(frame.columns) == 1 else ""
+        raise DataError(f"the table has no column of numbers{hint}")
+    style = frame.attrs.get("style", (".", ""))
+    x = np.column_stack([_numbers(frame[name], str(name), style) for name in features])
     rows, missing_notes = _complete(x, [str(name) for name in features], missing)
     notes += missing_notes
     taken = f"{counted(len(features), 'column')}: {_listed(list(map(str, features)))}"
-    by_id = "" if id_name is None else f", ids in {id_name or 'the first column'}"
-    notes.insert(0, Note("columns", f"took {taken}{by_id}", {"columns": list(map(str, features))}, is_detail=True))
+    notes.insert(0, Note("columns", f"took {taken}", {"columns": list(map(str, features))}, is_detail=True))
+    suspicious = [str(name) for name in features if _ID_NAME.search(str(name)) and columns is None]
+    if suspicious:
+        message = f"used {suspicious[0]} as a feature: if it holds ids, --columns leaves it out"
+        notes.append(Note("possible-ids", message, {"columns": suspicious}))
     labels = None
     if label is not None:
         values = frame[label].tolist()
-        is_missing = frame[label].isna().tolist()
-        labels = {ids[i]: values[i] for i in rows if not is_missing[i]}
+        labels = {ids[i]: values[i] for i in rows if not _is_missing(values[i])}
     return PointTable([ids[i] for i in rows], x[rows], list(map(str, features)), labels, tuple(notes))
+
+
+def _chosen(frame: pd.DataFrame, columns: str | Sequence[str], taken: Sequence[Any]) -> list[Any]:
+    """Return the columns that were asked for.
+
+    Raises
+    ------
+    UsageError
+        A column is listed twice, or holds the classes or the ids.
+    """
+    chosen = [_column(frame, name) for name in (columns.split(",") if isinstance(columns, str) else columns)]
+    for name in chosen:
+        if name in taken:
+            raise UsageError(f"{_named(name)} holds the classes or the ids: it cannot be among the columns to use")
+        if chosen.count(name) > 1:
+            raise UsageError(f"{_named(name)} is listed twice")
+    return chosen
+
+
+def _named(column: Any) -> str:
+    """Return how messages call a column."""
+    name = str(column)
+    return name if name.startswith("column ") else f"the column {name}" if name else "the first column"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -252,15 +320,16 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_LISTED]) + more
 
 
-def _column(frame: pd.DataFrame, name: str) -> Any:
-    """Return the name of a column, which is given by its name or number."""
+def _column(frame: pd.DataFrame, name: Any) -> Any:
+    """Return the name of a column, which is given by its name or, as text, by its number from 1."""
     if name in frame.columns:
         return name
-    matching = [known for known in frame.columns if str(known).strip().lower() == str(name).strip().lower()]
-    if len(matching) == 1:
-        return matching[0]
-    if str(name).strip().isdecimal() and 1 <= int(name) <= len(frame.columns):
-        return frame.columns[int(name) - 1]
+    if isinstance(name, str):
+        matching = [known for known in frame.columns if str(known).strip().lower() == name.strip().lower()]
+        if len(matching) == 1:
+            return matching[0]
+        if name.strip().isdecimal() and 1 <= int(name) <= len(frame.columns):
+            return frame.columns[int(name) - 1]
     raise unknown("column", name, list(map(str, frame.columns)))
 
 
@@ -269,22 +338,33 @@ def _ids(frame: pd.DataFrame, others: Sequence[Any], chosen: Any) -> tuple[list[
     import pandas as pd
 
     if chosen is not None:
-        ids = frame[chosen].tolist()
-        if frame[chosen].isna().any():
-            raise DataError(f"the column {chosen} has missing ids, the first in row {_first(frame[chosen].isna())}")
-        if frame[chosen].duplicated().any():
-            repeated = frame[chosen][frame[chosen].duplicated()].iloc[0]
+        cells = frame[chosen]
+        is_missing = cells.map(lambda cell: cell == "" or cell is None or cell != cell)
+        if is_missing.any():
+            raise DataError(f"{_named(chosen)} has missing ids, the first in row {_first(is_missing)}")
+        if cells.duplicated().any():
+            repeated = cells[cells.duplicated()].iloc[0]
             raise DataError(f"the ids in {chosen} are not distinct: {shorten(repeated)} occurs twice")
-        return ids, chosen
+        return _as_ids(cells.tolist()), chosen
     if not isinstance(frame.index, pd.RangeIndex) and frame.index.is_unique and frame.index.nlevels == 1:
         return frame.index.tolist(), None
-    text = [name for name in others if not _is_numeric(frame[name]) and frame[name].nunique() == len(frame)]
-    candidates = [name for name in others[:1] if str(name).strip().lower() in _ID_NAMES and not isinstance(name, int)]
-    candidates += text if len(text) == 1 else []
+    names = [name for name in others if isinstance(name, str)]
+    candidates = [name for name in names if _ID_NAME.search(name) or name.strip().lower() in _ID_NAMES]
+    candidates += [name for name in names[:1] if not _is_numeric(frame[name])]
     for name in candidates:
-        if not frame[name].isna().any() and not frame[name].duplicated().any():
-            return frame[name].tolist(), name
+        cells = frame[name]
+        has_gaps = bool(cells.map(lambda cell: cell == "" or cell is None or cell != cell).any())
+        is_float = cells.dtype.kind == "f" and not (cells == cells.round()).all()
+        if not has_gaps and not cells.duplicated().any() and not is_float:
+            return _as_ids(cells.tolist()), name
     return list(range(len(frame))), None
+
+
+def _as_ids(cells: list[Any]) -> list[Any]:
+    """Return ids as integers if all are written like integers, without leading zeros."""
+    if all(isinstance(cell, str) and re.fullmatch(r"0|-?[1-9][0-9]{0,17}", cell) for cell in cells):
+        return [int(cell) for cell in cells]
+    return cells
 
 
 def _first(is_wrong: Any) -> int:
@@ -293,34 +373,51 @@ def _first(is_wrong: Any) -> int:
 
 
 def _is_numeric(column: pd.Series) -> bool:
-    """Return whether a column has numbers, at least mostly."""
+    """Return whether a column has numbers or truth values, at least mostly."""
     import pandas as pd
 
     if pd.api.types.is_numeric_dtype(column):
         return not pd.api.types.is_complex_dtype(column)
-    if column.dtype.kind in "mM" or not len(column):
+    if column.dtype.kind in "mM":
         return False
-    texts = column.dropna().astype(str)
-    return bool(len(texts)) and float(texts.map(is_number).mean()) > _MOSTLY
+    cells = [str(cell) for cell in column.tolist() if not _is_missing(cell)]
+    if cells and all(cell.lower() in _BOOLEANS for cell in cells):
+        return True
+    return bool(cells) and sum(map(looks_numeric, cells)) > _MOSTLY * len(cells)
 
 
-def _numbers(column: pd.Series, name: str) -> FloatArray:
+def _numbers(column: pd.Series, name: str, style: tuple[str, str]) -> FloatArray:
     """Return a column as numbers, NaN where they are missing.
 
     Raises
     ------
     DataError
-        A value is neither missing nor a number.
+        A value is neither missing nor a finite number.
     """
     import pandas as pd
 
-    values = pd.to_numeric(column, errors="coerce")
-    is_wrong = values.isna() & column.notna()
-    if is_wrong.any():
-        row = _first(is_wrong)
-        raise DataError(f"the column {name} has {shorten(str(column.iloc[row - 1]))} instead of a number in row {row}")
-    numbers: FloatArray = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    if pd.api.types.is_numeric_dtype(column):
+        numbers: FloatArray = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        numbers = np.array([_number(column.iloc[i], i, name, style) for i in range(len(column))])
+    if np.isinf(numbers).any():
+        raise DataError(f"{_named(name)} has an infinite number in row {_first(np.isinf(numbers))}")
     return numbers
+
+
+def _number(cell: Any, row: int, name: str, style: tuple[str, str]) -> float:
+    """Return the number in a cell, NaN if it is missing."""
+    if _is_missing(cell):
+        return math.nan
+    text = str(cell).strip()
+    if text.lower() in _BOOLEANS:
+        return float(text.lower() == "true")
+    decimal, thousands = style
+    plain = text.replace(thousands, "") if thousands else text
+    try:
+        return float(plain.replace(decimal, ".") if decimal != "." else plain)
+    except ValueError:
+        raise DataError(f"{_named(name)} has {shorten(text)} instead of a number in row {row + 1}") from None
 
 
 def _complete(x: FloatArray, names: Sequence[str], missing: str) -> tuple[list[int], list[Note]]:

@@ -23,7 +23,7 @@ import numpy as np
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.graph import Graph
 from graphclust.methods.base import GraphEstimator
-from graphclust.problem.problem import Core
+from graphclust.problem.problem import Core, only_points
 from graphclust.problem.solution import Solution
 from graphclust.results.communities import labels_of
 from graphclust.runtime.notes import Note, counted
@@ -63,10 +63,14 @@ class OwnMethod(GraphEstimator):
         Parameters and their defaults. The number of communities is called `n_clusters`, the seed `random_state`.
     own_names : dict
         The function's own names of these two.
+    required : frozenset of str
+        Parameters without a default.
     """
 
     source: ClassVar[str] = "your own"
     takes_direction: ClassVar[bool] = True
+    takes_features: ClassVar[bool] = True
+    required: ClassVar[frozenset[str]] = frozenset()
     wrapped: ClassVar[Any]
     takes: ClassVar[str]
     defaults: ClassVar[dict[str, Any]]
@@ -90,6 +94,16 @@ class OwnMethod(GraphEstimator):
         parameters = ", ".join(cls.defaults) or "none"
         return UsageError(f"{cls.name} has no parameter {name!r}; it has {parameters}")
 
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
+        missing = [name for name in self.defaults if name in self.required and getattr(self, name) is None]
+        if missing:
+            raise UsageError(f"{self.name} needs {' and '.join(missing)} (--param {missing[0]}=...)")
+
+    def _groups_by_features(self, graph: Graph) -> bool:
+        return only_points(graph)
+
     def solve(self, core: Core) -> Solution:
         """See `GraphEstimator.solve`.
 
@@ -106,13 +120,14 @@ class OwnMethod(GraphEstimator):
             params[self.own_names["random_state"]] = seed
         else:
             params.pop("random_state", None)
-        graph = _CONVERTED[self.takes](core.graph)
+        is_matrix = self.takes == "adjacency"
+        graph = core.graph.x if is_matrix and only_points(core.graph) else _CONVERTED[self.takes](core.graph)
         try:
             with seeded_globals(seed):
                 result = _results(self.wrapped, graph, params)
         except GraphclustError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise GraphclustError(f"{self.name} failed: {type(error).__name__}: {error}") from error
         labels, notes = _labels(self.name, result, core.graph.nodes)
         return Solution(labels, notes=notes)
@@ -127,7 +142,7 @@ def _adjacency(graph: Graph) -> Any:
 
 def _results(wrapped: Any, graph: Any, params: Mapping[str, Any]) -> Any:
     """Call a function, or fit a copy of an estimator."""
-    if not hasattr(wrapped, "fit"):
+    if not _is_estimator(wrapped):
         return wrapped(graph, **params)
     estimator = copy.deepcopy(wrapped)
     if params:
@@ -135,6 +150,10 @@ def _results(wrapped: Any, graph: Any, params: Mapping[str, Any]) -> Any:
     if hasattr(estimator, "fit_predict"):
         return estimator.fit_predict(graph)
     return estimator.fit(graph).labels_
+
+
+def _is_estimator(obj: Any) -> bool:
+    return hasattr(obj, "fit") or hasattr(obj, "fit_predict")
 
 
 def _labels(name: str, result: Any, nodes: Sequence[Hashable]) -> tuple[Any, tuple[Note, ...]]:
@@ -231,16 +250,16 @@ def own_method(method: Any, *, takes: str | None = None, name: str | None = None
     >>> louvain(random_state=0).fit(nx.karate_club_graph()).n_clusters_
     4
     """
-    if not callable(method) and not hasattr(method, "fit"):
+    if not callable(method) and not _is_estimator(method):
         raise UsageError(
             f"a method is a name, a function or an estimator, not {method!r:.60}; `graphclust methods` lists the names"
         )
-    if isinstance(method, type) and hasattr(method, "fit"):
+    if isinstance(method, type) and _is_estimator(method):
         raise UsageError(f"{method.__name__} is a class: pass an estimator, such as {method.__name__}()")
     first, parameters = _signature(method)
     if takes is None:
         matching = [kind for kind, names in INPUTS.items() if first in names]
-        takes = "adjacency" if hasattr(method, "fit") else (*matching, "graph")[0]
+        takes = "adjacency" if _is_estimator(method) else (*matching, "graph")[0]
     if takes not in INPUTS:
         raise UsageError(f"takes is one of {', '.join(INPUTS)}, not {takes!r}")
     defaults, own_names = dict(parameters), {}
@@ -249,11 +268,15 @@ def own_method(method: Any, *, takes: str | None = None, name: str | None = None
         if own is not None:
             own_names[public] = own
             defaults[public] = defaults.pop(own)
-    if defaults.setdefault("random_state") is not None and hasattr(method, "fit"):
+    if defaults.setdefault("random_state") is not None and _is_estimator(method):
         del defaults["random_state"], own_names["random_state"]
     number: Literal["required", "optional", "no"] = "no"
     if "n_clusters" in defaults:
         number = "required" if defaults["n_clusters"] is inspect.Parameter.empty else "optional"
+    required = {key for key, value in defaults.items() if value is inspect.Parameter.empty} - {
+        "n_clusters",
+        "random_state",
+    }
     defaults = {key: None if value is inspect.Parameter.empty else value for key, value in defaults.items()}
     description = (inspect.getdoc(method) or "").strip().partition("\n")[0]
     return type(
@@ -262,9 +285,10 @@ def own_method(method: Any, *, takes: str | None = None, name: str | None = None
         {
             "__doc__": inspect.getdoc(method),
             "name": name or _name_of(method),
-            "summary": description,
+            "summary": description or "a method of your own",
             "takes_n_clusters": number,
-            "wrapped": staticmethod(method) if not hasattr(method, "fit") else method,
+            "wrapped": method if _is_estimator(method) else staticmethod(method),
+            "required": frozenset(required),
             "takes": takes,
             "defaults": defaults,
             "own_names": own_names,
@@ -279,7 +303,7 @@ def _name_of(method: Any) -> str:
 
 def _signature(method: Any) -> tuple[str, dict[str, Any]]:
     """Return the name of the parameter for the graph, and the others with their defaults."""
-    if hasattr(method, "fit"):
+    if _is_estimator(method):
         return "X", dict(method.get_params()) if hasattr(method, "get_params") else {}
     try:
         items = list(inspect.signature(method).parameters.values())

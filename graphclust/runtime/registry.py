@@ -143,7 +143,14 @@ def _module_named(name: str) -> ModuleType:
     folder = str(Path.cwd())
     if "" not in sys.path and folder not in sys.path:  # as for a script
         sys.path.insert(0, folder)
-    return importlib.import_module(name)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:  # networkx.community is an attribute of networkx
+        parent, _, attribute = name.rpartition(".")
+        module: Any = _module_named(parent) if parent else None
+        if not hasattr(module, attribute):
+            raise
+        return getattr(module, attribute)  # type: ignore[no-any-return]
 
 
 def _module_of_file(path: str) -> ModuleType:

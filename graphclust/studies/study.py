@@ -21,6 +21,7 @@ import json
 import logging
 import os
 import signal
+import sys
 import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphclust.detection import detect, prepare
+from graphclust.detection.comparison import labelled_methods
 from graphclust.errors import DataError, GraphclustError, ResourceError, UsageError, unknown
 from graphclust.generators.families import FAMILIES
 from graphclust.generators.own import identity_of, name_of
@@ -195,8 +197,8 @@ class Study:
     grid : dict
         Values by parameter. The first parameter is the horizontal axis of the figure, the second the vertical axis. By
         default, the graphs of a folder are the grid.
-    methods : dict
-        Methods by label: `Method`, or names, functions and estimators as in `graphclust.detect`.
+    methods : dict or sequence
+        Methods by label: `Method`, tables as in a file, or names, functions and estimators as in `graphclust.detect`.
     parameters : dict
         Parameters of the family that are the same for all graphs. Instead of `p_in` and `p_out`, a planted partition
         may have `average_degree` and `ratio`, the edge probability between communities divided by that within.
@@ -219,14 +221,15 @@ class Study:
     name: str
     family: Any
     grid: dict[str, Sequence[Any]]
-    methods: dict[str, Any]
+    methods: Any
     parameters: dict[str, Any] = field(default_factory=dict)
     n_graphs: int = 10
     seed: int = 0
 
     def __post_init__(self) -> None:
         family, called = FAMILIES.named(self.family), name_of(self.family)
-        methods = {label: _as_study_method(method) for label, method in self.methods.items()}
+        listed = self.methods if isinstance(self.methods, Mapping) else labelled_methods(self.methods)
+        methods = {label: _as_study_method(label, method) for label, method in listed.items()}
         object.__setattr__(self, "methods", methods)
         if not self.grid and family.number is not None and "number" in family.parameters():
             number = family.number(**family.held_out | self.parameters)
@@ -279,10 +282,14 @@ class Study:
         return replace(self, methods={name: self.methods.get(name) or name for name in names})
 
 
-def _as_study_method(method: Any) -> Method:
-    """Return a method with the true number of communities if it needs one."""
+def _as_study_method(label: str, method: Any) -> Method:
+    """Return a method: its table as in a file, or alone, with the true number of communities if it needs one."""
     if isinstance(method, Method):
         return method
+    if isinstance(method, Mapping):
+        settings = dict(method)
+        true_k = settings.get("n_clusters") == "true" and settings.pop("n_clusters") == "true"
+        return Method(settings.pop("method", label), true_k, settings)
     return Method(method, true_k=METHODS.named(method).takes_n_clusters == "required")
 
 
@@ -307,7 +314,8 @@ def measure(cell: Cell) -> dict[str, Any]:
     empty = ("n_true", "n_found", *MEASURES, *_QUALITY, "seconds", "memory_mib", "error")
     row |= {"k_given": cell.method.true_k or "n_clusters" in cell.method.parameters} | dict.fromkeys(empty)
     try:
-        with single_threaded():
+        # what functions of the user's print is not a result
+        with single_threaded(), contextlib.redirect_stdout(sys.stderr):
             graph = cell.graph()
             row |= {
                 f"realised_{name}": value for name, value in graph.meta.get("realised", {}).items() if name != "sizes"
@@ -765,9 +773,7 @@ def _study_of(content: dict[str, Any], name: str) -> Study:
     for label, table in content.get("methods", {}).items():
         if not isinstance(table, dict):
             raise UsageError(f"a method must be a table: [methods.{label}]")
-        settings = dict(table)
-        true_k = settings.get("n_clusters") == "true" and settings.pop("n_clusters") == "true"
-        methods[label] = Method(settings.pop("method", label), true_k, settings)
+        methods[label] = _as_study_method(label, table)
     return Study(
         content.get("name", name),
         content["family"],

@@ -46,12 +46,16 @@ def read(tmp_path, text, name="table.csv", **options):
         (SMALL.encode("utf-16"), ["x", "y"]),
         ("\ufeff" + SMALL, ["x", "y"]),
         ("x,x\n1,2\n3,4.5\n5,6\n", ["x (1)", "x (2)"]),
+        ("x;y\n1,0;2,0\n3,0;4,5\n5,0;6,0\n", ["x", "y"]),
+        ('"x" "y"\n"1" 1 2\n"2" 3 4.5\n"3" 5 6\n', ["x", "y"]),
+        ("x,y,\n1,2,\n3,4.5,\n5,6,\n", ["x", "y"]),
     ],
 )
 def test_dialects(tmp_path, text, columns):
     table = read(tmp_path, text)
     np.testing.assert_array_equal(table.x, [[1, 2], [3, 4.5], [5, 6]])
-    assert (table.columns, table.ids, table.labels) == (columns, [0, 1, 2], None)
+    assert (table.columns, table.labels) == (columns, None)
+    assert table.ids in ([0, 1, 2], [1, 2, 3])  # R writes numbers as names of rows
 
 
 def test_other_formats(tmp_path):
@@ -72,7 +76,10 @@ def test_other_formats(tmp_path):
     [
         ({"id": [7, 8, 9], "x": [1.0, 2, 3]}, [7, 8, 9], ["x"]),
         ({"": ["a", "b", "c"], "x": [1.0, 2, 3]}, ["a", "b", "c"], ["x"]),
-        ({"x": [1.0, 2, 3], "city": ["Rome", "Bonn", "Oslo"]}, ["Rome", "Bonn", "Oslo"], ["x"]),
+        ({"city": ["Rome", "Bonn", "Oslo"], "x": [1.0, 2, 3]}, ["Rome", "Bonn", "Oslo"], ["x"]),
+        ({"x": [1.0, 2, 3], "price": ["$1", "$2", "$3"]}, [0, 1, 2], ["x"]),
+        ({"x": [1.0, 2, 3], "CustomerID": [70, 80, 90]}, [70, 80, 90], ["x"]),
+        ({"x": [1.0, 2, 3], "none": [None, None, None]}, [0, 1, 2], ["x"]),
         ({"x": [1.0, 2, 3], "city": ["Rome", "Rome", "Oslo"]}, [0, 1, 2], ["x"]),
         ({"id": [7, 7, 9], "x": [1.0, 2, 3]}, [0, 1, 2], ["id", "x"]),
         ({"x": [1, 2, 3], "yes": [True, False, True]}, [0, 1, 2], ["x", "yes"]),
@@ -94,6 +101,35 @@ def test_chosen_columns():
         point_table(WINE, id_column="cultivar")
 
 
+def test_ids_are_kept_as_they_are_written(tmp_path):
+    assert read(tmp_path, "id,x\n01234,1\n00501,2\n").ids == ["01234", "00501"]
+    assert read(tmp_path, "id,x\n1e5,1\nNA,2\n").ids == ["1e5", "NA"]
+    assert read(tmp_path, "id,x\n12,1\n5,2\n").ids == [12, 5]
+    noted = read(tmp_path, "x,user id\n1,5\n2,5\n")
+    assert (noted.columns, "possible-ids" in codes(noted.notes)) == (["x", "user id"], True)
+
+
+def test_marks_of_comments_inside_cells(tmp_path):
+    table = read(tmp_path, "# by hand\nx,class\n1,grp #1\n9,grp #2\n", label_column="class")
+    assert table.labels == {0: "grp #1", 1: "grp #2"}
+
+
+@pytest.mark.parametrize("columns", ["alcohol,cultivar", "alcohol,alcohol"])
+def test_columns_are_used_once_and_never_with_the_classes(columns):
+    with pytest.raises(gc.UsageError, match=r"holds the classes or the ids|is listed twice"):
+        point_table(WINE, label_column="cultivar", columns=columns)
+
+
+def test_numbers_of_columns(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(12.0).reshape(4, 3))
+    table = read_point_table(tmp_path / "x.npy", columns="1,3")
+    np.testing.assert_array_equal(table.x[0], [0, 2])
+    with pytest.raises(gc.UsageError, match="unknown column 3"):
+        gc.cluster(np.zeros((4, 3)), columns=[0, 3])
+    frame = pd.DataFrame([[1.0, 2.0], [3.0, 4.0]], columns=["a", "a"])
+    assert point_table(frame).columns == ["a (1)", "a (2)"]
+
+
 def test_missing_values(tmp_path):
     text = "x,y\n1,2\n,4\n5,?\n7,8\n"
     with pytest.raises(gc.DataError, match=r"table.csv: 2 rows with missing values, the first in row 2, x \(--missing"):
@@ -111,7 +147,10 @@ def test_missing_values(tmp_path):
         ("", "empty"),
         ("a\nb\nc\n", "no column of numbers"),
         ("x,y\n1,2\n3,four\n5,6\n7,8\n", "the column y has 'four' instead of a number in row 2"),
-        ("x,y\n1,2,3\n", "table.csv"),
+        ("x,y\n1,2\n1,2,3\n", "table.csv:3: expected 2 columns, found 3"),
+        ("x,y\n", "no rows below its header"),
+        ("x,y\n1,2\n3,inf\n", "the column y has an infinite number in row 2"),
+        ('{"a": 1}', "JSON"),
         (b"\x00\x01\x02\x03", "binary"),
     ],
 )
@@ -150,6 +189,17 @@ def test_methods_that_do_not_take_points():
         gc.cluster(WINE, method="leiden")
     with pytest.raises(gc.UsageError, match=r"cnc needs the number of clusters: n_clusters \(-k\)"):
         gc.cluster(WINE, method="cnc")
+
+
+def test_own_methods_take_points():
+    from sklearn.cluster import KMeans
+
+    assert gc.cluster(WINE, 3, KMeans(n_init=1), label_column="cultivar").n_clusters == 3
+    assert gc.cluster(WINE, method=lambda X: X[:, 0] > 13, label_column="cultivar").n_clusters == 2
+    with pytest.raises(gc.UsageError, match="unknown method 'calm'; did you mean clam"):
+        gc.cluster(WINE, method="calm")
+    with pytest.raises(gc.UsageError, match="points have no edges to refine by"):
+        gc.cluster(WINE, 3, refine="sbm")
 
 
 def test_detect_and_tables(caplog):

@@ -155,6 +155,20 @@ def test_names_and_attributes_that_people_use(tmp_path):
     assert all(np.bincount(graph.y).tolist() == [3, 3] for graph in graphs)
 
 
+def test_other_files_in_a_folder_are_skipped(folder, caplog):
+    caplog.set_level("INFO", "graphclust")
+    (folder / "README.md").write_text("ten graphs")
+    assert len(GivenGraphs.of_folder(str(folder))) == 10
+    assert "skipped 1 file without labels, such as README.md" in caplog.text
+
+
+def test_graphs_whose_names_speak_of_labels(tmp_path):
+    for i in (1, 2):
+        (tmp_path / f"labels_study_{i}.edgelist").write_text("a b\nb c\n")
+        (tmp_path / f"labels_study_{i}.labels.tsv").write_text("a 0\nb 0\nc 1\n")
+    assert GivenGraphs.of_folder(str(tmp_path)).names == ["labels_study_1", "labels_study_2"]
+
+
 def test_a_graph_without_labels_is_refused(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.tsv").write_text("1\t2\n2\t3\n")

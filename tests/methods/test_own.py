@@ -30,6 +30,10 @@ def split(graph, parts=2, n_clusters=None):
 
 def fails(graph):
     raise ValueError("no luck")
+
+def talks(graph):
+    print("hello")
+    return [0] * graph.num_nodes
 """
 
 
@@ -183,6 +187,32 @@ def test_messages(method, message):
         own_method(parity, takes="graphs")
 
 
+def test_parameters_without_a_default_are_required():
+    def method(graph, parts, *, shift):
+        return (np.arange(graph.num_nodes) + shift) % parts
+
+    with pytest.raises(UsageError, match=r"method needs (parts and shift|shift and parts) \(--param"):
+        gc.detect(KARATE, method)
+    assert gc.detect(KARATE, method, parts=3, shift=1).n_clusters == 3
+
+
+def test_an_estimator_may_have_fit_predict_only():
+    class Halves:
+        def fit_predict(self, matrix):
+            return np.arange(matrix.shape[0]) % 2
+
+    assert gc.detect(KARATE, Halves()).n_clusters == 2
+
+
+def test_a_function_that_exits_fails():
+    with pytest.raises(GraphclustError, match="failed: SystemExit: 3"):
+        gc.detect(KARATE, lambda graph: sys.exit(3))
+
+
+def test_attributes_of_packages_that_are_no_modules():
+    assert load_object("networkx.community:louvain_communities") is nx.community.louvain_communities
+
+
 def test_errors_of_functions_keep_their_cause():
     with pytest.raises(GraphclustError) as caught:
         gc.detect(KARATE, lambda graph: 1 / 0)
@@ -229,6 +259,8 @@ def test_the_command_line_takes_modules_and_files(script, cli):  # noqa: F811
     assert compared.code == 0
     assert '"error": "my_methods:fails failed' in compared.out
     assert "parts = 2" in cli("methods", "my_methods:split").out
+    talks = cli("detect", "data:karate", "--method", "my_methods:talks")
+    assert ("hello" in talks.err, len(talks.table)) == (True, 34)
     wrong = cli("detect", "data:karate", "--method", "my_methods:split", "--param", "size=4")
     assert (wrong.code, "my_methods:split has no parameter 'size'" in wrong.err) == (2, True)
 

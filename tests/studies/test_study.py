@@ -529,3 +529,13 @@ def test_a_folder_of_graphs_is_a_grid(tmp_path, cli):  # noqa: F811
     assert study.grid == {"number": (0, 1)}  # those held out from training
     assert len(studies.Study("all", f"graphs:{folder}", {}, {"leiden": "leiden"}, {"split": "all"}).cells()) == 10
     assert studies.run(study)["error"].isna().all()
+
+
+def test_methods_as_lists_and_as_tables_of_a_file():
+    grid = {"p_out": [0.01]}
+    listed = studies.Study("own", "planted-partition", grid, ["leiden", _halves, "spectral"], {"n_nodes": 20})
+    assert list(listed.methods) == ["leiden", "_halves", "spectral"]
+    assert listed.methods["spectral"].true_k
+    tables = {"leiden": {"resolution": 2.0}, "k": {"method": "spectral", "n_clusters": "true"}}
+    study = studies.Study("own", "planted-partition", grid, tables, {"n_nodes": 20})
+    assert study.methods == {"leiden": Method("leiden", False, {"resolution": 2.0}), "k": Method("spectral", True)}
