@@ -11,6 +11,8 @@ import torch
 from graphclust.models.cnc import Affinity, FreeHead, GraphHead, Head, expected_normalized_cut, gumbel_softmax
 from tests import oracles
 
+pytestmark = pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state:UserWarning")
+
 CASES = [(n, k, density, loops) for n, k in [(5, 2), (9, 3), (14, 6)] for density in (0.3, 1.0) for loops in (0, 1)]
 
 
