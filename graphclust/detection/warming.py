@@ -82,10 +82,6 @@ def compile_loops(n_jobs: int | None = None) -> None:
     ----------
     n_jobs : int, optional
         Number of processes; by default one for each core.
-
-    Examples
-    --------
-    >>> compile_loops(1)
     """
     n_jobs = min(n_jobs or os.cpu_count() or 1, len(STAGES))
     with task("compiling", total=len(STAGES)) as advance:

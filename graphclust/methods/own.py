@@ -273,11 +273,8 @@ def own_method(method: Any, *, takes: str | None = None, name: str | None = None
     number: Literal["required", "optional", "no"] = "no"
     if "n_clusters" in defaults:
         number = "required" if defaults["n_clusters"] is inspect.Parameter.empty else "optional"
-    required = {key for key, value in defaults.items() if value is inspect.Parameter.empty} - {
-        "n_clusters",
-        "random_state",
-    }
-    defaults = {key: None if value is inspect.Parameter.empty else value for key, value in defaults.items()}
+    empty = {key for key, value in defaults.items() if value is inspect.Parameter.empty}
+    defaults |= dict.fromkeys(empty)
     description = (inspect.getdoc(method) or "").strip().partition("\n")[0]
     return type(
         _name_of(method),
@@ -288,7 +285,7 @@ def own_method(method: Any, *, takes: str | None = None, name: str | None = None
             "summary": description or "a method of your own",
             "takes_n_clusters": number,
             "wrapped": method if _is_estimator(method) else staticmethod(method),
-            "required": frozenset(required),
+            "required": frozenset(empty - {"n_clusters", "random_state"}),
             "takes": takes,
             "defaults": defaults,
             "own_names": own_names,

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from graphclust.runtime.compilation import temporary_folder
+from tests.cli.conftest import cli  # noqa: F401  a fixture
 
 NOWHERE = Path("/proc/self/nowhere")  # not even root can write there
 
@@ -50,3 +51,14 @@ def test_code_is_compiled_where_no_usual_folder_can_be_written(tmp_path):
     assert list(tmp_path.rglob("*.nbi"))
     assert run.stderr.count("compiled code is kept in") == 1
     assert "NUMBA_CACHE_DIR" in run.stderr
+
+
+def test_warming_runs_every_stage(monkeypatch, cli):  # noqa: F811
+    from graphclust.detection import warming
+
+    ran = []
+    monkeypatch.setattr(warming, "STAGES", {name: lambda name=name: ran.append(name) for name in warming.STAGES})
+    result = cli("warm", "--jobs", 1)
+    assert (result.code, result.out) == (0, "")
+    assert "all loops are compiled" in result.err
+    assert set(ran) == {"block models", "edge gates", "cuts", "mixtures", "generators"}
