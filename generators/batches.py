@@ -145,7 +145,7 @@ def from_points(sets: Sequence[Graph]) -> DenseBatch:
     return DenseBatch(None, labels, n_points, _features(sets, labels.shape[1]))
 
 
-def near_in_size(rng: np.random.Generator, n_nodes: IntArray, batch_size: int) -> IntArray:
+def near_in_size(rng: np.random.Generator, order: IntArray, batch_size: int) -> IntArray:
     """Draw given graphs of nearly one size, which saves padding.
 
     One is drawn, and the others from those nearest to it in size. Each graph is drawn as often as any other, but for
@@ -154,15 +154,15 @@ def near_in_size(rng: np.random.Generator, n_nodes: IntArray, batch_size: int) -
     Parameters
     ----------
     rng : Generator
-    n_nodes : ndarray of int64, shape (n_graphs,)
+    order : ndarray of int64, shape (n_graphs,)
+        Numbers of the graphs, those with the fewest nodes first.
     batch_size : int
 
     Returns
     -------
     ndarray of int64, shape (batch_size,)
-        Positions in `n_nodes`.
+        Some of these numbers.
     """
-    order = np.argsort(n_nodes, kind="stable")
     width = min(_WINDOW * batch_size, len(order))
     first = int(rng.integers(len(order)))
     low = min(max(first - int(rng.integers(width)), 0), len(order) - width)

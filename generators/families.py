@@ -177,7 +177,7 @@ def graph_folder(folder: str) -> Family:
         The folder has fewer than two graphs, or a graph without labels.
     """
     graphs = GivenGraphs.of_folder(folder)
-    _ = graphs.n_nodes  # reads all of them: a file that is wrong should not end a training half-way
+    graphs.by_size("all")  # reads all of them: a file that is wrong should not end a training half-way
 
     def sample(*, split: str = "train", number: int | None = None, random_state: Any = None) -> Graph:
         """Draw one of the graphs.
@@ -203,7 +203,7 @@ def graph_folder(folder: str) -> Family:
         if number is not None:
             numbers = chosen[np.full(batch_size, number)]
         elif same_size:
-            numbers = chosen[near_in_size(rng, graphs.n_nodes[chosen], batch_size)]
+            numbers = near_in_size(rng, graphs.by_size(split), batch_size)
         else:
             numbers = chosen[rng.integers(len(chosen), size=batch_size)]
         return from_graphs([graphs[int(i)] for i in numbers])

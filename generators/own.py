@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -110,11 +112,18 @@ def labelled_graph(drawn: Any, name: str) -> Graph:
     graph = graph_of(drawn)
     if labels is None and graph.y is None:
         raise UsageError(f"{name} returned a graph without labels: return the graph and its labels")
-    return graph if labels is None else _with_labels(graph, labels, name)
+    return _copied(graph) if labels is None else _with_labels(graph, labels, name)
+
+
+def _copied(graph: Graph) -> Graph:
+    """Return a graph with the same arrays and a `meta` of its own."""
+    other = copy.copy(graph)
+    other.meta = dict(graph.meta)
+    return other
 
 
 def _with_labels(graph: Graph, labels: Any, name: str) -> Graph:
-    """Set the labels of a graph as its `y`, and return it.
+    """Return a graph with its labels as `y`; the graph itself is not modified.
 
     Raises
     ------
@@ -136,8 +145,9 @@ def _with_labels(graph: Graph, labels: Any, name: str) -> Graph:
     if missing:
         raise UsageError(f"{name}: {counted(len(missing), 'node')} without a label, such as {missing[0]!r}")
     number = {label: i for i, label in enumerate(dict.fromkeys(partition[node] for node in ids))}
-    graph.y = np.array([number[partition[node]] for node in ids], dtype=np.int64)
-    return graph
+    labelled = _copied(graph)
+    labelled.y = np.array([number[partition[node]] for node in ids], dtype=np.int64)
+    return labelled
 
 
 def _named_without_labels(stem: str) -> Iterator[str]:
@@ -226,11 +236,6 @@ class GivenGraphs(Sequence[Graph]):
             self._read[number] = graph
         return self._read[number]
 
-    @property
-    def n_nodes(self) -> IntArray:
-        """Number of nodes of each graph, shape (n_graphs,)."""
-        return np.array([graph.num_nodes for graph in self], dtype=np.int64)
-
     def part(self, split: str) -> IntArray:
         """Return the numbers of the graphs of a split: "train", "test" or "all".
 
@@ -242,3 +247,10 @@ class GivenGraphs(Sequence[Graph]):
         if split not in _SPLITS:
             raise unknown("split", split, _SPLITS)
         return np.flatnonzero(self.is_test | True if split == "all" else self.is_test == (split == "test"))
+
+    @cache  # noqa: B019 -- there are few folders
+    def by_size(self, split: str) -> IntArray:
+        """Return the numbers of the graphs of a split, those with the fewest nodes first."""
+        chosen = self.part(split)
+        order: IntArray = chosen[np.argsort([self[int(i)].num_nodes for i in chosen], kind="stable")]
+        return order

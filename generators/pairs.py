@@ -34,8 +34,8 @@ def _pairs(data: str, split: str, split_seed: int) -> PairGraphs:
 
 
 @functools.lru_cache(maxsize=4)
-def _sizes(data: str, split: str, split_seed: int) -> IntArray:
-    return _pairs(data, split, split_seed).n_nodes
+def _by_size(data: str, split: str, split_seed: int) -> IntArray:
+    return np.argsort(_pairs(data, split, split_seed).n_nodes, kind="stable")
 
 
 def _thinned(rng: np.random.Generator, graph: Graph, drop: float) -> Graph:
@@ -150,7 +150,7 @@ def community_pair_batch(
     _check_drop(drop)
     pairs = _pairs(data, split, split_seed)
     if same_size:
-        chosen = near_in_size(rng, _sizes(data, split, split_seed), batch_size)
+        chosen = near_in_size(rng, _by_size(data, split, split_seed), batch_size)
     else:
         chosen = rng.integers(len(pairs), size=batch_size)
     drawn = (pairs[int(i)] for i in chosen)

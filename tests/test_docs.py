@@ -147,9 +147,11 @@ def python_of(page):
         if python_of(page) and page.parent.name != "walkthroughs"  # tests/test_walkthroughs.py
     ],
 )
-def test_python_runs(page, rng):
+def test_python_runs(page, rng, tmp_path, monkeypatch):
     """Each page from top to bottom; what its first lines take for granted is gc, a graph G and a table x."""
     from matplotlib import pyplot as plt
+
+    monkeypatch.chdir(tmp_path)  # a page may save a figure
 
     x = np.concatenate([rng.normal(3 * i, 0.3, (20, 4)) for i in range(3)])
     names = {"gc": gc, "G": nx.les_miserables_graph(), "x": x}

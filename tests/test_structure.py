@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -162,3 +163,14 @@ def test_methods_have_few_parameters(name):
 def test_no_context_variable_changes_a_fit():
     modules = {path.name for path in SOURCES if "ContextVar(" in path.read_text()}
     assert modules <= CONTEXT_VARIABLES
+
+
+def test_no_output_was_committed():
+    """Tests and examples may write files; none of them belongs into the repository."""
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git repository")
+    roots = {name.partition("/")[0] for name in done.stdout.splitlines()}
+    files = {".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md", "LICENSE", "Makefile", "README.md"}
+    folders = {".ci", "data", "docs", "generators", "graphclust", "notebooks", "results", "tests", "training"}
+    assert roots <= files | folders | {"constraints.txt", "mkdocs.yml", "pyproject.toml"}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Output, Quiet, Seed, Verbose, printed_on_stderr, say
+from graphclust.cli.common import Device, Output, Param, Quiet, Seed, Verbose, printed_on_stderr, say
 from graphclust.cli.detect import parse_params
 from graphclust.cli.outputs import Outputs, Stopwatch, record_of
 
@@ -73,11 +73,8 @@ def cluster(
     ] = None,
     encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Text encoding.", rich_help_panel=_PANEL)] = None,
     seed: Seed = 0,
-    param: Annotated[
-        list[str] | None,
-        typer.Option("--param", metavar="NAME=VALUE", help="Parameter of the method. Repeatable."),
-    ] = None,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Device of neural methods.")] = "auto",
+    param: Param = None,
+    device: Device = "auto",
     out: Output = None,
     format: Annotated[
         str | None,
@@ -148,9 +145,9 @@ def cluster(
     if quiet:
         return
     shown = "" if quality["silhouette"] is None else f", silhouette {quality['silhouette']:.3f}"
-    found = counted(communities.n_clusters, "cluster")
+    clusters = counted(communities.n_clusters, "cluster")
     say(
-        f"{counted(len(points.ids), 'row')}, {counted(len(points.columns), 'column')} -> {found} "
+        f"{counted(len(points.ids), 'row')}, {counted(len(points.columns), 'column')} -> {clusters} "
         f"({communities.method}{shown}, {communities.seconds:.2f} s)"
     )
     if points.labels is not None:

@@ -23,8 +23,10 @@ from graphclust.runtime.interrupts import interrupts_handled
 from graphclust.runtime.memory import shortage_of
 
 __all__ = [
+    "Device",
     "GraphPath",
     "Output",
+    "Param",
     "Quiet",
     "Reading",
     "Seed",
@@ -36,6 +38,7 @@ __all__ = [
     "is_helper",
     "output",
     "parse_pairs",
+    "parse_value",
     "printed_on_stderr",
     "say",
 ]
@@ -50,6 +53,15 @@ Seed = Annotated[int, typer.Option(min=0, help="Random seed. The same seed gives
 Output = Annotated[
     str | None, typer.Option("--out", "-o", metavar="FILE", help="Write to FILE instead of standard output.")
 ]
+Param = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        metavar="NAME=VALUE",
+        help="Parameter of the method; `graphclust methods NAME` lists them. Repeatable.",
+    ),
+]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Device of neural methods.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print every decision of the reader and the methods.")]
 

@@ -12,6 +12,7 @@ import typer
 from graphclust.cli.common import (
     GraphPath,
     Output,
+    Param,
     Quiet,
     Reading,
     Seed,
@@ -57,10 +58,7 @@ def compare(
         ),
     ] = None,
     seed: Seed = 0,
-    param: Annotated[
-        list[str] | None,
-        typer.Option("--param", metavar="NAME=VALUE", help="Parameter of the methods that have it. Repeatable."),
-    ] = None,
+    param: Param = None,
     repeats: Annotated[
         int,
         typer.Option(

@@ -7,7 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Output, Quiet, Reading, Seed, Verbose, parse_pairs, printed_on_stderr, say
+from graphclust.cli.common import (
+    Device,
+    Output,
+    Param,
+    Quiet,
+    Reading,
+    Seed,
+    Verbose,
+    parse_pairs,
+    printed_on_stderr,
+    say,
+)
 from graphclust.cli.outputs import Outputs, Stopwatch, names_of_results, record_of
 
 __all__ = ["detect"]
@@ -127,14 +138,7 @@ def detect(
         int | None, typer.Option("--n-clusters", "-k", min=1, help="Exact number of communities.", show_default=False)
     ] = None,
     seed: Seed = 0,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--param",
-            metavar="NAME=VALUE",
-            help="Parameter of the method; `graphclust methods --format json` lists them. Repeatable.",
-        ),
-    ] = None,
+    param: Param = None,
     samples: Annotated[
         int | None,
         typer.Option(
@@ -175,7 +179,7 @@ def detect(
             "acp-s, ccp and ncp if the graph has no edges.",
         ),
     ] = None,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Device of neural methods.")] = "auto",
+    device: Device = "auto",
     out: Output = None,
     format: Annotated[
         str | None,

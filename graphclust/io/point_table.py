@@ -279,8 +279,8 @@ def point_table(
     x = np.column_stack([_numbers(frame[name], str(name), style) for name in features])
     rows, missing_notes = _complete(x, [str(name) for name in features], missing)
     notes += missing_notes
-    taken = f"{counted(len(features), 'column')}: {_listed(list(map(str, features)))}"
-    notes.insert(0, Note("columns", f"took {taken}", {"columns": list(map(str, features))}, is_detail=True))
+    used = f"{counted(len(features), 'column')}: {_listed(list(map(str, features)))}"
+    notes.insert(0, Note("columns", f"used {used}", {"columns": list(map(str, features))}, is_detail=True))
     suspicious = [str(name) for name in features if _ID_NAME.search(str(name)) and columns is None]
     if suspicious:
         message = f"used {suspicious[0]} as a feature: if it holds ids, --columns leaves it out"
@@ -434,11 +434,11 @@ def _complete(x: FloatArray, names: Sequence[str], missing: str) -> tuple[list[i
         return list(range(len(x))), []
     number = {"n_rows": len(incomplete)}
     if missing == "drop":
-        kept = np.flatnonzero(~is_missing.any(axis=1)).tolist()
-        if not kept:
+        complete = np.flatnonzero(~is_missing.any(axis=1)).tolist()
+        if not complete:
             raise DataError("every row has missing values: --missing mean (missing='mean') fills them in")
         message = f"left out {counted(len(incomplete), 'row')} with missing values"
-        return kept, [Note("dropped-rows", message, number)]
+        return complete, [Note("dropped-rows", message, number)]
     row, column = np.argwhere(is_missing)[0].tolist()
     if missing == "refuse":
         raise DataError(

@@ -340,10 +340,10 @@ def amazon(tmp_path, monkeypatch):
     monkeypatch.setenv("GRAPHCLUST_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     pairs._pairs.cache_clear()
-    pairs._sizes.cache_clear()
+    pairs._by_size.cache_clear()
     yield folder
     pairs._pairs.cache_clear()
-    pairs._sizes.cache_clear()
+    pairs._by_size.cache_clear()
 
 
 def test_files_of_amazon_train_and_make_the_table(amazon, tmp_path, capsysbinary):

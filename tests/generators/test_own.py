@@ -12,6 +12,7 @@ import pytest
 import graphclust as gc
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.generators import FAMILIES, Family, graph_folder, stream
+from graphclust.generators.batches import near_in_size
 from graphclust.generators.own import GivenGraphs, identity_of
 from tests.cli.conftest import cli  # noqa: F401  a fixture
 
@@ -132,8 +133,23 @@ def test_a_folder_of_graphs_is_split(folder):
     assert len(drawn.y) == drawn.num_nodes
     with pytest.raises(UsageError, match="unknown split"):
         family.sample(split="none")
-    sizes = [set(next(stream(f"graphs:{folder}", batch_size=3, same_size=True, start=i)).n_nodes) for i in range(5)]
-    assert all(len(size) <= 3 for size in sizes)
+    assert next(stream(f"graphs:{folder}", batch_size=3, same_size=True)).n_nodes.tolist()
+
+
+def test_batches_of_nearly_one_size(rng):
+    order = rng.permutation(200)
+    place = np.argsort(order)
+    for _ in range(20):
+        drawn = near_in_size(rng, order, 4)
+        assert np.ptp(place[drawn]) < 16  # of 200: four batches
+
+
+def test_the_graph_that_a_function_returns_is_not_modified():
+    graph = gc.as_graph(nx.path_graph(4))
+    drawn = FAMILIES.named(lambda seed: (graph, [0, 0, 1, 1])).sample(random_state=0)
+    assert drawn.y.tolist() == [0, 0, 1, 1]
+    assert graph.y is None
+    assert "generator" not in graph.meta
 
 
 def test_the_split_does_not_depend_on_other_files_or_their_order(folder):

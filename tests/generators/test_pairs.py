@@ -19,9 +19,9 @@ def network(monkeypatch):
     graph.meta["communities"] = [np.flatnonzero(graph.y == k) for k in range(24)]
     parts = {split: community_pairs(graph, split) for split in ("train", "test", "all")}
     monkeypatch.setattr(family, "_pairs", lambda data, split, split_seed: parts[split])
-    family._sizes.cache_clear()
+    family._by_size.cache_clear()
     yield parts
-    family._sizes.cache_clear()
+    family._by_size.cache_clear()
 
 
 def test_pairs_are_drawn_from_their_part(network):
