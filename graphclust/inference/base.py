@@ -13,16 +13,23 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from graphclust.inference.chains import ROOM, Chains
-from graphclust.inference.networks import build_network, edge_sources, merged_network
+from graphclust.inference.networks import (
+    Network,
+    build_network,
+    count_blocks,
+    count_edges,
+    edge_sources,
+    merged_network,
+)
 from graphclust.inference.priors import crp_prior
 from graphclust.kernels import block_moves
-from graphclust.kernels.block_moves import Blocks, Model, Network, Scratch
+from graphclust.kernels.block_moves import MODEL, PRIOR, Record, Records, State
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 
@@ -32,9 +39,23 @@ SettingsT = TypeVar("SettingsT")
 
 _TOLERANCE = 4.0  # nats
 _SWEEPS_PER_CALL = 16  # during the burn-in, so that an interrupt does not wait long
-_VISITS_PER_CALL = 50_000  # while samples are drawn: a call of numba costs as much as a sweep of a small graph
 _SURVEY_INTERVAL = 8
 _SMALLEST_GAIN = 1e-6  # nats
+
+
+class Terms(NamedTuple):
+    """A block model with its prior, as the compiled functions take them; see `graphclust.kernels.block_moves.State`.
+
+    Attributes
+    ----------
+    model : record of `MODEL`
+    prior : array of `PRIOR`, shape (at least n_nodes + 2,)
+    log_gamma : ndarray of float64, shape (2, 3, length)
+    """
+
+    model: Record
+    prior: Records
+    log_gamma: FloatArray
 
 
 class BlockModel(ABC, Generic[SettingsT]):
@@ -70,9 +91,9 @@ class BlockModel(ABC, Generic[SettingsT]):
     default_settings : dataclass
     concentration : float
         Concentration of the Chinese Restaurant Process that refinement uses as the prior of the partition.
-    has_edge_matrix, has_gain_matrix : bool
-        Whether the compiled functions keep these matrices of shape (number of blocks, number of blocks). A model with
-        such a matrix is limited to a few hundred blocks.
+    has_pairs : bool
+        Whether the compiled functions keep a matrix of all pairs of blocks. Such a model is limited to a few hundred
+        blocks.
     merges_blocks : bool
         Whether `improve` also moves whole blocks. Without these moves, sampling is the better search.
     compares_weighted : bool
@@ -90,8 +111,7 @@ class BlockModel(ABC, Generic[SettingsT]):
     code: ClassVar[int]
     default_settings: ClassVar[Any]
     concentration: ClassVar[float] = 1.0
-    has_edge_matrix: ClassVar[bool] = True
-    has_gain_matrix: ClassVar[bool] = False
+    has_pairs: ClassVar[bool] = True
     merges_blocks: ClassVar[bool] = True
     compares_weighted: ClassVar[bool] = True
     is_fitted_in_comparisons: ClassVar[bool] = True
@@ -124,7 +144,7 @@ class BlockModel(ABC, Generic[SettingsT]):
         self._network = build_network(ends[0][is_edge], ends[1][is_edge], weights, self.known, has_products)
         self._total_edges = float(weights.sum())
         self._prior = crp_prior(n_nodes) if prior is None else prior
-        self._model = self._kernel_model()
+        self._kernel_terms = self._terms()
         self._offset = self._constant(weights)
         self._n_choices = 1  # of hyperparameters, among which those of the model were chosen
 
@@ -147,20 +167,15 @@ class BlockModel(ABC, Generic[SettingsT]):
     def cost_per_option(n_near: float) -> float:
         """Estimate the elementary steps to score a move to one block, if a node has edges to `n_near` blocks."""
 
-    def _kernel_model(self) -> Model:
-        """Return the model as the compiled functions take it. Subclasses replace the fields that they use."""
-        return Model(
-            code=self.code,
-            keeps_number=self.n_clusters is not None,
-            keeps_connected=self.connected,
-            total_edges=self._total_edges,
-            total_degree_product=float(self._network.degree_product.sum() / 2),
-            alpha=1.0,
-            beta=np.zeros((2, 3)),
-            number_prior=self._prior[0].copy(),
-            size_prior=self._prior[1].copy(),
-            log_gamma=np.zeros((2, 3, 0)),
-        )
+    def _terms(self) -> Terms:
+        """Return the model for the compiled functions. Subclasses fill in what they use."""
+        model: Record = np.zeros(1, MODEL)[0]
+        model["code"], model["total_edges"] = self.code, self._total_edges
+        model["keeps_number"], model["keeps_connected"] = self.n_clusters is not None, self.connected
+        model["total_degree_product"] = self._network.edges["degree_product"].sum() / 2
+        prior = np.zeros(self._prior.shape[1], PRIOR)
+        prior["number"], prior["size"] = self._prior
+        return Terms(model, prior, np.zeros((2, 3, 0)))
 
     def _constant(self, weight: FloatArray) -> float:
         """Return the terms of the log joint that do not depend on the partition."""
@@ -204,7 +219,7 @@ class BlockModel(ABC, Generic[SettingsT]):
         ----------
         labels : array of int, shape (n_nodes,)
         """
-        return float(block_moves.log_joint(self._model, self._blocks(labels))) + self._offset
+        return float(block_moves.run(self._state(labels), block_moves.SWEEP, 0, 0, 1, 0.0, 0.0)) + self._offset
 
     def score(self, labels: ArrayLike) -> float:
         """Return the log joint for comparing models. Its negative is the description length, in nats.
@@ -237,9 +252,9 @@ class BlockModel(ABC, Generic[SettingsT]):
         other._n_choices = n_choices
         if settings != self.settings:
             other.settings = settings
-            other._model = other._kernel_model()
-            is_first = self._edge_source < self._network.neighbor
-            other._offset = other._constant(self._network.weight[is_first])
+            other._kernel_terms = other._terms()
+            is_first = self._edge_source < self._network.edges["neighbor"]
+            other._offset = other._constant(self._network.edges["weight"][is_first])
         return other
 
     @cached_property
@@ -249,62 +264,50 @@ class BlockModel(ABC, Generic[SettingsT]):
     def _count_edges(self, labels: ArrayLike) -> tuple[FloatArray, IntArray]:
         """Return the numbers of edges e_rs, shape (n_blocks, n_blocks), and the blocks 0, 1, ... of the nodes."""
         nodes = _numbered(labels)
-        n_blocks = int(nodes.max()) + 1
-        pair = nodes[self._edge_source] * n_blocks + nodes[self._network.neighbor]
-        counts = np.bincount(pair, self._network.weight, minlength=n_blocks**2)
-        edges: FloatArray = counts.reshape(n_blocks, n_blocks).astype(np.float64)
-        edges[np.diag_indices(n_blocks)] /= 2
-        return edges, nodes
+        return count_edges(self._network, nodes), nodes
 
     # ---------------------------------------------------------------- search and sampling
 
-    def _blocks(self, labels: ArrayLike, room: int = 0, network: Network | None = None, capacity: int = 0) -> Blocks:
-        """Return the state of a partition, with room for new blocks or for `capacity` of them."""
+    def _state(
+        self, labels: ArrayLike, room: int = 0, *, network: Network | None = None, capacity: int = 0, seed: int = 0
+    ) -> State:
+        """Return the state of a partition, with room for new blocks or for `capacity` of them.
+
+        What `block_moves.run` computes at its start is zero.
+        """
         label = _numbered(labels)
         n_blocks = int(label.max()) + 1
         capacity = max(min(max(n_blocks + room, capacity), len(label)), n_blocks, 4)
-        n_rows, n_gain_rows = (capacity if has else 1 for has in (self.has_edge_matrix, self.has_gain_matrix))
-
-        def integers() -> IntArray:
-            return np.zeros(capacity, dtype=np.int64)
-
-        def numbers() -> FloatArray:
-            return np.zeros(capacity)
-
-        blocks = Blocks(
+        n_rows = capacity + 1 if self.has_pairs else 1  # a block stays empty
+        state = State(
+            *self._kernel_terms,
+            *(network or self._network),
             label=label,
-            active=integers(),
-            position=integers(),
-            size=numbers(),
-            degree_sum=numbers(),
-            n_known=integers(),
-            edges_to_block=numbers(),
-            degree_product_to_block=numbers(),
-            adjacent=integers(),
-            edges=np.zeros((n_rows, n_rows)),
-            isolated_gain=np.zeros((n_gain_rows, n_gain_rows)),
-            isolated_gain_sum=numbers(),
-            own_terms=numbers(),
-            edges_within=numbers(),
-            degree_product_within=numbers(),
-            totals=np.zeros(1, dtype=block_moves.TOTALS),
+            blocks=count_blocks(network or self._network, label, capacity + 1),
+            pairs=np.zeros((n_rows, n_rows), block_moves.PAIR),
+            slots=np.zeros(capacity + 2, block_moves.SLOT),
+            visits=np.zeros(len(label) + 1, block_moves.VISIT),
+            totals=np.zeros(1, block_moves.TOTALS)[0],
         )
-        block_moves.fill(self._model, network or self._network, blocks)
-        return blocks
+        if self.has_pairs:
+            state.pairs["edges"][:n_blocks, :n_blocks] = count_edges(network or self._network, label)
+        state.slots["active"] = np.arange(capacity + 2)
+        state.visits["order"] = np.arange(len(label) + 1)
+        known = np.flatnonzero(state.nodes["is_known"])
+        state.visits["known"][: len(known)] = known
+        state.totals["random"], state.totals["n_blocks"], state.totals["n_known"] = seed, n_blocks, len(known)
+        return state
 
-    def _settle(
-        self, network: Network, labels: IntArray, rng: np.random.Generator, passes: int
-    ) -> tuple[IntArray, float]:
+    def _settle(self, network: Network, labels: IntArray, seed: int, passes: int) -> tuple[IntArray, float]:
         """Let nodes make their best moves until none gains; return the partition and its log joint without offset."""
-        n = len(labels)
-        blocks = self._blocks(labels, ROOM if self.has_edge_matrix else n, network)
-        waiting = np.ones(n)
-        scratch = Scratch.of(network, blocks)
-        order = rng.permutation(n)
+        state = self._state(labels, ROOM if self.has_pairs else len(labels), network=network, seed=seed)
+        state.visits["waiting"] = 1
+        value = -math.inf
         for _ in range(passes):
-            if block_moves.settle(self._model, network, blocks, order, waiting, scratch) < _SMALLEST_GAIN:
+            before, value = value, float(block_moves.run(state, block_moves.SETTLE, 1, 1, 2, 0.0, 0.0))
+            if value < before + _SMALLEST_GAIN:
                 break
-        return _numbered(blocks.label), float(block_moves.log_joint(self._model, blocks))
+        return _numbered(state.label), value
 
     def improve(self, labels: ArrayLike, seed: int = 0, passes: int = 20, rounds: int = 3) -> IntArray:
         """Improve a partition until no node, and no whole block, gains by a move to a neighboring block.
@@ -325,13 +328,12 @@ class BlockModel(ABC, Generic[SettingsT]):
         ndarray of int64, shape (n_nodes,)
             Labels 0, 1, ... without gaps. Their log joint is not lower.
         """
-        rng = np.random.default_rng(seed)
         partition, best = _numbered(labels), -math.inf
         for _ in range(rounds):
-            partition, value = self._settle(self._network, partition, rng, passes)
+            partition, value = self._settle(self._network, partition, seed, passes)
             while self.merges_blocks and self.n_clusters is None:
                 network = merged_network(self._network, partition)
-                merged, higher = self._settle(network, np.arange(int(partition.max()) + 1), rng, passes)
+                merged, higher = self._settle(network, np.arange(int(partition.max()) + 1), seed, passes)
                 if higher < value + _SMALLEST_GAIN:
                     break
                 partition, value = merged[partition], higher
@@ -346,10 +348,10 @@ class BlockModel(ABC, Generic[SettingsT]):
         The alternatives are the blocks of its neighbors and a new block. O(n_edges). This is the certainty of a node if
         all others are right, and mostly an upper bound of what a posterior would say.
         """
-        probability = np.empty(self.n_nodes)
-        blocks = self._blocks(labels, 1)
-        block_moves.conditional(self._model, self._network, blocks, Scratch.of(self._network, blocks), probability)
-        return probability
+        state = self._state(labels, 1)
+        state.visits["probability"] = 1.0  # of nodes of known label
+        block_moves.run(state, block_moves.CONDITIONAL, 1, 1, 2, 0.0, 0.0)
+        return state.visits["probability"][: self.n_nodes]
 
     def sample(
         self,
@@ -396,44 +398,34 @@ class BlockModel(ABC, Generic[SettingsT]):
         n_sweeps = max(n_sweeps, thinning * n_samples)
         seeds = np.random.SeedSequence(seed).spawn(len(starts))
 
-        cooling = np.maximum(np.geomspace(temperature, 1.0, max(int(n_sweeps * burn_in / 2), 1)), 1.0)
-        temperatures = np.concatenate((cooling, np.ones(n_sweeps - len(cooling))))
         n_burnt = n_sweeps - thinning * n_samples
-        per_call = thinning * max(max(_SWEEPS_PER_CALL, _VISITS_PER_CALL // self.n_nodes) // thinning, 1)
-        stops = [*range(0, n_burnt, _SWEEPS_PER_CALL), *range(n_burnt, n_sweeps, per_call), n_sweeps]
+        n_known = int((self.known > 0).sum())
+        n_exchanges = min(n_known, 1 + self.n_nodes // max(4 * n_known, 1))  # which take a part of the time of a sweep
+        n_cooling = max(int(n_sweeps * burn_in / 2), 1) if temperature > 1 else 0
+        temperatures = np.geomspace(temperature, 1.0, n_cooling)
+        per_call = 1 if n_exchanges else _SWEEPS_PER_CALL
+        stops = [*range(n_cooling), *range(n_cooling, n_burnt, per_call), *range(n_burnt, n_sweeps + 1, thinning)]
         is_cancelled = False
         largest = max(len(np.unique(start)) for start in starts)
         if interval is None:
-            interval = survey_interval(largest, 2 + len(self._network.neighbor) / self.n_nodes)
-        everywhere = np.arange(n_sweeps) % interval == 0
+            interval = survey_interval(largest, 2 + len(self._network.edges) / self.n_nodes)
 
         def run(index: int) -> tuple[IntArray, FloatArray]:
-            blocks = self._blocks(starts[index], capacity=largest + ROOM)
-            scratch = Scratch.of(self._network, blocks)
-            samples = np.zeros((n_samples, self.n_nodes), dtype=np.int64)
-            trace = np.zeros(n_sweeps)
-            rng = np.random.default_rng(seeds[index])
-            for begin, end in pairwise(stops):
+            chain_seed = int(seeds[index].generate_state(1, np.uint64)[0].view(np.int64))
+            state = self._state(starts[index], capacity=largest + ROOM, seed=chain_seed)
+            samples, log_joint = np.zeros((n_samples, self.n_nodes), dtype=np.int64), np.zeros(n_samples)
+            for first, end in pairwise(stops):
                 if is_cancelled:
                     break
-                rows = slice(max(begin - n_burnt, 0) // thinning, max(end - n_burnt, 0) // thinning)
-                sweeps = slice(begin, end)
-                block_moves.run(
-                    self._model,
-                    self._network,
-                    blocks,
-                    temperatures[sweeps],
-                    splits,
-                    1,
-                    everywhere[sweeps],
-                    thinning,
-                    scratch,
-                    rng,
-                    samples[rows],
-                    trace[sweeps],
-                )
+                heat = temperatures[first] if first < n_cooling else 1.0
+                value = block_moves.run(state, block_moves.SWEEP, first, end - first, interval, heat, splits)
+                if first >= n_burnt:
+                    row = (first - n_burnt) // thinning
+                    samples[row], log_joint[row] = state.label, value
+                if n_exchanges:
+                    block_moves.exchange(state, n_exchanges * (end - first))
                 advance()
-            return samples, trace[n_burnt:][thinning - 1 :: thinning] + self._offset
+            return samples, log_joint + self._offset
 
         with task("sampling", total=len(starts) * (len(stops) - 1)) as advance:
             if threads > 1 and len(starts) > 1:

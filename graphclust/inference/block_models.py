@@ -53,9 +53,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
-from graphclust.inference.base import BlockModel
+from graphclust.inference.base import BlockModel, Terms
 from graphclust.kernels import block_moves
-from graphclust.kernels.block_moves import Model
 from graphclust.problem.constraints import strengths
 from graphclust.runtime.arrays import FloatArray, IntArray
 
@@ -111,7 +110,6 @@ class StochasticBlockModel(BlockModel[EdgePriors]):
     code: ClassVar[int] = block_moves.SBM
     default_settings: ClassVar[Any] = EdgePriors()
     concentration: ClassVar[float] = 0.7  # as in the General SBM of the ACP paper
-    has_gain_matrix: ClassVar[bool] = True
     merges_blocks: ClassVar[bool] = False
     compares_weighted: ClassVar[bool] = False
     is_fitted_in_comparisons: ClassVar[bool] = False
@@ -127,16 +125,18 @@ class StochasticBlockModel(BlockModel[EdgePriors]):
         """See `BlockModel.cost_per_option`."""
         return 4 * n_near + 12
 
-    def _kernel_model(self) -> Model:
+    def _terms(self) -> Terms:
         n = self.n_nodes
         beta = np.array([self.settings.between, self.settings.within], dtype=np.float64)
         log_beta = gammaln(beta).sum(axis=1) - gammaln(beta.sum(axis=1))
-        table = np.zeros((2, 3, 0))
-        if self.is_simple:
-            x = np.arange(min(n * (n - 1) // 2 + 1, _TABLE))
-            shape = np.column_stack((beta, beta.sum(axis=1)))
-            table = gammaln(shape[:, :, None] + x) - gammaln(shape)[:, :, None]
-        return super()._kernel_model()._replace(beta=np.column_stack((beta, log_beta)), log_gamma=table)
+        terms = super()._terms()
+        for place, (a, b), value in zip(("between", "within"), beta, log_beta, strict=True):
+            terms.model[f"a_{place}"], terms.model[f"b_{place}"], terms.model[f"log_beta_{place}"] = a, b, value
+        if not self.is_simple:
+            return terms
+        x = np.arange(min(n * (n - 1) // 2 + 1, _TABLE))
+        shape = np.column_stack((beta, beta.sum(axis=1)))
+        return terms._replace(log_gamma=gammaln(shape[:, :, None] + x) - gammaln(shape)[:, :, None])
 
     def _n_possible_edges(self, nodes: IntArray) -> tuple[FloatArray, FloatArray]:
         """Pairs of nodes."""
@@ -198,11 +198,13 @@ class _DegreeCorrected(BlockModel[DegreePrior]):
         scaled: FloatArray = weight / weight.mean()
         return scaled
 
-    def _kernel_model(self) -> Model:
-        return super()._kernel_model()._replace(alpha=float(self.settings.alpha))
+    def _terms(self) -> Terms:
+        terms = super()._terms()
+        terms.model["alpha"] = self.settings.alpha
+        return terms
 
     def _constant(self, weight: FloatArray) -> float:
-        alpha, degree = self.settings.alpha, self._network.degree
+        alpha, degree = self.settings.alpha, self._network.nodes["degree"]
         value = float((gammaln(degree + alpha) - gammaln(alpha)).sum() - gammaln(weight + 1).sum())
         for term in self._degree_constants():
             value += term
@@ -218,11 +220,11 @@ class _DegreeCorrected(BlockModel[DegreePrior]):
 
     def _n_possible_edges(self, nodes: IntArray) -> tuple[FloatArray, FloatArray]:
         """Products of degrees."""
-        degree_sum: FloatArray = np.bincount(nodes, self._network.degree).astype(np.float64)
+        degree_sum: FloatArray = np.bincount(nodes, self._network.nodes["degree"]).astype(np.float64)
         return np.outer(degree_sum, degree_sum), degree_sum**2 / 2
 
     def _best_settings(self, labels: ArrayLike) -> tuple[DegreePrior, int]:
-        groups, degree = self._degree_groups(labels), self._network.degree
+        groups, degree = self._degree_groups(labels), self._network.nodes["degree"]
         size = np.bincount(groups)[:, None] * _ALPHAS
         degree_sum = np.bincount(groups, degree)[:, None]
         degrees, count = np.unique(degree, return_counts=True)
@@ -255,13 +257,19 @@ class DegreeCorrectedBlockModel(_DegreeCorrected):
         """See `BlockModel.cost_per_option`."""
         return 3 * n_near + 10
 
-    def _kernel_model(self) -> Model:
-        model = super()._kernel_model()
-        n_blocks = np.arange(1, len(model.number_prior))
+    def _terms(self) -> Terms:
+        terms = super()._terms()
+        n_blocks = np.arange(1, len(terms.prior))
         n_pairs = n_blocks * (n_blocks + 1) / 2
         total = self._total_edges
-        model.number_prior[1:] -= gammaln(n_pairs + total) - gammaln(total + 1) - gammaln(n_pairs)
-        return model
+        terms.prior["number"][1:] -= gammaln(n_pairs + total) - gammaln(total + 1) - gammaln(n_pairs)
+        if not self.is_simple:
+            return terms
+        x = np.arange(min(int(total) + 1, _TABLE))
+        table = np.zeros((2, 3, len(x)))
+        table[0, 0] = gammaln(x + 1)
+        table[1, 0] = table[0, 0] + x * math.log(2)
+        return terms._replace(log_gamma=table)
 
     def _correction(self, labels: ArrayLike) -> float:
         """Return the factor for hidden parallel edges, if the graph is simple."""
@@ -270,7 +278,7 @@ class DegreeCorrectedBlockModel(_DegreeCorrected):
         edges, nodes = self._count_edges(labels)
         edges = np.maximum(edges - 1, 0.0)  # an edge does not count for its own rate
         edges[np.diag_indices(len(edges))] *= 2.0
-        degree, first, second = self._network.degree, self._edge_source, self._network.neighbor
+        degree, first, second = self._network.nodes["degree"], self._edge_source, self._network.edges["neighbor"]
         rate = edges / np.maximum(np.outer(*[np.bincount(nodes, degree)] * 2), 1e-300)
         mean = degree[first] * degree[second] * rate[nodes[first], nodes[second]]
         mean = mean[mean > 0]
@@ -295,7 +303,7 @@ class PlantedPartitionModel(_DegreeCorrected):
     name: ClassVar[str] = "planted"
     title: ClassVar[str] = "the planted-partition model"
     code: ClassVar[int] = block_moves.PLANTED
-    has_edge_matrix: ClassVar[bool] = False
+    has_pairs: ClassVar[bool] = False
     has_connected_communities: ClassVar[bool] = True
     _uses_degree_products: ClassVar[bool] = True
 
@@ -304,10 +312,10 @@ class PlantedPartitionModel(_DegreeCorrected):
         """See `BlockModel.cost_per_option`."""
         return 12
 
-    def _kernel_model(self) -> Model:
-        model = super()._kernel_model()
-        model.number_prior[2:] -= math.log(self._total_edges + 1)
-        return model
+    def _terms(self) -> Terms:
+        terms = super()._terms()
+        terms.prior["number"][2:] -= math.log(self._total_edges + 1)
+        return terms
 
     def _degree_constants(self) -> tuple[float, ...]:
         """Return the terms that make one block the configuration model."""

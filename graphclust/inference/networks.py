@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from graphclust.kernels.block_moves import Network
+from graphclust.kernels.block_moves import BLOCK, EDGE, NODE, Records
 from graphclust.runtime.arrays import FloatArray, IntArray
 
-__all__ = ["build_network", "edge_sources", "merged_network"]
+__all__ = ["Network", "build_network", "count_blocks", "count_edges", "edge_sources", "merged_network"]
+
+
+class Network(NamedTuple):
+    """A graph without self-loops, as lists of neighbors; see `graphclust.kernels.block_moves.State`.
+
+    Attributes
+    ----------
+    nodes : array of `NODE`, shape (n,)
+    edges : array of `EDGE`, shape (2 m,)
+    """
+
+    nodes: Records
+    edges: Records
 
 
 def edge_sources(network: Network) -> IntArray:
-    """Return the node whose neighbor each entry of `network.neighbor` is, shape (2 m,)."""
-    return np.repeat(np.arange(len(network.start) - 1), np.diff(network.start))
+    """Return the node whose neighbor each entry of `network.edges` is, shape (2 m,)."""
+    nodes = network.nodes
+    return np.repeat(np.arange(len(nodes)), nodes["last_edge"] - nodes["first_edge"])
 
 
 def build_network(
@@ -24,49 +40,88 @@ def build_network(
     ----------
     source, target, weight : ndarray, shape (m,)
     known : ndarray of int64, shape (n,)
-        See `Network.is_known`.
+        Number of the known label of each node, 0 if it is not known.
     has_degree_products : bool
-        Whether `Network.degree_product` is filled.
+        Whether degree products are filled in.
     """
     n = len(known)
     first, second = np.concatenate((source, target)), np.concatenate((target, source))
-    weights = np.concatenate((weight, weight))
     order = np.argsort(first, kind="stable")
-    start = np.zeros(n + 1, dtype=np.int64)
-    np.cumsum(np.bincount(first, minlength=n), out=start[1:])
-    degree = np.bincount(first, weights, minlength=n).astype(np.float64)
-    neighbor, weights = second[order], weights[order]
-    product = weights * degree[first[order]] * degree[neighbor] if has_degree_products else np.zeros(0)
-    return Network(start, neighbor, weights, product, np.ones(n), degree, np.zeros(n), np.zeros(n), known)
+    network = _empty_network(np.bincount(first, minlength=n), len(first))
+    nodes, edges = network
+    nodes["n_members"], nodes["is_known"] = 1.0, known
+    edges["neighbor"], edges["weight"] = second[order], np.concatenate((weight, weight))[order]
+    degree = nodes["degree"] = np.bincount(first, np.concatenate((weight, weight)), minlength=n)
+    if has_degree_products:
+        edges["degree_product"] = edges["weight"] * degree[first[order]] * degree[edges["neighbor"]]
+    return network
+
+
+def _empty_network(n_edges: IntArray, total: int) -> Network:
+    """Return a network whose nodes have these numbers of edges, with all other fields zero."""
+    nodes, edges = np.zeros(len(n_edges), NODE), np.zeros(total, EDGE)
+    np.cumsum(n_edges, out=nodes["last_edge"])
+    nodes["first_edge"][1:] = nodes["last_edge"][:-1]
+    return Network(nodes, edges)
 
 
 def merged_network(network: Network, labels: IntArray) -> Network:
     """Return the network whose nodes are the blocks 0, 1, ... of a partition."""
     import scipy.sparse as sp
 
+    nodes, edges = network
     n_blocks = int(labels.max()) + 1
-    first, second = labels[edge_sources(network)], labels[network.neighbor]
-    inside = first == second
-    shape, ends = (n_blocks, n_blocks), (first[~inside], second[~inside])
-    between = sp.coo_array((network.weight[~inside], ends), shape=shape).tocsr()  # adds up parallel edges
+    first, second = labels[edge_sources(network)], labels[edges["neighbor"]]
+    is_inner = first == second
+    ends = (first[~is_inner], second[~is_inner])
+    between = sp.coo_array((edges["weight"][~is_inner], ends), shape=(n_blocks, n_blocks)).tocsr()  # adds up edges
+    products = sp.coo_array((edges["degree_product"][~is_inner], ends), shape=(n_blocks, n_blocks)).tocsr()
 
-    def summed(values: FloatArray | IntArray) -> FloatArray:
-        return np.bincount(labels, values, minlength=n_blocks).astype(np.float64)
+    def summed(values: FloatArray | IntArray, inner_values: FloatArray | None = None) -> FloatArray:
+        total = np.bincount(labels, values, minlength=n_blocks).astype(np.float64)
+        if inner_values is not None:
+            total += np.bincount(first[is_inner], inner_values[is_inner], minlength=n_blocks) / 2
+        return total
 
-    product, inner_product = np.zeros(0), summed(network.inner_degree_product)
-    if len(network.degree_product):
-        product = sp.coo_array((network.degree_product[~inside], ends), shape=shape).tocsr().data
-        inner_product += np.bincount(first[inside], network.degree_product[inside], minlength=n_blocks) / 2
-    inner_edges = summed(network.inner_edges)
-    inner_edges += np.bincount(first[inside], network.weight[inside], minlength=n_blocks) / 2
-    return Network(
-        start=between.indptr.astype(np.int64),
-        neighbor=between.indices.astype(np.int64),
-        weight=between.data,
-        degree_product=product,
-        n_members=summed(network.n_members),
-        degree=summed(network.degree),
-        inner_edges=inner_edges,
-        inner_degree_product=inner_product,
-        is_known=summed(network.is_known).astype(np.int64),
-    )
+    merged = _empty_network(np.diff(between.indptr), between.nnz)
+    merged.edges["neighbor"], merged.edges["weight"] = between.indices, between.data
+    merged.edges["degree_product"] = products.data
+    for name in ("n_members", "degree", "is_known"):
+        merged.nodes[name] = summed(nodes[name])
+    merged.nodes["inner_edges"] = summed(nodes["inner_edges"], edges["weight"])
+    merged.nodes["inner_degree_product"] = summed(nodes["inner_degree_product"], edges["degree_product"])
+    return merged
+
+
+def count_edges(network: Network, labels: IntArray) -> FloatArray:
+    """Return the numbers of edges e_rs between blocks 0, 1, ... and within them, shape (n_blocks, n_blocks)."""
+    n_blocks = int(labels.max()) + 1
+    pair = labels[edge_sources(network)] * n_blocks + labels[network.edges["neighbor"]]
+    edges = np.bincount(pair, network.edges["weight"], minlength=n_blocks**2).astype(np.float64)
+    edges = edges.reshape(n_blocks, n_blocks)
+    edges[np.diag_indices(n_blocks)] /= 2
+    edges[np.diag_indices(n_blocks)] += np.bincount(labels, network.nodes["inner_edges"])
+    return edges
+
+
+def count_blocks(network: Network, labels: IntArray, capacity: int) -> Records:
+    """Return the blocks 0, 1, ... of a partition with their numbers of nodes and edges, and empty ones after them.
+
+    Returns
+    -------
+    array of `BLOCK`, shape (capacity,)
+        What `graphclust.kernels.block_moves.run` computes at its start is zero.
+    """
+    nodes, edges = network
+    first = labels[edge_sources(network)]
+    is_inner = first == labels[edges["neighbor"]]
+    blocks = np.zeros(capacity, BLOCK)
+    blocks["position"] = np.arange(capacity)
+    blocks["n_known"] = np.bincount(labels, nodes["is_known"] > 0, minlength=capacity)
+    blocks["n_members"] = np.bincount(labels, nodes["n_members"], minlength=capacity)
+    blocks["degree_sum"] = np.bincount(labels, nodes["degree"], minlength=capacity)
+    for total, field in (("edges_within", "weight"), ("degree_product_within", "degree_product")):
+        within = np.bincount(first[is_inner], edges[field][is_inner], minlength=capacity) / 2
+        inner = "inner_edges" if field == "weight" else "inner_degree_product"
+        blocks[total] = within + np.bincount(labels, nodes[inner], minlength=capacity)
+    return blocks

@@ -108,8 +108,8 @@ def check_model(model: Any, n_clusters: int | None = None) -> None:
         raise unknown("model of refine", str(model), [*BLOCK_MODELS, "none"])
     if model == "none" or n_clusters is None or n_clusters <= _MOST_MATRIX_BLOCKS:
         return
-    if BLOCK_MODELS[model].has_edge_matrix:
-        unlimited = [name for name, other in BLOCK_MODELS.items() if not other.has_edge_matrix]
+    if BLOCK_MODELS[model].has_pairs:
+        unlimited = [name for name, other in BLOCK_MODELS.items() if not other.has_pairs]
         raise UsageError(
             f"{model} has at most {_MOST_MATRIX_BLOCKS} communities, not {n_clusters}; "
             f"{', '.join(unlimited)} has no such limit"
@@ -236,7 +236,7 @@ class _Search:
 
     def can_score(self, labels: IntArray) -> bool:
         """Whether a partition does not have too many blocks for the model."""
-        return not self.model.has_edge_matrix or int(labels.max()) < _MOST_MATRIX_BLOCKS
+        return not self.model.has_pairs or int(labels.max()) < _MOST_MATRIX_BLOCKS
 
     def scored(self, start: str, labels: IntArray) -> Scored:
         """Score a partition, cut into parts as results are."""
@@ -270,7 +270,7 @@ class _Search:
 
     def run(self, starts: Mapping[str, IntArray]) -> None:
         """Score the starts and improve the best of them."""
-        is_uncut = self.is_only_model or not self.model.has_edge_matrix
+        is_uncut = self.is_only_model or not self.model.has_pairs
         self.rows = [
             self.scored(name, labels)
             for name, labels in starts.items()
@@ -339,7 +339,7 @@ def _announce(step: str) -> None:
     from graphclust.kernels import block_moves
 
     if not is_cached(block_moves.run):
-        logger.info("%s: compiling its loops, once: about half a minute (`graphclust warm` does so in advance)", step)
+        logger.info("%s: compiling its loops, once: about fifteen seconds (`graphclust warm` does so in advance)", step)
 
 
 def refine(
@@ -440,7 +440,7 @@ def _skipped(target: _Target, models: Sequence[str]) -> dict[str, str]:
     for name in models if len(models) > 1 else ():
         if target.is_weighted and not BLOCK_MODELS[name].compares_weighted:
             skipped[name] = "its scores of weighted graphs cannot be compared"
-        elif target.n_nodes > _MOST_MATRIX_NODES and BLOCK_MODELS[name].has_edge_matrix:
+        elif target.n_nodes > _MOST_MATRIX_NODES and BLOCK_MODELS[name].has_pairs:
             skipped[name] = f"the graph has more than {_MOST_MATRIX_NODES:,} nodes"
     return skipped
 

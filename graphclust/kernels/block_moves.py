@@ -1,12 +1,13 @@
 """Moves of nodes between blocks under three block models, compiled by numba on first use and cached.
 
-`graphclust.inference.block_models` describes the models. `graphclust.inference.base` builds the arrays and calls the
-functions without an underscore. A visit of a node costs O(degree + blocks considered). `Blocks` is the state of a
-partition. Only `fill` and `_move` change it. `_score` computes what a move would add to the log joint.
+`graphclust.inference.block_models` describes the models. `graphclust.inference.base` builds a `State` and calls `run`
+and `exchange`. A visit of a node has three steps: `_tally` counts its edges to the blocks around it, `_score` computes
+what moves to some blocks would add to the log joint, and `_finish` makes one of them, or none, and clears the counts.
+It costs O(degree + blocks considered).
 
-Each model has four functions: what a move adds (`_score_*`), what a move changes in the counts (`_move_*`), the counts
-of a new partition (`_fill_*`) and the log joint (`_log_joint_*`). `_score`, `_move`, `fill` and `log_joint` choose
-among them by `Model.code`.
+The log joint is a sum of three parts: a term of the number of blocks, a term of each block (`_own_terms`), and the
+edges between blocks. For SBM and DC_SBM, the last part is a sum over pairs of blocks (`_pair_term`). For PLANTED, it
+depends on sums over all blocks (`_planted_terms`). A move is a difference of these terms.
 
 Notation: e_rs is the number of edges between blocks r and s (within r if r = s), n_r the number of nodes of block r,
 d_r the sum of their degrees, B the number of blocks, E the number of edges, and k_s the number of edges from the node
@@ -14,9 +15,12 @@ under consideration to block s.
 
 How the functions are compiled
 ------------------------------
-Each function has one signature, because every further one costs seconds. A literal -1 or 0 as an argument would be a
-type of its own, hence the typed constants below. All functions are in one file, because numba checks only the file of
-a cached function for changes.
+The time to compile decides how long a user waits for the first result. An array is seven arguments of the compiled
+function, and each of fifty calls passes the whole state: therefore it is a few arrays of records rather than an array
+for each quantity. A record alone is a single pointer. A function is optimized again with all that call it, so that few
+functions call others. Each has one signature: a literal -1 or 0 as an argument would be a type of its own, hence the
+typed constants below. All functions are in one file, because numba checks only the file of a cached function for
+changes.
 """
 
 from __future__ import annotations
@@ -30,229 +34,166 @@ from numpy.typing import NDArray
 from graphclust.runtime.compilation import compiled
 
 __all__ = [
+    "BLOCK",
+    "CONDITIONAL",
     "DC_SBM",
+    "EDGE",
+    "MODEL",
+    "NODE",
+    "PAIR",
     "PLANTED",
+    "PRIOR",
     "SBM",
+    "SETTLE",
+    "SLOT",
+    "SWEEP",
     "TOTALS",
-    "Blocks",
-    "Model",
-    "Network",
-    "Scratch",
-    "conditional",
-    "fill",
-    "log_joint",
+    "VISIT",
+    "State",
+    "exchange",
     "run",
-    "settle",
 ]
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
-Rng: TypeAlias = np.random.Generator
+Records: TypeAlias = NDArray[np.void]
+Record: TypeAlias = Any  # np.void, whose fields are attributes in compiled functions
 
 SBM, DC_SBM, PLANTED = 0, 1, 2
-TOTALS = np.dtype(
-    [
-        ("n_blocks", np.int64),
-        ("edges_within", np.float64),
-        ("squared_degree_sums", np.float64),
-        ("degree_product_density", np.float64),
-        ("degree_products_within", np.float64),
-    ]
+
+
+def _dtype(integers: str, numbers: str) -> np.dtype[np.void]:
+    """Return the dtype of records with these fields, all of 8 bytes."""
+    return np.dtype([(name, np.int64) for name in integers.split()] + [(name, np.float64) for name in numbers.split()])
+
+
+MODEL = _dtype(
+    "code keeps_number keeps_connected",
+    "total_edges total_degree_product alpha a_within b_within log_beta_within a_between b_between log_beta_between",
 )
+PRIOR = _dtype("", "number size")
+NODE = _dtype("first_edge last_edge is_known", "n_members degree inner_edges inner_degree_product")
+EDGE = _dtype("neighbor", "weight degree_product")
+BLOCK = _dtype(
+    "position n_known",
+    "n_members degree_sum edges_to degree_product_to isolated_gain own_terms edges_within degree_product_within "
+    "squared_degree_sum degree_product_density",
+)
+PAIR = _dtype("", "edges isolated_gain")
+SLOT = _dtype("active adjacent candidate", "gain")
+VISIT = _dtype("order waiting known member destination origin launch queue mark", "probability")
+TOTALS = _dtype(
+    "random n_blocks n_adjacent n_known",
+    "edges_within squared_degree_sums degree_product_density degree_products_within",
+)
+
 # Typed constants, for the compiler; Any, for the type checker.
-_BETWEEN: Any = np.int64(0)  # row of Model.beta and Model.log_gamma
+_BETWEEN: Any = np.int64(0)  # row of State.log_gamma
 _WITHIN: Any = np.int64(1)  # the other row
-_NEW_BLOCK: Any = np.int64(-1)
-_ANY_NODE: Any = np.int64(-1)
-_NEIGHBORS_ONLY: Any = np.bool_(False)
+_ZERO: Any = np.int64(0)
+_ONE: Any = np.int64(1)
+_NO_NODE: Any = np.int64(-1)
+SWEEP: Any = np.int64(0)  # modes of `_visit`
+SETTLE: Any = np.int64(1)
+CONDITIONAL: Any = np.int64(2)
+_RESTRICTED: Any = np.int64(3)
+_FORCED: Any = np.int64(4)
+_INCREMENT = np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64
+_FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_11, _27, _30, _31 = map(np.uint64, (11, 27, 30, 31))
 _LOG_2 = 0.6931471805599453
 _ROUNDING = 1e-11  # relative error of sums of weights after many changes
 
 
-# No function allocates an array, and reference counts (_nrt) would cost more than some moves. Only `run` needs them,
-# to give back the random generator.
-_settings: dict[str, Any] = {"error_model": "numpy"}
-_chain = compiled(nogil=True, **_settings)
-_public = compiled(nogil=True, _nrt=False, **_settings)
-_internal = compiled(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_settings)
-_inlined = compiled(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **_settings)
+# No function allocates an array, and reference counts (_nrt) would cost more than some moves.
+_settings: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+_public = compiled(nogil=True, **_settings)
+_internal = compiled(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_settings)
+_inlined = compiled(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **_settings)
 _part = compiled(cache=False, inline="always", **_settings)  # of a single function; not compiled by itself
 
 
-class Network(NamedTuple):
-    """A graph without self-loops, as lists of neighbors. A node may stand for several nodes of the original graph.
+class State(NamedTuple):
+    """A graph, a block model with its prior, a partition and its counts, and memory that the moves share.
+
+    The graph has no self-loops. A node may stand for several nodes of the original graph. Of `capacity` + 1 numbers of
+    blocks, at least one is not in use. An empty block is like any other one: nodes open it by moving there.
 
     Attributes
     ----------
-    start, neighbor : ndarray of int64, shapes (n + 1,), (2 m,)
-        Neighbors of node i are neighbor[start[i]:start[i + 1]].
-    weight : ndarray of float64, shape (2 m,)
-    degree_product : ndarray of float64, shape (2 m,) or (0,)
-        Weight times the degrees at both ends, summed over the edges that an edge stands for. Only for PLANTED.
-    n_members : ndarray of float64, shape (n,)
-        Number of nodes that node i stands for.
-    degree : ndarray of float64, shape (n,)
-        Sum of their degrees.
-    inner_edges, inner_degree_product : ndarray of float64, shape (n,)
-        Sums of weight and degree product over the edges among them.
-    is_known : ndarray of int64, shape (n,)
-        Positive if the label of the node is known, otherwise 0. Nodes of known label do not move.
-    """
-
-    start: IntArray
-    neighbor: IntArray
-    weight: FloatArray
-    degree_product: FloatArray
-    n_members: FloatArray
-    degree: FloatArray
-    inner_edges: FloatArray
-    inner_degree_product: FloatArray
-    is_known: IntArray
-
-
-class Model(NamedTuple):
-    """A block model with its prior.
-
-    Attributes
-    ----------
-    code : int
-        SBM, DC_SBM or PLANTED.
-    keeps_number : bool
-        Whether the number of blocks stays the same.
-    keeps_connected : bool
-        Whether chains keep blocks connected.
-    total_edges : float
-        Number of edges, E.
-    total_degree_product : float
-        Sum of `Network.degree_product` over all edges.
-    alpha : float
-        Parameter of the degrees within a block (DC_SBM, PLANTED).
-    beta : ndarray of float64, shape (2, 3)
-        SBM: a, b and log B(a, b) of the Beta prior between blocks and of that within blocks.
-    number_prior : ndarray of float64, shape (at least n + 2,)
-        Term of the log joint for each number of blocks.
-    size_prior : ndarray of float64, shape (at least n + 2,)
-        Term of the log joint for each size of a block.
+    model : record of `MODEL`
+        `code` is SBM, DC_SBM or PLANTED. `keeps_number` says whether the number of blocks stays the same,
+        `keeps_connected` whether chains keep blocks connected. `total_edges` is E, and `total_degree_product` the sum
+        of `degree_product` over all edges. `alpha` is the parameter of the degrees within a block (DC_SBM, PLANTED).
+        `a_*`, `b_*` and `log_beta_*` are a, b and log B(a, b) of the Beta priors within and between blocks (SBM).
+    prior : array of `PRIOR`, shape (at least n + 2,)
+        Terms of the log joint for each number of blocks and for each size of a block.
     log_gamma : ndarray of float64, shape (2, 3, length)
-        SBM: log-gamma of a + x, b + x and a + b + x for x = 0, 1, ..., less the value at x = 0. Beyond this table,
-        log-gamma is computed.
-    """
-
-    code: int
-    keeps_number: bool
-    keeps_connected: bool
-    total_edges: float
-    total_degree_product: float
-    alpha: float
-    beta: FloatArray
-    number_prior: FloatArray
-    size_prior: FloatArray
-    log_gamma: FloatArray
-
-
-class Blocks(NamedTuple):
-    """A partition and its counts. Blocks have numbers below `capacity`, and not all numbers are in use.
-
-    Attributes
-    ----------
+        A table for x = 0, 1, ... edges or pairs of nodes, between blocks and within them. SBM: log-gamma of a + x,
+        b + x and a + b + x, less the value at x = 0. DC_SBM: the term of x edges comes first, the rest is zero. Beyond
+        the table, log-gamma is computed.
+    nodes : array of `NODE`, shape (n,)
+        Edges of node i are edges[nodes[i].first_edge : nodes[i].last_edge]. `n_members` is the number of nodes that it
+        stands for, `degree` the sum of their degrees, and `inner_edges` and `inner_degree_product` are the sums of
+        weight and degree product over the edges among them. `is_known` is positive if the label of the node is known,
+        otherwise 0. Nodes of known label do not move.
+    edges : array of `EDGE`, shape (2 m,)
+        Each edge once from either end. `degree_product` is its weight times the degrees at both ends, summed over the
+        edges that it stands for. Only for PLANTED, otherwise 0.
     label : ndarray of int64, shape (n,)
         Block of each node.
-    active : ndarray of int64, shape (capacity,)
-        All numbers of blocks; those in use come first.
-    position : ndarray of int64, shape (capacity,)
-        Inverse of `active`.
-    size, degree_sum : ndarray of float64, shape (capacity,)
-        n_r and d_r.
-    n_known : ndarray of int64, shape (capacity,)
-        Number of nodes of known label.
-    edges_to_block, degree_product_to_block : ndarray of float64, shape (capacity,)
-        Scratch: k_s, and the sum of `Network.degree_product` over these edges, of the node under consideration. Zero
-        at all other times.
-    adjacent : ndarray of int64, shape (capacity,)
-        Scratch: the blocks s with k_s > 0.
-    edges : ndarray of float64, shape (capacity, capacity)
-        SBM, DC_SBM: e_rs.
-    isolated_gain : ndarray of float64, shape (capacity, capacity)
-        SBM: what a node without edges to block s that joins block r adds through the pairs of nodes of r and s.
-    isolated_gain_sum : ndarray of float64, shape (capacity,)
-        SBM: sums of `isolated_gain` over s.
-    own_terms : ndarray of float64, shape (capacity,)
-        DC_SBM, PLANTED: terms of the log joint that depend on block r alone.
-    edges_within, degree_product_within : ndarray of float64, shape (capacity,)
-        PLANTED: sums of weight and of `Network.degree_product` over the edges within block r.
-    totals : ndarray of `TOTALS`, shape (1,)
-        n_blocks: B. For PLANTED, the sums over all blocks of edges_within, degree_sum^2, degree_product_within /
-        degree_sum and degree_product_within.
+    blocks : array of `BLOCK`, shape (capacity + 1,)
+        `position` is the block's place in the list of active blocks. `n_known` is the number of nodes of known label.
+        `n_members` and `degree_sum` are n_r and d_r. `edges_to` and `degree_product_to` are k_s and the sum of
+        `degree_product` over these edges, while a node is under consideration; otherwise they are zero.
+        `edges_within` and `degree_product_within` are sums over the edges within the block. The rest follows from
+        these (see `_update_block`): `isolated_gain`, the sum of `PAIR.isolated_gain` over s (SBM); `own_terms`, the
+        terms of the log joint that depend on block r alone; and its part in two sums of `totals`.
+    pairs : array of `PAIR`, shape (capacity + 1, capacity + 1), or (1, 1) for PLANTED
+        `edges` is e_rs, and `isolated_gain` what a node without edges to block s that joins block r adds through the
+        pairs of nodes of r and s (SBM).
+    slots : array of `SLOT`, shape (capacity + 2,)
+        Four lists of blocks and gains: `active` are all numbers of blocks, those in use first. `adjacent` are the
+        blocks s with k_s > 0. `candidate` are the blocks that a node could move to, and `gain` is what each of these
+        moves adds to the log joint.
+    visits : array of `VISIT`, shape (n + 1,)
+        Lists of nodes: `order`, that of a sweep; `known`, the nodes of known label in ascending order; and `member`,
+        those that take part in a move of blocks, with their blocks before it (`origin`), before its last sweep
+        (`launch`) and where they go next (`destination`). Marks of nodes: `waiting` and `probability` (see `_visit`).
+        For `queue` and `mark`, see `_is_connected`.
+    totals : record of `TOTALS`
+        `random` is the state of the random generator. `n_blocks` is B, `n_adjacent` the length of the list of adjacent
+        blocks, `n_known` that of known nodes. The others are sums over all blocks of edges_within, degree_sum^2,
+        degree_product_within / degree_sum and degree_product_within.
     """
 
+    model: Record
+    prior: Records
+    log_gamma: FloatArray
+    nodes: Records
+    edges: Records
     label: IntArray
-    active: IntArray
-    position: IntArray
-    size: FloatArray
-    degree_sum: FloatArray
-    n_known: IntArray
-    edges_to_block: FloatArray
-    degree_product_to_block: FloatArray
-    adjacent: IntArray
-    edges: FloatArray
-    isolated_gain: FloatArray
-    isolated_gain_sum: FloatArray
-    own_terms: FloatArray
-    edges_within: FloatArray
-    degree_product_within: FloatArray
-    totals: NDArray[np.void]
+    blocks: Records
+    pairs: Records
+    slots: Records
+    visits: Records
+    totals: Record
 
 
-class Scratch(NamedTuple):
-    """Memory that the moves share.
-
-    Attributes
-    ----------
-    candidates, gain : ndarrays of int64 and float64, shape (capacity + 2,)
-        Blocks that a node could move to, and what each move adds to the log joint.
-    order : ndarray of int64, shape (n,)
-        Nodes in the order of a sweep.
-    known : ndarray of int64, shape (number of nodes of known label,)
-        These nodes in ascending order.
-    members, origin, launch, proposal : ndarrays of int64, shape (n,)
-        Nodes that take part in a move of blocks, and their blocks before the move, before its last sweep and after it.
-    queue, mark : ndarrays of int64, shapes (n,), (n + 1,)
-        See `_count_reached`.
-    """
-
-    candidates: IntArray
-    gain: FloatArray
-    order: IntArray
-    known: IntArray
-    members: IntArray
-    origin: IntArray
-    launch: IntArray
-    proposal: IntArray
-    queue: IntArray
-    mark: IntArray
-
-    @classmethod
-    def of(cls, network: Network, blocks: Blocks) -> Scratch:
-        """Allocate the memory for a partition."""
-        n, n_candidates = len(blocks.label), len(blocks.size) + 2
-        return cls(
-            candidates=np.empty(n_candidates, np.int64),
-            gain=np.empty(n_candidates),
-            order=np.arange(n),
-            known=np.flatnonzero(network.is_known),
-            members=np.empty(n, np.int64),
-            origin=np.empty(n, np.int64),
-            launch=np.empty(n, np.int64),
-            proposal=np.empty(n, np.int64),
-            queue=np.empty(n, np.int64),
-            mark=np.zeros(n + 1, np.int64),
-        )
+@_internal
+def _random(totals: Record) -> float:
+    """Draw from the uniform distribution on [0, 1) (SplitMix64; Steele, Lea & Flood 2014)."""
+    z = np.uint64(totals.random) + _INCREMENT
+    totals.random = np.int64(z)
+    z = (z ^ (z >> _30)) * _FACTOR_1
+    z = (z ^ (z >> _27)) * _FACTOR_2
+    return np.float64((z ^ (z >> _31)) >> _11) / 9007199254740992.0
 
 
 # ------------------------------------------------------------------------------------------------ terms of the models
 
 
-@_inlined
+@_internal
 def _log_gamma(x: float) -> float:
     """Stirling's series with the argument shifted to above 8: relative error below 1e-12."""
     shift = 1.0
@@ -267,68 +208,55 @@ def _log_gamma(x: float) -> float:
 
 
 @_internal
-def _pairs_beyond_table(beta: FloatArray, row: int, e: float, pairs: float) -> float:
-    a, b = beta[row, 0], beta[row, 1]
-    value = _log_gamma(a + e) + _log_gamma(b + pairs - e) - _log_gamma(a + b + pairs)
-    return value - beta[row, 2]
-
-
-@_inlined
-def _pairs(beta: FloatArray, log_gamma: FloatArray, row: int, e: float, pairs: float) -> float:
-    """Log marginal of e edges among `pairs` pairs of nodes: log B(a + e, b + pairs - e) - log B(a, b)."""
-    if pairs < log_gamma.shape[2]:
-        x, p = int(e), int(pairs)
-        value = log_gamma[row, 0, x] + log_gamma[row, 1, p - x] - log_gamma[row, 2, p]
+def _pair_term_beyond_table(model: Record, row: int, e: float, n_pairs: float) -> float:
+    is_within = row == _WITHIN
+    if model.code == DC_SBM:
+        value = _log_gamma(e + 1) + (e * _LOG_2 if is_within else 0.0)
     else:
-        value = _pairs_beyond_table(beta, row, e, pairs)
+        a, b = (model.a_within, model.b_within) if is_within else (model.a_between, model.b_between)
+        value = _log_gamma(a + e) + _log_gamma(b + n_pairs - e) - _log_gamma(a + b + n_pairs)
+        value -= model.log_beta_within if is_within else model.log_beta_between
     return value
 
 
 @_inlined
-def _isolated_gain(
-    beta: FloatArray, log_gamma: FloatArray, size: FloatArray, edges: FloatArray, r: int, s: int
+def _pair_term(model: Record, log_gamma: FloatArray, row: int, e: float, n_pairs: float) -> float:
+    """Return the term of e edges among `n_pairs` pairs of nodes, within a block or between two.
+
+    It is the log marginal log B(a + e, b + n_pairs - e) - log B(a, b) for SBM. For DC_SBM, it does not depend on the
+    number of pairs: log e! between blocks and log (2^e e!) within a block.
+    """
+    if model.code == SBM and n_pairs < log_gamma.shape[2]:
+        x, p = int(e), int(n_pairs)
+        value = log_gamma[row, 0, x] + log_gamma[row, 1, p - x] - log_gamma[row, 2, p]
+    elif model.code == DC_SBM and e < log_gamma.shape[2]:
+        value = log_gamma[row, 0, int(e)]
+    else:
+        value = _pair_term_beyond_table(model, row, e, n_pairs)
+    return value
+
+
+@_inlined
+def _pair_gain(
+    model: Record, log_gamma: FloatArray, row: int, e: float, n_pairs: float, more_edges: float, more_pairs: float
 ) -> float:
-    """Return what a node without edges to s that joins r adds through the pairs of nodes of r and s."""
-    n, e = size[r], edges[r, s]
-    if r == s:
-        pairs = n * (n - 1) / 2
-        return _pairs(beta, log_gamma, _WITHIN, e, pairs + n) - _pairs(beta, log_gamma, _WITHIN, e, pairs)
-    pairs = n * size[s]
-    return _pairs(beta, log_gamma, _BETWEEN, e, pairs + size[s]) - _pairs(beta, log_gamma, _BETWEEN, e, pairs)
-
-
-@_internal
-def _update_isolated_gain(model: Model, blocks: Blocks, c: int) -> None:
-    """Recompute the row and the column of a block that has changed."""
-    beta, log_gamma, size, edges = model.beta, model.log_gamma, blocks.size, blocks.edges
-    gain, gain_sum = blocks.isolated_gain, blocks.isolated_gain_sum
-    total = 0.0
-    for s in blocks.active[: blocks.totals[0].n_blocks]:
-        value = _isolated_gain(beta, log_gamma, size, edges, c, s)
-        gain[c, s] = value
-        total += value
-        if s != c:
-            value = _isolated_gain(beta, log_gamma, size, edges, s, c)
-            gain_sum[s] += value - gain[s, c]
-            gain[s, c] = value
-    gain_sum[c] = total
+    """Return what further edges and pairs of nodes add to the term of a pair of blocks."""
+    after = _pair_term(model, log_gamma, row, e + more_edges, n_pairs + more_pairs)
+    return after - _pair_term(model, log_gamma, row, e, n_pairs)
 
 
 @_inlined
-def _own_terms_dc_sbm(size_prior: FloatArray, alpha: float, size: float, degree_sum: float) -> float:
+def _own_terms(model: Record, prior: Records, n_members: float, degree_sum: float, edges_within: float) -> float:
     """Return the terms that depend on one block alone."""
-    if size == 0:
+    if n_members == 0:
         return 0.0
-    a = alpha * size
-    return _log_gamma(a) - _log_gamma(a + degree_sum) + size_prior[int(size)]
-
-
-@_inlined
-def _own_terms_planted(size_prior: FloatArray, size: float, degree_sum: float, edges_within: float) -> float:
-    """Return the terms that depend on one block alone."""
-    if size == 0:
-        return 0.0
-    return size_prior[int(size)] - (edges_within * math.log(degree_sum) if edges_within > 0 and degree_sum > 0 else 0.0)
+    value = prior[int(n_members)].size
+    if model.code == DC_SBM:
+        a = model.alpha * n_members
+        value += _log_gamma(a) - _log_gamma(a + degree_sum)
+    elif model.code == PLANTED and edges_within > 0 and degree_sum > 0:
+        value -= edges_within * math.log(degree_sum)
+    return value
 
 
 @_inlined
@@ -344,12 +272,10 @@ def _difference(total: float, part: float, scale: float) -> float:
     return left if left > _ROUNDING * scale else 0.0
 
 
-@_inlined
-def _shared_terms_planted(
-    model: Model, n_blocks: int, edges_within: float, squares: float, density: float, products_within: float
-) -> float:
-    """Return the terms that depend on the number of blocks and on sums over all blocks (see `Blocks.totals`)."""
-    value = model.number_prior[n_blocks]
+@_internal
+def _planted_terms(model: Record, edges_within: float, squares: float, density: float, products_within: float) -> float:
+    """Return the terms of PLANTED that depend on sums over all blocks (see `State.totals`)."""
+    value = 0.0
     total = model.total_edges
     if total > 0:
         outside = _difference(total, edges_within, total)
@@ -365,1070 +291,615 @@ def _shared_terms_planted(
 # ------------------------------------------------------------------------------------------------ the score of a move
 
 
-@_internal
-def _tally(network: Network, blocks: Blocks, i: int) -> int:
-    """Count the edges of node i to each block, and return the number of blocks that it has edges to."""
+@_inlined
+def _tally(node: Record, edges: Records, label: IntArray, blocks: Records, slots: Records) -> int:
+    """Count the edges of a node to each block, list the blocks that it has edges to, and return their number."""
     n_adjacent = 0
-    has_products = len(network.degree_product) > 0
-    for h in range(network.start[i], network.start[i + 1]):
-        s = blocks.label[network.neighbor[h]]
-        if blocks.edges_to_block[s] == 0:
-            blocks.adjacent[n_adjacent] = s
+    for h in range(node.first_edge, node.last_edge):
+        edge = edges[h]
+        s = label[edge.neighbor]
+        block = blocks[s]
+        if block.edges_to == 0:
+            slots[n_adjacent].adjacent = s
             n_adjacent += 1
-        blocks.edges_to_block[s] += network.weight[h]
-        if has_products:
-            blocks.degree_product_to_block[s] += network.degree_product[h]
+        block.edges_to += edge.weight
+        block.degree_product_to += edge.degree_product
     return n_adjacent
 
 
 @_inlined
-def _clear_tally(blocks: Blocks, n_adjacent: int) -> None:
-    for t in range(n_adjacent):
-        s = blocks.adjacent[t]
-        blocks.edges_to_block[s] = blocks.degree_product_to_block[s] = 0.0
+def _list_candidates(slots: Records, totals: Record, c: int, everywhere: int) -> int:
+    """List the blocks that a tallied node of block c can move to, c first and a new one last; return their number.
+
+    These are all blocks, or the blocks of its neighbors.
+    """
+    slots[0].candidate = c
+    m = 1
+    for t in range(totals.n_blocks if everywhere else totals.n_adjacent):
+        r = slots[t].active if everywhere else slots[t].adjacent
+        if r != c:
+            slots[m].candidate = r
+            m += 1
+    slots[m].candidate = slots[totals.n_blocks].active
+    return m + 1
 
 
 @_inlined
-def _leave_sbm(model: Model, blocks: Blocks, c: int) -> float:
-    """Return what the tallied node adds to the log joint through its edges and non-edges in its block c."""
-    beta, log_gamma, size, edges, k = model.beta, model.log_gamma, blocks.size, blocks.edges, blocks.edges_to_block
-    n_c = size[c]
-    value = 0.0
-    for s in blocks.active[: blocks.totals[0].n_blocks]:
-        if s == c:
-            pairs = n_c * (n_c - 1) / 2
-            value += _pairs(beta, log_gamma, _WITHIN, edges[c, c], pairs)
-            value -= _pairs(beta, log_gamma, _WITHIN, edges[c, c] - k[c], pairs - (n_c - 1))
-        else:
-            pairs = n_c * size[s]
-            value += _pairs(beta, log_gamma, _BETWEEN, edges[c, s], pairs) - _pairs(
-                beta, log_gamma, _BETWEEN, edges[c, s] - k[s], pairs - size[s]
-            )
-    return value
-
-
-@_inlined
-def _join_new_sbm(model: Model, blocks: Blocks, c: int) -> float:
-    """Return what the tallied node of block c adds to the log joint in a block of its own."""
-    beta, log_gamma, size, k = model.beta, model.log_gamma, blocks.size, blocks.edges_to_block
-    n_blocks = blocks.totals[0].n_blocks
-    value = 0.0
-    for s in blocks.active[:n_blocks]:
-        value += _pairs(beta, log_gamma, _BETWEEN, k[s], size[s] - 1 if s == c else size[s])
-    value += model.size_prior[1] + model.number_prior[n_blocks + 1] - model.number_prior[n_blocks]
-    return value
-
-
-@_inlined
-def _join_sbm(model: Model, blocks: Blocks, c: int, r: int, n_adjacent: int) -> float:
-    """Return what the tallied node of block c adds to the log joint in block r."""
-    beta, log_gamma, size, edges, k = model.beta, model.log_gamma, blocks.size, blocks.edges, blocks.edges_to_block
-    value = blocks.isolated_gain_sum[r] - blocks.isolated_gain[r, c]
-    n_c, n_r = size[c], size[r]
-    for t in range(n_adjacent):
-        s = blocks.adjacent[t]
-        if s == c:
-            continue
-        e = edges[r, s]
-        if s == r:
-            pairs = n_r * (n_r + 1) / 2
-            value += _pairs(beta, log_gamma, _WITHIN, e + k[s], pairs) - _pairs(beta, log_gamma, _WITHIN, e, pairs)
-        else:
-            pairs = (n_r + 1) * size[s]
-            value += _pairs(beta, log_gamma, _BETWEEN, e + k[s], pairs) - _pairs(beta, log_gamma, _BETWEEN, e, pairs)
-    e = edges[r, c] - k[r]
-    pairs = n_r * (n_c - 1)
-    value += _pairs(beta, log_gamma, _BETWEEN, e + k[c], pairs + n_c - 1) - _pairs(beta, log_gamma, _BETWEEN, e, pairs)
-    value += model.size_prior[int(n_r) + 1] - model.size_prior[int(n_r)]
-    return value
-
-
-@_inlined
-def _score_sbm(model: Model, blocks: Blocks, i: int, n_adjacent: int, candidates: IntArray, gain: FloatArray) -> None:
-    c = blocks.label[i]
-    n_c = blocks.size[c]
-    n_blocks = blocks.totals[0].n_blocks
-    leave = _leave_sbm(model, blocks, c)
-    size_term = model.size_prior[int(n_c)] - model.size_prior[int(n_c) - 1]
-    number_term = model.number_prior[n_blocks - 1] - model.number_prior[n_blocks] if n_c == 1 else 0.0
-    for j in range(len(candidates)):
-        r = candidates[j]
-        if r == c:
-            gain[j] = 0.0
-            continue
-        value = _join_new_sbm(model, blocks, c) if r < 0 else _join_sbm(model, blocks, c, r, n_adjacent)
-        gain[j] = value - leave - size_term + number_term
-
-
-@_inlined
-def _leave_dc_sbm(model: Model, network: Network, blocks: Blocks, i: int, n_adjacent: int) -> float:
-    """Return what taking the tallied node i out of its block adds to the log joint."""
-    edges, k = blocks.edges, blocks.edges_to_block
-    c = blocks.label[i]
-    value = -blocks.own_terms[c]
-    if blocks.size[c] > network.n_members[i]:
-        degree_sum = _difference(blocks.degree_sum[c], network.degree[i], model.total_edges)
-        value += _own_terms_dc_sbm(model.size_prior, model.alpha, blocks.size[c] - network.n_members[i], degree_sum)
-    for t in range(n_adjacent):
-        s = blocks.adjacent[t]
+def _leave_pairs(state: State, i: int) -> float:
+    """Return what taking the tallied node i out of its block adds to the terms of pairs of blocks."""
+    model, log_gamma, blocks, pairs, slots = state.model, state.log_gamma, state.blocks, state.pairs, state.slots
+    node, c, totals, is_sbm = state.nodes[i], state.label[i], state.totals, state.model.code == SBM
+    own = blocks[c]
+    k, rest = own.edges_to + node.inner_edges, own.n_members - node.n_members
+    value = -_pair_gain(model, log_gamma, _WITHIN, pairs[c, c].edges - k, rest * (rest - 1) / 2, k, rest)
+    for t in range(totals.n_blocks if is_sbm else totals.n_adjacent):
+        slot = slots[t]
+        s = slot.active if is_sbm else slot.adjacent
         if s != c:
-            value += _log_gamma(edges[c, s] - k[s] + 1) - _log_gamma(edges[c, s] + 1)
-    e = edges[c, c]
-    value += _log_gamma(e - k[c] - network.inner_edges[i] + 1) - _log_gamma(e + 1)
+            block = blocks[s]
+            k, n = block.edges_to, block.n_members
+            value -= _pair_gain(model, log_gamma, _BETWEEN, pairs[c, s].edges - k, rest * n, k, n)
     return value
 
 
 @_inlined
-def _score_dc_sbm(
-    model: Model, network: Network, blocks: Blocks, i: int, n_adjacent: int, candidates: IntArray, gain: FloatArray
-) -> None:
-    edges, k, size_prior, number_prior = blocks.edges, blocks.edges_to_block, model.size_prior, model.number_prior
-    c = blocks.label[i]
-    n_blocks = blocks.totals[0].n_blocks
-    n_left = n_blocks - 1 if blocks.size[c] <= network.n_members[i] else n_blocks
-    members, degree, inner = network.n_members[i], network.degree[i], network.inner_edges[i]
-    leave = _leave_dc_sbm(model, network, blocks, i, n_adjacent)
-    for j in range(len(candidates)):
-        r = candidates[j]
-        if r == c:
-            gain[j] = 0.0
-            continue
-        is_new = r < 0
-        k_r = 0.0 if is_new else k[r]
-        if is_new:
-            value = leave + _own_terms_dc_sbm(size_prior, model.alpha, members, degree)
-        else:
-            value = leave - blocks.own_terms[r]
-            value += _own_terms_dc_sbm(size_prior, model.alpha, blocks.size[r] + members, blocks.degree_sum[r] + degree)
-        value += number_prior[n_left + 1 if is_new else n_left]
-        value -= number_prior[n_blocks]
-        value += (k_r - k[c]) * _LOG_2
-        for t in range(n_adjacent):
-            s = blocks.adjacent[t]
-            if s == c:
-                continue
-            if s == r:  # the edges to r are counted below, with those that c keeps
-                value -= _log_gamma(edges[c, r] - k_r + 1)
-            else:
-                e = 0.0 if is_new else edges[r, s]
-                value += _log_gamma(e + k[s] + 1) - _log_gamma(e + 1)
-        between = 0.0 if is_new else edges[r, c]
-        e = 0.0 if is_new else edges[r, r]
-        value += _log_gamma(between - k_r + k[c] + 1) - (0.0 if k_r > 0 else _log_gamma(between + 1))
-        value += _log_gamma(e + k_r + inner + 1) - _log_gamma(e + 1)
-        gain[j] = value
+def _join_pairs(state: State, i: int, r: int) -> float:
+    """Return what the tallied node i, taken out of its block, adds to the terms of pairs of blocks in block r.
+
+    It was counted in its block for `PAIR.isolated_gain`, and the pair of r and its block is counted at the end.
+    """
+    model, log_gamma, blocks, pairs, slots = state.model, state.log_gamma, state.blocks, state.pairs, state.slots
+    node, c, block, pair = state.nodes[i], state.label[i], blocks[r], pairs[r, state.label[i]]
+    n_r, k = block.n_members, block.edges_to
+    value = block.isolated_gain - pair.isolated_gain
+    within = pairs[r, r].edges
+    value += _pair_gain(model, log_gamma, _WITHIN, within, n_r * (n_r + 1) / 2, k + node.inner_edges, 0.0)
+    for t in range(state.totals.n_adjacent):
+        s = slots[t].adjacent
+        if s not in (c, r):
+            other = blocks[s]
+            n_pairs = (n_r + 1) * other.n_members
+            value += _pair_gain(model, log_gamma, _BETWEEN, pairs[r, s].edges, n_pairs, other.edges_to, 0.0)
+    own = blocks[c]
+    n_left = own.n_members - node.n_members
+    return value + _pair_gain(model, log_gamma, _BETWEEN, pair.edges - k, n_r * n_left, own.edges_to, n_left)
 
 
 @_inlined
-def _score_planted(
-    model: Model, network: Network, blocks: Blocks, i: int, candidates: IntArray, gain: FloatArray
-) -> None:
-    size_prior, totals = model.size_prior, blocks.totals[0]
-    k, products = blocks.edges_to_block, blocks.degree_product_to_block
-    c = blocks.label[i]
-    members, degree, inner = network.n_members[i], network.degree[i], network.inner_edges[i]
-    inner_product = network.inner_degree_product[i]
-    n_left = totals.n_blocks
-    leave = -blocks.own_terms[c]
-    edges_within, squares = totals.edges_within, totals.squared_degree_sums
-    density, products_within = totals.degree_product_density, totals.degree_products_within
-    before = _shared_terms_planted(model, n_left, edges_within, squares, density, products_within)
-    degree_sum = blocks.degree_sum[c]
-    squares -= degree_sum * degree_sum
-    density -= _density(degree_sum, blocks.degree_product_within[c])
-    products_within -= products[c]
-    if blocks.size[c] <= members:
-        n_left -= 1
-    else:
-        degree_sum = _difference(degree_sum, degree, model.total_edges)
-        within = _difference(blocks.edges_within[c], k[c] + inner, model.total_edges)
-        leave += _own_terms_planted(size_prior, blocks.size[c] - members, degree_sum, within)
-        squares += degree_sum * degree_sum
-        product = _difference(blocks.degree_product_within[c], products[c] + inner_product, model.total_degree_product)
-        density += _density(degree_sum, product)
-    for j in range(len(candidates)):
-        r = candidates[j]
-        if r == c:
-            gain[j] = 0.0
-            continue
-        if r < 0:
-            n_after, old, new, k_r, product_r = n_left + 1, 0.0, degree, 0.0, 0.0
-            value = leave + _own_terms_planted(size_prior, members, degree, inner)
-            more = _density(degree, inner_product)
-        else:
-            n_after, old, k_r, product_r = n_left, blocks.degree_sum[r], k[r], products[r]
-            new = old + degree
-            value = leave - blocks.own_terms[r]
-            value += _own_terms_planted(size_prior, blocks.size[r] + members, new, blocks.edges_within[r] + k_r + inner)
-            product = blocks.degree_product_within[r]
-            more = _density(new, product + product_r + inner_product) - _density(old, product)
-        value += _shared_terms_planted(
-            model,
-            n_after,
-            edges_within + k_r - k[c],
-            squares + new * new - old * old,
-            density + more,
-            products_within + product_r,
-        )
-        value -= before
-        gain[j] = value
-
-
-@_internal
-def _score(
-    model: Model, network: Network, blocks: Blocks, i: int, n_adjacent: int, candidates: IntArray, gain: FloatArray
-) -> None:
-    """Compute what moving the tallied node i to each candidate adds to the log joint; -1 is a new block.
+def _score(state: State, i: int, m: int) -> None:
+    """Compute what moving the tallied node i to each of m candidates adds to the log joint.
 
     Moves that the model or known labels forbid add -inf.
     """
-    if model.code == SBM:
-        _score_sbm(model, blocks, i, n_adjacent, candidates, gain)
-    elif model.code == DC_SBM:
-        _score_dc_sbm(model, network, blocks, i, n_adjacent, candidates, gain)
+    model, prior, totals, slots = state.model, state.prior, state.totals, state.slots
+    node, c = state.nodes[i], state.label[i]
+    own, is_planted = state.blocks[c], model.code == PLANTED
+    edges_within, squares = totals.edges_within, totals.squared_degree_sums
+    density, products_within = totals.degree_product_density, totals.degree_products_within
+    n_left, may_change = totals.n_blocks, model.keeps_number == 0
+    may_open = may_change and n_left < len(state.blocks) - 1
+    leave = -own.own_terms - prior[n_left].number
+    if is_planted:
+        leave -= _planted_terms(model, edges_within, squares, density, products_within)
+        squares -= own.degree_sum * own.degree_sum
+        density -= _density(own.degree_sum, own.degree_product_within)
+        products_within -= own.degree_product_to
     else:
-        _score_planted(model, network, blocks, i, candidates, gain)
-    c = blocks.label[i]
-    is_last = blocks.size[c] <= network.n_members[i]
-    may_open = not is_last and not model.keeps_number and blocks.totals[0].n_blocks < len(blocks.size)
-    may_close = not model.keeps_number
-    for j in range(len(candidates)):
-        r = candidates[j]
-        if r != c and ((r < 0 and not may_open) or (is_last and not may_close)):
-            gain[j] = -math.inf
+        leave += _leave_pairs(state, i)
+    if own.n_members <= node.n_members:
+        n_left -= 1
+        may_open = False
+    else:
+        may_change = True
+        degree_sum = _difference(own.degree_sum, node.degree, model.total_edges)
+        within = _difference(own.edges_within, own.edges_to + node.inner_edges, model.total_edges)
+        leave += _own_terms(model, prior, own.n_members - node.n_members, degree_sum, within)
+        squares += degree_sum * degree_sum
+        product = own.degree_product_to + node.inner_degree_product
+        product = _difference(own.degree_product_within, product, model.total_degree_product)
+        density += _density(degree_sum, product)
+    for j in range(m):
+        slot = slots[j]
+        r = slot.candidate
+        other = state.blocks[r]
+        n_after, k = n_left, other.edges_to
+        if other.n_members == 0:
+            n_after += 1
+        if r == c or not may_change or (n_after > n_left and not may_open):
+            slot.gain = 0.0 if r == c else -math.inf
+            continue
+        old = other.degree_sum
+        new = old + node.degree
+        within = other.edges_within + k + node.inner_edges
+        value = leave - other.own_terms + prior[n_after].number
+        value += _own_terms(model, prior, other.n_members + node.n_members, new, within)
+        if is_planted:
+            product = other.degree_product_within + other.degree_product_to + node.inner_degree_product
+            value += _planted_terms(
+                model,
+                edges_within + k - own.edges_to,
+                squares + new * new - old * old,
+                density - _density(old, other.degree_product_within) + _density(new, product),
+                products_within + other.degree_product_to,
+            )
+        else:
+            value += _join_pairs(state, i, r)
+        slot.gain = value
 
 
 # ------------------------------------------------------------------------------------------------ the move
 
 
 @_inlined
-def _open_block(blocks: Blocks) -> int:
-    """Return the number of a new, empty block."""
-    totals = blocks.totals[0]
-    r = blocks.active[totals.n_blocks]
-    totals.n_blocks += 1
-    return r
-
-
-@_inlined
-def _close_block(blocks: Blocks, c: int) -> None:
-    """Give back the number of an empty block."""
-    active, position, totals = blocks.active, blocks.position, blocks.totals[0]
-    totals.n_blocks -= 1
-    last = active[totals.n_blocks]
-    place = position[c]
-    active[place], position[last] = last, place
-    active[totals.n_blocks], position[c] = c, totals.n_blocks
-    blocks.own_terms[c] = 0.0
-
-
-@_inlined
-def _move_edges(network: Network, blocks: Blocks, i: int, c: int, r: int, n_adjacent: int) -> None:
-    """Count the edges of the tallied node i for block r instead of block c."""
-    edges = blocks.edges
-    for t in range(n_adjacent):
-        s = blocks.adjacent[t]
-        k = blocks.edges_to_block[s]
-        edges[c, s] -= k
-        if s != c:
-            edges[s, c] -= k
-    for t in range(n_adjacent):
-        s = blocks.adjacent[t]
-        k = blocks.edges_to_block[s]
-        edges[r, s] += k
-        if s != r:
-            edges[s, r] += k
-    edges[c, c] -= network.inner_edges[i]
-    edges[r, r] += network.inner_edges[i]
-
-
-@_inlined
-def _move_node(model: Model, network: Network, blocks: Blocks, i: int, c: int, r: int) -> None:
-    """Count node i for block r instead of block c."""
-    blocks.size[c] -= network.n_members[i]
-    blocks.size[r] += network.n_members[i]
-    blocks.degree_sum[c] = _difference(blocks.degree_sum[c], network.degree[i], model.total_edges)
-    blocks.degree_sum[r] += network.degree[i]
-    if blocks.size[c] == 0:
-        blocks.degree_sum[c] = 0.0
-    if network.is_known[i] > 0:
-        blocks.n_known[c] -= 1
-        blocks.n_known[r] += 1
-    blocks.label[i] = r
-
-
-@_inlined
-def _move_sbm(model: Model, network: Network, blocks: Blocks, i: int, c: int, r: int, n_adjacent: int) -> None:
-    gain, gain_sum, n_blocks = blocks.isolated_gain, blocks.isolated_gain_sum, blocks.totals[0].n_blocks
-    if blocks.size[r] == 0:
-        for s in blocks.active[: n_blocks - 1]:
-            gain[s, r] = 0.0  # the number of a new block may have been in use before
-    _move_edges(network, blocks, i, c, r, n_adjacent)
-    _move_node(model, network, blocks, i, c, r)
-    if blocks.size[c] == 0:
-        for s in blocks.active[:n_blocks]:
-            gain_sum[s] -= gain[s, c]
-        _close_block(blocks, c)
-    else:
-        _update_isolated_gain(model, blocks, c)
-    _update_isolated_gain(model, blocks, r)
-
-
-@_inlined
-def _move_dc_sbm(model: Model, network: Network, blocks: Blocks, i: int, c: int, r: int, n_adjacent: int) -> None:
-    _move_edges(network, blocks, i, c, r, n_adjacent)
-    _move_node(model, network, blocks, i, c, r)
-    if blocks.size[c] == 0:
-        _close_block(blocks, c)
-    else:
-        blocks.own_terms[c] = _own_terms_dc_sbm(model.size_prior, model.alpha, blocks.size[c], blocks.degree_sum[c])
-    blocks.own_terms[r] = _own_terms_dc_sbm(model.size_prior, model.alpha, blocks.size[r], blocks.degree_sum[r])
-
-
-@_inlined
-def _remove_from_totals(blocks: Blocks, s: int) -> None:
-    totals, degree_sum = blocks.totals[0], blocks.degree_sum[s]
-    totals.squared_degree_sums -= degree_sum * degree_sum
-    totals.degree_product_density -= _density(degree_sum, blocks.degree_product_within[s])
-
-
-@_inlined
-def _add_to_totals(blocks: Blocks, s: int) -> None:
-    totals, degree_sum = blocks.totals[0], blocks.degree_sum[s]
-    totals.squared_degree_sums += degree_sum * degree_sum
-    totals.degree_product_density += _density(degree_sum, blocks.degree_product_within[s])
-
-
-@_inlined
-def _update_own_terms_planted(model: Model, blocks: Blocks, r: int) -> None:
-    blocks.own_terms[r] = _own_terms_planted(
-        model.size_prior, blocks.size[r], blocks.degree_sum[r], blocks.edges_within[r]
-    )
-
-
-@_inlined
-def _move_planted(model: Model, network: Network, blocks: Blocks, i: int, c: int, r: int) -> None:
-    k, products, totals = blocks.edges_to_block, blocks.degree_product_to_block, blocks.totals[0]
-    within, product = blocks.edges_within, blocks.degree_product_within
-    inner, inner_product = network.inner_edges[i], network.inner_degree_product[i]
-    _remove_from_totals(blocks, c)
-    _remove_from_totals(blocks, r)
-    totals.degree_products_within += products[r] - products[c]
-    totals.edges_within += k[r] - k[c]
-    within[c] = _difference(within[c], k[c] + inner, model.total_edges)
-    within[r] += k[r] + inner
-    product[c] = _difference(product[c], products[c] + inner_product, model.total_degree_product)
-    product[r] += products[r] + inner_product
-    _move_node(model, network, blocks, i, c, r)
-    is_gone = blocks.size[c] == 0
-    if is_gone:
-        product[c] = within[c] = 0.0
-    _add_to_totals(blocks, c)
-    _add_to_totals(blocks, r)
-    if is_gone:
-        _close_block(blocks, c)
-    else:
-        _update_own_terms_planted(model, blocks, c)
-    _update_own_terms_planted(model, blocks, r)
+def _isolated_gain(
+    model: Record, log_gamma: FloatArray, block: Record, other: Record, e: float, is_within: bool
+) -> float:
+    """Return what a node without edges to another block adds through the pairs of nodes of both if it joins a block."""
+    n, more = block.n_members, other.n_members
+    n_pairs = n * (n - 1) / 2 if is_within else n * more
+    return _pair_gain(model, log_gamma, _WITHIN if is_within else _BETWEEN, e, n_pairs, 0.0, more)
 
 
 @_internal
-def _move(model: Model, network: Network, blocks: Blocks, i: int, r: int, n_adjacent: int) -> int:
-    """Move the tallied node i to block r, -1 for a new one, and return its block."""
-    c = blocks.label[i]
-    if r == c:
-        return c
-    if r < 0:
-        r = _open_block(blocks)
-    if model.code == SBM:
-        _move_sbm(model, network, blocks, i, c, r, n_adjacent)
-    elif model.code == DC_SBM:
-        _move_dc_sbm(model, network, blocks, i, c, r, n_adjacent)
-    else:
-        _move_planted(model, network, blocks, i, c, r)
-    return r
+def _update_block(state: State, c: int) -> None:
+    """Recompute what depends on block c, which has changed: its terms, the totals, and isolated gains (SBM)."""
+    blocks, pairs, totals = state.blocks, state.pairs, state.totals
+    block = blocks[c]
+    square, density = block.degree_sum * block.degree_sum, _density(block.degree_sum, block.degree_product_within)
+    totals.squared_degree_sums += square - block.squared_degree_sum
+    totals.degree_product_density += density - block.degree_product_density
+    block.squared_degree_sum, block.degree_product_density = square, density
+    block.own_terms = _own_terms(state.model, state.prior, block.n_members, block.degree_sum, block.edges_within)
+    if state.model.code != SBM:
+        return
+    total = 0.0
+    for t in range(totals.n_blocks + 1):
+        s = state.slots[t].active
+        other, there, back = blocks[s], pairs[c, s], pairs[s, c]
+        value = _isolated_gain(state.model, state.log_gamma, block, other, there.edges, s == c)
+        there.isolated_gain = value
+        total += value
+        if s != c:
+            value = _isolated_gain(state.model, state.log_gamma, other, block, there.edges, s == c)
+            other.isolated_gain += value - back.isolated_gain
+            back.isolated_gain = value
+    block.isolated_gain = total
+
+
+@_inlined
+def _move(state: State, i: int, c: int, r: int) -> None:
+    """Count the tallied node i and its edges for block r instead of block c."""
+    model, blocks, pairs, totals, node = state.model, state.blocks, state.pairs, state.totals, state.nodes[i]
+    old, new = blocks[c], blocks[r]
+    totals.edges_within += new.edges_to - old.edges_to
+    totals.degree_products_within += new.degree_product_to - old.degree_product_to
+    within, product = old.edges_to + node.inner_edges, old.degree_product_to + node.inner_degree_product
+    old.n_members -= node.n_members
+    new.n_members += node.n_members
+    old.degree_sum = _difference(old.degree_sum, node.degree, model.total_edges)
+    new.degree_sum += node.degree
+    old.edges_within = _difference(old.edges_within, within, model.total_edges)
+    new.edges_within += new.edges_to + node.inner_edges
+    old.degree_product_within = _difference(old.degree_product_within, product, model.total_degree_product)
+    new.degree_product_within += new.degree_product_to + node.inner_degree_product
+    if old.n_members == 0:
+        old.degree_sum = old.degree_product_within = old.edges_within = 0.0
+    if node.is_known > 0:
+        old.n_known -= 1
+        new.n_known += 1
+    state.label[i] = r
+    if model.code == PLANTED:
+        return
+    for t in range(totals.n_adjacent):
+        s = state.slots[t].adjacent
+        k = blocks[s].edges_to
+        pairs[c, s].edges -= k
+        pairs[r, s].edges += k
+        if s != c:
+            pairs[s, c].edges -= k
+        if s != r:
+            pairs[s, r].edges += k
+    pairs[c, c].edges -= node.inner_edges
+    pairs[r, r].edges += node.inner_edges
+
+
+@_inlined
+def _finish(state: State, i: int, r: int) -> None:
+    """End the visit of the tallied node i: move it to block r, or leave it in its own."""
+    blocks, slots, totals, c = state.blocks, state.slots, state.totals, state.label[i]
+    if r != c:
+        old, is_new = blocks[c], blocks[r].n_members == 0
+        if is_new:
+            totals.n_blocks += 1
+        _move(state, i, c, r)
+        _update_block(state, c)
+        if old.n_members == 0:  # give back its number
+            totals.n_blocks -= 1
+            end = slots[totals.n_blocks]
+            last, place = end.active, old.position
+            slots[place].active, blocks[last].position = last, place
+            end.active, old.position = c, totals.n_blocks
+        _update_block(state, r)
+        if is_new:
+            _update_block(state, slots[totals.n_blocks].active)
+    for t in range(totals.n_adjacent):
+        block = blocks[slots[t].adjacent]
+        block.edges_to = block.degree_product_to = 0.0
 
 
 # ------------------------------------------------------------------------------------------------ whole partitions
 
 
-@_part
-def _fill_edges(network: Network, blocks: Blocks) -> None:
-    edges, label = blocks.edges, blocks.label
-    for i in range(len(label)):
-        c = label[i]
-        edges[c, c] += network.inner_edges[i]
-        for h in range(network.start[i], network.start[i + 1]):
-            if network.neighbor[h] < i:
-                s = label[network.neighbor[h]]
-                edges[c, s] += network.weight[h]
-                if c != s:
-                    edges[s, c] += network.weight[h]
+@_internal
+def _log_joint(state: State) -> float:
+    """Return the log joint of the partition and the graph, up to terms that do not depend on the partition.
 
-
-@_part
-def _fill_planted(model: Model, network: Network, blocks: Blocks) -> None:
-    label, totals = blocks.label, blocks.totals[0]
-    within, product = blocks.edges_within, blocks.degree_product_within
-    for i in range(len(label)):
-        c = label[i]
-        totals.edges_within += network.inner_edges[i]
-        within[c] += network.inner_edges[i]
-        product[c] += network.inner_degree_product[i]
-        totals.degree_products_within += network.inner_degree_product[i]
-        for h in range(network.start[i], network.start[i + 1]):
-            if network.neighbor[h] < i and label[network.neighbor[h]] == c:
-                totals.edges_within += network.weight[h]
-                within[c] += network.weight[h]
-                if len(network.degree_product) > 0:
-                    product[c] += network.degree_product[h]
-                    totals.degree_products_within += network.degree_product[h]
-    for c in range(totals.n_blocks):
-        _update_own_terms_planted(model, blocks, c)
-        _add_to_totals(blocks, c)
-
-
-@_public
-def fill(model: Model, network: Network, blocks: Blocks) -> None:
-    """Count everything over `label`, whose numbers are 0, 1, ... without gaps, into arrays of zeros."""
-    totals = blocks.totals[0]
-    for i in range(len(blocks.label)):
-        c = blocks.label[i]
-        totals.n_blocks = max(totals.n_blocks, c + 1)
-        blocks.size[c] += network.n_members[i]
-        blocks.degree_sum[c] += network.degree[i]
-        blocks.n_known[c] += network.is_known[i] > 0
-    for c in range(len(blocks.active)):
-        blocks.active[c] = blocks.position[c] = c
+    Computes all that `TOTALS` and the blocks derive from the numbers of nodes and edges anew, without rounding errors
+    from earlier changes.
+    """
+    model, blocks, slots, totals = state.model, state.blocks, state.slots, state.totals
+    totals.edges_within = totals.degree_products_within = 0.0
+    totals.squared_degree_sums = totals.degree_product_density = 0.0
+    value = state.prior[totals.n_blocks].number
+    for t in range(totals.n_blocks + 1):
+        r = slots[t].active
+        block = blocks[r]
+        totals.edges_within += block.edges_within
+        totals.degree_products_within += block.degree_product_within
+        block.squared_degree_sum = block.degree_product_density = 0.0
+        _update_block(state, r)
+        value += block.own_terms
+        for u in range(0 if model.code == PLANTED else t + 1):
+            s = slots[u].active
+            n, more = block.n_members, blocks[s].n_members
+            row, n_pairs = (_WITHIN, n * (n - 1) / 2) if s == r else (_BETWEEN, n * more)
+            value += _pair_term(model, state.log_gamma, row, state.pairs[r, s].edges, n_pairs)
     if model.code == PLANTED:
-        _fill_planted(model, network, blocks)
-        return
-    _fill_edges(network, blocks)
-    for c in range(totals.n_blocks):
-        if model.code == SBM:
-            _update_isolated_gain(model, blocks, c)
-        else:
-            blocks.own_terms[c] = _own_terms_dc_sbm(model.size_prior, model.alpha, blocks.size[c], blocks.degree_sum[c])
-
-
-@_part
-def _log_joint_sbm(model: Model, blocks: Blocks) -> float:
-    beta, log_gamma, size, edges = model.beta, model.log_gamma, blocks.size, blocks.edges
-    active = blocks.active[: blocks.totals[0].n_blocks]
-    value = model.number_prior[len(active)]
-    for r in active:
-        value += model.size_prior[int(size[r])]
-    for r in active:
-        n = size[r]
-        value += _pairs(beta, log_gamma, _WITHIN, edges[r, r], n * (n - 1) / 2)
-        for s in active:
-            if s < r:
-                value += _pairs(beta, log_gamma, _BETWEEN, edges[r, s], n * size[s])
+        value += _planted_terms(
+            model,
+            totals.edges_within,
+            totals.squared_degree_sums,
+            totals.degree_product_density,
+            totals.degree_products_within,
+        )
     return value
-
-
-@_part
-def _log_joint_dc_sbm(model: Model, blocks: Blocks) -> float:
-    edges = blocks.edges
-    active = blocks.active[: blocks.totals[0].n_blocks]
-    value = model.number_prior[len(active)]
-    for r in active:
-        value += blocks.own_terms[r]
-    for r in active:
-        e = edges[r, r]
-        value += _log_gamma(e + 1) + e * _LOG_2
-        for s in active:
-            if s < r:
-                value += _log_gamma(edges[r, s] + 1)
-    return value
-
-
-@_part
-def _log_joint_planted(model: Model, blocks: Blocks) -> float:
-    totals = blocks.totals[0]
-    value = _shared_terms_planted(
-        model,
-        totals.n_blocks,
-        totals.edges_within,
-        totals.squared_degree_sums,
-        totals.degree_product_density,
-        totals.degree_products_within,
-    )
-    for r in blocks.active[: totals.n_blocks]:
-        value += blocks.own_terms[r]
-    return value
-
-
-@_public
-def log_joint(model: Model, blocks: Blocks) -> float:
-    """Log joint of the partition and the graph, up to terms that do not depend on the partition."""
-    if model.code == SBM:
-        return _log_joint_sbm(model, blocks)
-    if model.code == DC_SBM:
-        return _log_joint_dc_sbm(model, blocks)
-    return _log_joint_planted(model, blocks)
 
 
 # ------------------------------------------------------------------------------------------------ moves of single nodes
 
 
-@_inlined
-def _argmax(gain: FloatArray, m: int) -> int:
-    """Return the index of the first greatest of m values."""
+@_internal
+def _choose(slots: Records, m: int, temperature: float, u: float) -> int:
+    """Choose one of m options with log weights gain / temperature; at temperature 0, the first greatest."""
     best = 0
     for j in range(1, m):
-        if gain[j] > gain[best]:
+        if slots[j].gain > slots[best].gain:
             best = j
+    top, total = slots[best].gain, 0.0
+    if temperature > 0:
+        for j in range(m):
+            total += math.exp((slots[j].gain - top) / temperature)
+        u *= total
+        for j in range(m):
+            u -= math.exp((slots[j].gain - top) / temperature)
+            if u < 0:
+                return j
     return best
-
-
-@_internal
-def _draw(gain: FloatArray, m: int, temperature: float, rng: Rng) -> int:
-    """Draw among m options with log weights gain / temperature; at temperature 0 return the first greatest."""
-    best = _argmax(gain, m)
-    if temperature == 0.0:
-        return best
-    top = gain[best]
-    total = 0.0
-    for j in range(m):
-        total += math.exp((gain[j] - top) / temperature)
-    u = rng.random() * total
-    for j in range(m):
-        u -= math.exp((gain[j] - top) / temperature)
-        if u < 0:
-            return j
-    return best
-
-
-@_inlined
-def _list_candidates(blocks: Blocks, i: int, n_adjacent: int, everywhere: bool, candidates: IntArray) -> int:
-    """List the blocks that node i can move to, its own first and a new one last; return their number.
-
-    These are all blocks, or the blocks of its neighbors.
-    """
-    c = blocks.label[i]
-    candidates[0] = c
-    m = 1
-    options = blocks.active[: blocks.totals[0].n_blocks] if everywhere else blocks.adjacent[:n_adjacent]
-    for r in options:
-        if r != c:
-            candidates[m] = r
-            m += 1
-    candidates[m] = _NEW_BLOCK
-    return m + 1
-
-
-@_internal
-def _count_reached(
-    network: Network, label: IntArray, first: int, left_out: int, n_wanted: int, queue: IntArray, mark: IntArray
-) -> int:
-    """Walk from a node through its block without the node `left_out`; return the number of wanted nodes reached.
-
-    The wanted nodes are the neighbors of `left_out`, or all nodes if it is -1. The walk ends when it has reached
-    `n_wanted` of them. `mark` has one entry per node and a last one that counts the walks.
-    """
-    mark[-1] += 2
-    is_wanted, is_seen = mark[-1], mark[-1] + 1
-    if left_out >= 0:
-        for h in range(network.start[left_out], network.start[left_out + 1]):
-            mark[network.neighbor[h]] = is_wanted
-    n_reached, head, tail, c = int(left_out < 0 or mark[first] == is_wanted), 0, 1, label[first]
-    queue[0] = first
-    mark[first] = is_seen
-    while head < tail and n_reached < n_wanted:
-        i = queue[head]
-        head += 1
-        for h in range(network.start[i], network.start[i + 1]):
-            j = network.neighbor[h]
-            if label[j] == c and mark[j] != is_seen and j != left_out:
-                n_reached += int(left_out < 0 or mark[j] == is_wanted)
-                mark[j] = is_seen
-                queue[tail] = j
-                tail += 1
-    return n_reached
-
-
-@_internal
-def _stays_connected(network: Network, label: IntArray, i: int, queue: IntArray, mark: IntArray) -> bool:
-    """Whether a connected block stays connected without node i: the neighbors of i in the block reach each other."""
-    n_wanted: Any = np.int64(0)
-    first = _ANY_NODE
-    for h in range(network.start[i], network.start[i + 1]):
-        if label[network.neighbor[h]] == label[i]:
-            n_wanted += 1
-            first = network.neighbor[h]
-    return n_wanted <= 1 or _count_reached(network, label, first, i, n_wanted, queue, mark) == n_wanted
-
-
-@_internal
-def _is_connected(network: Network, blocks: Blocks, i: int, scratch: Scratch) -> bool:
-    """Whether the block of node i is connected."""
-    n: Any = np.int64(len(blocks.label))
-    reached = _count_reached(network, blocks.label, i, _ANY_NODE, n, scratch.queue, scratch.mark)
-    return bool(reached == blocks.size[blocks.label[i]])
-
-
-@_inlined
-def _visit(
-    model: Model,
-    network: Network,
-    blocks: Blocks,
-    i: int,
-    temperature: float,
-    everywhere: bool,
-    scratch: Scratch,
-    rng: Rng,
-) -> float:
-    """Move node i by its conditional distribution, and return what the log joint gained; see `_sweep`."""
-    candidates, gain = scratch.candidates, scratch.gain
-    n_adjacent = _tally(network, blocks, i)
-    c = blocks.label[i]
-    if not everywhere and blocks.edges_to_block[c] == 0 and blocks.size[c] > network.n_members[i]:
-        _clear_tally(blocks, n_adjacent)
-        return 0.0
-    m = _list_candidates(blocks, i, n_adjacent, everywhere, candidates)
-    _score(model, network, blocks, i, n_adjacent, candidates[:m], gain)
-    j = _draw(gain, m, temperature, rng)
-    if j > 0 and model.keeps_connected:
-        is_adjacent = candidates[j] < 0 or blocks.edges_to_block[candidates[j]] > 0
-        if not (is_adjacent and _stays_connected(network, blocks.label, i, scratch.queue, scratch.mark)):
-            j = 0
-    gained = 0.0
-    if j > 0 and (temperature > 0 or gain[j] > 1e-9):
-        _move(model, network, blocks, i, candidates[j], n_adjacent)
-        gained = gain[j]
-    _clear_tally(blocks, n_adjacent)
-    return gained
 
 
 @_part
-def _sweep(
-    model: Model,
-    network: Network,
-    blocks: Blocks,
-    order: IntArray,
-    temperature: float,
-    everywhere: bool,
-    scratch: Scratch,
-    rng: Rng,
-) -> float:
-    """Visit the nodes in this order, each moving by its conditional distribution; return what the log joint gained.
+def _probability(slots: Records, m: int, top: float) -> float:
+    """Return the probability of the first of m options with log weights `gain`, of which `top` is the greatest."""
+    total = 0.0
+    for j in range(m):
+        total += math.exp(slots[j].gain - top)
+    return math.exp(slots[0].gain - top) / total
 
-    Unless `everywhere`, a node moves between the blocks of its neighbors and a new one. This is a Gibbs step given that
-    the node is in one of these blocks, which do not depend on where it is. A node in any other block stays. If blocks
-    have to be connected, a node also stays if its move would leave a block that is not.
+
+@_part
+def _log_probability(log_odds: float) -> float:
+    value = -math.log1p(math.exp(-abs(log_odds)))
+    return value + log_odds if log_odds < 0 else value
+
+
+@_part
+def _wake_neighbors(label: IntArray, edges: Records, visits: Records, node: Record, r: int) -> None:
+    """Mark the neighbors of a node that are not in block r as waiting."""
+    for h in range(node.first_edge, node.last_edge):
+        j = edges[h].neighbor
+        if label[j] != r:
+            visits[j].waiting = 1
+
+
+@_internal
+def _is_connected(label: IntArray, nodes: Records, edges: Records, visits: Records, r: int, left_out: int) -> bool:
+    """Whether block r is connected, without its node `left_out` unless that is -1.
+
+    Walks through the block until all its nodes have been reached, or all neighbors of the node that is left out: if
+    the block is connected, it stays so if they reach each other. The last `mark` counts the walks.
     """
-    gained = 0.0
-    for i in order:
-        if network.is_known[i] == 0:
-            gained += _visit(model, network, blocks, i, temperature, everywhere, scratch, rng)
-    return gained
+    n = len(label)
+    visits[n].mark += 2
+    is_wanted, is_seen = visits[n].mark, visits[n].mark + 1
+    n_wanted = 0
+    if left_out < 0:
+        for i in range(n):
+            if label[i] == r:
+                visits[0].queue = i
+                n_wanted += 1
+    else:
+        for h in range(nodes[left_out].first_edge, nodes[left_out].last_edge):
+            j = edges[h].neighbor
+            if label[j] == r:
+                visits[j].mark = is_wanted
+                visits[0].queue = j
+                n_wanted += 1
+    if n_wanted <= 1:
+        return True
+    first = visits[0].queue
+    n_reached, head, tail = 1, 0, 1
+    visits[first].mark = is_seen
+    while head < tail and n_reached < n_wanted:
+        i = visits[head].queue
+        head += 1
+        for h in range(nodes[i].first_edge, nodes[i].last_edge):
+            j = edges[h].neighbor
+            if label[j] == r and visits[j].mark != is_seen and j != left_out:
+                n_reached += int(left_out < 0 or visits[j].mark == is_wanted)
+                visits[j].mark = is_seen
+                visits[tail].queue = j
+                tail += 1
+    return n_reached == n_wanted
 
 
-@_public
-def settle(
-    model: Model,
-    network: Network,
-    blocks: Blocks,
-    order: IntArray,
-    waiting: FloatArray,
-    scratch: Scratch,
-) -> float:
-    """Let the nodes marked in `waiting` make their best moves, and mark their neighbors; return what was gained."""
-    start, neighbor, label = network.start, network.neighbor, blocks.label
-    candidates, gain = scratch.candidates, scratch.gain
-    gained = 0.0
-    for i in order:
-        if waiting[i] == 0.0 or network.is_known[i] > 0:
+@_internal
+def _visit(
+    state: State, mode: int, begin: int, end: int, temperature: float, everywhere: int, c: int, r: int
+) -> tuple[float, float]:
+    """Visit nodes one after the other; `mode` says what a visit does.
+
+    The nodes are those of `VISIT.order` from `begin` up to `end`. Nodes of known label are left out:
+
+    - SWEEP: a node moves by its conditional distribution, to the power of 1 / temperature; at temperature 0, it makes
+      its best move. Unless `everywhere`, it moves between the blocks of its neighbors and a new one. This is a Gibbs
+      step given that the node is in one of these blocks, which do not depend on where it is. A node in any other block
+      stays. If blocks have to be connected, a node also stays if its move would leave a block that is not.
+    - SETTLE: a node that is waiting makes its best move, and the neighbors that it leaves wait for another visit.
+    - CONDITIONAL: a node stays, and `VISIT.probability` becomes the probability of its own block, given the blocks of
+      all other nodes. The alternatives are the blocks of its neighbors and a new block.
+
+    Or they are those of `VISIT.member`:
+
+    - RESTRICTED: a node moves by its conditional distribution, given that it is in block c or r.
+    - FORCED: a node moves to its `VISIT.destination`. If c = r, nodes that are there already are left out.
+
+    Returns
+    -------
+    gained : float
+        What the moves added to the log joint.
+    log_q : float
+        RESTRICTED, and FORCED between c and r: log probability of these choices in the mode RESTRICTED.
+    """
+    label, nodes, edges = state.label, state.nodes, state.edges
+    blocks, slots, visits = state.blocks, state.slots, state.visits
+    gained, log_q, is_listed = 0.0, 0.0, mode <= CONDITIONAL
+    for t in range(begin, end):
+        i = visits[t].order if is_listed else visits[t].member
+        own = label[i]
+        if is_listed and (nodes[i].is_known > 0 or (mode == SETTLE and visits[i].waiting == 0)):
             continue
-        waiting[i] = 0.0
-        n_adjacent = _tally(network, blocks, i)
-        m = _list_candidates(blocks, i, n_adjacent, _NEIGHBORS_ONLY, candidates)
-        _score(model, network, blocks, i, n_adjacent, candidates[:m], gain)
-        j = _argmax(gain, m)
-        if j > 0 and gain[j] > 1e-9:
-            r = _move(model, network, blocks, i, candidates[j], n_adjacent)
-            gained += gain[j]
-            for h in range(start[i], start[i + 1]):
-                if label[neighbor[h]] != r:
-                    waiting[neighbor[h]] = 1.0
-        _clear_tally(blocks, n_adjacent)
-    return gained
+        if mode == _FORCED and c == r and visits[t].destination == own:
+            continue
+        destination = own
+        visits[i].waiting = 0
+        state.totals.n_adjacent = _tally(nodes[i], edges, label, blocks, slots)
+        m: Any = np.int64(0)
+        if not is_listed:
+            other = r if own == c else c
+            if mode == _FORCED and visits[t].destination != own:
+                other = visits[t].destination
+            slots[0].candidate = other
+            m += 1
+        elif everywhere or mode != SWEEP or blocks[own].edges_to > 0 or blocks[own].n_members <= nodes[i].n_members:
+            m += _list_candidates(slots, state.totals, own, everywhere)
+        _score(state, i, m)
+        gain = 0.0
+        if not is_listed:
+            gain = slots[0].gain
+            is_moving = visits[t].destination != own
+            if mode == _RESTRICTED:
+                is_moving = _random(state.totals) * (1.0 + math.exp(-gain)) < 1.0
+            destination = slots[0].candidate if is_moving else own
+            log_q += _log_probability(gain if is_moving else -gain)
+        elif m > 0:
+            j = _choose(slots, m, temperature, _random(state.totals))
+            gain = slots[j].gain
+            if mode == CONDITIONAL:
+                visits[i].probability = _probability(slots, m, gain)
+            elif temperature > 0 or gain > 1e-9:
+                destination = slots[j].candidate
+            if mode == SWEEP and destination != own and state.model.keeps_connected:
+                is_adjacent = blocks[destination].n_members == 0 or blocks[destination].edges_to > 0
+                if not (is_adjacent and _is_connected(label, nodes, edges, visits, own, i)):
+                    destination = own
+        gained += gain if destination != own else 0.0
+        _finish(state, i, destination)
+        if mode == SETTLE and destination != own:
+            _wake_neighbors(label, edges, visits, nodes[i], label[i])
+    return gained, log_q
 
 
 # ------------------------------------------------------------------------------------------------ moves of blocks
 
 
 @_internal
-def _force(model: Model, network: Network, blocks: Blocks, i: int, r: int, scratch: Scratch) -> float:
-    """Move node i to block r, -1 for a new one, whatever it costs; return what the log joint gained."""
-    n_adjacent = _tally(network, blocks, i)
-    scratch.candidates[0] = r
-    _score(model, network, blocks, i, n_adjacent, scratch.candidates[:1], scratch.gain)
-    _move(model, network, blocks, i, r, n_adjacent)
-    _clear_tally(blocks, n_adjacent)
-    return scratch.gain[0]
-
-
-@_internal
-def _force_all(
-    model: Model, network: Network, blocks: Blocks, members: IntArray, destination: IntArray, scratch: Scratch
-) -> None:
-    """Move each member to its destination."""
-    for t in range(len(members)):
-        if blocks.label[members[t]] != destination[t]:
-            _force(model, network, blocks, members[t], destination[t], scratch)
-
-
-@_internal
-def _restricted_sweep(
-    model: Model,
-    network: Network,
-    blocks: Blocks,
-    members: IntArray,
-    c: int,
-    r: int,
-    destination: IntArray,
-    scratch: Scratch,
-    rng: Rng,
-) -> tuple[float, float]:
-    """Gibbs sweep over the members between the blocks c and r.
-
-    If `destination` is not empty, each member goes there instead of to a block that is drawn. Returns what the log
-    joint gained and the log probability of the choices.
-    """
-    gained, log_q = 0.0, 0.0
-    for t in range(len(members)):
-        i = members[t]
-        current = blocks.label[i]
-        other = r if current == c else c
-        n_adjacent = _tally(network, blocks, i)
-        scratch.candidates[0] = other
-        _score(model, network, blocks, i, n_adjacent, scratch.candidates[:1], scratch.gain)
-        g = scratch.gain[0]
-        p_move = 1.0 / (1.0 + math.exp(-g)) if g > -700 else 0.0
-        moves = destination[t] != current if len(destination) > 0 else rng.random() < p_move
-        if moves:
-            log_q += -math.log1p(math.exp(-g)) if g > -30 else g
-            _move(model, network, blocks, i, other, n_adjacent)
-            gained += g
-        else:
-            log_q += -math.log1p(math.exp(g)) if g < 30 else -g
-        _clear_tally(blocks, n_adjacent)
-    return gained, log_q
-
-
-@_part
-def _may_merge_or_split(model: Model, network: Network, blocks: Blocks, i: int, j: int) -> bool:
+def _may_merge_or_split(state: State, i: int, j: int) -> bool:
     """Whether the blocks of nodes i and j may be merged, shared out anew or split; j is of unknown label."""
-    c, r = blocks.label[i], blocks.label[j]
-    if network.is_known[j] > 0 or (c == r and blocks.totals[0].n_blocks == len(blocks.size)):
+    c, r = state.label[i], state.label[j]
+    if state.nodes[j].is_known > 0 or (c == r and state.totals.n_blocks == len(state.blocks) - 1):
         return False
-    if model.keeps_number:
+    if state.model.keeps_number:
         return c != r
-    if network.is_known[i] > 0:
-        return c == r or blocks.n_known[r] == 0
-    return blocks.n_known[c] + blocks.n_known[r] == 0
+    if state.nodes[i].is_known > 0:
+        return c == r or state.blocks[r].n_known == 0
+    return state.blocks[c].n_known + state.blocks[r].n_known == 0
 
 
-@_part
-def _gather_members(network: Network, blocks: Blocks, i: int, j: int, members: IntArray, rng: Rng) -> int:
-    """List the other free nodes of the blocks of nodes i and j in random order, and return their number."""
-    label, c, r = blocks.label, blocks.label[i], blocks.label[j]
-    m = 0
-    for node in range(len(label)):
-        s = label[node]
-        if s in (c, r) and node != i and node != j and network.is_known[node] == 0:
-            members[m] = node
-            m += 1
-    _shuffle(members[:m], rng)
-    return m
+@_internal
+def _gather_members(state: State, i: int, j: int) -> int:
+    """List node j, then the other free nodes of the blocks of i and j in random order; return the length of the list.
 
-
-@_inlined
-def _shuffle(values: IntArray, rng: Rng) -> None:
-    for t in range(len(values) - 1, 0, -1):
-        x = int(rng.random() * (t + 1))
-        values[t], values[x] = values[x], values[t]
-
-
-@_inlined
-def _copy_labels(blocks: Blocks, members: IntArray, labels: IntArray) -> None:
-    for t in range(len(members)):
-        labels[t] = blocks.label[members[t]]
-
-
-@_part
-def _share_out(
-    model: Model,
-    network: Network,
-    blocks: Blocks,
-    members: IntArray,
-    c: int,
-    r: int,
-    origin: IntArray,
-    gained: float,
-    scratch: Scratch,
-    rng: Rng,
-) -> float:
-    """Accept or undo a final sweep that shares out the members of two blocks anew; return what was gained.
-
-    `origin` holds the blocks that the members came from, and `gained` is what the log joint has gained since.
+    Node i is left out.
     """
-    no_destination = origin[:0]
-    launch, proposal = scratch.launch[: len(members)], scratch.proposal[: len(members)]
-    _copy_labels(blocks, members, launch)
-    last, log_q = _restricted_sweep(model, network, blocks, members, c, r, no_destination, scratch, rng)
-    gained += last
-    _copy_labels(blocks, members, proposal)
-    _force_all(model, network, blocks, members, launch, scratch)
-    log_q -= _restricted_sweep(model, network, blocks, members, c, r, origin, scratch, rng)[1]
-    if math.log(rng.random()) < gained - log_q:
-        _force_all(model, network, blocks, members, proposal, scratch)
-        return gained
-    return 0.0
+    label, visits, m = state.label, state.visits, _ZERO
+    for node in range(len(label)):
+        is_in_either = label[node] == label[i] or label[node] == label[j]
+        if is_in_either and node != i and node != j and state.nodes[node].is_known == 0:
+            m += 1
+            visits[m].member = node
+    for t in range(m, 1, -1):
+        a, b = visits[t], visits[1 + int(_random(state.totals) * t)]
+        a.member, b.member = b.member, a.member
+    visits[0].member = j
+    return m + 1
 
 
 @_part
-def _finish_split(
-    model: Model,
-    network: Network,
-    blocks: Blocks,
-    members: IntArray,
-    i: int,
-    j: int,
-    gained: float,
-    scratch: Scratch,
-    rng: Rng,
-) -> float:
-    """Accept or undo the split of a block, after a final sweep, into those of nodes i and j; return what was gained."""
-    c, r = blocks.label[i], blocks.label[j]
-    last, log_q = _restricted_sweep(model, network, blocks, members, c, r, members[:0], scratch, rng)
-    gained += last
-    is_valid = not model.keeps_connected or (
-        _is_connected(network, blocks, i, scratch) and _is_connected(network, blocks, j, scratch)
-    )
-    if is_valid and math.log(rng.random()) < gained - log_q:
-        return gained
-    for node in members:
-        if blocks.label[node] == r:
-            _force(model, network, blocks, node, c, scratch)
-    _force(model, network, blocks, j, c, scratch)
-    return 0.0
-
-
-@_part
-def _finish_merge(
-    model: Model,
-    network: Network,
-    blocks: Blocks,
-    members: IntArray,
-    i: int,
-    j: int,
-    origin: IntArray,
-    scratch: Scratch,
-    rng: Rng,
-) -> float:
-    """Merge the blocks of nodes i and j after a launch of the reverse split; accept or undo; return what was gained."""
-    c, r = blocks.label[i], blocks.label[j]
-    log_q = _restricted_sweep(model, network, blocks, members, c, r, origin, scratch, rng)[1]
-    gained = 0.0
-    for t in range(len(members)):
-        if origin[t] == r:
-            gained += _force(model, network, blocks, members[t], c, scratch)
-    gained += _force(model, network, blocks, j, c, scratch)
-    is_valid = not model.keeps_connected or _is_connected(network, blocks, i, scratch)
-    if is_valid and math.log(rng.random()) < gained + log_q:
-        return gained
-    _force(model, network, blocks, j, _NEW_BLOCK, scratch)
-    r = blocks.label[j]
-    for t in range(len(members)):
-        if origin[t] != c:
-            _force(model, network, blocks, members[t], r, scratch)
-    return 0.0
-
-
-@_part
-def _merge_split(model: Model, network: Network, blocks: Blocks, scans: int, scratch: Scratch, rng: Rng) -> float:
+def _merge_split(state: State) -> float:
     """Split or merge the blocks of two random nodes (Jain & Neal 2004); return what the log joint gained.
 
     If the number of blocks is kept, share out the nodes of two blocks anew.
     """
-    label = blocks.label
+    label, visits, totals = state.label, state.visits, state.totals
     n = len(label)
-    i = int(rng.random() * n)
-    j = int(rng.random() * (n - 1))
+    i = int(_random(totals) * n)
+    j = int(_random(totals) * (n - 1))
     j += j >= i
-    if network.is_known[j] > 0:
+    if state.nodes[j].is_known > 0:
         i, j = j, i
-    if not _may_merge_or_split(model, network, blocks, i, j):
+    if not _may_merge_or_split(state, i, j):
         return 0.0
-    m = _gather_members(network, blocks, i, j, scratch.members, rng)
-    members, origin = scratch.members[:m], scratch.origin[:m]
-    is_split = label[i] == label[j]
-    gained = 0.0
-    if is_split:
-        gained += _force(model, network, blocks, j, _NEW_BLOCK, scratch)
+    m = _gather_members(state, i, j)
     c, r = label[i], label[j]
-    for t in range(m):
-        origin[t] = label[members[t]]
-        if rng.random() < 0.5:
-            gained += _force(model, network, blocks, members[t], r if origin[t] == c else c, scratch)
-    for _ in range(scans):
-        gained += _restricted_sweep(model, network, blocks, members, c, r, origin[:0], scratch, rng)[0]
-    if model.keeps_number:
-        return _share_out(model, network, blocks, members, c, r, origin, gained, scratch, rng)
+    is_split = r == c
+    is_merge = not (is_split or state.model.keeps_number > 0)
+    # launch: the members are shared out between two blocks at random, and a restricted sweep follows
     if is_split:
-        return _finish_split(model, network, blocks, members, i, j, gained, scratch, rng)
-    return _finish_merge(model, network, blocks, members, i, j, origin, scratch, rng)
-
-
-@_part
-def _gather_known(network: Network, blocks: Blocks, known: IntArray, c: int, r: int, members: IntArray) -> int:
-    """List the nodes of known label in blocks c and r; return their number, or 0 if a block has no other nodes."""
-    label = blocks.label
-    m, free_c, free_r = 0, blocks.size[c], blocks.size[r]
-    for i in known:
-        if label[i] == c:
-            free_c -= network.n_members[i]
-        elif label[i] == r:
-            free_r -= network.n_members[i]
-        else:
-            continue
-        members[m] = i
-        m += 1
-    return m if free_c > 0 and free_r > 0 else 0
+        r = state.slots[totals.n_blocks].active
+    for t in range(m):
+        visit = visits[t]
+        visit.origin, visit.destination, visit.launch = label[visit.member], r, r
+        if t > 0 and _random(totals) < 0.5:
+            visit.destination = c
+    gained, log_ratio = _visit(state, _FORCED, _ZERO, m, 1.0, _ZERO, c, c)[0], 0.0
+    gained += _visit(state, _RESTRICTED, _ONE, m, 1.0, _ZERO, c, r)[0]
+    # the probability of the way back, from the launch to the origin
+    if not is_split:
+        for t in range(1, m):
+            visits[t].launch = label[visits[t].member]
+            visits[t].destination = visits[t].origin
+        log_ratio += _visit(state, _FORCED, _ONE, m, 1.0, _ZERO, c, r)[1]
+        for t in range(m):
+            visits[t].destination = c if is_merge else visits[t].launch
+        merged = _visit(state, _FORCED, _ZERO, m, 1.0, _ZERO, c, c)[0]
+        gained = merged if is_merge else gained
+    # the way there, from the launch to the proposal
+    if not is_merge:
+        last, log_q = _visit(state, _RESTRICTED, _ONE, m, 1.0, _ZERO, c, r)
+        gained += last
+        log_ratio -= log_q
+    is_valid = state.model.keeps_connected == 0 or (
+        _is_connected(label, state.nodes, state.edges, visits, c, _NO_NODE)
+        and (is_merge or _is_connected(label, state.nodes, state.edges, visits, r, _NO_NODE))
+    )
+    if is_valid and math.log(_random(totals)) < gained + log_ratio:
+        return gained
+    for t in range(m):
+        visits[t].destination = visits[t].origin
+    _visit(state, _FORCED, _ZERO, m, 1.0, _ZERO, c, c)
+    return 0.0
 
 
 @_internal
-def _first_node(label: IntArray, r: int) -> int:
-    """Return the first node of block r, which is not empty."""
-    i = 0
-    while label[i] != r:
-        i += 1
-    return i
+def _gather_known(state: State, c: int, r: int) -> int:
+    """List the nodes of known label in blocks c and r; return their number, or 0 if a block has no other nodes."""
+    m, free_c, free_r = _ZERO, state.blocks[c].n_members, state.blocks[r].n_members
+    for t in range(state.totals.n_known):
+        i = state.visits[t].known
+        if state.label[i] == c:
+            free_c -= state.nodes[i].n_members
+        elif state.label[i] == r:
+            free_r -= state.nodes[i].n_members
+        else:
+            continue
+        state.visits[m].member = i
+        m += 1
+    return m if free_c > 0 and free_r > 0 else _ZERO
 
 
-@_part
-def _exchange_labels(
-    model: Model, network: Network, blocks: Blocks, known: IntArray, scratch: Scratch, rng: Rng
-) -> float:
-    """Exchange the nodes of known label of two blocks, as if the labels changed places; return what was gained.
+@_public
+def exchange(state: State, n: int) -> None:
+    """Exchange the nodes of known label of two blocks, as if the labels changed places, n times.
 
     The first block is that of a random known node and the second is any other block, so that the reverse move is as
     likely. Both blocks need nodes of unknown label, which stay. The choice between the two states is a Gibbs step: if
     both states are equally likely, a Metropolis step would always exchange, and two exchanges in a row change nothing.
     """
-    label, active, n_blocks = blocks.label, blocks.active, blocks.totals[0].n_blocks
-    c = label[known[int(rng.random() * len(known))]]
-    r = active[int(rng.random() * (n_blocks - 1))]
-    if r == c:
-        r = active[n_blocks - 1]
-    m = _gather_known(network, blocks, known, c, r, scratch.members)
-    if m == 0:
-        return 0.0
-    members, origin = scratch.members[:m], scratch.origin[:m]
-    gained = 0.0
-    for t in range(m):
-        origin[t] = label[members[t]]
-        gained += _force(model, network, blocks, members[t], r if origin[t] == c else c, scratch)
-    is_accepted = rng.random() < (1.0 / (1.0 + math.exp(-gained)) if gained > -700 else 0.0)
-    if is_accepted and model.keeps_connected:
-        is_accepted = _is_connected(network, blocks, _first_node(label, c), scratch) and _is_connected(
-            network, blocks, _first_node(label, r), scratch
-        )
-    if is_accepted:
-        return gained
-    _force_all(model, network, blocks, members, origin, scratch)
-    return 0.0
+    label, nodes, edges, visits = state.label, state.nodes, state.edges, state.visits
+    slots, totals = state.slots, state.totals
+    for _ in range(n if totals.n_blocks > 1 else 0):
+        c = label[visits[int(_random(totals) * totals.n_known)].known]
+        r = slots[int(_random(totals) * (totals.n_blocks - 1))].active
+        if r == c:
+            r = slots[totals.n_blocks - 1].active
+        m = _gather_known(state, c, r)
+        for t in range(m):
+            visits[t].origin = state.label[visits[t].member]
+            visits[t].destination = c + r - visits[t].origin
+        gained = _visit(state, _FORCED, _ZERO, m, 1.0, _ZERO, c, c)[0]
+        is_accepted = _random(totals) * (1.0 + math.exp(-gained)) < 1.0
+        if is_accepted and state.model.keeps_connected:
+            is_accepted = _is_connected(label, nodes, edges, visits, c, _NO_NODE) and _is_connected(
+                label, nodes, edges, visits, r, _NO_NODE
+            )
+        if not is_accepted:
+            for t in range(m):
+                visits[t].destination = visits[t].origin
+            _visit(state, _FORCED, _ZERO, m, 1.0, _ZERO, c, c)
 
 
 # ------------------------------------------------------------------------------------------------ chains
 
 
-@_inlined
-def _list_nodes(order: IntArray) -> None:
-    for i in range(len(order)):
-        order[i] = i
-
-
-@_chain
-def run(
-    model: Model,
-    network: Network,
-    blocks: Blocks,
-    temperatures: FloatArray,
-    splits: float,
-    scans: int,
-    everywhere: NDArray[np.bool_],
-    thinning: int,
-    scratch: Scratch,
-    rng: Rng,
-    samples: IntArray,
-    trace: FloatArray,
-) -> None:
-    """Run a Markov chain. A step is a Gibbs sweep and, at temperature 1, `splits` merge-split moves.
-
-    If labels are known, exchanges of them follow. Their number is such that they take a part of the time of a sweep.
+@_public
+def run(state: State, mode: int, first: int, n_steps: int, interval: int, temperature: float, splits: float) -> float:
+    """Visit all nodes in a new random order in each of several steps, and return the log joint of the partition.
 
     Parameters
     ----------
-    temperatures : ndarray of float64, shape (n_steps,)
-        At temperature 0, nodes make their best moves.
+    mode : int
+        SWEEP, SETTLE or CONDITIONAL; see `_visit`. Sweeps at temperature 1 are steps of a Markov chain.
+    first : int
+        Number of the first step.
+    n_steps : int
+    interval : int
+        In steps whose number is a multiple of it, nodes can move to all blocks, in others to those of their neighbors.
+    temperature : float
     splits : float
-        Mean number of merge-split moves per step.
-    scans : int
-        Restricted Gibbs sweeps before the last one of a merge-split move.
-    everywhere : ndarray of bool, shape (n_steps,)
-        Whether nodes can move to all blocks, or only to those of their neighbors.
-    thinning : int
-        Steps per sample. The sample is taken after the last of them.
-    samples : ndarray of int64, shape (n_samples, n)
-        Filled with the labels of the last n_samples * thinning steps.
-    trace : ndarray of float64, shape (n_steps,)
-        Filled with the log joint after each step.
+        Mean number of merge-split moves after a sweep at temperature 1.
     """
-    label, order, known = blocks.label, scratch.order, scratch.known
-    n, n_steps = len(label), len(temperatures)
-    first = n_steps - thinning * len(samples)
-    n_exchanges = min(len(known), 1 + n // max(4 * len(known), 1))
-    _list_nodes(order)
-    value = log_joint(model, blocks)
-    for step in range(n_steps):
-        if step >= first and (step - first) % thinning == 0:
-            _list_nodes(order)  # a sample does not depend on how many a call draws
-            value = log_joint(model, blocks)
-        _shuffle(order, rng)
-        value += _sweep(model, network, blocks, order, temperatures[step], everywhere[step], scratch, rng)
-        if temperatures[step] == 1.0 and n > 1:
-            for _ in range(int(splits) + (rng.random() < splits - int(splits))):
-                value += _merge_split(model, network, blocks, scans, scratch, rng)
-            if blocks.totals[0].n_blocks > 1:
-                for _ in range(n_exchanges):
-                    value += _exchange_labels(model, network, blocks, known, scratch, rng)
-        trace[step] = value
-        if step >= first and (step - first + 1) % thinning == 0:
-            sample = samples[(step - first) // thinning]
-            for i in range(n):
-                sample[i] = label[i]
-
-
-@_public
-def conditional(model: Model, network: Network, blocks: Blocks, scratch: Scratch, probability: FloatArray) -> None:
-    """Fill in each node's probability of its own block, given the blocks of all other nodes.
-
-    The alternatives are the blocks of its neighbors and a new block.
-    """
-    candidates, gain = scratch.candidates, scratch.gain
-    for i in range(len(blocks.label)):
-        if network.is_known[i] > 0:
-            probability[i] = 1.0
-            continue
-        n_adjacent = _tally(network, blocks, i)
-        m = _list_candidates(blocks, i, n_adjacent, _NEIGHBORS_ONLY, candidates)
-        _score(model, network, blocks, i, n_adjacent, candidates[:m], gain)
-        _clear_tally(blocks, n_adjacent)
-        top, total = gain[_argmax(gain, m)], 0.0
-        for j in range(m):
-            total += math.exp(gain[j] - top)
-        probability[i] = math.exp(gain[0] - top) / total
+    visits, totals = state.visits, state.totals
+    n = len(state.label)
+    value = _log_joint(state)
+    for t in range(n):
+        visits[t].order = t
+    for step in range(first, first + n_steps):
+        for t in range(n - 1, 0, -1):
+            a, b = visits[t], visits[int(_random(totals) * (t + 1))]
+            a.order, b.order = b.order, a.order
+        everywhere: Any = np.int64(step % interval == 0)
+        value += _visit(state, mode, _ZERO, n, temperature, everywhere, _ZERO, _ZERO)[0]
+        if mode == SWEEP and temperature == 1.0 and n > 1:
+            for _ in range(int(splits) + (_random(totals) < splits - int(splits))):
+                value += _merge_split(state)
+    return value

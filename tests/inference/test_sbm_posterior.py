@@ -267,7 +267,7 @@ def test_whole_parts_change_their_block_where_the_number_is_kept():
     edges = [pair for first in (0, 3, 6) for pair in combinations(range(first, first + 3), 2)]
     built = model("planted", edges, n=9, n_clusters=2)
     together = [(0, 0, 0, 0, 0, 0, 1, 1, 1), (0, 0, 0, 1, 1, 1, 0, 0, 0), (0, 0, 0, 1, 1, 1, 1, 1, 1)]
-    seen = frequencies(built.sample([together[0]], 4000, 4000, burn_in=0.0, splits=1.0))
+    seen = frequencies(built.sample([together[0]], 20_000, 20_000, burn_in=0.0, splits=1.0))
     share = [seen.get(entry, 0.0) for entry in together]
     assert sum(share) > 0.5
     np.testing.assert_allclose(np.array(share) / sum(share), 1 / 3, atol=0.06)
