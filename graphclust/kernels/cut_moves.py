@@ -25,12 +25,13 @@ IntArray: TypeAlias = NDArray[np.int64]
 IndexArray: TypeAlias = NDArray[np.int32]
 
 _MIN_GAIN = 1e-12  # smaller gains are rounding errors
+_loop = compiled(_nrt=False, error_model="numpy")  # allocates nothing
+_internal = compiled(_nrt=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 # Two functions are inlined, because calls with so many arrays would make `lower_cut` a third slower. Loops stand
-# instead of array expressions, which take numba twice as long to compile.
+# instead of array expressions, which take numba twice as long to compile, and NumPy allocates most arrays.
 
 
-@compiled()
 def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IndexArray, IndexArray, IndexArray]:
     """Return the rows of a symmetric matrix (CSR) in one pass; a self-loop has two entries in its row.
 
@@ -47,13 +48,19 @@ def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IndexArray, I
         target.
     """
     start = np.zeros(n + 2, dtype=np.int32)
+    end, edge = np.empty((2, 2 * len(source)), dtype=np.int32)
+    _fill_rows(source, target, start, end, edge)
+    return start[: n + 1], end, edge
+
+
+@_loop
+def _fill_rows(source: IntArray, target: IntArray, start: IndexArray, end: IndexArray, edge: IndexArray) -> None:
+    """Fill in the rows of `both_ends`, of which `start` has one more entry."""
     for e in range(len(source)):
         start[source[e] + 2] += 1
         start[target[e] + 2] += 1
-    for i in range(n):
+    for i in range(len(start) - 2):
         start[i + 2] += start[i + 1]
-    end = np.empty(2 * len(source), dtype=np.int32)
-    edge = np.empty(2 * len(source), dtype=np.int32)
     for e in range(len(source)):
         a, b = source[e], target[e]
         i = start[a + 1]  # the next free place of the row; in the end, the start of the next row
@@ -62,7 +69,6 @@ def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IndexArray, I
         i = start[b + 1]
         end[i], edge[i] = a, e
         start[b + 1] = i + 1
-    return start[: n + 1], end, edge
 
 
 @compiled()
@@ -227,7 +233,7 @@ def lower_cut(
     return n_moves
 
 
-@compiled()
+@_internal
 def _loss(link: FloatArray, volume: FloatArray, i: int, j: int, total: float, evenness: float) -> float:
     """Return by how much merging i and j lowers sum_k in_k / vol_k, in which a piece without volume counts 1.
 
@@ -244,7 +250,7 @@ def _loss(link: FloatArray, volume: FloatArray, i: int, j: int, total: float, ev
     return loss
 
 
-@compiled()
+@_internal
 def _find_partner(
     i: int,
     link: FloatArray,
@@ -264,7 +270,7 @@ def _find_partner(
                 cost[i], partner[i] = loss, j
 
 
-@compiled()
+@_internal
 def _merge(i: int, j: int, link: FloatArray, volume: FloatArray, alive: NDArray[np.bool_], piece_of: IntArray) -> None:
     """Merge piece i into j."""
     alive[i] = False
@@ -279,7 +285,7 @@ def _merge(i: int, j: int, link: FloatArray, volume: FloatArray, alive: NDArray[
             link[c, j] = link[j, c]
 
 
-@compiled()
+@_internal
 def _cheapest(cost: FloatArray) -> int:
     """Return the first piece of those whose merger costs least."""
     best = 0
@@ -289,7 +295,6 @@ def _cheapest(cost: FloatArray) -> int:
     return best
 
 
-@compiled()
 def merge_cut(link: FloatArray, volume: FloatArray, k: int, evenness: float = 0.0) -> IntArray:
     """Merge pieces until k are left, in each step the two whose merging keeps the normalized cut lowest.
 
@@ -309,13 +314,27 @@ def merge_cut(link: FloatArray, volume: FloatArray, k: int, evenness: float = 0.
         The cluster of each piece, from 0.
     """
     m = len(volume)
+    piece_of = np.arange(m)
+    _merge_all(link, volume, k, evenness, piece_of, np.ones(m, dtype=np.bool_), np.zeros(m, dtype=np.int64), np.ones(m))
+    return np.unique(piece_of, return_inverse=True)[1]
+
+
+@_loop
+def _merge_all(
+    link: FloatArray,
+    volume: FloatArray,
+    k: int,
+    evenness: float,
+    piece_of: IntArray,
+    alive: NDArray[np.bool_],
+    partner: IntArray,
+    cost: FloatArray,
+) -> None:
+    """Merge pieces as `merge_cut` does; the last four arrays have a place for each piece."""
+    m = len(volume)
     total = 0.0
     for i in range(m):
         total += volume[i]
-    piece_of = np.arange(m)
-    alive = np.ones(m, dtype=np.bool_)
-    partner = np.zeros(m, dtype=np.int64)
-    cost = np.full(m, np.inf)
     for i in range(m):
         _find_partner(i, link, volume, alive, total, evenness, cost, partner)
     for _ in range(m - k):
@@ -332,13 +351,3 @@ def merge_cut(link: FloatArray, volume: FloatArray, k: int, evenness: float = 0.
                 loss = _loss(link, volume, c, j, total, evenness)
                 if loss < cost[c]:
                     cost[c], partner[c] = loss, j
-    number = np.zeros(m, dtype=np.int64)
-    n_alive = 0
-    for i in range(m):
-        if alive[i]:
-            number[i] = n_alive
-            n_alive += 1
-    cluster = np.empty(m, dtype=np.int64)
-    for i in range(m):
-        cluster[i] = number[piece_of[i]]
-    return cluster

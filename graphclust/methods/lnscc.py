@@ -148,7 +148,7 @@ class LNSCC(NetworkEstimator):
     summary: ClassVar[str] = "learns an embedding by contrasting neighbours, and clusters it by self-training"
     source: ClassVar[str] = "Ma & Kim, Locally Normalized Soft Contrastive Clustering for Compact Clusters, IJCAI 2022"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "required"
-    needs: ClassVar[tuple[str, ...]] = ("torch", "sklearn.cluster", "graphclust.methods.lnscc_training")
+    needs: ClassVar[tuple[str, ...]] = ("torch", "graphclust.methods.lnscc_training")
     presets: ClassVar[Presets] = PRESETS
     _networks: tuple[ParallelMLP, ParallelMLP] | None  # embedding and head
     _embedded: FloatArray

@@ -314,15 +314,13 @@ class Contrast:
         drawn = torch.randperm(2 * size - 1, generator=generator)[: self.partners + 1] + 1
         # a shift by `size` would pair the ends of the edges themselves
         shifts = [shift for shift in drawn.tolist() if shift != size][: self.partners]
-        pair_loss = z.new_zeros(())
-        for shift in shifts:
-            other = ends.roll(shift)
-            key = torch.minimum(ends, other) * self.n + torch.maximum(ends, other)
-            at = torch.searchsorted(self._keys, key).clamp_max(len(self._keys) - 1)
-            joined = (self._keys[at] == key) | (ends == other)
-            weight = torch.where(joined, 0.0, self._rarity[ends] * self._rarity[other])
-            pair_loss = pair_loss - (weight * log_separation(distance(placed, placed.roll(shift, 0)))).mean()
-        return edge_loss + self._pair_weight * pair_loss / len(shifts)
+        other = torch.stack([ends.roll(shift) for shift in shifts])
+        key = torch.minimum(ends, other) * self.n + torch.maximum(ends, other)
+        at = torch.searchsorted(self._keys, key).clamp_max(len(self._keys) - 1)
+        joined = (self._keys[at] == key) | (ends == other)
+        weight = torch.where(joined, 0.0, self._rarity[ends] * self._rarity[other])
+        partners = torch.stack([placed.roll(shift, 0) for shift in shifts])
+        return edge_loss - self._pair_weight * (weight * log_separation(distance(placed, partners))).mean()
 
 
 def _to_device(tensor: Tensor, device: torch.device | None) -> Tensor:

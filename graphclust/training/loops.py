@@ -391,17 +391,24 @@ class UpdateRule(Protocol):
         """
         ...
 
-    def update(self, parameter: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: Tensor, step: int) -> None:
-        """Update a parameter and its state in place, without gradients.
+    def update(
+        self,
+        parameters: list[Tensor],
+        gradients: list[Tensor],
+        states: list[list[Tensor]],
+        rates: list[Tensor],
+        step: int,
+    ) -> None:
+        """Update all parameters and their states in place, without gradients.
 
         Parameters
         ----------
-        parameter : Tensor, shape (runs, ...)
-        gradient : Tensor, shape (runs, ...)
-            Finite; the rule may overwrite it.
-        state : tuple of Tensor, shape (runs, ...)
-        rates : Tensor, shape (runs, 1, ..., 1)
-            Learning rates, with as many axes as the parameter.
+        parameters, gradients : list of Tensor, shape (runs, ...)
+            Gradients are finite; the rule may overwrite them.
+        states : list of lists of Tensor, shape (runs, ...)
+            For each tensor that `initial_state` returns, those of all parameters.
+        rates : list of Tensor, shape (runs, 1, ..., 1)
+            Learning rates, with as many axes as the parameters.
         step : int
             Number of the step, starting at 1.
         """
@@ -424,14 +431,26 @@ class Adam:
         """See `UpdateRule.initial_state`: the running means of the gradient and of its square."""
         return torch.zeros_like(parameter), torch.zeros_like(parameter)
 
-    def update(self, parameter: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: Tensor, step: int) -> None:
+    def update(
+        self,
+        parameters: list[Tensor],
+        gradients: list[Tensor],
+        states: list[list[Tensor]],
+        rates: list[Tensor],
+        step: int,
+    ) -> None:
         """See `UpdateRule.update`."""
-        mean, square = state
+        means, squares = states
         first, second = self.decays
-        mean.lerp_(gradient, 1 - first)
-        square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-        root = torch.div(square, 1 - second**step, out=gradient).sqrt_().add_(1e-8)
-        parameter.sub_(torch.div(mean, root, out=root).mul_(rates / (1 - first**step)))
+        torch._foreach_lerp_(means, gradients, 1 - first)
+        torch._foreach_mul_(squares, second)
+        torch._foreach_addcmul_(squares, gradients, gradients, 1 - second)
+        roots = torch._foreach_div(squares, 1 - second**step)
+        torch._foreach_sqrt_(roots)
+        torch._foreach_add_(roots, 1e-8)
+        changes = torch._foreach_div(means, roots)
+        torch._foreach_mul_(changes, torch._foreach_div(rates, 1 - first**step))
+        torch._foreach_sub_(parameters, changes)
 
 
 @dataclass(frozen=True)
@@ -461,11 +480,20 @@ class SGD:
         """See `UpdateRule.initial_state`: the velocity."""
         return (torch.zeros_like(parameter),)
 
-    def update(self, parameter: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: Tensor, step: int) -> None:
+    def update(
+        self,
+        parameters: list[Tensor],
+        gradients: list[Tensor],
+        states: list[list[Tensor]],
+        rates: list[Tensor],
+        step: int,
+    ) -> None:
         """See `UpdateRule.update`."""
-        (velocity,) = state
-        velocity.mul_(self.momentum).add_(gradient.add_(parameter, alpha=self.weight_decay))
-        parameter.sub_(torch.mul(velocity, rates, out=gradient))
+        (velocities,) = states
+        torch._foreach_add_(gradients, parameters, alpha=self.weight_decay)
+        torch._foreach_mul_(velocities, self.momentum)
+        torch._foreach_add_(velocities, gradients)
+        torch._foreach_sub_(parameters, torch._foreach_mul(velocities, rates))
 
 
 class Fleet:
@@ -525,7 +553,8 @@ class Fleet:
         self.rule = Adam() if rule is None else rule
         self.loss = torch.full_like(rates, math.inf)
         self.best = [p.detach().clone() for p in self.parameters]
-        self._states = [self.rule.initial_state(p) for p in self.parameters]
+        self._states = [list(kind) for kind in zip(*map(self.rule.initial_state, self.parameters), strict=True)]
+        self._scaled_rates: tuple[Tensor, list[Tensor]] | None = None  # `rates`, and those of the parameters
         self._stalled = torch.zeros_like(rates, dtype=torch.long)
         self._steps = 0
 
@@ -576,7 +605,8 @@ class Fleet:
         """
         for i, parameter in enumerate(self.parameters):
             self.parameters[i] = nn.Parameter(parameter[runs])
-            self._states[i] = tuple(tensor[runs] for tensor in self._states[i])
+            for kind in self._states:
+                kind[i] = kind[i][runs]
         self.best = [best[runs] for best in self.best]
         self.rates, self.loss, self._stalled = self.rates[runs], self.loss[runs], self._stalled[runs]
 
@@ -585,10 +615,12 @@ class Fleet:
         gradients = torch.autograd.grad(value, self.parameters, materialize_grads=True)
         self._steps += 1
         with torch.no_grad():
-            columns = zip(self.parameters, gradients, self._states, self.factors, strict=True)
-            for parameter, gradient, state, factor in columns:
-                rates = factor * self.rates.reshape(-1, *[1] * (parameter.dim() - 1))
-                self.rule.update(parameter, gradient.nan_to_num(0.0, 0.0, 0.0), state, rates, self._steps)
+            if self._scaled_rates is None or self._scaled_rates[0] is not self.rates:
+                pairs = zip(self.parameters, self.factors, strict=True)
+                scaled = [factor * self.rates.reshape(-1, *[1] * (parameter.dim() - 1)) for parameter, factor in pairs]
+                self._scaled_rates = self.rates, scaled
+            finite = [gradient.nan_to_num(0.0, 0.0, 0.0) for gradient in gradients]
+            self.rule.update(self.parameters, finite, self._states, self._scaled_rates[1], self._steps)
 
     @torch.no_grad()
     def _record_best(self, mean: Tensor) -> None:
