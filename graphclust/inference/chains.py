@@ -14,6 +14,7 @@ __all__ = ["ROOM", "Chains", "effective_sample_size", "r_hat"]
 
 
 ROOM = 48  # blocks that a chain can open beyond those it starts with
+_DECIMALS = 6  # of the log joint, in nats: the order of the blocks changes rounding errors
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,13 @@ class Chains:
         tolerance : float
             Nats that the mean log joint of a usable chain may be below that of the best one.
         """
-        means = log_joint.mean(axis=1)
+        rounded = log_joint.round(_DECIMALS)
+        means = rounded.mean(axis=1)
         usable = means > means.max() - tolerance
         in_order = (np.sort(chain, axis=1) for chain in samples[usable])
         n_blocks = np.array([1.0 + (np.diff(labels, axis=1) > 0).sum(axis=1) for labels in in_order])
-        larger = max(r_hat(log_joint[usable]), r_hat(n_blocks))
-        return cls(samples, log_joint, usable, effective_sample_size(log_joint[usable]), larger)
+        larger = max(r_hat(rounded[usable]), r_hat(n_blocks))
+        return cls(samples, log_joint, usable, effective_sample_size(rounded[usable]), larger)
 
 
 def effective_sample_size(series: FloatArray) -> float:

@@ -13,7 +13,7 @@ import pytest
 from graphclust.generators.crp import log_probability
 from graphclust.inference import BLOCK_MODELS
 from graphclust.inference.block_models import DegreeCorrectedBlockModel, DegreePrior, EdgePriors, StochasticBlockModel
-from graphclust.inference.chains import effective_sample_size, r_hat
+from graphclust.inference.chains import Chains, effective_sample_size, r_hat
 from graphclust.inference.priors import crp_prior, sized_prior, uniform_prior
 from tests import oracles
 
@@ -393,6 +393,12 @@ def test_r_hat_tells_chains_apart():
     assert r_hat(noise[:1] + np.linspace(0, 3, 500)) > 1.3  # one chain that is still on its way
     assert r_hat(np.zeros((2, 50))) == r_hat(noise[:, :3]) == 1
     assert r_hat(np.array([[0.0] * 10, [3.0] * 10])) == math.inf
+
+
+def test_rounding_errors_of_equal_samples_are_no_sign_of_stuck_chains():
+    samples = np.zeros((2, 10, 4), dtype=np.int64)
+    chains = Chains.of(samples, np.array([[-1234.5] * 10, [-1234.5 + 1e-9] * 10]), tolerance=4.0)
+    assert chains.r_hat == 1
 
 
 def test_edge_cases():
