@@ -166,7 +166,7 @@ def test_no_context_variable_changes_a_fit():
 
 
 def test_no_output_was_committed():
-    """Tests and examples may write files; none of them belongs into the repository."""
+    """Tests and examples may write files; none of them belongs in the repository."""
     done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip("not a git repository")

@@ -11,7 +11,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
@@ -24,7 +23,6 @@ from graphclust.inference.networks import (
     build_network,
     count_blocks,
     count_edges,
-    edge_sources,
     merged_network,
 )
 from graphclust.inference.priors import crp_prior
@@ -253,13 +251,9 @@ class BlockModel(ABC, Generic[SettingsT]):
         if settings != self.settings:
             other.settings = settings
             other._kernel_terms = other._terms()
-            is_first = self._edge_source < self._network.edges["neighbor"]
+            is_first = self._network.source < self._network.edges["neighbor"]
             other._offset = other._constant(self._network.edges["weight"][is_first])
         return other
-
-    @cached_property
-    def _edge_source(self) -> IntArray:
-        return edge_sources(self._network)
 
     def _count_edges(self, labels: ArrayLike) -> tuple[FloatArray, IntArray]:
         """Return the numbers of edges e_rs, shape (n_blocks, n_blocks), and the blocks 0, 1, ... of the nodes."""
@@ -275,24 +269,25 @@ class BlockModel(ABC, Generic[SettingsT]):
 
         What `block_moves.run` computes at its start is zero.
         """
+        network = network or self._network
         label = _numbered(labels)
         n_blocks = int(label.max()) + 1
         capacity = max(min(max(n_blocks + room, capacity), len(label)), n_blocks, 4)
         n_rows = capacity + 1 if self.has_pairs else 1  # a block stays empty
         state = State(
             *self._kernel_terms,
-            *(network or self._network),
+            nodes=network.nodes,
+            edges=network.edges,
             label=label,
-            blocks=count_blocks(network or self._network, label, capacity + 1),
+            blocks=count_blocks(network, label, capacity + 1),
             pairs=np.zeros((n_rows, n_rows), block_moves.PAIR),
             slots=np.zeros(capacity + 2, block_moves.SLOT),
             visits=np.zeros(len(label) + 1, block_moves.VISIT),
             totals=np.zeros(1, block_moves.TOTALS)[0],
         )
         if self.has_pairs:
-            state.pairs["edges"][:n_blocks, :n_blocks] = count_edges(network or self._network, label)
+            state.pairs["edges"][:n_blocks, :n_blocks] = count_edges(network, label)
         state.slots["active"] = np.arange(capacity + 2)
-        state.visits["order"] = np.arange(len(label) + 1)
         known = np.flatnonzero(state.nodes["is_known"])
         state.visits["known"][: len(known)] = known
         state.totals["random"], state.totals["n_blocks"], state.totals["n_known"] = seed, n_blocks, len(known)
@@ -304,7 +299,7 @@ class BlockModel(ABC, Generic[SettingsT]):
         state.visits["waiting"] = 1
         value = -math.inf
         for _ in range(passes):
-            before, value = value, float(block_moves.run(state, block_moves.SETTLE, 1, 1, 2, 0.0, 0.0))
+            before, value = value, _visit_once(state, block_moves.SETTLE)
             if value < before + _SMALLEST_GAIN:
                 break
         return _numbered(state.label), value
@@ -350,7 +345,7 @@ class BlockModel(ABC, Generic[SettingsT]):
         """
         state = self._state(labels, 1)
         state.visits["probability"] = 1.0  # of nodes of known label
-        block_moves.run(state, block_moves.CONDITIONAL, 1, 1, 2, 0.0, 0.0)
+        _visit_once(state, block_moves.CONDITIONAL)
         return state.visits["probability"][: self.n_nodes]
 
     def sample(
@@ -401,7 +396,7 @@ class BlockModel(ABC, Generic[SettingsT]):
         n_burnt = n_sweeps - thinning * n_samples
         n_known = int((self.known > 0).sum())
         n_exchanges = min(n_known, 1 + self.n_nodes // max(4 * n_known, 1))  # which take a part of the time of a sweep
-        n_cooling = max(int(n_sweeps * burn_in / 2), 1) if temperature > 1 else 0
+        n_cooling = min(int(n_sweeps * burn_in / 2), n_burnt) if temperature > 1 else 0
         temperatures = np.geomspace(temperature, 1.0, n_cooling)
         per_call = 1 if n_exchanges else _SWEEPS_PER_CALL
         stops = [*range(n_cooling), *range(n_cooling, n_burnt, per_call), *range(n_burnt, n_sweeps + 1, thinning)]
@@ -440,6 +435,12 @@ class BlockModel(ABC, Generic[SettingsT]):
                 chains = [run(index) for index in range(len(starts))]
         samples, log_joint = np.stack([chain[0] for chain in chains]), np.stack([chain[1] for chain in chains])
         return Chains.of(samples, log_joint, tolerance)
+
+
+def _visit_once(state: State, mode: int) -> float:
+    """Visit each node, which considers the blocks of its neighbors; return the log joint without offset."""
+    step, interval = 1, 2  # a step that is no multiple of the interval
+    return float(block_moves.run(state, mode, step, 1, interval, 0.0, 0.0))
 
 
 def survey_interval(n_blocks: float, n_near: float) -> int:

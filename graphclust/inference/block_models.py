@@ -278,7 +278,7 @@ class DegreeCorrectedBlockModel(_DegreeCorrected):
         edges, nodes = self._count_edges(labels)
         edges = np.maximum(edges - 1, 0.0)  # an edge does not count for its own rate
         edges[np.diag_indices(len(edges))] *= 2.0
-        degree, first, second = self._network.nodes["degree"], self._edge_source, self._network.edges["neighbor"]
+        degree, first, second = self._network.nodes["degree"], self._network.source, self._network.edges["neighbor"]
         rate = edges / np.maximum(np.outer(*[np.bincount(nodes, degree)] * 2), 1e-300)
         mean = degree[first] * degree[second] * rate[nodes[first], nodes[second]]
         mean = mean[mean > 0]

@@ -9,7 +9,7 @@ import numpy as np
 from graphclust.kernels.block_moves import BLOCK, EDGE, NODE, Records
 from graphclust.runtime.arrays import FloatArray, IntArray
 
-__all__ = ["Network", "build_network", "count_blocks", "count_edges", "edge_sources", "merged_network"]
+__all__ = ["Network", "build_network", "count_blocks", "count_edges", "merged_network"]
 
 
 class Network(NamedTuple):
@@ -19,16 +19,13 @@ class Network(NamedTuple):
     ----------
     nodes : array of `NODE`, shape (n,)
     edges : array of `EDGE`, shape (2 m,)
+    source : ndarray of int64, shape (2 m,)
+        The node whose neighbor each of the edges leads to.
     """
 
     nodes: Records
     edges: Records
-
-
-def edge_sources(network: Network) -> IntArray:
-    """Return the node whose neighbor each entry of `network.edges` is, shape (2 m,)."""
-    nodes = network.nodes
-    return np.repeat(np.arange(len(nodes)), nodes["last_edge"] - nodes["first_edge"])
+    source: IntArray
 
 
 def build_network(
@@ -48,12 +45,12 @@ def build_network(
     first, second = np.concatenate((source, target)), np.concatenate((target, source))
     order = np.argsort(first, kind="stable")
     network = _empty_network(np.bincount(first, minlength=n), len(first))
-    nodes, edges = network
+    nodes, edges = network.nodes, network.edges
     nodes["n_members"], nodes["is_known"] = 1.0, known
     edges["neighbor"], edges["weight"] = second[order], np.concatenate((weight, weight))[order]
     degree = nodes["degree"] = np.bincount(first, np.concatenate((weight, weight)), minlength=n)
     if has_degree_products:
-        edges["degree_product"] = edges["weight"] * degree[first[order]] * degree[edges["neighbor"]]
+        edges["degree_product"] = edges["weight"] * degree[network.source] * degree[edges["neighbor"]]
     return network
 
 
@@ -62,20 +59,19 @@ def _empty_network(n_edges: IntArray, total: int) -> Network:
     nodes, edges = np.zeros(len(n_edges), NODE), np.zeros(total, EDGE)
     np.cumsum(n_edges, out=nodes["last_edge"])
     nodes["first_edge"][1:] = nodes["last_edge"][:-1]
-    return Network(nodes, edges)
+    return Network(nodes, edges, np.repeat(np.arange(len(nodes)), n_edges))
 
 
 def merged_network(network: Network, labels: IntArray) -> Network:
     """Return the network whose nodes are the blocks 0, 1, ... of a partition."""
     import scipy.sparse as sp
 
-    nodes, edges = network
+    nodes, edges, source = network
     n_blocks = int(labels.max()) + 1
-    first, second = labels[edge_sources(network)], labels[edges["neighbor"]]
+    first, second = labels[source], labels[edges["neighbor"]]
     is_inner = first == second
     ends = (first[~is_inner], second[~is_inner])
     between = sp.coo_array((edges["weight"][~is_inner], ends), shape=(n_blocks, n_blocks)).tocsr()  # adds up edges
-    products = sp.coo_array((edges["degree_product"][~is_inner], ends), shape=(n_blocks, n_blocks)).tocsr()
 
     def summed(values: FloatArray | IntArray, inner_values: FloatArray | None = None) -> FloatArray:
         total = np.bincount(labels, values, minlength=n_blocks).astype(np.float64)
@@ -85,7 +81,9 @@ def merged_network(network: Network, labels: IntArray) -> Network:
 
     merged = _empty_network(np.diff(between.indptr), between.nnz)
     merged.edges["neighbor"], merged.edges["weight"] = between.indices, between.data
-    merged.edges["degree_product"] = products.data
+    if edges["degree_product"].any():
+        products = sp.coo_array((edges["degree_product"][~is_inner], ends), shape=(n_blocks, n_blocks)).tocsr()
+        merged.edges["degree_product"] = products.data
     for name in ("n_members", "degree", "is_known"):
         merged.nodes[name] = summed(nodes[name])
     merged.nodes["inner_edges"] = summed(nodes["inner_edges"], edges["weight"])
@@ -96,7 +94,7 @@ def merged_network(network: Network, labels: IntArray) -> Network:
 def count_edges(network: Network, labels: IntArray) -> FloatArray:
     """Return the numbers of edges e_rs between blocks 0, 1, ... and within them, shape (n_blocks, n_blocks)."""
     n_blocks = int(labels.max()) + 1
-    pair = labels[edge_sources(network)] * n_blocks + labels[network.edges["neighbor"]]
+    pair = labels[network.source] * n_blocks + labels[network.edges["neighbor"]]
     edges = np.bincount(pair, network.edges["weight"], minlength=n_blocks**2).astype(np.float64)
     edges = edges.reshape(n_blocks, n_blocks)
     edges[np.diag_indices(n_blocks)] /= 2
@@ -112,16 +110,19 @@ def count_blocks(network: Network, labels: IntArray, capacity: int) -> Records:
     array of `BLOCK`, shape (capacity,)
         What `graphclust.kernels.block_moves.run` computes at its start is zero.
     """
-    nodes, edges = network
-    first = labels[edge_sources(network)]
-    is_inner = first == labels[edges["neighbor"]]
+    nodes, edges, source = network
+    first = labels[source]
+    inner = np.flatnonzero(first == labels[edges["neighbor"]])
+    block_of_inner = first[inner]
     blocks = np.zeros(capacity, BLOCK)
     blocks["position"] = np.arange(capacity)
     blocks["n_known"] = np.bincount(labels, nodes["is_known"] > 0, minlength=capacity)
     blocks["n_members"] = np.bincount(labels, nodes["n_members"], minlength=capacity)
     blocks["degree_sum"] = np.bincount(labels, nodes["degree"], minlength=capacity)
-    for total, field in (("edges_within", "weight"), ("degree_product_within", "degree_product")):
-        within = np.bincount(first[is_inner], edges[field][is_inner], minlength=capacity) / 2
-        inner = "inner_edges" if field == "weight" else "inner_degree_product"
-        blocks[total] = within + np.bincount(labels, nodes[inner], minlength=capacity)
+    for total, field, inner_field in (
+        ("edges_within", "weight", "inner_edges"),
+        ("degree_product_within", "degree_product", "inner_degree_product"),
+    ):
+        within = np.bincount(block_of_inner, edges[field][inner], minlength=capacity) / 2
+        blocks[total] = within + np.bincount(labels, nodes[inner_field], minlength=capacity)
     return blocks

@@ -261,7 +261,7 @@ def point_table(
         others = _chosen(frame, columns, [name for name in (label, id_name if id_column else None) if name is not None])
     notes = []
     if id_name is not None and id_column is None:
-        message = f"took {_named(id_name)} as the ids of the rows (--id chooses another column)"
+        message = f"used {_named(id_name)} as the ids of the rows (--id chooses another column)"
         notes.append(Note("ids", message, {"column": str(id_name)}))
     empty = [name for name in others if frame[name].map(_is_missing).all() and columns is None]
     features = [name for name in others if name not in empty and (columns is not None or _is_numeric(frame[name]))]

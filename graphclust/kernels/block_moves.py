@@ -371,6 +371,8 @@ def _score(state: State, i: int, m: int) -> None:
 
     Moves that the model or known labels forbid add -inf.
     """
+    if m == 0:
+        return
     model, prior, totals, slots = state.model, state.prior, state.totals, state.slots
     node, c = state.nodes[i], state.label[i]
     own, is_planted = state.blocks[c], model.code == PLANTED
@@ -854,7 +856,7 @@ def exchange(state: State, n: int) -> None:
             r = slots[totals.n_blocks - 1].active
         m = _gather_known(state, c, r)
         for t in range(m):
-            visits[t].origin = state.label[visits[t].member]
+            visits[t].origin = label[visits[t].member]
             visits[t].destination = c + r - visits[t].origin
         gained = _visit(state, _FORCED, _ZERO, m, 1.0, _ZERO, c, c)[0]
         is_accepted = _random(totals) * (1.0 + math.exp(-gained)) < 1.0

@@ -165,7 +165,7 @@ class GraphEstimator:
         ResourceError
             The fit would need more memory than is available.
         """
-        modules = (*self.needs, _LIFT_NEEDS)
+        modules = (*self._needed(X), _LIFT_NEEDS)
         require_address_space(_address_space(modules), self.name)
         for module in modules:  # the method's time should not include imports
             importlib.import_module(module)
@@ -191,6 +191,10 @@ class GraphEstimator:
         self._keep(problem, problem.lift(core.settled(solution, connected=self.connected)))
         self.seconds_ = time.perf_counter() - start
         return self
+
+    def _needed(self, X: Any) -> tuple[str, ...]:
+        """Return the modules that the fit of a graph, or of another input, imports."""
+        return self.needs
 
     def _forget(self) -> None:
         """Remove the attributes of an earlier fit."""

@@ -132,6 +132,9 @@ class VectorEstimator(GraphEstimator):
         """
         return super().fit(X)
 
+    def _needed(self, X: Any) -> tuple[str, ...]:
+        return self.needs if holds_graph(X) else (*self.needs, "sklearn.cluster")
+
     def _input(self, X: Any) -> tuple[Graph, bool]:
         if holds_graph(X):
             return as_graph(X), False

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -381,6 +381,9 @@ class Trainer:
         self.step, self.seconds = header["step"], header["seconds"]
 
 
+Tensors: TypeAlias = list[Tensor]
+
+
 class UpdateRule(Protocol):
     """The rule by which a `Fleet` updates a parameter from its gradient."""
 
@@ -391,14 +394,7 @@ class UpdateRule(Protocol):
         """
         ...
 
-    def update(
-        self,
-        parameters: list[Tensor],
-        gradients: list[Tensor],
-        states: list[list[Tensor]],
-        rates: list[Tensor],
-        step: int,
-    ) -> None:
+    def update(self, parameters: Tensors, gradients: Tensors, states: list[Tensors], rates: Tensors, step: int) -> None:
         """Update all parameters and their states in place, without gradients.
 
         Parameters
@@ -431,14 +427,7 @@ class Adam:
         """See `UpdateRule.initial_state`: the running means of the gradient and of its square."""
         return torch.zeros_like(parameter), torch.zeros_like(parameter)
 
-    def update(
-        self,
-        parameters: list[Tensor],
-        gradients: list[Tensor],
-        states: list[list[Tensor]],
-        rates: list[Tensor],
-        step: int,
-    ) -> None:
+    def update(self, parameters: Tensors, gradients: Tensors, states: list[Tensors], rates: Tensors, step: int) -> None:
         """See `UpdateRule.update`."""
         means, squares = states
         first, second = self.decays
@@ -480,14 +469,7 @@ class SGD:
         """See `UpdateRule.initial_state`: the velocity."""
         return (torch.zeros_like(parameter),)
 
-    def update(
-        self,
-        parameters: list[Tensor],
-        gradients: list[Tensor],
-        states: list[list[Tensor]],
-        rates: list[Tensor],
-        step: int,
-    ) -> None:
+    def update(self, parameters: Tensors, gradients: Tensors, states: list[Tensors], rates: Tensors, step: int) -> None:
         """See `UpdateRule.update`."""
         (velocities,) = states
         torch._foreach_add_(gradients, parameters, alpha=self.weight_decay)

@@ -395,6 +395,15 @@ def test_r_hat_tells_chains_apart():
     assert r_hat(np.array([[0.0] * 10, [3.0] * 10])) == math.inf
 
 
+@CHAINS
+def test_samples_are_drawn_at_temperature_1(n_samples, tolerance):
+    """Even where no sweep is left for the burn-in, in which the temperature falls."""
+    built = model("sbm")
+    chains = built.sample([[0] * N], n_samples, n_samples, temperature=50.0)
+    assert chains.samples.shape == (1, n_samples, N)
+    assert distance(posterior(built.log_joint), frequencies(chains)) < tolerance
+
+
 def test_rounding_errors_of_equal_samples_are_no_sign_of_stuck_chains():
     samples = np.zeros((2, 10, 4), dtype=np.int64)
     chains = Chains.of(samples, np.array([[-1234.5] * 10, [-1234.5 + 1e-9] * 10]), tolerance=4.0)
