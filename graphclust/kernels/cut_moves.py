@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from graphclust.runtime.compilation import compiled
 
-__all__ = ["both_ends", "lower_cut", "merge_cut"]
+__all__ = ["lower_cut", "merge_cut"]
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
@@ -30,45 +30,6 @@ _internal = compiled(_nrt=False, error_model="numpy", no_cpython_wrapper=True, n
 
 # Two functions are inlined, because calls with so many arrays would make `lower_cut` a third slower. Loops stand
 # instead of array expressions, which take numba twice as long to compile, and NumPy allocates most arrays.
-
-
-def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IndexArray, IndexArray, IndexArray]:
-    """Return the rows of a symmetric matrix (CSR) in one pass; a self-loop has two entries in its row.
-
-    Parameters
-    ----------
-    source, target : ndarray of int64, shape (m,)
-        Each undirected edge once; fewer than 2^30 of them.
-    n : int
-
-    Returns
-    -------
-    start, end, edge : ndarray of int32, shapes (n + 1,), (2 m,), (2 m,)
-        `edge` is the edge of each entry. Rows are sorted if the edges are sorted by source and target, with source <=
-        target.
-    """
-    start = np.zeros(n + 2, dtype=np.int32)
-    end, edge = np.empty((2, 2 * len(source)), dtype=np.int32)
-    _fill_rows(source, target, start, end, edge)
-    return start[: n + 1], end, edge
-
-
-@_loop
-def _fill_rows(source: IntArray, target: IntArray, start: IndexArray, end: IndexArray, edge: IndexArray) -> None:
-    """Fill in the rows of `both_ends`, of which `start` has one more entry."""
-    for e in range(len(source)):
-        start[source[e] + 2] += 1
-        start[target[e] + 2] += 1
-    for i in range(len(start) - 2):
-        start[i + 2] += start[i + 1]
-    for e in range(len(source)):
-        a, b = source[e], target[e]
-        i = start[a + 1]  # the next free place of the row; in the end, the start of the next row
-        end[i], edge[i] = b, e
-        start[a + 1] = i + 1
-        i = start[b + 1]
-        end[i], edge[i] = a, e
-        start[b + 1] = i + 1
 
 
 @compiled()

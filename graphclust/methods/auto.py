@@ -100,7 +100,11 @@ class Auto(GraphEstimator):
     source: ClassVar[str] = "Peixoto 2017; Zhang & Peixoto 2020; Nowicki & Snijders 2001"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
     merges_directions: ClassVar[bool] = True
-    needs: ClassVar[tuple[str, ...]] = ("igraph", "graphclust.inference.block_models", "scipy.sparse.csgraph")
+    needs: ClassVar[tuple[str, ...]] = (
+        "graphclust.kernels.leiden",
+        "graphclust.inference.block_models",
+        "scipy.sparse.csgraph",
+    )
 
     def __init__(
         self,
@@ -133,7 +137,7 @@ class Auto(GraphEstimator):
         check_known(self.known)
 
     def memory(self, graph: Graph) -> float:
-        """Estimate the peak memory: the copies of the graph for igraph and the block models, and samples."""
+        """Estimate the peak memory: the rows of the graph, those of the block models, and samples."""
         return Leiden().memory(graph) + memory_needed(graph, self.n_samples)
 
     def checkpoints(self) -> tuple[Any, ...]:

@@ -51,7 +51,7 @@ def joined(graph: Graph) -> scipy.sparse.csr_array[Any]:
     """
     from scipy.sparse import csr_array
 
-    from graphclust.kernels.cut_moves import both_ends
+    from graphclust.kernels.adjacency import both_ends
 
     n = graph.num_nodes
     if graph.num_edges >= _MAX_EDGES:
@@ -60,7 +60,7 @@ def joined(graph: Graph) -> scipy.sparse.csr_array[Any]:
         )
     start, end, edge = both_ends(graph.source, graph.target, n)
     weight = np.ones(len(end)) if graph.weight is None else graph.weight[edge]
-    return csr_array((weight, end, start), shape=(n, n))
+    return csr_array((weight, end, start.astype(np.int32)), shape=(n, n))
 
 
 def affinity_of(weight: scipy.sparse.csr_array[Any], device: torch.device, regularization: float = 0.0) -> Affinity:

@@ -1,4 +1,4 @@
-"""Label propagation, by igraph."""
+"""Label propagation."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from graphclust.methods.igraph_methods import IgraphEstimator, igraph_of
+from graphclust.methods.local_moves import LocalMoveEstimator, moving
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
-from graphclust.runtime.interrupts import uninterrupted
 from graphclust.runtime.progress import task
-from graphclust.runtime.seeds import check_seed, seeded_igraph
+from graphclust.runtime.seeds import check_seed
+from graphclust.runtime.threads import Threads
 
 __all__ = ["LabelPropagation"]
 
 
-class LabelPropagation(IgraphEstimator):
-    """Label propagation (Raghavan, Albert & Kumara 2007), by igraph.
+class LabelPropagation(LocalMoveEstimator):
+    """Label propagation (Raghavan, Albert & Kumara 2007).
 
     Nodes adopt the most common label of their neighbours. Self-loops are ignored.
 
@@ -34,6 +34,7 @@ class LabelPropagation(IgraphEstimator):
     name: ClassVar[str] = "label-propagation"
     summary: ClassVar[str] = "nodes adopt the most common label of their neighbours"
     source: ClassVar[str] = "Raghavan, Albert & Kumara 2007"
+    connected: ClassVar[bool] = True  # its moves can leave a community in two parts
     ignores_self_loops: ClassVar[bool] = True  # a node that is its own strongest neighbour would keep its label
 
     def __init__(self, *, random_state: Any = None) -> None:
@@ -41,9 +42,10 @@ class LabelPropagation(IgraphEstimator):
 
     def solve(self, core: Core) -> Solution:
         """See `GraphEstimator.solve`."""
-        import igraph as ig
+        from graphclust.kernels.local_moves import move_nodes
 
-        ig_graph, weights = igraph_of(core)
-        with seeded_igraph(check_seed(self.random_state)), task("label propagation"), uninterrupted():
-            labels = ig.GraphBase.community_label_propagation(ig_graph, weights=weights)
-        return Solution(np.array(labels, dtype=np.int64))
+        rows, masses, _ = moving(core)
+        n, seed = core.graph.num_nodes, check_seed(self.random_state)
+        with Threads() as threads, task("label propagation"):
+            moves = move_nodes(rows, masses, np.arange(n), 0.0, seed=seed, threads=threads)
+        return Solution(moves.labels.astype(np.int64))

@@ -1,25 +1,23 @@
-"""The Louvain algorithm, by igraph."""
+"""The Louvain algorithm."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-
-from graphclust.methods.igraph_methods import IgraphEstimator, igraph_of, with_exact_number
+from graphclust.methods.exact_number import with_exact_number
+from graphclust.methods.local_moves import LocalMoveEstimator, moving
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.checks import check_number
-from graphclust.runtime.interrupts import uninterrupted
-from graphclust.runtime.progress import task
-from graphclust.runtime.seeds import check_seed, seeded_igraph
+from graphclust.runtime.seeds import check_seed
+from graphclust.runtime.threads import Threads
 
 __all__ = ["Louvain"]
 
 
-class Louvain(IgraphEstimator):
-    """Louvain algorithm (Blondel et al. 2008) for modularity, by igraph.
+class Louvain(LocalMoveEstimator):
+    """Louvain algorithm (Blondel et al. 2008) for modularity.
 
     Parameters
     ----------
@@ -38,6 +36,7 @@ class Louvain(IgraphEstimator):
     summary: ClassVar[str] = "modularity by greedy moves and aggregation"
     source: ClassVar[str] = "Blondel, Guillaume, Lambiotte & Lefebvre 2008"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
+    connected: ClassVar[bool] = True  # its moves can leave a community in two parts
 
     def __init__(self, n_clusters: int | None = None, *, resolution: float = 1.0, random_state: Any = None) -> None:
         self.n_clusters = n_clusters
@@ -51,16 +50,16 @@ class Louvain(IgraphEstimator):
 
     def solve(self, core: Core) -> Solution:
         """See `GraphEstimator.solve`."""
-        import igraph as ig
+        from graphclust.kernels.leiden import louvain
 
         seed = check_seed(self.random_state)
-        ig_graph, weights = igraph_of(core)
+        rows, masses, unit = moving(core)
 
-        def run(resolution: float) -> IntArray:
-            with seeded_igraph(seed), task("louvain"), uninterrupted():
-                labels = ig.GraphBase.community_multilevel(ig_graph, weights, False, resolution)
-            return np.array(labels[0] if isinstance(labels, tuple) else labels, dtype=np.int64)
+        with Threads() as threads:
 
-        if core.n_clusters is not None:
-            return with_exact_number(core, self.resolution, run)
-        return Solution(run(self.resolution))
+            def run(resolution: float) -> IntArray:
+                return louvain(rows, masses, resolution * unit, threads=threads, seed=seed)
+
+            if core.n_clusters is not None:
+                return with_exact_number(core, self.resolution, run)
+            return Solution(run(self.resolution))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from threadpoolctl import ThreadpoolController
 
-__all__ = ["n_threads", "one_blas_thread", "one_openmp_thread", "one_thread", "single_threaded"]
+__all__ = ["Threads", "n_threads", "one_blas_thread", "one_openmp_thread", "one_thread", "single_threaded"]
 
 _is_single_threaded: ContextVar[bool] = ContextVar("is_single_threaded", default=False)
 
@@ -86,3 +88,56 @@ def _thread_pools(n_modules: int) -> ThreadpoolController:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
+
+
+class Threads:
+    """Threads for compiled loops that do not hold the interpreter's lock.
+
+    Parameters
+    ----------
+    number : int, optional
+        By default `n_threads()`. Threads are started when they are first needed, and end with the block.
+
+    Examples
+    --------
+    >>> squares = [0] * 4
+    >>> def square(thread):
+    ...     for i in range(*threads.share(thread, 0, 4)):
+    ...         squares[i] = i**2
+    >>> with Threads(2) as threads:
+    ...     threads.run(square)
+    >>> squares
+    [0, 1, 4, 9]
+    """
+
+    def __init__(self, number: int | None = None) -> None:
+        self.number = n_threads() if number is None else number
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    def run(self, task: Callable[[int], object]) -> None:
+        """Call `task` with 0, ..., number - 1, each in a thread of its own, and wait for all of them."""
+        if self.number > 1 and self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(self.number - 1, "graphclust")
+        futures = [self._pool.submit(task, t) for t in range(1, self.number)] if self._pool else []
+        try:
+            task(0)
+        finally:
+            wait_for = [future.exception() for future in futures]
+        for error in wait_for:
+            if error is not None:
+                raise error
+
+    def share(self, thread: int, first: int, last: int) -> tuple[int, int]:
+        """Return the part of first, ..., last - 1 that a thread works on, as the first and the end."""
+        n = last - first
+        return first + n * thread // self.number, first + n * (thread + 1) // self.number

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from graphclust.kernels.cut_moves import both_ends, lower_cut, merge_cut
+from graphclust.kernels.adjacency import both_ends
+from graphclust.kernels.cut_moves import lower_cut, merge_cut
 
 
 def cut(w, labels, k):

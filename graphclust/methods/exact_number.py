@@ -1,19 +1,12 @@
-"""The base of the methods of igraph: Leiden, Louvain, Infomap and label propagation.
-
-These estimators add to igraph: results that a seed determines, notes if weights or directions are dropped, connected
-communities (repaired with a note if necessary), and an exact number of communities.
-"""
+"""An exact number of communities from a method with a resolution."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 
-from graphclust.graph import Graph
 from graphclust.kernels.merging import merge_to
-from graphclust.methods.base import GraphEstimator
 from graphclust.problem.constraints import connected_parts
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
@@ -21,42 +14,13 @@ from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.notes import Note
 from graphclust.runtime.progress import task
 
-if TYPE_CHECKING:
-    import igraph
-
-__all__ = ["IgraphEstimator", "igraph_of", "with_exact_number"]
-
-Converted: TypeAlias = "tuple[igraph.Graph, list[float] | None]"
+__all__ = ["with_exact_number"]
 
 _MAX_RUNS = 12  # of a method, to find a resolution that gives about K communities
 
 
-def igraph_of(core: Core) -> Converted:
-    """Return a core as an igraph graph without attributes, and its weights; all methods share them, read-only."""
-    return core.cached("igraph", lambda: _converted(core.graph))
-
-
-def _converted(graph: Graph) -> Converted:
-    import igraph as ig
-
-    edges = np.stack((graph.source, graph.target), axis=1)
-    weights = None if graph.weight is None else graph.weight.tolist()
-    return ig.Graph(n=graph.num_nodes, edges=edges, directed=graph.directed), weights
-
-
-class IgraphEstimator(GraphEstimator):
-    """A method of igraph, whose communities are connected unless `n_clusters` is set."""
-
-    connected: ClassVar[bool] = True
-    needs: ClassVar[tuple[str, ...]] = ("igraph", "scipy.sparse.csgraph")
-
-    def memory(self, graph: Graph) -> float:
-        """Estimate the peak memory: igraph's copy (6 integers per edge, 2 per node) and as much for its methods."""
-        return 8.0 * (16 * graph.num_edges + 12 * graph.num_nodes)
-
-
 def with_exact_number(core: Core, resolution: float, run: Callable[[float], IntArray]) -> Solution:
-    """Find with_exact_number as many communities as the core requires.
+    """Find exactly as many communities as the core requires.
 
     The method runs at the given resolution, or a higher one if that gives too few communities. Communities are then
     merged until their number is right.

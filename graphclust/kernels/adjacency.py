@@ -1,0 +1,163 @@
+"""Graphs as rows of neighbors, and graphs whose nodes are sets of nodes; compiled by numba on first use and cached."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.compilation import compiled
+from graphclust.runtime.threads import Threads
+
+__all__ = ["Adjacency", "IndexArray", "Records", "adjacency", "both_ends", "grouped", "numbered", "run_rows"]
+
+IndexArray: TypeAlias = NDArray[np.int32]
+Records: TypeAlias = NDArray[np.void]
+
+_FEW = 50_000  # entries of rows that one thread works on
+_settings: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+_public = compiled(nogil=True, **_settings)
+
+
+class Adjacency(NamedTuple):
+    """The rows of a symmetric matrix without its diagonal.
+
+    Attributes
+    ----------
+    start : ndarray of int64, shape (n + 1,)
+    neighbor : ndarray of int32, shape (start[n],)
+    weight : ndarray of float64, shape (start[n],) or (1,)
+        A single weight if all edges have the same.
+    """
+
+    start: IntArray
+    neighbor: IndexArray
+    weight: FloatArray
+
+
+# ------------------------------------------------------------------------------------------------ from edges
+
+
+def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IntArray, IndexArray, IndexArray]:
+    """Return the rows of a symmetric matrix (CSR) in one pass; a self-loop has two entries in its row.
+
+    Parameters
+    ----------
+    source, target : ndarray of int64, shape (m,)
+        Each undirected edge once; fewer than 2^31 of them.
+    n : int
+
+    Returns
+    -------
+    start : ndarray of int64, shape (n + 1,)
+    end, edge : ndarray of int32, shape (2 m,)
+        `edge` is the edge of each entry. Rows are sorted if the edges are sorted by source and target, with source <=
+        target.
+    """
+    start = np.zeros(n + 2, dtype=np.int64)
+    end, edge = np.empty((2, 2 * len(source)), dtype=np.int32)
+    _fill_rows(source, target, start, end, edge)
+    return start[: n + 1], end, edge
+
+
+@_public
+def _fill_rows(source: IntArray, target: IntArray, start: IntArray, end: IndexArray, edge: IndexArray) -> None:
+    """Fill in the rows of `both_ends`, of which `start` has one more entry."""
+    for e in range(len(source)):
+        start[source[e] + 2] += 1
+        start[target[e] + 2] += 1
+    for i in range(len(start) - 2):
+        start[i + 2] += start[i + 1]
+    for e in range(len(source)):
+        a, b = source[e], target[e]
+        i = start[a + 1]  # the next free place of the row; in the end, the start of the next row
+        end[i], edge[i] = b, e
+        start[a + 1] = i + 1
+        i = start[b + 1]
+        end[i], edge[i] = a, e
+        start[b + 1] = i + 1
+
+
+def adjacency(source: IntArray, target: IntArray, weight: FloatArray | None, n: int) -> Adjacency:
+    """Return the rows of the edges that are no self-loops.
+
+    Parameters
+    ----------
+    source, target : ndarray of int64, shape (m,)
+        Each edge once. Edges in both directions between two nodes are two entries of a row.
+    weight : ndarray of float64, shape (m,), or None
+    n : int
+
+    Examples
+    --------
+    >>> adjacency(np.array([0, 1, 2]), np.array([1, 2, 2]), None, 3).neighbor.tolist()
+    [1, 0, 2, 1]
+    """
+    is_edge = source != target
+    if not is_edge.all():
+        source, target, weight = source[is_edge], target[is_edge], None if weight is None else weight[is_edge]
+    start, neighbor, edge = both_ends(source, target, n)
+    return Adjacency(start, neighbor, np.ones(1) if weight is None else weight[edge])
+
+
+# ------------------------------------------------------------------------------------------------ sets of nodes
+
+
+@_public
+def _number(labels: IndexArray, order: IndexArray, numbers: IndexArray) -> int:
+    n = 0
+    for t in range(len(order)):
+        label = labels[order[t]]
+        if numbers[label] < 0:
+            numbers[label] = n
+            n += 1
+    for i in range(len(labels)):
+        labels[i] = numbers[labels[i]]
+    return n
+
+
+def numbered(labels: IndexArray, order: IndexArray | None = None) -> tuple[IndexArray, int]:
+    """Return labels 0, 1, ... in the order in which nodes, or those in `order`, have them first; and their number."""
+    labels = labels.copy()
+    order = np.arange(len(labels), dtype=np.int32) if order is None else order
+    return labels, int(_number(labels, order, np.full(int(labels.max(initial=-1)) + 1, -1, np.int32)))
+
+
+@_public
+def _group(labels: IndexArray, order: IndexArray, start: IntArray, members: IndexArray) -> None:
+    for t in range(len(labels)):
+        start[labels[t] + 2] += 1
+    for c in range(len(start) - 2):
+        start[c + 2] += start[c + 1]
+    for t in range(len(labels)):
+        i = order[t]
+        c = labels[i] + 1
+        members[start[c]] = i
+        start[c] += 1
+
+
+def grouped(labels: IndexArray, order: IndexArray, n_labels: int) -> tuple[IntArray, IndexArray]:
+    """Return the nodes of each label in the given order: `members[start[c] : start[c + 1]]` are those of label c."""
+    start, members = np.zeros(n_labels + 2, np.int64), np.empty(len(labels), np.int32)
+    _group(labels, order, start, members)
+    return start[:-1], members
+
+
+def run_rows(threads: Threads, work: IntArray, call: Any) -> None:
+    """Call `call(t, first, last)` in each thread t, for rows with about the same work.
+
+    Parameters
+    ----------
+    threads : Threads
+    work : ndarray of int64, shape (n_rows + 1,)
+        The work of all rows before a row.
+    call : callable
+    """
+    if work[-1] < _FEW:
+        call(0, 0, len(work) - 1)
+        return
+    cuts = np.searchsorted(work[:-1], np.linspace(0, work[-1], threads.number + 1)[1:-1]).tolist()
+    cuts = [0, *cuts, len(work) - 1]
+    threads.run(lambda t: call(t, cuts[t], cuts[t + 1]))

@@ -1,0 +1,241 @@
+"""The Leiden algorithm (Traag, Waltman & van Eck 2019) and the Louvain algorithm (Blondel et al. 2008), by threads.
+
+Both move nodes between communities (`graphclust.kernels.local_moves`, which defines the quality), make a graph whose
+nodes are sets of nodes, and go on with that graph until every node is a community of its own. The sets of Louvain are
+the communities. Those of Leiden are connected parts of communities: at first each node is a part. Parts of one node
+are visited once each, and may merge with another part of the same community, chosen at random with probabilities in
+proportion to exp(gain / beta). Both parts have to be well connected to the rest of their community, that is, by more
+weight than gamma (U V' + V U') for the part's and the rest's sums of u and v. The communities of the result are
+connected. The communities of a graph's nodes are refined independently of each other, so that threads share them.
+
+Leiden is iterated from its own result. After the first iteration, the nodes of a large graph are renumbered by their
+communities: then neighbors are close to each other in memory.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from graphclust.kernels.adjacency import Adjacency, IndexArray, Records, grouped, numbered, run_rows
+from graphclust.kernels.local_moves import (
+    MASS,
+    PART,
+    add_up_rows,
+    move_nodes,
+    move_rows,
+    new_sums,
+    refine,
+    visiting_order,
+)
+from graphclust.runtime.arrays import IntArray
+from graphclust.runtime.progress import task
+from graphclust.runtime.threads import Threads
+
+__all__ = ["leiden", "louvain"]
+
+_ENOUGH = 0.1  # share of nodes that move in the last round of the first iteration; later iterations go on
+_TURNS, _MOST_DEPTH = 2, 2  # the two largest graphs of sets are iterated twice, as they cost least for what they gain
+_SCATTERED = 50_000  # nodes of graphs that are renumbered
+_LEAST_BETA = 1e-300
+
+
+class _Level(NamedTuple):
+    rows: Adjacency
+    masses: Records
+
+
+class _Search(NamedTuple):
+    """What stays the same on all levels; `beta` is None for Louvain."""
+
+    gamma: float
+    beta: float | None
+    threads: Threads
+    max_size: int | None
+    enough: float = 0.0
+
+
+def _parts(
+    level: _Level, labels: IndexArray, n_labels: int, search: _Search, beta: float, key: int
+) -> tuple[IndexArray, int]:
+    """Return the connected part of each node, numbered by communities, and the number of parts."""
+    n = len(labels)
+    first_member, members = grouped(labels, visiting_order(n, key), n_labels)
+    refined, parts = np.arange(n, dtype=np.int32), np.zeros(n, PART)
+    degree = np.diff(level.rows.start)
+    tables = [new_sums(int(degree.max(initial=0))) for _ in range(search.threads.number)]
+    work = np.zeros(n_labels + 1, np.int64)
+    work[1:] = np.cumsum(np.bincount(labels, degree, minlength=n_labels))
+
+    def refine_some(t: int, first: int, last: int) -> None:
+        shared = (*level, labels, first_member, members, refined, parts)
+        refine(*shared, *tables[t], search.gamma, max(beta, _LEAST_BETA), key, first, last)
+
+    run_rows(search.threads, work, refine_some)
+    return numbered(refined, members)
+
+
+def _aggregated(rows: Adjacency, labels: IndexArray, n_labels: int, threads: Threads) -> Adjacency:
+    """Return the graph whose nodes are sets of nodes, without the edges within a set.
+
+    Parameters
+    ----------
+    rows : Adjacency
+    labels : ndarray of int32, shape (n,)
+        The set of each node: 0, ..., n_labels - 1.
+    n_labels : int
+    threads : Threads
+        Each adds up some rows, so that sums do not depend on their number.
+    """
+    first_member, members = grouped(labels, np.arange(len(labels), dtype=np.int32), n_labels)
+    place = np.zeros(n_labels + 1, np.int64)
+    place[1:] = np.cumsum(np.bincount(labels, np.diff(rows.start), minlength=n_labels))
+    neighbor, weight, n_neighbors = np.empty(place[-1], np.int32), np.empty(place[-1]), np.zeros(n_labels, np.int64)
+    tables = [new_sums(min(int(np.diff(place).max()), n_labels)) for _ in range(threads.number)]
+
+    def add_up(t: int, first: int, last: int) -> None:
+        add_up_rows(rows, labels, first_member, members, place, neighbor, weight, n_neighbors, *tables[t], first, last)
+
+    run_rows(threads, place, add_up)
+    start = np.zeros(n_labels + 1, np.int64)
+    np.cumsum(n_neighbors, out=start[1:])
+    result = Adjacency(start, np.empty(start[-1], np.int32), np.empty(start[-1]))
+    run_rows(threads, place, lambda _, first, last: move_rows(place, start, neighbor, weight, *result[1:], first, last))
+    return result
+
+
+def _coarser(level: _Level, parts: IndexArray, n_parts: int, threads: Threads) -> _Level:
+    masses = np.zeros(n_parts, MASS)
+    for name in MASS.names or ():
+        masses[name] = np.bincount(parts, level.masses[name], minlength=n_parts)
+    masses["is_fixed"] = masses["is_fixed"] > 0
+    return _Level(_aggregated(level.rows, parts, n_parts, threads), masses)
+
+
+def _cycle(level: _Level, labels: IndexArray, search: _Search, key: int, depth: int = 0) -> IndexArray:
+    """Move nodes, and then ever larger sets of nodes; return the labels of the nodes."""
+    n = len(level.masses)
+    enough = search.enough if depth == 0 else 0.0
+    moves = move_nodes(
+        *level, labels, search.gamma, seed=key, threads=search.threads, max_size=search.max_size, enough=enough
+    )
+    labels, n_labels = numbered(moves.labels)
+    if n_labels == n:
+        return labels
+    parts, n_parts = labels, n_labels
+    if search.beta is not None:
+        parts, n_parts = _parts(level, labels, n_labels, search, search.beta, key)
+        if n_parts == n:  # by chance no node merged with another
+            parts, n_parts = _parts(level, labels, n_labels, search, 0.0, key)
+    if n_parts == n:
+        return labels
+    coarser, coarse_labels = _coarser(level, parts, n_parts, search.threads), np.zeros(n_parts, np.int32)
+    coarse_labels[parts] = labels
+    for turn in range(_TURNS if search.beta is not None and depth < _MOST_DEPTH else 1):
+        before = coarse_labels
+        coarse_labels = _cycle(coarser, coarse_labels, search, 4 * key + turn + 1, depth + 1)
+        if np.array_equal(before, coarse_labels):
+            break
+    return numbered(coarse_labels[parts])[0]
+
+
+def leiden(
+    rows: Adjacency,
+    masses: Records,
+    gamma: float,
+    *,
+    threads: Threads,
+    start: IntArray | None = None,
+    n_iterations: int = 4,
+    beta: float = 0.01,
+    seed: int = 0,
+    max_size: int | None = None,
+) -> IntArray:
+    """Find communities by the Leiden algorithm.
+
+    Parameters
+    ----------
+    rows : Adjacency
+    masses : array of `MASS`, shape (n,)
+    gamma : float
+        See `graphclust.kernels.local_moves`.
+    threads : Threads
+    start : ndarray of int64, shape (n,), optional
+        The partition at the start; by default each node is a community. Fixed nodes keep their labels, and nodes of
+        different labels may be fixed. Communities at the start may be larger than `max_size`, and do not grow.
+    n_iterations : int
+        Maximum number of iterations; -1 means as many as change anything.
+    beta : float
+        Randomness of merging parts, in units of the mean weight of an edge.
+    seed : int
+    max_size : int, optional
+        Largest sum of the sizes of the nodes of a community.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Labels 0, 1, ... in the order of the nodes.
+    """
+    n = len(masses)
+    if n == 0:
+        return np.zeros(0, np.int64)
+    level, rank = _Level(rows, masses), None
+    labels = _first_labels(rows, masses, start)
+    mean_weight = float(rows.weight.mean()) if len(rows.weight) else 1.0
+    search = _Search(gamma, beta * mean_weight, threads, max_size)
+    iteration = 0
+    with task("leiden", n_iterations if n_iterations > 0 else None) as advance:
+        while iteration != n_iterations:
+            is_first = iteration == 0 and n_iterations != 1
+            before = labels
+            key = int(np.random.SeedSequence((seed, iteration)).generate_state(1)[0])
+            labels = _cycle(level, labels, search._replace(enough=_ENOUGH if is_first else 0.0), key)
+            iteration += 1
+            advance()
+            if np.array_equal(labels, before) and not is_first:
+                break
+            if is_first and n > _SCATTERED:
+                order = grouped(labels, np.arange(n, dtype=np.int32), int(labels.max()) + 1)[1]
+                rank = np.empty(n, np.int32)
+                rank[order] = np.arange(n, dtype=np.int32)
+                level, labels = _reordered(level, order, rank, threads), numbered(labels[order])[0]
+    return numbered(labels if rank is None else labels[rank])[0].astype(np.int64)
+
+
+def _reordered(level: _Level, order: IndexArray, rank: IndexArray, threads: Threads) -> _Level:
+    """Return the graph with its nodes in another order; `rank` is the new place of each node."""
+    rows = _aggregated(level.rows, rank, len(rank), threads)
+    if len(level.rows.weight) == 1:
+        rows = rows._replace(weight=level.rows.weight)
+    return _Level(rows, level.masses[order])
+
+
+def _first_labels(rows: Adjacency, masses: Records, start: IntArray | None) -> IndexArray:
+    """Return labels 0, 1, ... of the partition at the start, in which nodes without edges are alone."""
+    if start is None:
+        return np.arange(len(masses), dtype=np.int32)
+    labels = np.unique(start, return_inverse=True)[1].astype(np.int32)
+    isolated = np.flatnonzero((np.diff(rows.start) == 0) & (masses["is_fixed"] == 0))
+    labels[isolated] = labels.max() + 1 + np.arange(len(isolated), dtype=np.int32)
+    return numbered(labels)[0]
+
+
+def louvain(
+    rows: Adjacency,
+    masses: Records,
+    gamma: float,
+    *,
+    threads: Threads,
+    start: IntArray | None = None,
+    seed: int = 0,
+    max_size: int | None = None,
+) -> IntArray:
+    """Find communities by the Louvain algorithm; the parameters are those of `leiden`."""
+    n = len(masses)
+    if n == 0:
+        return np.zeros(0, np.int64)
+    labels = _first_labels(rows, masses, start)
+    with task("louvain"):
+        labels = _cycle(_Level(rows, masses), labels, _Search(gamma, None, threads, max_size), seed)
+    return labels.astype(np.int64)

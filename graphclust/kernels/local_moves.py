@@ -1,0 +1,582 @@
+"""Moves of nodes between communities, in batches that threads evaluate side by side; compiled by numba and cached.
+
+The quality of a partition is Q = sum_c [W_c - gamma U_c V_c], where W_c is the weight of the edges within community c,
+and U_c and V_c are the sums over its nodes of two node weights u and v:
+
+================================  ===========================  ==============
+objective                         u, v                         gamma
+================================  ===========================  ==============
+modularity, times m               degree, degree               resolution / 4m
+modularity of directed edges      out-degree, in-degree        resolution / m
+constant Potts model              1, 1                         resolution / 2
+the same of directed edges        1, 1                         resolution
+label propagation                 any                          0
+================================  ===========================  ==============
+
+Here m is the sum of the weights of all edges. If node i moves from community a to c, Q grows by
+
+    w_ic - w_ia - gamma [u_i (V_c - V_a + v_i) + v_i (U_c - U_a + u_i)],
+
+where w_ic is the weight of its edges to c (Leicht & Newman 2008; Traag, Waltman & van Eck 2019). After its visit, a
+node waits until a neighbor has moved to another community than its own.
+
+Threads
+-------
+Nodes of large graphs are visited in batches. Threads find the best move of each node of a batch while nothing changes.
+Then one thread makes these moves in order, each if it still adds quality. If no neighbor is in the same batch, the
+weights that were found are still right; otherwise they are added up again. Hence no move lowers the quality, and the
+result does not depend on the number of threads. Deterministic parallel partitioners work in a similar way (Gottesbüren
+& Hamann 2022). The last nodes, and those of small graphs, wait in a queue and move one at a time.
+
+Sums over the communities around a node are kept in a hash table whose size depends on the degree.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphclust.kernels.adjacency import Adjacency, IndexArray, Records
+from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.compilation import compiled
+from graphclust.runtime.threads import Threads
+
+__all__ = [
+    "MASS",
+    "PART",
+    "Moves",
+    "add_up_rows",
+    "move_nodes",
+    "move_rows",
+    "new_sums",
+    "refine",
+    "visiting_order",
+]
+
+MASS = np.dtype([("u", np.float64), ("v", np.float64), ("size", np.int64), ("is_fixed", np.int64)])
+_NODE = np.dtype([("label", np.int32), ("turn", np.int32)])
+_COMMUNITY = np.dtype([("size", np.int64), ("n_nodes", np.int64)])
+_MOVE = np.dtype([("weight_from", np.float64), ("weight_to", np.float64), ("target", np.int32), ("is_exact", np.int32)])
+_SUM = np.dtype([("weight", np.float64), ("label", np.int64)])
+PART = np.dtype([("u", np.float64), ("v", np.float64), ("cut", np.float64), ("n_nodes", np.int64)])
+_TOTALS = np.dtype(
+    [(name, np.int64) for name in ("n_free", "n_moved", "turn", "is_directed", "max_size", "seed")]
+    + [(name, np.float64) for name in ("gamma", "gain", "smallest_gain")]
+)
+
+_UNLIMITED = 2**62
+_MOST_IN_QUEUE = 500_000  # nodes and entries of rows of a graph whose nodes all wait in a queue
+_MAX_BATCH = 8192  # nodes
+_FEWEST_BATCHES = 32
+_TAIL = 32  # when one in so many nodes waits, the last ones wait in a queue
+_VISITS_PER_CALL = 100_000  # of the queue, so that Ctrl-C does not wait long
+_BLOCK = 16  # consecutive nodes that stay together in the order of visits, because they often share neighbors
+_SMALLEST_GAIN = 1e-10  # in units of the mean weight of an edge; smaller gains are rounding errors
+_EXPONENT = 40.0  # exp(-40) counts as 0
+_NEW = np.int32(-1)  # target of a move into an empty community
+
+_settings: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+_public = compiled(nogil=True, **_settings)
+_internal = compiled(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_settings)
+
+
+class Moves(NamedTuple):
+    """What `move_nodes` returns.
+
+    Attributes
+    ----------
+    labels : ndarray of int32, shape (n,)
+    gain : float
+        Sum of what the moves added to the quality.
+    """
+
+    labels: IndexArray
+    gain: float
+
+
+class _State(NamedTuple):
+    """A graph, a partition, and memory.
+
+    Attributes
+    ----------
+    adjacency
+        `start`, `neighbor` and `weight` as of `Adjacency`.
+    masses : array of `MASS`, shape (n,)
+    nodes : array of `_NODE`, shape (n,)
+        Label, and the turn of the last visit.
+    woken : ndarray of int32, shape (n,)
+        The last turn in which a neighbor moved. A node waits if it has not been visited since.
+    communities : array of `_COMMUNITY`, shape (n_labels,)
+    sum_u, sum_v : ndarray of float64, shape (n_labels,)
+        U_c and V_c; the same array if u = v.
+    free : ndarray of int32, shape (n_labels,)
+        Labels that are not in use, in the first `n_free` places.
+    order : ndarray of int32, shape (n,)
+        Nodes to be visited.
+    moves : array of `_MOVE`, shape (n,)
+        Proposed moves of the nodes in `order`.
+    moved : ndarray of int32, shape (n,)
+        Nodes that moved in the last batch.
+    totals : record of `_TOTALS`
+    """
+
+    start: IntArray
+    neighbor: IndexArray
+    weight: FloatArray
+    masses: Records
+    nodes: Records
+    woken: IndexArray
+    communities: Records
+    sum_u: FloatArray
+    sum_v: FloatArray
+    free: IndexArray
+    order: IndexArray
+    moves: Records
+    moved: IndexArray
+    totals: Any
+
+
+def new_sums(most: int) -> tuple[Records, IndexArray]:
+    """Return an empty hash table for the sums of up to `most` labels, and memory for the places in use."""
+    sums = np.zeros(int(table_mask(most)) + 1, _SUM)
+    sums["label"] = -1
+    return sums, np.zeros(most + 1, np.int32)
+
+
+@_public
+def table_mask(n: int) -> int:
+    """Return the length of a hash table for n labels, a power of two of at least 2 n, minus one."""
+    length = 8
+    while length < 2 * n:
+        length *= 2
+    return length - 1
+
+
+@_internal
+def _add(sums: Records, slots: IndexArray, n: int, mask: int, label: int, weight: float) -> int:
+    """Add a weight to the sum of its label, one of n that the table holds; return the number of labels after that."""
+    h = (np.int64(label) * 0x9E3779B1 >> 7) & mask
+    while sums[h].label != label:
+        if sums[h].label < 0:
+            sums[h].label, sums[h].weight, slots[n] = label, weight, h
+            return n + 1
+        h = (h + 1) & mask
+    sums[h].weight += weight
+    return n
+
+
+@_internal
+def _random_number(seed: int, number: int) -> Any:
+    """Return a uniform random integer of 64 bits that depends on both arguments only (SplitMix64)."""
+    x = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(number)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@_internal
+def _propose(state: _State, sums: Records, slots: IndexArray, t: int, turn: int) -> None:
+    """Find the best move of the node at place t of the order; ties are broken at random."""
+    start, neighbor, weight, nodes, totals = state.start, state.neighbor, state.weight, state.nodes, state.totals
+    i = state.order[t]
+    own, first, last = nodes[i].label, start[i], start[i + 1]
+    every, mask = -1 if len(weight) > 1 else 0, table_mask(last - first)
+    n_around, is_exact, own_weight = 0, 1, 0.0
+    for e in range(first, last):
+        node = nodes[neighbor[e]]
+        if node.turn == turn:
+            is_exact = 0
+        if node.label == own:
+            own_weight += weight[e & every]
+        else:
+            n_around = _add(sums, slots, n_around, mask, node.label, weight[e & every])
+    u, v, gamma = state.masses[i].u, state.masses[i].v, totals.gamma
+    best = own_weight - gamma * (u * (state.sum_v[own] - v) + v * (state.sum_u[own] - u))
+    target, best_weight, best_key = own, own_weight, np.uint64(0)
+    if best < 0.0 and state.communities[own].n_nodes > 1:
+        target, best, best_weight = _NEW, 0.0, 0.0
+    for s in range(n_around):
+        total = sums[slots[s]]
+        label = total.label
+        total.label = -1
+        value = total.weight - gamma * (u * state.sum_v[label] + v * state.sum_u[label])
+        if value < best or (value == best and target == own):
+            continue
+        if totals.max_size < _UNLIMITED and state.communities[label].size + state.masses[i].size > totals.max_size:
+            continue
+        if value == best:
+            key = _random_number(totals.seed + turn, np.int64(i) * len(nodes) + label)
+            if best_key == 0:
+                best_key = _random_number(totals.seed + turn, np.int64(i) * len(nodes) + target)
+            if key < best_key:
+                continue
+            best_key = key
+        else:
+            best_key = np.uint64(0)
+        best, target, best_weight = value, np.int32(label), total.weight
+    move = state.moves[t]
+    move.weight_from, move.weight_to, move.target, move.is_exact = own_weight, best_weight, target, is_exact
+
+
+@_internal
+def _make(state: _State, t: int) -> bool:
+    """Make the move of the node at place t of the order if it still adds quality; return whether it does."""
+    nodes, communities, sum_u, sum_v, totals = state.nodes, state.communities, state.sum_u, state.sum_v, state.totals
+    i, move = state.order[t], state.moves[t]
+    own, target, mass = nodes[i].label, move.target, state.masses[i]
+    if target == own or mass.is_fixed != 0:
+        return False
+    weight_from, weight_to = move.weight_from, move.weight_to
+    if move.is_exact == 0:
+        weight_from = weight_to = 0.0
+        every = -1 if len(state.weight) > 1 else 0
+        for e in range(state.start[i], state.start[i + 1]):
+            label = nodes[state.neighbor[e]].label
+            if label == own:
+                weight_from += state.weight[e & every]
+            elif label == target:
+                weight_to += state.weight[e & every]
+    is_new = target == _NEW
+    if is_new:
+        target = state.free[totals.n_free - 1]
+    here, there = communities[own], communities[target]
+    gain = mass.u * (sum_v[target] - sum_v[own] + mass.v) + mass.v * (sum_u[target] - sum_u[own] + mass.u)
+    gain = weight_to - weight_from - totals.gamma * gain
+    if gain <= totals.smallest_gain or there.size + mass.size > totals.max_size or (there.n_nodes == 0) != is_new:
+        return False
+    totals.gain += gain
+    totals.n_free -= is_new
+    nodes[i].label = target
+    sum_u[own] -= mass.u
+    sum_u[target] += mass.u
+    if totals.is_directed != 0:
+        sum_v[own] -= mass.v
+        sum_v[target] += mass.v
+    here.size -= mass.size
+    there.size += mass.size
+    here.n_nodes -= 1
+    there.n_nodes += 1
+    if here.n_nodes == 0:
+        sum_u[own] = sum_v[own] = 0.0
+        state.free[totals.n_free] = own
+        totals.n_free += 1
+    return True
+
+
+@_public
+def _line_up(state: _State, visiting_order: IndexArray, batch: int) -> int:
+    """Write the nodes that wait to `order`, and return their number; each batch of them is visited in one turn."""
+    n = 0
+    for t in range(len(visiting_order)):
+        i = visiting_order[t]
+        node = state.nodes[i]
+        if state.woken[i] >= node.turn:
+            state.order[n] = i
+            if batch > 0:
+                node.turn = state.totals.turn + n // batch
+            n += 1
+    return n
+
+
+@_public
+def _visit(
+    state: _State, sums: Records, slots: IndexArray, first_moved: int, last_moved: int, first: int, last: int, turn: int
+) -> None:
+    """Wake the neighbors of some nodes that moved in the turn before, and find the best moves of others."""
+    for t in range(first_moved, last_moved):
+        i = state.moved[t]
+        for e in range(state.start[i], state.start[i + 1]):
+            if state.nodes[state.neighbor[e]].label != state.nodes[i].label:
+                state.woken[state.neighbor[e]] = turn - 1
+    for t in range(first, last):
+        _propose(state, sums, slots, t, turn)
+
+
+@_public
+def _make_all(state: _State, first: int, last: int) -> int:
+    """Make the moves of a batch; return how many nodes moved."""
+    n_moved = 0
+    for t in range(first, last):
+        if _make(state, t):
+            state.moved[n_moved] = state.order[t]
+            n_moved += 1
+    return n_moved
+
+
+@_public
+def _empty_queue(state: _State, sums: Records, slots: IndexArray, first: int, n: int, n_visits: int) -> tuple[int, int]:
+    """Visit the n nodes that wait in `order` from a place on, and those that wait after them, which are added.
+
+    Returns
+    -------
+    first, n : int
+        As the arguments, after `n_visits` visits, or fewer if no node waits.
+    """
+    nodes, order, woken, totals = state.nodes, state.order, state.woken, state.totals
+    length = len(nodes)
+    while n > 0 and n_visits > 0:
+        i = order[first]
+        nodes[i].turn = totals.turn
+        _propose(state, sums, slots, first, totals.turn)
+        is_moved = _make(state, first)
+        first = first + 1 if first + 1 < length else 0
+        n -= 1
+        n_visits -= 1
+        if is_moved:
+            for e in range(state.start[i], state.start[i + 1]):
+                j = state.neighbor[e]
+                if nodes[j].label != nodes[i].label:
+                    if woken[j] < nodes[j].turn:
+                        end = first + n
+                        order[end if end < length else end - length] = j
+                        n += 1
+                    woken[j] = totals.turn
+        totals.turn += 1
+    return first, n
+
+
+@_internal
+def _gain(parts: Records, total: Any, u: float, v: float, sum_u: float, sum_v: float, gamma: float) -> float:
+    """Return what joining a part adds to the quality, or -1 if the part is not well connected to the rest."""
+    part = parts[total.label]
+    if part.cut < gamma * (part.u * (sum_v - part.v) + part.v * (sum_u - part.u)):
+        return -1.0
+    return total.weight - gamma * (u * part.v + v * part.u)
+
+
+@_public
+def refine(
+    rows: Adjacency,
+    masses: Records,
+    labels: IndexArray,
+    first_member: IntArray,
+    members: IndexArray,
+    refined: IndexArray,
+    parts: Records,
+    sums: Records,
+    slots: IndexArray,
+    gamma: float,
+    beta: float,
+    seed: int,
+    first: int,
+    last: int,
+) -> None:
+    """Merge the nodes of some communities into parts; `refined[i]` is i at first, and later a node of the part."""
+    start, neighbor, weight = rows.start, rows.neighbor, rows.weight
+    every = -1 if len(weight) > 1 else 0
+    for c in range(first, last):
+        sum_u, sum_v = 0.0, 0.0
+        for t in range(first_member[c], first_member[c + 1]):
+            i = members[t]
+            part = parts[i]
+            part.u, part.v, part.n_nodes = masses[i].u, masses[i].v, 1
+            sum_u += part.u
+            sum_v += part.v
+            for e in range(start[i], start[i + 1]):
+                if labels[neighbor[e]] == c:
+                    part.cut += weight[e & every]
+        for t in range(first_member[c], first_member[c + 1]):
+            i = members[t]
+            own = parts[i]
+            u, v = own.u, own.v
+            if own.n_nodes != 1 or own.cut < gamma * (u * (sum_v - v) + v * (sum_u - u)):
+                continue
+            mask, n_around = table_mask(start[i + 1] - start[i]), 0
+            for e in range(start[i], start[i + 1]):
+                if labels[neighbor[e]] == c:
+                    n_around = _add(sums, slots, n_around, mask, refined[neighbor[e]], weight[e & every])
+            most, scale = 0.0, 0.0
+            for s in range(n_around):
+                most = max(most, _gain(parts, sums[slots[s]], u, v, sum_u, sum_v, gamma))
+            for s in range(n_around):
+                gain = _gain(parts, sums[slots[s]], u, v, sum_u, sum_v, gamma)
+                if gain >= 0.0 and gain >= most - _EXPONENT * beta:
+                    scale += math.exp((gain - most) / beta)
+            stay = math.exp(-most / beta) if most < _EXPONENT * beta else 0.0
+            draw = (scale + stay) * (np.float64(_random_number(seed, i) >> np.uint64(11)) / 9007199254740992.0) - stay
+            target, link = np.int32(i), 0.0
+            for s in range(n_around):
+                total = sums[slots[s]]
+                gain = _gain(parts, total, u, v, sum_u, sum_v, gamma)
+                if draw >= 0.0 and gain >= 0.0 and gain >= most - _EXPONENT * beta:
+                    draw -= math.exp((gain - most) / beta)
+                    target, link = np.int32(total.label), total.weight
+                total.label = -1
+            if target != i:
+                part = parts[target]
+                part.u += u
+                part.v += v
+                part.cut += own.cut - 2.0 * link
+                part.n_nodes += 1
+                own.n_nodes = 0
+                refined[i] = target
+
+
+@_public
+def add_up_rows(
+    rows: Adjacency,
+    labels: IndexArray,
+    first_member: IntArray,
+    members: IndexArray,
+    place: IntArray,
+    neighbor: IndexArray,
+    weight: FloatArray,
+    n_neighbors: IntArray,
+    sums: Records,
+    slots: IndexArray,
+    first: int,
+    last: int,
+) -> None:
+    """Add up the rows of the members of some labels, from their places in `neighbor` and `weight` on."""
+    every = -1 if len(rows.weight) > 1 else 0
+    for c in range(first, last):
+        mask = min(table_mask(place[c + 1] - place[c]), len(sums) - 1)
+        n = 0
+        for t in range(first_member[c], first_member[c + 1]):
+            i = members[t]
+            for e in range(rows.start[i], rows.start[i + 1]):
+                label = labels[rows.neighbor[e]]
+                if label != c:
+                    n = _add(sums, slots, n, mask, label, rows.weight[e & every])
+        for s in range(n):
+            total = sums[slots[s]]
+            neighbor[place[c] + s], weight[place[c] + s] = total.label, total.weight
+            total.label = -1
+        n_neighbors[c] = n
+
+
+@_public
+def move_rows(
+    place: IntArray,
+    start: IntArray,
+    neighbor: IndexArray,
+    weight: FloatArray,
+    new_neighbor: IndexArray,
+    new_weight: FloatArray,
+    first: int,
+    last: int,
+) -> None:
+    """Copy rows to their new starts, without the gaps between them."""
+    for c in range(first, last):
+        shift = place[c] - start[c]
+        for e in range(start[c], start[c + 1]):
+            new_neighbor[e], new_weight[e] = neighbor[e + shift], weight[e + shift]
+
+
+def visiting_order(n: int, seed: int) -> IndexArray:
+    """Return a random order of n nodes, of which blocks of consecutive nodes stay together if n is large."""
+    generator = np.random.default_rng(seed)
+    if n < _FEWEST_BATCHES * _BLOCK**2:
+        return generator.permutation(n).astype(np.int32)
+    blocks = generator.permutation(-(-n // _BLOCK)).astype(np.int32)
+    order: Any = (blocks[:, None] * np.int32(_BLOCK) + np.arange(_BLOCK, dtype=np.int32)).ravel()
+    return order[order < n]
+
+
+def _state(
+    adjacency: Adjacency, masses: Records, labels: IntArray | IndexArray, gamma: float, seed: int, max_size: int | None
+) -> _State:
+    n = len(masses)
+    capacity = max(int(labels.max(initial=0)) + 1, n) + 1
+    nodes = np.zeros(n, _NODE)
+    nodes["label"] = labels
+    communities = np.zeros(capacity, _COMMUNITY)
+    communities["n_nodes"] = np.bincount(labels, minlength=capacity)
+    communities["size"] = np.bincount(labels, masses["size"], minlength=capacity)
+    is_directed = bool((masses["u"] != masses["v"]).any())
+    sum_u: Any = np.bincount(labels, masses["u"], minlength=capacity)
+    sum_v: Any = np.bincount(labels, masses["v"], minlength=capacity) if is_directed else sum_u
+    free = np.zeros(capacity, np.int32)
+    is_free = np.flatnonzero(communities["n_nodes"] == 0)
+    free[: len(is_free)] = is_free
+    totals: Any = np.zeros(1, _TOTALS)[0]
+    totals["n_free"], totals["is_directed"], totals["turn"] = len(is_free), is_directed, 1
+    totals["max_size"] = _UNLIMITED if max_size is None else max_size
+    totals["seed"], totals["gamma"] = seed, gamma
+    totals["smallest_gain"] = _SMALLEST_GAIN * (adjacency.weight.mean() if len(adjacency.weight) else 1.0)
+    moves, indices = np.zeros(n, _MOVE), np.zeros((3, n), np.int32)
+    return _State(
+        *adjacency,
+        masses=masses,
+        nodes=nodes,
+        woken=indices[0],
+        communities=communities,
+        sum_u=sum_u,
+        sum_v=sum_v,
+        free=free,
+        order=indices[1],
+        moves=moves,
+        moved=indices[2],
+        totals=totals,
+    )
+
+
+def move_nodes(
+    adjacency: Adjacency,
+    masses: Records,
+    labels: IntArray | IndexArray,
+    gamma: float,
+    *,
+    seed: int,
+    threads: Threads,
+    max_size: int | None = None,
+    enough: float = 0.0,
+) -> Moves:
+    """Move nodes until none waits: no node can gain by a move unless sums of u and v have changed since its visit.
+
+    Parameters
+    ----------
+    adjacency : Adjacency
+    masses : array of `MASS`, shape (n,)
+        Node weights u and v, the size for `max_size`, and whether a node keeps its label.
+    labels : ndarray of int, shape (n,)
+        The partition at the start; not negative.
+    gamma : float
+    seed : int
+        Of the order of visits and of ties.
+    threads : Threads
+    max_size : int, optional
+        Largest sum of sizes of a community that nodes may move to.
+    enough : float
+        Large graphs: stop after a round of all nodes that wait in which at most this share of the nodes moved.
+    """
+    state = _state(adjacency, masses, labels, gamma, seed, max_size)
+    n, totals = len(masses), state.totals
+    order = visiting_order(n, seed)
+    degree = int(np.diff(adjacency.start).max(initial=0))
+    tables = [new_sums(degree)]
+    if n + len(adjacency.neighbor) > _MOST_IN_QUEUE:
+        tables += [new_sums(degree) for _ in range(threads.number - 1)]
+        batch = max(min(_MAX_BATCH, n // _FEWEST_BATCHES), 1)
+        n_waiting = n
+        while n_waiting > n // _TAIL:
+            n_waiting = _line_up(state, order, batch)
+            if _round(state, tables, threads, n_waiting, batch) <= enough * n and enough > 0:
+                return Moves(state.nodes["label"].copy(), float(totals["gain"]))
+            n_waiting = int((state.woken >= state.nodes["turn"]).sum())
+    first, n_waiting = 0, _line_up(state, order, 0)
+    while n_waiting:
+        first, n_waiting = _empty_queue(state, *tables[0], first, n_waiting, _VISITS_PER_CALL)
+    return Moves(state.nodes["label"].copy(), float(totals["gain"]))
+
+
+def _round(
+    state: _State, tables: list[tuple[Records, IndexArray]], threads: Threads, n_waiting: int, batch: int
+) -> int:
+    """Visit the first nodes in the order; return how many moved."""
+    total, n_moved, turn = 0, 0, int(state.totals["turn"])
+    for first in [*range(0, n_waiting, batch), n_waiting]:
+        last = min(first + batch, n_waiting)
+
+        def visit(t: int, n_moved: int = n_moved, first: int = first, last: int = last, turn: int = turn) -> None:
+            moved, places = threads.share(t, 0, n_moved), threads.share(t, first, last)
+            _visit(state, *tables[t], *moved, *places, turn)
+
+        threads.run(visit)
+        n_moved = _make_all(state, first, last)
+        total += n_moved
+        turn += 1
+    state.totals["turn"] = turn
+    return total
