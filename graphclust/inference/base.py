@@ -30,6 +30,7 @@ from graphclust.kernels import block_moves
 from graphclust.kernels.block_moves import MODEL, PRIOR, Record, Records, State
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
+from graphclust.runtime.threads import Threads
 
 __all__ = ["BlockModel", "survey_interval"]
 
@@ -324,18 +325,27 @@ class BlockModel(ABC, Generic[SettingsT]):
             Labels 0, 1, ... without gaps. Their log joint is not lower.
         """
         partition, best = _numbered(labels), -math.inf
-        for _ in range(rounds):
-            partition, value = self._settle(self._network, partition, seed, passes)
-            while self.merges_blocks and self.n_clusters is None:
-                network = merged_network(self._network, partition)
-                merged, higher = self._settle(network, np.arange(int(partition.max()) + 1), seed, passes)
-                if higher < value + _SMALLEST_GAIN:
+        with Threads() as threads:
+            for _ in range(rounds):
+                partition, value = self._settle(self._network, partition, seed, passes)
+                if self.merges_blocks and self.n_clusters is None:
+                    partition, value = self._merge(partition, value, seed, passes, threads)
+                if value < best + _SMALLEST_GAIN:
                     break
-                partition, value = merged[partition], higher
-            if value < best + _SMALLEST_GAIN:
-                break
-            best = value
+                best = value
         return partition
+
+    def _merge(
+        self, partition: IntArray, value: float, seed: int, passes: int, threads: Threads
+    ) -> tuple[IntArray, float]:
+        """Merge blocks, and then what became of them, until none gains; return the partition and its log joint."""
+        network, labels = self._network, partition
+        while True:
+            network = merged_network(network, labels, threads)
+            labels, higher = self._settle(network, np.arange(len(network.nodes)), seed, passes)
+            if higher < value + _SMALLEST_GAIN:
+                return partition, value
+            partition, value = labels[partition], higher
 
     def conditional(self, labels: ArrayLike) -> FloatArray:
         """Return each node's probability of its own block, given the blocks of all other nodes; shape (n_nodes,).
@@ -449,5 +459,8 @@ def survey_interval(n_blocks: float, n_near: float) -> int:
 
 
 def _numbered(labels: ArrayLike) -> IntArray:
-    """Return the labels as 0, 1, ... without gaps."""
-    return np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64)
+    """Return the labels as 0, 1, ... without gaps, as an array of its own."""
+    numbers = np.asarray(labels)
+    if len(numbers) and 0 <= numbers.min() and numbers.max() < len(numbers) and np.bincount(numbers).all():
+        return numbers.astype(np.int64)  # sorting takes longer
+    return np.unique(numbers, return_inverse=True)[1].astype(np.int64)

@@ -6,8 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from graphclust.kernels.adjacency import Adjacency
+from graphclust.kernels.aggregation import aggregated
 from graphclust.kernels.block_moves import BLOCK, EDGE, NODE, Records
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.compilation import compiled
+from graphclust.runtime.threads import Threads
 
 __all__ = ["Network", "build_network", "count_blocks", "count_edges", "merged_network"]
 
@@ -62,32 +66,25 @@ def _empty_network(n_edges: IntArray, total: int) -> Network:
     return Network(nodes, edges, np.repeat(np.arange(len(nodes)), n_edges))
 
 
-def merged_network(network: Network, labels: IntArray) -> Network:
+def merged_network(network: Network, labels: IntArray, threads: Threads) -> Network:
     """Return the network whose nodes are the blocks 0, 1, ... of a partition."""
-    import scipy.sparse as sp
-
-    nodes, edges, source = network
+    nodes, edges, _ = network
     n_blocks = int(labels.max()) + 1
-    first, second = labels[source], labels[edges["neighbor"]]
-    is_inner = first == second
-    ends = (first[~is_inner], second[~is_inner])
-    between = sp.coo_array((edges["weight"][~is_inner], ends), shape=(n_blocks, n_blocks)).tocsr()  # adds up edges
+    start = np.concatenate((nodes["first_edge"], nodes["last_edge"][-1:]))
+    neighbor, labels32 = edges["neighbor"].astype(np.int32), labels.astype(np.int32)
 
-    def summed(values: FloatArray | IntArray, inner_values: FloatArray | None = None) -> FloatArray:
-        total = np.bincount(labels, values, minlength=n_blocks).astype(np.float64)
-        if inner_values is not None:
-            total += np.bincount(first[is_inner], inner_values[is_inner], minlength=n_blocks) / 2
-        return total
+    def between(name: str) -> Adjacency:
+        return aggregated(Adjacency(start, neighbor, edges[name].copy()), labels32, n_blocks, threads)
 
-    merged = _empty_network(np.diff(between.indptr), between.nnz)
-    merged.edges["neighbor"], merged.edges["weight"] = between.indices, between.data
+    rows = between("weight")
+    merged = _empty_network(np.diff(rows.start), len(rows.neighbor))
+    merged.edges["neighbor"], merged.edges["weight"] = rows.neighbor, rows.weight
     if edges["degree_product"].any():
-        products = sp.coo_array((edges["degree_product"][~is_inner], ends), shape=(n_blocks, n_blocks)).tocsr()
-        merged.edges["degree_product"] = products.data
-    for name in ("n_members", "degree", "is_known"):
-        merged.nodes[name] = summed(nodes[name])
-    merged.nodes["inner_edges"] = summed(nodes["inner_edges"], edges["weight"])
-    merged.nodes["inner_degree_product"] = summed(nodes["inner_degree_product"], edges["degree_product"])
+        merged.edges["degree_product"] = between("degree_product").weight
+    blocks = count_blocks(network, labels, n_blocks)
+    merged.nodes["n_members"], merged.nodes["is_known"] = blocks["n_members"], blocks["n_known"]
+    merged.nodes["degree"], merged.nodes["inner_edges"] = blocks["degree_sum"], blocks["edges_within"]
+    merged.nodes["inner_degree_product"] = blocks["degree_product_within"]
     return merged
 
 
@@ -103,26 +100,30 @@ def count_edges(network: Network, labels: IntArray) -> FloatArray:
 
 
 def count_blocks(network: Network, labels: IntArray, capacity: int) -> Records:
-    """Return the blocks 0, 1, ... of a partition with their numbers of nodes and edges, and empty ones after them.
+    """Count what a number of blocks contain.
 
     Returns
     -------
     array of `BLOCK`, shape (capacity,)
         What `graphclust.kernels.block_moves.run` computes at its start is zero.
     """
-    nodes, edges, source = network
-    first = labels[source]
-    inner = np.flatnonzero(first == labels[edges["neighbor"]])
-    block_of_inner = first[inner]
     blocks = np.zeros(capacity, BLOCK)
     blocks["position"] = np.arange(capacity)
-    blocks["n_known"] = np.bincount(labels, nodes["is_known"] > 0, minlength=capacity)
-    blocks["n_members"] = np.bincount(labels, nodes["n_members"], minlength=capacity)
-    blocks["degree_sum"] = np.bincount(labels, nodes["degree"], minlength=capacity)
-    for total, field, inner_field in (
-        ("edges_within", "weight", "inner_edges"),
-        ("degree_product_within", "degree_product", "inner_degree_product"),
-    ):
-        within = np.bincount(block_of_inner, edges[field][inner], minlength=capacity) / 2
-        blocks[total] = within + np.bincount(labels, nodes[inner_field], minlength=capacity)
+    _count(network.nodes, network.edges, labels, blocks)
     return blocks
+
+
+@compiled(nogil=True, error_model="numpy", _nrt=False)
+def _count(nodes: Records, edges: Records, labels: IntArray, blocks: Records) -> None:
+    for i in range(len(nodes)):
+        node, block = nodes[i], blocks[labels[i]]
+        within, product = 0.0, 0.0
+        for e in range(node.first_edge, node.last_edge):
+            if labels[edges[e].neighbor] == labels[i]:
+                within += edges[e].weight
+                product += edges[e].degree_product
+        block.n_known += node.is_known > 0
+        block.n_members += node.n_members
+        block.degree_sum += node.degree
+        block.edges_within += node.inner_edges + within / 2
+        block.degree_product_within += node.inner_degree_product + product / 2

@@ -11,7 +11,17 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import compiled
 from graphclust.runtime.threads import Threads
 
-__all__ = ["Adjacency", "IndexArray", "Records", "adjacency", "both_ends", "grouped", "numbered", "run_rows"]
+__all__ = [
+    "Adjacency",
+    "IndexArray",
+    "Records",
+    "adjacency",
+    "both_ends",
+    "connected_parts",
+    "grouped",
+    "numbered",
+    "run_rows",
+]
 
 IndexArray: TypeAlias = NDArray[np.int32]
 Records: TypeAlias = NDArray[np.void]
@@ -100,6 +110,49 @@ def adjacency(source: IntArray, target: IntArray, weight: FloatArray | None, n: 
         source, target, weight = source[is_edge], target[is_edge], None if weight is None else weight[is_edge]
     start, neighbor, edge = both_ends(source, target, n)
     return Adjacency(start, neighbor, np.ones(1) if weight is None else weight[edge])
+
+
+@_public
+def _join(source: IntArray, target: IntArray, labels: IntArray, parent: IndexArray, parts: IntArray) -> int:
+    """Write the connected part of each node to `parts`, by a forest whose roots are the first nodes of the parts."""
+    for e in range(len(source)):
+        i, j = source[e], target[e]
+        if labels[i] != labels[j]:
+            continue
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        while parent[j] != j:
+            parent[j] = parent[parent[j]]
+            j = parent[j]
+        parent[max(i, j)] = min(i, j)
+    n = 0
+    for i in range(len(parent)):
+        if parent[i] == i:
+            parts[i] = n
+            n += 1
+        else:
+            parts[i] = parts[parent[i]]
+    return n
+
+
+def connected_parts(source: IntArray, target: IntArray, labels: IntArray) -> IntArray:
+    """Return the connected parts of sets of nodes, numbered in the order of their first nodes; O(m log n).
+
+    Parameters
+    ----------
+    source, target : ndarray of int64, shape (m,)
+    labels : ndarray of int64, shape (n,)
+        Set of each node.
+
+    Examples
+    --------
+    >>> connected_parts(np.array([0, 1]), np.array([1, 3]), np.array([5, 5, 5, 7]))
+    array([0, 0, 1, 2])
+    """
+    parts = np.empty(len(labels), np.int64)
+    _join(source, target, labels, np.arange(len(labels), dtype=np.int32), parts)
+    return parts
 
 
 # ------------------------------------------------------------------------------------------------ sets of nodes

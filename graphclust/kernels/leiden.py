@@ -19,16 +19,8 @@ from typing import NamedTuple
 import numpy as np
 
 from graphclust.kernels.adjacency import Adjacency, IndexArray, Records, grouped, numbered, run_rows
-from graphclust.kernels.local_moves import (
-    MASS,
-    PART,
-    add_up_rows,
-    move_nodes,
-    move_rows,
-    new_sums,
-    refine,
-    visiting_order,
-)
+from graphclust.kernels.aggregation import aggregated
+from graphclust.kernels.local_moves import MASS, PART, move_nodes, new_sums, refine, visiting_order
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.progress import task
 from graphclust.runtime.threads import Threads
@@ -76,41 +68,12 @@ def _parts(
     return numbered(refined, members)
 
 
-def _aggregated(rows: Adjacency, labels: IndexArray, n_labels: int, threads: Threads) -> Adjacency:
-    """Return the graph whose nodes are sets of nodes, without the edges within a set.
-
-    Parameters
-    ----------
-    rows : Adjacency
-    labels : ndarray of int32, shape (n,)
-        The set of each node: 0, ..., n_labels - 1.
-    n_labels : int
-    threads : Threads
-        Each adds up some rows, so that sums do not depend on their number.
-    """
-    first_member, members = grouped(labels, np.arange(len(labels), dtype=np.int32), n_labels)
-    place = np.zeros(n_labels + 1, np.int64)
-    place[1:] = np.cumsum(np.bincount(labels, np.diff(rows.start), minlength=n_labels))
-    neighbor, weight, n_neighbors = np.empty(place[-1], np.int32), np.empty(place[-1]), np.zeros(n_labels, np.int64)
-    tables = [new_sums(min(int(np.diff(place).max()), n_labels)) for _ in range(threads.number)]
-
-    def add_up(t: int, first: int, last: int) -> None:
-        add_up_rows(rows, labels, first_member, members, place, neighbor, weight, n_neighbors, *tables[t], first, last)
-
-    run_rows(threads, place, add_up)
-    start = np.zeros(n_labels + 1, np.int64)
-    np.cumsum(n_neighbors, out=start[1:])
-    result = Adjacency(start, np.empty(start[-1], np.int32), np.empty(start[-1]))
-    run_rows(threads, place, lambda _, first, last: move_rows(place, start, neighbor, weight, *result[1:], first, last))
-    return result
-
-
 def _coarser(level: _Level, parts: IndexArray, n_parts: int, threads: Threads) -> _Level:
     masses = np.zeros(n_parts, MASS)
     for name in MASS.names or ():
         masses[name] = np.bincount(parts, level.masses[name], minlength=n_parts)
     masses["is_fixed"] = masses["is_fixed"] > 0
-    return _Level(_aggregated(level.rows, parts, n_parts, threads), masses)
+    return _Level(aggregated(level.rows, parts, n_parts, threads), masses)
 
 
 def _cycle(level: _Level, labels: IndexArray, search: _Search, key: int, depth: int = 0) -> IndexArray:
@@ -205,7 +168,7 @@ def leiden(
 
 def _reordered(level: _Level, order: IndexArray, rank: IndexArray, threads: Threads) -> _Level:
     """Return the graph with its nodes in another order; `rank` is the new place of each node."""
-    rows = _aggregated(level.rows, rank, len(rank), threads)
+    rows = aggregated(level.rows, rank, len(rank), threads)
     if len(level.rows.weight) == 1:
         rows = rows._replace(weight=level.rows.weight)
     return _Level(rows, level.masses[order])

@@ -205,9 +205,11 @@ class Auto(GraphEstimator):
             yield "leiden", Leiden(k, random_state=seed)
             yield "louvain", Louvain(k, random_state=seed)
             return
-        for resolution in _RESOLUTIONS[self.effort]:
-            yield f"leiden {resolution:g}", Leiden(resolution=resolution, random_state=seed)
-        for repeat in range(_REPEATS[self.effort]):
+        is_large = m > _LARGE and self.effort == "normal"
+        for resolution in _RESOLUTIONS["low" if is_large else self.effort]:
+            n_iterations = 1 if is_large else 4
+            yield f"leiden {resolution:g}", Leiden(resolution=resolution, n_iterations=n_iterations, random_state=seed)
+        for repeat in range(1 if is_large else _REPEATS[self.effort]):
             yield f"label-propagation {repeat + 1}", LabelPropagation(random_state=seed + repeat)
         if m <= _INFOMAP_EDGES[self.effort]:
             yield "infomap", Infomap(trials=1 if self.effort != "high" else 5, random_state=seed)

@@ -29,6 +29,8 @@ __all__ = [
     "within_components",
 ]
 
+_MANY_EDGES = 50_000  # from which compiled loops are faster, also if they have to be loaded
+
 
 def check_known(known: Any) -> None:
     """Refuse known labels that are not a mapping, Series or the like.
@@ -194,6 +196,10 @@ def connected_parts(graph: Graph, labels: IntArray) -> IntArray:
     >>> connected_parts(g, np.zeros(4, dtype=np.int64))
     array([0, 0, 1, 1])
     """
+    if graph.num_edges > _MANY_EDGES:
+        from graphclust.kernels import adjacency
+
+        return adjacency.connected_parts(graph.source, graph.target, labels)
     import scipy.sparse as sp
     from scipy.sparse.csgraph import connected_components
 
@@ -213,10 +219,7 @@ def count_disconnected(graph: Graph, labels: IntArray) -> int:
 
 def components(graph: Graph) -> IntArray:
     """Return the number of the (weakly) connected component of each node."""
-    from scipy.sparse.csgraph import connected_components
-
-    component: IntArray = connected_components(graph.adjacency(), directed=False)[1].astype(np.int64)
-    return component
+    return connected_parts(graph, np.zeros(graph.num_nodes, dtype=np.int64))
 
 
 def within_components(samples: IntArray, component: IntArray, known: IntArray | None) -> IntArray:
