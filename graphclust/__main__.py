@@ -20,12 +20,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if (shortage := _shortage()) is not None:
             sys.stderr.write(f"graphclust: {shortage}\n")
             return 1
+        if argv is None:
+            from graphclust.cli.startup import prepare
+
+            prepare(sys.argv[1:])
         from graphclust.cli import run
 
-        if argv is None and sys.argv[1:2] in (["detect"], ["compare"]):
-            from graphclust.cli.startup import import_igraph
-
-            import_igraph()
         status = run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:  # during the import of the command line
         status = 130

@@ -6,7 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Device, Output, Param, Quiet, Seed, Verbose, printed_on_stderr, say
+from graphclust.cli.common import (
+    Device,
+    Output,
+    Param,
+    Quiet,
+    Seed,
+    ThreadCount,
+    Verbose,
+    printed_on_stderr,
+    say,
+)
 from graphclust.cli.detect import parse_params
 from graphclust.cli.outputs import Outputs, Stopwatch, record_of
 
@@ -75,6 +85,7 @@ def cluster(
     seed: Seed = 0,
     param: Param = None,
     device: Device = "auto",
+    threads: ThreadCount = None,
     out: Output = None,
     format: Annotated[
         str | None,
@@ -113,6 +124,7 @@ def cluster(
     from graphclust.detection.points import check_method, cluster_table, profile, silhouette
     from graphclust.io.point_table import read_point_table
     from graphclust.runtime.notes import counted, log_notes
+    from graphclust.runtime.threads import limited_threads
 
     outputs = Outputs(out, format, manifest, report, figure, summary=summary)
     outputs.check(table=table)
@@ -132,7 +144,7 @@ def cluster(
     )
     log_notes(points.notes, points.source or table)
     watch.lap("read")
-    with printed_on_stderr():
+    with limited_threads(threads), printed_on_stderr():
         communities = cluster_table(points, n_clusters, method, random_state=seed, device=device, **params)
     watch.lap("detect")
     log_notes(communities.notes[len(points.notes) :])

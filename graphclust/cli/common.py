@@ -30,6 +30,7 @@ __all__ = [
     "Quiet",
     "Reading",
     "Seed",
+    "ThreadCount",
     "Verbose",
     "abandon_output",
     "check_files",
@@ -62,6 +63,10 @@ Param = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Device of neural methods.")]
+ThreadCount = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, metavar="N", help="Number of threads; by default one for each core."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print every decision of the reader and the methods.")]
 

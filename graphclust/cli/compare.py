@@ -16,6 +16,7 @@ from graphclust.cli.common import (
     Quiet,
     Reading,
     Seed,
+    ThreadCount,
     check_files,
     check_format,
     output,
@@ -59,6 +60,7 @@ def compare(
     ] = None,
     seed: Seed = 0,
     param: Param = None,
+    threads: ThreadCount = None,
     repeats: Annotated[
         int,
         typer.Option(
@@ -88,6 +90,7 @@ def compare(
     from graphclust.detection import prepare
     from graphclust.detection.comparison import compared, labelled_methods, parameters_of_each
     from graphclust.io.partition import read_partition
+    from graphclust.runtime.threads import limited_threads
 
     check_format(format, "table", "json", "csv")
     check_files({"--out": out}, graph=graph, truth=truth, nodes=reading.nodes)
@@ -103,7 +106,7 @@ def compare(
     loaded = reading.read(graph)
     known = None if truth is None else read_partition(truth, truth_format, loaded.nodes, column=truth_column)
     rows = []
-    with printed_on_stderr():
+    with limited_threads(threads), printed_on_stderr():
         for row in compared(loaded, labelled, n_clusters, known, repeats, seed, params):
             if "error" in row and not quiet:
                 label, error = str(row["method"]), str(row["error"])

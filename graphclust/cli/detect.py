@@ -14,6 +14,7 @@ from graphclust.cli.common import (
     Quiet,
     Reading,
     Seed,
+    ThreadCount,
     Verbose,
     parse_pairs,
     printed_on_stderr,
@@ -180,6 +181,7 @@ def detect(
         ),
     ] = None,
     device: Device = "auto",
+    threads: ThreadCount = None,
     out: Output = None,
     format: Annotated[
         str | None,
@@ -229,6 +231,7 @@ def detect(
     from graphclust.methods import METHODS
     from graphclust.runtime.notes import log_notes
     from graphclust.runtime.progress import task
+    from graphclust.runtime.threads import limited_threads
 
     outputs = Outputs(out, format, manifest, report, figure, positions, summary)
     inputs = {"known": known, "features": features, "nodes": reading.nodes}
@@ -266,10 +269,11 @@ def detect(
         if not quiet:
             files.summarise(communities, quality, verbose=verbose, about=about)
 
-    if names is None:
-        run(graphs[0], outputs)
-    else:
-        _run_all(graphs, names, lambda path, name: run(path, Outputs(name, outputs.format), path))
+    with limited_threads(threads):
+        if names is None:
+            run(graphs[0], outputs)
+        else:
+            _run_all(graphs, names, lambda path, name: run(path, Outputs(name, outputs.format), path))
 
 
 def _check_outputs(

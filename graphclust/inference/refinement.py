@@ -29,7 +29,7 @@ from graphclust.problem.problem import Core, can_hold_samples
 from graphclust.problem.solution import Solution
 from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
-from graphclust.runtime.compilation import is_cached
+from graphclust.runtime.compilation import await_compilation, is_cached
 from graphclust.runtime.notes import Note, counted
 from graphclust.runtime.progress import task
 from graphclust.runtime.threads import n_threads
@@ -355,6 +355,7 @@ def _announce(step: str) -> None:
 
     if not is_cached(block_moves.run):
         logger.info("%s: compiling its loops, once: about fifteen seconds (`graphclust warm` does so in advance)", step)
+        await_compilation()
 
 
 def refine(

@@ -140,13 +140,13 @@ class _State(NamedTuple):
 
 def new_sums(most: int) -> tuple[Records, IndexArray]:
     """Return an empty hash table for the sums of up to `most` labels, and memory for the places in use."""
-    sums = np.zeros(int(table_mask(most)) + 1, _SUM)
+    sums = np.zeros(max(1 << (2 * most - 1).bit_length(), 8), _SUM)
     sums["label"] = -1
     return sums, np.zeros(most + 1, np.int32)
 
 
-@_public
-def table_mask(n: int) -> int:
+@_internal
+def _table_mask(n: int) -> int:
     """Return the length of a hash table for n labels, a power of two of at least 2 n, minus one."""
     length = 8
     while length < 2 * n:
@@ -182,7 +182,7 @@ def _propose(state: _State, sums: Records, slots: IndexArray, t: int, turn: int)
     start, neighbor, weight, nodes, totals = state.start, state.neighbor, state.weight, state.nodes, state.totals
     i = state.order[t]
     own, first, last = nodes[i].label, start[i], start[i + 1]
-    every, mask = -1 if len(weight) > 1 else 0, table_mask(last - first)
+    every, mask = -1 if len(weight) > 1 else 0, _table_mask(last - first)
     n_around, is_exact, own_weight = 0, 1, 0.0
     for e in range(first, last):
         node = nodes[neighbor[e]]
@@ -383,7 +383,7 @@ def refine(
             u, v = own.u, own.v
             if own.n_nodes != 1 or own.cut < gamma * (u * (sum_v - v) + v * (sum_u - u)):
                 continue
-            mask, n_around = table_mask(start[i + 1] - start[i]), 0
+            mask, n_around = _table_mask(start[i + 1] - start[i]), 0
             for e in range(start[i], start[i + 1]):
                 if labels[neighbor[e]] == c:
                     n_around = _add(sums, slots, n_around, mask, refined[neighbor[e]], weight[e & every])
@@ -432,7 +432,7 @@ def add_up_rows(
     """Add up the rows of the members of some labels, from their places in `neighbor` and `weight` on."""
     every = -1 if len(rows.weight) > 1 else 0
     for c in range(first, last):
-        mask = min(table_mask(place[c + 1] - place[c]), len(sums) - 1)
+        mask = min(_table_mask(place[c + 1] - place[c]), len(sums) - 1)
         n = 0
         for t in range(first_member[c], first_member[c + 1]):
             i = members[t]

@@ -7,17 +7,22 @@ containers and on clusters, `compiled` chooses a folder for temporary files, or 
 
 from __future__ import annotations
 
+import atexit
 import os
 import stat
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from graphclust.runtime.notes import Note, log_notes
 
-__all__ = ["compiled", "is_cached", "temporary_folder"]
+__all__ = ["await_compilation", "compile_beside", "compiled", "is_cached", "temporary_folder"]
+
+_helpers: list[subprocess.Popen[bytes]] = []
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -106,6 +111,48 @@ def temporary_folder(parents: Sequence[Path]) -> Path | None:
         if stat.S_ISDIR(status.st_mode) and is_own and not status.st_mode & 0o022 and _is_writable(folder):
             return folder
     return None
+
+
+def compile_beside(code: str, module: str, function: str) -> None:
+    """Start a process that compiles a function, unless there seems to be code of it on disk.
+
+    Nothing is imported to find out: this is for the start of a process, whose imports then go on at the same time.
+
+    Parameters
+    ----------
+    code : str
+        Statements that call the function.
+    module : str
+        Name of the function's module.
+    function : str
+    """
+    if any(_indexes(module.rpartition(".")[2], function)):
+        return
+    nowhere = subprocess.DEVNULL
+    helper = subprocess.Popen([sys.executable, "-c", code], stdin=nowhere, stdout=nowhere, stderr=nowhere)
+    _helpers.append(helper)
+    atexit.register(helper.terminate)
+
+
+def _indexes(module: str, function: str) -> Iterator[Path]:
+    """Yield the files in which numba may have listed the code of a function."""
+    name = f"{module}.{function}-*.nbi"
+    if folder := os.environ.get("NUMBA_CACHE_DIR"):
+        yield from Path(folder).glob(f"*/{name}")
+        return
+    yield from Path(__file__).parent.parent.glob(f"*/__pycache__/{name}")
+    cache_home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    for parent in (cache_home / "numba", *_temporary_parents()):
+        yield from parent.glob(f"*/{name}")
+
+
+def await_compilation() -> None:
+    """Wait for the processes that `compile_beside` started; those whose code could not be kept are ended."""
+    while _helpers:
+        helper = _helpers.pop()
+        if not _has_cache():
+            helper.terminate()
+        helper.wait()
 
 
 def is_cached(kernel: Any) -> bool:

@@ -5,62 +5,88 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from threadpoolctl import ThreadpoolController
 
-__all__ = ["Threads", "n_threads", "one_blas_thread", "one_openmp_thread", "one_thread", "single_threaded"]
+__all__ = ["Threads", "limited_threads", "n_threads", "one_blas_thread", "one_openmp_thread", "one_thread"]
 
-_is_single_threaded: ContextVar[bool] = ContextVar("is_single_threaded", default=False)
+_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_limit: ContextVar[int | None] = ContextVar("limit", default=None)
 
 
-@contextmanager
-def one_thread(enabled: bool) -> Iterator[None]:
+def one_thread(enabled: bool) -> AbstractContextManager[None]:
     """Limit torch to one thread if `enabled`, for small tensors that gain nothing from more threads.
 
     On a busy machine, threads that wait for each other make a small network 40 times slower. A process that is forked
     after they were started would wait for them forever.
     """
-    import torch
+    return _torch_threads(1 if enabled else None)
 
+
+@contextmanager
+def limited_threads(number: int | None) -> Iterator[None]:
+    """Limit the threads of graphclust and of numerical libraries, also those that are imported inside the block.
+
+    Parameters
+    ----------
+    number : int or None
+        None sets no limit.
+    """
+    if number is None:
+        yield
+        return
+    from threadpoolctl import threadpool_limits
+
+    token = _limit.set(number)
+    before = {name: os.environ.get(name) for name in _VARIABLES}
+    os.environ.update(dict.fromkeys(_VARIABLES, str(number)))
+    try:
+        with _torch_threads(number), threadpool_limits(number):
+            yield
+    finally:
+        _limit.reset(token)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _torch_threads(number: int | None) -> Iterator[None]:
+    """Limit torch, if it has been imported."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or number is None:
+        yield
+        return
     before = torch.get_num_threads()
-    if enabled:
-        torch.set_num_threads(1)
+    torch.set_num_threads(number)
     try:
         yield
     finally:
         torch.set_num_threads(before)
 
 
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Limit all loaded numerical libraries to one thread, so that timings do not depend on other processes."""
-    from threadpoolctl import threadpool_limits
-
-    token = _is_single_threaded.set(True)
-    try:
-        with one_thread(True) if "torch" in sys.modules else nullcontext(), threadpool_limits(1):
-            yield
-    finally:
-        _is_single_threaded.reset(token)
-
-
 def n_threads() -> int:
-    """Return the number of threads for parallel work: one per core, or one inside `single_threaded`.
+    """Return the number of threads for parallel work: one for each core that the process may use, or fewer.
 
     Examples
     --------
-    >>> with single_threaded():
+    >>> with limited_threads(1):
     ...     n_threads()
     1
     """
-    return 1 if _is_single_threaded.get() else os.cpu_count() or 1
+    limit = _limit.get()
+    if limit is not None:
+        return limit
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

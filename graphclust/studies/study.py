@@ -49,7 +49,7 @@ from graphclust.runtime.memory import PeakMemory
 from graphclust.runtime.notes import counted
 from graphclust.runtime.progress import task
 from graphclust.runtime.registry import Registry, code_digest
-from graphclust.runtime.threads import single_threaded
+from graphclust.runtime.threads import limited_threads
 from graphclust.training.checkpoints import digest
 
 if TYPE_CHECKING:
@@ -315,7 +315,7 @@ def measure(cell: Cell) -> dict[str, Any]:
     row |= {"k_given": cell.method.true_k or "n_clusters" in cell.method.parameters} | dict.fromkeys(empty)
     try:
         # what functions of the user's print is not a result
-        with single_threaded(), contextlib.redirect_stdout(sys.stderr):
+        with limited_threads(1), contextlib.redirect_stdout(sys.stderr):
             graph = cell.graph()
             row |= {
                 f"realised_{name}": value for name, value in graph.meta.get("realised", {}).items() if name != "sizes"

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from graphclust.runtime.compilation import temporary_folder
+from graphclust.cli import startup
+from graphclust.runtime.compilation import await_compilation, compile_beside, temporary_folder
 from tests.cli.conftest import cli  # noqa: F401  a fixture
 
 NOWHERE = Path("/proc/self/nowhere")  # not even root can write there
@@ -51,6 +52,32 @@ def test_code_is_compiled_where_no_usual_folder_can_be_written(tmp_path):
     assert list(tmp_path.rglob("*.nbi"))
     assert run.stderr.count("compiled code is kept in") == 1
     assert "NUMBA_CACHE_DIR" in run.stderr
+
+
+def test_a_process_beside_this_one_compiles_what_is_not_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    done = tmp_path / "done"
+    code = f"import pathlib; pathlib.Path({str(done)!r}).write_text('')"
+    compile_beside(code, "graphclust.kernels.any", "function")
+    await_compilation()
+    assert done.exists()
+    done.unlink()
+    (tmp_path / "kernels_1").mkdir()
+    (tmp_path / "kernels_1" / "any.function-12.py311.nbi").write_text("")
+    compile_beside(code, "graphclust.kernels.any", "function")
+    await_compilation()
+    assert not done.exists()
+
+
+def test_the_helper_of_the_command_line_compiles_the_chains(tmp_path):
+    """The code that it keeps is found by the process that waits for it."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", startup._CHAINS], env=environment, check=True)
+    code = "from graphclust.kernels.block_moves import run\n"
+    code += "from graphclust.runtime.compilation import is_cached\n"
+    code += f"{startup._CHAINS}; print(is_cached(run), run.stats.cache_misses)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "Counter()"], done.stdout
 
 
 def test_warming_runs_every_stage(monkeypatch, cli):  # noqa: F811
