@@ -20,11 +20,13 @@ import graphclust as gc
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.inputs import as_graph
+from graphclust.kernels import local_moves
 from graphclust.kernels.eigenvectors import spectral_embedding
 from graphclust.metrics import modularity, rank_labels
 from graphclust.problem.constraints import connected_parts
 from graphclust.problem.problem import Problem
 from graphclust.problem.solution import Solution
+from graphclust.runtime.threads import limited_threads
 from tests.estimating import blobs, train_lnscc_briefly
 from tests.examples import documented_method
 from tests.marks import slow
@@ -381,6 +383,18 @@ def test_no_move_of_a_node_helps_after_leiden_has_converged(directed, objective)
                 moved = model.labels_.copy()
                 moved[node] = community
                 assert quality(graph, moved) <= best + 1e-9
+
+
+@pytest.mark.parametrize("name", ["leiden", "louvain", "label-propagation", "auto"])
+def test_large_graphs_have_the_same_labels_with_any_number_of_threads(name):
+    graph = gc.generators.planted_partition(30_000, 300, p_in=0.12, p_out=0.0003, random_state=0)
+    assert graph.num_nodes + 2 * graph.num_edges > local_moves._MOST_IN_QUEUE  # it is visited in batches
+    results = []
+    for number in (1, 2, 4):
+        with limited_threads(number):
+            results.append(gc.METHODS[name](random_state=0).fit(graph).labels_)
+    assert all(np.array_equal(labels, results[0]) for labels in results)
+    assert gc.metrics.ami(results[0], graph.y) > 0.8
 
 
 @pytest.mark.parametrize("name", ["leiden", "louvain"])
