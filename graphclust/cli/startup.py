@@ -13,19 +13,22 @@ _CHAINS = "from graphclust.inference.block_models import PlantedPartitionModel a
 
 
 def prepare(arguments: Sequence[str]) -> None:
-    """Import or compile at once what a command will need.
+    """Start importing and compiling what a command will need.
 
-    The loops of Markov chains take longest to compile, and a process of their own compiles them while others are
-    compiled and imported.
+    The loops of Markov chains take longest to compile: a separate process compiles them.
     """
     if arguments[:1] not in (["detect"], ["compare"]):
         return
-    named = {"-m", "--method", "--methods"} & set(arguments)
-    if not {"-h", "--help"} & set(arguments) and (not named or "auto" in arguments):
+    if {"-h", "--help"} & set(arguments):
+        return
+    named = [argument for argument in arguments if argument.startswith(("-m", "--method"))]
+    uses_auto = not named or any("auto" in argument for argument in arguments)
+    if uses_auto:
         from graphclust.runtime.compilation import compile_beside
 
         compile_beside(_CHAINS, "graphclust.kernels.block_moves", "run")
-    _import_igraph()
+    if uses_auto or any("infomap" in argument for argument in arguments):
+        _import_igraph()
 
 
 def _import_igraph() -> None:

@@ -20,6 +20,14 @@ def _block_models() -> None:
     detect(planted_partition(60, 3, p_in=0.6, p_out=0.05, random_state=0), random_state=0)
 
 
+def _communities() -> None:
+    """Loops of Leiden on graphs that are visited in batches."""
+    from graphclust.generators import planted_partition
+    from graphclust.methods.leiden import Leiden
+
+    Leiden(random_state=0).fit(planted_partition(2000, 4, p_in=0.3, p_out=0.06, random_state=0))
+
+
 def _generators() -> None:
     """Loops of LFR graphs."""
     from graphclust.generators import lfr
@@ -64,6 +72,7 @@ STAGES: dict[str, Callable[[], None]] = {
     "block models": _block_models,
     "edge gates": _edge_gates,
     "cuts": _cuts,
+    "communities": _communities,
     "mixtures": _mixtures,
     "generators": _generators,
 }

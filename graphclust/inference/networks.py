@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphclust.kernels.adjacency import Adjacency
+from graphclust.kernels.adjacency import Adjacency, both_ends
 from graphclust.kernels.aggregation import aggregated
 from graphclust.kernels.block_moves import BLOCK, EDGE, NODE, Records
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -46,15 +46,14 @@ def build_network(
         Whether degree products are filled in.
     """
     n = len(known)
-    first, second = np.concatenate((source, target)), np.concatenate((target, source))
-    order = np.argsort(first, kind="stable")
-    network = _empty_network(np.bincount(first, minlength=n), len(first))
+    start, neighbor, edge = both_ends(source, target, n)
+    network = _empty_network(np.diff(start), len(edge))
     nodes, edges = network.nodes, network.edges
     nodes["n_members"], nodes["is_known"] = 1.0, known
-    edges["neighbor"], edges["weight"] = second[order], np.concatenate((weight, weight))[order]
-    degree = nodes["degree"] = np.bincount(first, np.concatenate((weight, weight)), minlength=n)
+    edges["neighbor"], edges["weight"] = neighbor, weight[edge]
+    degree = nodes["degree"] = np.bincount(network.source, edges["weight"], minlength=n)
     if has_degree_products:
-        edges["degree_product"] = edges["weight"] * degree[network.source] * degree[edges["neighbor"]]
+        edges["degree_product"] = edges["weight"] * degree[network.source] * degree[neighbor]
     return network
 
 
@@ -100,7 +99,7 @@ def count_edges(network: Network, labels: IntArray) -> FloatArray:
 
 
 def count_blocks(network: Network, labels: IntArray, capacity: int) -> Records:
-    """Count what a number of blocks contain.
+    """Return the numbers of nodes and edges of blocks 0, 1, ..., followed by empty ones.
 
     Returns
     -------

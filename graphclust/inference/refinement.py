@@ -291,13 +291,13 @@ class _Search:
     def promising(self) -> list[Scored]:
         """Return the partitions to be improved.
 
-        Moves merge blocks, and hardly ever split them. On large graphs, where each improvement counts, the partition
-        with the most blocks comes first, and others are improved if they already have a shorter description.
+        Moves merge blocks, and hardly ever split them. On large graphs, where improving takes long, the partition with
+        the most blocks comes first, and others are improved if they already have a shorter description.
         """
-        rows = list(self.rows)
-        if self.target.n_nodes > _MOST_MATRIX_NODES:
-            rows.insert(0, max(rows, key=lambda row: row.n_clusters))
-        return _distinct(rows, self.effort.n_improved)
+        if self.target.n_nodes <= _MOST_MATRIX_NODES:
+            return _distinct(self.rows, self.effort.n_improved)
+        finest = max(self.rows, key=lambda row: row.n_clusters)
+        return _distinct([finest, *self.rows], max(self.effort.n_improved, 2))
 
     def sample(self, n_samples: int) -> None:
         """Run the chains, and add the best partition among their samples."""

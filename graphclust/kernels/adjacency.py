@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from graphclust.errors import ResourceError
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import compiled
 from graphclust.runtime.threads import Threads
@@ -26,7 +27,8 @@ __all__ = [
 IndexArray: TypeAlias = NDArray[np.int32]
 Records: TypeAlias = NDArray[np.void]
 
-_FEW = 50_000  # entries of rows that one thread works on
+_FEW = 50_000  # fewer entries of rows than this are left to one thread
+_MOST = 2**30  # edges or nodes
 _settings: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 _public = compiled(nogil=True, **_settings)
 
@@ -91,7 +93,7 @@ def _fill_rows(source: IntArray, target: IntArray, start: IntArray, end: IndexAr
 
 
 def adjacency(source: IntArray, target: IntArray, weight: FloatArray | None, n: int) -> Adjacency:
-    """Return the rows of the edges that are no self-loops.
+    """Return the rows of the edges that are not self-loops.
 
     Parameters
     ----------
@@ -100,11 +102,18 @@ def adjacency(source: IntArray, target: IntArray, weight: FloatArray | None, n: 
     weight : ndarray of float64, shape (m,), or None
     n : int
 
+    Raises
+    ------
+    ResourceError
+        More edges or nodes than 32-bit indices can count.
+
     Examples
     --------
     >>> adjacency(np.array([0, 1, 2]), np.array([1, 2, 2]), None, 3).neighbor.tolist()
     [1, 0, 2, 1]
     """
+    if max(len(source), n) >= _MOST:
+        raise ResourceError(f"{len(source):,} edges and {n:,} nodes: there can be at most {_MOST - 1:,} of each")
     is_edge = source != target
     if not is_edge.all():
         source, target, weight = source[is_edge], target[is_edge], None if weight is None else weight[is_edge]
@@ -172,7 +181,7 @@ def _number(labels: IndexArray, order: IndexArray, numbers: IndexArray) -> int:
 
 
 def numbered(labels: IndexArray, order: IndexArray | None = None) -> tuple[IndexArray, int]:
-    """Return labels 0, 1, ... in the order in which nodes, or those in `order`, have them first; and their number."""
+    """Renumber labels 0, 1, ... by first appearance (in `order`, if given); return them and their number."""
     labels = labels.copy()
     order = np.arange(len(labels), dtype=np.int32) if order is None else order
     return labels, int(_number(labels, order, np.full(int(labels.max(initial=-1)) + 1, -1, np.int32)))

@@ -1,12 +1,13 @@
-"""The Leiden algorithm (Traag, Waltman & van Eck 2019) and the Louvain algorithm (Blondel et al. 2008), by threads.
+"""The Leiden algorithm (Traag, Waltman & van Eck 2019) and the Louvain algorithm (Blondel et al. 2008), multithreaded.
 
-Both move nodes between communities (`graphclust.kernels.local_moves`, which defines the quality), make a graph whose
+Both move nodes between communities (`graphclust.kernels.local_moves`, which defines the quality), build a graph whose
 nodes are sets of nodes, and go on with that graph until every node is a community of its own. The sets of Louvain are
 the communities. Those of Leiden are connected parts of communities: at first each node is a part. Parts of one node
 are visited once each, and may merge with another part of the same community, chosen at random with probabilities in
 proportion to exp(gain / beta). Both parts have to be well connected to the rest of their community, that is, by more
-weight than gamma (U V' + V U') for the part's and the rest's sums of u and v. The communities of the result are
-connected. The communities of a graph's nodes are refined independently of each other, so that threads share them.
+weight than gamma (U V' + V U') for the part's and the rest's sums of u and v. Communities are connected, unless fixed
+nodes hold them together. The communities of a graph's nodes are refined independently of each other, so that threads
+share them.
 
 Leiden is iterated from its own result. After the first iteration, the nodes of a large graph are renumbered by their
 communities: then neighbors are close to each other in memory.
@@ -18,7 +19,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphclust.kernels.adjacency import Adjacency, IndexArray, Records, grouped, numbered, run_rows
+from graphclust.kernels.adjacency import (
+    Adjacency,
+    IndexArray,
+    Records,
+    connected_parts,
+    grouped,
+    numbered,
+    run_rows,
+)
 from graphclust.kernels.aggregation import aggregated
 from graphclust.kernels.local_moves import MASS, PART, move_nodes, new_sums, refine, visiting_order
 from graphclust.runtime.arrays import IntArray
@@ -68,6 +77,12 @@ def _parts(
     return numbered(refined, members)
 
 
+def _connected(rows: Adjacency, labels: IndexArray) -> IndexArray:
+    """Return the connected parts of communities; splitting one never lowers the quality."""
+    source = np.repeat(np.arange(len(labels)), np.diff(rows.start))
+    return connected_parts(source, rows.neighbor.astype(np.int64), labels.astype(np.int64)).astype(np.int32)
+
+
 def _coarser(level: _Level, parts: IndexArray, n_parts: int, threads: Threads) -> _Level:
     masses = np.zeros(n_parts, MASS)
     for name in MASS.names or ():
@@ -92,12 +107,13 @@ def _cycle(level: _Level, labels: IndexArray, search: _Search, key: int, depth: 
         if n_parts == n:  # by chance no node merged with another
             parts, n_parts = _parts(level, labels, n_labels, search, 0.0, key)
     if n_parts == n:
-        return labels
+        return labels if level.masses["is_fixed"].any() else _connected(level.rows, labels)
     coarser, coarse_labels = _coarser(level, parts, n_parts, search.threads), np.zeros(n_parts, np.int32)
     coarse_labels[parts] = labels
     for turn in range(_TURNS if search.beta is not None and depth < _MOST_DEPTH else 1):
         before = coarse_labels
-        coarse_labels = _cycle(coarser, coarse_labels, search, 4 * key + turn + 1, depth + 1)
+        next_key = int(np.random.SeedSequence((key, turn)).generate_state(1)[0])
+        coarse_labels = _cycle(coarser, coarse_labels, search, next_key, depth + 1)
         if np.array_equal(before, coarse_labels):
             break
     return numbered(coarse_labels[parts])[0]
@@ -125,10 +141,10 @@ def leiden(
         See `graphclust.kernels.local_moves`.
     threads : Threads
     start : ndarray of int64, shape (n,), optional
-        The partition at the start; by default each node is a community. Fixed nodes keep their labels, and nodes of
-        different labels may be fixed. Communities at the start may be larger than `max_size`, and do not grow.
+        The partition at the start; by default each node is a community. Fixed nodes stay in their communities; other
+        nodes without edges leave theirs. Communities at the start may be larger than `max_size`, and do not grow.
     n_iterations : int
-        Maximum number of iterations; -1 means as many as change anything.
+        Maximum number of iterations; -1 means until an iteration changes nothing.
     beta : float
         Randomness of merging parts, in units of the mean weight of an edge.
     seed : int
@@ -169,7 +185,7 @@ def leiden(
 def _reordered(level: _Level, order: IndexArray, rank: IndexArray, threads: Threads) -> _Level:
     """Return the graph with its nodes in another order; `rank` is the new place of each node."""
     rows = aggregated(level.rows, rank, len(rank), threads)
-    if len(level.rows.weight) == 1:
+    if len(level.rows.weight) == 1 and len(rows.neighbor) == len(level.rows.neighbor):  # no two entries became one
         rows = rows._replace(weight=level.rows.weight)
     return _Level(rows, level.masses[order])
 

@@ -62,8 +62,8 @@ _MOVE = np.dtype([("weight_from", np.float64), ("weight_to", np.float64), ("targ
 _SUM = np.dtype([("weight", np.float64), ("label", np.int64)])
 PART = np.dtype([("u", np.float64), ("v", np.float64), ("cut", np.float64), ("n_nodes", np.int64)])
 _TOTALS = np.dtype(
-    [(name, np.int64) for name in ("n_free", "n_moved", "turn", "is_directed", "max_size", "seed")]
-    + [(name, np.float64) for name in ("gamma", "gain", "smallest_gain")]
+    [(name, np.int64) for name in ("n_free", "turn", "is_directed", "max_size", "seed")]
+    + [(name, np.float64) for name in ("gamma", "gain")]
 )
 
 _UNLIMITED = 2**62
@@ -72,8 +72,9 @@ _MAX_BATCH = 8192  # nodes
 _FEWEST_BATCHES = 32
 _TAIL = 32  # when one in so many nodes waits, the last ones wait in a queue
 _VISITS_PER_CALL = 100_000  # of the queue, so that Ctrl-C does not wait long
+_FEWEST_BLOCKS = 512
 _BLOCK = 16  # consecutive nodes that stay together in the order of visits, because they often share neighbors
-_SMALLEST_GAIN = 1e-10  # in units of the mean weight of an edge; smaller gains are rounding errors
+_SMALLEST_GAIN = 1e-10  # relative to the terms of the gain; smaller gains are rounding errors
 _EXPONENT = 40.0  # exp(-40) counts as 0
 _NEW = np.int32(-1)  # target of a move into an empty community
 
@@ -107,7 +108,7 @@ class _State(NamedTuple):
     nodes : array of `_NODE`, shape (n,)
         Label, and the turn of the last visit.
     woken : ndarray of int32, shape (n,)
-        The last turn in which a neighbor moved. A node waits if it has not been visited since.
+        The last turn in which a neighbor moved. A node waits if it was visited in or before that turn.
     communities : array of `_COMMUNITY`, shape (n_labels,)
     sum_u, sum_v : ndarray of float64, shape (n_labels,)
         U_c and V_c; the same array if u = v.
@@ -156,7 +157,7 @@ def _table_mask(n: int) -> int:
 
 @_internal
 def _add(sums: Records, slots: IndexArray, n: int, mask: int, label: int, weight: float) -> int:
-    """Add a weight to the sum of its label, one of n that the table holds; return the number of labels after that."""
+    """Add a weight to the sum of a label in a table of n labels; return the new number of labels."""
     h = (np.int64(label) * 0x9E3779B1 >> 7) & mask
     while sums[h].label != label:
         if sums[h].label < 0:
@@ -242,9 +243,11 @@ def _make(state: _State, t: int) -> bool:
     if is_new:
         target = state.free[totals.n_free - 1]
     here, there = communities[own], communities[target]
-    gain = mass.u * (sum_v[target] - sum_v[own] + mass.v) + mass.v * (sum_u[target] - sum_u[own] + mass.u)
-    gain = weight_to - weight_from - totals.gamma * gain
-    if gain <= totals.smallest_gain or there.size + mass.size > totals.max_size or (there.n_nodes == 0) != is_new:
+    joining = totals.gamma * (mass.u * (sum_v[target] + mass.v) + mass.v * (sum_u[target] + mass.u))
+    leaving = totals.gamma * (mass.u * sum_v[own] + mass.v * sum_u[own])
+    gain = weight_to - weight_from - joining + leaving
+    least = _SMALLEST_GAIN * (weight_to + weight_from + joining + leaving)
+    if gain <= least or there.size + mass.size > totals.max_size or (there.n_nodes == 0) != is_new:
         return False
     totals.gain += gain
     totals.n_free -= is_new
@@ -266,11 +269,11 @@ def _make(state: _State, t: int) -> bool:
 
 
 @_public
-def _line_up(state: _State, visiting_order: IndexArray, batch: int) -> int:
+def _line_up(state: _State, sequence: IndexArray, batch: int) -> int:
     """Write the nodes that wait to `order`, and return their number; each batch of them is visited in one turn."""
     n = 0
-    for t in range(len(visiting_order)):
-        i = visiting_order[t]
+    for t in range(len(sequence)):
+        i = sequence[t]
         node = state.nodes[i]
         if state.woken[i] >= node.turn:
             state.order[n] = i
@@ -468,7 +471,7 @@ def move_rows(
 def visiting_order(n: int, seed: int) -> IndexArray:
     """Return a random order of n nodes, of which blocks of consecutive nodes stay together if n is large."""
     generator = np.random.default_rng(seed)
-    if n < _FEWEST_BATCHES * _BLOCK**2:
+    if n < _FEWEST_BLOCKS * _BLOCK:
         return generator.permutation(n).astype(np.int32)
     blocks = generator.permutation(-(-n // _BLOCK)).astype(np.int32)
     order: Any = (blocks[:, None] * np.int32(_BLOCK) + np.arange(_BLOCK, dtype=np.int32)).ravel()
@@ -476,7 +479,7 @@ def visiting_order(n: int, seed: int) -> IndexArray:
 
 
 def _state(
-    adjacency: Adjacency, masses: Records, labels: IntArray | IndexArray, gamma: float, seed: int, max_size: int | None
+    rows: Adjacency, masses: Records, labels: IntArray | IndexArray, gamma: float, seed: int, max_size: int | None
 ) -> _State:
     n = len(masses)
     capacity = max(int(labels.max(initial=0)) + 1, n) + 1
@@ -495,10 +498,9 @@ def _state(
     totals["n_free"], totals["is_directed"], totals["turn"] = len(is_free), is_directed, 1
     totals["max_size"] = _UNLIMITED if max_size is None else max_size
     totals["seed"], totals["gamma"] = seed, gamma
-    totals["smallest_gain"] = _SMALLEST_GAIN * (adjacency.weight.mean() if len(adjacency.weight) else 1.0)
     moves, indices = np.zeros(n, _MOVE), np.zeros((3, n), np.int32)
     return _State(
-        *adjacency,
+        *rows,
         masses=masses,
         nodes=nodes,
         woken=indices[0],
@@ -514,7 +516,7 @@ def _state(
 
 
 def move_nodes(
-    adjacency: Adjacency,
+    rows: Adjacency,
     masses: Records,
     labels: IntArray | IndexArray,
     gamma: float,
@@ -524,11 +526,11 @@ def move_nodes(
     max_size: int | None = None,
     enough: float = 0.0,
 ) -> Moves:
-    """Move nodes until none waits: no node can gain by a move unless sums of u and v have changed since its visit.
+    """Move nodes until none waits: no node can gain by a move unless something has changed since its visit.
 
     Parameters
     ----------
-    adjacency : Adjacency
+    rows : Adjacency
     masses : array of `MASS`, shape (n,)
         Node weights u and v, the size for `max_size`, and whether a node keeps its label.
     labels : ndarray of int, shape (n,)
@@ -540,14 +542,14 @@ def move_nodes(
     max_size : int, optional
         Largest sum of sizes of a community that nodes may move to.
     enough : float
-        Large graphs: stop after a round of all nodes that wait in which at most this share of the nodes moved.
+        On large graphs, stop after a round in which at most this share of all nodes moved.
     """
-    state = _state(adjacency, masses, labels, gamma, seed, max_size)
+    state = _state(rows, masses, labels, gamma, seed, max_size)
     n, totals = len(masses), state.totals
     order = visiting_order(n, seed)
-    degree = int(np.diff(adjacency.start).max(initial=0))
+    degree = int(np.diff(rows.start).max(initial=0))
     tables = [new_sums(degree)]
-    if n + len(adjacency.neighbor) > _MOST_IN_QUEUE:
+    if n + len(rows.neighbor) > _MOST_IN_QUEUE:
         tables += [new_sums(degree) for _ in range(threads.number - 1)]
         batch = max(min(_MAX_BATCH, n // _FEWEST_BATCHES), 1)
         n_waiting = n

@@ -26,7 +26,7 @@ from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.checks import check_count
 from graphclust.runtime.memory import format_bytes
-from graphclust.runtime.notes import Note
+from graphclust.runtime.notes import Note, counted
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed
 
@@ -42,8 +42,9 @@ _INFOMAP_EDGES = {"low": 20_000, "normal": 200_000, "high": 5_000_000}
 _SPECTRAL_NODES = {"low": 0, "normal": 3000, "high": 10_000}
 _SPECTRAL_K = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _MODELS = ("sbm", "planted")
-_LARGE = 200_000  # edges from which the expected time is logged
-_SECONDS_PER_EDGE = {"low": 6e-5, "normal": 1.5e-4, "high": 1e-3}  # measured with com-dblp on two cores
+_LARGE = 200_000  # edges from which there are only two proposals, unless the effort is high
+_SECONDS_PER_EDGE = {"low": 8e-6, "normal": 1e-5, "high": 1e-3}  # measured with com-dblp on two cores
+_LONG = 30.0  # seconds, from which the expected time is logged
 _FEW_NODES = 300  # up to so many nodes, chains are faster than spectral clustering into more than a few communities
 _MAX_SPECTRAL_K = 4  # of graphs with few nodes
 
@@ -157,18 +158,17 @@ class Auto(GraphEstimator):
         return replace(refined, notes=(*notes, *refined.notes, *explained(refined.details)))
 
     def _announce(self, graph: Graph) -> None:
-        """Log how long a large graph will take."""
-        if graph.num_edges < _LARGE:
-            return
-        minutes = graph.num_edges * _SECONDS_PER_EDGE[self.effort] / 60
-        logger.info(
-            "auto: %s nodes, %s edges: about %.0f minutes and %s of memory in addition to the graph, with effort %s",
-            f"{graph.num_nodes:,}",
-            f"{graph.num_edges:,}",
-            max(minutes, 1),
-            format_bytes(self.memory(graph)),
-            self.effort,
-        )
+        """Log how long a large graph will take, if this is more than half a minute."""
+        seconds = graph.num_edges * _SECONDS_PER_EDGE[self.effort]
+        if seconds > _LONG:
+            logger.info(
+                "auto: %s, %s: about %s and %s of memory in addition to the graph, with effort %s",
+                counted(graph.num_nodes, "node"),
+                counted(graph.num_edges, "edge"),
+                counted(max(round(seconds / 60), 1), "minute"),
+                format_bytes(self.memory(graph)),
+                self.effort,
+            )
 
     def _starts(self, core: Core, seed: int) -> tuple[dict[str, IntArray], list[Note]]:
         """Return starting partitions by the name of their method, and notes on methods that failed."""
@@ -205,11 +205,13 @@ class Auto(GraphEstimator):
             yield "leiden", Leiden(k, random_state=seed)
             yield "louvain", Louvain(k, random_state=seed)
             return
-        is_large = m > _LARGE and self.effort == "normal"
-        for resolution in _RESOLUTIONS["low" if is_large else self.effort]:
-            n_iterations = 1 if is_large else 4
-            yield f"leiden {resolution:g}", Leiden(resolution=resolution, n_iterations=n_iterations, random_state=seed)
-        for repeat in range(1 if is_large else _REPEATS[self.effort]):
+        if m > _LARGE and self.effort != "high":  # one proposal of small communities, and one of large ones
+            yield "label-propagation 1", LabelPropagation(random_state=seed)
+            yield "louvain", Louvain(random_state=seed)
+            return
+        for resolution in _RESOLUTIONS[self.effort]:
+            yield f"leiden {resolution:g}", Leiden(resolution=resolution, random_state=seed)
+        for repeat in range(_REPEATS[self.effort]):
             yield f"label-propagation {repeat + 1}", LabelPropagation(random_state=seed + repeat)
         if m <= _INFOMAP_EDGES[self.effort]:
             yield "infomap", Infomap(trials=1 if self.effort != "high" else 5, random_state=seed)

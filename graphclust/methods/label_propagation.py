@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from graphclust.methods.local_moves import LocalMoveEstimator, moving
+from graphclust.methods.local_moves import LocalMoveEstimator
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
+from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed
 from graphclust.runtime.threads import Threads
+
+if TYPE_CHECKING:
+    from graphclust.kernels.adjacency import Adjacency, Records
 
 __all__ = ["LabelPropagation"]
 
@@ -44,8 +48,10 @@ class LabelPropagation(LocalMoveEstimator):
         """See `GraphEstimator.solve`."""
         from graphclust.kernels.local_moves import move_nodes
 
-        rows, masses, _ = moving(core)
-        n, seed = core.graph.num_nodes, check_seed(self.random_state)
-        with Threads() as threads, task("label propagation"):
-            moves = move_nodes(rows, masses, np.arange(n), 0.0, seed=seed, threads=threads)
-        return Solution(moves.labels.astype(np.int64))
+        seed, alone = check_seed(self.random_state), np.arange(core.graph.num_nodes)
+
+        def propagated(rows: Adjacency, masses: Records, _: float, threads: Threads) -> IntArray:
+            with task("label propagation"):
+                return move_nodes(rows, masses, alone, 0.0, seed=seed, threads=threads).labels.astype(np.int64)
+
+        return self._solved(core, "cpm", 0.0, propagated)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from graphclust.errors import UsageError
-from graphclust.methods.exact_number import with_exact_number
-from graphclust.methods.local_moves import LocalMoveEstimator, moving
+from graphclust.methods.local_moves import LocalMoveEstimator
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
-from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.checks import check_number
 from graphclust.runtime.seeds import check_seed
-from graphclust.runtime.threads import Threads
 
 __all__ = ["Leiden"]
 
@@ -31,7 +28,7 @@ class Leiden(LocalMoveEstimator):
     n_iterations : int
         Maximum number of iterations. Iterations end earlier if one changes nothing; -1 means no maximum.
     beta : float
-        Randomness of the refinement phase.
+        Randomness of the refinement phase, in units of the mean weight of an edge.
     random_state : int, Generator or None
 
     Examples
@@ -78,15 +75,11 @@ class Leiden(LocalMoveEstimator):
         """See `GraphEstimator.solve`."""
         from graphclust.kernels.leiden import leiden
 
-        seed = check_seed(self.random_state)
-        rows, masses, unit = moving(core, self.objective)
-        settings: dict[str, Any] = {"n_iterations": self.n_iterations, "beta": self.beta, "seed": seed}
-
-        with Threads() as threads:
-
-            def run(resolution: float) -> IntArray:
-                return leiden(rows, masses, resolution * unit, threads=threads, **settings)
-
-            if core.n_clusters is not None:
-                return with_exact_number(core, self.resolution, run)
-            return Solution(run(self.resolution))
+        settings: dict[str, Any] = {"n_iterations": self.n_iterations, "beta": self.beta}
+        settings["seed"] = check_seed(self.random_state)
+        return self._solved(
+            core,
+            self.objective,
+            self.resolution,
+            lambda rows, masses, gamma, threads: leiden(rows, masses, gamma, threads=threads, **settings),
+        )

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
 from graphclust.graph import Graph
 from graphclust.methods.base import GraphEstimator
+from graphclust.methods.exact_number import with_exact_number
 from graphclust.problem.problem import Core
+from graphclust.problem.solution import Solution
+from graphclust.runtime.arrays import IntArray
+from graphclust.runtime.threads import Threads
 
 if TYPE_CHECKING:
     from graphclust.kernels.adjacency import Adjacency, Records
 
-__all__ = ["LocalMoveEstimator", "Moving", "moving"]
+__all__ = ["KernelInput", "LocalMoveEstimator", "kernel_input"]
 
 
-class Moving(NamedTuple):
+class KernelInput(NamedTuple):
     """A graph as the kernels take it (see `graphclust.kernels.local_moves`).
 
     Attributes
@@ -33,7 +38,7 @@ class Moving(NamedTuple):
 
 
 class LocalMoveEstimator(GraphEstimator):
-    """A method whose communities are connected unless `n_clusters` is set, and do not depend on the threads."""
+    """A method whose results do not depend on the number of threads."""
 
     needs: ClassVar[tuple[str, ...]] = ("graphclust.kernels.leiden", "scipy.sparse.csgraph")
 
@@ -42,9 +47,25 @@ class LocalMoveEstimator(GraphEstimator):
         per_entry = 4 + 8 * graph.is_weighted
         return 2.0 * graph.num_edges * (2 * per_entry + 24) + 150.0 * graph.num_nodes
 
+    @staticmethod
+    def _solved(
+        core: Core,
+        objective: str,
+        resolution: float,
+        run: Callable[[Adjacency, Records, float, Threads], IntArray],
+    ) -> Solution:
+        """Run a method that takes rows, masses, gamma and threads, and returns labels; K is found if it is given."""
+        rows, masses, unit = kernel_input(core, objective)
+        with Threads() as threads:
+            if core.n_clusters is None:
+                return Solution(run(rows, masses, resolution * unit, threads))
+            return with_exact_number(core, resolution, lambda other: run(rows, masses, other * unit, threads))
 
-def moving(core: Core, objective: str = "modularity") -> Moving:
+
+def kernel_input(core: Core, objective: str = "modularity") -> KernelInput:
     """Return a core as the kernels take it; methods that solve the same core share its rows.
+
+    Degrees are scaled by a power of two, so that products of tiny ones are not 0.
 
     Parameters
     ----------
@@ -60,6 +81,9 @@ def moving(core: Core, objective: str = "modularity") -> Moving:
     masses["size"] = 1
     if objective == "cpm":
         masses["u"] = masses["v"] = 1.0
-        return Moving(rows, masses, 1.0 if graph.directed else 0.5)
-    masses["u"], masses["v"] = (graph.degree(way) for way in (("out", "in") if graph.directed else ("all", "all")))
-    return Moving(rows, masses, (1.0 if graph.directed else 0.25) / max(graph.total_weight, 1e-300))
+        return KernelInput(rows, masses, 1.0 if graph.directed else 0.5)
+    total = max(graph.total_weight, 1e-300)
+    scale = 2.0 ** np.frexp(total / max(graph.num_edges, 1))[1]
+    for name, way in (("u", "out"), ("v", "in")):
+        masses[name] = graph.degree(way if graph.directed else "all") / scale
+    return KernelInput(rows, masses, (1.0 if graph.directed else 0.25) * scale * (scale / total))

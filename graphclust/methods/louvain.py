@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from graphclust.methods.exact_number import with_exact_number
-from graphclust.methods.local_moves import LocalMoveEstimator, moving
+from graphclust.methods.local_moves import LocalMoveEstimator
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
-from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.checks import check_number
 from graphclust.runtime.seeds import check_seed
-from graphclust.runtime.threads import Threads
 
 __all__ = ["Louvain"]
 
@@ -53,13 +50,9 @@ class Louvain(LocalMoveEstimator):
         from graphclust.kernels.leiden import louvain
 
         seed = check_seed(self.random_state)
-        rows, masses, unit = moving(core)
-
-        with Threads() as threads:
-
-            def run(resolution: float) -> IntArray:
-                return louvain(rows, masses, resolution * unit, threads=threads, seed=seed)
-
-            if core.n_clusters is not None:
-                return with_exact_number(core, self.resolution, run)
-            return Solution(run(self.resolution))
+        return self._solved(
+            core,
+            "modularity",
+            self.resolution,
+            lambda rows, masses, gamma, threads: louvain(rows, masses, gamma, threads=threads, seed=seed),
+        )

@@ -3,11 +3,14 @@
 numba keeps the code beside the module or in the user's cache folder. Where neither can be written to, as in many
 containers and on clusters, `compiled` chooses a folder for temporary files, or keeps the code in memory only.
 `NUMBA_CACHE_DIR` names another folder.
+
+A function that takes long to compile can be compiled by a process of its own, while this one goes on.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import stat
 import subprocess
@@ -114,7 +117,7 @@ def temporary_folder(parents: Sequence[Path]) -> Path | None:
 
 
 def compile_beside(code: str, module: str, function: str) -> None:
-    """Start a process that compiles a function, unless there seems to be code of it on disk.
+    """Start a process that compiles a function, unless its code seems to be on disk.
 
     Nothing is imported to find out: this is for the start of a process, whose imports then go on at the same time.
 
@@ -129,9 +132,11 @@ def compile_beside(code: str, module: str, function: str) -> None:
     if any(_indexes(module.rpartition(".")[2], function)):
         return
     nowhere = subprocess.DEVNULL
-    helper = subprocess.Popen([sys.executable, "-c", code], stdin=nowhere, stdout=nowhere, stderr=nowhere)
-    _helpers.append(helper)
-    atexit.register(helper.terminate)
+    command = [sys.executable, "-P", "-c", code]  # -P: not what lies in the user's folder
+    with contextlib.suppress(OSError):  # no memory for another process
+        helper = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+        _helpers.append(helper)
+        atexit.register(helper.terminate)
 
 
 def _indexes(module: str, function: str) -> Iterator[Path]:
@@ -142,8 +147,10 @@ def _indexes(module: str, function: str) -> Iterator[Path]:
         return
     yield from Path(__file__).parent.parent.glob(f"*/__pycache__/{name}")
     cache_home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    for parent in (cache_home / "numba", *_temporary_parents()):
+    for parent in (cache_home / "numba", Path.home() / "Library" / "Caches" / "numba"):
         yield from parent.glob(f"*/{name}")
+    for parent in _temporary_parents():
+        yield from parent.glob(f"graphclust-*/*/{name}")
 
 
 def await_compilation() -> None:

@@ -1,4 +1,4 @@
-"""The number of threads."""
+"""The number of threads, and a pool of them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def limited_threads(number: int | None) -> Iterator[None]:
         _limit.reset(token)
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value
 
@@ -149,7 +149,7 @@ class Threads:
             self._pool = None
 
     def run(self, task: Callable[[int], object]) -> None:
-        """Call `task` with 0, ..., number - 1, each in a thread of its own, and wait for all of them."""
+        """Call `task(0)`, ..., `task(number - 1)` in parallel, and wait for all of them."""
         if self.number > 1 and self._pool is None:
             from concurrent.futures import ThreadPoolExecutor
 
@@ -158,8 +158,8 @@ class Threads:
         try:
             task(0)
         finally:
-            wait_for = [future.exception() for future in futures]
-        for error in wait_for:
+            errors = [future.exception() for future in futures]
+        for error in errors:
             if error is not None:
                 raise error
 

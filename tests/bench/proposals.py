@@ -1,8 +1,8 @@
 """What each kind of proposal earns in `auto`: python tests/bench/proposals.py [GRAPHS PER FAMILY] [OUT.csv].
 
-Each graph is solved with all proposals, and again without each kind of them. A row of the table says how often a kind
-was the start of the best partition, how many nats longer the description is without it (mean and largest, of graphs on
-which it is longer by more than a nat, and their share), the change of AMI with the planted or known labels, and its
+Each graph is solved with all proposals, and again without each kind of them. The table counts which kind the best
+partition started from. Its rows say on which share of the graphs the description is longer by more than a nat without
+a kind, how much longer (mean of these graphs, and largest), the change of AMI with the planted or known labels, and the
 share of the time of all proposals. Labels are used for scores only. Each core solves a graph of its own.
 """
 

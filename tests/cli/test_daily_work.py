@@ -215,19 +215,16 @@ def test_a_parameter_of_another_method_names_that_method(friends, capsys):
     assert "leiden has no parameter 'hidden'" in capsys.readouterr().err
 
 
-def test_threads_are_limited_while_a_command_runs(friends, monkeypatch, capsys):
+def test_threads_are_limited_while_a_command_runs(friends, monkeypatch):
     from graphclust.methods.leiden import Leiden
     from graphclust.runtime.threads import n_threads
 
     seen, solve = [], Leiden.solve
     monkeypatch.setattr(Leiden, "solve", lambda self, core: seen.append(n_threads()) or solve(self, core))
     before = n_threads()
-    outputs = []
     for command in (["detect", "friends.edgelist", *LEIDEN], ["compare", "friends.edgelist", "--methods", "leiden"]):
         for number in (1, 3):
             assert main([*command, "--threads", str(number)]) == 0
-            outputs.append(capsys.readouterr().out)
     assert seen == [1, 3, 1, 3]
-    assert outputs[0] == outputs[1]
     assert n_threads() == before
     assert main(["detect", "friends.edgelist", "--threads", "0"]) == 2

@@ -162,7 +162,7 @@ def test_compiled_methods_stop_within_a_second(method):
             fit_forever()
     finally:
         timer.join()
-    assert time.perf_counter() - start < 1.3 + 1.0  # the machine may be busy
+    assert time.perf_counter() - start < 0.3 + 1.0
 
 
 def test_layouts_let_igraph_return_first(monkeypatch):
