@@ -461,12 +461,7 @@ def survey_interval(n_blocks: float, n_near: float) -> int:
 def _numbered(labels: ArrayLike) -> IntArray:
     """Return the labels as 0, 1, ... without gaps, as an array of its own."""
     numbers = np.asarray(labels)
-    if (
-        numbers.dtype.kind == "i"
-        and len(numbers)
-        and numbers.min() >= 0
-        and numbers.max() < len(numbers)
-        and np.bincount(numbers).all()
-    ):
+    is_index = numbers.dtype.kind == "i" and len(numbers) > 0 and numbers.min() >= 0 and numbers.max() < len(numbers)
+    if is_index and np.bincount(numbers).all():
         return numbers.astype(np.int64)  # sorting takes longer
     return np.unique(numbers, return_inverse=True)[1].astype(np.int64)

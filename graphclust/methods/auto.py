@@ -53,7 +53,8 @@ class Auto(GraphEstimator):
     """The partition with the shortest description length among those of several methods, improved further.
 
     There are no parameters to choose. Several methods propose partitions: Leiden at several resolutions, label
-    propagation, Infomap, spectral clustering, ACP, and all nodes in one community; the size of the graph decides which.
+    propagation, Infomap, spectral clustering, and all nodes in one community, with effort "high" also ACP; the size of
+    the graph decides which.
     They are scored under two block models with integrated parameters (`graphclust.inference.block_models`): blocks of
     independent edges, as in small dense graphs, and a degree-corrected planted partition, whose communities are
     connected. The best partitions are improved, and the result is the one with the shortest description length. Up to
@@ -216,7 +217,7 @@ class Auto(GraphEstimator):
         if m <= _INFOMAP_EDGES[self.effort]:
             yield "infomap", Infomap(trials=1 if self.effort != "high" else 5, random_state=seed)
         dense = 2 * m >= _ACP_DENSITY * n * (n - 1)
-        if _ACP_NODES[0] <= n <= _ACP_NODES[1] and dense and self.effort != "low":
+        if _ACP_NODES[0] <= n <= _ACP_NODES[1] and dense and self.effort == "high":
             yield "acp", ACP(n_samples=8, sample="map", random_state=seed, device=self.device)
 
     def _spectral(self, core: Core, seed: int) -> dict[str, IntArray]:
