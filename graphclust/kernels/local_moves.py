@@ -184,18 +184,19 @@ def _propose(state: _State, sums: Records, slots: IndexArray, t: int, turn: int)
     i = state.order[t]
     own, first, last = nodes[i].label, start[i], start[i + 1]
     every, mask = -1 if len(weight) > 1 else 0, _table_mask(last - first)
-    n_around, is_exact, own_weight = 0, 1, 0.0
+    n_around, is_exact, own_weight, strength = 0, 1, 0.0, 0.0
     for e in range(first, last):
         node = nodes[neighbor[e]]
         if node.turn == turn:
             is_exact = 0
+        strength += weight[e & every]
         if node.label == own:
             own_weight += weight[e & every]
         else:
             n_around = _add(sums, slots, n_around, mask, node.label, weight[e & every])
     u, v, gamma = state.masses[i].u, state.masses[i].v, totals.gamma
     best = own_weight - gamma * (u * (state.sum_v[own] - v) + v * (state.sum_u[own] - u))
-    target, best_weight, best_key = own, own_weight, np.uint64(0)
+    target, best_weight, best_key, rounding = own, own_weight, np.uint64(0), _SMALLEST_GAIN * strength
     if best < 0.0 and state.communities[own].n_nodes > 1:
         target, best, best_weight = _NEW, 0.0, 0.0
     for s in range(n_around):
@@ -203,11 +204,11 @@ def _propose(state: _State, sums: Records, slots: IndexArray, t: int, turn: int)
         label = total.label
         total.label = -1
         value = total.weight - gamma * (u * state.sum_v[label] + v * state.sum_u[label])
-        if value < best or (value == best and target == own):
+        if value < best - rounding or (value <= best + rounding and target == own):
             continue
         if totals.max_size < _UNLIMITED and state.communities[label].size + state.masses[i].size > totals.max_size:
             continue
-        if value == best:
+        if value <= best + rounding:
             key = _random_number(totals.seed + turn, np.int64(i) * len(nodes) + label)
             if best_key == 0:
                 best_key = _random_number(totals.seed + turn, np.int64(i) * len(nodes) + target)
