@@ -1,4 +1,4 @@
-"""Graphs as rows of neighbors, and graphs whose nodes are sets of nodes; compiled by numba on first use and cached."""
+"""Graphs as rows of neighbors, connected parts, and sets of nodes; compiled by numba on first use and cached."""
 
 from __future__ import annotations
 
@@ -169,6 +169,7 @@ def connected_parts(source: IntArray, target: IntArray, labels: IntArray) -> Int
 
 @_public
 def _number(labels: IndexArray, order: IndexArray, numbers: IndexArray) -> int:
+    """Renumber labels in place; `numbers` is -1 for each label before. Return how many labels there are."""
     n = 0
     for t in range(len(order)):
         label = labels[order[t]]
@@ -189,6 +190,7 @@ def numbered(labels: IndexArray, order: IndexArray | None = None) -> tuple[Index
 
 @_public
 def _group(labels: IndexArray, order: IndexArray, start: IntArray, members: IndexArray) -> None:
+    """Sort the nodes by label; `start` has two more entries than there are labels, and is 0 before."""
     for t in range(len(labels)):
         start[labels[t] + 2] += 1
     for c in range(len(start) - 2):

@@ -1,4 +1,4 @@
-"""Moves of nodes between communities, in batches that threads evaluate side by side; compiled by numba and cached.
+"""Moves of nodes between communities, in batches that threads evaluate in parallel; compiled by numba and cached.
 
 The quality of a partition is Q = sum_c [W_c - gamma U_c V_c], where W_c is the weight of the edges within community c,
 and U_c and V_c are the sums over its nodes of two node weights u and v:
@@ -102,8 +102,8 @@ class _State(NamedTuple):
 
     Attributes
     ----------
-    adjacency
-        `start`, `neighbor` and `weight` as of `Adjacency`.
+    start, neighbor, weight
+        As of `Adjacency`.
     masses : array of `MASS`, shape (n,)
     nodes : array of `_NODE`, shape (n,)
         Label, and the turn of the last visit.

@@ -209,8 +209,12 @@ def test_small_graphs_have_the_best_of_all_partitions(resolution):
             gamma = resolution / (4 * len(source))
             best = max(quality(matrix, masses, gamma, labels) for labels in partitions)
             rows = adjacency(source, target, None, 6)
-            found = [leiden(rows, masses, gamma, n_iterations=-1, seed=seed, threads=threads) for seed in range(5)]
-            assert max(quality(matrix, masses, gamma, labels) for labels in found) == pytest.approx(best, abs=1e-9)
+            partitions_of_seeds = [
+                leiden(rows, masses, gamma, n_iterations=-1, seed=seed, threads=threads) for seed in range(5)
+            ]
+            assert max(quality(matrix, masses, gamma, labels) for labels in partitions_of_seeds) == pytest.approx(
+                best, abs=1e-9
+            )
 
 
 def test_quality_is_within_that_of_seeds_of_igraph():
