@@ -397,6 +397,19 @@ def test_large_graphs_have_the_same_labels_with_any_number_of_threads(name):
     assert gc.metrics.ami(results[0], graph.y) > 0.8
 
 
+@pytest.mark.parametrize("name", ["leiden", "louvain", "label-propagation"])
+def test_labels_do_not_depend_on_the_unit_of_the_weights(name):
+    for seed in range(8):
+        graph = gc.generators.planted_partition(300, 30, p_in=0.4, p_out=0.008, random_state=seed)
+        weight = np.random.default_rng(seed).integers(1, 10, graph.num_edges)  # with ties such as 1 + 6 and 7
+        results = []
+        for unit in (1.0, 0.1, 0.3, 1e-7, 1e-120):
+            scaled = Graph.from_edges(graph.source, graph.target, weight * unit, nodes=300)
+            results.append(gc.METHODS[name](random_state=0).fit(scaled).labels_)
+        assert all(np.array_equal(labels, results[0]) for labels in results)
+        assert len(set(results[0].tolist())) > 1
+
+
 @pytest.mark.parametrize("name", ["leiden", "louvain"])
 def test_fewer_communities_than_components_are_joined_and_said(name):
     graph = Graph.from_edges([0, 2, 4], [1, 3, 5], nodes=7)
