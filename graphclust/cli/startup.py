@@ -9,25 +9,41 @@ from typing import Any
 __all__ = ["prepare"]
 
 _PLOTTING = ("matplotlib", "plotly", "cairo", "cairocffi")
-_CHAINS = "from graphclust.inference.block_models import PlantedPartitionModel as M; M([0], [1], 2).log_joint([0, 0])"
+_CHAINS = "from graphclust.kernels import block_moves as b; b.run(b.blank_state(), b.SWEEP, 0, 0, 1, 0.0, 0.0)"
+_TRIANGLES = [(0, 1), (1, 2), (2, 0), (2, 3), (3, 4), (4, 5), (5, 3)]
+_COMMUNITIES = f"from graphclust.methods.leiden import Leiden; Leiden(random_state=0).fit({_TRIANGLES})"
+_CUTS = (
+    "import numpy; from graphclust.kernels.cut_moves import lower_cut, merge_cut; "
+    "one, two = numpy.zeros(1, int), numpy.zeros(2, int); "
+    "lower_cut(two, one[:0], numpy.ones(0), numpy.ones(1), 0.0, one, 1, one, 1); "
+    "merge_cut(numpy.ones((1, 1)), numpy.ones(1), 1, 0.0)"
+)
 
 
 def prepare(arguments: Sequence[str]) -> None:
     """Start importing and compiling what a command will need.
 
-    The loops of Markov chains take longest to compile: a separate process compiles them.
+    What takes longest to compile is left to processes of its own: the loops of Markov chains, or those of Leiden and of
+    cuts if the method imports torch in the meantime.
     """
-    if arguments[:1] not in (["detect"], ["compare"]):
+    if arguments[:1] not in (["detect"], ["compare"], ["cluster"]) or {"-h", "--help"} & set(arguments):
         return
-    if {"-h", "--help"} & set(arguments):
-        return
-    named = [argument for argument in arguments if argument.startswith(("-m", "--method"))]
-    uses_auto = not named or any("auto" in argument for argument in arguments)
-    if uses_auto:
+
+    def names(*methods: str) -> bool:
+        return any(method in argument for argument in arguments for method in methods)
+
+    has_method = any(argument.startswith(("-m", "--method")) for argument in arguments)
+    uses_auto = names("auto") or (not has_method and arguments[0] != "cluster")
+    if uses_auto or names("cnc", "lnscc"):
         from graphclust.runtime.compilation import compile_beside
 
-        compile_beside(_CHAINS, "graphclust.kernels.block_moves", "run")
-    if uses_auto or any("infomap" in argument for argument in arguments):
+        if uses_auto:
+            compile_beside(_CHAINS, "graphclust.kernels.block_moves", "run")
+        else:
+            compile_beside(_COMMUNITIES, "graphclust.kernels.local_moves", "_empty_queue")
+        if names("cnc"):
+            compile_beside(_CUTS, "graphclust.kernels.cut_moves", "_merge_all")
+    if uses_auto or names("infomap"):
         _import_igraph()
 
 

@@ -90,12 +90,20 @@ def merged_network(network: Network, labels: IntArray, threads: Threads) -> Netw
 def count_edges(network: Network, labels: IntArray) -> FloatArray:
     """Return the numbers of edges e_rs between blocks 0, 1, ... and within them, shape (n_blocks, n_blocks)."""
     n_blocks = int(labels.max()) + 1
-    pair = labels[network.source] * n_blocks + labels[network.edges["neighbor"]]
-    edges = np.bincount(pair, network.edges["weight"], minlength=n_blocks**2).astype(np.float64)
-    edges = edges.reshape(n_blocks, n_blocks)
-    edges[np.diag_indices(n_blocks)] /= 2
-    edges[np.diag_indices(n_blocks)] += np.bincount(labels, network.nodes["inner_edges"])
+    edges = np.zeros((n_blocks, n_blocks))
+    _count_edges(network.nodes, network.edges, labels, edges)
     return edges
+
+
+@compiled(nogil=True, error_model="numpy", _nrt=False)
+def _count_edges(nodes: Records, edges: Records, labels: IntArray, counts: FloatArray) -> None:
+    for i in range(len(nodes)):
+        node, r = nodes[i], labels[i]
+        counts[r, r] += node.inner_edges
+        for e in range(node.first_edge, node.last_edge):
+            edge = edges[e]
+            s = labels[edge.neighbor]
+            counts[r, s] += edge.weight / 2 if r == s else edge.weight
 
 
 def count_blocks(network: Network, labels: IntArray, capacity: int) -> Records:

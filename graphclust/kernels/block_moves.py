@@ -50,6 +50,7 @@ __all__ = [
     "TOTALS",
     "VISIT",
     "State",
+    "blank_state",
     "exchange",
     "run",
 ]
@@ -178,6 +179,20 @@ class State(NamedTuple):
     slots: Records
     visits: Records
     totals: Record
+
+
+def blank_state() -> State:
+    """Return the state of a graph without nodes, for which `run` does nothing but get compiled."""
+    fields = {"nodes": NODE, "edges": EDGE, "slots": SLOT, "visits": VISIT, "blocks": BLOCK, "prior": PRIOR}
+    records = {name: np.zeros(2 * (name not in ("nodes", "edges")), dtype) for name, dtype in fields.items()}
+    return State(
+        model=np.zeros(1, MODEL)[0],
+        log_gamma=np.zeros((2, 3, 0)),
+        label=np.zeros(0, np.int64),
+        pairs=np.zeros((1, 1), PAIR),
+        totals=np.zeros(1, TOTALS)[0],
+        **records,
+    )
 
 
 @_internal

@@ -30,7 +30,7 @@ from graphclust.runtime.precision import single_precision
 
 __all__ = ["GraphEstimator", "solved"]
 
-_LIFT_NEEDS = "scipy.sparse.csgraph"  # imported by `Problem.lift`
+_LIFT_NEEDS = "graphclust.kernels.adjacency"  # imported by `Problem.lift`
 _MIB = 2.0**20
 _LIBRARIES = {  # address space that is mapped by the import of modules which begin so, on two cores
     "torch": 900 * _MIB,

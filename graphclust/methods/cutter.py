@@ -19,6 +19,7 @@ from graphclust.methods.base import solved
 from graphclust.methods.leiden import Leiden
 from graphclust.problem.problem import Core
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.compilation import await_compilation
 from graphclust.runtime.progress import task
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ class Cutter:
         """Move single nodes as long as that lowers the normalized cut."""
         from graphclust.kernels.cut_moves import lower_cut
 
+        await_compilation("graphclust.kernels.cut_moves")
         moved = labels.astype(np.int64)
         order = np.random.default_rng(seed).permutation(len(labels))
         start, end = self.weight.indptr.astype(np.int64), self.weight.indices.astype(np.int64)
@@ -162,6 +164,7 @@ class Cutter:
 
         from graphclust.kernels.cut_moves import merge_cut
 
+        await_compilation("graphclust.kernels.cut_moves")
         pieces = np.unique(pieces, return_inverse=True)[1].astype(np.int64)
         m, n = int(pieces.max()) + 1, len(pieces)
         if m == self.k:

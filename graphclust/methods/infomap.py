@@ -47,7 +47,7 @@ class Infomap(GraphEstimator):
     source: ClassVar[str] = "Rosvall & Bergstrom 2008"
     takes_direction: ClassVar[bool] = True
     connected: ClassVar[bool] = True
-    needs: ClassVar[tuple[str, ...]] = ("igraph", "scipy.sparse.csgraph")
+    needs: ClassVar[tuple[str, ...]] = ("igraph",)
 
     def __init__(self, *, trials: int = 10, random_state: Any = None) -> None:
         self.trials = trials

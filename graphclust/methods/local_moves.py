@@ -13,6 +13,7 @@ from graphclust.methods.exact_number import with_exact_number
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
+from graphclust.runtime.compilation import await_compilation
 from graphclust.runtime.threads import Threads
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class KernelInput(NamedTuple):
 class LocalMoveEstimator(GraphEstimator):
     """A method whose results do not depend on the number of threads."""
 
-    needs: ClassVar[tuple[str, ...]] = ("graphclust.kernels.leiden", "scipy.sparse.csgraph")
+    needs: ClassVar[tuple[str, ...]] = ("graphclust.kernels.leiden",)
 
     def memory(self, graph: Graph) -> float:
         """Estimate the peak memory: rows of the graph and of a smaller one, and 150 bytes per node."""
@@ -75,6 +76,7 @@ def kernel_input(core: Core, objective: str = "modularity") -> KernelInput:
     from graphclust.kernels.adjacency import adjacency
     from graphclust.kernels.local_moves import MASS
 
+    await_compilation("graphclust.kernels.local_moves")
     graph = core.graph
     rows = core.cached("rows", lambda: adjacency(graph.source, graph.target, graph.weight, graph.num_nodes))
     masses = np.zeros(graph.num_nodes, MASS)

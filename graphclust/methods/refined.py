@@ -41,7 +41,7 @@ class Refined(GraphEstimator):
     source: ClassVar[str] = "Peixoto 2017; Nowicki & Snijders 2001"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "no"
     takes_direction: ClassVar[bool] = True
-    needs: ClassVar[tuple[str, ...]] = ("graphclust.inference.block_models", "scipy.sparse.csgraph")
+    needs: ClassVar[tuple[str, ...]] = ("graphclust.inference.block_models",)
 
     def __init__(
         self,

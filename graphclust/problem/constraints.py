@@ -29,8 +29,6 @@ __all__ = [
     "within_components",
 ]
 
-_MANY_EDGES = 50_000  # from which compiled loops are faster, also if they have to be loaded
-
 
 def check_known(known: Any) -> None:
     """Refuse known labels that are not a mapping, Series or the like.
@@ -196,17 +194,9 @@ def connected_parts(graph: Graph, labels: IntArray) -> IntArray:
     >>> connected_parts(g, np.zeros(4, dtype=np.int64))
     array([0, 0, 1, 1])
     """
-    if graph.num_edges > _MANY_EDGES:
-        from graphclust.kernels import adjacency
+    from graphclust.kernels import adjacency
 
-        return adjacency.connected_parts(graph.source, graph.target, labels)
-    import scipy.sparse as sp
-    from scipy.sparse.csgraph import connected_components
-
-    inside = labels[graph.source] == labels[graph.target]
-    ends = (graph.source[inside], graph.target[inside])
-    within = sp.coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=(graph.num_nodes,) * 2)
-    return connected_components(within, directed=False)[1].astype(np.int64)
+    return adjacency.connected_parts(graph.source, graph.target, labels)
 
 
 def count_disconnected(graph: Graph, labels: IntArray) -> int:

@@ -25,7 +25,7 @@ from graphclust.runtime.notes import Note, log_notes
 
 __all__ = ["await_compilation", "compile_beside", "compiled", "is_cached", "temporary_folder"]
 
-_helpers: list[subprocess.Popen[bytes]] = []
+_helpers: dict[str, subprocess.Popen[bytes]] = {}  # by the module that they compile
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -42,7 +42,7 @@ def compiled(*, cache: bool = True, **options: Any) -> _Decorator:
     cache : bool
         Whether to keep the code on disk, if there is a folder for it.
     **options
-        Those of `numba.njit`.
+        Those of `numba.njit`. Functions that allocate no memory should say so by `_nrt=False`: they are loaded faster.
 
     Examples
     --------
@@ -54,8 +54,36 @@ def compiled(*, cache: bool = True, **options: Any) -> _Decorator:
     """
     import numba  # which takes a while
 
-    decorator: _Decorator = numba.njit(cache=cache and _has_cache(), **options)
-    return decorator
+    decorate: _Decorator = numba.njit(cache=cache and _has_cache(), **options)
+
+    def decorated(function: _Function) -> _Function:
+        kernel = decorate(function)
+        if options.get("_nrt") is False:
+            _load_quickly(kernel)
+        return kernel
+
+    return decorated
+
+
+def _load_quickly(kernel: Any) -> None:
+    """Let a function that allocates no memory load its code from the cache without what only the compiler needs.
+
+    Before it looks into the cache, numba imports its implementations of all functions and sets up its allocator, which
+    takes half a second. Here it does so only if the code is not there or cannot be loaded without.
+    """
+    store = getattr(kernel, "_cache", None)
+    load = getattr(store, "load_overload", None)
+    index = getattr(store, "_load_overload", None)
+    if store is None or load is None or index is None:  # nothing is cached, or this numba has another way
+        return
+
+    def load_overload(signature: Any, context: Any) -> Any:
+        with contextlib.suppress(Exception):
+            if (code := index(signature, context)) is not None:
+                return code
+        return load(signature, context)
+
+    store.load_overload = load_overload
 
 
 @cache
@@ -135,7 +163,7 @@ def compile_beside(code: str, module: str, function: str) -> None:
     command = [sys.executable, "-P", "-c", code]  # -P: not what lies in the user's folder
     with contextlib.suppress(OSError):  # no memory for another process
         helper = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
-        _helpers.append(helper)
+        _helpers[module] = helper
         atexit.register(helper.terminate)
 
 
@@ -153,10 +181,9 @@ def _indexes(module: str, function: str) -> Iterator[Path]:
         yield from parent.glob(f"graphclust-*/*/{name}")
 
 
-def await_compilation() -> None:
-    """Wait for the processes that `compile_beside` started; those whose code could not be kept are ended."""
-    while _helpers:
-        helper = _helpers.pop()
+def await_compilation(module: str) -> None:
+    """Wait for the process that `compile_beside` started for a module; if its code cannot be kept, end the process."""
+    if (helper := _helpers.pop(module, None)) is not None:
         if not _has_cache():
             helper.terminate()
         helper.wait()
