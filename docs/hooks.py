@@ -23,9 +23,9 @@ _UNCERTAIN = (0.05, 0.95)  # co-membership probabilities that are neither nearly
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
-    """Add each note in results/ as a page at the root of the site."""
-    for note in sorted(RESULTS.glob("*.md")):
-        files.append(File.generated(config, note.name, abs_src_path=str(note)))
+    """Add each note in results/ as a page at the root of the site, and the plots beside them."""
+    for file in (*sorted(RESULTS.glob("*.md")), *sorted(RESULTS.glob("*.png"))):
+        files.append(File.generated(config, file.name, abs_src_path=str(file)))
     return files
 
 

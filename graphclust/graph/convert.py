@@ -77,8 +77,8 @@ def graph_from_entries(
     graph = Graph.from_edges(row, col, weight, nodes=n_nodes, directed=True, x=x, y=y)
     if directed:
         return graph
-    forward = graph.source * n_nodes + graph.target
-    backward = graph.target * n_nodes + graph.source
+    source, target = graph.source.astype(np.int64), graph.target.astype(np.int64)
+    forward, backward = source * n_nodes + target, target * n_nodes + source
     order = np.argsort(backward, kind="stable")
     symmetric = bool((backward[order] == forward).all())
     if symmetric and graph.weight is not None and len(graph.weight):

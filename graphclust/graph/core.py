@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from graphclust.errors import DataError, ResourceError
 from graphclust.graph.edges import _check_weights, _merge_edges, _positions
 from graphclust.graph.ids import DecimalIds, _canonical_key, _check_ids
-from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.arrays import FloatArray, IntArray, index_dtype
 from graphclust.runtime.notes import Note, counted
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ class Graph:
 
     Attributes
     ----------
-    source, target : ndarray of int64, shape (n_edges,)
-        Ends of each edge as positions in `nodes`; sorted, without repeats. Undirected: `source <= target`.
+    source, target : ndarray of int32, shape (n_edges,)
+        Ends of each edge as positions in `nodes`; sorted, without repeats. Undirected: `source <= target`. They are
+        int64 in graphs of 2^31 or more nodes.
     weight : ndarray of float64, shape (n_edges,), or None
         Positive edge weights; None where every edge counts 1.
     directed : bool
@@ -92,8 +93,9 @@ class Graph:
     ) -> None:
         """Take arrays that are already sorted and merged, as they are; `from_edges` is the checked way in."""
         self._ids = ids
-        self.source: IntArray = _locked(source)
-        self.target: IntArray = _locked(target)
+        index = index_dtype(len(ids))
+        self.source: IntArray = _locked(source.astype(index, copy=False))
+        self.target: IntArray = _locked(target.astype(index, copy=False))
         self.weight: FloatArray | None = _locked(weight)
         self.directed = directed
         self.x = x

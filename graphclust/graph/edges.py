@@ -17,7 +17,7 @@ def _merge_edges(
     """Sort edges, and add up the weights of parallel ones; unweighted parallel edges get their count as weight."""
     if not directed and bool((source > target).any()):
         source, target = np.minimum(source, target), np.maximum(source, target)
-    key = source * n_nodes + target
+    key = np.multiply(source, n_nodes, dtype=np.int64) + target
     if len(key) < 2 or bool(np.all(key[1:] > key[:-1])):
         return np.ascontiguousarray(source), np.ascontiguousarray(target), weight
     if weight is None:
@@ -38,7 +38,8 @@ def _positions(ends: ArrayLike, copy: bool) -> IntArray:
     values = np.asarray(ends)
     if values.size and values.dtype.kind not in "iu" and not bool(np.all(np.mod(values, 1) == 0)):
         raise DataError("the ends of edges must be positions of nodes, which are integers")
-    return np.array(values, dtype=np.int64, copy=copy or None).ravel()
+    kind = values.dtype if values.dtype == np.int32 else np.int64
+    return np.array(values, dtype=kind, copy=copy or None).ravel()
 
 
 def _check_weights(weight: FloatArray) -> None:
@@ -57,7 +58,7 @@ def both_directions(
 
     Parameters
     ----------
-    source, target : ndarray of int64, shape (n_edges,)
+    source, target : ndarray of int, shape (n_edges,)
     weight : ndarray of float64, shape (n_edges,), or None
     is_arc : ndarray of bool, shape (n_edges,)
         Whether an edge is directed.
@@ -75,7 +76,7 @@ def order_of_edges(tail: IntArray, head: IntArray, directed: bool) -> IntArray:
 
     Parameters
     ----------
-    tail, head : ndarray of int64, shape (n_edges,)
+    tail, head : ndarray of int, shape (n_edges,)
     directed : bool
 
     Returns

@@ -25,7 +25,7 @@ def two_mode_graph(
 
     Parameters
     ----------
-    left, right : ndarray of int64, shape (n_edges,)
+    left, right : ndarray of int, shape (n_edges,)
         Positions of the ends in `left_ids` and `right_ids`.
     weight : ndarray of float64, shape (n_edges,), or None
     left_ids, right_ids : sequence
@@ -92,12 +92,12 @@ def split_ends(
     ----------
     ids : sequence
         The ids of all nodes.
-    tail, head : ndarray of int64, shape (n_edges,)
+    tail, head : ndarray of int, shape (n_edges,)
         Positions in `ids`.
 
     Returns
     -------
-    left, right : ndarray of int64, shape (n_edges,)
+    left, right : ndarray of int, shape (n_edges,)
         Positions in the ids of the two sides.
     left_ids, right_ids : list
     """

@@ -32,13 +32,14 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 from graphclust.runtime.threads import Threads
 
-__all__ = ["BlockModel", "survey_interval"]
+__all__ = ["BlockModel"]
 
 SettingsT = TypeVar("SettingsT")
 
 _TOLERANCE = 4.0  # nats
 _SWEEPS_PER_CALL = 16  # during the burn-in, so that an interrupt does not wait long
 _SURVEY_INTERVAL = 8
+_NEVER = 1 << 40  # sweeps
 _SMALLEST_GAIN = 1e-6  # nats
 
 
@@ -358,6 +359,16 @@ class BlockModel(ABC, Generic[SettingsT]):
         _visit_once(state, block_moves.CONDITIONAL)
         return state.visits["probability"][: self.n_nodes]
 
+    def survey_interval(self, n_blocks: float, n_near: float) -> int:
+        """Return the default of `interval` in `sample`, if nodes have edges to `n_near` of `n_blocks` blocks.
+
+        It is 8 if there are far more blocks than that, and 1 otherwise. Blocks that have to be connected never take in
+        a node without an edge to them.
+        """
+        if self.connected:
+            return _NEVER
+        return _SURVEY_INTERVAL if n_blocks > _SURVEY_INTERVAL * n_near else 1
+
     def sample(
         self,
         starts: Sequence[ArrayLike],
@@ -397,7 +408,7 @@ class BlockModel(ABC, Generic[SettingsT]):
             See `Chains.usable`, in nats.
         interval : int, optional
             Every `interval`-th sweep lets nodes move to all blocks. In the others they move to the blocks of their
-            neighbors and to a new one. By default 8 if these are far fewer than all blocks, and 1 otherwise.
+            neighbors and to a new one. By default see `survey_interval`.
         """
         thinning = max(int(n_sweeps * (1 - burn_in)) // n_samples, 1)
         n_sweeps = max(n_sweeps, thinning * n_samples)
@@ -413,7 +424,7 @@ class BlockModel(ABC, Generic[SettingsT]):
         is_cancelled = False
         largest = max(len(np.unique(start)) for start in starts)
         if interval is None:
-            interval = survey_interval(largest, 2 + len(self._network.edges) / self.n_nodes)
+            interval = self.survey_interval(largest, 2 + len(self._network.edges) / self.n_nodes)
 
         def run(index: int) -> tuple[IntArray, FloatArray]:
             chain_seed = int(seeds[index].generate_state(1, np.uint64)[0].view(np.int64))
@@ -451,11 +462,6 @@ def _visit_once(state: State, mode: int) -> float:
     """Visit each node, which considers the blocks of its neighbors; return the log joint without offset."""
     step, interval = 1, 2  # a step that is no multiple of the interval
     return float(block_moves.run(state, mode, step, 1, interval, 0.0, 0.0))
-
-
-def survey_interval(n_blocks: float, n_near: float) -> int:
-    """Return the default of `interval` in `BlockModel.sample`, if nodes have edges to `n_near` of `n_blocks` blocks."""
-    return _SURVEY_INTERVAL if n_blocks > _SURVEY_INTERVAL * n_near else 1
 
 
 def _numbered(labels: ArrayLike) -> IntArray:

@@ -324,12 +324,10 @@ class _Search:
 
     def n_sweeps(self, labels: IntArray, n_samples: int) -> int:
         """Return how many sweeps of all chains stay within the effort."""
-        from graphclust.inference.base import survey_interval
-
         n, ends = self.target.n_nodes, 2 * len(self.target.source)
         n_blocks = int(labels.max()) + 1
         near = min(n_blocks, 2 + ends / max(n, 1))
-        surveys = 1 / survey_interval(n_blocks, near)
+        surveys = 1 / self.model.survey_interval(n_blocks, near)
         options = self.model.cost_per_option(near) * (surveys * n_blocks + (1 - surveys) * near)
         cost = (ends + n * (60 + options)) * self.effort.chains
         wanted = max(self.effort.sweeps, 2 * n_samples, _CHEAP * self.effort.operations / cost)

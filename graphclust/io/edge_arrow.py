@@ -15,7 +15,7 @@ from graphclust.graph import MAX_DECIMAL, DecimalIds
 from graphclust.io.edge_layout import EdgeLayout
 from graphclust.io.edge_rows import ParsedEdges, sort_ids
 from graphclust.io.tables import BLANK, SAMPLE_BYTES, Dialect
-from graphclust.runtime.arrays import IntArray
+from graphclust.runtime.arrays import IntArray, index_dtype
 
 __all__ = ["parse_with_arrow"]
 
@@ -160,13 +160,15 @@ def _parse_integers(data: bytes, start: int, separator: str) -> ParsedEdges | No
         seen[source] = True
         seen[target] = True
         values = np.flatnonzero(seen)
+        index = index_dtype(len(values))
         if len(values) == values[-1] - values[0] + 1:  # without gaps, positions are differences
-            source, target = (np.subtract(end, values[0], dtype=np.int64) for end in (source, target))
+            source, target = ((end - int(values[0])).astype(index, copy=False) for end in (source, target))
         else:
-            position = np.cumsum(seen, dtype=np.int64) - 1
+            position = np.cumsum(seen, dtype=index) - 1
             source, target = position[source], position[target]
     else:
         values, inverse = np.unique(np.concatenate((source, target)), return_inverse=True)
+        inverse = inverse.astype(index_dtype(len(values)), copy=False)
         source, target = inverse[: len(source)], inverse[len(source) :]
     return ParsedEdges(DecimalIds(values), source, target, None)
 
@@ -211,9 +213,9 @@ def _parse_strings(
     unusual = r'^$|^[\s\v]|[\s\v]$|["\n\r]' if dialect.separator is not None else r"^$|[\s\v]"
     if pc.any(pc.match_substring_regex(ids, unusual)).as_py():
         return None
-    codes = _to_numpy(encoded.indices).astype(np.int64)
+    codes = _to_numpy(encoded.indices)
     order, values = _canonical_strings(ids)
-    position = np.empty(len(ids), dtype=np.int64)
+    position = np.empty(len(ids), index_dtype(len(ids)))
     position[order] = np.arange(len(ids))
     codes = position[codes]
     return ParsedEdges(values, codes[: len(first)], codes[len(first) :], weight, decimal=dialect.decimal, is_arc=is_arc)

@@ -30,7 +30,7 @@ class ParsedEdges:
     ----------
     ids : sequence
         Distinct ids of the nodes in canonical order.
-    source, target : ndarray of int64, shape (n_edges,)
+    source, target : ndarray of int, shape (n_edges,)
         Positions of the ends in `ids`.
     weight : ndarray of float64, shape (n_edges,), or None
     skipped : Counter

@@ -57,7 +57,7 @@ def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IntArray, Ind
 
     Parameters
     ----------
-    source, target : ndarray of int64, shape (m,)
+    source, target : ndarray of int, shape (m,)
         Each undirected edge once; fewer than 2^31 of them.
     n : int
 
@@ -69,7 +69,7 @@ def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IntArray, Ind
         target.
     """
     start = np.zeros(n + 2, dtype=np.int64)
-    end, edge = np.empty((2, 2 * len(source)), dtype=np.int32)
+    end, edge = np.empty(2 * len(source), np.int32), np.empty(2 * len(source), np.int32)  # one may be kept alone
     _fill_rows(source, target, start, end, edge)
     return start[: n + 1], end, edge
 
@@ -97,7 +97,7 @@ def adjacency(source: IntArray, target: IntArray, weight: FloatArray | None, n: 
 
     Parameters
     ----------
-    source, target : ndarray of int64, shape (m,)
+    source, target : ndarray of int, shape (m,)
         Each edge once. Edges in both directions between two nodes are two entries of a row.
     weight : ndarray of float64, shape (m,), or None
     n : int
@@ -150,7 +150,7 @@ def connected_parts(source: IntArray, target: IntArray, labels: IntArray) -> Int
 
     Parameters
     ----------
-    source, target : ndarray of int64, shape (m,)
+    source, target : ndarray of int, shape (m,)
     labels : ndarray of int64, shape (n,)
         Set of each node.
 

@@ -21,7 +21,7 @@ def merge_to(source: IntArray, target: IntArray, weight: FloatArray, labels: Int
 
     Parameters
     ----------
-    source, target : ndarray of int64, shape (n_edges,)
+    source, target : ndarray of int, shape (n_edges,)
         Undirected edges, each once.
     weight : ndarray of float64, shape (n_edges,)
     labels : ndarray of int64, shape (n_nodes,)

@@ -64,7 +64,8 @@ class Auto(GraphEstimator):
     A partition is rejected if a quarter of the nodes is in blocks that are more than twice as dense towards another
     block as inside: hubs and their periphery are not communities. Set `model` to see such blocks. Weighted graphs, and
     graphs with more than 20,000 nodes, are scored under the second model only. Each isolated node is a community of its
-    own, and a community never spans two components, unless `n_clusters` or known labels require it.
+    own, or joins the largest one if `n_clusters` is given. A community never spans two components, unless `n_clusters`
+    or known labels require it.
 
     Parameters
     ----------

@@ -211,39 +211,52 @@ class Problem:
     def core(self) -> Core:
         """The nodes that can be grouped.
 
-        These are all if their number of communities is given, or features tell them apart; otherwise those that have
-        an edge to another node, or a known label. The other nodes are communities of their own.
+        These are all if features tell them apart, or if as many communities are wanted as only all can form; otherwise
+        those that have an edge to another node, or a known label. For the other nodes see `placed`.
         """
         graph, known = self.graph, self.known
         nodes = np.arange(graph.num_nodes)
-        if self.n_clusters is None and not self.by_features:
-            nodes = np.flatnonzero(taking_part(graph, known))
+        if not self.by_features:
+            apart = np.flatnonzero(taking_part(graph, known))
+            nodes = apart if self.n_clusters is None or self.n_clusters <= len(apart) else nodes
         if len(nodes) < graph.num_nodes:
             graph = graph.subgraph(nodes)
             known = None if known is None else known[nodes]
         return Core(graph, nodes, self.n_clusters, known, self.is_table)
 
     def placed(self, solution: Solution) -> Solution:
-        """Bring a solution of the core to all nodes of the problem: the others are communities of their own.
+        """Bring a solution of the core to all nodes of the problem.
+
+        The others are communities of their own. If the number of communities is given, they join the largest one, and
+        nothing is known about them: their labels in samples are random, and their confidence is 1 / K.
 
         A posterior whose samples would not fit (`can_hold_samples`) is left out, with a note.
         """
         n, nodes = self.graph.num_nodes, self.core.nodes
         if len(nodes) == n:
             return solution
-        labels = int(solution.labels.max(initial=-1)) + 1 + np.arange(n)
+        k, notes = self.n_clusters, []
+        if k is None:
+            labels = int(solution.labels.max(initial=-1)) + 1 + np.arange(n)
+        else:
+            labels = np.full(n, np.bincount(solution.labels).argmax())
+            message = f"{counted(n - len(nodes), 'node')} without edges joined the largest of the {k:,} communities"
+            notes.append(Note("isolated-nodes-joined", message, {"n_nodes": n - len(nodes)}))
         labels[nodes] = solution.labels
         confidence, posterior = solution.confidence, solution.posterior
         if confidence is not None:
-            confidence = np.ones(n)
+            confidence = np.full(n, 1.0 if k is None else 1.0 / k)
             confidence[nodes] = solution.confidence
-        notes = []
         if posterior is not None and not can_hold_samples(len(posterior.samples), n):
             message = f"left out the posterior: {len(posterior.samples):,} samples of {n:,} nodes are too many to keep"
             notes.append(Note("posterior-left-out", message, {"n_nodes": n}))
             posterior = None
         if posterior is not None:
-            samples = int(posterior.samples.max(initial=-1)) + 1 + np.tile(np.arange(n), (len(posterior.samples), 1))
+            shape = (len(posterior.samples), n)
+            if k is None:
+                samples = int(posterior.samples.max(initial=-1)) + 1 + np.broadcast_to(np.arange(n), shape).copy()
+            else:
+                samples = np.random.default_rng(0).integers(0, k, shape)
             samples[:, nodes] = posterior.samples
             posterior = posterior.over(samples, range(n))
         return replace(solution, labels=labels, confidence=confidence, posterior=posterior).with_notes(notes)
@@ -253,9 +266,9 @@ class Problem:
 
         Its notes begin with those of the problem, and say how many communities are not connected.
         """
+        disconnected = 0 if only_points(self.graph) else count_disconnected(self.core.graph, solution.labels)
         solution = self.placed(solution)
         notes = list(self.notes)
-        disconnected = 0 if only_points(self.graph) else count_disconnected(self.graph, solution.labels)
         labels = self.in_order(rank_labels(solution.labels))
         confidence = None if solution.confidence is None else self.in_order(solution.confidence)
         posterior: Posterior | None = solution.posterior

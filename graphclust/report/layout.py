@@ -41,7 +41,7 @@ class Drawing:
     ----------
     nodes : ndarray of int64, shape (n_drawn,)
         Positions in `Graph.nodes` of the nodes drawn.
-    source, target : ndarray of int64, shape (n_edges_drawn,)
+    source, target : ndarray of int, shape (n_edges_drawn,)
         Ends of the edges drawn, as positions in `nodes`. There are no self-loops.
     position : ndarray of float64, shape (n_drawn, 2)
         Coordinates, in the unit square if they were computed.
@@ -108,7 +108,7 @@ def _ties(graph: Graph, labels: IntArray, nodes: IntArray) -> tuple[IntArray, In
 
     Returns
     -------
-    tail, head : ndarray of int64, shape (n_ties,)
+    tail, head : ndarray of int, shape (n_ties,)
         Positions in `nodes`. The node that represents a community is its drawn node of highest degree.
     """
     sizes = np.bincount(labels)

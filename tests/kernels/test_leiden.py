@@ -80,7 +80,7 @@ def in_batches(monkeypatch):
     monkeypatch.setattr(local_moves, "_BLOCK", 2)
     monkeypatch.setattr(local_moves, "_MOST_IN_QUEUE", 0)
     monkeypatch.setattr(local_moves, "_FEWEST_BATCHES", 4)
-    monkeypatch.setattr(leiden_module, "_SCATTERED", 0)
+    monkeypatch.setattr(leiden_module, "_LARGE", 0)
     monkeypatch.setattr("graphclust.kernels.adjacency._FEW", 0)
 
 
@@ -174,9 +174,12 @@ def test_communities_are_connected_even_if_only_their_largest_size_splits_them(g
 @pytest.mark.parametrize("objective", UNWEIGHTED)
 def test_another_order_of_the_nodes_is_the_same_graph(objective, threads):
     problem = Problem(objective, 0)
-    order = np.random.default_rng(0).permutation(60).astype(np.int32)
-    rank = np.argsort(order).astype(np.int32)
-    level = leiden_module._reordered(leiden_module._Level(problem.rows, problem.masses), order, rank, threads)
+    labels = np.random.default_rng(0).integers(0, 6, 60).astype(np.int32)
+    level = leiden_module._Level(problem.rows, problem.masses)
+    level, in_order, rank = leiden_module._renumbered(level, labels, threads)
+    order = np.argsort(rank)
+    assert (np.diff(in_order) >= 0).all()
+    assert len({*zip(labels[order].tolist(), in_order.tolist(), strict=True)}) == 6
     assert np.array_equal(matrix_of(level.rows), matrix_of(problem.rows)[np.ix_(order, order)])
     assert np.array_equal(level.masses, problem.masses[order])
 

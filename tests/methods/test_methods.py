@@ -128,6 +128,24 @@ def test_same_seed_same_result_whatever_the_order(name):
     assert len(numbers) == 1
 
 
+@pytest.mark.parametrize(
+    ("method", "n_nodes"), [("leiden", 900), ("louvain", 900), ("label-propagation", 900), ("auto", 60)]
+)
+def test_labels_depend_neither_on_the_order_nor_on_the_number_of_threads(method, n_nodes, monkeypatch):
+    """Twenty orders of the lines, of their ends and of the ids' first appearance, on one to four threads."""
+    monkeypatch.setattr(local_moves, "_MOST_IN_QUEUE", 1000)  # so that threads move nodes in batches
+    graph = gc.generators.planted_partition(n_nodes, 4, p_in=24 / n_nodes, p_out=4 / n_nodes, random_state=3)
+    edges = np.array(list(graph.edges()))
+    rng = np.random.default_rng(0)
+    results = set()
+    for turn in range(20):
+        lines = np.where(rng.random((len(edges), 1)) < 0.5, edges, edges[:, ::-1])[rng.permutation(len(edges))]
+        with limited_threads(1 + turn % 4):
+            communities = gc.detect([(f"v{u}", f"v{v}") for u, v in lines.tolist()], method, random_state=0)
+        results.add(tuple(sorted(communities.membership.items())))
+    assert len(results) == 1
+
+
 def test_input_is_unchanged(name):
     matrix = blocks().adjacency()
     before = matrix.copy()
