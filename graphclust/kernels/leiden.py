@@ -9,7 +9,7 @@ weight than gamma (U V' + V U') for the part's and the rest's sums of u and v. C
 nodes hold them together. The communities of a graph's nodes are refined independently of each other, so that threads
 share them.
 
-Leiden is iterated from its own result. On large graphs, two things make it faster. After some rounds of moves, nodes are
+Leiden is iterated from its own result. Two things make it faster on large graphs. After some rounds of moves, nodes are
 renumbered by their communities: then neighbors are close to each other in memory. And the sets of the first of several
 iterations are the communities, as in Louvain: their graph is smaller, and later iterations split what should not have
 been merged. On graphs of a few hundred nodes, that would cost .0005 of modularity.

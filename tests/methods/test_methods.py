@@ -128,6 +128,22 @@ def test_same_seed_same_result_whatever_the_order(name):
     assert len(numbers) == 1
 
 
+@pytest.mark.parametrize("method", ["auto", "leiden", "louvain", "spectral"])
+def test_nodes_without_edges_are_none_of_the_k_communities(method):
+    graph = nx.barbell_graph(8, 0)
+    graph.add_nodes_from(["x", "y"])
+    graph.add_edge("y", "y")
+    communities = gc.detect(graph, method, n_clusters=2, random_state=0)
+    assert [len(group) for group in communities] == [10, 8]
+    assert communities.membership["x"] == communities.membership["y"] == 0
+    assert "isolated-nodes-joined" in codes(communities.notes)
+    assert "disconnected" not in codes(communities.notes)
+    if communities.posterior is not None:
+        assert communities.confidence[-2:].tolist() == [0.5, 0.5]
+        assert 0.2 < communities.posterior.co_membership()[0, -1] < 0.8
+    assert gc.detect(graph, method, n_clusters=18, random_state=0).n_clusters == 18
+
+
 @pytest.mark.parametrize(
     ("method", "n_nodes"), [("leiden", 900), ("louvain", 900), ("label-propagation", 900), ("auto", 60)]
 )
