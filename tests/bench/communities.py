@@ -96,9 +96,9 @@ def ours(graph, n_threads=N_THREADS):
     rows, masses, unit = kernel_input(Problem.of(graph).core)
     n = len(masses)
 
-    def by_leiden(n_iterations):
+    def by_leiden(n_iterations, seed=0):
         with Threads(n_threads) as threads:
-            return leiden(rows, masses, unit, n_iterations=n_iterations, threads=threads)
+            return leiden(rows, masses, unit, n_iterations=n_iterations, threads=threads, seed=seed)
 
     def by_propagation():
         with Threads(n_threads) as threads:
@@ -115,9 +115,18 @@ def dblp():
     for name, (seconds, quality) in peers.items():
         line(f"networkit's {name}", f"{seconds:.2f} s, modularity {quality:.4f}")
     times = {}
-    for n_iterations in (1, 2, 3, 4, 10):
-        seconds, labels = timed(lambda n_iterations=n_iterations: by_leiden(n_iterations))
-        quality = modularity(graph, labels)
+    for n_iterations in (
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        10,
+    ):  # the shortest time and the mean quality of four seeds, as networkit's
+        runs = [timed(lambda n=n_iterations, seed=seed: by_leiden(n, seed), 1) for seed in range(4)]
+        seconds, quality = min(s for s, _ in runs), float(np.mean([modularity(graph, labels) for _, labels in runs]))
         times[n_iterations] = seconds, quality
         line(f"Leiden, {n_iterations} iterations", f"{seconds:.2f} s, modularity {quality:.4f}")
     seconds, labels = timed(by_propagation)
