@@ -266,9 +266,9 @@ class Problem:
 
         Its notes begin with those of the problem, and say how many communities are not connected.
         """
-        disconnected = 0 if only_points(self.graph) else count_disconnected(self.core.graph, solution.labels)
         solution = self.placed(solution)
         notes = list(self.notes)
+        disconnected = 0 if only_points(self.graph) else count_disconnected(self.graph, solution.labels)
         labels = self.in_order(rank_labels(solution.labels))
         confidence = None if solution.confidence is None else self.in_order(solution.confidence)
         posterior: Posterior | None = solution.posterior
