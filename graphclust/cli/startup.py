@@ -41,8 +41,8 @@ def prepare(arguments: Sequence[str]) -> None:
             compile_beside(_CHAINS, "graphclust.kernels.block_moves", "run")
         else:
             compile_beside(_COMMUNITIES, "graphclust.kernels.local_moves", "_empty_queue")
-        if names("cnc"):
-            compile_beside(_CUTS, "graphclust.kernels.cut_moves", "_merge_all")
+            if names("cnc"):
+                compile_beside(_CUTS, "graphclust.kernels.cut_moves", "_merge_all")
     if uses_auto or names("infomap"):
         _import_igraph()
 

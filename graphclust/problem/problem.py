@@ -211,8 +211,8 @@ class Problem:
     def core(self) -> Core:
         """The nodes that can be grouped.
 
-        These are all if features tell them apart, or if as many communities are wanted as only all can form; otherwise
-        those that have an edge to another node, or a known label. For the other nodes see `placed`.
+        These are the nodes with an edge to another node or a known label. They are all nodes if features tell nodes
+        apart, or if more communities are wanted than there are such nodes. For the other nodes see `placed`.
         """
         graph, known = self.graph, self.known
         nodes = np.arange(graph.num_nodes)

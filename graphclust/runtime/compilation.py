@@ -73,13 +73,13 @@ def _load_quickly(kernel: Any) -> None:
     """
     store = getattr(kernel, "_cache", None)
     load = getattr(store, "load_overload", None)
-    index = getattr(store, "_load_overload", None)
-    if store is None or load is None or index is None:  # nothing is cached, or this numba has another way
+    load_only = getattr(store, "_load_overload", None)
+    if store is None or load is None or load_only is None:  # nothing is cached, or this numba has another way
         return
 
     def load_overload(signature: Any, context: Any) -> Any:
         with contextlib.suppress(Exception):
-            if (code := index(signature, context)) is not None:
+            if (code := load_only(signature, context)) is not None:
                 return code
         return load(signature, context)
 

@@ -115,16 +115,7 @@ def dblp():
     for name, (seconds, quality) in peers.items():
         line(f"networkit's {name}", f"{seconds:.2f} s, modularity {quality:.4f}")
     times = {}
-    for n_iterations in (
-        1,
-        2,
-        3,
-        4,
-        5,
-        6,
-        7,
-        10,
-    ):  # the shortest time and the mean quality of four seeds, as networkit's
+    for n_iterations in (1, 2, 3, 4, 5, 6, 7, 10):  # shortest time and mean quality of four seeds
         runs = [timed(lambda n=n_iterations, seed=seed: by_leiden(n, seed), 1) for seed in range(4)]
         seconds, quality = min(s for s, _ in runs), float(np.mean([modularity(graph, labels) for _, labels in runs]))
         times[n_iterations] = seconds, quality

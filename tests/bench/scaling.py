@@ -5,8 +5,7 @@
 Graphs are of the LFR family (average degree 10, mu 0.4) with 10^3 to 10^7 edges. Each method runs in a process of its
 own, on two threads where it has threads: from two arrays of ends in memory to an array of labels, so that building the
 tool's own graph counts. What is imported or compiled once is not timed. Memory is the most that the process held (on
-Linux). A run
-that takes longer than `LIMIT` or fails is a result, too.
+Linux). A process that takes longer than `LIMIT` or fails is a result, too.
 
 GRAPHCLUST_PEERS names the Python of an environment with networkit, leidenalg and infomap, GRAPHCLUST_GRAPH_TOOL that of
 one with graph-tool, such as Debian's python3-graph-tool. What is not there is left out.
@@ -25,10 +24,10 @@ from pathlib import Path
 
 import numpy as np
 
-SIZES = (3, 4, 5, 6, 7)
+SIZES = (3, 4, 5, 6, 7)  # powers of ten of the number of edges
 LIMIT = 200  # seconds
 THREADS = 2
-REPEATS = {3: 5, 4: 5, 5: 3}  # of which the shortest counts; larger graphs are run once
+REPEATS, ENOUGH = 5, 2.0  # most runs, of which the shortest counts; none begins after so many seconds
 OUT = Path(__file__).resolve().parents[2] / "results" / "scaling.json"
 
 WORKER = """
@@ -38,20 +37,22 @@ import numpy as np
 small = np.array([0, 1, 2, 3, 4, 5, 2]), np.array([1, 2, 0, 4, 5, 3, 3])
 run(*small, 6)
 source, target = np.load(sys.argv[1])
-n, seconds = int(sys.argv[2]), np.inf
-for _ in range(int(sys.argv[3])):
+n, times = int(sys.argv[2]), []
+while len(times) < {repeats} and sum(times) < {enough}:
     start = time.perf_counter()
     labels = np.asarray(run(source, target, n))
-    seconds = min(seconds, time.perf_counter() - start)
-np.save(sys.argv[4], labels)
+    times.append(time.perf_counter() - start)
+np.save(sys.argv[3], labels)
 status = open("/proc/self/status").read()  # getrusage would count the parent's memory, too
-print(json.dumps([seconds, int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) / 2**20]))
+print(json.dumps([min(times), int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) / 2**20]))
 """
 OURS = """
 import graphclust as gc
+from graphclust.runtime.threads import limited_threads
 def run(source, target, n):
-    graph = gc.Graph.from_edges(source, target, nodes=n)
-    return gc.METHODS[{method!r}](random_state=0).fit(graph).labels_
+    with limited_threads({threads}):
+        graph = gc.Graph.from_edges(source, target, nodes=n)
+        return gc.METHODS[{method!r}](random_state=0).fit(graph).labels_
 """
 IGRAPH = """
 import random
@@ -105,7 +106,7 @@ def programs():
         os.environ.get("GRAPHCLUST_GRAPH_TOOL"),
     )
     methods = ("auto", "leiden", "louvain", "label-propagation")
-    tools = {f"graphclust {method}": (ours, OURS.format(method=method)) for method in methods}
+    tools = {f"graphclust {method}": (ours, OURS.format(method=method, threads=THREADS)) for method in methods}
     leiden = 'graph.community_leiden("modularity", n_iterations=2)'
     tools["igraph Leiden"] = (ours, IGRAPH.format(call=leiden))
     tools["igraph Infomap"] = (ours, IGRAPH.format(call="graph.community_infomap(trials=1)"))
@@ -120,16 +121,15 @@ def programs():
     return tools
 
 
-def measured(python, setup, graph, repeats, folder):
+def measured(python, setup, graph, folder):
     """Seconds, GiB and labels of a tool on a graph, or a string that says why there are none."""
     labels = Path(folder, "labels.npy")
-    arguments = [str(Path(folder, "ends.npy")), str(graph.num_nodes), str(repeats), str(labels)]
-    command = [python, "-c", WORKER.replace("{setup}", setup), *arguments]
+    arguments = [str(Path(folder, "ends.npy")), str(graph.num_nodes), str(labels)]
+    code = WORKER.replace("{setup}", setup).replace("{repeats}", str(REPEATS)).replace("{enough}", str(ENOUGH))
+    command = [python, "-c", code, *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": str(THREADS)}
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT * (1 + repeats // 2)
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT)
     except subprocess.TimeoutExpired:
         return f"over {LIMIT} s"
     if done.returncode:
@@ -154,7 +154,7 @@ def main(out=OUT):
                 if isinstance(rows[name].get(f"seconds_{size - 1}"), str):  # it took too long on the smaller graph
                     result = rows[name][f"seconds_{size - 1}"]
                 else:
-                    result = measured(python, setup, graph, REPEATS.get(size, 1), folder)
+                    result = measured(python, setup, graph, folder)
                 if isinstance(result, str):
                     rows[name][f"seconds_{size}"] = result
                     print(f"10^{size} {name}: {result}", flush=True)
