@@ -82,6 +82,8 @@ def _global_state_is_kept(monkeypatch):
     monkeypatch.delenv("GRAPHCLUST_MEMORY", raising=False)
     random.seed(7)
     np.random.seed(7)  # noqa: NPY002
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(7)
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     yield
     assert random.getstate() == python, "the test's code drew from Python's global generator"

@@ -23,6 +23,7 @@ from graphclust.inference.networks import (
     build_network,
     count_blocks,
     count_edges,
+    edges_to_blocks,
     merged_network,
 )
 from graphclust.inference.priors import crp_prior
@@ -39,6 +40,7 @@ SettingsT = TypeVar("SettingsT")
 _TOLERANCE = 4.0  # nats
 _SWEEPS_PER_CALL = 16  # during the burn-in, so that an interrupt does not wait long
 _SURVEY_INTERVAL = 8
+_MANY_EDGES = 2.0  # of a node, as a multiple of the number of blocks, for `State.edge_counts`
 _NEVER = 1 << 40  # sweeps
 _SMALLEST_GAIN = 1e-6  # nats
 
@@ -265,7 +267,14 @@ class BlockModel(ABC, Generic[SettingsT]):
     # ---------------------------------------------------------------- search and sampling
 
     def _state(
-        self, labels: ArrayLike, room: int = 0, *, network: Network | None = None, capacity: int = 0, seed: int = 0
+        self,
+        labels: ArrayLike,
+        room: int = 0,
+        *,
+        network: Network | None = None,
+        capacity: int = 0,
+        seed: int = 0,
+        has_edge_counts: bool = False,
     ) -> State:
         """Return the state of a partition, with room for new blocks or for `capacity` of them.
 
@@ -286,6 +295,7 @@ class BlockModel(ABC, Generic[SettingsT]):
             slots=np.zeros(capacity + 2, block_moves.SLOT),
             visits=np.zeros(len(label) + 1, block_moves.VISIT),
             totals=np.zeros(1, block_moves.TOTALS)[0],
+            edge_counts=edges_to_blocks(network, label, capacity + 1) if has_edge_counts else np.zeros((0, 0)),
         )
         if self.has_pairs:
             state.pairs["edges"][:n_blocks, :n_blocks] = count_edges(network, label)
@@ -426,9 +436,14 @@ class BlockModel(ABC, Generic[SettingsT]):
         if interval is None:
             interval = self.survey_interval(largest, 2 + len(self._network.edges) / self.n_nodes)
 
+        is_dense = len(self._network.edges) > _MANY_EDGES * largest * self.n_nodes
+        has_edge_counts = self.has_pairs and self.is_simple and is_dense
+
         def run(index: int) -> tuple[IntArray, FloatArray]:
             chain_seed = int(seeds[index].generate_state(1, np.uint64)[0].view(np.int64))
-            state = self._state(starts[index], capacity=largest + ROOM, seed=chain_seed)
+            state = self._state(
+                starts[index], capacity=largest + ROOM, seed=chain_seed, has_edge_counts=has_edge_counts
+            )
             samples, log_joint = np.zeros((n_samples, self.n_nodes), dtype=np.int64), np.zeros(n_samples)
             for first, end in pairwise(stops):
                 if is_cancelled:

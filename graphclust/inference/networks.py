@@ -13,7 +13,7 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import compiled
 from graphclust.runtime.threads import Threads
 
-__all__ = ["Network", "build_network", "count_blocks", "count_edges", "merged_network"]
+__all__ = ["Network", "build_network", "count_blocks", "count_edges", "edges_to_blocks", "merged_network"]
 
 
 class Network(NamedTuple):
@@ -104,6 +104,14 @@ def _count_edges(nodes: Records, edges: Records, labels: IntArray, counts: Float
             edge = edges[e]
             s = labels[edge.neighbor]
             counts[r, s] += edge.weight / 2 if r == s else edge.weight
+
+
+def edges_to_blocks(network: Network, labels: IntArray, capacity: int) -> FloatArray:
+    """Return the number of edges from each node to each of `capacity` blocks, shape (n_nodes, capacity)."""
+    place = network.source * capacity + labels[network.edges["neighbor"]]
+    n = len(network.nodes)
+    counts = np.bincount(place, network.edges["weight"], minlength=n * capacity)
+    return counts.reshape(n, capacity).astype(np.float64)
 
 
 def count_blocks(network: Network, labels: IntArray, capacity: int) -> Records:

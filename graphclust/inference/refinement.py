@@ -20,6 +20,7 @@ from graphclust.graph import Graph
 from graphclust.inference import BLOCK_MODELS
 from graphclust.inference.chains import ROOM
 from graphclust.metrics import modularity, rank_labels
+from graphclust.metrics.labels import distinct_rows
 from graphclust.problem.constraints import (
     connected_parts,
     edge_counts,
@@ -343,7 +344,9 @@ class _Search:
         samples, log_joint = samples[rows], log_joint[rows]
         if self.is_only_model:
             return samples, log_joint
-        counts = np.array([self.counts(self.model.assortative_share(sample)) for sample in samples])
+        partition = distinct_rows(rank_labels(samples))
+        first = np.unique(partition, return_index=True)[1]
+        counts = np.array([self.counts(self.model.assortative_share(samples[row])) for row in first])[partition]
         self.share_of_samples = float(counts.mean())
         return (samples[counts], log_joint[counts]) if self.share_of_samples >= _MIN_SHARE_OF_SAMPLES else None
 

@@ -166,6 +166,9 @@ class State(NamedTuple):
         `random` is the state of the random generator. `n_blocks` is B, `n_adjacent` the length of the list of adjacent
         blocks, `n_known` that of known nodes. The others are sums over all blocks of edges_within, degree_sum^2,
         degree_product_within / degree_sum and degree_product_within.
+    edge_counts : ndarray of float64, shape (n, capacity + 1), or (0, 0) if it is not used
+        Number of edges from each node to each block, for graphs in which nodes have many more edges than there are
+        blocks. Then a visit need not go through the edges; a move does.
     """
 
     model: Record
@@ -179,6 +182,7 @@ class State(NamedTuple):
     slots: Records
     visits: Records
     totals: Record
+    edge_counts: FloatArray
 
 
 def blank_state() -> State:
@@ -191,6 +195,7 @@ def blank_state() -> State:
         label=np.zeros(0, np.int64),
         pairs=np.zeros((1, 1), PAIR),
         totals=np.zeros(1, TOTALS)[0],
+        edge_counts=np.zeros((0, 0)),
         **records,
     )
 
@@ -307,10 +312,18 @@ def _planted_terms(model: Record, edges_within: float, squares: float, density: 
 
 
 @_inlined
-def _tally(node: Record, edges: Records, label: IntArray, blocks: Records, slots: Records) -> int:
-    """Count the edges of a node to each block, list the blocks that it has edges to, and return their number."""
-    n_adjacent = 0
-    for h in range(node.first_edge, node.last_edge):
+def _tally(state: State, i: int) -> None:
+    """Count the edges of node i to each block, and list the blocks that it has edges to."""
+    node, edges, label, blocks, slots = state.nodes[i], state.edges, state.label, state.blocks, state.slots
+    n_adjacent, is_planted, is_counted = 0, state.model.code == PLANTED, len(state.edge_counts) > 0
+    for t in range(state.totals.n_blocks if is_counted else 0):
+        s = slots[t].active
+        k = state.edge_counts[i, s]
+        if k > 0:
+            blocks[s].edges_to = k
+            slots[n_adjacent].adjacent = s
+            n_adjacent += 1
+    for h in range(node.first_edge, node.first_edge if is_counted else node.last_edge):
         edge = edges[h]
         s = label[edge.neighbor]
         block = blocks[s]
@@ -318,8 +331,9 @@ def _tally(node: Record, edges: Records, label: IntArray, blocks: Records, slots
             slots[n_adjacent].adjacent = s
             n_adjacent += 1
         block.edges_to += edge.weight
-        block.degree_product_to += edge.degree_product
-    return n_adjacent
+        if is_planted:
+            block.degree_product_to += edge.degree_product
+    state.totals.n_adjacent = n_adjacent
 
 
 @_inlined
@@ -507,6 +521,10 @@ def _move(state: State, i: int, c: int, r: int) -> None:
     state.label[i] = r
     if model.code == PLANTED:
         return
+    for h in range(node.first_edge, node.last_edge if len(state.edge_counts) else node.first_edge):
+        edge = state.edges[h]
+        state.edge_counts[edge.neighbor, c] -= edge.weight
+        state.edge_counts[edge.neighbor, r] += edge.weight
     for t in range(totals.n_adjacent):
         s = state.slots[t].adjacent
         k = blocks[s].edges_to
@@ -520,28 +538,92 @@ def _move(state: State, i: int, c: int, r: int) -> None:
     pairs[r, r].edges += node.inner_edges
 
 
+@_internal
+def _update_blocks(state: State, c: int, r: int, is_new: int) -> None:
+    """Recompute what depends on blocks c and r after moves between them; one that is empty gives back its number.
+
+    Before the moves, none of them was empty, or r was (`is_new`), and then it has been counted in `TOTALS.n_blocks`.
+    """
+    blocks, slots, totals = state.blocks, state.slots, state.totals
+    for t in range(2):
+        s = r if t else c
+        block = blocks[s]
+        _update_block(state, s)
+        if block.n_members == 0:
+            totals.n_blocks -= 1
+            end = slots[totals.n_blocks]
+            last, place = end.active, block.position
+            slots[place].active, blocks[last].position = last, place
+            end.active, block.position = s, totals.n_blocks
+    if is_new:
+        _update_block(state, slots[totals.n_blocks].active)
+
+
+@_inlined
+def _clear(state: State) -> None:
+    """Clear the counts of the tallied node."""
+    for t in range(state.totals.n_adjacent):
+        block = state.blocks[state.slots[t].adjacent]
+        block.edges_to = block.degree_product_to = 0.0
+
+
 @_inlined
 def _finish(state: State, i: int, r: int) -> None:
     """End the visit of the tallied node i: move it to block r, or leave it in its own."""
-    blocks, slots, totals, c = state.blocks, state.slots, state.totals, state.label[i]
+    c = state.label[i]
     if r != c:
-        old, is_new = blocks[c], blocks[r].n_members == 0
-        if is_new:
-            totals.n_blocks += 1
+        is_new = int(state.blocks[r].n_members == 0)
+        state.totals.n_blocks += is_new
         _move(state, i, c, r)
-        _update_block(state, c)
-        if old.n_members == 0:  # give back its number
-            totals.n_blocks -= 1
-            end = slots[totals.n_blocks]
-            last, place = end.active, old.position
-            slots[place].active, blocks[last].position = last, place
-            end.active, old.position = c, totals.n_blocks
-        _update_block(state, r)
-        if is_new:
-            _update_block(state, slots[totals.n_blocks].active)
-    for t in range(totals.n_adjacent):
-        block = blocks[slots[t].adjacent]
-        block.edges_to = block.degree_product_to = 0.0
+        _update_blocks(state, c, r, is_new)
+    _clear(state)
+
+
+@_part
+def _terms_of(state: State, c: int, r: int) -> float:
+    """Return the terms of the log joint that depend on blocks c and r."""
+    model, log_gamma, blocks, pairs, totals = state.model, state.log_gamma, state.blocks, state.pairs, state.totals
+    value = state.prior[totals.n_blocks].number + blocks[c].own_terms + blocks[r].own_terms
+    if model.code == PLANTED:
+        return value + _planted_terms(
+            model,
+            totals.edges_within,
+            totals.squared_degree_sums,
+            totals.degree_product_density,
+            totals.degree_products_within,
+        )
+    n_c, n_r = blocks[c].n_members, blocks[r].n_members
+    value += _pair_term(model, log_gamma, _WITHIN, pairs[c, c].edges, n_c * (n_c - 1) / 2)
+    value += _pair_term(model, log_gamma, _WITHIN, pairs[r, r].edges, n_r * (n_r - 1) / 2)
+    value += _pair_term(model, log_gamma, _BETWEEN, pairs[c, r].edges, n_c * n_r)
+    for t in range(totals.n_blocks):
+        s = state.slots[t].active
+        if s not in (c, r):
+            n = blocks[s].n_members
+            value += _pair_term(model, log_gamma, _BETWEEN, pairs[c, s].edges, n_c * n)
+            value += _pair_term(model, log_gamma, _BETWEEN, pairs[r, s].edges, n_r * n)
+    return value
+
+
+@_internal
+def _shift(state: State, m: int, c: int, r: int) -> float:
+    """Move the first m nodes of `VISIT.member` to their destinations and return what the log joint gained.
+
+    All nodes and destinations are in blocks c and r. Block r may be empty before or after. No single move is scored.
+    """
+    label, visits = state.label, state.visits
+    before = _terms_of(state, c, r)
+    is_new = int(state.blocks[r].n_members == 0)
+    state.totals.n_blocks += is_new
+    for t in range(m):
+        visit = visits[t]
+        i = visit.member
+        if visit.destination != label[i]:
+            _tally(state, i)
+            _move(state, i, label[i], visit.destination)
+            _clear(state)
+    _update_blocks(state, c, r, is_new)
+    return _terms_of(state, c, r) - before
 
 
 # ------------------------------------------------------------------------------------------------ whole partitions
@@ -688,14 +770,14 @@ def _visit(
     Or they are those of `VISIT.member`:
 
     - RESTRICTED: a node moves by its conditional distribution, given that it is in block c or r.
-    - FORCED: a node moves to its `VISIT.destination`. If c = r, nodes that are there already are left out.
+    - FORCED: a node of block c or r moves to its `VISIT.destination`, which is one of them, or stays there.
 
     Returns
     -------
     gained : float
         What the moves added to the log joint.
     log_q : float
-        RESTRICTED, and FORCED between c and r: log probability of these choices in the mode RESTRICTED.
+        RESTRICTED and FORCED: log probability of these choices in the mode RESTRICTED.
     """
     label, nodes, edges = state.label, state.nodes, state.edges
     blocks, slots, visits = state.blocks, state.slots, state.visits
@@ -705,17 +787,12 @@ def _visit(
         own = label[i]
         if is_listed and (nodes[i].is_known > 0 or (mode == SETTLE and visits[i].waiting == 0)):
             continue
-        if mode == _FORCED and c == r and visits[t].destination == own:
-            continue
         destination = own
         visits[i].waiting = 0
-        state.totals.n_adjacent = _tally(nodes[i], edges, label, blocks, slots)
+        _tally(state, i)
         m: Any = np.int64(0)
         if not is_listed:
-            other = r if own == c else c
-            if mode == _FORCED and visits[t].destination != own:
-                other = visits[t].destination
-            slots[0].candidate = other
+            slots[0].candidate = r if own == c else c
             m += 1
         elif everywhere or mode != SWEEP or blocks[own].edges_to > 0 or blocks[own].n_members <= nodes[i].n_members:
             m += _list_candidates(slots, state.totals, own, everywhere)
@@ -808,7 +885,7 @@ def _merge_split(state: State) -> float:
         visit.origin, visit.destination, visit.launch = label[visit.member], r, r
         if t > 0 and _random(totals) < 0.5:
             visit.destination = c
-    gained, log_ratio = _visit(state, _FORCED, _ZERO, m, 1.0, _ZERO, c, c)[0], 0.0
+    gained, log_ratio = _shift(state, m, c, r), 0.0
     gained += _visit(state, _RESTRICTED, _ONE, m, 1.0, _ZERO, c, r)[0]
     # the probability of the way back, from the launch to the origin
     if not is_split:
@@ -818,8 +895,8 @@ def _merge_split(state: State) -> float:
         log_ratio += _visit(state, _FORCED, _ONE, m, 1.0, _ZERO, c, r)[1]
         for t in range(m):
             visits[t].destination = c if is_merge else visits[t].launch
-        merged = _visit(state, _FORCED, _ZERO, m, 1.0, _ZERO, c, c)[0]
-        gained = merged if is_merge else gained
+        back = _shift(state, m, c, r)
+        gained = back if is_merge else gained
     # the way there, from the launch to the proposal
     if not is_merge:
         last, log_q = _visit(state, _RESTRICTED, _ONE, m, 1.0, _ZERO, c, r)
@@ -833,7 +910,7 @@ def _merge_split(state: State) -> float:
         return gained
     for t in range(m):
         visits[t].destination = visits[t].origin
-    _visit(state, _FORCED, _ZERO, m, 1.0, _ZERO, c, c)
+    _shift(state, m, c, r)
     return 0.0
 
 
@@ -873,7 +950,7 @@ def exchange(state: State, n: int) -> None:
         for t in range(m):
             visits[t].origin = label[visits[t].member]
             visits[t].destination = c + r - visits[t].origin
-        gained = _visit(state, _FORCED, _ZERO, m, 1.0, _ZERO, c, c)[0]
+        gained = _shift(state, m, c, r)
         is_accepted = _random(totals) * (1.0 + math.exp(-gained)) < 1.0
         if is_accepted and state.model.keeps_connected:
             is_accepted = _is_connected(label, nodes, edges, visits, c, _NO_NODE) and _is_connected(
@@ -882,7 +959,7 @@ def exchange(state: State, n: int) -> None:
         if not is_accepted:
             for t in range(m):
                 visits[t].destination = visits[t].origin
-            _visit(state, _FORCED, _ZERO, m, 1.0, _ZERO, c, c)
+            _shift(state, m, c, r)
 
 
 # ------------------------------------------------------------------------------------------------ chains

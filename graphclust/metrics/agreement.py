@@ -135,28 +135,44 @@ class Contingency:
         depend on the number of cells, not on the product of the numbers of clusters. If several assignments are best,
         the choice is deterministic but arbitrary.
         """
-        from scipy.sparse import csr_array
-        from scipy.sparse.csgraph import min_weight_full_bipartite_matching
-
         few, many = self.rows, self.cols
         n_few, n_many = len(self.row_sizes), len(self.col_sizes)
         if n_few > n_many:
             few, many, n_few, n_many = many, few, n_many, n_few
         if n_few == 0:
             return np.zeros(0, dtype=bool)
+        if (best := _largest_if_distinct(few, many, self.counts)) is not None:
+            is_matched = np.zeros(len(few), dtype=bool)
+            is_matched[best] = True
+            return is_matched
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
         # An extra column per row lets the row stay unmatched. All weights are increased by one because SciPy does not
         # accept zeros.
         unmatched = np.arange(n_few)
         weight = np.concatenate((self.counts + 1.0, np.ones(n_few)))
-        ends = np.concatenate((few, unmatched)), np.concatenate((many, n_many + unmatched))
-        partner = min_weight_full_bipartite_matching(
-            csr_array((weight, ends), shape=(n_few, n_many + n_few)), maximize=True
-        )[1]
+        row, col = np.concatenate((few, unmatched)), np.concatenate((many, n_many + unmatched))
+        order = np.lexsort((col, row))
+        start = np.searchsorted(row[order], np.arange(n_few + 1))
+        table = csr_array((weight[order], col[order], start), shape=(n_few, n_many + n_few))
+        partner = min_weight_full_bipartite_matching(table, maximize=True)[1]
         return np.asarray(partner[few] == many)
 
     def accuracy(self) -> float:
         """Fraction of the nodes in the cells of the best one-to-one assignment; see `accuracy`."""
         return float(self.counts[self.matched()].sum() / len(self.cell)) if len(self.cell) else 1.0
+
+
+def _largest_if_distinct(rows: IntArray, cols: IntArray, counts: IntArray) -> IntArray | None:
+    """Return the cell with the largest count in each row if all are in different columns, otherwise None.
+
+    No assignment covers more nodes. That of similar partitions is mostly of this kind.
+    """
+    order = np.lexsort((counts, rows))
+    is_last = np.append(np.diff(rows[order]) > 0, True)
+    best: IntArray = order[is_last]
+    return best if np.bincount(cols[best]).max() == 1 else None
 
 
 def _entropy(sizes: IntArray) -> float:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from graphclust.errors import UsageError
 from graphclust.runtime.arrays import IntArray
 
-__all__ = ["rank_labels"]
+__all__ = ["distinct_rows", "rank_labels"]
+
+
+_MAX_RATIO = 4  # of the largest label and the number of nodes, for tables indexed by label
 
 
 def _as_labels(labels: ArrayLike) -> IntArray:
@@ -25,7 +30,7 @@ def _unique(values: IntArray) -> tuple[IntArray, IntArray, IntArray]:
 
     This is `np.unique`, in linear time if the values are small.
     """
-    if values.min(initial=0) >= 0 and values.max(initial=0) <= 4 * len(values):
+    if values.min(initial=0) >= 0 and values.max(initial=0) <= _MAX_RATIO * len(values):
         counts = np.bincount(values)
         position = np.cumsum(counts > 0) - 1
         distinct = np.flatnonzero(counts)
@@ -41,26 +46,58 @@ def rank_labels(labels: ArrayLike) -> IntArray:
 
     Parameters
     ----------
-    labels : array of int, shape (n_nodes,)
+    labels : array of int, shape (n_nodes,) or (n_partitions, n_nodes)
         Any integers.
 
     Returns
     -------
-    ndarray of int64, shape (n_nodes,)
+    ndarray of int64, of the same shape
 
     Raises
     ------
     UsageError
-        `labels` is not a one-dimensional integer array.
+        `labels` is not an integer array of one or two dimensions.
 
     Examples
     --------
     >>> rank_labels([7, -1, 3, 3, -1])
     array([2, 0, 1, 1, 0])
+    >>> rank_labels([[0, 1, 1], [5, 5, 2]])
+    array([[1, 0, 0],
+           [0, 0, 1]])
     """
-    distinct, index, sizes = _unique(_as_labels(labels))
-    first = np.empty(len(distinct), dtype=np.int64)
+    values: NDArray[Any] = np.asarray(labels)
+    if values.ndim != 2:
+        return np.asarray(rank_labels(_as_labels(values)[None])[0])
+    table: IntArray = _as_labels(values.ravel()).reshape(values.shape)
+    if table.min(initial=0) < 0 or table.max(initial=0) > _MAX_RATIO * table.shape[1]:
+        table = np.array([_unique(row)[1] for row in table])
+    width = int(table.max(initial=0)) + 1
+    names, index, sizes = _unique((table + width * np.arange(len(table))[:, None]).ravel())
+    first = np.empty(len(names), dtype=np.int64)
     first[index[::-1]] = np.arange(len(index))[::-1]  # of repeated assignments, the last one counts
+    row = names // width
+    order = np.lexsort((first, -sizes, row))
     rank = np.empty_like(first)
-    rank[np.lexsort((first, -sizes))] = np.arange(len(distinct))
-    return rank[index]
+    rank[order] = np.arange(len(names)) - np.searchsorted(row, row)  # `row` is sorted, with and without `order`
+    return rank[index].reshape(table.shape)
+
+
+def distinct_rows(table: IntArray) -> IntArray:
+    """Return the index of each row among the distinct ones, in order of appearance.
+
+    Parameters
+    ----------
+    table : ndarray of int64, shape (n_rows, n_columns)
+
+    Returns
+    -------
+    ndarray of int64, shape (n_rows,)
+
+    Examples
+    --------
+    >>> distinct_rows(np.array([[0, 1], [0, 0], [0, 1]]))
+    array([0, 1, 0])
+    """
+    seen: dict[bytes, int] = {}
+    return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in table], dtype=np.int64)

@@ -237,7 +237,7 @@ def added_up(before: IntArray, after: IntArray, log_prob: FloatArray) -> FloatAr
     log_prob : ndarray of float64, shape (n_samples,)
         Of the partitions before; equal for equal ones.
     """
-    keys_before, keys_after = ([rank_labels(row).tobytes() for row in table] for table in (before, after))
+    keys_before, keys_after = ([row.tobytes() for row in rank_labels(table)] for table in (before, after))
     parts: dict[bytes, dict[bytes, float]] = {}
     for old, new, value in zip(keys_before, keys_after, log_prob.tolist(), strict=True):
         parts.setdefault(new, {})[old] = value

@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike
 from graphclust.errors import DataError, UsageError
 from graphclust.metrics import Contingency, rank_labels
 from graphclust.metrics.agreement import chance_information
+from graphclust.metrics.labels import distinct_rows
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.memory import require_memory
 
@@ -98,7 +99,7 @@ class Posterior:
         table = np.asarray(samples)
         if table.ndim != 2 or len(table) == 0:
             raise UsageError(f"samples need the shape (n_samples, n_nodes) and at least one row, not {table.shape}")
-        ranked = np.stack([rank_labels(row) for row in table])
+        ranked = rank_labels(table)
         n_samples, n_nodes = ranked.shape
         log_probs = np.full(n_samples, np.nan) if log_prob is None else np.array(log_prob, dtype=np.float64)
         ids = range(n_nodes) if nodes is None else nodes
@@ -149,8 +150,7 @@ class Posterior:
     @cached_property
     def _partition(self) -> IntArray:
         """Index of each sample's partition among the distinct ones, in order of appearance; shape (n_samples,)."""
-        seen: dict[bytes, int] = {}
-        return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in self.samples], dtype=np.int64)
+        return distinct_rows(self.samples)
 
     @cached_property
     def _distinct(self) -> tuple[IntArray, FloatArray]:

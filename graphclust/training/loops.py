@@ -187,6 +187,7 @@ class Trainer:
 
     Examples
     --------
+    >>> _ = torch.manual_seed(0)
     >>> module = nn.Linear(1, 1)
     >>> trainer = Trainer(module, LoopSettings(steps=100, learning_rate=0.1))
     >>> x = torch.linspace(0, 1, 8)[:, None]

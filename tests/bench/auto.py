@@ -71,7 +71,9 @@ def general_sbm(n_graphs=200):
     bar("AMI", mean(scores), np.mean(scores) >= 0.955, "0.955")
     bar("difference from the chains that know the prior", mean(np.subtract(scores, limit)), True, "none set")
     bar("K right", f"{np.mean(right):.3f}", np.mean(right) >= 0.6, "0.6")
-    bar("seconds a graph", f"{np.mean(seconds):.3f}, at most {np.max(seconds):.2f}", np.mean(seconds) < 0.5, "0.5")
+    median = np.median(seconds)
+    spread = f"median {median:.3f}, mean {np.mean(seconds):.3f}, at most {np.max(seconds):.2f}"
+    bar("seconds a graph", spread, median < 0.2, "median 0.2")
     bar("expected calibration error of confidence", f"{error:.4f}", error <= 0.02, "0.02")
 
 

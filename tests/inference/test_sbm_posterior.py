@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from graphclust.generators.crp import log_probability
-from graphclust.inference import BLOCK_MODELS
+from graphclust.inference import BLOCK_MODELS, base
 from graphclust.inference.block_models import DegreeCorrectedBlockModel, DegreePrior, EdgePriors, StochasticBlockModel
 from graphclust.inference.chains import Chains, effective_sample_size, r_hat
+from graphclust.inference.networks import edges_to_blocks
 from graphclust.inference.priors import crp_prior, sized_prior, uniform_prior
 from tests import oracles
 
@@ -179,6 +180,21 @@ def test_chains_follow_the_enumerated_posterior(kind, weighted, splits, interval
     )
     assert distance(exact, frequencies(chains)) < tolerance
     assert chains.usable.all()
+
+
+@CHAINS
+@pytest.mark.parametrize("kind", ["sbm", "dc-sbm"])
+def test_so_do_chains_that_keep_counts_of_edges_to_blocks(monkeypatch, kind, n_samples, tolerance):
+    monkeypatch.setattr(base, "_MANY_EDGES", 0.0)
+    tables = []
+    monkeypatch.setattr(base, "edges_to_blocks", lambda *args: tables.append(edges_to_blocks(*args)) or tables[-1])
+    built = model(kind)
+    chains = built.sample([[0] * N, list(range(N))], n_samples, n_samples + 1000, splits=1.0, burn_in=0.03)
+    assert distance(posterior(built.log_joint), frequencies(chains)) < tolerance
+    for table, sample in zip(tables, chains.samples[:, -1], strict=True):  # the tables are those of the last partition
+        last = edges_to_blocks(built._network, sample, table.shape[1])
+        assert np.array_equal(table, last)
+        assert table.sum() == 2 * len(EDGES)
 
 
 @CHAINS
