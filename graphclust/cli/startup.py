@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["prepare"]
 
 _PLOTTING = ("matplotlib", "plotly", "cairo", "cairocffi")
-_CHAINS = "from graphclust.kernels import block_moves as b; b.run(b.blank_state(), b.SWEEP, 0, 0, 1, 0.0, 0.0)"
+_CHAINS = "from graphclust.kernels import block_moves as b; b.run(b.blank_state(), b.SWEEP, 0, 0, 1, 0.0, 0.0, 0)"
 _TRIANGLES = [(0, 1), (1, 2), (2, 0), (2, 3), (3, 4), (4, 5), (5, 3)]
 _COMMUNITIES = f"from graphclust.methods.leiden import Leiden; Leiden(random_state=0).fit({_TRIANGLES})"
 _CUTS = (

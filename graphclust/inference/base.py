@@ -221,7 +221,7 @@ class BlockModel(ABC, Generic[SettingsT]):
         ----------
         labels : array of int, shape (n_nodes,)
         """
-        return float(block_moves.run(self._state(labels), block_moves.SWEEP, 0, 0, 1, 0.0, 0.0)) + self._offset
+        return float(block_moves.run(self._state(labels), block_moves.SWEEP, 0, 0, 1, 0.0, 0.0, 0)) + self._offset
 
     def score(self, labels: ArrayLike) -> float:
         """Return the log joint for comparing models. Its negative is the description length, in nats.
@@ -429,8 +429,11 @@ class BlockModel(ABC, Generic[SettingsT]):
         n_exchanges = min(n_known, 1 + self.n_nodes // max(4 * n_known, 1))  # which take a part of the time of a sweep
         n_cooling = min(int(n_sweeps * burn_in / 2), n_burnt) if temperature > 1 else 0
         temperatures = np.geomspace(temperature, 1.0, n_cooling)
-        per_call = 1 if n_exchanges else _SWEEPS_PER_CALL
-        stops = [*range(n_cooling), *range(n_cooling, n_burnt, per_call), *range(n_burnt, n_sweeps + 1, thinning)]
+        stops = [
+            *range(n_cooling),
+            *range(n_cooling, n_burnt, _SWEEPS_PER_CALL),
+            *range(n_burnt, n_sweeps + 1, thinning),
+        ]
         is_cancelled = False
         largest = max(len(np.unique(start)) for start in starts)
         if interval is None:
@@ -449,12 +452,12 @@ class BlockModel(ABC, Generic[SettingsT]):
                 if is_cancelled:
                     break
                 heat = temperatures[first] if first < n_cooling else 1.0
-                value = block_moves.run(state, block_moves.SWEEP, first, end - first, interval, heat, splits)
+                value = block_moves.run(
+                    state, block_moves.SWEEP, first, end - first, interval, heat, splits, n_exchanges
+                )
                 if first >= n_burnt:
                     row = (first - n_burnt) // thinning
                     samples[row], log_joint[row] = state.label, value
-                if n_exchanges:
-                    block_moves.exchange(state, n_exchanges * (end - first))
                 advance()
             return samples, log_joint + self._offset
 
@@ -476,7 +479,7 @@ class BlockModel(ABC, Generic[SettingsT]):
 def _visit_once(state: State, mode: int) -> float:
     """Visit each node, which considers the blocks of its neighbors; return the log joint without offset."""
     step, interval = 1, 2  # a step that is no multiple of the interval
-    return float(block_moves.run(state, mode, step, 1, interval, 0.0, 0.0))
+    return float(block_moves.run(state, mode, step, 1, interval, 0.0, 0.0, 0))
 
 
 def _numbered(labels: ArrayLike) -> IntArray:

@@ -1,9 +1,9 @@
 """Moves of nodes between blocks under three block models, compiled by numba on first use and cached.
 
-`graphclust.inference.block_models` describes the models. `graphclust.inference.base` builds a `State` and calls `run`
-and `exchange`. A visit of a node has three steps: `_tally` counts its edges to the blocks around it, `_score` computes
-what moves to some blocks would add to the log joint, and `_finish` makes one of them, or none, and clears the counts.
-It costs O(degree + blocks considered).
+`graphclust.inference.block_models` describes the models. `graphclust.inference.base` builds a `State` and calls `run`.
+A visit of a node has three steps: `_tally` counts its edges to the blocks around it, `_score` computes what moves to
+some blocks would add to the log joint, and `_finish` makes one of them, or none, and clears the counts. It costs
+O(degree + blocks considered). `_shift` moves many nodes between two blocks without scoring each of these moves.
 
 The log joint is a sum of three parts: a term of the number of blocks, a term of each block (`_own_terms`), and the
 edges between blocks. For SBM and DC_SBM, the last part is a sum over pairs of blocks (`_pair_term`). For PLANTED, it
@@ -17,10 +17,10 @@ How the functions are compiled
 ------------------------------
 The time to compile decides how long a user waits for the first result. An array is seven arguments of the compiled
 function, and each of fifty calls passes the whole state: therefore it is a few arrays of records rather than an array
-for each quantity. A record alone is a single pointer. A function is optimized again with all that call it, so that few
-functions call others. Each has one signature: a literal -1 or 0 as an argument would be a type of its own, hence the
-typed constants below. All functions are in one file, because numba checks only the file of a cached function for
-changes.
+for each quantity. A record alone is a single pointer. Only `run` becomes machine code; the others are parts of it (see
+`graphclust.runtime.inner_functions`). Each has one signature: a literal -1 or 0 as an argument would be a type of its
+own, hence the typed constants below. All functions are in one file, because numba checks only the file of a cached
+function for changes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ __all__ = [
     "VISIT",
     "State",
     "blank_state",
-    "exchange",
     "run",
 ]
 
@@ -109,8 +108,8 @@ _ROUNDING = 1e-11  # relative error of sums of weights after many changes
 # No function allocates an array, and reference counts (_nrt) would cost more than some moves.
 _settings: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 _public = compiled(nogil=True, **_settings)
-_internal = compiled(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_settings)
-_inlined = compiled(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **_settings)
+_internal = compiled(inner=True, **_settings)
+_inlined = compiled(inner=True, forceinline=True, **_settings)
 _part = compiled(cache=False, inline="always", **_settings)  # of a single function; not compiled by itself
 
 
@@ -579,7 +578,7 @@ def _finish(state: State, i: int, r: int) -> None:
     _clear(state)
 
 
-@_part
+@_internal
 def _terms_of(state: State, c: int, r: int) -> float:
     """Return the terms of the log joint that depend on blocks c and r."""
     model, log_gamma, blocks, pairs, totals = state.model, state.log_gamma, state.blocks, state.pairs, state.totals
@@ -931,9 +930,9 @@ def _gather_known(state: State, c: int, r: int) -> int:
     return m if free_c > 0 and free_r > 0 else _ZERO
 
 
-@_public
-def exchange(state: State, n: int) -> None:
-    """Exchange the nodes of known label of two blocks, as if the labels changed places, n times.
+@_internal
+def _exchange(state: State) -> float:
+    """Exchange the nodes of known label of two blocks, as if the labels changed places; return the gain.
 
     The first block is that of a random known node and the second is any other block, so that the reverse move is as
     likely. Both blocks need nodes of unknown label, which stay. The choice between the two states is a Gibbs step: if
@@ -941,32 +940,44 @@ def exchange(state: State, n: int) -> None:
     """
     label, nodes, edges, visits = state.label, state.nodes, state.edges, state.visits
     slots, totals = state.slots, state.totals
-    for _ in range(n if totals.n_blocks > 1 else 0):
-        c = label[visits[int(_random(totals) * totals.n_known)].known]
-        r = slots[int(_random(totals) * (totals.n_blocks - 1))].active
-        if r == c:
-            r = slots[totals.n_blocks - 1].active
-        m = _gather_known(state, c, r)
-        for t in range(m):
-            visits[t].origin = label[visits[t].member]
-            visits[t].destination = c + r - visits[t].origin
-        gained = _shift(state, m, c, r)
-        is_accepted = _random(totals) * (1.0 + math.exp(-gained)) < 1.0
-        if is_accepted and state.model.keeps_connected:
-            is_accepted = _is_connected(label, nodes, edges, visits, c, _NO_NODE) and _is_connected(
-                label, nodes, edges, visits, r, _NO_NODE
-            )
-        if not is_accepted:
-            for t in range(m):
-                visits[t].destination = visits[t].origin
-            _shift(state, m, c, r)
+    if totals.n_blocks <= 1:
+        return 0.0
+    c = label[visits[int(_random(totals) * totals.n_known)].known]
+    r = slots[int(_random(totals) * (totals.n_blocks - 1))].active
+    if r == c:
+        r = slots[totals.n_blocks - 1].active
+    m = _gather_known(state, c, r)
+    for t in range(m):
+        visits[t].origin = label[visits[t].member]
+        visits[t].destination = c + r - visits[t].origin
+    gained = _shift(state, m, c, r)
+    is_accepted = _random(totals) * (1.0 + math.exp(-gained)) < 1.0
+    if is_accepted and state.model.keeps_connected:
+        is_accepted = _is_connected(label, nodes, edges, visits, c, _NO_NODE) and _is_connected(
+            label, nodes, edges, visits, r, _NO_NODE
+        )
+    if is_accepted:
+        return gained
+    for t in range(m):
+        visits[t].destination = visits[t].origin
+    _shift(state, m, c, r)
+    return 0.0
 
 
 # ------------------------------------------------------------------------------------------------ chains
 
 
 @_public
-def run(state: State, mode: int, first: int, n_steps: int, interval: int, temperature: float, splits: float) -> float:
+def run(
+    state: State,
+    mode: int,
+    first: int,
+    n_steps: int,
+    interval: int,
+    temperature: float,
+    splits: float,
+    n_exchanges: int,
+) -> float:
     """Visit all nodes in a new random order in each of several steps, and return the log joint of the partition.
 
     Parameters
@@ -981,6 +992,8 @@ def run(state: State, mode: int, first: int, n_steps: int, interval: int, temper
     temperature : float
     splits : float
         Mean number of merge-split moves after a sweep at temperature 1.
+    n_exchanges : int
+        Number of exchanges of known labels before each step.
     """
     visits, totals = state.visits, state.totals
     n = len(state.label)
@@ -988,6 +1001,8 @@ def run(state: State, mode: int, first: int, n_steps: int, interval: int, temper
     for t in range(n):
         visits[t].order = t
     for step in range(first, first + n_steps):
+        for _ in range(n_exchanges):
+            value += _exchange(state)
         for t in range(n - 1, 0, -1):
             a, b = visits[t], visits[int(_random(totals) * (t + 1))]
             a.order, b.order = b.order, a.order

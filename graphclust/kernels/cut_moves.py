@@ -26,7 +26,7 @@ IndexArray: TypeAlias = NDArray[np.int32]
 
 _MIN_GAIN = 1e-12  # smaller gains are rounding errors
 _loop = compiled(_nrt=False, error_model="numpy")  # allocates nothing
-_internal = compiled(_nrt=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_internal = compiled(_nrt=False, error_model="numpy", inner=True)
 
 # Two functions are inlined, because calls with so many arrays would make `lower_cut` a third slower. Loops stand
 # instead of array expressions, which take numba twice as long to compile, and NumPy allocates most arrays.

@@ -80,7 +80,7 @@ _NEW = np.int32(-1)  # target of a move into an empty community
 
 _settings: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 _public = compiled(nogil=True, **_settings)
-_internal = compiled(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_settings)
+_internal = compiled(inner=True, **_settings)
 
 
 class Moves(NamedTuple):

@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from graphclust.runtime.inner_functions import inner_compiler
 from graphclust.runtime.notes import Note, log_notes
 
 __all__ = ["await_compilation", "compile_beside", "compiled", "is_cached", "temporary_folder"]
@@ -34,13 +35,15 @@ class _Decorator(Protocol):
     def __call__(self, function: _Function) -> _Function: ...
 
 
-def compiled(*, cache: bool = True, **options: Any) -> _Decorator:
+def compiled(*, cache: bool = True, inner: bool = False, **options: Any) -> _Decorator:
     """Return numba's decorator for functions without Python objects.
 
     Parameters
     ----------
     cache : bool
         Whether to keep the code on disk, if there is a folder for it.
+    inner : bool
+        Whether only other compiled functions call the function. Its code is a part of theirs, and not kept by itself.
     **options
         Those of `numba.njit`. Functions that allocate no memory should say so by `_nrt=False`: they are loaded faster.
 
@@ -54,11 +57,15 @@ def compiled(*, cache: bool = True, **options: Any) -> _Decorator:
     """
     import numba  # which takes a while
 
-    decorate: _Decorator = numba.njit(cache=cache and _has_cache(), **options)
+    if inner:
+        options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        if (compiler := inner_compiler()) is not None:
+            options["pipeline_class"] = compiler
+    decorate: _Decorator = numba.njit(cache=cache and not inner and _has_cache(), **options)
 
     def decorated(function: _Function) -> _Function:
         kernel = decorate(function)
-        if options.get("_nrt") is False:
+        if options.get("_nrt") is False and not inner:
             _load_quickly(kernel)
         return kernel
 
@@ -160,7 +167,8 @@ def compile_beside(code: str, module: str, function: str) -> None:
     if any(_indexes(module.rpartition(".")[2], function)):
         return
     nowhere = subprocess.DEVNULL
-    command = [sys.executable, "-P", "-c", code]  # -P: not what lies in the user's folder
+    # -P: not what lies in the user's folder. A compiler makes many objects and hardly any cycles.
+    command = [sys.executable, "-P", "-c", f"import gc; gc.disable(); {code}"]
     with contextlib.suppress(OSError):  # no memory for another process
         helper = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
         _helpers[module] = helper

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -69,6 +70,50 @@ def test_a_process_beside_this_one_compiles_what_is_not_on_disk(tmp_path, monkey
     compile_beside(code, "graphclust.kernels.any", "function")
     await_compilation("graphclust.kernels.any")
     assert not done.exists()
+
+
+_INNER = """
+from graphclust.runtime.compilation import compiled
+from graphclust.runtime import inner_functions
+{change}
+@compiled(inner=True)
+def add(x, y):
+    return x + y
+
+@compiled(inner=True, forceinline=True)
+def double(x):
+    return add(x, x)
+
+@compiled(cache=False)
+def count(n):
+    total = 0
+    for i in range(n):
+        total = add(total, double(i)) if i % 2 else total - len(range(i))
+    return total
+
+print(count(10))
+"""
+
+
+def test_inner_functions_are_parts_of_their_callers(tmp_path):
+    """The result is the same if numba is built in another way, and then they are compiled as usual."""
+    outputs = []
+    for change in ("", "inner_functions._USED = ('no such name',); inner_functions.inner_compiler.cache_clear()"):
+        (tmp_path / "inner.py").write_text(_INNER.format(change=change))
+        run = subprocess.run([sys.executable, "inner.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+        outputs.append(run.stdout)
+    assert outputs == ["30\n", "30\n"]
+
+
+@pytest.mark.parametrize("module", ["block_moves", "cut_moves", "local_moves"])
+def test_the_installed_numba_has_the_parts_that_inner_functions_need(module):
+    from graphclust.runtime.inner_functions import inner_compiler
+
+    kernels = importlib.import_module(f"graphclust.kernels.{module}")
+    inner = [f for f in vars(kernels).values() if getattr(f, "targetoptions", {}).get("no_cpython_wrapper")]
+    assert inner
+    assert inner_compiler() is not None
+    assert {f._compiler.pipeline_class for f in inner} == {inner_compiler()}
 
 
 _USERS = {  # what a command does with the code that a process beside it has compiled
