@@ -33,6 +33,7 @@ _OWN_OPTIONS = {  # parameters that --param does not set
     "known": "--known",
     "refine": "--refine",
     "effort": "--effort",
+    "hierarchy": "--hierarchy",
 }
 
 
@@ -172,6 +173,13 @@ def detect(
             show_default=False,
         ),
     ] = None,
+    hierarchy: Annotated[
+        bool,
+        typer.Option(
+            "--hierarchy",
+            help="Find communities of communities: columns level_1 (the finest), level_2, ... For leiden and louvain.",
+        ),
+    ] = False,
     features: Annotated[
         str | None,
         typer.Option(
@@ -186,7 +194,7 @@ def detect(
     format: Annotated[
         str | None,
         typer.Option(
-            metavar="tsv|csv|json|cmty|clu|graphml|gexf|parquet",
+            metavar="tsv|csv|json|cmty|clu|graphml|gexf|parquet|newick|tree",
             help="Output format; by default from the extension of FILE, otherwise tsv.",
         ),
     ] = None,
@@ -239,6 +247,9 @@ def detect(
     params = _method_params(method, param, samples, effort, refine)
     if known is not None:
         _check_takes(method, "known", "--known")
+    if hierarchy:
+        _check_takes(method, "hierarchy", "--hierarchy")
+        params["hierarchy"] = True
     if features is not None:
         _check_takes_features(method)
     # report a typo before a large file is read

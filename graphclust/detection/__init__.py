@@ -15,6 +15,7 @@ from graphclust.methods import METHODS
 from graphclust.methods.base import GraphEstimator
 from graphclust.methods.refined import Refined
 from graphclust.results.communities import Communities
+from graphclust.results.hierarchy import Hierarchy
 from graphclust.runtime.notes import Note, log_notes
 
 __all__ = ["detect", "prepare"]
@@ -56,7 +57,8 @@ def detect(
         (`graphclust.inference.refinement`). The default is "none"; with "auto", the default is to compare "sbm" and
         "planted".
     **method_params
-        Parameters of the method's estimator. With `refine`, also `effort` and `n_samples`.
+        Parameters of the method's estimator, such as `hierarchy=True` of "leiden" and "louvain". With `refine`, also
+        `effort` and `n_samples`.
 
     Returns
     -------
@@ -90,10 +92,18 @@ def detect(
         seconds=estimator.seconds_,
         confidence=estimator.confidence_,
         posterior=estimator.posterior_,
+        hierarchy=_hierarchy(estimator),
         notes=tuple(notes),
         details=estimator.details_,
         detector=partial(_detect_again, method),
     )
+
+
+def _hierarchy(estimator: GraphEstimator) -> Hierarchy | None:
+    """Return the hierarchy that an estimator has found, if it was asked for one."""
+    if not estimator.levels_:
+        return None
+    return Hierarchy(estimator.graph_, estimator.levels_, estimator.name, _reported_params(estimator))
 
 
 def _input(graph: Any, weight: str | None, *, takes_points: bool) -> Any:

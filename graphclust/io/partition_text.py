@@ -31,6 +31,7 @@ _CLASSES = (
 )  # fmt: skip
 _MANY_COLUMNS = 4
 _TREE = re.compile(r"([0-9]+(?::[0-9]+)+)\s+(\S+)\s+\"(.*)\"(?:\s+(\S+))?.*")
+_LEVEL = re.compile(r"level_[0-9]+")  # of a hierarchy, see graphclust.results.files
 _LIST = re.compile(r"[\[({](.*)[\])}]")  # as Python prints it
 _SEVERAL = re.compile(r"[;,|\s]+")
 
@@ -42,6 +43,8 @@ def named_columns(names: Sequence[str]) -> tuple[int, int, bool] | None:
     if node is None or len(low) < 2:
         return None
     label = next((low.index(name) for name in _CLASSES if name in low), None)
+    if label is None and (levels := [name for name in low if _LEVEL.fullmatch(name)]):
+        label = low.index(max(levels, key=lambda name: int(name.partition("_")[2])))  # the coarsest
     return node, next(i for i in range(len(low)) if i != node) if label is None else label, label is not None
 
 

@@ -36,7 +36,7 @@ from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.progress import task
 from graphclust.runtime.threads import Threads
 
-__all__ = ["leiden", "louvain"]
+__all__ = ["leiden", "leiden_levels", "louvain"]
 
 _ENOUGH_TO_RENUMBER, _ENOUGH = 0.1, 0.03  # shares of nodes that move in the last round before what follows
 _TURNS, _MOST_DEPTH = 2, 2  # the two largest graphs of sets are iterated twice, as they cost least for what they gain
@@ -98,8 +98,18 @@ def _moved(level: _Level, labels: IndexArray, search: _Search, key: int) -> Move
     return move_nodes(*level, labels, gamma, seed=key, threads=threads, max_size=max_size, enough=enough)
 
 
-def _cycle(level: _Level, labels: IndexArray, search: _Search, key: int, depth: int = 0) -> IndexArray:
-    """Move nodes, and then ever larger sets of nodes; return the labels of the nodes."""
+def _cycle(
+    level: _Level,
+    labels: IndexArray,
+    search: _Search,
+    key: int,
+    depth: int = 0,
+    trace: list[IndexArray] | None = None,
+) -> IndexArray:
+    """Move nodes, and then ever larger sets of nodes; return the labels of the nodes.
+
+    The set of each node, or of each set of the level before, is added to `trace`.
+    """
     n = len(level.masses)
     moves = _moved(level, labels, search if depth == 0 else search._replace(enough=0.0), key)
     labels, n_labels = numbered(moves.labels)
@@ -112,11 +122,13 @@ def _cycle(level: _Level, labels: IndexArray, search: _Search, key: int, depth: 
             parts, n_parts = _parts(level, labels, n_labels, search, 0.0, key)
     if n_parts == n:
         return labels if level.masses["is_fixed"].any() else _connected(level.rows, labels)
+    if trace is not None:
+        trace.append(parts)
     coarser, coarse_labels = _coarser(level, parts, n_parts, search.threads), np.zeros(n_parts, np.int32)
     coarse_labels[parts] = labels
     for turn in range(_TURNS if search.beta is not None and depth < _MOST_DEPTH else 1):
         before = coarse_labels
-        coarse_labels = _cycle(coarser, coarse_labels, search, _key(key, turn), depth + 1)
+        coarse_labels = _cycle(coarser, coarse_labels, search, _key(key, turn), depth + 1, trace)
         if np.array_equal(before, coarse_labels):
             break
     return numbered(coarse_labels[parts])[0]
@@ -220,12 +232,76 @@ def louvain(
     start: IntArray | None = None,
     seed: int = 0,
     max_size: int | None = None,
-) -> IntArray:
-    """Find communities by the Louvain algorithm; the parameters are those of `leiden`."""
+) -> list[IntArray]:
+    """Find communities by the Louvain algorithm.
+
+    Parameters
+    ----------
+    rows, masses, gamma, threads, start, seed, max_size
+        See `leiden`.
+
+    Returns
+    -------
+    list of ndarray of int64, shape (n,)
+        Labels 0, 1, ... on each level, the finest first. A community lies within one of the next level; those of the
+        last level are the result.
+    """
     n = len(masses)
     if n == 0:
-        return np.zeros(0, np.int64)
+        return [np.zeros(0, np.int64)]
+    trace: list[IndexArray] = []
     labels = _first_labels(rows, masses, start)
     with task("louvain"):
-        labels = _cycle(_Level(rows, masses), labels, _Search(gamma, None, threads, max_size), seed)
-    return labels.astype(np.int64)
+        labels = _cycle(_Level(rows, masses), labels, _Search(gamma, None, threads, max_size), seed, trace=trace)
+    return _levels(trace, labels.astype(np.int64))
+
+
+def leiden_levels(
+    rows: Adjacency,
+    masses: Records,
+    gamma: float,
+    labels: IntArray,
+    *,
+    threads: Threads,
+    beta: float = 0.01,
+    seed: int = 0,
+) -> list[IntArray]:
+    """Return the parts of Leiden's communities on all levels, the finest first, and the communities themselves.
+
+    The parts are connected. Those of the first level are made of nodes, those of the next one of these parts, and so
+    on, as long as parts merge.
+
+    Parameters
+    ----------
+    rows, masses, gamma, threads, beta, seed
+        See `leiden`.
+    labels : ndarray of int64, shape (n,)
+        Communities 0, 1, ..., such as those of `leiden`.
+
+    Returns
+    -------
+    list of ndarray of int64, shape (n,)
+    """
+    search = _Search(gamma, beta * (float(rows.weight.mean()) if len(rows.weight) else 1.0), threads, None)
+    level = _Level(rows, masses)
+    trace: list[IndexArray] = []
+    communities, n_communities = numbered(labels.astype(np.int32))
+    while len(communities) > n_communities:
+        parts, n_parts = _parts(level, communities, n_communities, search, search.beta or 0.0, _key(seed, len(trace)))
+        if n_parts == len(communities):
+            break
+        trace.append(parts)
+        level, coarse = _coarser(level, parts, n_parts, threads), np.zeros(n_parts, np.int32)
+        coarse[parts] = communities
+        communities = coarse
+    return _levels(trace, labels)
+
+
+def _levels(trace: list[IndexArray], labels: IntArray) -> list[IntArray]:
+    """Return the labels of the nodes on each level: `trace` has the sets of nodes, of these sets, and so on."""
+    levels: list[IntArray] = []
+    for parts in trace:
+        levels.append((parts if not levels else parts[levels[-1]]).astype(np.int64))
+    if levels and levels[-1].max(initial=-1) == labels.max(initial=-1):  # one set for each community
+        levels.pop()
+    return [*levels, labels]

@@ -1,15 +1,16 @@
-"""Merging communities until a given number is left."""
+"""Merging communities: until a given number is left, or until one is left, level by level."""
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 
 import numpy as np
 
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.progress import task
 
-__all__ = ["merge_to"]
+__all__ = ["merge_to", "merge_tree"]
 
 
 def merge_to(source: IntArray, target: IntArray, weight: FloatArray, labels: IntArray, k: int) -> IntArray:
@@ -46,6 +47,42 @@ def merge_to(source: IntArray, target: IntArray, weight: FloatArray, labels: Int
     return merging.roots()[labels]
 
 
+def merge_tree(source: IntArray, target: IntArray, weight: FloatArray, levels: Sequence[IntArray]) -> IntArray:
+    """Merge the communities of the finest level until one is left, as `merge_to` does, by way of all other levels.
+
+    The communities of a level become those of the next one before these are merged.
+
+    Parameters
+    ----------
+    source, target, weight
+        See `merge_to`.
+    levels : sequence of ndarray of int64, shape (n_nodes,)
+        Labels 0, 1, ... of the nodes on each level, the finest first. A community lies within one of the next level.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_communities - 1, 2)
+        What is merged in each step: two communities of the finest level, each for all that has become one with it. From
+        then on the first stands for both.
+
+    Examples
+    --------
+    >>> path = np.arange(5)
+    >>> merge_tree(path[:-1], path[1:], np.ones(4), [np.array([0, 0, 1, 2, 2]), np.array([0, 0, 0, 1, 1])]).tolist()
+    [[0, 1], [0, 2]]
+    """
+    labels, name = levels[0], np.arange(int(levels[0].max(initial=-1)) + 1)
+    steps: list[tuple[int, int]] = []
+    for within in [*levels[1:], np.zeros(len(labels), dtype=np.int64)]:
+        merging = _Merging(source, target, weight, labels, within)
+        for _ in range(merging.n_communities - int(within.max(initial=-1)) - 1):
+            kept, gone = merging.merge(*merging.next_pair())
+            steps.append((int(name[kept]), int(name[gone])))
+        roots, number = np.unique(merging.roots(), return_inverse=True)
+        labels, name = number[labels], name[roots]
+    return np.array(steps, dtype=np.int64).reshape(-1, 2)
+
+
 class _Merging:
     """Communities, the weights between them, and heaps of what may be merged next.
 
@@ -56,9 +93,18 @@ class _Merging:
     ----------
     source, target, weight, labels
         See `merge_to`. Labels are numbered from 0.
+    within : ndarray of int64, shape (n_nodes,), optional
+        Only communities of the same one of these larger communities are merged.
     """
 
-    def __init__(self, source: IntArray, target: IntArray, weight: FloatArray, labels: IntArray) -> None:
+    def __init__(
+        self,
+        source: IntArray,
+        target: IntArray,
+        weight: FloatArray,
+        labels: IntArray,
+        within: IntArray | None = None,
+    ) -> None:
         count = self.n_communities = int(labels.max()) + 1
         n = len(labels)
         degree = np.zeros(n)
@@ -66,6 +112,10 @@ class _Merging:
             degree += np.bincount(end, weights=weight, minlength=n)
         ends = np.sort(np.stack((labels[source], labels[target])), axis=0)
         between = ends[0] != ends[1]
+        self._outer: IntArray = np.zeros(count, dtype=np.int64)
+        if within is not None:
+            self._outer[labels] = within
+            between &= within[source] == within[target]
         keys, inverse = np.unique(ends[0][between] * count + ends[1][between], return_inverse=True)
         pair_weight = np.bincount(inverse, weights=weight[between], minlength=len(keys))
         self._volume: list[float] = np.bincount(labels, weights=degree, minlength=count).tolist()
@@ -124,6 +174,8 @@ class _Merging:
     def next_pair(self) -> tuple[int, int]:
         """Return the pair to be merged next."""
         best = self._best_linked()
+        if self._outer.any():
+            return self._apart() if best is None else best[1:]
         component = self._smallest(self._unlinked)
         partner = None if component is None else self._smallest(self._unlinked, component)
         if component is not None and partner is None:
@@ -137,8 +189,16 @@ class _Merging:
         assert best is not None
         return best[1], best[2]
 
-    def merge(self, i: int, j: int) -> None:
-        """Merge two communities."""
+    def _apart(self) -> tuple[int, int]:
+        """Return two communities of one larger community, which have no edge between them."""
+        seen: dict[int, int] = {}
+        for c in range(self.n_communities):
+            if self._parent[c] == c and (other := seen.setdefault(int(self._outer[c]), c)) != c:
+                return other, c
+        raise ValueError("nothing is left to merge")
+
+    def merge(self, i: int, j: int) -> tuple[int, int]:
+        """Merge two communities; return the one that stands for both, and the other one."""
         links, volume = self._links, self._volume
         if len(links[i]) < len(links[j]):
             i, j = j, i
@@ -154,6 +214,7 @@ class _Merging:
         heapq.heappush(self._all, (volume[i], i))
         if not links[i]:
             heapq.heappush(self._unlinked, (volume[i], i))
+        return i, j
 
     def roots(self) -> IntArray:
         """Return the community that each one was merged into, shape (n_communities,)."""

@@ -76,6 +76,8 @@ class GraphEstimator:
     confidence_ : ndarray of float64, shape (n_nodes,), or None
     posterior_ : Posterior or None
     graph_ : Graph
+    levels_ : tuple of ndarray of int64, shape (n_nodes,)
+        Labels on each level of a hierarchy, the finest first and `labels_` last; empty without one.
     details_ : dict
         Details of the method that the notes do not contain.
     notes_ : list of Note
@@ -223,6 +225,7 @@ class GraphEstimator:
         self.labels_ = solution.labels
         self.confidence_ = solution.confidence
         self.posterior_ = solution.posterior
+        self.levels_ = solution.levels
         self.n_clusters_ = int(solution.labels.max(initial=-1)) + 1
         self.details_ = solution.details
         self.notes_ = list(solution.notes)

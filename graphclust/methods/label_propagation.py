@@ -50,8 +50,8 @@ class LabelPropagation(LocalMoveEstimator):
 
         seed, alone = check_seed(self.random_state), np.arange(core.graph.num_nodes)
 
-        def propagated(rows: Adjacency, masses: Records, _: float, threads: Threads) -> IntArray:
+        def propagated(rows: Adjacency, masses: Records, _: float, threads: Threads) -> list[IntArray]:
             with task("label propagation"):
-                return move_nodes(rows, masses, alone, 0.0, seed=seed, threads=threads).labels.astype(np.int64)
+                return [move_nodes(rows, masses, alone, 0.0, seed=seed, threads=threads).labels.astype(np.int64)]
 
         return self._solved(core, "cpm", 0.0, propagated)

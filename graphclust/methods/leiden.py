@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from graphclust.errors import UsageError
 from graphclust.methods.local_moves import LocalMoveEstimator
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
+from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.checks import check_number
 from graphclust.runtime.seeds import check_seed
+from graphclust.runtime.threads import Threads
+
+if TYPE_CHECKING:
+    from graphclust.kernels.adjacency import Adjacency, Records
 
 __all__ = ["Leiden"]
 
@@ -29,6 +34,8 @@ class Leiden(LocalMoveEstimator):
         Maximum number of iterations. Iterations end earlier if one changes nothing; -1 means no maximum.
     beta : float
         Randomness of the refinement phase, in units of the mean weight of an edge.
+    hierarchy : bool
+        Whether to keep the parts of the communities, and their parts, as levels of a hierarchy. They are connected.
     random_state : int, Generator or None
 
     Examples
@@ -51,6 +58,7 @@ class Leiden(LocalMoveEstimator):
         resolution: float = 1.0,
         n_iterations: int = 4,
         beta: float = 0.01,
+        hierarchy: bool = False,
         random_state: Any = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -58,6 +66,7 @@ class Leiden(LocalMoveEstimator):
         self.resolution = resolution
         self.n_iterations = n_iterations
         self.beta = beta
+        self.hierarchy = hierarchy
         self.random_state = random_state
 
     def check_params(self) -> None:
@@ -73,13 +82,15 @@ class Leiden(LocalMoveEstimator):
 
     def solve(self, core: Core) -> Solution:
         """See `GraphEstimator.solve`."""
-        from graphclust.kernels.leiden import leiden
+        from graphclust.kernels.leiden import leiden, leiden_levels
 
-        settings: dict[str, Any] = {"n_iterations": self.n_iterations, "beta": self.beta}
-        settings["seed"] = check_seed(self.random_state)
-        return self._solved(
-            core,
-            self.objective,
-            self.resolution,
-            lambda rows, masses, gamma, threads: leiden(rows, masses, gamma, threads=threads, **settings),
-        )
+        settings: dict[str, Any] = {"beta": self.beta, "seed": check_seed(self.random_state)}
+        n_iterations = self.n_iterations
+
+        def run(rows: Adjacency, masses: Records, gamma: float, threads: Threads) -> list[IntArray]:
+            labels = leiden(rows, masses, gamma, threads=threads, n_iterations=n_iterations, **settings)
+            if not self.hierarchy:
+                return [labels]
+            return leiden_levels(rows, masses, gamma, labels, threads=threads, **settings)
+
+        return self._solved(core, self.objective, self.resolution, run)

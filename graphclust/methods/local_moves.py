@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
+from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.methods.base import GraphEstimator
 from graphclust.methods.exact_number import with_exact_number
@@ -43,24 +45,42 @@ class LocalMoveEstimator(GraphEstimator):
 
     needs: ClassVar[tuple[str, ...]] = ("graphclust.kernels.leiden",)
 
+    hierarchy: bool = False
+
+    def check_params(self) -> None:
+        """See `GraphEstimator.check_params`."""
+        super().check_params()
+        if not isinstance(self.hierarchy, bool):
+            raise UsageError(f"hierarchy is True or False, not {self.hierarchy!r}")
+        if self.hierarchy and self.n_clusters is not None:
+            raise UsageError("a hierarchy has all numbers of communities: leave out n_clusters (-k), and cut it")
+
+    def _empty_solution(self) -> Solution:
+        solution = super()._empty_solution()
+        return replace(solution, levels=(solution.labels,)) if self.hierarchy else solution
+
     def memory(self, graph: Graph) -> float:
         """Estimate the peak memory: rows of the graph and of a smaller one, and 150 bytes per node."""
         per_entry = 4 + 8 * graph.is_weighted
         return 2.0 * graph.num_edges * (2 * per_entry + 24) + 150.0 * graph.num_nodes
 
-    @staticmethod
     def _solved(
+        self,
         core: Core,
         objective: str,
         resolution: float,
-        run: Callable[[Adjacency, Records, float, Threads], IntArray],
+        run: Callable[[Adjacency, Records, float, Threads], list[IntArray]],
     ) -> Solution:
-        """Run a method that takes rows, masses, gamma and threads, and returns labels; K is found if it is given."""
+        """Run a method that takes rows, masses, gamma and threads; K is found if it is given.
+
+        The method returns labels on each level, the finest first and the result last.
+        """
         rows, masses, unit = kernel_input(core, objective)
         with Threads() as threads:
-            if core.n_clusters is None:
-                return Solution(run(rows, masses, resolution * unit, threads))
-            return with_exact_number(core, resolution, lambda other: run(rows, masses, other * unit, threads))
+            if core.n_clusters is not None:
+                return with_exact_number(core, resolution, lambda other: run(rows, masses, other * unit, threads)[-1])
+            levels = run(rows, masses, resolution * unit, threads)
+        return Solution(levels[-1], levels=tuple(levels) if self.hierarchy else ())
 
 
 def kernel_input(core: Core, objective: str = "modularity") -> KernelInput:

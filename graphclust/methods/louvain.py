@@ -21,6 +21,8 @@ class Louvain(LocalMoveEstimator):
     n_clusters : int, optional
         Exact number of communities, as in `Leiden`.
     resolution : float
+    hierarchy : bool
+        Whether to keep the communities of all levels, which the next level merges.
     random_state : int, Generator or None
 
     Examples
@@ -35,9 +37,17 @@ class Louvain(LocalMoveEstimator):
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
     connected: ClassVar[bool] = True  # its moves can leave a community in two parts
 
-    def __init__(self, n_clusters: int | None = None, *, resolution: float = 1.0, random_state: Any = None) -> None:
+    def __init__(
+        self,
+        n_clusters: int | None = None,
+        *,
+        resolution: float = 1.0,
+        hierarchy: bool = False,
+        random_state: Any = None,
+    ) -> None:
         self.n_clusters = n_clusters
         self.resolution = resolution
+        self.hierarchy = hierarchy
         self.random_state = random_state
 
     def check_params(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
+from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.inference.refinement import check_effort, check_model, explained, memory_needed, refine
 from graphclust.methods.base import GraphEstimator, solved
@@ -73,6 +74,8 @@ class Refined(GraphEstimator):
         check_model(self.model, self.estimator.n_clusters)
         check_effort(self.effort)
         check_count("n_samples", self.n_samples)
+        if getattr(self.estimator, "hierarchy", False):
+            raise UsageError("refinement changes the communities: there is no hierarchy of them")
         self.estimator.check_params()
 
     def memory(self, graph: Graph) -> float:

@@ -106,10 +106,11 @@ class Core:
         """
         labels = np.unique(solution.labels, return_inverse=True)[1].astype(np.int64)
         count = int(labels.max(initial=-1)) + 1
-        notes = []
+        notes, levels = [], solution.levels
         if connected and self.n_clusters is None:
             parts = connected_parts(self.graph, labels)
             n_parts = int(parts.max(initial=-1)) + 1
+            levels = tuple(connected_parts(self.graph, level) for level in levels)
             if n_parts > count:
                 message = f"split disconnected communities: {count:,} became {n_parts:,}"
                 notes.append(Note("split-disconnected", message, {"n_before": count, "n_after": n_parts}))
@@ -118,7 +119,7 @@ class Core:
             labels = with_number(labels, self.n_clusters, self.known)
             message = f"changed the {count:,} communities of the method to {self.n_clusters:,}"
             notes.append(Note("corrected-number", message, {"n_before": count, "n_after": self.n_clusters}))
-        return replace(solution, labels=rank_labels(labels)).with_notes(notes)
+        return replace(solution, labels=rank_labels(labels), levels=levels).with_notes(notes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +245,10 @@ class Problem:
             notes.append(Note("isolated-nodes-joined", message, {"n_nodes": n - len(nodes)}))
         labels[nodes] = solution.labels
         confidence, posterior = solution.confidence, solution.posterior
+        levels = []
+        for level in solution.levels:  # only if k is not given
+            levels.append(int(level.max(initial=-1)) + 1 + np.arange(n))
+            levels[-1][nodes] = level
         if confidence is not None:
             confidence = np.full(n, 1.0 if k is None else 1.0 / k)
             confidence[nodes] = solution.confidence
@@ -259,7 +264,8 @@ class Problem:
                 samples = np.random.default_rng(0).integers(0, k, shape)
             samples[:, nodes] = posterior.samples
             posterior = posterior.over(samples, range(n))
-        return replace(solution, labels=labels, confidence=confidence, posterior=posterior).with_notes(notes)
+        placed = replace(solution, labels=labels, confidence=confidence, posterior=posterior, levels=tuple(levels))
+        return placed.with_notes(notes)
 
     def lift(self, solution: Solution) -> Solution:
         """Bring a solution of the core to the caller's nodes, in their order, and number communities by size.
@@ -270,12 +276,13 @@ class Problem:
         notes = list(self.notes)
         disconnected = 0 if only_points(self.graph) else count_disconnected(self.graph, solution.labels)
         labels = self.in_order(rank_labels(solution.labels))
+        levels = tuple(self.in_order(rank_labels(level)) for level in solution.levels)
         confidence = None if solution.confidence is None else self.in_order(solution.confidence)
         posterior: Posterior | None = solution.posterior
         if posterior is not None:
             samples = self.in_order(posterior.samples.T).T
             posterior = posterior.over(samples, self.caller.nodes)
-        lifted = replace(solution, labels=labels, confidence=confidence, posterior=posterior)
+        lifted = replace(solution, labels=labels, confidence=confidence, posterior=posterior, levels=levels)
         lifted = replace(lifted, notes=(*notes, *solution.notes))
         if not disconnected:
             return lifted

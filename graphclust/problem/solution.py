@@ -28,6 +28,9 @@ class Solution:
     details : dict
         How the result was found, in plain values that JSON can hold.
     notes : tuple of Note
+    levels : tuple of ndarray of int64, shape (n_nodes,)
+        Of a hierarchy: labels on each level, the finest first. A community lies within one of the next level. The last
+        level is `labels`. Empty if there is none.
     """
 
     labels: IntArray
@@ -35,6 +38,7 @@ class Solution:
     posterior: Posterior | None = None
     details: dict[str, Any] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    levels: tuple[IntArray, ...] = ()
 
     def with_notes(self, notes: Iterable[Note]) -> Solution:
         """Return this solution with more notes."""

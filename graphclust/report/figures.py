@@ -8,17 +8,62 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphclust.errors import UsageError
-from graphclust.report.palette import community_colors
+from graphclust.report.palette import COLORS, community_colors
 from graphclust.runtime.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_basins", "draw_points", "draw_prototypes", "draw_stages"]
+__all__ = ["dendrogram", "draw_basins", "draw_points", "draw_prototypes", "draw_stages"]
 
 _N_GRID_POINTS = 250  # resolution of the basins along each axis
 _MAX_COLUMNS = 5
 _N_DISTANCES = 20_000  # distances in a histogram
+
+
+def dendrogram(linkage: FloatArray, sizes: IntArray, ax: Axes | None, max_leaves: int) -> Axes:
+    """Draw a tree of merges, with the numbers of nodes at its leaves.
+
+    Parameters
+    ----------
+    linkage : ndarray of float64, shape (n_leaves - 1, 4)
+        In SciPy's format, see `graphclust.results.hierarchy.Hierarchy.linkage`.
+    sizes : ndarray of int64, shape (n_leaves,)
+        Numbers of nodes.
+    ax : matplotlib.axes.Axes or None
+        By default, of a new figure.
+    max_leaves : int
+        The last merges are drawn, so that there are at most so many leaves.
+    """
+    from matplotlib.figure import Figure
+    from scipy.cluster.hierarchy import dendrogram as draw
+
+    if ax is None:
+        ax = Figure(figsize=(8, 4.5), layout="constrained").subplots()
+    if not len(linkage):
+        ax.text(0.5, 0.5, "one community", ha="center", transform=ax.transAxes)
+        return ax
+    counts = sizes.tolist()
+    for first, second in linkage[:, :2].astype(int).tolist():
+        counts.append(counts[first] + counts[second])
+    draw(
+        linkage,
+        p=max(max_leaves, 2),
+        truncate_mode="lastp",
+        ax=ax,
+        color_threshold=0,
+        above_threshold_color=COLORS[0],
+        leaf_label_func=lambda cluster: f"{counts[cluster]:,}",
+        leaf_rotation=90,
+        leaf_font_size=8,
+    )
+    n_leaves, shown = len(sizes), min(len(sizes), max(max_leaves, 2))
+    left = np.unique(np.linspace(1, shown, 6).astype(int))
+    ax.set(xlabel="nodes of each community", ylabel="communities left", ylim=(n_leaves - shown, n_leaves))
+    ax.set_yticks(n_leaves - left, [f"{number:,}" for number in left])
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
 
 
 def draw_prototypes(snapshots: Mapping[int, FloatArray], image_shape: tuple[int, int]) -> Figure:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
+    from graphclust.results.hierarchy import Hierarchy
     from graphclust.results.posterior import Posterior
 
 __all__ = ["Communities", "compare_to_truth", "labels_of"]
@@ -46,6 +47,8 @@ class Communities:
         Posterior probability that the label of each node is right.
     posterior : Posterior or None
         Samples of partitions, if the method draws them.
+    hierarchy : Hierarchy or None
+        Nested levels of communities, if they were asked for; the coarsest are these communities.
     notes : tuple of Note
         Decisions of the reader and the method: what they chose, dropped or repaired.
     details : dict
@@ -72,6 +75,7 @@ class Communities:
     seconds: float = 0.0
     confidence: FloatArray | None = None
     posterior: Posterior | None = None
+    hierarchy: Hierarchy | None = None
     notes: tuple[Note, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     detector: Callable[..., Communities] | None = None
@@ -261,7 +265,10 @@ class Communities:
         return compare_to_truth(self.membership, truth, self.nodes)
 
     def to_frame(self) -> pandas.DataFrame:
-        """Return a table with the columns node, community and, if the result has one, confidence."""
+        """Return a table with the columns node, community and, if the result has one, confidence.
+
+        Of a hierarchy, `Hierarchy.to_frame` returns all levels.
+        """
         import pandas as pd
 
         columns: dict[str, Any] = {
@@ -289,8 +296,8 @@ class Communities:
         ----------
         path : str or PathLike
         format : str, optional
-            tsv, csv, json, cmty, clu, graphml, gexf, parquet, or html for the page that `--report` writes. By default
-            the format of the file's extension, or tsv if the extension is unknown.
+            tsv, csv, json, cmty, clu, graphml, gexf, parquet, newick, tree, or html for the page that `--report`
+            writes. By default the format of the file's extension, or tsv if the extension is unknown.
 
         Raises
         ------

@@ -14,6 +14,8 @@ from graphclust.errors import DataError, UsageError, unknown
 from graphclust.io import carried, format_of, write_graph
 from graphclust.io.source import suffix_of
 from graphclust.io.writing import id_texts
+from graphclust.results.hierarchy import Hierarchy
+from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.serialize import plain
 
 if TYPE_CHECKING:
@@ -26,7 +28,10 @@ _UNSUPPORTED = ("xls", "xlsx", "ods", "db", "sqlite", "pkl", "npy")
 
 
 def _columns(communities: Communities) -> tuple[list[str], list[Any]]:
-    names, columns = ["node", "community"], [communities.nodes, communities.labels.tolist()]
+    names, columns = ["node"], [communities.nodes]
+    for name, labels in _labels_by_name(communities).items():
+        names.append(name)
+        columns.append(labels.tolist())
     if communities.confidence is not None:
         names.append("confidence")
         columns.append([f"{value:.6g}" for value in communities.confidence.tolist()])
@@ -36,11 +41,19 @@ def _columns(communities: Communities) -> tuple[list[str], list[Any]]:
     return names, columns
 
 
+def _labels_by_name(communities: Communities) -> dict[str, IntArray]:
+    """Return the labels under the names that tables give them: community, or level_1 (the finest), level_2, ..."""
+    if communities.hierarchy is None:
+        return {"community": communities.labels}
+    return {f"level_{i}": level for i, level in enumerate(communities.hierarchy.levels, 1)}
+
+
 def _names_of_nodes(communities: Communities) -> dict[str, list[Any]]:
     """Return the attribute with the names of the nodes, if these are not their ids: one column or none."""
     label = communities.graph.meta.get("label_attribute")
     values = communities.graph.meta.get("node_attributes", {}).get(label)
-    if values is None or label in ("node", "community", "confidence") or len(values) != len(communities.nodes):
+    taken = ("node", "community", "confidence", *_labels_by_name(communities))
+    if values is None or label in taken or len(values) != len(communities.nodes):
         return {}
     return {str(label): values}
 
@@ -70,7 +83,7 @@ def _json_id(node: Any) -> Any:
 
 def as_json(communities: Communities) -> dict[str, Any]:
     """Return a result as a dictionary that `json` can serialise."""
-    posterior = communities.posterior
+    posterior, hierarchy = communities.posterior, communities.hierarchy
     ids = [_json_id(node) for node in communities.nodes]
     if len(set(ids)) < len(ids):
         id_texts(communities.graph)  # raises an error that names the ids with the same text
@@ -79,6 +92,7 @@ def as_json(communities: Communities) -> dict[str, Any]:
         "labels": communities.labels.tolist(),
         "confidence": None if communities.confidence is None else communities.confidence.round(6).tolist(),
         "n_clusters": communities.n_clusters,
+        **({} if hierarchy is None else {"levels": [level.tolist() for level in hierarchy.levels]}),
         "method": communities.method,
         "params": plain(communities.params),
         "seed": plain(communities.params.get("random_state")),
@@ -121,6 +135,7 @@ def _write_graph(kind: str) -> Callable[[Communities, BinaryIO], None]:
     def write(communities: Communities, stream: BinaryIO) -> None:
         attributes = carried(communities.graph, kind)[0]
         attributes.pop("confidence", None)  # from an earlier result
+        attributes |= {name: labels.tolist() for name, labels in _labels_by_name(communities).items()}
         attributes["community"] = communities.labels.tolist()
         if communities.confidence is not None:
             attributes["confidence"] = communities.confidence.tolist()
@@ -138,13 +153,22 @@ def _write_parquet(communities: Communities, stream: BinaryIO) -> None:
     is_uniform = is_uniform and all(isinstance(node, str) or -(2**63) <= node < 2**63 for node in nodes)
     columns: dict[str, Any] = {
         "node": nodes if is_uniform else id_texts(communities.graph),
-        "community": communities.labels,
+        **_labels_by_name(communities),
     }
     if communities.confidence is not None:
         columns["confidence"] = communities.confidence
     for name, values in _names_of_nodes(communities).items():
         columns[name] = [None if value is None else str(value) for value in values]
     pq.write_table(pa.table(columns), stream)
+
+
+def _write_tree(kind: str) -> Callable[[Communities, BinaryIO], None]:
+    def write(communities: Communities, stream: BinaryIO) -> None:
+        hierarchy = communities.hierarchy or Hierarchy(communities.graph, (communities.labels,))
+        text = hierarchy.to_tree() if kind == "tree" else hierarchy.to_newick() + "\n"
+        stream.write(text.encode())
+
+    return write
 
 
 # a new result format needs a function above and a line here
@@ -157,7 +181,10 @@ RESULT_FORMATS: dict[str, Callable[[Communities, BinaryIO], None]] = {
     "graphml": _write_graph("graphml"),
     "gexf": _write_graph("gexf"),
     "parquet": _write_parquet,
+    "newick": _write_tree("newick"),
+    "tree": _write_tree("tree"),
 }
+_SUFFIXES = {"nwk": "newick"}
 
 
 def result_format(path: str | os.PathLike[str] | None, requested: str | None = None) -> str:
@@ -185,6 +212,7 @@ def result_format(path: str | os.PathLike[str] | None, requested: str | None = N
             suffix not in RESULT_FORMATS and format_of(f"x.{suffix}") not in (None, "edgelist")
         ):
             raise UsageError(f"cannot write results as .{suffix}; choose from {', '.join(RESULT_FORMATS)}")
+        suffix = _SUFFIXES.get(suffix, suffix)
         return suffix if suffix in RESULT_FORMATS else "tsv"
     if requested not in RESULT_FORMATS:
         raise unknown("result format", requested, RESULT_FORMATS)
@@ -200,7 +228,7 @@ def write_result(communities: Communities, stream: BinaryIO, format: str = "tsv"
     stream : binary file
     format : str
         One of `RESULT_FORMATS`. cmty has one community per line. clu is Pajek's format: classes counted from 1, in the
-        order of the nodes.
+        order of the nodes. newick and tree have all levels of a hierarchy; tree is Infomap's format.
 
     Raises
     ------

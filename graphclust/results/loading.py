@@ -18,6 +18,7 @@ from graphclust.io.archive import open_file
 from graphclust.io.partition import read_partition
 from graphclust.metrics import rank_labels
 from graphclust.results.communities import Communities
+from graphclust.results.hierarchy import Hierarchy
 from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.notes import counted
 
@@ -57,20 +58,28 @@ def load(path: str | os.PathLike[str], graph: Any = None) -> Communities:
     number: dict[Hashable, int] = {}
     codes = [number.setdefault(label_of[str(node)], len(number)) for node in known.nodes]
     record = _record(path)
+    levels = [_in_order(level, known) for level in record.get("levels", ())]
     confidence = record.get("confidence")
+    method, params = str(record.get("method", "")), record.get("params", {})
+    hierarchy = None
+    if levels and all(level is not None for level in levels):
+        hierarchy = Hierarchy(
+            known, tuple(rank_labels(np.array(level, dtype=np.int64)) for level in levels), method, params
+        )
     return Communities(
         graph=known,
         labels=rank_labels(np.array(codes, dtype=np.int64)),
-        method=str(record.get("method", "")),
-        params=record.get("params", {}),
+        method=method,
+        params=params,
         seconds=float(record.get("seconds", 0.0)),
         confidence=None if confidence is None else _in_order(confidence, known),
+        hierarchy=hierarchy,
         details=record.get("explanation", {}),
     )
 
 
 def _record(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what a file of `Communities.save` says beyond the labels; `confidence` as a dict of nodes."""
+    """Return what a file of `Communities.save` says beyond the labels; `confidence` and `levels` as dicts of nodes."""
     if os.fspath(path) == "-":
         return {}  # it can be read only once
     source = open_file(path)
@@ -78,13 +87,18 @@ def _record(path: str | os.PathLike[str]) -> dict[str, Any]:
         content = json.loads(source.text())
         if not isinstance(content, dict) or "nodes" not in content:
             return {}
+        nodes = list(map(str, content["nodes"]))
         if content.get("confidence") is not None:
-            content["confidence"] = dict(zip(map(str, content["nodes"]), content["confidence"], strict=True))
+            content["confidence"] = dict(zip(nodes, content["confidence"], strict=True))
+        content["levels"] = [dict(zip(nodes, level, strict=True)) for level in content.get("levels", ())]
         return content
     if source.suffix in _TABLES:
         head, *rows = csv.reader(io.StringIO(source.text(), newline=""), delimiter=_TABLES[source.suffix])
         if head[:3] == ["node", "community", "confidence"]:
             return {"confidence": {row[0]: float(row[2]) for row in rows if len(row) > 2}}
+        places = [i for i, name in enumerate(head) if name == f"level_{i}"]
+        if head[0] == "node" and places:
+            return {"levels": [{row[0]: int(row[i]) for row in rows} for i in places]}
     return {}
 
 
