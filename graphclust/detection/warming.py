@@ -16,7 +16,10 @@ def _block_models() -> None:
     """Loops of auto and of refinement."""
     from graphclust.detection import detect
     from graphclust.generators import planted_partition
+    from graphclust.kernels import block_moves
 
+    block_moves.propose(block_moves.blank_state(), block_moves.SETTLE, 0, 0)  # for large graphs
+    block_moves.commit(block_moves.blank_state(), 0, 0)
     detect(planted_partition(60, 3, p_in=0.6, p_out=0.05, random_state=0), random_state=0)
 
 

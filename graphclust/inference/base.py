@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from graphclust.inference.batches import conditional_in_batches, settle_in_batches
 from graphclust.inference.chains import ROOM, Chains
 from graphclust.inference.networks import (
     Network,
@@ -38,6 +39,7 @@ __all__ = ["BlockModel"]
 SettingsT = TypeVar("SettingsT")
 
 _TOLERANCE = 4.0  # nats
+_LARGE = 20_000  # nodes, from which they are visited in batches
 _SWEEPS_PER_CALL = 16  # during the burn-in, so that an interrupt does not wait long
 _SURVEY_INTERVAL = 8
 _MANY_EDGES = 2.0  # of a node, as a multiple of the number of blocks, for `State.edge_counts`
@@ -291,6 +293,7 @@ class BlockModel(ABC, Generic[SettingsT]):
             edges=network.edges,
             label=label,
             blocks=count_blocks(network, label, capacity + 1),
+            tallies=np.zeros(capacity + 1, block_moves.TALLY),
             pairs=np.zeros((n_rows, n_rows), block_moves.PAIR),
             slots=np.zeros(capacity + 2, block_moves.SLOT),
             visits=np.zeros(len(label) + 1, block_moves.VISIT),
@@ -305,10 +308,15 @@ class BlockModel(ABC, Generic[SettingsT]):
         state.totals["random"], state.totals["n_blocks"], state.totals["n_known"] = seed, n_blocks, len(known)
         return state
 
-    def _settle(self, network: Network, labels: IntArray, seed: int, passes: int) -> tuple[IntArray, float]:
+    def _settle(
+        self, network: Network, labels: IntArray, seed: int, passes: int, threads: Threads
+    ) -> tuple[IntArray, float]:
         """Let nodes make their best moves until none gains; return the partition and its log joint without offset."""
         state = self._state(labels, ROOM if self.has_pairs else len(labels), network=network, seed=seed)
         state.visits["waiting"] = 1
+        if len(network.nodes) >= _LARGE and not self.has_pairs:
+            value = settle_in_batches(state, threads, seed, passes, _SMALLEST_GAIN)
+            return _numbered(state.label), value
         value = -math.inf
         for _ in range(passes):
             before, value = value, _visit_once(state, block_moves.SETTLE)
@@ -338,7 +346,7 @@ class BlockModel(ABC, Generic[SettingsT]):
         partition, best = _numbered(labels), -math.inf
         with Threads() as threads:
             for _ in range(rounds):
-                partition, value = self._settle(self._network, partition, seed, passes)
+                partition, value = self._settle(self._network, partition, seed, passes, threads)
                 if self.merges_blocks and self.n_clusters is None:
                     partition, value = self._merge(partition, value, seed, passes, threads)
                 if value < best + _SMALLEST_GAIN:
@@ -353,7 +361,7 @@ class BlockModel(ABC, Generic[SettingsT]):
         network, labels = self._network, partition
         while True:
             network = merged_network(network, labels, threads)
-            labels, higher = self._settle(network, np.arange(len(network.nodes)), seed, passes)
+            labels, higher = self._settle(network, np.arange(len(network.nodes)), seed, passes, threads)
             if higher < value + _SMALLEST_GAIN:
                 return partition, value
             partition, value = labels[partition], higher
@@ -366,6 +374,10 @@ class BlockModel(ABC, Generic[SettingsT]):
         """
         state = self._state(labels, 1)
         state.visits["probability"] = 1.0  # of nodes of known label
+        if self.n_nodes >= _LARGE and not self.has_pairs:
+            with Threads() as threads:
+                conditional_in_batches(state, threads)
+            return state.visits["probability"][: self.n_nodes]
         _visit_once(state, block_moves.CONDITIONAL)
         return state.visits["probability"][: self.n_nodes]
 

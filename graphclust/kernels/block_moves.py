@@ -47,10 +47,13 @@ __all__ = [
     "SETTLE",
     "SLOT",
     "SWEEP",
+    "TALLY",
     "TOTALS",
     "VISIT",
     "State",
     "blank_state",
+    "commit",
+    "propose",
     "run",
 ]
 
@@ -76,9 +79,10 @@ NODE = _dtype("first_edge last_edge is_known", "n_members degree inner_edges inn
 EDGE = _dtype("neighbor", "weight degree_product")
 BLOCK = _dtype(
     "position n_known",
-    "n_members degree_sum edges_to degree_product_to isolated_gain own_terms edges_within degree_product_within "
-    "squared_degree_sum degree_product_density",
+    "n_members degree_sum isolated_gain own_terms edges_within degree_product_within squared_degree_sum "
+    "degree_product_density",
 )
+TALLY = _dtype("", "edges degree_product")
 PAIR = _dtype("", "edges isolated_gain")
 SLOT = _dtype("active adjacent candidate", "gain")
 VISIT = _dtype("order waiting known member destination origin launch queue mark", "probability")
@@ -93,6 +97,7 @@ _WITHIN: Any = np.int64(1)  # the other row
 _ZERO: Any = np.int64(0)
 _ONE: Any = np.int64(1)
 _NO_NODE: Any = np.int64(-1)
+_NO_BLOCK: Any = np.int64(-1)
 SWEEP: Any = np.int64(0)  # modes of `_visit`
 SETTLE: Any = np.int64(1)
 CONDITIONAL: Any = np.int64(2)
@@ -102,6 +107,7 @@ _INCREMENT = np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64
 _FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _11, _27, _30, _31 = map(np.uint64, (11, 27, 30, 31))
 _LOG_2 = 0.6931471805599453
+_SMALLEST_GAIN = 1e-9  # nats, of a move that is made because it gains
 _ROUNDING = 1e-11  # relative error of sums of weights after many changes
 
 
@@ -144,11 +150,13 @@ class State(NamedTuple):
         Block of each node.
     blocks : array of `BLOCK`, shape (capacity + 1,)
         `position` is the block's place in the list of active blocks. `n_known` is the number of nodes of known label.
-        `n_members` and `degree_sum` are n_r and d_r. `edges_to` and `degree_product_to` are k_s and the sum of
-        `degree_product` over these edges, while a node is under consideration; otherwise they are zero.
+        `n_members` and `degree_sum` are n_r and d_r.
         `edges_within` and `degree_product_within` are sums over the edges within the block. The rest follows from
         these (see `_update_block`): `isolated_gain`, the sum of `PAIR.isolated_gain` over s (SBM); `own_terms`, the
         terms of the log joint that depend on block r alone; and its part in two sums of `totals`.
+    tallies : array of `TALLY`, shape (capacity + 1,)
+        `edges` and `degree_product` are k_s and the sum of `degree_product` over these edges, while a node is under
+        consideration; otherwise they are zero.
     pairs : array of `PAIR`, shape (capacity + 1, capacity + 1), or (1, 1) for PLANTED
         `edges` is e_rs, and `isolated_gain` what a node without edges to block s that joins block r adds through the
         pairs of nodes of r and s (SBM).
@@ -177,6 +185,7 @@ class State(NamedTuple):
     edges: Records
     label: IntArray
     blocks: Records
+    tallies: Records
     pairs: Records
     slots: Records
     visits: Records
@@ -186,7 +195,15 @@ class State(NamedTuple):
 
 def blank_state() -> State:
     """Return the state of a graph without nodes, for which `run` does nothing but get compiled."""
-    fields = {"nodes": NODE, "edges": EDGE, "slots": SLOT, "visits": VISIT, "blocks": BLOCK, "prior": PRIOR}
+    fields = {
+        "nodes": NODE,
+        "edges": EDGE,
+        "slots": SLOT,
+        "visits": VISIT,
+        "blocks": BLOCK,
+        "prior": PRIOR,
+        "tallies": TALLY,
+    }
     records = {name: np.zeros(2 * (name not in ("nodes", "edges")), dtype) for name, dtype in fields.items()}
     return State(
         model=np.zeros(1, MODEL)[0],
@@ -313,25 +330,25 @@ def _planted_terms(model: Record, edges_within: float, squares: float, density: 
 @_inlined
 def _tally(state: State, i: int) -> None:
     """Count the edges of node i to each block, and list the blocks that it has edges to."""
-    node, edges, label, blocks, slots = state.nodes[i], state.edges, state.label, state.blocks, state.slots
+    node, edges, label, tallies, slots = state.nodes[i], state.edges, state.label, state.tallies, state.slots
     n_adjacent, is_planted, is_counted = 0, state.model.code == PLANTED, len(state.edge_counts) > 0
     for t in range(state.totals.n_blocks if is_counted else 0):
         s = slots[t].active
         k = state.edge_counts[i, s]
         if k > 0:
-            blocks[s].edges_to = k
+            tallies[s].edges = k
             slots[n_adjacent].adjacent = s
             n_adjacent += 1
     for h in range(node.first_edge, node.first_edge if is_counted else node.last_edge):
         edge = edges[h]
         s = label[edge.neighbor]
-        block = blocks[s]
-        if block.edges_to == 0:
+        tally = tallies[s]
+        if tally.edges == 0:
             slots[n_adjacent].adjacent = s
             n_adjacent += 1
-        block.edges_to += edge.weight
+        tally.edges += edge.weight
         if is_planted:
-            block.degree_product_to += edge.degree_product
+            tally.degree_product += edge.degree_product
     state.totals.n_adjacent = n_adjacent
 
 
@@ -357,15 +374,13 @@ def _leave_pairs(state: State, i: int) -> float:
     """Return what taking the tallied node i out of its block adds to the terms of pairs of blocks."""
     model, log_gamma, blocks, pairs, slots = state.model, state.log_gamma, state.blocks, state.pairs, state.slots
     node, c, totals, is_sbm = state.nodes[i], state.label[i], state.totals, state.model.code == SBM
-    own = blocks[c]
-    k, rest = own.edges_to + node.inner_edges, own.n_members - node.n_members
+    k, rest = state.tallies[c].edges + node.inner_edges, blocks[c].n_members - node.n_members
     value = -_pair_gain(model, log_gamma, _WITHIN, pairs[c, c].edges - k, rest * (rest - 1) / 2, k, rest)
     for t in range(totals.n_blocks if is_sbm else totals.n_adjacent):
         slot = slots[t]
         s = slot.active if is_sbm else slot.adjacent
         if s != c:
-            block = blocks[s]
-            k, n = block.edges_to, block.n_members
+            k, n = state.tallies[s].edges, blocks[s].n_members
             value -= _pair_gain(model, log_gamma, _BETWEEN, pairs[c, s].edges - k, rest * n, k, n)
     return value
 
@@ -378,19 +393,17 @@ def _join_pairs(state: State, i: int, r: int) -> float:
     """
     model, log_gamma, blocks, pairs, slots = state.model, state.log_gamma, state.blocks, state.pairs, state.slots
     node, c, block, pair = state.nodes[i], state.label[i], blocks[r], pairs[r, state.label[i]]
-    n_r, k = block.n_members, block.edges_to
+    n_r, k = block.n_members, state.tallies[r].edges
     value = block.isolated_gain - pair.isolated_gain
     within = pairs[r, r].edges
     value += _pair_gain(model, log_gamma, _WITHIN, within, n_r * (n_r + 1) / 2, k + node.inner_edges, 0.0)
     for t in range(state.totals.n_adjacent):
         s = slots[t].adjacent
         if s not in (c, r):
-            other = blocks[s]
-            n_pairs = (n_r + 1) * other.n_members
-            value += _pair_gain(model, log_gamma, _BETWEEN, pairs[r, s].edges, n_pairs, other.edges_to, 0.0)
-    own = blocks[c]
-    n_left = own.n_members - node.n_members
-    return value + _pair_gain(model, log_gamma, _BETWEEN, pair.edges - k, n_r * n_left, own.edges_to, n_left)
+            n_pairs, k_s = (n_r + 1) * blocks[s].n_members, state.tallies[s].edges
+            value += _pair_gain(model, log_gamma, _BETWEEN, pairs[r, s].edges, n_pairs, k_s, 0.0)
+    n_left, k_c = blocks[c].n_members - node.n_members, state.tallies[c].edges
+    return value + _pair_gain(model, log_gamma, _BETWEEN, pair.edges - k, n_r * n_left, k_c, n_left)
 
 
 @_inlined
@@ -403,7 +416,7 @@ def _score(state: State, i: int, m: int) -> None:
         return
     model, prior, totals, slots = state.model, state.prior, state.totals, state.slots
     node, c = state.nodes[i], state.label[i]
-    own, is_planted = state.blocks[c], model.code == PLANTED
+    own, mine, is_planted = state.blocks[c], state.tallies[c], model.code == PLANTED
     edges_within, squares = totals.edges_within, totals.squared_degree_sums
     density, products_within = totals.degree_product_density, totals.degree_products_within
     n_left, may_change = totals.n_blocks, model.keeps_number == 0
@@ -413,7 +426,7 @@ def _score(state: State, i: int, m: int) -> None:
         leave -= _planted_terms(model, edges_within, squares, density, products_within)
         squares -= own.degree_sum * own.degree_sum
         density -= _density(own.degree_sum, own.degree_product_within)
-        products_within -= own.degree_product_to
+        products_within -= mine.degree_product
     else:
         leave += _leave_pairs(state, i)
     if own.n_members <= node.n_members:
@@ -422,17 +435,17 @@ def _score(state: State, i: int, m: int) -> None:
     else:
         may_change = True
         degree_sum = _difference(own.degree_sum, node.degree, model.total_edges)
-        within = _difference(own.edges_within, own.edges_to + node.inner_edges, model.total_edges)
+        within = _difference(own.edges_within, mine.edges + node.inner_edges, model.total_edges)
         leave += _own_terms(model, prior, own.n_members - node.n_members, degree_sum, within)
         squares += degree_sum * degree_sum
-        product = own.degree_product_to + node.inner_degree_product
+        product = mine.degree_product + node.inner_degree_product
         product = _difference(own.degree_product_within, product, model.total_degree_product)
         density += _density(degree_sum, product)
     for j in range(m):
         slot = slots[j]
         r = slot.candidate
-        other = state.blocks[r]
-        n_after, k = n_left, other.edges_to
+        other, tally = state.blocks[r], state.tallies[r]
+        n_after, k = n_left, tally.edges
         if other.n_members == 0:
             n_after += 1
         if r == c or not may_change or (n_after > n_left and not may_open):
@@ -444,13 +457,13 @@ def _score(state: State, i: int, m: int) -> None:
         value = leave - other.own_terms + prior[n_after].number
         value += _own_terms(model, prior, other.n_members + node.n_members, new, within)
         if is_planted:
-            product = other.degree_product_within + other.degree_product_to + node.inner_degree_product
+            product = other.degree_product_within + tally.degree_product + node.inner_degree_product
             value += _planted_terms(
                 model,
-                edges_within + k - own.edges_to,
+                edges_within + k - mine.edges,
                 squares + new * new - old * old,
                 density - _density(old, other.degree_product_within) + _density(new, product),
-                products_within + other.degree_product_to,
+                products_within + tally.degree_product,
             )
         else:
             value += _join_pairs(state, i, r)
@@ -500,18 +513,18 @@ def _update_block(state: State, c: int) -> None:
 def _move(state: State, i: int, c: int, r: int) -> None:
     """Count the tallied node i and its edges for block r instead of block c."""
     model, blocks, pairs, totals, node = state.model, state.blocks, state.pairs, state.totals, state.nodes[i]
-    old, new = blocks[c], blocks[r]
-    totals.edges_within += new.edges_to - old.edges_to
-    totals.degree_products_within += new.degree_product_to - old.degree_product_to
-    within, product = old.edges_to + node.inner_edges, old.degree_product_to + node.inner_degree_product
+    old, new, there, here = blocks[c], blocks[r], state.tallies[c], state.tallies[r]
+    totals.edges_within += here.edges - there.edges
+    totals.degree_products_within += here.degree_product - there.degree_product
+    within, product = there.edges + node.inner_edges, there.degree_product + node.inner_degree_product
     old.n_members -= node.n_members
     new.n_members += node.n_members
     old.degree_sum = _difference(old.degree_sum, node.degree, model.total_edges)
     new.degree_sum += node.degree
     old.edges_within = _difference(old.edges_within, within, model.total_edges)
-    new.edges_within += new.edges_to + node.inner_edges
+    new.edges_within += here.edges + node.inner_edges
     old.degree_product_within = _difference(old.degree_product_within, product, model.total_degree_product)
-    new.degree_product_within += new.degree_product_to + node.inner_degree_product
+    new.degree_product_within += here.degree_product + node.inner_degree_product
     if old.n_members == 0:
         old.degree_sum = old.degree_product_within = old.edges_within = 0.0
     if node.is_known > 0:
@@ -526,7 +539,7 @@ def _move(state: State, i: int, c: int, r: int) -> None:
         state.edge_counts[edge.neighbor, r] += edge.weight
     for t in range(totals.n_adjacent):
         s = state.slots[t].adjacent
-        k = blocks[s].edges_to
+        k = state.tallies[s].edges
         pairs[c, s].edges -= k
         pairs[r, s].edges += k
         if s != c:
@@ -562,8 +575,8 @@ def _update_blocks(state: State, c: int, r: int, is_new: int) -> None:
 def _clear(state: State) -> None:
     """Clear the counts of the tallied node."""
     for t in range(state.totals.n_adjacent):
-        block = state.blocks[state.slots[t].adjacent]
-        block.edges_to = block.degree_product_to = 0.0
+        tally = state.tallies[state.slots[t].adjacent]
+        tally.edges = tally.degree_product = 0.0
 
 
 @_inlined
@@ -779,7 +792,7 @@ def _visit(
         RESTRICTED and FORCED: log probability of these choices in the mode RESTRICTED.
     """
     label, nodes, edges = state.label, state.nodes, state.edges
-    blocks, slots, visits = state.blocks, state.slots, state.visits
+    blocks, tallies, slots, visits = state.blocks, state.tallies, state.slots, state.visits
     gained, log_q, is_listed = 0.0, 0.0, mode <= CONDITIONAL
     for t in range(begin, end):
         i = visits[t].order if is_listed else visits[t].member
@@ -793,7 +806,7 @@ def _visit(
         if not is_listed:
             slots[0].candidate = r if own == c else c
             m += 1
-        elif everywhere or mode != SWEEP or blocks[own].edges_to > 0 or blocks[own].n_members <= nodes[i].n_members:
+        elif everywhere or mode != SWEEP or tallies[own].edges > 0 or blocks[own].n_members <= nodes[i].n_members:
             m += _list_candidates(slots, state.totals, own, everywhere)
         _score(state, i, m)
         gain = 0.0
@@ -809,10 +822,10 @@ def _visit(
             gain = slots[j].gain
             if mode == CONDITIONAL:
                 visits[i].probability = _probability(slots, m, gain)
-            elif temperature > 0 or gain > 1e-9:
+            elif temperature > 0 or gain > _SMALLEST_GAIN:
                 destination = slots[j].candidate
             if mode == SWEEP and destination != own and state.model.keeps_connected:
-                is_adjacent = blocks[destination].n_members == 0 or blocks[destination].edges_to > 0
+                is_adjacent = blocks[destination].n_members == 0 or tallies[destination].edges > 0
                 if not (is_adjacent and _is_connected(label, nodes, edges, visits, own, i)):
                     destination = own
         gained += gain if destination != own else 0.0
@@ -962,6 +975,77 @@ def _exchange(state: State) -> float:
         visits[t].destination = visits[t].origin
     _shift(state, m, c, r)
     return 0.0
+
+
+# ------------------------------------------------------------------------------------------------ moves in batches
+
+
+@_public
+def propose(state: State, mode: int, begin: int, end: int) -> None:
+    """Find the best move of each node of `VISIT.order` from `begin` up to `end`, or its probability, and move none.
+
+    For SETTLE, `VISIT.destination` becomes the block to move to: -1 for a new one, the node's own to stay. Nodes that
+    do not wait, or whose label is known, stay. For CONDITIONAL see `_visit`.
+
+    Threads can do this at the same time, each with its own `tallies`, `slots` and `totals`. Such slots are two more
+    than a node has edges, and `active` of the first one is an empty block.
+    """
+    label, nodes, slots, visits, totals = state.label, state.nodes, state.slots, state.visits, state.totals
+    empty = slots[0].active
+    for t in range(begin, end):
+        i = visits[t].order
+        own = label[i]
+        visits[t].destination = own
+        if nodes[i].is_known > 0 or (mode == SETTLE and visits[i].waiting == 0):
+            continue
+        _tally(state, i)
+        slots[0].candidate = own
+        m = _ONE
+        for a in range(totals.n_adjacent):
+            if slots[a].adjacent != own:
+                slots[m].candidate = slots[a].adjacent
+                m += 1
+        slots[m].candidate = empty
+        m += 1
+        _score(state, i, m)
+        j = _choose(slots, m, 0.0, 0.0)
+        if mode == CONDITIONAL:
+            visits[i].probability = _probability(slots, m, slots[j].gain)
+        elif slots[j].gain > _SMALLEST_GAIN:
+            r = slots[j].candidate
+            visits[t].destination = _NO_BLOCK if r == empty else r
+        _clear(state)
+
+
+@_public
+def commit(state: State, begin: int, end: int) -> float:
+    """Make the moves that `propose` found, one after the other, each if it still gains; return the sum of the gains.
+
+    A node whose move no longer gains waits for another visit, and so do the neighbors of those that move.
+    """
+    label, edges, blocks, visits = state.label, state.edges, state.blocks, state.visits
+    gained = 0.0
+    for t in range(begin, end):
+        i, r = visits[t].order, visits[t].destination
+        own = label[i]
+        if r == own:
+            visits[i].waiting = 0
+            continue
+        if r == _NO_BLOCK:
+            r = state.slots[state.totals.n_blocks].active
+        elif blocks[r].n_members == 0:
+            continue
+        _tally(state, i)
+        state.slots[0].candidate = r
+        _score(state, i, _ONE)
+        gain = state.slots[0].gain
+        is_moving = gain > _SMALLEST_GAIN
+        _finish(state, i, r if is_moving else own)
+        if is_moving:
+            gained += gain
+            visits[i].waiting = 0
+            _wake_neighbors(label, edges, visits, state.nodes[i], r)
+    return gained
 
 
 # ------------------------------------------------------------------------------------------------ chains

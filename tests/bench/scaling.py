@@ -1,6 +1,8 @@
 """Time, memory and quality against the number of edges, ours beside other tools, in one run.
 
-    python tests/bench/scaling.py [OUT.json]
+    python tests/bench/scaling.py [NAME ...]
+
+With names of tools, such as "graphclust auto", only these are measured again, and the other rows stay.
 
 Graphs are of the LFR family (average degree 10, mu 0.4) with 10^3 to 10^7 edges. Each method runs in a process of its
 own, on two threads where it has threads: from two arrays of ends in memory to an array of labels, so that building the
@@ -139,12 +141,16 @@ def measured(python, setup, graph, folder):
     return seconds, memory, np.load(labels)
 
 
-def main(out=OUT):
+def main(*names):
     import graphclust as gc
     from graphclust.metrics import modularity, rank_labels
 
-    tools = programs()
-    rows = {name: {"method": name} for name in tools}
+    tools = {name: tool for name, tool in programs().items() if not names or name in names}
+    rows, before = {}, {}
+    if names:
+        table = json.loads(OUT.read_text())
+        rows, before = {row["method"]: row for row in table["rows"]}, table["settings"]
+    rows |= {name: {"method": name} for name in tools}
     start = time.time()
     for size in SIZES:
         graph = gc.generators.lfr(10**size // 5, average_degree=10, mu=0.4, random_state=1)
@@ -170,20 +176,21 @@ def main(out=OUT):
                 }
                 rows[name] |= {f"{key}_{size}": value for key, value in values.items()}
                 print(f"10^{size} {name}: " + ", ".join(f"{k} {v:.4g}" for k, v in values.items()), flush=True)
-        save(list(rows.values()), out, time.time() - start)
+        took = {"wall time": f"{(time.time() - start) / 60:.0f} min"}
+        save(list(rows.values()), before | {"measured again": ", ".join(names)} if names else took)
 
 
-def save(rows, out, seconds):
+def save(rows, more):
     settings = {
         "graphs": "LFR, average degree 10, mu 0.4, seed 1",
         "threads": THREADS,
         "limit": f"{LIMIT} s",
         "hardware": f"{os.cpu_count()} cores, {platform.machine()}",
-        "wall time": f"{seconds / 60:.0f} min",
+        **more,
     }
     text = json.dumps({"table": "scaling", "rows": rows, "peers": [], "settings": settings}, indent=1)
-    Path(out).write_text(text + "\n")
-    draw(rows, Path(out).with_suffix(".png"))
+    OUT.write_text(text + "\n")
+    draw(rows, OUT.with_suffix(".png"))
 
 
 def draw(rows, path):
