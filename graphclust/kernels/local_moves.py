@@ -37,6 +37,7 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from graphclust.kernels.adjacency import Adjacency, IndexArray, Records
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -526,6 +527,7 @@ def move_nodes(
     threads: Threads,
     max_size: int | None = None,
     enough: float = 0.0,
+    waiting: NDArray[np.bool_] | None = None,
 ) -> Moves:
     """Move nodes until none waits: no node can gain by a move unless something has changed since its visit.
 
@@ -544,16 +546,20 @@ def move_nodes(
         Largest sum of sizes of a community that nodes may move to.
     enough : float
         On large graphs, stop after a round in which at most this share of all nodes moved.
+    waiting : ndarray of bool, shape (n,), optional
+        The nodes that wait at the start, by default all.
     """
     state = _state(rows, masses, labels, gamma, seed, max_size)
     n, totals = len(masses), state.totals
+    if waiting is not None:
+        state.woken[~waiting] = -1
     order = visiting_order(n, seed)
     degree = int(np.diff(rows.start).max(initial=0))
     tables = [new_sums(degree)]
     if n + len(rows.neighbor) > _MOST_IN_QUEUE:
         tables += [new_sums(degree) for _ in range(threads.number - 1)]
         batch = max(min(_MAX_BATCH, n // _FEWEST_BATCHES), 1)
-        n_waiting = n
+        n_waiting = n if waiting is None else int(waiting.sum())
         while n_waiting > n // _TAIL:
             n_waiting = _line_up(state, order, batch)
             if _round(state, tables, threads, n_waiting, batch) <= enough * n and enough > 0:

@@ -306,6 +306,18 @@ def test_a_start_is_not_made_worse(threads):
             assert problem.quality(labels) >= problem.quality(start) - 1e-9
 
 
+def test_nodes_are_disturbed_if_their_set_or_a_neighbor_has_moved():
+    """Six sets of two nodes on a path, in two communities; the third set moves to the other one."""
+    rows = adjacency(np.arange(11), np.arange(1, 12), None, 12)
+    parts = np.repeat(np.arange(6), 2).astype(np.int32)
+    labels = np.repeat([0, 1], 6).astype(np.int32)
+    for names in ([0, 0, 1, 1, 1, 1], [7, 7, 2, 2, 2, 2]):
+        after = np.array(names, dtype=np.int32)
+        nodes = leiden_module._disturbed_nodes(rows, labels, parts, after)
+        assert np.flatnonzero(nodes).tolist() == [3, 4, 5, 6]
+    assert not leiden_module._disturbed_nodes(rows, labels, parts, np.repeat([1, 0], 3).astype(np.int32)).any()
+
+
 @pytest.mark.parametrize("n", [0, 1, 5])
 def test_graphs_without_edges(n):
     rows = adjacency(np.zeros(0, np.int64), np.zeros(0, np.int64), None, n)
