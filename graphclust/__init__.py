@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from graphclust.methods.spectral import Spectral as Spectral
     from graphclust.results.changes import diff as diff
     from graphclust.results.communities import Communities as Communities
+    from graphclust.results.hierarchy import Hierarchy as Hierarchy
     from graphclust.results.posterior import Posterior as Posterior
 
 __version__ = "0.1.0"
@@ -56,6 +57,7 @@ _MODULE_OF = {
     "DataError": "errors",
     "Graph": "graph",
     "GraphclustError": "errors",
+    "Hierarchy": "results.hierarchy",
     "Infomap": "methods.infomap",
     "LabelPropagation": "methods.label_propagation",
     "Leiden": "methods.leiden",
