@@ -355,7 +355,7 @@ def _announce(step: str) -> None:
     from graphclust.kernels import block_moves
 
     if not is_cached(block_moves.run):
-        logger.info("%s: compiling its loops, once: about fifteen seconds (`graphclust warm` does so in advance)", step)
+        logger.info("%s: compiling its loops, once: about ten seconds (`graphclust warm` does so in advance)", step)
         await_compilation("graphclust.kernels.block_moves")
 
 
