@@ -29,6 +29,7 @@ _CLASSES = (
     "community", "modularity_class", "modularity class", "class", "cluster", "group", "module", "block", "partition",
     "membership", "community_id", "cluster_id", "leiden", "louvain", "infomap", "label", "value",
 )  # fmt: skip
+_OWN_HEADERS = (("node", "community"), ("node", "level_1"))  # see graphclust.results.files
 _MANY_COLUMNS = 4
 _TREE = re.compile(r"([0-9]+(?::[0-9]+)+)\s+(\S+)\s+\"(.*)\"(?:\s+(\S+))?.*")
 _LEVEL = re.compile(r"level_[0-9]+")  # of a hierarchy, see graphclust.results.files
@@ -316,7 +317,7 @@ def _note_header(
     line = f"the first line ({shorten(', '.join(first))[1:-1]})"
     if columns is not None and dialect.header is None:
         source.note("header-as-data", f"read {line} as data, not as a header")
-    elif dialect.header is not None and first[:2] != ("node", "community"):  # the header of our own files
+    elif dialect.header is not None and first[:2] not in _OWN_HEADERS:
         source.note("header", f"read {line} as a header", is_detail=is_certain, names=list(first))
     if columns is None or dialect.header is None:
         return None

@@ -148,6 +148,10 @@ def test_the_command_line_writes_levels(cli, tmp_path):  # noqa: F811
     header, *rows = result.out.splitlines()
     assert header.split("\t")[:2] == ["node", "level_1"]
     assert len(rows) == 77
+    table = tmp_path / "les.tsv"
+    cli("detect", "data:les-miserables", "-m", "louvain", "--hierarchy", "-q", "--out", table)
+    result = cli("evaluate", table, "--truth", table)
+    assert (result.code, result.err) == (0, "")
     out = tmp_path / "les.nwk"
     assert cli("detect", "data:les-miserables", "-m", "leiden", "--hierarchy", "-q", "--out", out).code == 0
     assert len(leaves(out.read_text().strip())) == 77
