@@ -13,7 +13,15 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import compiled
 from graphclust.runtime.threads import Threads
 
-__all__ = ["Network", "build_network", "count_blocks", "count_edges", "edges_to_blocks", "merged_network"]
+__all__ = [
+    "Network",
+    "build_network",
+    "compile_loops",
+    "count_blocks",
+    "count_edges",
+    "edges_to_blocks",
+    "merged_network",
+]
 
 
 class Network(NamedTuple):
@@ -55,6 +63,14 @@ def build_network(
     if has_degree_products:
         edges["degree_product"] = edges["weight"] * degree[network.source] * degree[neighbor]
     return network
+
+
+def compile_loops() -> None:
+    """Compile the loops that count edges, if they are not: there is time while others are compiled."""
+    network = build_network(np.zeros(1, np.int64), np.ones(1, np.int64), np.ones(1), np.zeros(2, np.int64), False)
+    labels = np.zeros(2, np.int64)
+    count_edges(network, labels)
+    count_blocks(network, labels, 1)
 
 
 def _empty_network(n_edges: IntArray, total: int) -> Network:

@@ -52,7 +52,9 @@ _FEWEST_SWEEPS = 16
 _SWEEPS_IF_KNOWN = 6  # times as many with known labels: chains are slow to learn which block has which label
 _CHEAP = 0.01  # share of an effort's operations that chains use even if fewer sweeps would do
 _SPLITS = ((200, 0.5), (1000, 0.1))  # (most nodes, merge-split moves per sweep); a move costs as much as four sweeps
+_SPLITS_IF_CONNECTED = 2  # times as many: connected blocks hinder moves of single nodes
 _CONVERGED = 1.1  # largest R-hat of chains that have converged
+_MORE_SWEEPS = 4  # times as many, of chains of connected blocks that have not converged
 _RANDOM_BLOCKS = 12  # of the random partition that a chain starts from
 
 
@@ -306,10 +308,15 @@ class _Search:
         n_random = n_chains // 2 if self.model.starts_at_random and self.target.n_clusters is None else 0
         starts = [row.labels for row in _distinct(self.rows, n_chains - n_random)]
         starts += self.random_starts(n_random)
-        sweeps = self.n_sweeps(starts[0], n_samples)
-        splits = next((rate for most, rate in _SPLITS if self.target.n_nodes <= most), 0.0)
+        sweeps, most = self.n_sweeps(starts[0], n_samples)
+        splits = next((rate for most_nodes, rate in _SPLITS if self.target.n_nodes <= most_nodes), 0.0)
+        splits *= _SPLITS_IF_CONNECTED if self.model.connected else 1
         per_chain = max(min(n_samples, sweeps // 2), 1)
-        self.chains = self.model.sample(starts, per_chain, sweeps, self.seed, splits=splits, threads=n_threads())
+        while True:
+            self.chains = self.model.sample(starts, per_chain, sweeps, self.seed, splits=splits, threads=n_threads())
+            if self.chains.r_hat <= _CONVERGED or not self.model.connected or _MORE_SWEEPS * sweeps > most:
+                break
+            sweeps *= _MORE_SWEEPS
         chain, sample = np.unravel_index(int(np.argmax(self.chains.log_joint)), self.chains.log_joint.shape)
         self.rows.append(self.scored("chain~", self.model.improve(self.chains.samples[chain, sample], self.seed)))
         self.rank()
@@ -323,8 +330,8 @@ class _Search:
             starts.append(respecting(labels, self.target.known))
         return starts
 
-    def n_sweeps(self, labels: IntArray, n_samples: int) -> int:
-        """Return how many sweeps of all chains stay within the effort."""
+    def n_sweeps(self, labels: IntArray, n_samples: int) -> tuple[int, int]:
+        """Return how many sweeps all chains make at first, and how many stay within the effort."""
         n, ends = self.target.n_nodes, 2 * len(self.target.source)
         n_blocks = int(labels.max()) + 1
         near = min(n_blocks, 2 + ends / max(n, 1))
@@ -333,7 +340,8 @@ class _Search:
         cost = (ends + n * (60 + options)) * self.effort.chains
         wanted = max(self.effort.sweeps, 2 * n_samples, _CHEAP * self.effort.operations / cost)
         wanted *= 1 if self.target.known is None else _SWEEPS_IF_KNOWN
-        return int(max(min(wanted, self.effort.operations / cost), _FEWEST_SWEEPS))
+        most = max(self.effort.operations / cost, _FEWEST_SWEEPS)
+        return int(max(min(wanted, most), _FEWEST_SWEEPS)), int(most)
 
     def drawn(self, n_samples: int) -> tuple[IntArray, FloatArray] | None:
         """Return the samples that count and their log joint, or None if too few samples count."""
@@ -352,10 +360,12 @@ class _Search:
 
 
 def _announce(step: str) -> None:
+    from graphclust.inference.networks import compile_loops
     from graphclust.kernels import block_moves
 
     if not is_cached(block_moves.run):
         logger.info("%s: compiling its loops, once: about ten seconds (`graphclust warm` does so in advance)", step)
+        compile_loops()
         await_compilation("graphclust.kernels.block_moves")
 
 

@@ -870,6 +870,44 @@ def _gather_members(state: State, i: int, j: int) -> int:
     return m + 1
 
 
+@_internal
+def _grow(state: State, m: int, i: int, c: int, r: int) -> None:
+    """Share out the listed nodes between two connected parts, one that grows from node i and one from the first node.
+
+    In each step a random node of either part takes in a neighbor. `VISIT.destination` becomes c in the part of node i,
+    r in the other one, and stays what it is for nodes that no part reaches. The last `mark` counts the walks.
+    """
+    nodes, edges, visits, totals, n = state.nodes, state.edges, state.visits, state.totals, len(state.label)
+    visits[n].mark += 4
+    is_free = visits[n].mark - 2
+    for t in range(m):
+        visits[visits[t].member].mark = is_free
+    visits[0].queue, visits[1].queue = i, visits[0].member
+    visits[i].mark, visits[visits[0].member].mark = is_free + 1, is_free + 2
+    n_active = 2
+    while n_active > 0:
+        place = int(_random(totals) * n_active)
+        a = visits[place].queue
+        first, degree = nodes[a].first_edge, nodes[a].last_edge - nodes[a].first_edge
+        shift, found = int(_random(totals) * degree), _NO_NODE
+        for h in range(degree):
+            b = edges[first + (h + shift) % degree].neighbor
+            if visits[b].mark == is_free:
+                found = b
+                break
+        if found == _NO_NODE:
+            n_active -= 1
+            visits[place].queue = visits[n_active].queue
+        else:
+            visits[found].mark = visits[a].mark
+            visits[n_active].queue = found
+            n_active += 1
+    for t in range(m):
+        mark = visits[visits[t].member].mark
+        if mark != is_free:
+            visits[t].destination = c if mark == is_free + 1 else r
+
+
 @_part
 def _merge_split(state: State) -> float:
     """Split or merge the blocks of two random nodes (Jain & Neal 2004); return what the log joint gained.
@@ -889,7 +927,8 @@ def _merge_split(state: State) -> float:
     c, r = label[i], label[j]
     is_split = r == c
     is_merge = not (is_split or state.model.keeps_number > 0)
-    # launch: the members are shared out between two blocks at random, and a restricted sweep follows
+    # launch: the members are shared out between two blocks at random, and a restricted sweep follows; where blocks have
+    # to be connected, two parts grow from i and j, as random labels would hardly ever become connected
     if is_split:
         r = state.slots[totals.n_blocks].active
     for t in range(m):
@@ -897,6 +936,8 @@ def _merge_split(state: State) -> float:
         visit.origin, visit.destination, visit.launch = label[visit.member], r, r
         if t > 0 and _random(totals) < 0.5:
             visit.destination = c
+    if state.model.keeps_connected:
+        _grow(state, m, i, c, r)
     gained, log_ratio = _shift(state, m, c, r), 0.0
     gained += _visit(state, _RESTRICTED, _ONE, m, 1.0, _ZERO, c, r)[0]
     # the probability of the way back, from the launch to the origin
