@@ -9,6 +9,7 @@
 | lfr | 10,000 nodes, mu 0.2 to 0.5, beside the classical methods |
 | lfr-100k | 100,000 nodes: time and memory, too |
 | real | labelled graphs (needs the data, see graphclust.datasets) |
+| chains | convergence of the chains on classic graphs, two seeds (needs the data) |
 | dblp | com-dblp: time and memory (needs the data) |
 
 Seeds of test graphs start at `synthetic.TEST`. Labels are used for scores only, and for the number of communities that
@@ -25,6 +26,7 @@ import sys
 import time
 from collections import Counter
 
+import networkx as nx
 import numpy as np
 
 import graphclust as gc
@@ -197,6 +199,25 @@ def real():
         bar("auto, " + title, f"{means['auto']:.3f}", means["auto"] > 0.74, "0.74, aim 0.779")
 
 
+def chains():
+    graphs = {name: gc.datasets.load(name) for name in ("karate", "dolphins", "football", "polbooks", "email-Eu-core")}
+    graphs["les-miserables"] = gc.datasets.load("les-miserables")
+    graphs["les-miserables, no weights"] = gc.as_graph(nx.les_miserables_graph(), weight=None)
+    gc.detect(graphs["karate"])  # imports and compiles
+    for name, graph in graphs.items():
+        runs = []
+        for seed in range(2):
+            start = time.perf_counter()
+            communities = gc.detect(graph, random_state=seed)
+            runs.append((communities, communities.details["chains"]["r_hat"], time.perf_counter() - start))
+        limit = 20 if name == "email-Eu-core" else 3
+        bar(f"{name}, R-hat", [run[1] for run in runs], all(run[1] < 1.1 for run in runs), "1.1")
+        bar(f"{name}, seconds", [round(run[2], 2) for run in runs], all(run[2] < limit for run in runs), limit)
+        first, second = (run[0].posterior.co_membership() for run in runs)
+        gap = float(np.abs(first - second).mean())
+        bar(f"{name}, mean difference in co-membership", f"{gap:.3f}", gap < 0.05, "0.05")
+
+
 def dblp():
     graph = gc.datasets.load("com-dblp")
     before = memory()
@@ -217,9 +238,10 @@ PARTS = {
     "lfr-100k": lambda: lfr(100_000, 1),
     "lfr-memory": lfr_memory,
     "real": real,
+    "chains": chains,
     "dblp": dblp,
 }
-NEEDS_DATA = ("real", "dblp")
+NEEDS_DATA = ("real", "chains", "dblp")
 
 
 def main():
