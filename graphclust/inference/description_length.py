@@ -58,6 +58,7 @@ from scipy.special import gammaln, spence
 
 from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph
+from graphclust.metrics.labels import parents
 from graphclust.runtime.arrays import FloatArray, IntArray
 
 __all__ = ["MODELS", "Description", "describe", "log_partitions"]
@@ -133,13 +134,18 @@ def describe(
     """
     if model not in MODELS:
         raise unknown("block model", model, list(MODELS))
-    parts: list[Any] = list(labels)  # type: ignore[arg-type]
-    levels = [np.asarray(level) for level in (parts if parts and np.ndim(parts[0]) else [parts])]
-    if any(level.shape != (graph.num_nodes,) for level in levels):
-        raise UsageError(f"labels are arrays of {graph.num_nodes} integers, one for each node")
-    groups, parents = _numbered(levels)
+    n = graph.num_nodes
+    side = np.zeros(n, dtype=np.int64) if sides is None else np.asarray(sides, dtype=np.int64)
+    try:
+        levels = np.atleast_2d(np.asarray(labels))
+    except ValueError:  # levels of different lengths
+        levels = np.empty((0, 0))
+    if levels.shape != (len(levels), n) or not len(levels) or side.shape != (n,):
+        raise UsageError(f"labels and sides are arrays of {n} integers, one for each node")
+    if n == 0:
+        return Description(0.0, 0.0, 0.0, 0.0)
+    groups, uppers = _numbered(list(levels))
     counts = _Counts(graph, groups)
-    side = np.zeros(graph.num_nodes, dtype=np.int64) if sides is None else np.asarray(sides, dtype=np.int64)
     side_of = _parents(groups, side, "a group has nodes of both sides")
     partition = sum(_partition(np.bincount(groups)[side_of == s]) for s in np.unique(side_of))
     if model.startswith("planted"):
@@ -150,7 +156,7 @@ def describe(
     if len(levels) == 1:
         edge_counts = float(_log_multiset(counts.n_pairs, counts.total))
     else:
-        edge_counts = _hierarchy(counts, parents, side_of)
+        edge_counts = _hierarchy(counts, uppers, side_of)
     if model == "sbm":
         return Description(partition, edge_counts, 0.0, counts.placed_evenly() + counts.multiplicities)
     return Description(partition, edge_counts, counts.degrees(), counts.placed_by_degree() + counts.multiplicities)
@@ -160,17 +166,14 @@ def _numbered(levels: Sequence[IntArray]) -> tuple[IntArray, list[IntArray]]:
     """Return the groups 0, 1, ... of the nodes on the finest level, and the parents of the groups level by level."""
     numbered = [np.unique(level, return_inverse=True)[1].astype(np.int64) for level in levels]
     message = "a group is in two groups of the next level"
-    parents = [_parents(fine, coarse, message) for fine, coarse in pairwise(numbered)]
-    return numbered[0], parents
+    return numbered[0], [_parents(fine, coarse, message) for fine, coarse in pairwise(numbered)]
 
 
 def _parents(groups: IntArray, values: IntArray, message: str) -> IntArray:
     """Return the value that all nodes of each group share, or raise UsageError."""
-    parents = np.zeros(int(groups.max(initial=-1)) + 1, dtype=np.int64)
-    parents[groups] = values
-    if not np.array_equal(parents[groups], values):
+    if (shared := parents(groups, values)) is None:
         raise UsageError(message)
-    return parents
+    return shared
 
 
 def _log_binomial(n: Any, k: Any) -> Any:
@@ -294,13 +297,13 @@ def _between(
     return pairs // max(n, 1), pairs % max(n, 1), edges
 
 
-def _hierarchy(counts: _Counts, parents: Sequence[IntArray], side_of: IntArray) -> float:
+def _hierarchy(counts: _Counts, uppers: Sequence[IntArray], side_of: IntArray) -> float:
     """Return the description length of the numbers of edges between groups by a hierarchy of groups.
 
     `side_of` is the side of each group of the finest level.
     """
     value, rows, cols, edges, side = 0.0, counts.rows, counts.cols, counts.edges, side_of
-    for parent in [*parents, np.zeros(len(np.unique(parents[-1])), dtype=np.int64)]:
+    for parent in [*uppers, np.zeros(len(np.unique(uppers[-1])), dtype=np.int64)]:
         if len(side) == 1:
             break
         if parent.max() == 0:  # one group has the nodes of both sides
@@ -317,10 +320,10 @@ def _hierarchy(counts: _Counts, parents: Sequence[IntArray], side_of: IntArray) 
 
 
 def log_partitions(m: ArrayLike, n: ArrayLike) -> FloatArray:
-    r"""Return log q(m, n), where q(m, n) is the number of ways to write m as a sum of at most n whole numbers.
+    r"""Return log q(m, n), where q(m, n) is the number of ways to write m as a sum of at most n positive whole numbers.
 
     Exact up to m = 20,000, by :math:`q(m, n) = q(m, n - 1) + q(m - n, n)`. Above that by the asymptotic formula of
-    Szekeres (1951), in the form of Peixoto (2017), appendix C.
+    Szekeres (1951), in the form of Peixoto (2017).
 
     Parameters
     ----------

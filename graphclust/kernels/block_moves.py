@@ -17,10 +17,10 @@ How the functions are compiled
 ------------------------------
 The time to compile decides how long a user waits for the first result. An array is seven arguments of the compiled
 function, and each of fifty calls passes the whole state: therefore it is a few arrays of records rather than an array
-for each quantity. A record alone is a single pointer. Only `run` becomes machine code; the others are parts of it (see
-`graphclust.runtime.inner_functions`). Each has one signature: a literal -1 or 0 as an argument would be a type of its
-own, hence the typed constants below. All functions are in one file, because numba checks only the file of a cached
-function for changes.
+for each quantity. A record alone is a single pointer. Only public functions become machine code; the others are parts
+of them (see `graphclust.runtime.inner_functions`). Each has one signature: a literal -1 or 0 as an argument would be a
+type of its own, hence the typed constants below. All functions are in one file, because numba checks only the file of a
+cached function for changes.
 """
 
 from __future__ import annotations
@@ -353,10 +353,10 @@ def _tally(state: State, i: int) -> None:
 
 
 @_inlined
-def _list_candidates(slots: Records, totals: Record, c: int, everywhere: int) -> int:
-    """List the blocks that a tallied node of block c can move to, c first and a new one last; return their number.
+def _list_candidates(slots: Records, totals: Record, c: int, everywhere: int, empty: int) -> int:
+    """List the blocks that a tallied node of block c can move to, c first and an empty one last; return their number.
 
-    These are all blocks, or the blocks of its neighbors.
+    The others are all blocks, or the blocks of its neighbors.
     """
     slots[0].candidate = c
     m = 1
@@ -365,7 +365,7 @@ def _list_candidates(slots: Records, totals: Record, c: int, everywhere: int) ->
         if r != c:
             slots[m].candidate = r
             m += 1
-    slots[m].candidate = slots[totals.n_blocks].active
+    slots[m].candidate = empty
     return m + 1
 
 
@@ -807,7 +807,8 @@ def _visit(
             slots[0].candidate = r if own == c else c
             m += 1
         elif everywhere or mode != SWEEP or tallies[own].edges > 0 or blocks[own].n_members <= nodes[i].n_members:
-            m += _list_candidates(slots, state.totals, own, everywhere)
+            empty = slots[state.totals.n_blocks].active
+            m += _list_candidates(slots, state.totals, own, everywhere, empty)
         _score(state, i, m)
         gain = 0.0
         if not is_listed:
@@ -1040,14 +1041,7 @@ def propose(state: State, mode: int, begin: int, end: int) -> None:
         if nodes[i].is_known > 0 or (mode == SETTLE and visits[i].waiting == 0):
             continue
         _tally(state, i)
-        slots[0].candidate = own
-        m = _ONE
-        for a in range(totals.n_adjacent):
-            if slots[a].adjacent != own:
-                slots[m].candidate = slots[a].adjacent
-                m += 1
-        slots[m].candidate = empty
-        m += 1
+        m = _list_candidates(slots, totals, own, _ZERO, empty)
         _score(state, i, m)
         j = _choose(slots, m, 0.0, 0.0)
         if mode == CONDITIONAL:

@@ -106,8 +106,16 @@ def _coarser(level: _Level, parts: IndexArray, n_parts: int, threads: Threads) -
 def _moved(
     level: _Level, labels: IndexArray, search: _Search, key: int, waiting: NDArray[np.bool_] | None = None
 ) -> Moves:
-    options = {"threads": search.threads, "max_size": search.max_size, "enough": search.enough}
-    return move_nodes(*level, labels, search.gamma, seed=key, waiting=waiting, **options)  # type: ignore[arg-type]
+    return move_nodes(
+        *level,
+        labels,
+        search.gamma,
+        seed=key,
+        threads=search.threads,
+        max_size=search.max_size,
+        enough=search.enough,
+        waiting=waiting,
+    )
 
 
 def _cycle(
@@ -166,7 +174,7 @@ def _disturbed_nodes(rows: Adjacency, labels: IndexArray, parts: IndexArray, aft
     """
     size, before = np.bincount(parts), np.zeros(len(after), np.int64)
     before[parts] = labels
-    pairs, place = np.unique(after * (before.max() + 1) + before, return_inverse=True)
+    pairs, place = np.unique(after.astype(np.int64) * (before.max() + 1) + before, return_inverse=True)
     weight = np.bincount(place, size)
     community = pairs // (before.max() + 1)
     order = np.lexsort((weight, community))

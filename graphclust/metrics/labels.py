@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from graphclust.errors import UsageError
 from graphclust.runtime.arrays import IntArray
 
-__all__ = ["distinct_rows", "rank_labels"]
+__all__ = ["distinct_rows", "parents", "rank_labels"]
 
 
 _MAX_RATIO = 4  # of the largest label and the number of nodes, for tables indexed by label
@@ -81,6 +81,28 @@ def rank_labels(labels: ArrayLike) -> IntArray:
     rank = np.empty_like(first)
     rank[order] = np.arange(len(names)) - np.searchsorted(row, row)  # `row` is sorted, with and without `order`
     return rank[index].reshape(table.shape)
+
+
+def parents(fine: IntArray, coarse: IntArray) -> IntArray | None:
+    """Return the community of a coarser partition that each community lies in, or None if one lies in several.
+
+    Parameters
+    ----------
+    fine, coarse : ndarray of int64, shape (n_nodes,)
+        `fine` has the labels 0, 1, ...
+
+    Returns
+    -------
+    ndarray of int64, shape (n_communities,), or None
+
+    Examples
+    --------
+    >>> parents(np.array([0, 1, 2, 2]), np.array([5, 5, 8, 8]))
+    array([5, 5, 8])
+    """
+    parent = np.zeros(int(fine.max(initial=-1)) + 1, dtype=np.int64)
+    parent[fine] = coarse
+    return parent if np.array_equal(parent[fine], coarse) else None
 
 
 def distinct_rows(table: IntArray) -> IntArray:

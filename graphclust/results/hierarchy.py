@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from graphclust.errors import DataError, UsageError
 from graphclust.graph import Graph
 from graphclust.metrics import rank_labels
+from graphclust.metrics.labels import parents
 from graphclust.runtime.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Hierarchy:
         if not self.levels or any(np.shape(level) != (n,) for level in self.levels):
             raise DataError(f"levels must have the shape ({n},), one label per node, and there must be one at least")
         for fine, coarse in pairwise(self.levels):
-            if not np.array_equal(_parents(fine, coarse)[fine], coarse):
+            if parents(fine, coarse) is None:
                 raise DataError("a community is in two communities of the next level")
 
     def __len__(self) -> int:
@@ -230,13 +231,6 @@ class Hierarchy:
 
         axes: Axes = dendrogram(self.linkage(), np.bincount(self.levels[0]), ax, max_leaves)
         return axes
-
-
-def _parents(fine: IntArray, coarse: IntArray) -> IntArray:
-    """Return the community of the next level that each community has a node in."""
-    parent = np.zeros(int(fine.max(initial=-1)) + 1, dtype=np.int64)
-    parent[fine] = coarse
-    return parent
 
 
 def _places(new: NDArray[np.bool_], start: NDArray[np.bool_]) -> IntArray:

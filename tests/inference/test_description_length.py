@@ -119,12 +119,16 @@ def test_what_cannot_be_described():
     for labels, model, sides, message in (
         ([0, 0, 1], "nested", None, "nested"),
         ([0, 0], "sbm", None, "arrays of 3 integers"),
+        ([[0, 0, 1], [0, 0]], "sbm", None, "arrays of 3 integers"),
+        ([0, 0, 1], "sbm", [0, 1], "arrays of 3 integers"),
         ([0, 0, 1], "sbm", [0, 1, 1], "a group has nodes of both sides"),
         ([[0, 0, 1], [0, 1, 1]], "sbm", None, "in two groups of the next level"),
         ([[0, 0, 1], [0, 0, 0]], "planted", None, "without a hierarchy"),
     ):
         with pytest.raises(gc.UsageError, match=message):
             describe(graph, labels, model, sides=sides)
+    assert describe(graph_of([], 0), []).total == 0
+    assert describe(graph_of([], 4), [0, 0, 1, 1]).total > 0
     weighted = Graph.from_edges([0], [1], [0.5], nodes=2)
     with pytest.raises(gc.UsageError, match="not whole numbers"):
         describe(weighted, [0, 1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import pairwise, product
 
 import networkx as nx
 import numpy as np
@@ -130,9 +130,9 @@ def test_trees_have_every_node_once(tmp_path):
 def test_files_keep_the_levels(tmp_path):
     c = gc.detect("data:les-miserables", "leiden", hierarchy=True)
     names = [f"level_{i}" for i in range(1, len(c.hierarchy) + 1)]
-    for suffix in ("tsv", "csv", "json"):
+    for suffix, graph in product(("tsv", "csv", "json"), (None, c.graph)):
         c.save(tmp_path / f"r.{suffix}")
-        again = gc.Communities.load(tmp_path / f"r.{suffix}", "data:les-miserables" if suffix == "x" else None)
+        again = gc.Communities.load(tmp_path / f"r.{suffix}", graph)
         assert set(map(frozenset, again.communities)) == set(map(frozenset, c.communities))
         assert len(again.hierarchy) == len(c.hierarchy)
         for i in range(1, len(c.hierarchy) + 1):
