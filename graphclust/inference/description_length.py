@@ -46,7 +46,7 @@ Review Research 2, 2020.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
@@ -61,7 +61,7 @@ from graphclust.graph import Graph
 from graphclust.metrics.labels import parents
 from graphclust.runtime.arrays import FloatArray, IntArray
 
-__all__ = ["MODELS", "Description", "describe", "log_partitions"]
+__all__ = ["MODELS", "Description", "counted_partitions", "describe", "log_partitions", "partition_curves"]
 
 MODELS = ("sbm", "dc-sbm", "planted-uniform", "planted")
 _MOST_EXACT = 20_000  # the largest number whose partitions are counted one by one
@@ -353,18 +353,23 @@ def log_partitions(m: ArrayLike, n: ArrayLike) -> FloatArray:
     return values
 
 
-def _counted_partitions(m: IntArray, n: IntArray) -> FloatArray:
-    """Return log q(m, n) by counting; below 20,000 no count exceeds the range of floating-point numbers."""
-    most = int(m.max())
+def counted_partitions(most: int, parts: int) -> Iterator[FloatArray]:
+    """Yield q(m, n) of m = 0, ..., `most`, for n = 1, 2, ..., `parts`; below 20,000 no count is out of range."""
     count = np.zeros(most + 1)
     count[0] = 1.0
-    values = np.zeros(len(m))
-    order = np.argsort(n, kind="stable")
-    done = 0
-    for k in range(1, int(n.max()) + 1):
+    for k in range(1, parts + 1):
         padded = np.zeros(-(-(most + 1) // k) * k)
         padded[: most + 1] = count
         count = np.cumsum(padded.reshape(-1, k), axis=0).ravel()[: most + 1]
+        yield count
+
+
+def _counted_partitions(m: IntArray, n: IntArray) -> FloatArray:
+    """Return log q(m, n) by counting."""
+    values = np.zeros(len(m))
+    order = np.argsort(n, kind="stable")
+    done = 0
+    for k, count in enumerate(counted_partitions(int(m.max()), int(n.max())), 1):
         while done < len(order) and n[order[done]] == k:
             values[order[done]] = math.log(count[m[order[done]]])
             done += 1
@@ -373,11 +378,20 @@ def _counted_partitions(m: IntArray, n: IntArray) -> FloatArray:
 
 def _estimated_partitions(m: FloatArray, n: FloatArray) -> FloatArray:
     """Return log q(m, n) by Szekeres' formula."""
-    u = n / np.sqrt(m)
+    f, g = partition_curves(n / np.sqrt(m))
+    return f - np.log(m) + np.sqrt(m) * g
+
+
+def partition_curves(u: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return f(u) and g(u) of Szekeres' formula log q(m, n) = f(u) - log m + sqrt(m) g(u), where u = n / sqrt(m).
+
+    Parameters
+    ----------
+    u : ndarray of float64, shape (n_values,)
+        Positive.
+    """
     v = u.copy()
     for _ in range(200):  # v = u sqrt(Li2(1 - exp(-v)))
         v = u * np.sqrt(spence(np.exp(-v)))
-    log_f = np.log(v) - np.log1p(-np.exp(-v) * (1 + u * u / 2)) / 2 - math.log(2) * 1.5 - np.log(u) - math.log(math.pi)
-    g = 2 * v / u - u * np.log1p(-np.exp(-v))
-    values: FloatArray = log_f - np.log(m) + np.sqrt(m) * g
-    return values
+    f = np.log(v) - np.log1p(-np.exp(-v) * (1 + u * u / 2)) / 2 - math.log(2) * 1.5 - np.log(u) - math.log(math.pi)
+    return f, 2 * v / u - u * np.log1p(-np.exp(-v))

@@ -1,0 +1,966 @@
+"""Moves in a tree of groups under the microcanonical block models, compiled by numba on first use and cached.
+
+`graphclust.inference.description_length` describes the models. Here a partition or hierarchy is a tree: its leaves are
+the nodes of the graph, their parents are the groups of level 0, the parents of these the groups of level 1, and so on
+up to the root. A flat partition has one level and the root. Nodes, groups and the root are items, numbered one after
+the other, so that the same functions move nodes between groups and groups between larger groups.
+
+A description length is a sum of
+
+- a term of each pair of groups of a level (`_pair_term`): how many edges there are between them;
+- a term of each group (`_group_term`): its size and, on level 0, the degrees of its nodes;
+- a term of each level (`_level_term`): its number of groups and of items.
+
+A move takes a bundle of items from group r to group s of the same level: a node, a group, or all that is in r, so that
+r and s become one. What it changes follows from the number of edges between the bundle and each group around it. They
+are tallied for each level: on the level above, r and s are their parents, and the groups around are the parents of those
+below. Nothing changes above the first level where the parents are the same, unless a group vanishes or appears.
+
+The numbers of edges between groups are in one hash table for all levels, in which the entries of an item are also a
+linked list, its row. Rows of level 0 have entries for the degrees of its nodes, too: a degree is an item of its own, and
+the number of nodes that have it is counted as edges are.
+
+The general remarks on compilation in `graphclust.kernels.block_moves` hold here, too.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphclust.kernels.adjacency import IndexArray, Records
+from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.compilation import compiled
+
+__all__ = [
+    "BEST",
+    "ENTRY",
+    "ITEM",
+    "LEVEL",
+    "TOTALS",
+    "GroupTree",
+    "fill",
+    "find_merges",
+    "length",
+    "merge_some",
+    "split_some",
+    "sweep",
+]
+
+ITEM = np.dtype(
+    [(name, np.int64) for name in ("degree", "loops")]
+    + [(name, np.int32) for name in ("parent", "n_items", "first", "next", "previous", "row", "side", "degree_item")]
+)
+ENTRY = np.dtype([(name, np.int32) for name in ("row", "column", "count", "next")])
+LEVEL = np.dtype(
+    [("n_items", np.int64, 2), ("n_groups", np.int64, 2)]
+    + [(name, np.int64) for name in ("first", "last", "first_free", "n_free", "first_active", "n_active", "tally_end")]
+)
+BEST = np.dtype([("change", np.float64), ("target", np.int64)])
+TOTALS = np.dtype(
+    [(name, np.int64) for name in ("n_entries", "random", "n_levels", "is_corrected", "is_nested", "is_fixed")]
+)
+
+_LOG_2 = 0.6931471805599453
+_LOG_ROOT_2_PI = 0.9189385332046727
+_SMALLEST_GAIN = 1e-7  # nats
+_FEW_GROUPS = 16  # all of them are targets of every move
+_MOST_TARGETS, _MOST_UPPER_TARGETS = 24, 8  # groups with edges to a node, or to another item, that are tried
+_N_FAR = 2  # further groups that are tried, two steps away
+_TRIES = 3  # to split a group, after a member has moved
+_NONE = np.int32(-1)
+_FULL = 0.7  # share of the table in use, at most
+_INCREMENT = np.uint64(0x9E3779B97F4A7C15)
+_FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_11, _27, _30, _31, _32 = map(np.uint64, (11, 27, 30, 31, 32))
+
+_settings: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+_public = compiled(nogil=True, **_settings)
+_internal = compiled(inner=True, **_settings)
+
+
+class GroupTree(NamedTuple):
+    """A graph, a tree of groups, and memory.
+
+    Attributes
+    ----------
+    start, neighbor, count
+        Rows of the graph, without self-loops: `Adjacency` with the number of parallel edges as its weight, of length
+        one if all are equal.
+    items : array of `ITEM`, shape (n_items,)
+        `degree` is the sum of the degrees of the nodes below, `loops` the number of self-loops of a node. Children of an
+        item are linked: `first`, `next`, `previous`; `n_items` is their number. `row` is the first entry of its row,
+        `side` its side in a two-mode graph, `degree_item` the item that stands for the degree of a node.
+    table : array of `ENTRY`, shape (a power of two,)
+        `count` is the number of edges between `row` and `column`; within a group, each edge counts once. `next` is the
+        next entry of the row.
+    levels : array of `LEVEL`, shape (n_levels,)
+        The items `first` to `last` are the groups of the level. Free ones, which are empty, are listed in `free` from
+        `first_free` on, and during a sweep the others from `first_active` on. The last level is that of the root.
+        Numbers of items and groups are those of each side.
+    tally, marks : ndarray of int32, shape (n_items,), and int64, shape (n_items + number of degrees,)
+        The groups around a bundle, those of each level up to `tally_end`, and the numbers of edges to them.
+    free : ndarray of int32
+    waiting : ndarray of uint8, shape (n_items,)
+        Whether an item or a neighbor of it has moved since its last visit.
+    tries : ndarray of uint8, shape (n_nodes,)
+        How often splitting its group is still to be tried, since the node has moved.
+    log_factorials : ndarray of float64
+        log x! for x = 0, 1, ...
+    log_partitions : ndarray of float64, shape (m, m)
+        log q(m, n) of small numbers; beyond these it is interpolated between `curve`.
+    curve : ndarray of float64, shape (2, length)
+        f and g of log q(m, n) = f(u) - log m + sqrt(m) g(u), where u = n / sqrt(m), at equal distances of log u.
+    curve_start, curve_step : float
+        The first log u, and the distance.
+    totals : record of `TOTALS`
+    """
+
+    start: IntArray
+    neighbor: IndexArray
+    count: IntArray
+    items: Records
+    table: Records
+    levels: Records
+    tally: IndexArray
+    marks: IntArray
+    free: IndexArray
+    waiting: NDArray[np.uint8]
+    tries: NDArray[np.uint8]
+    log_factorials: FloatArray
+    log_partitions: FloatArray
+    curve: FloatArray
+    curve_start: float
+    curve_step: float
+    totals: Any
+
+
+@_internal
+def _random(totals: Any) -> float:
+    """Draw from the uniform distribution on [0, 1) (SplitMix64)."""
+    z = np.uint64(totals.random) + _INCREMENT
+    totals.random = np.int64(z)
+    z = (z ^ (z >> _30)) * _FACTOR_1
+    z = (z ^ (z >> _27)) * _FACTOR_2
+    return np.float64((z ^ (z >> _31)) >> _11) / 9007199254740992.0
+
+
+# ------------------------------------------------------------------------------------------------------------- terms
+
+
+@_internal
+def _log_factorial(tree: GroupTree, x: float) -> float:
+    if x < len(tree.log_factorials):
+        return tree.log_factorials[int(x)]
+    r = 1.0 / x
+    return (x + 0.5) * math.log(x) - x + _LOG_ROOT_2_PI + r * (1 / 12 - r * r * (1 / 360 - r * r / 1260))
+
+
+@_internal
+def _log_multiset(tree: GroupTree, n: float, k: float) -> float:
+    """Return the logarithm of the number of ways to choose k of n things with repetition."""
+    if n > 1e6 and k < 1e-3 * n:  # log-gammas of n would cancel
+        return k * math.log(n + (k - 1) / 2) - _log_factorial(tree, k)
+    return _log_factorial(tree, n + k - 1) - _log_factorial(tree, n - 1) - _log_factorial(tree, k)
+
+
+@_internal
+def _log_partitions(tree: GroupTree, m: float, n: float) -> float:
+    """Return log q(m, n); see `graphclust.inference.description_length.log_partitions`."""
+    n = min(m, n)
+    if n <= 1.0:
+        return 0.0
+    if m < len(tree.log_partitions):
+        return tree.log_partitions[int(m), int(n)]
+    if n < m**0.25:
+        return _log_multiset(tree, m - n + 1, n - 1) - _log_factorial(tree, n)
+    root = math.sqrt(m)
+    place = min(max((math.log(n / root) - tree.curve_start) / tree.curve_step, 0.0), tree.curve.shape[1] - 1.000001)
+    i = int(place)
+    right = place - i
+    f = tree.curve[0, i] * (1 - right) + tree.curve[0, i + 1] * right
+    g = tree.curve[1, i] * (1 - right) + tree.curve[1, i + 1] * right
+    return f - math.log(m) + root * g
+
+
+@_internal
+def _pair_term(tree: GroupTree, level: int, is_within: bool, n_r: float, n_s: float, edges: float) -> float:
+    if edges == 0.0:
+        return 0.0
+    if level == 0:
+        value = -_log_factorial(tree, edges)
+        return value - edges * _LOG_2 if is_within else value
+    return _log_multiset(tree, n_r * (n_r + 1) / 2 if is_within else n_r * n_s, edges)
+
+
+@_internal
+def _group_term(tree: GroupTree, level: int, n: float, degree: float) -> float:
+    if n == 0.0 or level == tree.totals.n_levels - 1:
+        return 0.0
+    if level > 0:
+        return -_log_factorial(tree, n)
+    if tree.totals.is_corrected:
+        return _log_factorial(tree, degree) + _log_partitions(tree, degree, n)  # the orders of nodes cancel
+    return degree * math.log(n) - _log_factorial(tree, n)
+
+
+@_internal
+def _level_term(tree: GroupTree, level: int, n_items: float, n_groups: float) -> float:
+    if n_items == 0.0:
+        return 0.0
+    if level == tree.totals.n_levels - 1:
+        return math.log(n_items) if tree.totals.is_nested else 0.0
+    value = _log_factorial(tree, n_items - 1) - _log_factorial(tree, n_groups - 1)
+    return value - _log_factorial(tree, n_items - n_groups) + _log_factorial(tree, n_items) + math.log(n_items)
+
+
+# ------------------------------------------------------------------------------------------------------------- counts
+
+
+@_internal
+def _place(tree: GroupTree, row: int, column: int) -> int:
+    """Return the place of an entry in the table, or the free place for it."""
+    table = tree.table
+    mask = np.int64(len(table) - 1)
+    h = (np.uint64(row) << _32 | np.uint64(column)) * _INCREMENT
+    place = np.int64(h >> _32) & mask
+    while table[place].row >= 0 and (table[place].row != row or table[place].column != column):
+        place = (place + 1) & mask
+    return place
+
+
+@_internal
+def _edges(tree: GroupTree, row: int, column: int) -> float:
+    return float(tree.table[_place(tree, row, column)].count)
+
+
+@_internal
+def _add(tree: GroupTree, row: int, column: int, count: int) -> None:
+    if count == 0:
+        return
+    place = _place(tree, row, column)
+    entry = tree.table[place]
+    if entry.row < 0:
+        entry.row, entry.column, entry.count = row, column, 0
+        entry.next = tree.items[row].row
+        tree.items[row].row = place
+        tree.totals.n_entries += 1
+    entry.count += count
+
+
+@_internal
+def _add_both(tree: GroupTree, r: int, s: int, count: int) -> None:
+    """Add to the number of edges between two items; items beyond the tree are degrees, which have no rows."""
+    _add(tree, r, s, count)
+    if r != s and s < len(tree.items):
+        _add(tree, s, r, count)
+
+
+@_internal
+def _is_full(tree: GroupTree, more: int) -> bool:
+    return tree.totals.n_entries + more > _FULL * len(tree.table)
+
+
+@_public
+def fill(tree: GroupTree) -> bool:
+    """Count the edges between the groups of a new tree; return False if the table is too small.
+
+    `parent`, `degree`, `side`, `loops` and `degree_item` of the items are given, those of the nodes as well as those
+    of the groups; and the first and last items of the levels.
+    """
+    items, levels = tree.items, tree.levels
+    n = len(tree.start) - 1
+    for x in range(len(items)):
+        items[x].first = items[x].next = items[x].previous = items[x].row = _NONE
+        items[x].n_items = 0
+    for x in range(len(items)):
+        if x < n or items[x].n_items > 0:
+            _link(tree, x, items[x].parent)
+    for level in range(tree.totals.n_levels):
+        row = levels[level]
+        row.n_free = 0
+        for g in range(row.first, row.last):
+            if items[g].n_items == 0:
+                tree.free[row.first_free + row.n_free] = g
+                row.n_free += 1
+            else:
+                row.n_groups[items[g].side] += 1
+                row.n_items[items[g].side] += items[g].n_items
+    every = -1 if len(tree.count) > 1 else 0
+    for i in range(n):
+        _add(tree, items[i].parent, items[i].degree_item, 1)
+        if _is_full(tree, 4 * tree.totals.n_levels):
+            return False
+        for e in range(tree.start[i] - 1, tree.start[i + 1]):
+            if e < tree.start[i]:
+                j, count = i, items[i].loops
+            else:
+                j, count = np.int64(tree.neighbor[e]), tree.count[e & every]
+            if j < i:
+                continue
+            r, s = items[i].parent, items[j].parent
+            for _ in range(tree.totals.n_levels):
+                _add_both(tree, r, s, count)
+                r, s = items[r].parent, items[s].parent
+            if _is_full(tree, 4 * tree.totals.n_levels):
+                return False
+    return True
+
+
+@_internal
+def _link(tree: GroupTree, x: int, parent: int) -> None:
+    """Make an item the child of another."""
+    items = tree.items
+    items[x].parent = parent
+    if parent >= 0:
+        first = items[parent].first
+        items[x].next, items[x].previous = first, _NONE
+        if first >= 0:
+            items[first].previous = x
+        items[parent].first = x
+        items[parent].n_items += 1
+
+
+@_internal
+def _unlink(tree: GroupTree, x: int) -> None:
+    items = tree.items
+    before, after, parent = items[x].previous, items[x].next, items[x].parent
+    if before >= 0:
+        items[before].next = after
+    else:
+        items[parent].first = after
+    if after >= 0:
+        items[after].previous = before
+    items[parent].n_items -= 1
+
+
+# ------------------------------------------------------------------------------------------------------------ bundles
+
+
+@_internal
+def _tally_up(tree: GroupTree, level: int, n: int) -> None:
+    """Add up the tallies of each level above."""
+    tally, marks, items = tree.tally, tree.marks, tree.items
+    tree.levels[level].tally_end = n
+    first = 0
+    while level < tree.totals.n_levels - 1:
+        last = n
+        for t in range(first, last):
+            g = tally[t]
+            if g < len(items):
+                parent = items[g].parent
+                if marks[parent] == 0:
+                    tally[n] = parent
+                    n += 1
+                marks[parent] += marks[g]
+        first = last
+        level += 1
+        tree.levels[level].tally_end = n
+
+
+@_internal
+def _tally_one(tree: GroupTree, n: int, group: int, count: int) -> int:
+    if count == 0:
+        return n
+    if tree.marks[group] == 0:
+        tree.tally[n] = group
+        n += 1
+    tree.marks[group] += count
+    return n
+
+
+@_internal
+def _tally_item(tree: GroupTree, level: int, x: int) -> int:
+    """Count the edges of a node, or a group, to the groups of a level; return the edges within it."""
+    items, n = tree.items, 0
+    if level == 0:
+        every = -1 if len(tree.count) > 1 else 0
+        for e in range(tree.start[x], tree.start[x + 1]):
+            n = _tally_one(tree, n, items[tree.neighbor[e]].parent, tree.count[e & every])
+        n = _tally_one(tree, n, items[x].degree_item, 1)
+        _tally_up(tree, level, n)
+        return items[x].loops
+    loops, place = 0, items[x].row
+    while place >= 0:
+        entry = tree.table[place]
+        if entry.column == x:
+            loops = entry.count
+        elif entry.column < len(items):
+            n = _tally_one(tree, n, items[entry.column].parent, entry.count)
+        place = entry.next
+    _tally_up(tree, level, n)
+    return loops
+
+
+@_internal
+def _tally_group(tree: GroupTree, level: int, r: int) -> int:
+    """Count the edges of all that is in a group to the other groups of its level; return the edges within it."""
+    loops, n, place = 0, 0, tree.items[r].row
+    while place >= 0:
+        entry = tree.table[place]
+        if entry.column == r:
+            loops = entry.count
+        else:
+            n = _tally_one(tree, n, entry.column, entry.count)
+        place = entry.next
+    _tally_up(tree, level, n)
+    return loops
+
+
+@_internal
+def _clear(tree: GroupTree) -> None:
+    for t in range(tree.levels[tree.totals.n_levels - 1].tally_end):
+        tree.marks[tree.tally[t]] = 0
+
+
+@_internal
+def _leaving(tree: GroupTree, r: int, loops: int, n: int, degree: int) -> float:
+    """Return the change of the terms of a group of level 0 and of its pairs if a bundle leaves it for nowhere."""
+    marks, was, value = tree.marks, float(tree.items[r].n_items), 0.0
+    for at in range(tree.levels[0].tally_end):
+        t = tree.tally[at]
+        if t != r:
+            e = _edges(tree, r, t)
+            value += _pair_term(tree, 0, False, 0.0, 0.0, e - marks[t]) - _pair_term(tree, 0, False, 0.0, 0.0, e)
+    e = _edges(tree, r, r)
+    value += _pair_term(tree, 0, True, 0.0, 0.0, e - marks[r] - loops) - _pair_term(tree, 0, True, 0.0, 0.0, e)
+    value += _group_term(tree, 0, was - n, float(tree.items[r].degree - degree))
+    return value - _group_term(tree, 0, was, float(tree.items[r].degree))
+
+
+@_internal
+def _joining(tree: GroupTree, r: int, s: int, loops: int, n: int, degree: int) -> float:
+    """Return the change of the terms of a group of level 0 and of its pairs if a bundle that has left r joins it."""
+    marks, was, value = tree.marks, float(tree.items[s].n_items), 0.0
+    for at in range(tree.levels[0].tally_end):
+        t = tree.tally[at]
+        if t != r and t != s:
+            e = _edges(tree, s, t)
+            value += _pair_term(tree, 0, False, 0.0, 0.0, e + marks[t]) - _pair_term(tree, 0, False, 0.0, 0.0, e)
+    k_r, k_s = marks[r], marks[s]
+    e = _edges(tree, s, s)
+    value += _pair_term(tree, 0, True, 0.0, 0.0, e + k_s + loops) - _pair_term(tree, 0, True, 0.0, 0.0, e)
+    e = _edges(tree, r, s)
+    value += _pair_term(tree, 0, False, 0.0, 0.0, e + k_r - k_s) - _pair_term(tree, 0, False, 0.0, 0.0, e - k_s)
+    value += _group_term(tree, 0, was + n, float(tree.items[s].degree + degree))
+    return value - _group_term(tree, 0, was, float(tree.items[s].degree))
+
+
+@_internal
+def _pair_changes(tree: GroupTree, level: int, first: int, r: int, s: int, loops: float, n_r: float, n_s: float) -> float:
+    """Return the change of the terms of pairs with r or s above level 0, if their sizes change to n_r and n_s."""
+    items, marks, table = tree.items, tree.marks, tree.table
+    was_r, was_s = float(items[r].n_items), float(items[s].n_items)
+    is_sized = was_r != n_r or was_s != n_s
+    value = 0.0
+    if is_sized:
+        for turn in range(2):
+            g, was, now, sign = (r, was_r, n_r, -1.0) if turn == 0 else (s, was_s, n_s, 1.0)
+            place = items[g].row
+            while place >= 0:
+                t, e = table[place].column, float(table[place].count)
+                if e > 0.0 and t != r and t != s:
+                    n_t = float(items[t].n_items)
+                    value += _pair_term(tree, level, False, now, n_t, e + sign * marks[t])
+                    value -= _pair_term(tree, level, False, was, n_t, e)
+                place = table[place].next
+    for at in range(first, tree.levels[level].tally_end):
+        t = tree.tally[at]
+        if t == r or t == s:
+            continue
+        k, n_t, e = float(marks[t]), float(items[t].n_items), _edges(tree, s, t)
+        if not is_sized or e == 0.0:
+            value += _pair_term(tree, level, False, n_s, n_t, e + k) - _pair_term(tree, level, False, was_s, n_t, e)
+        if not is_sized:
+            e = _edges(tree, r, t)
+            value += _pair_term(tree, level, False, n_r, n_t, e - k) - _pair_term(tree, level, False, was_r, n_t, e)
+    k_r, k_s = float(marks[r]), float(marks[s])
+    e = _edges(tree, r, r)
+    value += _pair_term(tree, level, True, n_r, n_r, e - k_r - loops) - _pair_term(tree, level, True, was_r, was_r, e)
+    e = _edges(tree, s, s)
+    value += _pair_term(tree, level, True, n_s, n_s, e + k_s + loops) - _pair_term(tree, level, True, was_s, was_s, e)
+    e = _edges(tree, r, s)
+    value += _pair_term(tree, level, False, n_r, n_s, e + k_r - k_s) - _pair_term(tree, level, False, was_r, was_s, e)
+    return value
+
+
+@_internal
+def _resized(tree: GroupTree, level: int, r: int, n_r: float) -> float:
+    """Return the change of the terms of pairs with r, if only its size changes."""
+    items, table = tree.items, tree.table
+    value, place, was = 0.0, items[r].row, float(items[r].n_items)
+    while place >= 0:
+        t, e = table[place].column, float(table[place].count)
+        n_t = float(items[t].n_items)
+        value += _pair_term(tree, level, t == r, n_r, n_t, e) - _pair_term(tree, level, t == r, was, n_t, e)
+        place = table[place].next
+    return value
+
+
+@_internal
+def _change(
+    tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, degree: int, leaving: float
+) -> float:
+    """Return how much longer the description gets if a bundle moves from r to s, another group or an empty one.
+
+    The bundle has been tallied. It has n items with degrees of this sum, and this number of edges within it. On level 0,
+    `leaving` is what `_leaving` returns.
+    """
+    items, levels, top = tree.items, tree.levels, tree.totals.n_levels - 1
+    value, d_r, d_s, first = 0.0, -n, n, 0
+    while True:
+        row, side = levels[level], items[r].side
+        n_r, n_s = float(items[r].n_items + d_r), float(items[s].n_items + d_s)
+        is_gone, is_new = False, False
+        if r != s:
+            is_gone, is_new = n_r == 0.0, items[s].n_items == 0
+            if level == 0:
+                value += leaving + _joining(tree, r, s, loops, n, degree)
+            else:
+                value += _pair_changes(tree, level, first, r, s, float(loops), n_r, n_s)
+                value += _group_term(tree, level, n_r, 0.0) - _group_term(tree, level, float(items[r].n_items), 0.0)
+                value += _group_term(tree, level, n_s, 0.0) - _group_term(tree, level, float(items[s].n_items), 0.0)
+        else:
+            value += _resized(tree, level, r, n_r + d_s)
+            value += _group_term(tree, level, n_r + d_s, 0.0) - _group_term(tree, level, float(items[r].n_items), 0.0)
+        if d_r + d_s != 0 or is_new != is_gone:
+            n_items, n_groups = float(row.n_items[side]), float(row.n_groups[side])
+            value += _level_term(tree, level, n_items + d_r + d_s, n_groups + int(is_new) - int(is_gone))
+            value -= _level_term(tree, level, n_items, n_groups)
+        d_r, d_s = -int(is_gone), int(is_new)
+        first = row.tally_end
+        if level == top or (items[r].parent == items[s].parent and d_r + d_s == 0):
+            return value
+        r, s, level = items[r].parent, items[s].parent, level + 1
+
+
+@_internal
+def _make(tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, degree: int) -> None:
+    """Count a bundle, which has been tallied, as part of s instead of r; its items are linked afterwards."""
+    items, levels, marks, top = tree.items, tree.levels, tree.marks, tree.totals.n_levels - 1
+    d_r, d_s, first = -n, n, 0
+    gone, new = _NONE, _NONE
+    while True:
+        row, side = levels[level], items[r].side
+        is_gone, is_new = False, False
+        if r != s:
+            is_gone, is_new = items[r].n_items + d_r == 0, items[s].n_items == 0
+            for at in range(first, row.tally_end):
+                t = tree.tally[at]
+                if t != r and t != s:
+                    _add_both(tree, r, t, -marks[t])
+                    _add_both(tree, s, t, marks[t])
+            _add(tree, r, r, -marks[r] - loops)
+            _add(tree, s, s, marks[s] + loops)
+            _add_both(tree, r, s, marks[r] - marks[s])
+            items[r].degree -= degree
+            items[s].degree += degree
+        row.n_items[side] += d_r + d_s
+        row.n_groups[side] += int(is_new) - int(is_gone)
+        if gone >= 0:
+            _unlink(tree, gone)
+        if new >= 0:
+            _link(tree, new, s)
+        gone, new = _NONE, _NONE
+        if is_new:
+            row.n_free -= 1
+            new = s
+        if is_gone:
+            tree.free[row.first_free + row.n_free] = r
+            row.n_free += 1
+            gone = r
+        d_r, d_s = -int(is_gone), int(is_new)
+        first = row.tally_end
+        if level == top or (items[r].parent == items[s].parent and d_r + d_s == 0 and gone < 0):
+            return
+        r, s, level = items[r].parent, items[s].parent, level + 1
+
+
+@_internal
+def _empty_group(tree: GroupTree, level: int, like: int) -> int:
+    """Return an empty group with the parent and side of another one, or -1 if there is none."""
+    row = tree.levels[level]
+    if row.n_free == 0:
+        return -1
+    s = tree.free[row.first_free + row.n_free - 1]
+    tree.items[s].parent, tree.items[s].side = tree.items[like].parent, tree.items[like].side
+    return s
+
+
+# ---------------------------------------------------------------------------------------------------- moves of items
+
+
+@_internal
+def _list_groups(tree: GroupTree, level: int) -> None:
+    """List the groups of a level that are not empty."""
+    row = tree.levels[level]
+    row.n_active = 0
+    for g in range(row.first, row.last):
+        if tree.items[g].n_items > 0:
+            tree.free[row.first_active + row.n_active] = g
+            row.n_active += 1
+
+
+@_internal
+def _far_group(tree: GroupTree, level: int, x: int, n_tallied: int) -> int:
+    """Return a random group two steps away from a tallied item, or -1."""
+    items = tree.items
+    if level == 0 and x < len(tree.start) - 1:
+        first, last = tree.start[x], tree.start[x + 1]
+        if first == last:
+            return -1
+        j = tree.neighbor[first + int(_random(tree.totals) * (last - first))]
+        first, last = tree.start[j], tree.start[j + 1]
+        return items[tree.neighbor[first + int(_random(tree.totals) * (last - first))]].parent
+    t = tree.tally[int(_random(tree.totals) * n_tallied)]
+    if t >= len(items):
+        return -1
+    place, steps = items[t].row, int(_random(tree.totals) * 12)
+    while steps > 0 and tree.table[place].next >= 0:
+        place = tree.table[place].next
+        steps -= 1
+    entry = tree.table[place]
+    return entry.column if entry.count > 0 and entry.column < len(items) else -1
+
+
+@_internal
+def _best_target(
+    tree: GroupTree, level: int, x: int, r: int, loops: int, n: int, degree: int, least: float, can_open: bool
+) -> tuple[float, int]:
+    """Return the change of the best move of a tallied bundle from r, and where to; -1 if none is below `least`."""
+    items, row = tree.items, tree.levels[level]
+    best, target, n_tallied = least, _NONE, row.tally_end
+    leaving = _leaving(tree, r, loops, n, degree) if level == 0 else 0.0
+    is_few = row.n_active <= _FEW_GROUPS
+    n_near = row.n_active if is_few else min(n_tallied, _MOST_TARGETS if level == 0 else _MOST_UPPER_TARGETS)
+    n_all = n_near if is_few or n_tallied == 0 else n_near + _N_FAR
+    start = 0 if is_few or n_tallied <= n_near else int(_random(tree.totals) * n_tallied)
+    for turn in range(n_all + int(can_open)):
+        if turn == n_all:
+            s = _empty_group(tree, level, r) if items[r].n_items > n else -1
+        elif is_few:
+            s = tree.free[row.first_active + turn]
+        elif turn < n_near:
+            at = start + turn
+            s = tree.tally[at if at < n_tallied else at - n_tallied]
+        else:
+            s = _far_group(tree, level, x, n_tallied)
+        if s < 0 or s == r or s >= len(items) or items[s].side != items[r].side:
+            continue
+        if turn < n_all and items[s].n_items == 0:
+            continue
+        change = _change(tree, level, r, s, loops, n, degree, leaving)
+        if change < best:
+            best, target = change, np.int32(s)
+    return best, target
+
+
+@_internal
+def _move_item(tree: GroupTree, level: int, x: int, s: int, loops: int) -> None:
+    """Move a tallied item to another group."""
+    _make(tree, level, tree.items[x].parent, s, loops, 1, tree.items[x].degree)
+    _unlink(tree, x)
+    _link(tree, x, s)
+
+
+@_internal
+def _note_move(tree: GroupTree, level: int, x: int) -> None:
+    """Let the neighbors of an item that has moved wait for a visit, and a node's group for an attempt to split it."""
+    if level > 0:
+        place = tree.items[x].row
+        while place >= 0:
+            if tree.table[place].column < len(tree.items):
+                tree.waiting[tree.table[place].column] = 1
+            place = tree.table[place].next
+        return
+    tree.tries[x] = _TRIES
+    for e in range(tree.start[x], tree.start[x + 1]):
+        tree.waiting[tree.neighbor[e]] = 1
+
+
+@_public
+def sweep(tree: GroupTree, level: int, order: IndexArray, first: int, can_change_number: bool) -> tuple[int, float, int]:
+    """Visit items in order and make the best move of each, if it shortens the description.
+
+    Parameters
+    ----------
+    tree : GroupTree
+    level : int
+        Of the groups between which items move.
+    order : ndarray of int32
+        Nodes, or groups of the level below.
+    first : int
+        Place in the order to begin with.
+    can_change_number : bool
+        Whether groups may vanish and appear.
+
+    Returns
+    -------
+    next : int
+        Place of the next item in the order, before the end if the table got full.
+    change : float
+        Of the description length.
+    n_moved : int
+    """
+    items, total, n_moved = tree.items, 0.0, 0
+    _list_groups(tree, level)
+    for at in range(first, len(order)):
+        x = order[at]
+        r = items[x].parent
+        is_idle = tree.waiting[x] == 0 or (level > 0 and items[x].n_items == 0)
+        tree.waiting[x] = 0
+        if is_idle or (items[r].n_items == 1 and not can_change_number):
+            continue
+        loops = _tally_item(tree, level, x)
+        if _is_full(tree, 4 * tree.levels[tree.totals.n_levels - 1].tally_end + 8):
+            _clear(tree)
+            tree.waiting[x] = 1
+            return at, total, n_moved
+        change, s = _best_target(tree, level, x, r, loops, 1, items[x].degree, -_SMALLEST_GAIN, can_change_number)
+        if s >= 0:
+            _move_item(tree, level, x, s, loops)
+            total += change
+            n_moved += 1
+            _note_move(tree, level, x)
+        _clear(tree)
+    return len(order), total, n_moved
+
+
+# --------------------------------------------------------------------------------------------------- moves of groups
+
+
+@_public
+def find_merges(tree: GroupTree, level: int, best: Records) -> None:
+    """Find the best group to merge each group of a level with; `best` has a `BEST` for each item."""
+    items, row = tree.items, tree.levels[level]
+    _list_groups(tree, level)
+    for g in range(row.n_active):
+        r = tree.free[row.first_active + g]
+        loops = _tally_group(tree, level, r)
+        n, degree = items[r].n_items, items[r].degree
+        best[r].change, best[r].target = _best_target(tree, level, r, r, loops, n, degree, np.inf, False)
+        _clear(tree)
+
+
+@_internal
+def _merge(tree: GroupTree, level: int, r: int, s: int, least: float) -> float:
+    """Merge group r into s if the change of the description length is below `least`; return it, or 0."""
+    items = tree.items
+    loops = _tally_group(tree, level, r)
+    n, degree = items[r].n_items, items[r].degree
+    leaving = _leaving(tree, r, loops, n, degree) if level == 0 else 0.0
+    change = _change(tree, level, r, s, loops, n, degree, leaving)
+    if change < least:
+        _make(tree, level, r, s, loops, n, degree)
+        while items[r].first >= 0:
+            x = items[r].first
+            _unlink(tree, x)
+            _link(tree, x, s)
+            tree.waiting[x] = 1
+    else:
+        change = 0.0
+    _clear(tree)
+    return change
+
+
+@_public
+def merge_some(
+    tree: GroupTree, level: int, best: Records, order: IntArray, first: int, n_merges: int, least: float
+) -> tuple[int, float, int]:
+    """Merge groups with their best partners, or what these have become part of.
+
+    Parameters
+    ----------
+    tree, level, best
+        See `find_merges`.
+    order : ndarray of int64
+        Groups, in the order in which they are merged.
+    first : int
+        Place in the order to begin with.
+    n_merges : int
+        Most merges.
+    least : float
+        Only merges that change the description length by less are made.
+
+    Returns
+    -------
+    next : int
+        Place of the next group in the order, before the end if the table got full or there were enough merges.
+    change : float
+    n_merged : int
+    """
+    items, total, n_merged = tree.items, 0.0, 0
+    for at in range(first, len(order)):
+        if n_merged == n_merges:
+            return at, total, n_merged
+        r = order[at]
+        s = best[r].target
+        while s >= 0 and items[s].n_items == 0:
+            s = best[s].target
+        if s < 0 or s == r:
+            continue
+        if _is_full(tree, 8 * len(tree.items) if len(tree.items) < 1000 else len(tree.table) // 20):
+            return at, total, n_merged
+        change = _merge(tree, level, r, s, least)
+        if items[r].n_items == 0:
+            best[r].target = s
+            total += change
+            n_merged += 1
+    return len(order), total, n_merged
+
+
+@_internal
+def _move_to(tree: GroupTree, level: int, x: int, s: int) -> float:
+    """Move an item to another group; return the change of the description length."""
+    items = tree.items
+    loops, r, degree = _tally_item(tree, level, x), items[x].parent, items[x].degree
+    leaving = _leaving(tree, r, loops, 1, degree) if level == 0 else 0.0
+    change = _change(tree, level, r, s, loops, 1, degree, leaving)
+    _move_item(tree, level, x, s, loops)
+    _clear(tree)
+    return change
+
+
+@_internal
+def _scatter(tree: GroupTree, level: int, r: int, s: int, members: IndexArray, n: int) -> float:
+    """Move about half of the n members of r to the empty group s: random ones, or those around a random one."""
+    items, value = tree.items, 0.0
+    if _random(tree.totals) < 0.5 or level > 0:
+        for m in range(n):
+            if _random(tree.totals) < 0.5 and items[r].n_items > 1:
+                value += _move_to(tree, level, members[m], s)
+        return value
+    seed = members[int(_random(tree.totals) * n)]
+    value += _move_to(tree, level, seed, s)
+    if items[r].n_items == 1:
+        return value
+    turn, x, n_moved = 0, seed, 1
+    while n_moved < n // 2 and turn < 4 * n:  # a walk that stays in r and s
+        turn += 1
+        first, last = tree.start[x], tree.start[x + 1]
+        if first == last:
+            break
+        y = tree.neighbor[first + int(_random(tree.totals) * (last - first))]
+        if items[y].parent == r:
+            value += _move_to(tree, level, y, s)
+            n_moved += 1
+        if items[y].parent == s:
+            x = y
+    return value
+
+
+@_public
+def split_some(
+    tree: GroupTree,
+    level: int,
+    groups: IntArray,
+    partners: IntArray,
+    members: IndexArray,
+    origins: IndexArray,
+    n_sweeps: int,
+) -> tuple[float, int]:
+    """Split groups in two, or merge each with a partner and split both anew, where this shortens the description.
+
+    Parameters
+    ----------
+    tree : GroupTree
+        The table has room enough for all moves.
+    level : int
+    groups : ndarray of int64
+    partners : ndarray of int64
+        Groups of the level, or -1 for none.
+    members, origins : ndarray of int32, shape (n_items,)
+        Memory.
+    n_sweeps : int
+        How often each member chooses between both parts.
+
+    Returns
+    -------
+    change : float
+    n_changed : int
+        Number of groups that have changed.
+    """
+    items, total, n_changed = tree.items, 0.0, 0
+    for g in range(len(groups)):
+        r, s = groups[g], partners[g]
+        if items[r].n_items == 0 or (s >= 0 and (items[s].n_items == 0 or s == r or items[s].side != items[r].side)):
+            continue
+        n, value, is_new = 0, 0.0, level > 0
+        for h in range(2 if s >= 0 else 1):
+            origin = r if h == 0 else s
+            x = items[origin].first
+            while x >= 0:
+                members[n], origins[n] = x, origin
+                n += 1
+                is_new = is_new or tree.tries[x] > 0
+                x = items[x].next
+        if n < 2 or not is_new or _is_full(tree, len(tree.table) // 20):
+            continue
+        upper = _NONE
+        if s >= 0:
+            upper = items[s].parent
+            value += _merge(tree, level, s, r, np.inf)
+        new = _empty_group(tree, level, r)
+        if new < 0:
+            continue
+        value += _scatter(tree, level, r, new, members, n)
+        for _ in range(n_sweeps if items[new].n_items > 0 else 0):
+            n_moved = 0
+            for m in range(n):
+                x = members[m]
+                own = items[x].parent
+                if items[own].n_items == 1:
+                    continue
+                other = new if own == r else r
+                loops = _tally_item(tree, level, x)
+                leaving = _leaving(tree, own, loops, 1, items[x].degree) if level == 0 else 0.0
+                change = _change(tree, level, own, other, loops, 1, items[x].degree, leaving)
+                if change < -_SMALLEST_GAIN:
+                    _move_item(tree, level, x, other, loops)
+                    value += change
+                    n_moved += 1
+                _clear(tree)
+            if n_moved == 0:
+                break
+        if value < -_SMALLEST_GAIN:
+            total += value
+            n_changed += 1
+            for m in range(n if level == 0 else 0):
+                _note_move(tree, level, members[m])
+                tree.waiting[members[m]] = 1
+            continue
+        for m in range(n if level == 0 else 0):
+            tree.tries[members[m]] = max(tree.tries[members[m]], 1) - 1
+        if items[new].n_items > 0:
+            _merge(tree, level, new, r, np.inf)
+        if s >= 0:
+            items[s].parent = upper
+            for m in range(n):
+                if origins[m] == s:
+                    _move_to(tree, level, members[m], s)
+    return total, n_changed
+
+
+@_public
+def length(tree: GroupTree) -> float:
+    """Return the part of the description length that depends on the groups, in nats."""
+    items, value = tree.items, 0.0
+    for level in range(tree.totals.n_levels):
+        row = tree.levels[level]
+        for side in range(2):
+            value += _level_term(tree, level, float(row.n_items[side]), float(row.n_groups[side]))
+        for r in range(row.first, row.last):
+            n_r = float(items[r].n_items)
+            value += _group_term(tree, level, n_r, float(items[r].degree))
+            place = items[r].row if n_r > 0 else _NONE
+            while place >= 0:
+                s, e = tree.table[place].column, float(tree.table[place].count)
+                if s >= len(items):
+                    value += _pair_term(tree, level, False, n_r, 1.0, e)
+                elif s <= r:
+                    value += _pair_term(tree, level, s == r, n_r, float(items[s].n_items), e)
+                place = tree.table[place].next
+    return value
