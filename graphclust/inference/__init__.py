@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphclust.runtime.registry import Registry
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_MODELS"]
 
-BLOCK_MODELS: Registry[type[BlockModel[Any]]] = Registry(
+BLOCK_MODELS: Registry[type[BlockModel]] = Registry(
     "block model",
     {
         "sbm": "graphclust.inference.block_models:StochasticBlockModel",
-        "dc-sbm": "graphclust.inference.block_models:DegreeCorrectedBlockModel",
+        "dc-sbm": "graphclust.inference.microcanonical:DegreeCorrectedBlockModel",
         "planted": "graphclust.inference.block_models:PlantedPartitionModel",
     },
 )

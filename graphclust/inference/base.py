@@ -1,100 +1,39 @@
-"""What all block models share: scores of partitions, better partitions, and samples of the posterior.
+"""What refinement asks of a block model: scores of partitions, better partitions, and samples of the posterior.
 
-A block model is a subclass of `BlockModel` in `graphclust.inference.block_models` and a line in
-`graphclust.inference.BLOCK_MODELS`. Its terms are compiled functions in `graphclust.kernels.block_moves`.
+A block model is a subclass of `BlockModel` and a line in `graphclust.inference.BLOCK_MODELS`. There are two families:
+models with integrated parameters (`graphclust.inference.integrated`), and microcanonical ones
+(`graphclust.inference.microcanonical`).
 """
 
 from __future__ import annotations
 
-import copy
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict
-from itertools import pairwise
-from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphclust.inference.batches import conditional_in_batches, settle_in_batches
-from graphclust.inference.chains import ROOM, Chains
-from graphclust.inference.networks import (
-    Network,
-    build_network,
-    count_blocks,
-    count_edges,
-    edges_to_blocks,
-    merged_network,
-)
-from graphclust.inference.priors import crp_prior
-from graphclust.kernels import block_moves
-from graphclust.kernels.block_moves import MODEL, PRIOR, Record, Records, State
 from graphclust.runtime.arrays import FloatArray, IntArray
-from graphclust.runtime.progress import task
-from graphclust.runtime.threads import Threads
 
-__all__ = ["BlockModel"]
+if TYPE_CHECKING:
+    from graphclust.inference.chains import Chains
 
-SettingsT = TypeVar("SettingsT")
-
-_TOLERANCE = 4.0  # nats
-_LARGE = 20_000  # nodes, from which they are visited in batches
-_SWEEPS_PER_CALL = 16  # during the burn-in, so that an interrupt does not wait long
-_SURVEY_INTERVAL = 8
-_MANY_EDGES = 2.0  # of a node, as a multiple of the number of blocks, for `State.edge_counts`
-_NEVER = 1 << 40  # sweeps
-_SMALLEST_GAIN = 1e-6  # nats
+__all__ = ["BlockModel", "numbered"]
 
 
-class Terms(NamedTuple):
-    """A block model with its prior, as the compiled functions take them; see `graphclust.kernels.block_moves.State`.
-
-    Attributes
-    ----------
-    model : record of `MODEL`
-    prior : array of `PRIOR`, shape (at least n_nodes + 2,)
-    log_gamma : ndarray of float64, shape (2, 3, length)
-    """
-
-    model: Record
-    prior: Records
-    log_gamma: FloatArray
-
-
-class BlockModel(ABC, Generic[SettingsT]):
-    """A graph under a block model: scores of partitions, better partitions, and samples of the posterior.
-
-    Parameters
-    ----------
-    source, target : array of int, shape (n_edges,)
-        Ends of the edges, each edge once. Self-loops are left out.
-    n_nodes : int
-        At least one.
-    weight : array of float, shape (n_edges,), optional
-        Positive; None for a simple graph.
-    settings : dataclass, optional
-        Hyperparameters. By default `default_settings` of the class.
-    prior : ndarray of float64, shape (2, n_nodes + 2), optional
-        Prior of the partition in the format of `crp_prior`. By default that with concentration 1.
-    known : array of int, shape (n_nodes,), optional
-        Number of the known label of each node, 0 if it is not known. Every partition passed to a method has to agree
-        with these labels: nodes are in the same block if they have the same label, and only then.
-    n_clusters : int, optional
-        If not None, the number of blocks stays what it is in the partitions passed to the methods.
-    connected : bool
-        Whether chains keep blocks connected and draw from the posterior given that they are. The partitions that they
-        start from have to be so. Not together with `n_clusters`.
+class BlockModel(ABC):
+    """A graph under a block model.
 
     Attributes
     ----------
     name, title : str
         Key in `BLOCK_MODELS`, and what messages call the model.
-    code : int
-        Model of the compiled functions.
-    default_settings : dataclass
-    concentration : float
-        Concentration of the Chinese Restaurant Process that refinement uses as the prior of the partition.
+    n_nodes : int
+    n_clusters : int or None
+        The number of blocks, if it is given. Then it stays what it is in the partitions passed to the methods.
+    connected : bool
+        Whether chains keep blocks connected and draw from the posterior given that they are.
     has_pairs : bool
         Whether the compiled functions keep a matrix of all pairs of blocks. Such a model is limited to a few hundred
         blocks.
@@ -112,110 +51,47 @@ class BlockModel(ABC, Generic[SettingsT]):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    code: ClassVar[int]
-    default_settings: ClassVar[Any]
-    concentration: ClassVar[float] = 1.0
-    has_pairs: ClassVar[bool] = True
+    has_pairs: ClassVar[bool] = False
     merges_blocks: ClassVar[bool] = True
     compares_weighted: ClassVar[bool] = True
     is_fitted_in_comparisons: ClassVar[bool] = True
     starts_at_random: ClassVar[bool] = False
     has_connected_communities: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        source: ArrayLike,
-        target: ArrayLike,
+    n_nodes: int
+    n_clusters: int | None
+    connected: bool = False
+
+    @classmethod
+    @abstractmethod
+    def of(
+        cls,
+        source: IntArray,
+        target: IntArray,
         n_nodes: int,
-        *,
-        weight: ArrayLike | None = None,
-        settings: SettingsT | None = None,
-        prior: FloatArray | None = None,
-        known: ArrayLike | None = None,
-        n_clusters: int | None = None,
-        connected: bool = False,
-    ) -> None:
-        ends = np.asarray(source, dtype=np.int64), np.asarray(target, dtype=np.int64)
-        is_edge = ends[0] != ends[1]
-        weights = np.ones(int(is_edge.sum())) if weight is None else np.asarray(weight, dtype=np.float64)[is_edge]
-        self.n_nodes = n_nodes
-        self.is_simple = weight is None
-        self.known = np.zeros(n_nodes, dtype=np.int64) if known is None else np.asarray(known, dtype=np.int64)
-        self.n_clusters = n_clusters
-        self.connected = connected
-        self.settings: SettingsT = self.default_settings if settings is None else settings
-        has_products = self._uses_degree_products and self.is_simple
-        self._network = build_network(ends[0][is_edge], ends[1][is_edge], weights, self.known, has_products)
-        self._total_edges = float(weights.sum())
-        self._prior = crp_prior(n_nodes) if prior is None else prior
-        self._kernel_terms = self._terms()
-        self._offset = self._constant(weights)
-        self._n_choices = 1  # of hyperparameters, among which those of the model were chosen
-
-    # ---------------------------------------------------------------- what a model defines
-
-    _uses_degree_products: ClassVar[bool] = False
-
-    @staticmethod
-    @abstractmethod
-    def scaled_weights(weight: FloatArray) -> FloatArray:
-        """Scale the weights of a graph to what the model takes them for, such as numbers of parallel edges.
+        weight: FloatArray | None,
+        known: IntArray | None,
+        n_clusters: int | None,
+    ) -> Self:
+        """Return a graph under the model as refinement takes it, with the model's own prior of partitions.
 
         Parameters
         ----------
-        weight : ndarray of float64, shape (n_edges,)
+        source, target : ndarray of int64, shape (n_edges,)
+            Undirected edges, each once, without self-loops.
+        n_nodes : int
+        weight : ndarray of float64, shape (n_edges,), or None
+        known : ndarray of int64, shape (n_nodes,), or None
+            Number of the known label of each node, 0 if it is not known.
+        n_clusters : int or None
         """
-
-    @staticmethod
-    @abstractmethod
-    def cost_per_option(n_near: float) -> float:
-        """Estimate the elementary steps to score a move to one block, if a node has edges to `n_near` blocks."""
-
-    def _terms(self) -> Terms:
-        """Return the model for the compiled functions. Subclasses fill in what they use."""
-        model: Record = np.zeros(1, MODEL)[0]
-        model["code"], model["total_edges"] = self.code, self._total_edges
-        model["keeps_number"], model["keeps_connected"] = self.n_clusters is not None, self.connected
-        model["total_degree_product"] = self._network.edges["degree_product"].sum() / 2
-        prior = np.zeros(self._prior.shape[1], PRIOR)
-        prior["number"], prior["size"] = self._prior
-        return Terms(model, prior, np.zeros((2, 3, 0)))
-
-    def _constant(self, weight: FloatArray) -> float:
-        """Return the terms of the log joint that do not depend on the partition."""
-        return 0.0
-
-    def _correction(self, labels: ArrayLike) -> float:
-        """Return the term of the score that `log_joint` leaves out."""
-        return 0.0
-
-    @abstractmethod
-    def _n_possible_edges(self, nodes: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Return what numbers of edges are divided by for densities.
-
-        Parameters
-        ----------
-        nodes : ndarray of int64, shape (n_nodes,)
-            Blocks 0, 1, ... of the nodes.
-
-        Returns
-        -------
-        between : ndarray of float64, shape (n_blocks, n_blocks)
-        within : ndarray of float64, shape (n_blocks,)
-        """
-
-    @abstractmethod
-    def _best_settings(self, labels: ArrayLike) -> tuple[SettingsT, int]:
-        """Return the hyperparameters that make a partition most likely, and the number of choices."""
-
-    # ---------------------------------------------------------------- scores
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """`settings` as a dictionary for JSON."""
-        values = asdict(self.settings)  # type: ignore[call-overload]
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        """Hyperparameters, as a dictionary for JSON."""
+        return {}
 
+    @abstractmethod
     def log_joint(self, labels: ArrayLike) -> float:
         """Return log p(graph, partition), in nats, with everything but the hyperparameters integrated out.
 
@@ -223,174 +99,68 @@ class BlockModel(ABC, Generic[SettingsT]):
         ----------
         labels : array of int, shape (n_nodes,)
         """
-        return float(block_moves.run(self._state(labels), block_moves.SWEEP, 0, 0, 1, 0.0, 0.0, 0)) + self._offset
 
     def score(self, labels: ArrayLike) -> float:
-        """Return the log joint for comparing models. Its negative is the description length, in nats.
+        """Return the log joint for comparing models. Its negative is the description length, in nats."""
+        return self.log_joint(labels)
 
-        Hyperparameters that were inferred cost the logarithm of the number of choices.
+    @abstractmethod
+    def _densities(self, labels: ArrayLike) -> tuple[FloatArray, FloatArray, IntArray]:
+        """Return the density of edges between blocks, that within each, and the number of nodes of each.
+
+        Densities are numbers of edges divided by pairs of nodes or by products of degrees, depending on the model.
+
+        Returns
+        -------
+        between : ndarray of float64, shape (n_blocks, n_blocks)
+        within : ndarray of float64, shape (n_blocks,)
+        size : ndarray of int64, shape (n_blocks,)
         """
-        return self.log_joint(labels) - math.log(self._n_choices) + self._correction(labels)
 
     def assortative_share(self, labels: ArrayLike, factor: float = 2.0) -> float:
         """Return the share of nodes in communities: blocks at most `factor` times denser towards another than inside.
 
-        Densities are numbers of edges divided by pairs of nodes or by products of degrees, depending on the model.
         Blocks of one node count as communities. In the General SBM of the ACP paper, where some pairs of blocks are
         denser than the blocks by chance, no graph of 300 had a share below 0.6 with a factor of 2. The share of hubs
         and their periphery is small. Memory O(n_blocks^2).
         """
-        edges, nodes = self._count_edges(labels)
-        size = np.bincount(nodes).astype(np.float64)
-        between, within = self._n_possible_edges(nodes)
-        density = edges / np.maximum(between, 1e-300)
-        inside = np.diag(edges) / np.maximum(within, 1e-300)
-        np.fill_diagonal(density, 0.0)
-        is_community = (size == 1) | (factor * inside >= density.max(axis=1))
+        between, within, size = self._densities(labels)
+        np.fill_diagonal(between, 0.0)
+        is_community = (size == 1) | (factor * within >= between.max(axis=1))
         return float(size[is_community].sum() / self.n_nodes)
 
     def fitted(self, labels: ArrayLike) -> Self:
-        """Return the model with the hyperparameters that make this partition most likely: empirical Bayes on a grid."""
-        settings, n_choices = self._best_settings(labels)
-        other = copy.copy(self)
-        other._n_choices = n_choices
-        if settings != self.settings:
-            other.settings = settings
-            other._kernel_terms = other._terms()
-            is_first = self._network.source < self._network.edges["neighbor"]
-            other._offset = other._constant(self._network.edges["weight"][is_first])
-        return other
+        """Return the model with the hyperparameters that make this partition most likely; itself if it has none."""
+        return self
 
-    def _count_edges(self, labels: ArrayLike) -> tuple[FloatArray, IntArray]:
-        """Return the numbers of edges e_rs, shape (n_blocks, n_blocks), and the blocks 0, 1, ... of the nodes."""
-        nodes = _numbered(labels)
-        return count_edges(self._network, nodes), nodes
+    def own_starts(self, seed: int) -> dict[str, IntArray]:
+        """Return partitions that the model itself proposes, by their origin."""
+        return {}
 
-    # ---------------------------------------------------------------- search and sampling
-
-    def _state(
-        self,
-        labels: ArrayLike,
-        room: int = 0,
-        *,
-        network: Network | None = None,
-        capacity: int = 0,
-        seed: int = 0,
-        has_edge_counts: bool = False,
-    ) -> State:
-        """Return the state of a partition, with room for new blocks or for `capacity` of them.
-
-        What `block_moves.run` computes at its start is zero.
-        """
-        network = network or self._network
-        label = _numbered(labels)
-        n_blocks = int(label.max()) + 1
-        capacity = max(min(max(n_blocks + room, capacity), len(label)), n_blocks, 4)
-        n_rows = capacity + 1 if self.has_pairs else 1  # a block stays empty
-        state = State(
-            *self._kernel_terms,
-            nodes=network.nodes,
-            edges=network.edges,
-            label=label,
-            blocks=count_blocks(network, label, capacity + 1),
-            tallies=np.zeros(capacity + 1, block_moves.TALLY),
-            pairs=np.zeros((n_rows, n_rows), block_moves.PAIR),
-            slots=np.zeros(capacity + 2, block_moves.SLOT),
-            visits=np.zeros(len(label) + 1, block_moves.VISIT),
-            totals=np.zeros(1, block_moves.TOTALS)[0],
-            edge_counts=edges_to_blocks(network, label, capacity + 1) if has_edge_counts else np.zeros((0, 0)),
-        )
-        if self.has_pairs:
-            state.pairs["edges"][:n_blocks, :n_blocks] = count_edges(network, label)
-        state.slots["active"] = np.arange(capacity + 2)
-        known = np.flatnonzero(state.nodes["is_known"])
-        state.visits["known"][: len(known)] = known
-        state.totals["random"], state.totals["n_blocks"], state.totals["n_known"] = seed, n_blocks, len(known)
-        return state
-
-    def _settle(
-        self, network: Network, labels: IntArray, seed: int, passes: int, threads: Threads
-    ) -> tuple[IntArray, float]:
-        """Let nodes make their best moves until none gains; return the partition and its log joint without offset."""
-        state = self._state(labels, ROOM if self.has_pairs else len(labels), network=network, seed=seed)
-        state.visits["waiting"] = 1
-        if len(network.nodes) >= _LARGE and not self.has_pairs:
-            value = settle_in_batches(state, threads, seed, passes, _SMALLEST_GAIN)
-            return _numbered(state.label), value
-        value = -math.inf
-        for _ in range(passes):
-            before, value = value, _visit_once(state, block_moves.SETTLE)
-            if value < before + _SMALLEST_GAIN:
-                break
-        return _numbered(state.label), value
-
-    def improve(self, labels: ArrayLike, seed: int = 0, passes: int = 20, rounds: int = 3) -> IntArray:
-        """Improve a partition until no node, and no whole block, gains by a move to a neighboring block.
-
-        Greedy moves of nodes and of ever larger blocks, as in the Louvain algorithm, on the log joint. After its visit,
-        a node waits until a neighbor has moved. O(degree) per move. Models that do not merge blocks move only nodes.
+    @abstractmethod
+    def improve(self, labels: ArrayLike, seed: int = 0) -> IntArray:
+        """Return a partition that is at least as likely, with labels 0, 1, ... without gaps.
 
         Parameters
         ----------
         labels : array of int, shape (n_nodes,)
         seed : int
             Seed of the order of the nodes.
-        passes, rounds : int
-            Most passes over the nodes of a level, and most returns to single nodes after blocks have been merged.
-
-        Returns
-        -------
-        ndarray of int64, shape (n_nodes,)
-            Labels 0, 1, ... without gaps. Their log joint is not lower.
         """
-        partition, best = _numbered(labels), -math.inf
-        with Threads() as threads:
-            for _ in range(rounds):
-                partition, value = self._settle(self._network, partition, seed, passes, threads)
-                if self.merges_blocks and self.n_clusters is None:
-                    partition, value = self._merge(partition, value, seed, passes, threads)
-                if value < best + _SMALLEST_GAIN:
-                    break
-                best = value
-        return partition
 
-    def _merge(
-        self, partition: IntArray, value: float, seed: int, passes: int, threads: Threads
-    ) -> tuple[IntArray, float]:
-        """Merge blocks, and then what became of them, until none gains; return the partition and its log joint."""
-        network, labels = self._network, partition
-        while True:
-            network = merged_network(network, labels, threads)
-            labels, higher = self._settle(network, np.arange(len(network.nodes)), seed, passes, threads)
-            if higher < value + _SMALLEST_GAIN:
-                return partition, value
-            partition, value = labels[partition], higher
-
+    @abstractmethod
     def conditional(self, labels: ArrayLike) -> FloatArray:
         """Return each node's probability of its own block, given the blocks of all other nodes; shape (n_nodes,).
 
-        The alternatives are the blocks of its neighbors and a new block. O(n_edges). This is the certainty of a node if
-        all others are right, and mostly an upper bound of what a posterior would say.
+        The alternatives are the blocks of its neighbors and a new block. This is the certainty of a node if all others
+        are right, and mostly an upper bound of what a posterior would say.
         """
-        state = self._state(labels, 1)
-        state.visits["probability"] = 1.0  # of nodes of known label
-        if self.n_nodes >= _LARGE and not self.has_pairs:
-            with Threads() as threads:
-                conditional_in_batches(state, threads)
-            return state.visits["probability"][: self.n_nodes]
-        _visit_once(state, block_moves.CONDITIONAL)
-        return state.visits["probability"][: self.n_nodes]
 
-    def survey_interval(self, n_blocks: float, n_near: float) -> int:
-        """Return the default of `interval` in `sample`, if nodes have edges to `n_near` of `n_blocks` blocks.
+    @abstractmethod
+    def sweep_cost(self, n_blocks: int, n_near: float) -> float:
+        """Estimate the elementary steps of a sweep of a chain, if nodes have edges to `n_near` of `n_blocks` blocks."""
 
-        It is 8 if there are far more blocks than that, and 1 otherwise. Blocks that have to be connected never take in
-        a node without an edge to them.
-        """
-        if self.connected:
-            return _NEVER
-        return _SURVEY_INTERVAL if n_blocks > _SURVEY_INTERVAL * n_near else 1
-
+    @abstractmethod
     def sample(
         self,
         starts: Sequence[ArrayLike],
@@ -400,14 +170,9 @@ class BlockModel(ABC, Generic[SettingsT]):
         *,
         splits: float = 0.25,
         burn_in: float = 0.5,
-        temperature: float = 1.0,
         threads: int = 1,
-        tolerance: float = _TOLERANCE,
-        interval: int | None = None,
     ) -> Chains:
-        """Draw from the posterior by Gibbs sweeps over all nodes and merge-split moves, one chain from each start.
-
-        A chain has at most 48 blocks more than the largest start.
+        """Draw from the posterior by Markov chains, one from each start.
 
         Parameters
         ----------
@@ -418,84 +183,22 @@ class BlockModel(ABC, Generic[SettingsT]):
             Sweeps of each chain; at least n_samples.
         seed : int
         splits : float
-            Merge-split moves (Jain & Neal 2004) per sweep. If the number of blocks is kept, these moves share out the
-            nodes of two blocks anew.
+            Merge-split moves (Jain & Neal 2004) per sweep.
         burn_in : float
             Share of the sweeps before the first sample.
-        temperature : float
-            Temperature of the first sweep. It falls to 1 over the first half of the burn-in.
         threads : int
             Number of chains that run at once. The result does not depend on it.
-        tolerance : float
-            See `Chains.usable`, in nats.
-        interval : int, optional
-            Every `interval`-th sweep lets nodes move to all blocks. In the others they move to the blocks of their
-            neighbors and to a new one. By default see `survey_interval`.
         """
-        thinning = max(int(n_sweeps * (1 - burn_in)) // n_samples, 1)
-        n_sweeps = max(n_sweeps, thinning * n_samples)
-        seeds = np.random.SeedSequence(seed).spawn(len(starts))
-
-        n_burnt = n_sweeps - thinning * n_samples
-        n_known = int((self.known > 0).sum())
-        n_exchanges = min(n_known, 1 + self.n_nodes // max(4 * n_known, 1))  # which take a part of the time of a sweep
-        n_cooling = min(int(n_sweeps * burn_in / 2), n_burnt) if temperature > 1 else 0
-        temperatures = np.geomspace(temperature, 1.0, n_cooling)
-        stops = [
-            *range(n_cooling),
-            *range(n_cooling, n_burnt, _SWEEPS_PER_CALL),
-            *range(n_burnt, n_sweeps + 1, thinning),
-        ]
-        is_cancelled = False
-        largest = max(len(np.unique(start)) for start in starts)
-        if interval is None:
-            interval = self.survey_interval(largest, 2 + len(self._network.edges) / self.n_nodes)
-
-        is_dense = len(self._network.edges) > _MANY_EDGES * largest * self.n_nodes
-        has_edge_counts = self.has_pairs and self.is_simple and is_dense
-
-        def run(index: int) -> tuple[IntArray, FloatArray]:
-            chain_seed = int(seeds[index].generate_state(1, np.uint64)[0].view(np.int64))
-            state = self._state(
-                starts[index], capacity=largest + ROOM, seed=chain_seed, has_edge_counts=has_edge_counts
-            )
-            samples, log_joint = np.zeros((n_samples, self.n_nodes), dtype=np.int64), np.zeros(n_samples)
-            for first, end in pairwise(stops):
-                if is_cancelled:
-                    break
-                heat = temperatures[first] if first < n_cooling else 1.0
-                value = block_moves.run(
-                    state, block_moves.SWEEP, first, end - first, interval, heat, splits, n_exchanges
-                )
-                if first >= n_burnt:
-                    row = (first - n_burnt) // thinning
-                    samples[row], log_joint[row] = state.label, value
-                advance()
-            return samples, log_joint + self._offset
-
-        with task("sampling", total=len(starts) * (len(stops) - 1)) as advance:
-            if threads > 1 and len(starts) > 1:
-                from concurrent.futures import ThreadPoolExecutor
-
-                with ThreadPoolExecutor(threads) as pool:
-                    try:
-                        chains = list(pool.map(run, range(len(starts))))
-                    finally:
-                        is_cancelled = True  # after Ctrl-C the chains end soon
-            else:
-                chains = [run(index) for index in range(len(starts))]
-        samples, log_joint = np.stack([chain[0] for chain in chains]), np.stack([chain[1] for chain in chains])
-        return Chains.of(samples, log_joint, tolerance)
 
 
-def _visit_once(state: State, mode: int) -> float:
-    """Visit each node, which considers the blocks of its neighbors; return the log joint without offset."""
-    step, interval = 1, 2  # a step that is no multiple of the interval
-    return float(block_moves.run(state, mode, step, 1, interval, 0.0, 0.0, 0))
+def numbered(labels: ArrayLike) -> IntArray:
+    """Return the labels as 0, 1, ... without gaps, as an array of its own.
 
-
-def _numbered(labels: ArrayLike) -> IntArray:
-    """Return the labels as 0, 1, ... without gaps, as an array of its own."""
+    Examples
+    --------
+    >>> numbered([7, 3, 7])
+    array([1, 0, 1])
+    """
     numbers = np.asarray(labels)
     is_index = numbers.dtype.kind == "i" and len(numbers) > 0 and numbers.min() >= 0 and numbers.max() < len(numbers)
     if is_index and np.bincount(numbers).all():

@@ -1,4 +1,4 @@
-r"""Three stochastic block models, their parameters integrated out.
+r"""Two stochastic block models, their parameters integrated out.
 
 The models are of a graph given a partition z into B blocks of n_r nodes, with e_rs edges between (within, if r = s)
 blocks, N_rs pairs of nodes, d_r the sum of the degrees k_i over block r, and E edges in all:
@@ -7,9 +7,6 @@ blocks, N_rs pairs of nodes, d_r the sum of the degrees k_i over block r, and E 
 ``sbm``      Edges are independent, with probabilities from Beta priors:
              :math:`\prod_{r \le s} B(a + e_{rs}, b + N_{rs} - e_{rs}) / B(a, b)`, one (a, b) within, one between blocks
              (Nowicki & Snijders 2001; the ACP paper's General SBM is Beta(6, 3) within and Beta(1, 5) between).
-``dc-sbm``   Microcanonical degree-corrected model (Peixoto 2017): all multigraphs with these e_rs and k_i are equally
-             likely, and e_rs are uniform given E:
-             :math:`\prod_{r<s} e_{rs}! \prod_r e_{rr}! 2^{e_{rr}} / (\prod_r d_r! \dots)`.
 ``planted``  A degree-corrected planted partition (cf. Zhang & Peixoto 2020) with one mixing parameter: of E edges, a
              number e that is uniform on 0, ..., E lies within blocks. Such an edge is in block r with probability
              d_r / 2E and there between i and j with 2 k_i k_j / d_r^2. Other edges are between nodes i and j of
@@ -20,22 +17,21 @@ blocks, N_rs pairs of nodes, d_r the sum of the degrees k_i over block r, and E 
              and small ones merge.)
 ===========  =========================================================================================================
 
-Degrees of a block, given their sum, are Dirichlet-multinomial with parameter alpha. 1 is the uniform law of Peixoto
-2017, and infinity means that all nodes of a block are alike. alpha is inferred.
+Degrees, given their sum, are Dirichlet-multinomial with parameter alpha; infinity means that all nodes are alike. alpha
+is inferred.
 
-The degree-corrected models are of multigraphs. If the graph is simple, its parallel edges were merged into one, and its
+`planted` is a model of multigraphs. If the graph is simple, its parallel edges were merged into one, and its
 probability is the sum over the multiplicities. With rates lambda it is larger by
-:math:`\prod (e^{\lambda} - 1) / \lambda \approx \exp \sum \lambda / 2` over the edges. Without this factor, scores of
-dense graphs could not be compared between the models, and a few hubs would hide the communities of a small graph.
-lambda is estimated from e_rs - 1 and k_i (`planted`: from its rates, to first order). In `dc-sbm` the factor counts in
-scores, not in moves.
+:math:`\prod (e^{\lambda} - 1) / \lambda \approx \exp \sum \lambda / 2` over the edges, with lambda from the rates
+above, to first order. Without this factor, scores of dense graphs could not be compared between the models, and a few
+hubs would hide the communities of a small graph.
 
 The prior of the partition is a Chinese Restaurant Process (Pitman-Yor for a discount above 0), or any prior of the form
 V(B) prod_r w(n_r), as a table (`graphclust.inference.priors`). If the number of blocks is given, refinement takes the
 uniform prior of labellings. Labels of some nodes may be known, and the number of
 blocks may be fixed.
 
-Weights: `sbm` reads them in [0, 1] as parts of an edge. The other models read them as (real) numbers of parallel edges,
+Weights: `sbm` reads them in [0, 1] as parts of an edge. `planted` reads them as (real) numbers of parallel edges,
 so weights of mean 1 carry as much evidence as edges.
 
 | ACP | here | as printed? |
@@ -53,13 +49,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
-from graphclust.inference.base import BlockModel, Terms
+from graphclust.inference.integrated import IntegratedBlockModel, Terms
 from graphclust.kernels import block_moves
 from graphclust.problem.constraints import strengths
 from graphclust.runtime.arrays import FloatArray, IntArray
 
 __all__ = [
-    "DegreeCorrectedBlockModel",
     "DegreePrior",
     "EdgePriors",
     "PlantedPartitionModel",
@@ -89,13 +84,13 @@ class EdgePriors:
     between: tuple[float, float] = (1.0, 5.0)
 
 
-class StochasticBlockModel(BlockModel[EdgePriors]):
+class StochasticBlockModel(IntegratedBlockModel[EdgePriors]):
     """The stochastic block model: independent edges, with a probability for each pair of blocks.
 
     Parameters
     ----------
     source, target, n_nodes, weight, settings, prior, known, n_clusters, connected
-        See `graphclust.inference.base.BlockModel`; `settings` is of type `EdgePriors`.
+        See `graphclust.inference.integrated.IntegratedBlockModel`; `settings` is of type `EdgePriors`.
 
     Examples
     --------
@@ -117,12 +112,12 @@ class StochasticBlockModel(BlockModel[EdgePriors]):
 
     @staticmethod
     def scaled_weights(weight: FloatArray) -> FloatArray:
-        """See `BlockModel.scaled_weights`."""
+        """See `IntegratedBlockModel.scaled_weights`."""
         return strengths(weight)
 
     @staticmethod
     def cost_per_option(n_near: float) -> float:
-        """See `BlockModel.cost_per_option`."""
+        """See `IntegratedBlockModel.cost_per_option`."""
         return 4 * n_near + 12
 
     def _terms(self) -> Terms:
@@ -144,7 +139,7 @@ class StochasticBlockModel(BlockModel[EdgePriors]):
         return np.outer(size, size), size * (size - 1) / 2
 
     def _best_settings(self, labels: ArrayLike) -> tuple[EdgePriors, int]:
-        """See `BlockModel`.
+        """See `IntegratedBlockModel`.
 
         The strength of a Beta prior is at most 16 pseudo-counts. With more, a partition would no longer have to pay for
         its parameters, and structure would be found in any graph.
@@ -171,12 +166,12 @@ def _best_beta(edges: FloatArray, pairs: FloatArray, current: tuple[float, float
     return float(a[best]), float(b[best])
 
 
-# ---------------------------------------------------------------------------- degree-corrected models
+# ---------------------------------------------------------------------------- planted
 
 
 @dataclass(frozen=True)
 class DegreePrior:
-    """Hyperparameter of the degree-corrected models.
+    """Hyperparameter of the planted partition.
 
     Attributes
     ----------
@@ -187,111 +182,13 @@ class DegreePrior:
     alpha: float = 1.0
 
 
-class _DegreeCorrected(BlockModel[DegreePrior]):
-    """What the degree-corrected models share: weights as parallel edges, and the law of the degrees."""
-
-    default_settings: ClassVar[Any] = DegreePrior()
-
-    @staticmethod
-    def scaled_weights(weight: FloatArray) -> FloatArray:
-        """See `BlockModel.scaled_weights`."""
-        scaled: FloatArray = weight / weight.mean()
-        return scaled
-
-    def _terms(self) -> Terms:
-        terms = super()._terms()
-        terms.model["alpha"] = self.settings.alpha
-        return terms
-
-    def _constant(self, weight: FloatArray) -> float:
-        alpha, degree = self.settings.alpha, self._network.nodes["degree"]
-        value = float((gammaln(degree + alpha) - gammaln(alpha)).sum() - gammaln(weight + 1).sum())
-        for term in self._degree_constants():
-            value += term
-        return value - math.log(self.n_nodes * (self.n_nodes - 1) / 2 + 1)  # the number of edges is uniform, too
-
-    def _degree_constants(self) -> tuple[float, ...]:
-        """Return the terms that depend on the sum of all degrees."""
-        return ()
-
-    def _degree_groups(self, labels: ArrayLike) -> IntArray:
-        """Return for each node the group, 0, 1, ..., whose sum of degrees its degree is drawn from."""
-        return np.unique(np.asarray(labels), return_inverse=True)[1]
-
-    def _n_possible_edges(self, nodes: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Products of degrees."""
-        degree_sum: FloatArray = np.bincount(nodes, self._network.nodes["degree"]).astype(np.float64)
-        return np.outer(degree_sum, degree_sum), degree_sum**2 / 2
-
-    def _best_settings(self, labels: ArrayLike) -> tuple[DegreePrior, int]:
-        groups, degree = self._degree_groups(labels), self._network.nodes["degree"]
-        size = np.bincount(groups)[:, None] * _ALPHAS
-        degree_sum = np.bincount(groups, degree)[:, None]
-        degrees, count = np.unique(degree, return_counts=True)
-        value = (gammaln(size) - gammaln(size + degree_sum)).sum(axis=0)
-        value += count @ (gammaln(degrees[:, None] + _ALPHAS) - gammaln(_ALPHAS))
-        return DegreePrior(float(_ALPHAS[np.argmax(value)])), len(_ALPHAS)
-
-
-class DegreeCorrectedBlockModel(_DegreeCorrected):
-    """The microcanonical degree-corrected block model.
-
-    Parameters
-    ----------
-    source, target, n_nodes, weight, settings, prior, known, n_clusters, connected
-        See `graphclust.inference.base.BlockModel`; `settings` is of type `DegreePrior`.
-
-    Examples
-    --------
-    >>> triangles = DegreeCorrectedBlockModel([0, 1, 2, 3, 4, 5, 2], [1, 2, 0, 4, 5, 3, 3], 6)
-    >>> triangles.improve([0, 0, 1, 1, 2, 2]).tolist()
-    [0, 0, 0, 0, 0, 0]
-    """
-
-    name: ClassVar[str] = "dc-sbm"
-    title: ClassVar[str] = "the degree-corrected block model"
-    code: ClassVar[int] = block_moves.DC_SBM
-
-    @staticmethod
-    def cost_per_option(n_near: float) -> float:
-        """See `BlockModel.cost_per_option`."""
-        return 3 * n_near + 10
-
-    def _terms(self) -> Terms:
-        terms = super()._terms()
-        n_blocks = np.arange(1, len(terms.prior))
-        n_pairs = n_blocks * (n_blocks + 1) / 2
-        total = self._total_edges
-        terms.prior["number"][1:] -= gammaln(n_pairs + total) - gammaln(total + 1) - gammaln(n_pairs)
-        if not self.is_simple:
-            return terms
-        x = np.arange(min(int(total) + 1, _TABLE))
-        table = np.zeros((2, 3, len(x)))
-        table[0, 0] = gammaln(x + 1)
-        table[1, 0] = table[0, 0] + x * math.log(2)
-        return terms._replace(log_gamma=table)
-
-    def _correction(self, labels: ArrayLike) -> float:
-        """Return the factor for hidden parallel edges, if the graph is simple."""
-        if not self.is_simple:
-            return 0.0
-        edges, nodes = self._count_edges(labels)
-        edges = np.maximum(edges - 1, 0.0)  # an edge does not count for its own rate
-        edges[np.diag_indices(len(edges))] *= 2.0
-        degree, first, second = self._network.nodes["degree"], self._network.source, self._network.edges["neighbor"]
-        rate = edges / np.maximum(np.outer(*[np.bincount(nodes, degree)] * 2), 1e-300)
-        mean = degree[first] * degree[second] * rate[nodes[first], nodes[second]]
-        mean = mean[mean > 0]
-        return float((mean + np.log(-np.expm1(-mean) / mean)).sum() / 2)
-
-
-class PlantedPartitionModel(_DegreeCorrected):
+class PlantedPartitionModel(IntegratedBlockModel[DegreePrior]):
     """The degree-corrected planted partition with one mixing parameter.
 
     Parameters
     ----------
     source, target, n_nodes, weight, settings, prior, known, n_clusters, connected
-        See `graphclust.inference.base.BlockModel`; `settings` is of type `DegreePrior`.
+        See `graphclust.inference.integrated.IntegratedBlockModel`; `settings` is of type `DegreePrior`.
 
     Examples
     --------
@@ -303,13 +200,20 @@ class PlantedPartitionModel(_DegreeCorrected):
     name: ClassVar[str] = "planted"
     title: ClassVar[str] = "the planted-partition model"
     code: ClassVar[int] = block_moves.PLANTED
+    default_settings: ClassVar[Any] = DegreePrior()
     has_pairs: ClassVar[bool] = False
     has_connected_communities: ClassVar[bool] = True
     _uses_degree_products: ClassVar[bool] = True
 
     @staticmethod
+    def scaled_weights(weight: FloatArray) -> FloatArray:
+        """See `IntegratedBlockModel.scaled_weights`."""
+        scaled: FloatArray = weight / weight.mean()
+        return scaled
+
+    @staticmethod
     def cost_per_option(n_near: float) -> float:
-        """See `BlockModel.cost_per_option`."""
+        """See `IntegratedBlockModel.cost_per_option`."""
         return 12
 
     def _terms(self) -> Terms:
@@ -317,13 +221,23 @@ class PlantedPartitionModel(_DegreeCorrected):
         terms.prior["number"][2:] -= math.log(self._total_edges + 1)
         return terms
 
-    def _degree_constants(self) -> tuple[float, ...]:
-        """Return the terms that make one block the configuration model."""
-        total, concentration = self._total_edges, self.settings.alpha * self.n_nodes
-        if total == 0:
-            return ()
-        degrees = float(gammaln(concentration) - gammaln(concentration + 2 * total))
-        return degrees, total * (math.log(2) + math.log(total) + math.log(2 * total))
+    def _constant(self, weight: FloatArray) -> float:
+        """Return the terms of degrees and weights, and those that make one block the configuration model."""
+        n, alpha, degree = self.n_nodes, self.settings.alpha, self._network.nodes["degree"]
+        value = float((gammaln(degree + alpha) - gammaln(alpha)).sum() - gammaln(weight + 1).sum())
+        if (total := self._total_edges) > 0:
+            value += float(gammaln(alpha * n) - gammaln(alpha * n + 2 * total))
+            value += total * (math.log(2) + math.log(total) + math.log(2 * total))
+        return value - math.log(n * (n - 1) / 2 + 1)  # the number of edges is uniform, too
 
-    def _degree_groups(self, labels: ArrayLike) -> IntArray:
-        return np.zeros(np.shape(labels), dtype=np.int64)
+    def _n_possible_edges(self, nodes: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Products of degrees."""
+        degree_sum: FloatArray = np.bincount(nodes, self._network.nodes["degree"]).astype(np.float64)
+        return np.outer(degree_sum, degree_sum), degree_sum**2 / 2
+
+    def _best_settings(self, labels: ArrayLike) -> tuple[DegreePrior, int]:
+        degree, size = self._network.nodes["degree"], self.n_nodes * _ALPHAS
+        degrees, count = np.unique(degree, return_counts=True)
+        value = gammaln(size) - gammaln(size + degree.sum())
+        value += count @ (gammaln(degrees[:, None] + _ALPHAS) - gammaln(_ALPHAS))
+        return DegreePrior(float(_ALPHAS[np.argmax(value)])), len(_ALPHAS)

@@ -1,19 +1,27 @@
-"""Samples of Markov chains, their effective sample size and their convergence."""
+"""Markov chains side by side: their samples, their effective sample size and their convergence."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.progress import task
 
-__all__ = ["ROOM", "Chains", "effective_sample_size", "r_hat"]
+__all__ = ["ROOM", "TOLERANCE", "Chain", "Chains", "Schedule", "effective_sample_size", "r_hat", "run_chains"]
 
+# A chain goes on from one sweep to another, at a temperature; it returns its labels and their log joint.
+Chain: TypeAlias = Callable[[int, int, float], tuple[IntArray, float]]
 
+TOLERANCE = 4.0  # nats
 ROOM = 48  # blocks that a chain can open beyond those it starts with
+_SWEEPS_PER_CALL = 16  # during the burn-in, so that an interrupt does not wait long
 _DECIMALS = 6  # of the log joint, in nats: the order of the blocks changes rounding errors
 
 
@@ -60,6 +68,90 @@ class Chains:
         n_blocks = np.array([1.0 + (np.diff(labels, axis=1) > 0).sum(axis=1) for labels in in_order])
         larger = max(r_hat(rounded[usable]), r_hat(n_blocks))
         return cls(samples, log_joint, usable, effective_sample_size(rounded[usable]), larger)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a chain is cooled down and when samples are taken.
+
+    Attributes
+    ----------
+    n_samples : int
+    n_burnt : int
+        Sweeps before the first sample.
+    thinning : int
+        Sweeps between samples.
+    stops : tuple of int
+        Numbers of sweeps after which Python has a turn.
+    temperatures : tuple of float
+        Those of the first sweeps; then it is 1.
+    """
+
+    n_samples: int
+    n_burnt: int
+    thinning: int
+    stops: tuple[int, ...]
+    temperatures: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, n_samples: int, n_sweeps: int, burn_in: float = 0.5, temperature: float = 1.0) -> Schedule:
+        """Return the schedule of `n_samples` samples in `n_sweeps` sweeps; see `IntegratedBlockModel.sample`."""
+        thinning = max(int(n_sweeps * (1 - burn_in)) // n_samples, 1)
+        n_sweeps = max(n_sweeps, thinning * n_samples)
+        n_burnt = n_sweeps - thinning * n_samples
+        n_cooling = min(int(n_sweeps * burn_in / 2), n_burnt) if temperature > 1 else 0
+        stops = (
+            *range(n_cooling),
+            *range(n_cooling, n_burnt, _SWEEPS_PER_CALL),
+            *range(n_burnt, n_sweeps + 1, thinning),
+        )
+        return cls(n_samples, n_burnt, thinning, stops, tuple(np.geomspace(temperature, 1.0, n_cooling).tolist()))
+
+
+def run_chains(
+    begin: Callable[[int], Chain], n_chains: int, schedule: Schedule, threads: int, tolerance: float = TOLERANCE
+) -> Chains:
+    """Run chains, several at once.
+
+    Parameters
+    ----------
+    begin : callable
+        Returns the chain of a number from 0 on.
+    n_chains : int
+    schedule : Schedule
+    threads : int
+        Number of chains that run at once. The result does not depend on it.
+    tolerance : float
+        See `Chains.of`.
+    """
+    is_cancelled = False
+
+    def run(index: int) -> tuple[list[IntArray], list[float]]:
+        chain, samples, log_joint = begin(index), [], []
+        for first, end in pairwise(schedule.stops):
+            if is_cancelled:
+                break
+            heat = schedule.temperatures[first] if first < len(schedule.temperatures) else 1.0
+            labels, value = chain(first, end, heat)
+            if first >= schedule.n_burnt:
+                samples.append(labels.copy())
+                log_joint.append(value)
+            advance()
+        return samples, log_joint
+
+    with task("sampling", total=n_chains * (len(schedule.stops) - 1)) as advance:
+        if threads > 1 and n_chains > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(threads) as pool:
+                try:
+                    chains = list(pool.map(run, range(n_chains)))
+                finally:
+                    is_cancelled = True  # after Ctrl-C the chains end soon
+        else:
+            chains = [run(index) for index in range(n_chains)]
+    samples, log_joint = np.array([chain[0] for chain in chains]), np.array([chain[1] for chain in chains])
+    return Chains.of(samples, log_joint, tolerance)
 
 
 def effective_sample_size(series: FloatArray) -> float:

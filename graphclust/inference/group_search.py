@@ -1,37 +1,43 @@
-"""Search for the partition or hierarchy with the shortest description under the microcanonical block models."""
+"""Search for the partition, or hierarchy, with the shortest description under the microcanonical block models.
+
+`GroupSearch` holds a graph and a tree of groups (`graphclust.kernels.group_tree`) and changes the tree by
+
+- sweeps: each node, or group of a level, makes its best move to another group, until few move;
+- merges of pairs of groups, the best ones first;
+- splits of groups in two, and of a group and its best partner anew (merge-split moves of Peixoto 2020, without chance).
+
+An agglomerative start merges from single nodes on, with sweeps in between (Peixoto 2014). Where communities are denser
+inside than outside, the partitions of other methods are better starts on large graphs.
+"""
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphclust.errors import UsageError
-from graphclust.graph import Graph
 from graphclust.inference.description_length import counted_partitions, partition_curves
 from graphclust.kernels import group_tree
 from graphclust.kernels.adjacency import IndexArray, adjacency
 from graphclust.kernels.group_tree import BEST, ENTRY, ITEM, LEVEL, TOTALS, GroupTree
 from graphclust.runtime.arrays import FloatArray, IntArray
 
-__all__ = ["GroupSearch"]
-
-logger = logging.getLogger("graphclust")
+__all__ = ["GroupSearch", "Multigraph", "TreeModel"]
 
 _MOST_FACTORIALS = 1 << 17
 _SMALL_NUMBERS = 512  # whose partitions are counted
 _LOG_U = np.linspace(math.log(1e-3), math.log(60.0), 1 << 14)
 _RATE = 1.3  # by which the number of groups is divided before items move again
 _FAST_RATE, _MANY = 2.0, 4.0  # the rate as long as there are many more groups than the square root of the edges
-_SWEEPS_BETWEEN = 3
-_ENOUGH = 0.001  # share of items that move in the last sweep
+_SWEEPS_BETWEEN, _MOST_SWEEPS, _SPLIT_SWEEPS = 3, 10, 4
+_FEW_MOVES = 0.001  # share of items that move in the last sweep
 _SMALLEST_GAIN = 5e-5  # nats for each end of an edge, of a round of moves
-_TURNS, _LITTLE = 5, 0.2
+_TURNS, _LITTLE = 5, 0.2  # most turns on the finest level in a round; share of the gain of others that is little
+_TRIES = 3
 
 
 @cache
@@ -41,7 +47,7 @@ def _log_factorials(n: int) -> FloatArray:
 
 @cache
 def _log_partitions() -> FloatArray:
-    """Return log q(m, n) of small m and n, 0 where there is no such sum."""
+    """Return log q(m, n) of small m and n; q(m, n) = q(m, m) for n > m."""
     n = _SMALL_NUMBERS
     counts = np.ones((n, n))
     for k, column in enumerate(counted_partitions(n - 1, n - 1), 1):
@@ -55,8 +61,18 @@ def _curve() -> FloatArray:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """A multigraph as the kernels take it."""
+class Multigraph:
+    """An undirected graph with whole numbers of parallel edges.
+
+    Attributes
+    ----------
+    start, neighbor
+        Rows without self-loops; see `Adjacency`.
+    count : ndarray of int64, shape (2 m,), or (1,) if all are equal
+        Number of parallel edges.
+    loops, degree : ndarray of int64, shape (n_nodes,)
+        Self-loops, and ends of edges, of each node.
+    """
 
     start: IntArray
     neighbor: IndexArray
@@ -65,150 +81,192 @@ class _Rows:
     degree: IntArray
 
     @classmethod
-    def of(cls, graph: Graph) -> _Rows:
-        weight = graph.edge_weight
-        count = weight.astype(np.int64)
-        if not np.array_equal(count, weight):
-            raise UsageError("weights are numbers of parallel edges here, and these are not whole numbers")
-        is_loop, n = graph.source == graph.target, graph.num_nodes
-        rows = adjacency(graph.source, graph.target, None if graph.weight is None else count.astype(np.float64), n)
-        loops = np.bincount(graph.source[is_loop], count[is_loop], minlength=n).astype(np.int64)
-        degree = np.bincount(graph.source, count, minlength=n) + np.bincount(graph.target, count, minlength=n)
-        return cls(rows.start, rows.neighbor, rows.weight.astype(np.int64), loops, degree.astype(np.int64))
+    def of(cls, source: IntArray, target: IntArray, count: IntArray | None, n: int) -> Multigraph:
+        """Return the graph of edges with these multiplicities, 1 by default."""
+        rows = adjacency(source, target, None if count is None else count.astype(np.float64), n)
+        is_loop = source == target
+        loops = np.bincount(source[is_loop], None if count is None else count[is_loop], minlength=n)
+        degree = np.bincount(source, count, minlength=n) + np.bincount(target, count, minlength=n)
+        whole = (values.astype(np.int64) for values in (rows.weight, loops, degree))
+        return cls(rows.start, rows.neighbor, *whole)
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes."""
+        return len(self.degree)
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges, parallel ones counted."""
+        return int(self.degree.sum()) // 2
+
+
+class TreeModel(NamedTuple):
+    """What is described, and what may not change.
+
+    Attributes
+    ----------
+    is_corrected : bool
+        Whether degrees are described (``dc-sbm``) or nodes of a group are alike (``sbm``).
+    is_nested : bool
+        Whether the last level belongs to a hierarchy; else the groups of a flat partition are its children.
+    sides : ndarray of int64, shape (n_nodes,), or None
+        Sides of the nodes of a two-mode graph, 0 or 1. No group has nodes of both.
+    is_fixed : ndarray of bool, shape (n_nodes,), or None
+        Nodes that stay in their groups; groups with such nodes are never merged.
+    keeps_number : bool
+        Whether the number of groups of the finest level stays what it is.
+    """
+
+    is_corrected: bool = True
+    is_nested: bool = False
+    sides: IntArray | None = None
+    is_fixed: Any = None
+    keeps_number: bool = False
 
 
 class GroupSearch:
-    """A graph and a tree of groups.
+    """A graph and a tree of groups, which moves make shorter to describe.
 
     Parameters
     ----------
-    graph : Graph
-        Undirected.
-    parents : sequence of ndarray of int
-        Groups 0, 1, ... of the nodes, then the parent of each group, and so on.
-    is_corrected, is_nested : bool
-    sides : ndarray of int64, shape (n_nodes,), optional
+    graph : Multigraph
+    parents : sequence of ndarray of int64
+        Groups 0, 1, ... of the nodes, then the parents of these groups, and so on, without the root.
+    model : TreeModel
     seed : int
+
+    Attributes
+    ----------
+    tree : GroupTree
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        parents: Sequence[IntArray],
-        *,
-        is_corrected: bool = True,
-        is_nested: bool = False,
-        sides: IntArray | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.rows = _Rows.of(graph)
-        self.is_corrected, self.is_nested = is_corrected, is_nested
-        self.sides = np.zeros(graph.num_nodes, np.int64) if sides is None else sides
-        self.rng = np.random.default_rng(seed)
-        self.n = graph.num_nodes
-        self._n_entries = 4 * len(self.rows.neighbor) // 4 + 1024
-        self.waiting = np.ones(self.n, np.uint8)
-        self.tries = np.full(self.n, 3, np.uint8)
+    tree: GroupTree
+
+    def __init__(self, graph: Multigraph, parents: Sequence[IntArray], model: TreeModel, seed: int = 0) -> None:
+        self.graph, self.model = graph, model
+        self._rng = np.random.default_rng(seed)
+        self._n_entries = len(graph.neighbor) + graph.n_nodes
+        self._waiting = np.ones(graph.n_nodes, np.uint8)
+        self._tries = np.full(graph.n_nodes, _TRIES, np.uint8)
         self.build(parents)
 
+    # ------------------------------------------------------------------------------------------------- the tree
+
     def build(self, parents: Sequence[IntArray]) -> None:
-        """Count the edges of other groups."""
-        n, rows = self.n, self.rows
+        """Replace the tree by another one; see `GroupSearch`."""
+        graph, n = self.graph, self.graph.n_nodes
         sizes = [int(level.max(initial=-1)) + 1 for level in parents]
-        spares = [min(n, size // 2 + 32) for size in sizes]
-        capacities = [n, *(size + spare for size, spare in zip(sizes, spares, strict=True)), 1]
-        first = np.concatenate(([0], np.cumsum(capacities)))
-        degrees, degree_class = np.unique(rows.degree, return_inverse=True)
-        n_items = int(first[-1])
-        items = np.zeros(n_items, ITEM)
-        items["degree"][:n], items["loops"][:n], items["side"][:n] = rows.degree, rows.loops, self.sides
-        items["degree_item"][:n] = n_items + degree_class
+        capacities = [*(size + min(n, size // 2 + 32) for size in sizes), 1]
+        first = np.concatenate(([0, n], n + np.cumsum(capacities)))
+        degrees, degree_class = np.unique(graph.degree, return_inverse=True)
+        items = np.zeros(int(first[-1]), ITEM)
+        items["degree"][:n], items["loops"][:n] = graph.degree, graph.loops
+        items["degree_item"][:n] = len(items) + degree_class
+        if self.model.sides is not None:
+            items["side"][:n] = self.model.sides
+        if self.model.is_fixed is not None:
+            items["is_fixed"][:n] = self.model.is_fixed
         items["parent"] = -1
-        levels = np.zeros(len(parents) + 1, LEVEL)
-        levels["first"], levels["last"] = first[1:-1], first[2:]
-        starts = np.concatenate(([0], np.cumsum(np.repeat(capacities[1:], 2))))
-        levels["first_free"], levels["first_active"] = starts[:-1:2], starts[1::2]
-        sides = self.sides
-        labels = np.arange(n)
+        groups = np.arange(n)
         for level, parent in enumerate([*parents, np.zeros(sizes[-1], np.int64)]):
             items["parent"][first[level] : first[level] + len(parent)] = first[level + 1] + parent
-            labels = parent[labels]
-            at = first[level + 1] + np.arange(int(parent.max(initial=-1)) + 1)
-            items["degree"][at] = np.bincount(labels, rows.degree)
+            groups = parent[groups]
+            own = items[first[level + 1] : first[level + 2]]
+            own["degree"] = np.bincount(groups, graph.degree, minlength=len(own))
+            own["is_fixed"] = np.bincount(groups, items["is_fixed"][:n], minlength=len(own)) > 0
             if level < len(parents):
-                items["side"][at[labels]] = self.sides
-        totals = np.zeros(1, TOTALS)[0]
-        totals["n_levels"], totals["is_corrected"], totals["is_nested"] = len(levels), self.is_corrected, self.is_nested
-        self._kinds = len(degrees)
+                own["side"][groups] = items["side"][:n]
+        levels = np.zeros(len(capacities), LEVEL)
+        levels["first"], levels["last"] = first[1:-1], first[2:]
+        places = np.concatenate(([0], np.cumsum(np.repeat(capacities, 2))))
+        levels["first_free"], levels["first_active"] = places[:-1:2], places[1::2]
+        self._count(items, levels, len(degrees), int(places[-1]))
+
+    def _count(self, items: Any, levels: Any, n_degrees: int, n_places: int) -> None:
+        """Count the edges between groups, in a table that is large enough."""
+        graph, model = self.graph, self.model
+        totals: Any = np.zeros(1, TOTALS)[0]
+        totals["n_levels"], totals["random"] = len(levels), self._rng.integers(1 << 62)
+        totals["is_corrected"], totals["is_nested"] = model.is_corrected, model.is_nested
+        totals["keeps_number"] = model.keeps_number
+        n_factorials = min(_MOST_FACTORIALS, 1 << (2 * graph.n_edges + graph.n_nodes + 16).bit_length())
         while True:
-            size = 1 << max(self._n_entries * 2, 4096).bit_length()
-            table = np.zeros(size, ENTRY)
+            table = np.zeros(1 << max(2 * self._n_entries, 4096).bit_length(), ENTRY)
             table["row"] = -1
-            totals["n_entries"], totals["random"] = 0, int(self.rng.integers(1 << 62))
-            for name in ("n_items", "n_groups"):
-                levels[name] = 0
+            totals["n_entries"] = levels["n_items"] = levels["n_groups"] = 0
             tree = GroupTree(
-                rows.start,
-                rows.neighbor,
-                rows.count,
+                graph.start,
+                graph.neighbor,
+                graph.count,
                 items,
                 table,
                 levels,
-                np.zeros(n_items + len(degrees), np.int32),
-                np.zeros(n_items + len(degrees), np.int64),
-                np.zeros(int(starts[-1]), np.int32),
-                np.concatenate((self.waiting, np.ones(n_items - n, np.uint8))),
-                self.tries,
-                _log_factorials(min(_MOST_FACTORIALS, 1 << (2 * int(rows.degree.sum()) + n + 16).bit_length())),
-                _log_partitions(),
-                _curve(),
-                float(_LOG_U[0]),
-                float(_LOG_U[1] - _LOG_U[0]),
-                totals,
+                tally=np.zeros(len(items) + n_degrees, np.int32),
+                marks=np.zeros(len(items) + n_degrees, np.int64),
+                free=np.zeros(n_places, np.int32),
+                waiting=np.concatenate((self._waiting, np.ones(len(items) - graph.n_nodes, np.uint8))),
+                tries=self._tries,
+                log_factorials=_log_factorials(n_factorials),
+                log_partitions=_log_partitions(),
+                curve=_curve(),
+                curve_start=float(_LOG_U[0]),
+                curve_step=float(_LOG_U[1] - _LOG_U[0]),
+                totals=totals,
             )
             if group_tree.fill(tree):
                 break
             self._n_entries *= 2
         self._n_entries = max(1024, int(totals["n_entries"]))
-        self.tree, self.waiting = tree, tree.waiting[:n]
+        self.tree, self._waiting = tree, tree.waiting[: graph.n_nodes]
+
+    def _rebuild(self) -> None:
+        """Build the tree anew: groups get numbers without gaps, and the table gets room."""
+        self._n_entries = int(self._n_entries * 1.5)
+        self.build(self.parents())
 
     def parents(self) -> list[IntArray]:
         """Return the groups of the nodes, the parents of these groups, and so on, without the root."""
-        items, levels, nodes = self.tree.items, self.tree.levels, np.arange(self.n)
-        result = []
-        for level in levels[:-1]:
-            groups, parent = np.unique(items["parent"][nodes], return_inverse=True)
-            result.append(parent.astype(np.int64))
-            nodes = groups
-        return result
+        parent, items = self.tree.items["parent"], np.arange(self.graph.n_nodes)
+        levels = []
+        for _ in range(self.n_levels):
+            items, numbers = np.unique(parent[items], return_inverse=True)
+            levels.append(numbers.astype(np.int64))
+        return levels
 
-    def n_groups(self, level: int = 0) -> int:
-        """Return the number of groups of a level."""
-        return int(self.tree.levels["n_groups"][level].sum())
+    def labels(self) -> list[IntArray]:
+        """Return the groups of the nodes on each level, the finest first."""
+        levels = self.parents()
+        for level in range(1, len(levels)):
+            levels[level] = levels[level][levels[level - 1]]
+        return levels
 
     @property
     def n_levels(self) -> int:
         """Number of levels without that of the root."""
         return len(self.tree.levels) - 1
 
+    def n_groups(self, level: int = 0) -> int:
+        """Return the number of groups of a level."""
+        return int(self.tree.levels["n_groups"][level].sum())
+
     def length(self) -> float:
         """Return the description length up to a constant, in nats."""
         return float(group_tree.length(self.tree))
 
     def _items(self, level: int) -> IndexArray:
+        """Return the items between whose groups there are moves on a level."""
         if level == 0:
-            return np.arange(self.n, dtype=np.int32)
+            return np.arange(self.graph.n_nodes, dtype=np.int32)
         row = self.tree.levels[level - 1]
         items = np.arange(row["first"], row["last"], dtype=np.int32)
         return items[self.tree.items["n_items"][items] > 0]
 
-    def _rebuild(self) -> None:
-        self._n_entries = int(self._n_entries * 1.5)
-        self.build(self.parents())
+    # ------------------------------------------------------------------------------------------------- moves
 
-    def sweep(self, level: int = 0, *, can_change_number: bool = True) -> tuple[float, int]:
-        """Visit all items below a level once; return the change of the description length, and how many moved."""
-        order = self.rng.permutation(self._items(level)).astype(np.int32)
+    def _sweep(self, level: int, can_change_number: bool) -> tuple[float, int]:
+        """Visit the items that wait; return the change of the description length, and how many moved."""
+        order = self._rng.permutation(self._items(level)).astype(np.int32)
         at, total, n_moved = 0, 0.0, 0
         while True:
             at, change, n = group_tree.sweep(self.tree, level, order, at, can_change_number)
@@ -219,15 +277,15 @@ class GroupSearch:
             if level > 0:  # groups have other numbers
                 return total, n_moved
 
-    def settle(self, level: int = 0, *, most: int = 10, can_change_number: bool = True) -> float:
-        """Visit all items until none moves; return the change of the description length."""
-        total = 0.0
+    def settle(self, level: int = 0, *, most: int = _MOST_SWEEPS, can_change_number: bool = True) -> float:
+        """Visit items until few of them move; return the change of the description length."""
+        total, can_change_number = 0.0, can_change_number and not (self.model.keeps_number and level == 0)
         if level > 0:
-            self.tree.waiting[self.n :] = 1
+            self.tree.waiting[self.graph.n_nodes :] = 1
         for _ in range(most):
-            change, n_moved = self.sweep(level, can_change_number=can_change_number)
+            change, n_moved = self._sweep(level, can_change_number)
             total += change
-            if n_moved <= _ENOUGH * len(self._items(level)):
+            if n_moved <= _FEW_MOVES * len(self._items(level)):
                 break
         return total
 
@@ -248,42 +306,40 @@ class GroupSearch:
         at, change, n = group_tree.merge_some(self.tree, level, best, order, 0, n_merges, float(least))
         if at < len(order) and n < n_merges:  # the table is full
             self._rebuild()
-        return change
+        return float(change)
 
-    def split(self, level: int = 0, *, with_partners: bool = False, n_sweeps: int = 4) -> float:
+    def split(self, level: int = 0, *, with_partners: bool = False) -> float:
         """Split groups in two, or each and a partner anew, where this helps; return the change."""
-        groups, partners = self._items(level + 1).astype(np.int64), None
         if with_partners:
             groups, best = self._best_merges(level)
             partners = best["target"][groups]
-        memory = np.zeros((2, len(self.tree.items)), np.int32)
-        if partners is None:
+        else:
+            groups = self._items(level + 1).astype(np.int64)
             partners = np.full(len(groups), -1)
-        return group_tree.split_some(self.tree, level, groups, partners.astype(np.int64), *memory, n_sweeps)[0]
+        memory = np.zeros((2, len(self.tree.items)), np.int32)
+        return float(group_tree.split_some(self.tree, level, groups, partners, memory[0], memory[1], _SPLIT_SWEEPS)[0])
 
     # ------------------------------------------------------------------------------------------------- the search
 
-    def agglomerate(self, level: int = 0, *, fewest: int = 1) -> list[tuple[float, list[IntArray]]]:
-        """Merge the groups of a level step by step; return the length and the groups after each step."""
-        trace = [(self.length(), self.parents())]
-        while (n := self.n_groups(level)) > fewest:
-            rate = _RATE if n < _MANY * math.sqrt(len(self.rows.neighbor)) else _FAST_RATE
-            self.merge(max(1, int(n - n / rate)), level)
-            if self.n_groups(level) == n:
-                break
+    def improve(self, level: int = 0) -> float:
+        """Move, merge and split on a level once; return the change of the description length."""
+        keeps_number = self.model.keeps_number and level == 0
+        change = self.settle(level)
+        if not keeps_number:
+            change += self.merge(self.graph.n_nodes, level, least=0.0)
             self._rebuild()
-            self.waiting[:] = 1
-            self.settle(level, most=_SWEEPS_BETWEEN, can_change_number=False)
-            trace.append((self.length(), self.parents()))
-        return trace
+            change += self.split(level)
+        change += self.split(level, with_partners=True) + self.settle(level)
+        self._rebuild()
+        return change
 
     def polish(self, rounds: int = 30) -> float:
-        """Move, merge and split on all levels until this hardly helps; return the description length.
+        """Improve all levels until this hardly helps; return the description length up to a constant.
 
-        A level is left for the next one when it gains little in comparison with the level of this round.
+        A level is left for the next one when it gains little in comparison with the levels of the round before.
         """
         length, enough = self.length(), math.inf
-        self.waiting[:], self.tries[:] = 1, 3
+        self._waiting[:], self._tries[:] = 1, _TRIES
         for _ in range(rounds):
             for level in range(self.n_levels):
                 for _ in range(_TURNS if level == 0 else 1):
@@ -293,34 +349,52 @@ class GroupSearch:
                     enough = min(enough, gain)
             before, length = length, self.length()
             enough = before - length
-            if enough < _SMALLEST_GAIN * len(self.rows.neighbor):
+            if enough < _SMALLEST_GAIN * 2 * self.graph.n_edges:
                 break
         return length
 
-    def improve(self, level: int = 0) -> float:
-        """Move, merge and split on a level once; return the change of the description length."""
-        change = self.settle(level) + self.merge(self.n, level, least=0.0)
-        self._rebuild()
-        change += self.split(level) + self.split(level, with_partners=True) + self.settle(level)
-        self._rebuild()
-        return change
+    def agglomerate(self, level: int = 0, *, fewest: int = 1) -> list[tuple[float, list[IntArray]]]:
+        """Merge the groups of a level step by step; return the length and the tree after each step."""
+        trace = [(self.length(), self.parents())]
+        while (n := self.n_groups(level)) > fewest:
+            rate = _RATE if n < _MANY * math.sqrt(2 * self.graph.n_edges) else _FAST_RATE
+            self.merge(min(max(1, int(n - n / rate)), n - fewest), level)
+            if self.n_groups(level) == n:
+                break
+            self._rebuild()
+            self._waiting[:] = 1
+            self.settle(level, most=_SWEEPS_BETWEEN, can_change_number=False)
+            trace.append((self.length(), self.parents()))
+        return trace
 
     def nest(self) -> float:
-        """Replace the levels above the finest one by new ones; return the description length."""
+        """Replace the levels above the finest one by new ones; return the length up to a constant."""
         parents = self.parents()[:1]
         self.build(parents)
         length = self.length()
         while (n := int(parents[-1].max()) + 1) > 1:
             self.build([*parents, np.arange(n)])
-            shortest, longer = min(self.agglomerate(self.n_levels - 1), key=lambda row: row[0])
-            self.build(longer)
-            shortest = self.settle_all(shortest)
-            if shortest > length or self.n_groups(self.n_levels - 1) == 1:
+            shorter, longer_tree = min(self.agglomerate(self.n_levels - 1), key=lambda row: row[0])
+            self.build(longer_tree)
+            shorter += sum(self.settle(level) for level in range(1, self.n_levels))
+            if shorter > length or self.n_groups(self.n_levels - 1) == 1:
                 break
-            parents, length = self.parents(), shortest
+            parents, length = self.parents(), shorter
         self.build(parents)
         return length
 
-    def settle_all(self, length: float) -> float:
-        """Visit the items of all levels above the finest."""
-        return length + sum(self.settle(level) for level in range(1, self.n_levels))
+    # ------------------------------------------------------------------------------------------------- the posterior
+
+    def run_chain(self, n_sweeps: int, splits: float) -> None:
+        """Run a Markov chain over flat partitions; see `group_tree.run_chain`."""
+        memory = np.zeros((2, self.graph.n_nodes), np.int32)
+        while n_sweeps > 0:
+            n_sweeps -= group_tree.run_chain(self.tree, n_sweeps, splits, memory[0], memory[1])
+            if n_sweeps > 0:
+                self._rebuild()
+
+    def conditional(self) -> FloatArray:
+        """Return each node's probability of its own group, given those of all others; shape (n_nodes,)."""
+        probability = np.zeros(self.graph.n_nodes)
+        group_tree.conditional(self.tree, probability)
+        return probability

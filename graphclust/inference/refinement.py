@@ -19,6 +19,7 @@ from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph
 from graphclust.inference import BLOCK_MODELS
 from graphclust.inference.chains import ROOM
+from graphclust.inference.target import Target
 from graphclust.metrics import modularity, rank_labels
 from graphclust.metrics.labels import distinct_rows
 from graphclust.problem.constraints import (
@@ -36,7 +37,6 @@ from graphclust.runtime.progress import task
 from graphclust.runtime.threads import n_threads
 
 if TYPE_CHECKING:
-    from graphclust.inference.base import BlockModel
     from graphclust.inference.chains import Chains
 
 __all__ = ["EFFORTS", "Effort", "Scored", "check_effort", "check_model", "explained", "memory_needed", "refine"]
@@ -153,55 +153,6 @@ class Scored:
         }
 
 
-class _Target:
-    """The graph that block models describe: the edges of a core without directions and self-loops."""
-
-    def __init__(self, core: Core) -> None:
-        self.core, self.n_clusters, self.known = core, core.n_clusters, core.known
-        graph, plain = core.graph, core.graph.undirected()
-        is_edge = plain.source != plain.target
-        self.source, self.target = plain.source[is_edge], plain.target[is_edge]
-        weights = graph.edge_weight[graph.source != graph.target]  # equal weights in both directions are one edge
-        self.is_weighted = bool(len(weights)) and bool(weights.min() != weights.max())
-        self.weight = plain.edge_weight[is_edge] if self.is_weighted else None
-        self.n_nodes = graph.num_nodes
-        self.graph = Graph.from_edges(self.source, self.target, nodes=self.n_nodes)
-
-    @property
-    def is_free(self) -> bool:
-        """Whether neither the number of communities nor any label is known."""
-        return self.n_clusters is None and self.known is None
-
-    def model(self, name: str) -> BlockModel[Any]:
-        """Return the graph under a block model, with its default hyperparameters."""
-        from graphclust.inference.priors import crp_prior, uniform_prior
-
-        model, k = BLOCK_MODELS[name], self.n_clusters
-        weight = self.weight
-        if weight is not None and len(weight):
-            weight = model.scaled_weights(weight)
-        return model(
-            self.source,
-            self.target,
-            self.n_nodes,
-            weight=weight,
-            prior=crp_prior(self.n_nodes, model.concentration) if k is None else uniform_prior(self.n_nodes, k),
-            known=self.known,
-            n_clusters=self.n_clusters,
-            connected=model.has_connected_communities and self.is_free,
-        )
-
-    def restricted(self, labels: ArrayLike) -> IntArray:
-        """Make a partition agree with the known labels."""
-        return respecting(np.asarray(labels, dtype=np.int64), self.known)
-
-    def cut(self, labels: IntArray) -> IntArray:
-        """Cut blocks at the borders of components, unless their number is fixed. Results are cut in the same way."""
-        if self.n_clusters is not None:
-            return labels
-        return np.unique(self.core.cut(labels[None], np.full(1, np.nan))[0][0], return_inverse=True)[1].astype(np.int64)
-
-
 def _distinct(rows: Sequence[Scored], number: int) -> list[Scored]:
     """Return the first few rows that are different partitions."""
     seen: set[bytes] = set()
@@ -221,7 +172,7 @@ class _Search:
 
     Parameters
     ----------
-    target : _Target
+    target : Target
     name : str
         Name of the model.
     effort : Effort
@@ -230,7 +181,7 @@ class _Search:
         Whether this model is not compared with others. Then all its partitions count.
     """
 
-    def __init__(self, target: _Target, name: str, effort: Effort, seed: int, is_only_model: bool) -> None:
+    def __init__(self, target: Target, name: str, effort: Effort, seed: int, is_only_model: bool) -> None:
         self.target, self.effort, self.seed, self.is_only_model = target, effort, seed, is_only_model
         self.model = target.model(name)
         self.rows: list[Scored] = []
@@ -273,6 +224,9 @@ class _Search:
 
     def run(self, starts: Mapping[str, IntArray]) -> None:
         """Score the starts and improve the best of them."""
+        starts = dict(starts) | {
+            name: self.target.restricted(start) for name, start in self.model.own_starts(self.seed).items()
+        }
         is_uncut = self.is_only_model or not self.model.has_pairs
         self.rows = [
             self.scored(name, labels)
@@ -334,10 +288,7 @@ class _Search:
         """Return how many sweeps all chains make at first, and how many stay within the effort."""
         n, ends = self.target.n_nodes, 2 * len(self.target.source)
         n_blocks = int(labels.max()) + 1
-        near = min(n_blocks, 2 + ends / max(n, 1))
-        surveys = 1 / self.model.survey_interval(n_blocks, near)
-        options = self.model.cost_per_option(near) * (surveys * n_blocks + (1 - surveys) * near)
-        cost = (ends + n * (60 + options)) * self.effort.chains
+        cost = self.model.sweep_cost(n_blocks, min(n_blocks, 2 + ends / max(n, 1))) * self.effort.chains
         wanted = max(self.effort.sweeps, 2 * n_samples, _CHEAP * self.effort.operations / cost)
         wanted *= 1 if self.target.known is None else _SWEEPS_IF_KNOWN
         most = max(self.effort.operations / cost, _FEWEST_SWEEPS)
@@ -422,7 +373,7 @@ def refine(
     UsageError
         No starts; a start with another number of communities than the core's; too many communities for all models.
     """
-    target = _Target(core)
+    target = Target(core)
     partitions = _checked_starts(target, starts)
     skipped = _skipped(target, models)
     tried = [name for name in models if name not in skipped]
@@ -449,7 +400,7 @@ def refine(
     return solution
 
 
-def _checked_starts(target: _Target, starts: Mapping[str, ArrayLike]) -> dict[str, IntArray]:
+def _checked_starts(target: Target, starts: Mapping[str, ArrayLike]) -> dict[str, IntArray]:
     """Return the starts in agreement with the known labels, or raise UsageError; see `refine`."""
     partitions = {name: target.restricted(labels) for name, labels in starts.items()}
     if not partitions:
@@ -461,7 +412,7 @@ def _checked_starts(target: _Target, starts: Mapping[str, ArrayLike]) -> dict[st
     return partitions
 
 
-def _skipped(target: _Target, models: Sequence[str]) -> dict[str, str]:
+def _skipped(target: Target, models: Sequence[str]) -> dict[str, str]:
     """Return the models that are not tried because they cannot be compared with the others, with the reason."""
     skipped: dict[str, str] = {}
     for name in models if len(models) > 1 else ():
@@ -492,7 +443,7 @@ def _best_search(searches: Sequence[_Search], n_samples: int) -> tuple[_Search, 
 
 
 def _solution(
-    target: _Target,
+    target: Target,
     searches: Sequence[_Search],
     search: _Search,
     drawn: tuple[IntArray, FloatArray] | None,

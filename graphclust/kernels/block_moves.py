@@ -1,13 +1,13 @@
-"""Moves of nodes between blocks under three block models, compiled by numba on first use and cached.
+"""Moves of nodes between blocks under two block models, compiled by numba on first use and cached.
 
-`graphclust.inference.block_models` describes the models. `graphclust.inference.base` builds a `State` and calls `run`.
-A visit of a node has three steps: `_tally` counts its edges to the blocks around it, `_score` computes what moves to
-some blocks would add to the log joint, and `_finish` makes one of them, or none, and clears the counts. It costs
-O(degree + blocks considered). `_shift` moves many nodes between two blocks without scoring each of these moves.
+`graphclust.inference.block_models` describes the models. `graphclust.inference.integrated` builds a `State` and calls
+`run`. A visit of a node has three steps: `_tally` counts its edges to the blocks around it, `_score` computes what
+moves to some blocks would add to the log joint, and `_finish` makes one of them, or none, and clears the counts. It
+costs O(degree + blocks considered). `_shift` moves many nodes between two blocks without scoring each of these moves.
 
 The log joint is a sum of three parts: a term of the number of blocks, a term of each block (`_own_terms`), and the
-edges between blocks. For SBM and DC_SBM, the last part is a sum over pairs of blocks (`_pair_term`). For PLANTED, it
-depends on sums over all blocks (`_planted_terms`). A move is a difference of these terms.
+edges between blocks. For SBM, the last part is a sum over pairs of blocks (`_pair_term`). For PLANTED, it depends on
+sums over all blocks (`_planted_terms`). A move is a difference of these terms.
 
 Notation: e_rs is the number of edges between blocks r and s (within r if r = s), n_r the number of nodes of block r,
 d_r the sum of their degrees, B the number of blocks, E the number of edges, and k_s the number of edges from the node
@@ -36,7 +36,6 @@ from graphclust.runtime.compilation import compiled
 __all__ = [
     "BLOCK",
     "CONDITIONAL",
-    "DC_SBM",
     "EDGE",
     "MODEL",
     "NODE",
@@ -62,7 +61,7 @@ IntArray: TypeAlias = NDArray[np.int64]
 Records: TypeAlias = NDArray[np.void]
 Record: TypeAlias = Any  # np.void, whose fields are attributes in compiled functions
 
-SBM, DC_SBM, PLANTED = 0, 1, 2
+SBM, PLANTED = 0, 1
 
 
 def _dtype(integers: str, numbers: str) -> np.dtype[np.void]:
@@ -72,7 +71,7 @@ def _dtype(integers: str, numbers: str) -> np.dtype[np.void]:
 
 MODEL = _dtype(
     "code keeps_number keeps_connected",
-    "total_edges total_degree_product alpha a_within b_within log_beta_within a_between b_between log_beta_between",
+    "total_edges total_degree_product a_within b_within log_beta_within a_between b_between log_beta_between",
 )
 PRIOR = _dtype("", "number size")
 NODE = _dtype("first_edge last_edge is_known", "n_members degree inner_edges inner_degree_product")
@@ -106,7 +105,6 @@ _FORCED: Any = np.int64(4)
 _INCREMENT = np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64
 _FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _11, _27, _30, _31 = map(np.uint64, (11, 27, 30, 31))
-_LOG_2 = 0.6931471805599453
 _SMALLEST_GAIN = 1e-9  # nats, of a move that is made because it gains
 _ROUNDING = 1e-11  # relative error of sums of weights after many changes
 
@@ -128,16 +126,15 @@ class State(NamedTuple):
     Attributes
     ----------
     model : record of `MODEL`
-        `code` is SBM, DC_SBM or PLANTED. `keeps_number` says whether the number of blocks stays the same,
+        `code` is SBM or PLANTED. `keeps_number` says whether the number of blocks stays the same,
         `keeps_connected` whether chains keep blocks connected. `total_edges` is E, and `total_degree_product` the sum
-        of `degree_product` over all edges. `alpha` is the parameter of the degrees within a block (DC_SBM, PLANTED).
-        `a_*`, `b_*` and `log_beta_*` are a, b and log B(a, b) of the Beta priors within and between blocks (SBM).
+        of `degree_product` over all edges. `a_*`, `b_*` and `log_beta_*` are a, b and log B(a, b) of the Beta priors
+        within and between blocks (SBM).
     prior : array of `PRIOR`, shape (at least n + 2,)
         Terms of the log joint for each number of blocks and for each size of a block.
     log_gamma : ndarray of float64, shape (2, 3, length)
-        A table for x = 0, 1, ... edges or pairs of nodes, between blocks and within them. SBM: log-gamma of a + x,
-        b + x and a + b + x, less the value at x = 0. DC_SBM: the term of x edges comes first, the rest is zero. Beyond
-        the table, log-gamma is computed.
+        A table for x = 0, 1, ... edges or pairs of nodes, between blocks and within them (SBM): log-gamma of a + x,
+        b + x and a + b + x, less the value at x = 0. Beyond the table, log-gamma is computed.
     nodes : array of `NODE`, shape (n,)
         Edges of node i are edges[nodes[i].first_edge : nodes[i].last_edge]. `n_members` is the number of nodes that it
         stands for, `degree` the sum of their degrees, and `inner_edges` and `inner_degree_product` are the sums of
@@ -246,27 +243,20 @@ def _log_gamma(x: float) -> float:
 @_internal
 def _pair_term_beyond_table(model: Record, row: int, e: float, n_pairs: float) -> float:
     is_within = row == _WITHIN
-    if model.code == DC_SBM:
-        value = _log_gamma(e + 1) + (e * _LOG_2 if is_within else 0.0)
-    else:
-        a, b = (model.a_within, model.b_within) if is_within else (model.a_between, model.b_between)
-        value = _log_gamma(a + e) + _log_gamma(b + n_pairs - e) - _log_gamma(a + b + n_pairs)
-        value -= model.log_beta_within if is_within else model.log_beta_between
-    return value
+    a, b = (model.a_within, model.b_within) if is_within else (model.a_between, model.b_between)
+    value = _log_gamma(a + e) + _log_gamma(b + n_pairs - e) - _log_gamma(a + b + n_pairs)
+    return value - (model.log_beta_within if is_within else model.log_beta_between)
 
 
 @_inlined
 def _pair_term(model: Record, log_gamma: FloatArray, row: int, e: float, n_pairs: float) -> float:
     """Return the term of e edges among `n_pairs` pairs of nodes, within a block or between two.
 
-    It is the log marginal log B(a + e, b + n_pairs - e) - log B(a, b) for SBM. For DC_SBM, it does not depend on the
-    number of pairs: log e! between blocks and log (2^e e!) within a block.
+    It is the log marginal log B(a + e, b + n_pairs - e) - log B(a, b).
     """
-    if model.code == SBM and n_pairs < log_gamma.shape[2]:
+    if n_pairs < log_gamma.shape[2]:
         x, p = int(e), int(n_pairs)
         value = log_gamma[row, 0, x] + log_gamma[row, 1, p - x] - log_gamma[row, 2, p]
-    elif model.code == DC_SBM and e < log_gamma.shape[2]:
-        value = log_gamma[row, 0, int(e)]
     else:
         value = _pair_term_beyond_table(model, row, e, n_pairs)
     return value
@@ -287,10 +277,7 @@ def _own_terms(model: Record, prior: Records, n_members: float, degree_sum: floa
     if n_members == 0:
         return 0.0
     value = prior[int(n_members)].size
-    if model.code == DC_SBM:
-        a = model.alpha * n_members
-        value += _log_gamma(a) - _log_gamma(a + degree_sum)
-    elif model.code == PLANTED and edges_within > 0 and degree_sum > 0:
+    if model.code == PLANTED and edges_within > 0 and degree_sum > 0:
         value -= edges_within * math.log(degree_sum)
     return value
 

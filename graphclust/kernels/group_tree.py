@@ -13,12 +13,12 @@ A description length is a sum of
 
 A move takes a bundle of items from group r to group s of the same level: a node, a group, or all that is in r, so that
 r and s become one. What it changes follows from the number of edges between the bundle and each group around it. They
-are tallied for each level: on the level above, r and s are their parents, and the groups around are the parents of those
-below. Nothing changes above the first level where the parents are the same, unless a group vanishes or appears.
+are tallied for each level: on the level above, r and s are their parents, and the groups around are the parents of
+those below. Nothing changes above the first level where the parents are the same, unless a group vanishes or appears.
 
 The numbers of edges between groups are in one hash table for all levels, in which the entries of an item are also a
-linked list, its row. Rows of level 0 have entries for the degrees of its nodes, too: a degree is an item of its own, and
-the number of nodes that have it is counted as edges are.
+linked list, its row. Rows of level 0 have entries for the degrees of its nodes, too: a degree is an item of its own,
+and the number of nodes that have it is counted as edges are.
 
 The general remarks on compilation in `graphclust.kernels.block_moves` hold here, too.
 """
@@ -42,17 +42,33 @@ __all__ = [
     "LEVEL",
     "TOTALS",
     "GroupTree",
+    "conditional",
     "fill",
     "find_merges",
     "length",
     "merge_some",
+    "run_chain",
     "split_some",
     "sweep",
 ]
 
 ITEM = np.dtype(
     [(name, np.int64) for name in ("degree", "loops")]
-    + [(name, np.int32) for name in ("parent", "n_items", "first", "next", "previous", "row", "side", "degree_item")]
+    + [
+        (name, np.int32)
+        for name in (
+            "parent",
+            "n_items",
+            "first",
+            "next",
+            "previous",
+            "row",
+            "side",
+            "degree_item",
+            "is_fixed",
+            "place",
+        )
+    ]
 )
 ENTRY = np.dtype([(name, np.int32) for name in ("row", "column", "count", "next")])
 LEVEL = np.dtype(
@@ -61,7 +77,7 @@ LEVEL = np.dtype(
 )
 BEST = np.dtype([("change", np.float64), ("target", np.int64)])
 TOTALS = np.dtype(
-    [(name, np.int64) for name in ("n_entries", "random", "n_levels", "is_corrected", "is_nested", "is_fixed")]
+    [(name, np.int64) for name in ("n_entries", "random", "n_levels", "is_corrected", "is_nested", "keeps_number")]
 )
 
 _LOG_2 = 0.6931471805599453
@@ -71,7 +87,13 @@ _FEW_GROUPS = 16  # all of them are targets of every move
 _MOST_TARGETS, _MOST_UPPER_TARGETS = 24, 8  # groups with edges to a node, or to another item, that are tried
 _N_FAR = 2  # further groups that are tried, two steps away
 _TRIES = 3  # to split a group, after a member has moved
-_NONE = np.int32(-1)
+_LAUNCH_SWEEPS = 3  # of merge-split moves
+_NONE: Any = np.int32(-1)
+_INT: Any = np.int64
+_NODES: Any = np.int64(0)  # level 0; typed constants, for the compiler
+_WITHIN: Any = np.bool_(True)
+_BETWEEN: Any = np.bool_(False)
+_NO: Any = np.bool_(False)
 _FULL = 0.7  # share of the table in use, at most
 _INCREMENT = np.uint64(0x9E3779B97F4A7C15)
 _FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -87,13 +109,14 @@ class GroupTree(NamedTuple):
 
     Attributes
     ----------
-    start, neighbor, count
+    start, neighbor, multiplicity
         Rows of the graph, without self-loops: `Adjacency` with the number of parallel edges as its weight, of length
         one if all are equal.
     items : array of `ITEM`, shape (n_items,)
-        `degree` is the sum of the degrees of the nodes below, `loops` the number of self-loops of a node. Children of an
-        item are linked: `first`, `next`, `previous`; `n_items` is their number. `row` is the first entry of its row,
-        `side` its side in a two-mode graph, `degree_item` the item that stands for the degree of a node.
+        `degree` is the sum of the degrees of the nodes below, `loops` the number of self-loops of a node. Children of
+        an item are linked: `first`, `next`, `previous`; `n_items` is their number. `row` is the first entry of its row,
+        `side` its side in a two-mode graph, `degree_item` the item that stands for the degree of a node. `is_fixed`
+        says whether a node does not move, or a group has such a node. `place` is that in the list of active groups.
     table : array of `ENTRY`, shape (a power of two,)
         `count` is the number of edges between `row` and `column`; within a group, each edge counts once. `next` is the
         next entry of the row.
@@ -121,7 +144,7 @@ class GroupTree(NamedTuple):
 
     start: IntArray
     neighbor: IndexArray
-    count: IntArray
+    multiplicity: IntArray
     items: Records
     table: Records
     levels: Records
@@ -142,7 +165,7 @@ class GroupTree(NamedTuple):
 def _random(totals: Any) -> float:
     """Draw from the uniform distribution on [0, 1) (SplitMix64)."""
     z = np.uint64(totals.random) + _INCREMENT
-    totals.random = np.int64(z)
+    totals.random = _INT(z)
     z = (z ^ (z >> _30)) * _FACTOR_1
     z = (z ^ (z >> _27)) * _FACTOR_2
     return np.float64((z ^ (z >> _31)) >> _11) / 9007199254740992.0
@@ -224,9 +247,9 @@ def _level_term(tree: GroupTree, level: int, n_items: float, n_groups: float) ->
 def _place(tree: GroupTree, row: int, column: int) -> int:
     """Return the place of an entry in the table, or the free place for it."""
     table = tree.table
-    mask = np.int64(len(table) - 1)
+    mask = _INT(len(table) - 1)
     h = (np.uint64(row) << _32 | np.uint64(column)) * _INCREMENT
-    place = np.int64(h >> _32) & mask
+    place = _INT(h >> _32) & mask
     while table[place].row >= 0 and (table[place].row != row or table[place].column != column):
         place = (place + 1) & mask
     return place
@@ -289,16 +312,16 @@ def fill(tree: GroupTree) -> bool:
             else:
                 row.n_groups[items[g].side] += 1
                 row.n_items[items[g].side] += items[g].n_items
-    every = -1 if len(tree.count) > 1 else 0
+    every = -1 if len(tree.multiplicity) > 1 else 0
     for i in range(n):
-        _add(tree, items[i].parent, items[i].degree_item, 1)
+        _add(tree, items[i].parent, items[i].degree_item, tree.totals.is_corrected)
         if _is_full(tree, 4 * tree.totals.n_levels):
             return False
         for e in range(tree.start[i] - 1, tree.start[i + 1]):
             if e < tree.start[i]:
                 j, count = i, items[i].loops
             else:
-                j, count = np.int64(tree.neighbor[e]), tree.count[e & every]
+                j, count = _INT(tree.neighbor[e]), tree.multiplicity[e & every]
             if j < i:
                 continue
             r, s = items[i].parent, items[j].parent
@@ -377,10 +400,10 @@ def _tally_item(tree: GroupTree, level: int, x: int) -> int:
     """Count the edges of a node, or a group, to the groups of a level; return the edges within it."""
     items, n = tree.items, 0
     if level == 0:
-        every = -1 if len(tree.count) > 1 else 0
+        every = -1 if len(tree.multiplicity) > 1 else 0
         for e in range(tree.start[x], tree.start[x + 1]):
-            n = _tally_one(tree, n, items[tree.neighbor[e]].parent, tree.count[e & every])
-        n = _tally_one(tree, n, items[x].degree_item, 1)
+            n = _tally_one(tree, n, items[tree.neighbor[e]].parent, tree.multiplicity[e & every])
+        n = _tally_one(tree, n, items[x].degree_item, tree.totals.is_corrected)
         _tally_up(tree, level, n)
         return items[x].loops
     loops, place = 0, items[x].row
@@ -417,18 +440,23 @@ def _clear(tree: GroupTree) -> None:
 
 
 @_internal
+def _more_edges(tree: GroupTree, is_within: bool, edges: float, more: float) -> float:
+    """Return the change of the term of a pair of groups of level 0."""
+    before = _pair_term(tree, _NODES, is_within, 0.0, 0.0, edges)
+    return _pair_term(tree, _NODES, is_within, 0.0, 0.0, edges + more) - before
+
+
+@_internal
 def _leaving(tree: GroupTree, r: int, loops: int, n: int, degree: int) -> float:
     """Return the change of the terms of a group of level 0 and of its pairs if a bundle leaves it for nowhere."""
     marks, was, value = tree.marks, float(tree.items[r].n_items), 0.0
     for at in range(tree.levels[0].tally_end):
         t = tree.tally[at]
         if t != r:
-            e = _edges(tree, r, t)
-            value += _pair_term(tree, 0, False, 0.0, 0.0, e - marks[t]) - _pair_term(tree, 0, False, 0.0, 0.0, e)
-    e = _edges(tree, r, r)
-    value += _pair_term(tree, 0, True, 0.0, 0.0, e - marks[r] - loops) - _pair_term(tree, 0, True, 0.0, 0.0, e)
-    value += _group_term(tree, 0, was - n, float(tree.items[r].degree - degree))
-    return value - _group_term(tree, 0, was, float(tree.items[r].degree))
+            value += _more_edges(tree, _BETWEEN, _edges(tree, r, t), -float(marks[t]))
+    value += _more_edges(tree, _WITHIN, _edges(tree, r, r), -float(marks[r] + loops))
+    value += _group_term(tree, _NODES, was - n, float(tree.items[r].degree - degree))
+    return value - _group_term(tree, _NODES, was, float(tree.items[r].degree))
 
 
 @_internal
@@ -438,53 +466,53 @@ def _joining(tree: GroupTree, r: int, s: int, loops: int, n: int, degree: int) -
     for at in range(tree.levels[0].tally_end):
         t = tree.tally[at]
         if t != r and t != s:
-            e = _edges(tree, s, t)
-            value += _pair_term(tree, 0, False, 0.0, 0.0, e + marks[t]) - _pair_term(tree, 0, False, 0.0, 0.0, e)
-    k_r, k_s = marks[r], marks[s]
-    e = _edges(tree, s, s)
-    value += _pair_term(tree, 0, True, 0.0, 0.0, e + k_s + loops) - _pair_term(tree, 0, True, 0.0, 0.0, e)
-    e = _edges(tree, r, s)
-    value += _pair_term(tree, 0, False, 0.0, 0.0, e + k_r - k_s) - _pair_term(tree, 0, False, 0.0, 0.0, e - k_s)
-    value += _group_term(tree, 0, was + n, float(tree.items[s].degree + degree))
-    return value - _group_term(tree, 0, was, float(tree.items[s].degree))
+            value += _more_edges(tree, _BETWEEN, _edges(tree, s, t), float(marks[t]))
+    value += _more_edges(tree, _WITHIN, _edges(tree, s, s), float(marks[s] + loops))
+    value += _more_edges(tree, _BETWEEN, _edges(tree, r, s) - marks[s], float(marks[r]))
+    value += _group_term(tree, _NODES, was + n, float(tree.items[s].degree + degree))
+    return value - _group_term(tree, _NODES, was, float(tree.items[s].degree))
 
 
 @_internal
-def _pair_changes(tree: GroupTree, level: int, first: int, r: int, s: int, loops: float, n_r: float, n_s: float) -> float:
+def _pair_changes(
+    tree: GroupTree, level: int, first: int, r: int, s: int, loops: float, n_r: float, n_s: float
+) -> float:
     """Return the change of the terms of pairs with r or s above level 0, if their sizes change to n_r and n_s."""
     items, marks, table = tree.items, tree.marks, tree.table
     was_r, was_s = float(items[r].n_items), float(items[s].n_items)
     is_sized = was_r != n_r or was_s != n_s
     value = 0.0
-    if is_sized:
-        for turn in range(2):
-            g, was, now, sign = (r, was_r, n_r, -1.0) if turn == 0 else (s, was_s, n_s, 1.0)
-            place = items[g].row
-            while place >= 0:
-                t, e = table[place].column, float(table[place].count)
-                if e > 0.0 and t != r and t != s:
-                    n_t = float(items[t].n_items)
-                    value += _pair_term(tree, level, False, now, n_t, e + sign * marks[t])
-                    value -= _pair_term(tree, level, False, was, n_t, e)
-                place = table[place].next
+    for turn in range(2 if is_sized else 0):
+        g, was, now, sign = (r, was_r, n_r, -1.0) if turn == 0 else (s, was_s, n_s, 1.0)
+        place = items[g].row
+        while place >= 0:
+            t, e = table[place].column, float(table[place].count)
+            if e > 0.0 and t != r and t != s:
+                n_t = float(items[t].n_items)
+                value += _pair_term(tree, level, _BETWEEN, now, n_t, e + sign * marks[t])
+                value -= _pair_term(tree, level, _BETWEEN, was, n_t, e)
+            place = table[place].next
     for at in range(first, tree.levels[level].tally_end):
         t = tree.tally[at]
-        if t == r or t == s:
-            continue
-        k, n_t, e = float(marks[t]), float(items[t].n_items), _edges(tree, s, t)
-        if not is_sized or e == 0.0:
-            value += _pair_term(tree, level, False, n_s, n_t, e + k) - _pair_term(tree, level, False, was_s, n_t, e)
-        if not is_sized:
-            e = _edges(tree, r, t)
-            value += _pair_term(tree, level, False, n_r, n_t, e - k) - _pair_term(tree, level, False, was_r, n_t, e)
+        if t != r and t != s:
+            k, n_t, e = float(marks[t]), float(items[t].n_items), _edges(tree, s, t)
+            if not is_sized or e == 0.0:
+                value += _pair_term(tree, level, _BETWEEN, n_s, n_t, e + k)
+                value -= _pair_term(tree, level, _BETWEEN, was_s, n_t, e)
+            if not is_sized:
+                e = _edges(tree, r, t)
+                value += _pair_term(tree, level, _BETWEEN, n_r, n_t, e - k)
+                value -= _pair_term(tree, level, _BETWEEN, was_r, n_t, e)
     k_r, k_s = float(marks[r]), float(marks[s])
     e = _edges(tree, r, r)
-    value += _pair_term(tree, level, True, n_r, n_r, e - k_r - loops) - _pair_term(tree, level, True, was_r, was_r, e)
+    value += _pair_term(tree, level, _WITHIN, n_r, n_r, e - k_r - loops)
+    value -= _pair_term(tree, level, _WITHIN, was_r, was_r, e)
     e = _edges(tree, s, s)
-    value += _pair_term(tree, level, True, n_s, n_s, e + k_s + loops) - _pair_term(tree, level, True, was_s, was_s, e)
+    value += _pair_term(tree, level, _WITHIN, n_s, n_s, e + k_s + loops)
+    value -= _pair_term(tree, level, _WITHIN, was_s, was_s, e)
     e = _edges(tree, r, s)
-    value += _pair_term(tree, level, False, n_r, n_s, e + k_r - k_s) - _pair_term(tree, level, False, was_r, was_s, e)
-    return value
+    value += _pair_term(tree, level, _BETWEEN, n_r, n_s, e + k_r - k_s)
+    return value - _pair_term(tree, level, _BETWEEN, was_r, was_s, e)
 
 
 @_internal
@@ -501,13 +529,11 @@ def _resized(tree: GroupTree, level: int, r: int, n_r: float) -> float:
 
 
 @_internal
-def _change(
-    tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, degree: int, leaving: float
-) -> float:
+def _change(tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, degree: int, leaving: float) -> float:
     """Return how much longer the description gets if a bundle moves from r to s, another group or an empty one.
 
-    The bundle has been tallied. It has n items with degrees of this sum, and this number of edges within it. On level 0,
-    `leaving` is what `_leaving` returns.
+    The bundle has been tallied. It has n items with degrees of this sum, and this number of edges within it. On
+    level 0, `leaving` is what `_leaving` returns.
     """
     items, levels, top = tree.items, tree.levels, tree.totals.n_levels - 1
     value, d_r, d_s, first = 0.0, -n, n, 0
@@ -601,6 +627,7 @@ def _list_groups(tree: GroupTree, level: int) -> None:
     for g in range(row.first, row.last):
         if tree.items[g].n_items > 0:
             tree.free[row.first_active + row.n_active] = g
+            tree.items[g].place = row.n_active
             row.n_active += 1
 
 
@@ -632,7 +659,7 @@ def _best_target(
 ) -> tuple[float, int]:
     """Return the change of the best move of a tallied bundle from r, and where to; -1 if none is below `least`."""
     items, row = tree.items, tree.levels[level]
-    best, target, n_tallied = least, _NONE, row.tally_end
+    best, target, n_tallied = least, _INT(_NONE), row.tally_end
     leaving = _leaving(tree, r, loops, n, degree) if level == 0 else 0.0
     is_few = row.n_active <= _FEW_GROUPS
     n_near = row.n_active if is_few else min(n_tallied, _MOST_TARGETS if level == 0 else _MOST_UPPER_TARGETS)
@@ -650,11 +677,11 @@ def _best_target(
             s = _far_group(tree, level, x, n_tallied)
         if s < 0 or s == r or s >= len(items) or items[s].side != items[r].side:
             continue
-        if turn < n_all and items[s].n_items == 0:
+        if (turn < n_all and items[s].n_items == 0) or (x == r and items[r].is_fixed and items[s].is_fixed):
             continue
         change = _change(tree, level, r, s, loops, n, degree, leaving)
         if change < best:
-            best, target = change, np.int32(s)
+            best, target = change, s
     return best, target
 
 
@@ -682,7 +709,9 @@ def _note_move(tree: GroupTree, level: int, x: int) -> None:
 
 
 @_public
-def sweep(tree: GroupTree, level: int, order: IndexArray, first: int, can_change_number: bool) -> tuple[int, float, int]:
+def sweep(
+    tree: GroupTree, level: int, order: IndexArray, first: int, can_change_number: bool
+) -> tuple[int, float, int]:
     """Visit items in order and make the best move of each, if it shortens the description.
 
     Parameters
@@ -712,7 +741,7 @@ def sweep(tree: GroupTree, level: int, order: IndexArray, first: int, can_change
         r = items[x].parent
         is_idle = tree.waiting[x] == 0 or (level > 0 and items[x].n_items == 0)
         tree.waiting[x] = 0
-        if is_idle or (items[r].n_items == 1 and not can_change_number):
+        if is_idle or (level == 0 and items[x].is_fixed) or (items[r].n_items == 1 and not can_change_number):
             continue
         loops = _tally_item(tree, level, x)
         if _is_full(tree, 4 * tree.levels[tree.totals.n_levels - 1].tally_end + 8):
@@ -741,7 +770,7 @@ def find_merges(tree: GroupTree, level: int, best: Records) -> None:
         r = tree.free[row.first_active + g]
         loops = _tally_group(tree, level, r)
         n, degree = items[r].n_items, items[r].degree
-        best[r].change, best[r].target = _best_target(tree, level, r, r, loops, n, degree, np.inf, False)
+        best[r].change, best[r].target = _best_target(tree, level, r, r, loops, n, degree, np.inf, _NO)
         _clear(tree)
 
 
@@ -800,12 +829,14 @@ def merge_some(
         s = best[r].target
         while s >= 0 and items[s].n_items == 0:
             s = best[s].target
-        if s < 0 or s == r:
+        if s < 0 or s == r or (items[r].is_fixed and items[s].is_fixed):
             continue
-        if _is_full(tree, 8 * len(tree.items) if len(tree.items) < 1000 else len(tree.table) // 20):
+        if _is_full(tree, len(tree.table) // 20):
             return at, total, n_merged
         change = _merge(tree, level, r, s, least)
         if items[r].n_items == 0:
+            items[s].is_fixed |= items[r].is_fixed
+            items[r].is_fixed = 0
             best[r].target = s
             total += change
             n_merged += 1
@@ -852,6 +883,56 @@ def _scatter(tree: GroupTree, level: int, r: int, s: int, members: IndexArray, n
     return value
 
 
+@_internal
+def _gather(tree: GroupTree, r: int, s: int, members: IndexArray, origins: IndexArray) -> int:
+    """List the items of a group, and of another one if s is not negative; return their number."""
+    n = 0
+    for turn in range(2 if s >= 0 and s != r else 1):
+        origin = r if turn == 0 else s
+        x = tree.items[origin].first
+        while x >= 0:
+            members[n], origins[n] = x, origin
+            n += 1
+            x = tree.items[x].next
+    return n
+
+
+@_internal
+def _settle_two(tree: GroupTree, level: int, r: int, s: int, members: IndexArray, n: int, n_sweeps: int) -> float:
+    """Let the members of two groups choose between them; return the change of the description length."""
+    items, value = tree.items, 0.0
+    for _ in range(n_sweeps if items[s].n_items > 0 else 0):
+        n_moved = 0
+        for m in range(n):
+            x = members[m]
+            own, degree = items[x].parent, items[x].degree
+            if items[own].n_items == 1:
+                continue
+            other = s if own == r else r
+            loops = _tally_item(tree, level, x)
+            leaving = _leaving(tree, own, loops, 1, degree) if level == 0 else 0.0
+            change = _change(tree, level, own, other, loops, 1, degree, leaving)
+            if change < -_SMALLEST_GAIN:
+                _move_item(tree, level, x, other, loops)
+                value += change
+                n_moved += 1
+            _clear(tree)
+        if n_moved == 0:
+            break
+    return value
+
+
+@_internal
+def _may_split(tree: GroupTree, level: int, r: int, s: int) -> bool:
+    """Whether to try to split a group, or to share its items and those of s out anew."""
+    items = tree.items
+    if items[r].n_items == 0 or items[r].is_fixed or _is_full(tree, len(tree.table) // 20):
+        return False
+    if s >= 0 and (items[s].n_items == 0 or items[s].is_fixed or s == r or items[s].side != items[r].side):
+        return False
+    return items[r].n_items + (items[s].n_items if s >= 0 else 0) > 1 and tree.levels[level].n_free + (s >= 0) > 0
+
+
 @_public
 def split_some(
     tree: GroupTree,
@@ -867,7 +948,6 @@ def split_some(
     Parameters
     ----------
     tree : GroupTree
-        The table has room enough for all moves.
     level : int
     groups : ndarray of int64
     partners : ndarray of int64
@@ -886,56 +966,31 @@ def split_some(
     items, total, n_changed = tree.items, 0.0, 0
     for g in range(len(groups)):
         r, s = groups[g], partners[g]
-        if items[r].n_items == 0 or (s >= 0 and (items[s].n_items == 0 or s == r or items[s].side != items[r].side)):
+        if not _may_split(tree, level, r, s):
             continue
-        n, value, is_new = 0, 0.0, level > 0
-        for h in range(2 if s >= 0 else 1):
-            origin = r if h == 0 else s
-            x = items[origin].first
-            while x >= 0:
-                members[n], origins[n] = x, origin
-                n += 1
-                is_new = is_new or tree.tries[x] > 0
-                x = items[x].next
-        if n < 2 or not is_new or _is_full(tree, len(tree.table) // 20):
+        n, is_new = _gather(tree, r, s, members, origins), level > 0
+        for m in range(n if level == 0 else 0):
+            is_new = is_new or tree.tries[members[m]] > 0
+        if not is_new:
             continue
-        upper = _NONE
-        if s >= 0:
-            upper = items[s].parent
-            value += _merge(tree, level, s, r, np.inf)
-        new = _empty_group(tree, level, r)
-        if new < 0:
-            continue
-        value += _scatter(tree, level, r, new, members, n)
-        for _ in range(n_sweeps if items[new].n_items > 0 else 0):
-            n_moved = 0
-            for m in range(n):
-                x = members[m]
-                own = items[x].parent
-                if items[own].n_items == 1:
-                    continue
-                other = new if own == r else r
-                loops = _tally_item(tree, level, x)
-                leaving = _leaving(tree, own, loops, 1, items[x].degree) if level == 0 else 0.0
-                change = _change(tree, level, own, other, loops, 1, items[x].degree, leaving)
-                if change < -_SMALLEST_GAIN:
-                    _move_item(tree, level, x, other, loops)
-                    value += change
-                    n_moved += 1
-                _clear(tree)
-            if n_moved == 0:
-                break
-        if value < -_SMALLEST_GAIN:
-            total += value
-            n_changed += 1
-            for m in range(n if level == 0 else 0):
+        upper = items[s].parent if s >= 0 else _NONE
+        value = _merge(tree, level, s, r, np.inf) if s >= 0 else 0.0
+        part = _INT(_empty_group(tree, level, r))
+        value += _scatter(tree, level, r, part, members, n)
+        value += _settle_two(tree, level, r, part, members, n, n_sweeps)
+        is_better = value < -_SMALLEST_GAIN and (items[part].n_items > 0 or not tree.totals.keeps_number)
+        for m in range(n):
+            if is_better:
                 _note_move(tree, level, members[m])
                 tree.waiting[members[m]] = 1
+            elif level == 0:
+                tree.tries[members[m]] = max(tree.tries[members[m]], 1) - 1
+        if is_better:
+            total += value
+            n_changed += 1
             continue
-        for m in range(n if level == 0 else 0):
-            tree.tries[members[m]] = max(tree.tries[members[m]], 1) - 1
-        if items[new].n_items > 0:
-            _merge(tree, level, new, r, np.inf)
+        if items[part].n_items > 0:
+            _merge(tree, level, part, r, np.inf)
         if s >= 0:
             items[s].parent = upper
             for m in range(n):
@@ -944,9 +999,8 @@ def split_some(
     return total, n_changed
 
 
-@_public
-def length(tree: GroupTree) -> float:
-    """Return the part of the description length that depends on the groups, in nats."""
+@_internal
+def _length(tree: GroupTree) -> float:
     items, value = tree.items, 0.0
     for level in range(tree.totals.n_levels):
         row = tree.levels[level]
@@ -959,8 +1013,231 @@ def length(tree: GroupTree) -> float:
             while place >= 0:
                 s, e = tree.table[place].column, float(tree.table[place].count)
                 if s >= len(items):
-                    value += _pair_term(tree, level, False, n_r, 1.0, e)
+                    value += _pair_term(tree, level, _BETWEEN, n_r, 1.0, e)
                 elif s <= r:
                     value += _pair_term(tree, level, s == r, n_r, float(items[s].n_items), e)
                 place = tree.table[place].next
     return value
+
+
+@_public
+def length(tree: GroupTree) -> float:
+    """Return the part of the description length that depends on the groups, in nats."""
+    return _length(tree)
+
+
+# ----------------------------------------------------------------------------------------------------------- chains
+
+
+@_internal
+def _labelings(tree: GroupTree, r: int, s: int, n: int) -> float:
+    """Return the change of -log B!, if n items of r move to s: a partition is B! labelings of its groups."""
+    row, items = tree.levels[0], tree.items
+    n_groups = float(row.n_groups[0] + row.n_groups[1])
+    if items[s].n_items == 0:
+        n_groups += 1.0
+        return -math.log(n_groups) if items[r].n_items > n else 0.0
+    return math.log(n_groups) if items[r].n_items == n else 0.0
+
+
+@_internal
+def _step(tree: GroupTree, x: int, s: int, loops: int) -> None:
+    """Move a tallied node, and keep the list of groups."""
+    items, row = tree.items, tree.levels[0]
+    r, is_new = items[x].parent, items[s].n_items == 0
+    _move_item(tree, _NODES, x, s, loops)
+    if is_new:
+        items[s].place = row.n_active
+        tree.free[row.first_active + row.n_active] = s
+        row.n_active += 1
+    if items[r].n_items == 0:
+        _forget(tree, r)
+
+
+@_internal
+def _forget(tree: GroupTree, r: int) -> None:
+    """Take an empty group off the list of groups."""
+    row = tree.levels[0]
+    row.n_active -= 1
+    last = tree.free[row.first_active + row.n_active]
+    tree.free[row.first_active + tree.items[r].place] = last
+    tree.items[last].place = tree.items[r].place
+
+
+@_internal
+def _log_odds(tree: GroupTree, x: int, s: int, loops: int) -> float:
+    """Return the change of minus the log posterior if a tallied node moves to another group."""
+    items = tree.items
+    r, degree = items[x].parent, items[x].degree
+    change = _change(tree, _NODES, r, s, loops, 1, degree, _leaving(tree, r, loops, 1, degree))
+    return change + _labelings(tree, r, s, 1)
+
+
+@_internal
+def _gibbs(tree: GroupTree, x: int) -> None:
+    """Draw a new group for a node: one of its neighbors' groups, or one of all and a new one.
+
+    The groups of its neighbors are the options if its own is one of them: they do not depend on where it is. Otherwise
+    the choice is between its own and a group drawn at random from all others, or a new one.
+    """
+    items, row, totals = tree.items, tree.levels[0], tree.totals
+    r = items[x].parent
+    if items[x].is_fixed or (totals.keeps_number and items[r].n_items == 1):
+        return
+    loops = _tally_item(tree, _NODES, x)
+    if _random(totals) < 0.5:
+        if tree.marks[r] > 0:
+            degree = items[x].degree
+            leaving, chosen, weight = _leaving(tree, r, loops, 1, degree), _INT(-1), 1.0
+            for at in range(row.tally_end):
+                s = _INT(tree.tally[at])
+                if s >= len(items) or s == r or items[s].side != items[r].side:
+                    continue
+                change = _change(tree, _NODES, r, s, loops, 1, degree, leaving) + _labelings(tree, r, s, 1)
+                odds = math.exp(min(-change, 600.0))
+                weight += odds
+                if _random(totals) * weight < odds:
+                    chosen = s
+            if chosen >= 0:
+                _step(tree, x, chosen, loops)
+    else:
+        can_open = items[r].n_items > 1 and not totals.keeps_number
+        at = int(_random(totals) * (row.n_active + int(can_open)))
+        is_open = at < row.n_active
+        s = _INT(tree.free[row.first_active + at] if is_open else _empty_group(tree, _NODES, r))
+        if s >= 0 and s != r and items[s].side == items[r].side:
+            change = _log_odds(tree, x, s, loops)
+            if _random(totals) * (1.0 + math.exp(min(change, 600.0))) < 1.0:
+                _step(tree, x, s, loops)
+    _clear(tree)
+
+
+@_internal
+def _share_out(
+    tree: GroupTree, members: IndexArray, n: int, r: int, s: int, goal: IndexArray, is_forced: bool
+) -> float:
+    """Let each member choose between r and s, or go where `goal` says; return the log probability of the choices."""
+    items, value = tree.items, 0.0
+    for m in range(n):
+        x = members[m]
+        own = items[x].parent
+        other = s if own == r else r
+        loops = _tally_item(tree, _NODES, x)
+        p = 1.0 / (1.0 + math.exp(min(_log_odds(tree, x, other, loops), 600.0)))
+        moves = goal[m] != own if is_forced else _random(tree.totals) < p
+        value += math.log(max(p if moves else 1.0 - p, 1e-300))
+        if moves:
+            _step(tree, x, other, loops)
+        _clear(tree)
+    return value
+
+
+@_internal
+def _send(tree: GroupTree, x: int, s: int) -> None:
+    """Move a node to a group, if it is in another one."""
+    if tree.items[x].parent != s:
+        loops = _tally_item(tree, _NODES, x)
+        _step(tree, x, s, loops)
+        _clear(tree)
+
+
+@_internal
+def _launch(tree: GroupTree, members: IndexArray, n: int, r: int, s: int) -> None:
+    """Share members out at random, and let each choose a few times."""
+    for m in range(n):
+        _send(tree, members[m], s if _random(tree.totals) < 0.5 else r)
+    for _ in range(_LAUNCH_SWEEPS):
+        _share_out(tree, members, n, r, s, members, _NO)
+
+
+@_internal
+def _minus_log_posterior(tree: GroupTree) -> float:
+    row = tree.levels[0]
+    return _length(tree) - _log_factorial(tree, float(row.n_groups[0] + row.n_groups[1]))
+
+
+@_internal
+def _split_or_merge(tree: GroupTree, members: IndexArray, origins: IndexArray) -> None:
+    """Split the group of two random nodes, or merge their groups, with the probability of Jain & Neal (2004)."""
+    items, totals, n_nodes = tree.items, tree.totals, len(tree.start) - 1
+    i, j = int(_random(totals) * n_nodes), int(_random(totals) * n_nodes)
+    r, s = _INT(items[i].parent), _INT(items[j].parent)
+    if i == j or items[r].is_fixed or items[s].is_fixed or items[r].side != items[s].side:
+        return
+    is_split, n = r == s, 0
+    if is_split and tree.levels[0].n_free == 0:
+        return
+    for m in range(_gather(tree, r, s, members, origins)):
+        if members[m] != i and members[m] != j:
+            members[n], origins[n] = members[m], origins[m]
+            n += 1
+    for m in range(n - 1, 0, -1):  # a random order: that of the list depends on the past
+        other = int(_random(totals) * (m + 1))
+        members[m], members[other] = members[other], members[m]
+        origins[m], origins[other] = origins[other], origins[m]
+    before = _minus_log_posterior(tree)
+    if is_split:
+        s = _INT(_empty_group(tree, _NODES, r))
+        _send(tree, j, s)
+    _launch(tree, members, n, r, s)
+    chosen = _share_out(tree, members, n, r, s, origins, not is_split)
+    if not is_split:  # all are back where they were; now s joins r
+        for m in range(n):
+            _send(tree, members[m], r)
+        _send(tree, j, r)
+    log_ratio = before - _minus_log_posterior(tree) + (-chosen if is_split else chosen)
+    if math.log(max(_random(totals), 1e-300)) < log_ratio:
+        return
+    if is_split:
+        for m in range(n):
+            _send(tree, members[m], r)
+        _send(tree, j, r)
+        return
+    s = _INT(_empty_group(tree, _NODES, r))
+    _send(tree, j, s)
+    for m in range(n):
+        if origins[m] != r:
+            _send(tree, members[m], s)
+
+
+@_public
+def run_chain(tree: GroupTree, n_sweeps: int, splits: float, members: IndexArray, origins: IndexArray) -> int:
+    """Run a Markov chain whose equilibrium is the posterior of a flat partition; return the number of sweeps made.
+
+    They are fewer than `n_sweeps` if the table got full. In a sweep, each node is drawn once on average, and `splits`
+    merge-split moves follow. `members` and `origins` are memory for the nodes.
+    """
+    n = len(tree.start) - 1
+    _list_groups(tree, _NODES)
+    for done in range(n_sweeps):
+        for _ in range(n):
+            if _is_full(tree, len(tree.table) // 10):
+                return done
+            _gibbs(tree, int(_random(tree.totals) * n))
+        if not tree.totals.keeps_number:
+            for _ in range(int(splits + _random(tree.totals))):
+                _split_or_merge(tree, members, origins)
+    return n_sweeps
+
+
+@_public
+def conditional(tree: GroupTree, probability: FloatArray) -> None:
+    """Write each node's probability of its own group, given the groups of all others, to `probability`.
+
+    The alternatives are the groups of its neighbors and a new one.
+    """
+    items, row = tree.items, tree.levels[0]
+    for x in range(len(tree.start) - 1):
+        r = items[x].parent
+        if items[x].is_fixed or (tree.totals.keeps_number and items[r].n_items == 1):
+            probability[x] = 1.0
+            continue
+        loops, weight = _tally_item(tree, _NODES, x), 1.0
+        for at in range(row.tally_end + 1):
+            s = _INT(tree.tally[at]) if at < row.tally_end else _INT(_NONE)
+            if s < 0 and not tree.totals.keeps_number and items[r].n_items > 1:
+                s = _INT(_empty_group(tree, _NODES, r))
+            if 0 <= s < len(items) and s != r and items[s].side == items[r].side:
+                weight += math.exp(min(-_log_odds(tree, x, s, loops), 600.0))
+        _clear(tree)
+        probability[x] = 1.0 / weight

@@ -12,6 +12,7 @@ import numpy as np
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.graph import Graph
 from graphclust.inference import BLOCK_MODELS
+from graphclust.inference.nesting import NESTED_MODELS, nested
 from graphclust.inference.refinement import check_effort, check_model, explained, memory_needed, refine
 from graphclust.methods.acp import ACP
 from graphclust.methods.base import GraphEstimator, solved
@@ -24,7 +25,7 @@ from graphclust.problem.constraints import check_known, with_number
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
-from graphclust.runtime.checks import check_count
+from graphclust.runtime.checks import check_count, check_hierarchy
 from graphclust.runtime.memory import format_bytes
 from graphclust.runtime.notes import Note, counted
 from graphclust.runtime.progress import task
@@ -37,6 +38,7 @@ logger = logging.getLogger("graphclust")
 _ACP_NODES = (20, 300)  # roughly the sizes of the graphs that the shipped model was trained on
 _ACP_DENSITY = 0.2  # hardly any graph in its training data was sparser
 _RESOLUTIONS = {"low": (1.0,), "normal": (0.5, 1.0, 2.0, 4.0), "high": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)}
+_NESTED_RESOLUTIONS = (1.0, 4.0, 16.0, 64.0)
 _REPEATS = {"low": 1, "normal": 2, "high": 4}  # of label propagation
 _INFOMAP_EDGES = {"low": 20_000, "normal": 200_000, "high": 5_000_000}
 _SPECTRAL_NODES = {"low": 0, "normal": 3000, "high": 10_000}
@@ -78,6 +80,10 @@ class Auto(GraphEstimator):
         The block model; by default the better of sbm and planted.
     n_samples : int
         Number of samples of the posterior.
+    hierarchy : bool
+        Whether to find groups of groups, under nested block models of Peixoto (2017): the shorter description of
+        ``sbm`` and ``dc-sbm``, if `model` is not given. The communities are those of the finest level; they are groups
+        of any kind, and there is no posterior.
     known : mapping or Series, optional
         Labels of some nodes, by the caller's ids. Nodes with equal labels are in the same community, nodes with
         different labels are not.
@@ -116,6 +122,7 @@ class Auto(GraphEstimator):
         effort: str = "normal",
         model: str | None = None,
         n_samples: int = 64,
+        hierarchy: bool = False,
         known: Mapping[Hashable, Any] | None = None,
         random_state: Any = None,
         device: str = "auto",
@@ -124,6 +131,7 @@ class Auto(GraphEstimator):
         self.effort = effort
         self.model = model
         self.n_samples = n_samples
+        self.hierarchy = hierarchy
         self.known = known
         self.random_state = random_state
         self.device = device
@@ -138,6 +146,9 @@ class Auto(GraphEstimator):
             check_model(self.model, self.n_clusters)
         check_count("n_samples", self.n_samples)
         check_known(self.known)
+        check_hierarchy(self.hierarchy, self.n_clusters)
+        if self.hierarchy and self.model not in (None, *NESTED_MODELS):
+            raise UsageError(f"a hierarchy has one of the models {', '.join(NESTED_MODELS)}, not {self.model}")
 
     def memory(self, graph: Graph) -> float:
         """Estimate the peak memory: the rows of the graph, those of the block models, and samples."""
@@ -155,6 +166,10 @@ class Auto(GraphEstimator):
             raise UsageError(f"there are {int(known.max())} known labels, which is more than {k} communities")
         self._announce(core.graph)
         starts, notes = self._starts(core.undirected(), seed)
+        if self.hierarchy:
+            models = tuple(NESTED_MODELS) if self.model is None else (self.model,)
+            found = nested(core, starts, models, effort=self.effort, seed=seed)
+            return found.with_notes(notes)
         models = _MODELS if self.model is None else (self.model,)
         refined = refine(core, starts, models, effort=self.effort, n_samples=int(self.n_samples), seed=seed)
         return replace(refined, notes=(*notes, *refined.notes, *explained(refined.details)))
@@ -207,6 +222,10 @@ class Auto(GraphEstimator):
             yield "leiden", Leiden(k, random_state=seed)
             yield "louvain", Louvain(k, random_state=seed)
             return
+        if self.hierarchy:  # of many small groups at first
+            for resolution in _NESTED_RESOLUTIONS:
+                yield f"leiden {resolution:g}", Leiden(resolution=resolution, random_state=seed)
+            return
         if m > _LARGE and self.effort != "high":  # one proposal of small communities, and one of large ones
             yield "label-propagation 1", LabelPropagation(random_state=seed)
             yield "louvain", Louvain(random_state=seed)
@@ -230,7 +249,7 @@ class Auto(GraphEstimator):
             if graph.num_edges == 0:
                 return {"given": np.arange(n) % k}
             return {}
-        if n > _SPECTRAL_NODES[self.effort] or graph.num_edges == 0:
+        if n > _SPECTRAL_NODES[self.effort] or graph.num_edges == 0 or self.hierarchy:
             return {}
         most = _SPECTRAL_K[-1] if n > _FEW_NODES or self.effort == "high" else _MAX_SPECTRAL_K
         numbers = [k for k in _SPECTRAL_K if k <= most and k < n // 4]

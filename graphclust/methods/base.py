@@ -77,7 +77,7 @@ class GraphEstimator:
     posterior_ : Posterior or None
     graph_ : Graph
     levels_ : tuple of ndarray of int64, shape (n_nodes,)
-        Labels on each level of a hierarchy, the finest first and `labels_` last; empty without one.
+        Labels on each level of a hierarchy, the finest first, `labels_` among them; empty without one.
     details_ : dict
         Details of the method that the notes do not contain.
     notes_ : list of Note
@@ -98,6 +98,7 @@ class GraphEstimator:
     needs: ClassVar[tuple[str, ...]] = ()
 
     n_clusters: Any = None
+    hierarchy: bool = False
     random_state: Any = None
 
     @classmethod
@@ -311,7 +312,8 @@ class GraphEstimator:
 
     def _empty_solution(self) -> Solution:
         """Return the solution of a core without nodes."""
-        return Solution(np.empty(0, dtype=np.int64))
+        labels = np.empty(0, dtype=np.int64)
+        return Solution(labels, levels=(labels,) if self.hierarchy else ())
 
 
 def _address_space(modules: Iterable[str]) -> float:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
-from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.methods.base import GraphEstimator
 from graphclust.methods.exact_number import with_exact_number
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
+from graphclust.runtime.checks import check_hierarchy
 from graphclust.runtime.compilation import await_compilation
 from graphclust.runtime.threads import Threads
 
@@ -45,19 +44,10 @@ class LocalMoveEstimator(GraphEstimator):
 
     needs: ClassVar[tuple[str, ...]] = ("graphclust.kernels.leiden",)
 
-    hierarchy: bool = False
-
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""
         super().check_params()
-        if not isinstance(self.hierarchy, bool):
-            raise UsageError(f"hierarchy is True or False, not {self.hierarchy!r}")
-        if self.hierarchy and self.n_clusters is not None:
-            raise UsageError("a hierarchy has all numbers of communities: leave out n_clusters (-k), and cut it")
-
-    def _empty_solution(self) -> Solution:
-        solution = super()._empty_solution()
-        return replace(solution, levels=(solution.labels,)) if self.hierarchy else solution
+        check_hierarchy(self.hierarchy, self.n_clusters)
 
     def memory(self, graph: Graph) -> float:
         """Estimate the peak memory: rows of the graph and of a smaller one, and 150 bytes per node."""

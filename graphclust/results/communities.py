@@ -48,7 +48,7 @@ class Communities:
     posterior : Posterior or None
         Samples of partitions, if the method draws them.
     hierarchy : Hierarchy or None
-        Nested levels of communities, if they were asked for; the coarsest are these communities.
+        Nested levels of communities, if they were asked for; these communities are one of them.
     notes : tuple of Note
         Decisions of the reader and the method: what they chose, dropped or repaired.
     details : dict

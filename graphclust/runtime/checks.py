@@ -9,7 +9,7 @@ import numpy as np
 
 from graphclust.errors import UsageError
 
-__all__ = ["check_count", "check_number", "check_sequence", "refuse_unknown"]
+__all__ = ["check_count", "check_hierarchy", "check_number", "check_sequence", "refuse_unknown"]
 
 _MAX_COUNT = 2**31
 
@@ -25,6 +25,20 @@ def check_count(name: str, value: Any, low: int = 1) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value < _MAX_COUNT:
         what = "a positive integer" if low == 1 else f"an integer of at least {low}"
         raise UsageError(f"{name} is {what}, not {value!r}")
+
+
+def check_hierarchy(hierarchy: Any, n_clusters: int | None) -> None:
+    """Check that `hierarchy` is True or False, and that there is no number of communities beside it.
+
+    Raises
+    ------
+    UsageError
+        It is something else, or there is a number.
+    """
+    if not isinstance(hierarchy, bool):
+        raise UsageError(f"hierarchy is True or False, not {hierarchy!r}")
+    if hierarchy and n_clusters is not None:
+        raise UsageError("a hierarchy has all numbers of communities: leave out n_clusters (-k), and cut it")
 
 
 def check_number(name: str, value: Any) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graphclust.generators import planted_partition
-from graphclust.inference import base, batches
+from graphclust.inference import batches, integrated
 from graphclust.inference.block_models import PlantedPartitionModel
 from graphclust.metrics import ami
 from graphclust.runtime.threads import limited_threads
@@ -26,7 +26,7 @@ def noisy(graph, seed=0):
 
 @pytest.fixture
 def in_batches(monkeypatch):
-    monkeypatch.setattr(base, "_LARGE", 0)
+    monkeypatch.setattr(integrated, "_LARGE", 0)
     monkeypatch.setattr(batches, "_MAX_BATCH", 50)
     monkeypatch.setattr(batches, "_FEWEST_BATCHES", 4)
 
@@ -35,7 +35,7 @@ def test_batches_find_as_good_partitions(planted, monkeypatch, in_batches):
     graph, model = planted
     start = noisy(graph)
     labels = model.improve(start, seed=1)
-    monkeypatch.setattr(base, "_LARGE", 10**9)
+    monkeypatch.setattr(integrated, "_LARGE", 10**9)
     one_by_one = model.improve(start, seed=1)
     assert model.log_joint(labels) > model.log_joint(start)
     assert model.log_joint(labels) > model.log_joint(one_by_one) - 0.01 * abs(model.log_joint(one_by_one))
@@ -59,7 +59,7 @@ def test_the_gains_add_up_to_the_log_joint(planted):
     graph, model = planted
     state = model._state(noisy(graph), 400)
     state.visits["waiting"] = 1
-    with base.Threads(2) as threads:
+    with integrated.Threads(2) as threads:
         value = batches.settle_in_batches(state, threads, 0, 3, 1e-6)
     assert value + model._offset == pytest.approx(model.log_joint(state.label), rel=1e-9)
 
@@ -78,7 +78,7 @@ def test_results_do_not_depend_on_the_number_of_threads(planted):
 def test_conditional_probabilities_are_those_of_single_visits(planted, monkeypatch, in_batches):
     graph, model = planted
     together = model.conditional(graph.y)
-    monkeypatch.setattr(base, "_LARGE", 10**9)
+    monkeypatch.setattr(integrated, "_LARGE", 10**9)
     assert together == pytest.approx(model.conditional(graph.y), abs=1e-12)
 
 

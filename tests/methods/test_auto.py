@@ -362,7 +362,7 @@ def test_rounding_of_weights_does_not_break_chains(seed):
     rng = np.random.default_rng(seed)
     source, target = np.triu_indices(10, 1)
     graph = gc.Graph.from_edges(source, target, rng.random(45) * 2 + 0.01, nodes=14)
-    for params in ({"known": {10: "a", 11: "b"}}, {"n_clusters": 3}, {"n_clusters": 3, "model": "dc-sbm"}):
+    for params in ({"known": {10: "a", 11: "b"}}, {"n_clusters": 3}, {"n_clusters": 3, "model": "planted"}):
         communities = gc.detect(graph, effort="low", **params)
         assert np.isfinite(communities.confidence).all()
         assert communities.details["description_length"] < 1e6

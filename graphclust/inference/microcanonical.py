@@ -1,0 +1,191 @@
+"""The degree-corrected block model of the literature, microcanonical, as refinement uses it.
+
+See `graphclust.inference.description_length` for the model, and `graphclust.inference.group_search` for the search. The
+posterior is that of partitions: a partition has the probability of all B! labelings of its groups together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from graphclust.errors import UsageError
+from graphclust.graph import Graph
+from graphclust.inference.base import BlockModel, numbered
+from graphclust.inference.chains import Chain, Chains, Schedule, run_chains
+from graphclust.inference.description_length import describe
+from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel
+from graphclust.runtime.arrays import FloatArray, IntArray
+
+__all__ = ["MOST_AGGLOMERATED", "DegreeCorrectedBlockModel", "whole_weights"]
+
+MOST_AGGLOMERATED = 20_000  # nodes, up to which groups are merged from single nodes on
+
+
+def whole_weights(weight: FloatArray | None) -> IntArray | None:
+    """Return weights as numbers of parallel edges.
+
+    Raises
+    ------
+    UsageError
+        They are not whole numbers.
+    """
+    if weight is None:
+        return None
+    count = weight.astype(np.int64)
+    if not np.array_equal(count, weight):
+        raise UsageError(
+            "dc-sbm takes weights for numbers of parallel edges, and these are not whole numbers: choose the model "
+            "planted, or leave them out (weight=None, --weight none)"
+        )
+    return count
+
+
+class DegreeCorrectedBlockModel(BlockModel):
+    """The microcanonical degree-corrected block model (Peixoto 2017).
+
+    Parameters
+    ----------
+    source, target : array of int, shape (n_edges,)
+        Ends of the edges, each edge once.
+    n_nodes : int
+        At least one.
+    weight : array of float, shape (n_edges,), optional
+        Numbers of parallel edges.
+    known : array of int, shape (n_nodes,), optional
+        Number of the known label of each node, 0 if it is not known. Partitions have to agree with these labels.
+    n_clusters : int, optional
+        If not None, the number of blocks stays what it is in the partitions passed to the methods.
+
+    Examples
+    --------
+    >>> cliques = [(i + k, j + k) for k in (0, 6, 12) for i in range(6) for j in range(i)]
+    >>> model = DegreeCorrectedBlockModel(*zip(*cliques, (0, 6), (6, 12)), 18)
+    >>> model.improve(np.arange(18)).tolist()
+    [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]
+    """
+
+    name: ClassVar[str] = "dc-sbm"
+    title: ClassVar[str] = "the degree-corrected block model"
+
+    def __init__(
+        self,
+        source: ArrayLike,
+        target: ArrayLike,
+        n_nodes: int,
+        *,
+        weight: FloatArray | None = None,
+        known: ArrayLike | None = None,
+        n_clusters: int | None = None,
+    ) -> None:
+        ends = np.asarray(source, dtype=np.int64), np.asarray(target, dtype=np.int64)
+        self.n_nodes, self.n_clusters = n_nodes, n_clusters
+        self.known = None if known is None else np.asarray(known, dtype=np.int64)
+        count = whole_weights(weight)
+        self._graph = Graph.from_edges(*ends, weight, nodes=n_nodes)
+        self._multigraph = Multigraph.of(*ends, count, n_nodes)
+        is_fixed = None if self.known is None else self.known > 0
+        self._tree_model = TreeModel(is_fixed=is_fixed, keeps_number=n_clusters is not None)
+
+    @classmethod
+    def of(
+        cls,
+        source: IntArray,
+        target: IntArray,
+        n_nodes: int,
+        weight: FloatArray | None,
+        known: IntArray | None,
+        n_clusters: int | None,
+    ) -> Self:
+        """See `BlockModel.of`."""
+        return cls(source, target, n_nodes, weight=weight, known=known, n_clusters=n_clusters)
+
+    def _search(self, labels: ArrayLike, seed: int = 0) -> GroupSearch:
+        return GroupSearch(self._multigraph, [numbered(labels)], self._tree_model, seed)
+
+    def score(self, labels: ArrayLike) -> float:
+        """Return minus the description length of a graph and a labeling of its nodes, in nats."""
+        return -describe(self._graph, labels, "dc-sbm").total
+
+    def log_joint(self, labels: ArrayLike) -> float:
+        """Return the log joint of a graph and a partition, which is B! labelings, in nats."""
+        return self.score(labels) + _log_labelings(len(np.unique(labels)))
+
+    @cached_property
+    def _constant(self) -> float:
+        """The part of the log joint that `GroupSearch.length` leaves out."""
+        one = np.zeros(self.n_nodes, dtype=np.int64)
+        return self.score(one) + self._search(one).length()
+
+    def _densities(self, labels: ArrayLike) -> tuple[FloatArray, FloatArray, IntArray]:
+        nodes = numbered(labels)
+        n = int(nodes.max()) + 1
+        ends = nodes[self._graph.source], nodes[self._graph.target]
+        edges = np.bincount(ends[0] * n + ends[1], self._graph.edge_weight, minlength=n * n).reshape(n, n)
+        edges = edges + edges.T
+        degrees = np.maximum(np.bincount(nodes, self._multigraph.degree), 1.0)
+        density = edges / np.outer(degrees, degrees)
+        return density, np.diag(density).copy(), np.bincount(nodes)
+
+    def own_starts(self, seed: int) -> dict[str, IntArray]:
+        """Return the partition that merging from single nodes on finds, on graphs that are not large."""
+        if self.n_nodes > MOST_AGGLOMERATED:
+            return {}
+        first = np.arange(self.n_nodes)
+        if self.known is not None:
+            first = numbered(np.where(self.known > 0, self.n_nodes + self.known, first))
+        search = GroupSearch(self._multigraph, [first], self._tree_model._replace(keeps_number=False), seed)
+        fewest = self.n_clusters or 1
+        trace = search.agglomerate(fewest=fewest)
+        if self.n_clusters is None:
+            return {"agglomerative": min(trace, key=lambda row: row[0])[1][0]}
+        return {"agglomerative": trace[-1][1][0]} if search.n_groups() == fewest else {}
+
+    def improve(self, labels: ArrayLike, seed: int = 0) -> IntArray:
+        """See `BlockModel.improve`."""
+        search = self._search(labels, seed)
+        search.polish()
+        return search.labels()[0]
+
+    def conditional(self, labels: ArrayLike) -> FloatArray:
+        """See `BlockModel.conditional`."""
+        return self._search(labels).conditional()
+
+    def sweep_cost(self, n_blocks: int, n_near: float) -> float:
+        """See `BlockModel.sweep_cost`."""
+        return self.n_nodes * (500 + 25 * n_near**2)
+
+    def sample(
+        self,
+        starts: Sequence[ArrayLike],
+        n_samples: int,
+        n_sweeps: int,
+        seed: int = 0,
+        *,
+        splits: float = 0.25,
+        burn_in: float = 0.5,
+        threads: int = 1,
+    ) -> Chains:
+        """See `BlockModel.sample`."""
+        seeds = np.random.SeedSequence(seed).spawn(len(starts))
+
+        def begin(index: int) -> Chain:
+            search = self._search(starts[index], int(seeds[index].generate_state(1)[0]))
+
+            def go_on(first: int, end: int, heat: float) -> tuple[IntArray, float]:
+                search.run_chain(end - first, splits)
+                log_joint = self._constant - search.length() + _log_labelings(search.n_groups())
+                return search.labels()[0], log_joint
+
+            return go_on
+
+        return run_chains(begin, len(starts), Schedule.of(n_samples, n_sweeps, burn_in), threads)
+
+
+def _log_labelings(n_groups: int) -> float:
+    return math.lgamma(n_groups + 1.0)

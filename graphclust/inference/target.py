@@ -1,0 +1,49 @@
+"""The graph that block models describe."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from graphclust.graph import Graph
+from graphclust.inference import BLOCK_MODELS
+from graphclust.inference.base import BlockModel
+from graphclust.problem.constraints import respecting
+from graphclust.problem.problem import Core
+from graphclust.runtime.arrays import IntArray
+
+__all__ = ["Target"]
+
+
+class Target:
+    """The graph that block models describe: the edges of a core without directions and self-loops."""
+
+    def __init__(self, core: Core) -> None:
+        self.core, self.n_clusters, self.known = core, core.n_clusters, core.known
+        graph, plain = core.graph, core.graph.undirected()
+        is_edge = plain.source != plain.target
+        self.source, self.target = plain.source[is_edge], plain.target[is_edge]
+        weights = graph.edge_weight[graph.source != graph.target]  # equal weights in both directions are one edge
+        self.is_weighted = bool(len(weights)) and bool(weights.min() != weights.max())
+        self.weight = plain.edge_weight[is_edge] if self.is_weighted else None
+        self.n_nodes = graph.num_nodes
+        self.graph = Graph.from_edges(self.source, self.target, nodes=self.n_nodes)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether neither the number of communities nor any label is known."""
+        return self.n_clusters is None and self.known is None
+
+    def model(self, name: str) -> BlockModel:
+        """Return the graph under a block model, with its default hyperparameters."""
+        return BLOCK_MODELS[name].of(self.source, self.target, self.n_nodes, self.weight, self.known, self.n_clusters)
+
+    def restricted(self, labels: ArrayLike) -> IntArray:
+        """Make a partition agree with the known labels."""
+        return respecting(np.asarray(labels, dtype=np.int64), self.known)
+
+    def cut(self, labels: IntArray) -> IntArray:
+        """Cut blocks at the borders of components, unless their number is fixed. Results are cut in the same way."""
+        if self.n_clusters is not None:
+            return labels
+        return np.unique(self.core.cut(labels[None], np.full(1, np.nan))[0][0], return_inverse=True)[1].astype(np.int64)
