@@ -306,6 +306,8 @@ class GroupSearch:
         at, change, n = group_tree.merge_some(self.tree, level, best, order, 0, n_merges, float(least))
         if at < len(order) and n < n_merges:  # the table is full
             self._rebuild()
+            if n == 0:
+                return self.merge(n_merges, level, least=least)
         return float(change)
 
     def split(self, level: int = 0, *, with_partners: bool = False) -> float:

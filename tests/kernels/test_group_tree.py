@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -73,25 +75,25 @@ def test_lengths_differ_as_description_lengths_do(model, n_levels, sides):
 @CASES
 @pytest.mark.parametrize("seed", range(3))
 def test_moves_report_what_they_change(model, n_levels, sides, seed):
-    graph, search = search_of(model, n_levels, sides, seed)
+    _, search = search_of(model, n_levels, sides, seed)
     before = search.length()
-    for turn in range(3):
-        for level in range(search.n_levels):
-            for move in (
-                lambda: search.settle(level, most=1, can_change_number=turn > 0),
-                lambda: search.split(level),
-                lambda: search.split(level, with_partners=True),
-                lambda: search.merge(2 if turn == 0 else 100, level, least=np.inf if turn == 0 else 0.0),
-            ):
-                change = move()
-                after = search.length()
-                assert after - before == pytest.approx(change, abs=1e-8)
-                before = after
-                search.build(search.parents())  # counts all edges anew
-                assert search.length() == pytest.approx(after, abs=1e-8)
-                before = search.length()
-                if sides is not None:
-                    assert all(len(set(sides[search.labels()[0] == g])) == 1 for g in range(search.n_groups()))
+    first_merges = {"n_merges": 2}
+    for merges in (first_merges, {"n_merges": 100, "least": 0.0}, {"n_merges": 100, "least": 0.0}):
+        moves = [
+            (search.settle, {"most": 1, "can_change_number": merges is not first_merges}),
+            (search.split, {}),
+            (search.split, {"with_partners": True}),
+            (search.merge, merges),
+        ]
+        for level, (move, how) in product(range(search.n_levels), moves):
+            change = move(level=level, **how)
+            after = search.length()
+            assert after - before == pytest.approx(change, abs=1e-8)
+            search.build(search.parents())  # counts all edges anew
+            before = search.length()
+            assert before == pytest.approx(after, abs=1e-8)
+            if sides is not None:
+                assert all(len(set(sides[search.labels()[0] == g])) == 1 for g in range(search.n_groups()))
 
 
 @pytest.mark.parametrize("model", ["sbm", "dc-sbm"])
@@ -137,7 +139,7 @@ def test_two_levels_of_groups_are_found():
 
 
 def test_fixed_nodes_stay_and_the_number_of_groups_is_kept():
-    graph, rows = random_graph(0)
+    _, rows = random_graph(0)
     start = np.arange(N) % 5
     is_fixed = np.arange(N) < 3  # in groups 0, 1 and 2
     search = GroupSearch(rows, [start], TreeModel(is_fixed=is_fixed), 0)
