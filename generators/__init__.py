@@ -21,6 +21,7 @@ from graphclust.generators.sbm import (
     dc_sbm,
     general_sbm,
     log_degree_sbm,
+    nested_sbm,
     planted_partition,
     sbm,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "lfr",
     "log_degree_sbm",
     "mixed",
+    "nested_sbm",
     "planted_partition",
     "sbm",
     "spikes",

@@ -31,6 +31,8 @@ __all__ = [
     "general_sbm_plan",
     "log_degree_sbm",
     "log_degree_sbm_plan",
+    "nested_sbm",
+    "nested_sbm_plan",
     "one_of_each",
     "planted_partition",
     "planted_partition_plan",
@@ -240,6 +242,25 @@ def planted_partition_plan(
     return _shuffled(rng, _equal_sizes(n, k)), _two_level(k, p, q)
 
 
+def nested_sbm_plan(
+    rng: np.random.Generator,
+    n_nodes: Whole,
+    n_groups: Whole,
+    n_subgroups: Whole,
+    p_in: Real,
+    p_middle: Real,
+    p_out: Real,
+) -> Plan:
+    """Lay out `nested_sbm`."""
+    n, k, each = pick(rng, n_nodes), pick(rng, n_groups), pick(rng, n_subgroups)
+    rates = {"p_in": p_in, "p_middle": p_middle, "p_out": p_out}
+    p, middle, q = (_check_probability(name, pick(rng, value)) for name, value in rates.items())
+    group = np.arange(k * each) // each
+    matrix = np.where(group[:, None] == group, float(middle), float(q))
+    np.fill_diagonal(matrix, p)
+    return _shuffled(rng, _equal_sizes(n, k * each)), matrix
+
+
 def general_sbm_plan(
     rng: np.random.Generator,
     n_nodes: Whole,
@@ -342,6 +363,60 @@ def planted_partition(
     """
     parameters = {"n_nodes": n_nodes, "n_clusters": n_clusters, "p_in": p_in, "p_out": p_out}
     return _draw(planted_partition_plan, "planted-partition", parameters, random_state)
+
+
+def nested_sbm(
+    n_nodes: Whole = 1000,
+    n_groups: Whole = 4,
+    n_subgroups: Whole = 5,
+    *,
+    p_in: Real = 0.3,
+    p_middle: Real = 0.05,
+    p_out: Real = 0.005,
+    random_state: Any = None,
+) -> Graph:
+    """Draw a planted partition of two levels: equal groups of equal subgroups, with three edge probabilities.
+
+    Parameters
+    ----------
+    n_nodes : int, or (int, int)
+        Number of nodes. Each parameter may be a range to draw from.
+    n_groups, n_subgroups : int, or (int, int)
+        Number of groups, and of subgroups of each.
+    p_in, p_middle, p_out : float, or (float, float)
+        Edge probabilities within subgroups, between those of one group, and between groups.
+    random_state : int, Generator or None
+
+    Returns
+    -------
+    Graph
+        As from `sbm`. `y` are the subgroups, and `meta["levels"]` the labels on both levels, the finest first.
+
+    Raises
+    ------
+    UsageError
+        Fewer nodes than subgroups, probabilities outside [0, 1].
+
+    Examples
+    --------
+    >>> g = nested_sbm(120, 2, 3, random_state=0)
+    >>> [len(set(level)) for level in g.meta["levels"]]
+    [6, 2]
+    """
+    parameters = {
+        "n_nodes": n_nodes,
+        "n_groups": n_groups,
+        "n_subgroups": n_subgroups,
+        "p_in": p_in,
+        "p_middle": p_middle,
+        "p_out": p_out,
+    }
+    graph = _draw(nested_sbm_plan, "nested-sbm", parameters, random_state)
+    rng = np.random.default_rng(graph.meta["generator"]["random_state"])  # draws the numbers of the plan again
+    _, _, each = (pick(rng, value) for value in (n_nodes, n_groups, n_subgroups))
+    fine: Any = graph.y
+    graph.meta["levels"] = [fine.tolist(), (fine // each).tolist()]
+    return graph
 
 
 def recovery_ratios(n_nodes: ArrayLike, n_clusters: ArrayLike, p_in: ArrayLike, p_out: ArrayLike) -> dict[str, Any]:

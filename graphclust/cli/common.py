@@ -117,7 +117,7 @@ class Reading:
         bool | None,
         typer.Option(
             "--bipartite/--no-bipartite",
-            help="Whether the two columns hold different kinds of nodes.",
+            help="Whether the two columns hold different kinds of nodes; then auto groups each kind by itself.",
             rich_help_panel=_PANEL,
         ),
     ] = None

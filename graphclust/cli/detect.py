@@ -34,6 +34,7 @@ _OWN_OPTIONS = {  # parameters that --param does not set
     "refine": "--refine",
     "effort": "--effort",
     "hierarchy": "--hierarchy",
+    "bipartite": "--bipartite",
 }
 
 
@@ -250,6 +251,8 @@ def detect(
     if hierarchy:
         _check_takes(method, "hierarchy", "--hierarchy")
         params["hierarchy"] = True
+    if reading.bipartite and "bipartite" in METHODS.named(method).parameters() and refine is None:
+        params["bipartite"] = True
     if features is not None:
         _check_takes_features(method)
     # report a typo before a large file is read

@@ -165,7 +165,7 @@ class Outputs:
         if kind in ("graphml", "gexf") and (dropped := carried(graph, kind)[1]):
             say(f"attributes dropped: {', '.join(dropped)}")
         if communities.hierarchy is not None and kind in ("cmty", "clu"):
-            say(f"{kind} has no levels: wrote the coarsest of {counted(len(communities.hierarchy), 'level')}")
+            say(f"{kind} has no levels: wrote one of {counted(len(communities.hierarchy), 'level')}, the communities")
         if verbose:
             for line in text_report(communities).splitlines():
                 say(line)

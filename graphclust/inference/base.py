@@ -18,6 +18,7 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from graphclust.inference.chains import Chains
+    from graphclust.inference.target import Target
 
 __all__ = ["BlockModel", "numbered"]
 
@@ -64,27 +65,8 @@ class BlockModel(ABC):
 
     @classmethod
     @abstractmethod
-    def of(
-        cls,
-        source: IntArray,
-        target: IntArray,
-        n_nodes: int,
-        weight: FloatArray | None,
-        known: IntArray | None,
-        n_clusters: int | None,
-    ) -> Self:
-        """Return a graph under the model as refinement takes it, with the model's own prior of partitions.
-
-        Parameters
-        ----------
-        source, target : ndarray of int64, shape (n_edges,)
-            Undirected edges, each once, without self-loops.
-        n_nodes : int
-        weight : ndarray of float64, shape (n_edges,), or None
-        known : ndarray of int64, shape (n_nodes,), or None
-            Number of the known label of each node, 0 if it is not known.
-        n_clusters : int or None
-        """
+    def of(cls, target: Target) -> Self:
+        """Return a target under the model, with the model's own prior of partitions."""
 
     @property
     def hyperparameters(self) -> dict[str, Any]:

@@ -379,7 +379,7 @@ class GroupSearch:
             shorter, longer_tree = min(self.agglomerate(self.n_levels - 1), key=lambda row: row[0])
             self.build(longer_tree)
             shorter += sum(self.settle(level) for level in range(1, self.n_levels))
-            if shorter > length or self.n_groups(self.n_levels - 1) == 1:
+            if shorter > length or not 1 < self.n_groups(self.n_levels - 1) < n:
                 break
             parents, length = self.parents(), shorter
         self.build(parents)

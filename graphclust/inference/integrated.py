@@ -11,7 +11,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,6 +32,9 @@ from graphclust.kernels import block_moves
 from graphclust.kernels.block_moves import MODEL, PRIOR, Record, Records, State
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.threads import Threads
+
+if TYPE_CHECKING:
+    from graphclust.inference.target import Target
 
 __all__ = ["IntegratedBlockModel"]
 
@@ -128,25 +131,18 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
         self._n_choices = 1  # of hyperparameters, among which those of the model were chosen
 
     @classmethod
-    def of(
-        cls,
-        source: IntArray,
-        target: IntArray,
-        n_nodes: int,
-        weight: FloatArray | None,
-        known: IntArray | None,
-        n_clusters: int | None,
-    ) -> Self:
+    def of(cls, target: Target) -> Self:
         """See `BlockModel.of`. The prior is a Chinese Restaurant Process, or uniform if the number is given."""
+        n, k, weight = target.n_nodes, target.n_clusters, target.weight
         return cls(
-            source,
-            target,
-            n_nodes,
+            target.source,
+            target.target,
+            n,
             weight=cls.scaled_weights(weight) if weight is not None and len(weight) else weight,
-            prior=crp_prior(n_nodes, cls.concentration) if n_clusters is None else uniform_prior(n_nodes, n_clusters),
-            known=known,
-            n_clusters=n_clusters,
-            connected=cls.has_connected_communities and n_clusters is None and known is None,
+            prior=crp_prior(n, cls.concentration) if k is None else uniform_prior(n, k),
+            known=target.known,
+            n_clusters=k,
+            connected=cls.has_connected_communities and target.is_free,
         )
 
     # ---------------------------------------------------------------- what a model defines

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +21,9 @@ from graphclust.inference.chains import Chain, Chains, Schedule, run_chains
 from graphclust.inference.description_length import describe
 from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel
 from graphclust.runtime.arrays import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from graphclust.inference.target import Target
 
 __all__ = ["MOST_AGGLOMERATED", "DegreeCorrectedBlockModel", "whole_weights"]
 
@@ -61,6 +64,8 @@ class DegreeCorrectedBlockModel(BlockModel):
         Number of the known label of each node, 0 if it is not known. Partitions have to agree with these labels.
     n_clusters : int, optional
         If not None, the number of blocks stays what it is in the partitions passed to the methods.
+    sides : ndarray of int64, shape (n_nodes,), optional
+        Side of each node of a two-mode graph, 0 or 1. No block has nodes of both.
 
     Examples
     --------
@@ -82,6 +87,7 @@ class DegreeCorrectedBlockModel(BlockModel):
         weight: FloatArray | None = None,
         known: ArrayLike | None = None,
         n_clusters: int | None = None,
+        sides: IntArray | None = None,
     ) -> None:
         ends = np.asarray(source, dtype=np.int64), np.asarray(target, dtype=np.int64)
         self.n_nodes, self.n_clusters = n_nodes, n_clusters
@@ -90,27 +96,27 @@ class DegreeCorrectedBlockModel(BlockModel):
         self._graph = Graph.from_edges(*ends, weight, nodes=n_nodes)
         self._multigraph = Multigraph.of(*ends, count, n_nodes)
         is_fixed = None if self.known is None else self.known > 0
-        self._tree_model = TreeModel(is_fixed=is_fixed, keeps_number=n_clusters is not None)
+        self._tree_model = TreeModel(sides=sides, is_fixed=is_fixed, keeps_number=n_clusters is not None)
 
     @classmethod
-    def of(
-        cls,
-        source: IntArray,
-        target: IntArray,
-        n_nodes: int,
-        weight: FloatArray | None,
-        known: IntArray | None,
-        n_clusters: int | None,
-    ) -> Self:
+    def of(cls, target: Target) -> Self:
         """See `BlockModel.of`."""
-        return cls(source, target, n_nodes, weight=weight, known=known, n_clusters=n_clusters)
+        return cls(
+            target.source,
+            target.target,
+            target.n_nodes,
+            weight=target.weight,
+            known=target.known,
+            n_clusters=target.n_clusters,
+            sides=target.sides,
+        )
 
     def _search(self, labels: ArrayLike, seed: int = 0) -> GroupSearch:
         return GroupSearch(self._multigraph, [numbered(labels)], self._tree_model, seed)
 
     def score(self, labels: ArrayLike) -> float:
         """Return minus the description length of a graph and a labeling of its nodes, in nats."""
-        return -describe(self._graph, labels, "dc-sbm").total
+        return -describe(self._graph, labels, "dc-sbm", sides=self._tree_model.sides).total
 
     def log_joint(self, labels: ArrayLike) -> float:
         """Return the log joint of a graph and a partition, which is B! labelings, in nats."""
@@ -119,7 +125,7 @@ class DegreeCorrectedBlockModel(BlockModel):
     @cached_property
     def _constant(self) -> float:
         """The part of the log joint that `GroupSearch.length` leaves out."""
-        one = np.zeros(self.n_nodes, dtype=np.int64)
+        one = np.zeros(self.n_nodes, dtype=np.int64) if self._tree_model.sides is None else self._tree_model.sides
         return self.score(one) + self._search(one).length()
 
     def _densities(self, labels: ArrayLike) -> tuple[FloatArray, FloatArray, IntArray]:

@@ -24,7 +24,8 @@ __all__ = ["NESTED_MODELS", "nested"]
 
 NESTED_MODELS = {"dc-sbm": "the nested degree-corrected block model", "sbm": "the nested stochastic block model"}
 _ROUNDS = {"low": 3, "normal": 30, "high": 200}
-_N_POLISHED = {"low": 1, "normal": 1, "high": 4}
+_N_POLISHED = {"low": 1, "normal": 1, "high": 4}  # hierarchies that are improved, and more of small graphs
+_NODES_POLISHED = 10_000  # of all hierarchies together that are improved
 _PROMISING = 1.02  # times the shortest description, of models whose hierarchies are improved
 _STEPS_BEYOND = (0, 2, 4)  # of the agglomeration, before its shortest description: a hierarchy affords more groups
 
@@ -73,14 +74,16 @@ def nested(
     searches, lengths = {}, {}
     with task("nesting", total=2 * len(models)) as advance:
         for model in models:
-            tree_model = TreeModel(is_corrected=model == "dc-sbm", is_nested=True, is_fixed=is_fixed)
+            tree_model = TreeModel(
+                is_corrected=model == "dc-sbm", is_nested=True, sides=target.sides, is_fixed=is_fixed
+            )
             searches[model] = _Hierarchies(multigraph, tree_model, target, partitions, seed)
-            lengths[model] = describe(graph, searches[model].search.labels(), model).total
+            lengths[model] = describe(graph, searches[model].search.labels(), model, sides=target.sides).total
             advance()
         for model in models:
             if lengths[model] <= _PROMISING * min(lengths.values()):
                 searches[model].polish(effort)
-                lengths[model] = describe(graph, searches[model].search.labels(), model).total
+                lengths[model] = describe(graph, searches[model].search.labels(), model, sides=target.sides).total
             advance()
     model = min(lengths, key=lambda name: lengths[name])
     levels = searches[model].search.labels()
@@ -89,7 +92,7 @@ def nested(
         "start": searches[model].start,
         "description_length": round(lengths[model], 3),
         "levels": [int(level.max()) + 1 for level in levels],
-        "scores": {name: round(length, 3) for name, length in lengths.items()},
+        "description_lengths": {name: round(length, 3) for name, length in lengths.items()},
     }
     solution = Solution(levels[0], searches[model].search.conditional(), None, details, levels=tuple(levels))
     return solution.with_notes(_notes(core, details))
@@ -109,7 +112,8 @@ class _Hierarchies:
     def __init__(
         self, graph: Multigraph, model: TreeModel, target: Target, starts: dict[str, IntArray], seed: int
     ) -> None:
-        self.search = GroupSearch(graph, [np.zeros(graph.n_nodes, np.int64)], model, seed)
+        one = np.zeros(graph.n_nodes, np.int64) if model.sides is None else model.sides
+        self.search = GroupSearch(graph, [one], model, seed)
         if graph.n_nodes <= MOST_AGGLOMERATED:
             starts = starts | _agglomerated(graph, model, target, seed)
         distinct = {numbered(labels).tobytes(): (name, numbered(labels)) for name, labels in starts.items()}
@@ -126,7 +130,8 @@ class _Hierarchies:
 
     def polish(self, effort: str) -> None:
         """Improve the best hierarchies."""
-        for row, (_, name, parents) in enumerate(self._rows[: _N_POLISHED[effort]]):
+        n_polished = max(_N_POLISHED[effort], _NODES_POLISHED // self.search.graph.n_nodes)
+        for row, (_, name, parents) in enumerate(self._rows[:n_polished]):
             self.search.build(parents)
             self._rows[row] = _polished(self.search, _ROUNDS[effort]), name, self.search.parents()
         self._choose()
@@ -148,17 +153,21 @@ def _agglomerated(graph: Multigraph, model: TreeModel, target: Target, seed: int
     first = np.arange(graph.n_nodes)
     if target.known is not None:
         first = numbered(np.where(target.known > 0, graph.n_nodes + target.known, first))
-    trace = GroupSearch(graph, [first], model._replace(is_nested=False), seed).agglomerate()
+    search = GroupSearch(graph, [first], model._replace(is_nested=False), seed)
+    trace = search.agglomerate()
     best = min(range(len(trace)), key=lambda step: trace[step][0])
     steps = sorted({max(best - beyond, 0) for beyond in _STEPS_BEYOND})
-    return {f"agglomeration into {int(trace[step][1][0].max()) + 1}": trace[step][1][0] for step in steps}
+    found = {f"agglomeration into {int(trace[step][1][0].max()) + 1}": trace[step][1][0] for step in steps}
+    search.build(trace[best][1])
+    search.polish()
+    return found | {"the best without a hierarchy": search.labels()[0]}
 
 
 def _notes(core: Core, details: Mapping[str, Any]) -> list[Note]:
     model, length = details["model"], details["description_length"]
     sizes = " in ".join(f"{size:,}" for size in details["levels"])
     message = f"chose {sizes} groups under {NESTED_MODELS[model]}: description length {length:,.1f} nats"
-    others = {name: value for name, value in details["scores"].items() if name != model}
+    others = {name: value for name, value in details["description_lengths"].items() if name != model}
     if others:
         message += f" ({', '.join(f'{name} {value:,.1f}' for name, value in others.items())})"
     notes = [Note("chosen", message, dict(details), is_detail=True)]

@@ -463,7 +463,8 @@ def _solution(
         "scores": [row.summary() for row in best_rows.values()],
         "left_out": skipped,
     }
-    details["modularity"] = round(modularity(target.core.graph, best.labels), 4)
+    if target.sides is None:
+        details["modularity"] = round(modularity(target.core.graph, best.labels), 4)
     chains = search.chains
     if chains is not None and drawn is None:
         details["share_of_samples"] = round(search.share_of_samples, 3)
@@ -479,7 +480,8 @@ def _solution(
         numbered = np.unique(labels, return_inverse=True)[1]
         length = search.scored(best.start, numbered).description_length
         details["moved"] = {"n_nodes": n_moved, "description_length": round(length, 3)}
-        details["modularity"] = round(modularity(target.core.graph, numbered), 4)
+        if target.sides is None:
+            details["modularity"] = round(modularity(target.core.graph, numbered), 4)
     details["chains"] = {
         "n_chains": len(chains.usable),
         "n_kept": int(chains.usable.sum()),
@@ -519,7 +521,7 @@ def explained(details: Mapping[str, Any]) -> list[Note]:
         notes.append(Note("moved-nodes", message, moved, is_detail=True))
     if structure := _no_structure(details):
         notes.append(structure)
-    if details["modularity"] < 0:
+    if details.get("modularity", 0.0) < 0:
         message = f"fewer edges lie inside the communities than by chance (modularity {details['modularity']:.3f})"
         notes.append(Note("negative-modularity", message, {"modularity": details["modularity"]}))
     if "share_of_samples" in details:

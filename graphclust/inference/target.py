@@ -19,7 +19,7 @@ class Target:
     """The graph that block models describe: the edges of a core without directions and self-loops."""
 
     def __init__(self, core: Core) -> None:
-        self.core, self.n_clusters, self.known = core, core.n_clusters, core.known
+        self.core, self.n_clusters, self.known, self.sides = core, core.n_clusters, core.known, core.sides
         graph, plain = core.graph, core.graph.undirected()
         is_edge = plain.source != plain.target
         self.source, self.target = plain.source[is_edge], plain.target[is_edge]
@@ -36,11 +36,12 @@ class Target:
 
     def model(self, name: str) -> BlockModel:
         """Return the graph under a block model, with its default hyperparameters."""
-        return BLOCK_MODELS[name].of(self.source, self.target, self.n_nodes, self.weight, self.known, self.n_clusters)
+        return BLOCK_MODELS[name].of(self)
 
     def restricted(self, labels: ArrayLike) -> IntArray:
-        """Make a partition agree with the known labels."""
-        return respecting(np.asarray(labels, dtype=np.int64), self.known)
+        """Make a partition agree with the known labels and the sides."""
+        restricted = respecting(np.asarray(labels, dtype=np.int64), self.known)
+        return restricted if self.sides is None else np.unique(restricted * 2 + self.sides, return_inverse=True)[1]
 
     def cut(self, labels: IntArray) -> IntArray:
         """Cut blocks at the borders of components, unless their number is fixed. Results are cut in the same way."""

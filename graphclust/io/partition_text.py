@@ -45,7 +45,9 @@ def named_columns(names: Sequence[str]) -> tuple[int, int, bool] | None:
         return None
     label = next((low.index(name) for name in _CLASSES if name in low), None)
     if label is None and (levels := [name for name in low if _LEVEL.fullmatch(name)]):
-        label = low.index(max(levels, key=lambda name: int(name.partition("_")[2])))  # the coarsest
+        # the level of the communities: the finest one of block models, which have a confidence, else the coarsest
+        choose = min if "confidence" in low else max
+        label = low.index(choose(levels, key=lambda name: int(name.partition("_")[2])))
     return node, next(i for i in range(len(low)) if i != node) if label is None else label, label is not None
 
 

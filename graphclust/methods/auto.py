@@ -23,6 +23,7 @@ from graphclust.methods.louvain import Louvain
 from graphclust.methods.spectral import Spectral
 from graphclust.problem.constraints import check_known, with_number
 from graphclust.problem.problem import Core
+from graphclust.problem.sides import check_bipartite, two_coloring
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.checks import check_count, check_hierarchy
@@ -44,6 +45,11 @@ _INFOMAP_EDGES = {"low": 20_000, "normal": 200_000, "high": 5_000_000}
 _SPECTRAL_NODES = {"low": 0, "normal": 3000, "high": 10_000}
 _SPECTRAL_K = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _MODELS = ("sbm", "planted")
+_FEWEST_TWO_MODE = 10  # nodes
+_TWO_MODE = (
+    "every edge joins two sides: if these are different kinds of nodes, bipartite=True (--bipartite) groups each kind by "
+    "itself"
+)
 _LARGE = 200_000  # edges from which there are only two proposals, unless the effort is high
 _SECONDS_PER_EDGE = {"low": 8e-6, "normal": 1e-5, "high": 1e-3}  # measured with com-dblp on two cores
 _LONG = 30.0  # seconds, from which the expected time is logged
@@ -84,6 +90,10 @@ class Auto(GraphEstimator):
         Whether to find groups of groups, under nested block models of Peixoto (2017): the shorter description of
         ``sbm`` and ``dc-sbm``, if `model` is not given. The communities are those of the finest level; they are groups
         of any kind, and there is no posterior.
+    bipartite : bool or str
+        Whether the graph is two-mode: its nodes are of two kinds, and edges join different kinds. Then the model is
+        ``dc-sbm``, and each group has nodes of one kind. A string is the node attribute that tells the kinds; True
+        stands for networkx's "bipartite", and without this attribute the kinds follow from the edges.
     known : mapping or Series, optional
         Labels of some nodes, by the caller's ids. Nodes with equal labels are in the same community, nodes with
         different labels are not.
@@ -123,6 +133,7 @@ class Auto(GraphEstimator):
         model: str | None = None,
         n_samples: int = 64,
         hierarchy: bool = False,
+        bipartite: bool | str = False,
         known: Mapping[Hashable, Any] | None = None,
         random_state: Any = None,
         device: str = "auto",
@@ -132,6 +143,7 @@ class Auto(GraphEstimator):
         self.model = model
         self.n_samples = n_samples
         self.hierarchy = hierarchy
+        self.bipartite = bipartite
         self.known = known
         self.random_state = random_state
         self.device = device
@@ -147,6 +159,12 @@ class Auto(GraphEstimator):
         check_count("n_samples", self.n_samples)
         check_known(self.known)
         check_hierarchy(self.hierarchy, self.n_clusters)
+        check_bipartite(self.bipartite)
+        if self.bipartite is not False:
+            if self.model not in (None, "dc-sbm", *(("sbm",) if self.hierarchy else ())):
+                raise UsageError(f"two-mode graphs have the model dc-sbm, not {self.model}")
+            if self.n_clusters is not None:
+                raise UsageError("the number of groups of a two-mode graph cannot be given: leave out n_clusters (-k)")
         if self.hierarchy and self.model not in (None, *NESTED_MODELS):
             raise UsageError(f"a hierarchy has one of the models {', '.join(NESTED_MODELS)}, not {self.model}")
 
@@ -166,11 +184,15 @@ class Auto(GraphEstimator):
             raise UsageError(f"there are {int(known.max())} known labels, which is more than {k} communities")
         self._announce(core.graph)
         starts, notes = self._starts(core.undirected(), seed)
+        if core.sides is None and _seems_two_mode(core.graph):
+            notes.append(Note("possible-two-mode", _TWO_MODE))
         if self.hierarchy:
             models = tuple(NESTED_MODELS) if self.model is None else (self.model,)
             found = nested(core, starts, models, effort=self.effort, seed=seed)
             return found.with_notes(notes)
         models = _MODELS if self.model is None else (self.model,)
+        if core.sides is not None:
+            models = ("dc-sbm",)
         refined = refine(core, starts, models, effort=self.effort, n_samples=int(self.n_samples), seed=seed)
         return replace(refined, notes=(*notes, *refined.notes, *explained(refined.details)))
 
@@ -255,6 +277,13 @@ class Auto(GraphEstimator):
         numbers = [k for k in _SPECTRAL_K if k <= most and k < n // 4]
         with task("spectral", total=len(numbers)):
             return Spectral.several(graph, numbers, seed)
+
+
+def _seems_two_mode(graph: Graph) -> bool:
+    """Whether edges could join two kinds of nodes, and this is not only so because there are few of them."""
+    return (
+        graph.num_nodes >= _FEWEST_TWO_MODE and graph.num_edges >= graph.num_nodes and two_coloring(graph) is not None
+    )
 
 
 def _failed(start: str, error: GraphclustError) -> Note:

@@ -186,6 +186,7 @@ class GraphEstimator:
             self_loops=not self.ignores_self_loops,
             by_features=self._groups_by_features(graph),
             is_table=is_table,
+            bipartite=getattr(self, "bipartite", False),
         )
         require_memory(self.memory(problem.graph), f"{self.name} on {self._extent(problem)}")
         core = problem.core

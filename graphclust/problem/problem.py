@@ -21,6 +21,7 @@ from graphclust.problem.constraints import (
     with_number,
     within_components,
 )
+from graphclust.problem.sides import sides_of
 from graphclust.problem.solution import Solution
 from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -48,6 +49,8 @@ class Core:
         0 where a node's label is not known, else a number for each label, from 1.
     is_table : bool
         Whether the nodes are the rows of a table, which the caller gave without a graph.
+    sides : ndarray of int64, shape (n_nodes,), or None
+        Side of each node, 0 or 1, of a graph that was said to be two-mode.
     """
 
     graph: Graph
@@ -55,6 +58,7 @@ class Core:
     n_clusters: int | None = None
     known: IntArray | None = None
     is_table: bool = False
+    sides: IntArray | None = None
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def cached(self, name: str, make: Callable[[], T]) -> T:
@@ -138,6 +142,8 @@ class Problem:
     is_table : bool
         As of `Core`.
     notes : tuple of Note
+    sides : ndarray of int64, shape (n_nodes,), or None
+        As of `Core`.
     """
 
     graph: Graph
@@ -146,6 +152,7 @@ class Problem:
     by_features: bool = False
     is_table: bool = False
     notes: tuple[Note, ...] = ()
+    sides: IntArray | None = None
     _caller: Graph | None = None
     _order: IntArray | None = None
 
@@ -161,6 +168,7 @@ class Problem:
         self_loops: bool = True,
         by_features: bool = False,
         is_table: bool = False,
+        bipartite: bool | str = False,
     ) -> Problem:
         """Put a graph into canonical order, and read what is asked of it.
 
@@ -178,6 +186,8 @@ class Problem:
             Whether self-loops count; if not, they are left out.
         by_features, is_table : bool
             See the attributes.
+        bipartite : bool or str
+            Whether the graph is two-mode, or the attribute that tells the sides; see `sides_of`.
 
         Raises
         ------
@@ -199,6 +209,7 @@ class Problem:
             by_features,
             is_table,
             tuple(notes),
+            sides_of(work, bipartite),
             _caller=graph,
             _order=graph.canonical_order(),
         )
@@ -223,7 +234,8 @@ class Problem:
         if len(nodes) < graph.num_nodes:
             graph = graph.subgraph(nodes)
             known = None if known is None else known[nodes]
-        return Core(graph, nodes, self.n_clusters, known, self.is_table)
+        sides = None if self.sides is None else self.sides[nodes]
+        return Core(graph, nodes, self.n_clusters, known, self.is_table, sides)
 
     def placed(self, solution: Solution) -> Solution:
         """Bring a solution of the core to all nodes of the problem.
@@ -274,7 +286,8 @@ class Problem:
         """
         solution = self.placed(solution)
         notes = list(self.notes)
-        disconnected = 0 if only_points(self.graph) else count_disconnected(self.graph, solution.labels)
+        can_be_connected = not only_points(self.graph) and self.sides is None
+        disconnected = count_disconnected(self.graph, solution.labels) if can_be_connected else 0
         labels = self.in_order(rank_labels(solution.labels))
         levels = tuple(self.in_order(rank_labels(level)) for level in solution.levels)
         confidence = None if solution.confidence is None else self.in_order(solution.confidence)

@@ -342,6 +342,7 @@ def test_generate_is_fixed_by_its_seed(cli, tmp_path):
         ("general-sbm", "--nodes", "30:40", "--within", "6,3", "--max-clusters", "none"),
         ("general-sbm", "--nodes", "30"),
         ("log-degree-sbm", "--nodes", "100:120", "--clusters", "2:3", "--a", "5:9.5"),
+        ("nested-sbm", "--nodes", "100:120", "--groups", "2:3", "--p-in", "0.5"),
         ("cluster", "--sizes", "3:9"),
         ("dc-sbm", "--sizes", "20,30", "--rates", "0.5,0.1;0.1,0.4", "--exponent", "3"),
         ("lfr", "--nodes", "300", "--mu", "0.2", "--average-degree", "8", "--max-degree", "30"),

@@ -132,6 +132,18 @@ def test_order_of_the_nodes_tells_nothing_of_the_blocks():
     assert 25 < np.mean(changes) < 34  # 29.5 expected; 1 if the blocks stood in line
 
 
+def test_nested_groups_have_three_densities():
+    rates = {"p_in": 0.4, "p_middle": 0.1, "p_out": 0.02}
+    graph = gc.generators.nested_sbm((1200, 1210), (3, 4), (4, 5), **rates, random_state=0)
+    fine, coarse = (np.array(level) for level in graph.meta["levels"])
+    assert np.array_equal(fine, graph.y)
+    assert len(set(zip(fine.tolist(), coarse.tolist(), strict=True))) == fine.max() + 1 >= 12
+    kind = np.where(fine[:, None] == fine, 0, np.where(coarse[:, None] == coarse, 1, 2))
+    edges = np.bincount(kind[graph.source, graph.target])
+    pairs = np.bincount(kind[np.triu_indices(len(fine), 1)])
+    np.testing.assert_allclose(edges / pairs, list(rates.values()), rtol=0.06)
+
+
 _NEED_MORE = ("sbm", "dc-sbm", "lfr", "gaussian-mixture", "community-pairs")  # parameters, another draw, or data
 
 
@@ -301,7 +313,7 @@ def test_batches_are_simple_padded_graphs():
     np.testing.assert_array_equal(again.labels, batch.labels)
 
 
-@pytest.mark.parametrize("family", ["general-sbm", "cluster", "log-degree-sbm", "planted-partition"])
+@pytest.mark.parametrize("family", ["general-sbm", "cluster", "log-degree-sbm", "nested-sbm", "planted-partition"])
 def test_stream_resumes_anywhere(family):
     batches = gc.generators.stream(family, random_state=1, batch_size=2)
     first, second, third = (next(batches) for _ in range(3))

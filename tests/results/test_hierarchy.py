@@ -154,7 +154,7 @@ def test_the_command_line_writes_levels(cli, tmp_path):  # noqa: F811
     assert (result.code, result.err) == (0, "")
     result = cli("detect", "data:les-miserables", "-m", "louvain", "--hierarchy", "--format", "cmty")
     assert len(result.out.splitlines()) == 6
-    assert "wrote the coarsest of 2 levels" in result.err
+    assert "wrote one of 2 levels, the communities" in result.err
     out = tmp_path / "les.nwk"
     assert cli("detect", "data:les-miserables", "-m", "leiden", "--hierarchy", "-q", "--out", out).code == 0
     assert len(leaves(out.read_text().strip())) == 77

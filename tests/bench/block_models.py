@@ -1,0 +1,180 @@
+"""Block models beside graph-tool, in one run: python tests/bench/block_models.py [PART ...] [GRAPH ...].
+
+| part | |
+|---|---|
+| lengths | shortest descriptions under dc-sbm, flat and nested, and the time: labelled graphs, 10 LFR and 10 planted graphs |
+| ball | the same for 20,000 nodes around the largest hub of com-dblp; graph-tool runs once |
+| dblp | com-dblp under dc-sbm, flat and nested, without graph-tool, which takes hours |
+| nested | AMI on each level of 30 two-level planted graphs, beside graph-tool's nested model |
+| two-mode | AMI on two-mode planted graphs, beside graph-tool with the sides given, and Davis' Southern women |
+
+graph-tool runs in the Python that GRAPHCLUST_GRAPH_TOOL names, by default /usr/bin/python3; without it, only our results
+are printed. Graphs are reduced to their largest component, without directions, self-loops and weights. All partitions
+are measured by `graphclust.inference.description_length`, whose q(m, n) is exact. Ours is one run of auto, with its
+proposals and chains; graph-tool's is the best of three runs of its own minimization, and the mean of their times.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import graphclust as gc
+from graphclust.inference.description_length import describe
+from graphclust.problem.constraints import components
+
+GRAPH_TOOL = os.environ.get("GRAPHCLUST_GRAPH_TOOL", "/usr/bin/python3")
+LABELLED = (
+    *("karate", "les-miserables", "dolphins", "polbooks", "football", "polblogs", "email-Eu-core", "cora", "citeseer"),
+    *("acm", "dblp", "reuters-10k", *(f"graphchallenge-{n}" for n in (50, 100, 500, 1000))),
+)
+SCRIPT = """
+import json, sys, time
+import graph_tool.all as gt, numpy as np
+data = np.load(sys.argv[1])
+graph = gt.Graph(directed=False)
+graph.add_vertex(int(data["n"]))
+graph.add_edge_list(np.stack([data["source"], data["target"]], axis=1))
+side = {"pclabel": graph.new_vp("int", data["side"])} if "side" in data else {}
+gt.seed_rng(int(sys.argv[2]))
+for _ in range(int(sys.argv[3])):
+    for kind in sys.argv[4].split(","):
+        start = time.perf_counter()
+        if kind == "flat":
+            state = gt.minimize_blockmodel_dl(graph, state_args=dict(deg_corr=True, **side))
+            levels = [state.get_blocks().a.tolist()]
+        else:
+            state = gt.minimize_nested_blockmodel_dl(graph, state_args=dict(deg_corr=True, **side))
+            levels = [np.asarray(level).tolist() for level in state.get_bs()]
+        print(json.dumps([kind, time.perf_counter() - start, levels]), flush=True)
+"""
+
+
+def largest_component(graph):
+    """The largest component, without directions, self-loops and weights."""
+    graph = graph.undirected()
+    plain = gc.Graph.from_edges(graph.source, graph.target, nodes=graph.num_nodes).without_self_loops()
+    component = components(plain)
+    nodes = np.flatnonzero(component == np.bincount(component).argmax())
+    return plain.subgraph(nodes), nodes
+
+
+def graph_tool(graph, n_runs, kinds, seed=0, side=None):
+    """Results of graph-tool: rows of kind, seconds and levels, the finest first, as labels of the nodes."""
+    if not Path(GRAPH_TOOL).exists():
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "graph.npz")
+        sides = {} if side is None else {"side": side}
+        np.savez(path, source=graph.source, target=graph.target, n=graph.num_nodes, **sides)
+        command = [GRAPH_TOOL, "-c", SCRIPT, path, str(seed), str(n_runs), ",".join(kinds)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"     no graph-tool: {done.stderr.strip().splitlines()[-1]}")
+        return []
+    rows = []
+    for line in done.stdout.splitlines():
+        kind, seconds, parents = json.loads(line)
+        levels = [np.array(parents[0])]
+        for parent in parents[1:]:
+            levels.append(np.array(parent)[levels[-1]])
+        rows.append((kind, seconds, [level for level in levels if len(np.unique(level)) > 1 or level is levels[0]]))
+    return rows
+
+
+def length(graph, kind, levels):
+    """The description length, with one more level above a hierarchy of one."""
+    return describe(graph, levels[0] if kind == "flat" else [*levels, np.zeros(graph.num_nodes, int)], "dc-sbm").total
+
+
+def ours(graph, kind):
+    """Seconds, and levels."""
+    start = time.perf_counter()
+    found = gc.detect(graph, model="dc-sbm", hierarchy=kind == "nested")
+    seconds = time.perf_counter() - start
+    return seconds, [found.labels] if kind == "flat" else list(found.hierarchy.levels)
+
+
+def compare(name, graph, n_runs=3):
+    """Print a line for each kind; return (excess over graph-tool's best, our seconds, its mean seconds) of each."""
+    peers, rows = graph_tool(graph, n_runs, ("flat", "nested")), []
+    for kind in ("flat", "nested"):
+        seconds, levels = ours(graph, kind)
+        mine = length(graph, kind, levels)
+        text = f"{name:18} {kind:6} {graph.num_nodes:7,} nodes  ours {mine:11,.1f} {seconds:6.2f} s"
+        lengths = [length(graph, kind, other) for other_kind, _, other in peers if other_kind == kind]
+        if lengths:
+            mean = float(np.mean([s for other_kind, s, _ in peers if other_kind == kind]))
+            excess = mine / min(lengths) - 1
+            text += f"  graph-tool {min(lengths):11,.1f} {mean:6.2f} s  {100 * excess:+.3f} %"
+            rows.append((kind, excess, seconds, mean))
+        print(text, flush=True)
+    return rows
+
+
+def lengths(only=()):
+    graphs = {}
+    for name in LABELLED:
+        graphs[name] = largest_component(gc.datasets.load(name))[0]
+    for seed in range(10):
+        graphs[f"lfr {seed}"] = largest_component(gc.generators.lfr(1000, random_state=seed))[0]
+        planted = gc.generators.planted_partition(1000, 20, p_in=0.25, p_out=0.01, random_state=seed)
+        graphs[f"planted {seed}"] = largest_component(planted)[0]
+    gc.detect(graphs["karate"], model="dc-sbm")  # loads what is compiled
+    gc.detect(graphs["karate"], model="dc-sbm", hierarchy=True)
+    rows = [row for name, graph in graphs.items() if not only or name in only for row in compare(name, graph)]
+    summary(rows)
+
+
+def summary(rows):
+    for kind in ("flat", "nested"):
+        excess, mine, peer = (np.array([row[i] for row in rows if row[0] == kind]) for i in (1, 2, 3))
+        if len(excess):
+            share = (excess <= 1e-9).mean()
+            mark = "ok  " if share >= 0.9 and excess.max() <= 0.001 else "MISS"
+            print(
+                f"{mark} {kind}: not longer on {share:.0%} of {len(excess)} graphs (bar: 90 %), at most "
+                f"{100 * excess.max():+.3f} % (bar: .1 %), in {mine.sum():.1f} s (graph-tool's mean: {peer.sum():.1f} s), "
+                f"faster on {(mine <= peer).mean():.0%}"
+            )
+
+
+def ball(only=()):
+    graph = gc.datasets.load("com-dblp")
+    rows = graph.adjacency()
+    nodes = [int(np.diff(rows.indptr).argmax())]
+    seen, front = set(nodes), nodes
+    while len(nodes) < 20_000:
+        front = [int(j) for j in np.unique(rows[front].indices) if j not in seen]
+        seen.update(front)
+        nodes = [*nodes, *front]
+    summary(compare("ball of com-dblp", largest_component(graph.subgraph(np.sort(nodes[:20_000])))[0], n_runs=1))
+
+
+def dblp(only=()):
+    graph = largest_component(gc.datasets.load("com-dblp"))[0]
+    for kind in ("flat", "nested"):
+        seconds, levels = ours(graph, kind)
+        sizes = " in ".join(f"{len(np.unique(level)):,}" for level in levels)
+        mark = "ok  " if seconds < 300 else "MISS"
+        print(
+            f"{mark} com-dblp, {kind}: {length(graph, kind, levels):,.0f} nats, {sizes} groups, "
+            f"{seconds:.0f} s (bar: 300 s)",
+            flush=True,
+        )
+
+
+PARTS = {"lengths": lengths, "ball": ball, "dblp": dblp}
+
+if __name__ == "__main__":
+    names = [name for name in sys.argv[1:] if name in PARTS] or list(PARTS)
+    graphs = [name for name in sys.argv[1:] if name not in PARTS]
+    for name in names:
+        PARTS[name](graphs)
