@@ -32,7 +32,7 @@ _MOST_FACTORIALS = 1 << 17
 _SMALL_NUMBERS = 512  # whose partitions are counted
 _LOG_U = np.linspace(math.log(1e-3), math.log(60.0), 1 << 14)
 _RATE = 1.3  # by which the number of groups is divided before items move again
-_FAST_RATE, _MANY = 2.0, 4.0  # the rate as long as there are many more groups than the square root of the edges
+_FAST_RATE, _MANY = 2.0, 4.0  # the rate as long as there are many more groups than roots of edges, or of items above
 _SWEEPS_BETWEEN, _MOST_SWEEPS, _SPLIT_SWEEPS = 3, 10, 4
 _FEW_MOVES = 0.001  # share of items that move in the last sweep
 _SMALLEST_GAIN = 5e-5  # nats for each end of an edge, of a round of moves
@@ -358,14 +358,15 @@ class GroupSearch:
     def agglomerate(self, level: int = 0, *, fewest: int = 1) -> list[tuple[float, list[IntArray]]]:
         """Merge the groups of a level step by step; return the length and the tree after each step."""
         trace = [(self.length(), self.parents())]
+        many = _MANY * math.sqrt(2 * self.graph.n_edges if level == 0 else self.n_groups(level))
         while (n := self.n_groups(level)) > fewest:
-            rate = _RATE if n < _MANY * math.sqrt(2 * self.graph.n_edges) else _FAST_RATE
-            self.merge(min(max(1, int(n - n / rate)), n - fewest), level)
+            is_fast = n > many
+            self.merge(min(max(1, int(n - n / (_FAST_RATE if is_fast else _RATE))), n - fewest), level)
             if self.n_groups(level) == n:
                 break
             self._rebuild()
             self._waiting[:] = 1
-            self.settle(level, most=_SWEEPS_BETWEEN, can_change_number=False)
+            self.settle(level, most=1 if is_fast and level > 0 else _SWEEPS_BETWEEN, can_change_number=False)
             trace.append((self.length(), self.parents()))
         return trace
 
@@ -378,7 +379,7 @@ class GroupSearch:
             self.build([*parents, np.arange(n)])
             shorter, longer_tree = min(self.agglomerate(self.n_levels - 1), key=lambda row: row[0])
             self.build(longer_tree)
-            shorter += sum(self.settle(level) for level in range(1, self.n_levels))
+            shorter += sum(self.settle(level) for level in range(max(self.n_levels - 2, 1), self.n_levels))
             if shorter > length or not 1 < self.n_groups(self.n_levels - 1) < n:
                 break
             parents, length = self.parents(), shorter

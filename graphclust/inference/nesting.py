@@ -24,6 +24,7 @@ __all__ = ["NESTED_MODELS", "nested"]
 
 NESTED_MODELS = {"dc-sbm": "the nested degree-corrected block model", "sbm": "the nested stochastic block model"}
 _ROUNDS = {"low": 3, "normal": 30, "high": 200}
+_ROUNDS_IF_LARGE = {"low": 1, "normal": 3, "high": 30}
 _N_POLISHED = {"low": 1, "normal": 1, "high": 4}  # hierarchies that are improved, and more of small graphs
 _NODES_POLISHED = 10_000  # of all hierarchies together that are improved
 _PROMISING = 1.02  # times the shortest description, of models whose hierarchies are improved
@@ -50,7 +51,7 @@ def nested(
     starts : mapping of str to arrays of int, shape (n_nodes,)
         Partitions, by their origin. On graphs of up to 20,000 nodes, those of an agglomeration are added.
     models : tuple of {"dc-sbm", "sbm"}
-        The one with the shorter description is chosen.
+        The one with the shorter description is chosen. Of more than 20,000 nodes, only the first is tried.
     effort : {"low", "normal", "high"}
         How long the best hierarchies are improved, and how many of them.
     seed : int
@@ -69,6 +70,8 @@ def nested(
     target = Target(core)
     graph = Graph.from_edges(target.source, target.target, target.weight, nodes=target.n_nodes)
     multigraph = Multigraph.of(target.source, target.target, whole_weights(target.weight), target.n_nodes)
+    if target.n_nodes > MOST_AGGLOMERATED:
+        models = models[:1]
     partitions = {name: target.restricted(labels) for name, labels in starts.items()}
     is_fixed = None if target.known is None else target.known > 0
     searches, lengths = {}, {}
@@ -130,10 +133,12 @@ class _Hierarchies:
 
     def polish(self, effort: str) -> None:
         """Improve the best hierarchies."""
+        is_large = self.search.graph.n_nodes > MOST_AGGLOMERATED
+        rounds = (_ROUNDS_IF_LARGE if is_large else _ROUNDS)[effort]
         n_polished = max(_N_POLISHED[effort], _NODES_POLISHED // self.search.graph.n_nodes)
         for row, (_, name, parents) in enumerate(self._rows[:n_polished]):
             self.search.build(parents)
-            self._rows[row] = _polished(self.search, _ROUNDS[effort]), name, self.search.parents()
+            self._rows[row] = _polished(self.search, rounds), name, self.search.parents()
         self._choose()
 
 

@@ -238,7 +238,8 @@ class _Search:
         self.refit()
         best = math.inf
         for row in self.promising():
-            if best < row.description_length and self.target.n_nodes > _MOST_MATRIX_NODES:
+            is_large = self.target.n_nodes > _MOST_MATRIX_NODES
+            if best < row.description_length and is_large and not self.model.splits_blocks:
                 continue
             better = self.model.improve(row.labels, self.seed)
             self.rows.append(self.scored(f"{row.start}+", better))
@@ -248,11 +249,14 @@ class _Search:
     def promising(self) -> list[Scored]:
         """Return the partitions to be improved.
 
-        Moves merge blocks, and hardly ever split them. On large graphs, where improving takes long, the partition with
-        the most blocks comes first, and others are improved if they already have a shorter description.
+        Moves of some models merge blocks, and hardly ever split them. With these, on large graphs, where improving
+        takes long, the partition with the most blocks comes first, and others are improved if they already have a
+        shorter description.
         """
         if self.target.n_nodes <= _MOST_MATRIX_NODES:
             return _distinct(self.rows, self.effort.n_improved)
+        if self.model.splits_blocks:
+            return _distinct(self.rows, min(self.effort.n_improved, 2))
         finest = max(self.rows, key=lambda row: row.n_clusters)
         return _distinct([finest, *self.rows], max(self.effort.n_improved, 2))
 

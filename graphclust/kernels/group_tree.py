@@ -84,7 +84,7 @@ _LOG_2 = 0.6931471805599453
 _LOG_ROOT_2_PI = 0.9189385332046727
 _SMALLEST_GAIN = 1e-7  # nats
 _FEW_GROUPS = 16  # all of them are targets of every move
-_MOST_TARGETS, _MOST_UPPER_TARGETS = 24, 8  # groups with edges to a node, or to another item, that are tried
+_MOST_TARGETS, _MOST_UPPER_TARGETS = 24, 5  # groups with edges to a node, or to another item, that are tried
 _N_FAR = 2  # further groups that are tried, two steps away
 _TRIES = 3  # to split a group, after a member has moved
 _LAUNCH_SWEEPS = 3  # of merge-split moves
@@ -447,30 +447,59 @@ def _more_edges(tree: GroupTree, is_within: bool, edges: float, more: float) -> 
 
 
 @_internal
-def _leaving(tree: GroupTree, r: int, loops: int, n: int, degree: int) -> float:
-    """Return the change of the terms of a group of level 0 and of its pairs if a bundle leaves it for nowhere."""
-    marks, was, value = tree.marks, float(tree.items[r].n_items), 0.0
-    for at in range(tree.levels[0].tally_end):
-        t = tree.tally[at]
-        if t != r:
-            value += _more_edges(tree, _BETWEEN, _edges(tree, r, t), -float(marks[t]))
-    value += _more_edges(tree, _WITHIN, _edges(tree, r, r), -float(marks[r] + loops))
-    value += _group_term(tree, _NODES, was - n, float(tree.items[r].degree - degree))
-    return value - _group_term(tree, _NODES, was, float(tree.items[r].degree))
+def _leaving(tree: GroupTree, level: int, r: int, loops: int, n: int, degree: int) -> float:
+    """Return the change of the terms of a group and of its pairs if a bundle leaves it for nowhere."""
+    items, marks, was, value = tree.items, tree.marks, float(tree.items[r].n_items), 0.0
+    if level == 0:
+        for at in range(tree.levels[0].tally_end):
+            t = tree.tally[at]
+            if t != r:
+                value += _more_edges(tree, _BETWEEN, _edges(tree, r, t), -float(marks[t]))
+    else:
+        place = items[r].row
+        while place >= 0:
+            t, e = tree.table[place].column, float(tree.table[place].count)
+            if e > 0.0 and t != r:
+                n_t = float(items[t].n_items)
+                value += _pair_term(tree, level, _BETWEEN, was - n, n_t, e - marks[t])
+                value -= _pair_term(tree, level, _BETWEEN, was, n_t, e)
+            place = tree.table[place].next
+    e = _edges(tree, r, r)
+    value += _pair_term(tree, level, _WITHIN, was - n, was - n, e - marks[r] - loops)
+    value -= _pair_term(tree, level, _WITHIN, was, was, e)
+    value += _group_term(tree, level, was - n, float(items[r].degree - degree))
+    return value - _group_term(tree, level, was, float(items[r].degree))
 
 
 @_internal
-def _joining(tree: GroupTree, r: int, s: int, loops: int, n: int, degree: int) -> float:
-    """Return the change of the terms of a group of level 0 and of its pairs if a bundle that has left r joins it."""
-    marks, was, value = tree.marks, float(tree.items[s].n_items), 0.0
-    for at in range(tree.levels[0].tally_end):
+def _joining(tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, degree: int) -> float:
+    """Return the change of the terms of a group and of its pairs if a bundle that has left r joins it."""
+    items, marks, value = tree.items, tree.marks, 0.0
+    rest, was = float(items[r].n_items - n), float(items[s].n_items)
+    place = items[s].row if level > 0 else _NONE
+    while place >= 0:
+        t, e = tree.table[place].column, float(tree.table[place].count)
+        if e > 0.0 and t != r and t != s:
+            n_t = float(items[t].n_items)
+            value += _pair_term(tree, level, _BETWEEN, was + n, n_t, e + marks[t])
+            value -= _pair_term(tree, level, _BETWEEN, was, n_t, e)
+        place = tree.table[place].next
+    for at in range(tree.levels[level].tally_end):
         t = tree.tally[at]
         if t != r and t != s:
-            value += _more_edges(tree, _BETWEEN, _edges(tree, s, t), float(marks[t]))
-    value += _more_edges(tree, _WITHIN, _edges(tree, s, s), float(marks[s] + loops))
-    value += _more_edges(tree, _BETWEEN, _edges(tree, r, s) - marks[s], float(marks[r]))
-    value += _group_term(tree, _NODES, was + n, float(tree.items[s].degree + degree))
-    return value - _group_term(tree, _NODES, was, float(tree.items[s].degree))
+            e = _edges(tree, s, t)
+            if level == 0:
+                value += _more_edges(tree, _BETWEEN, e, float(marks[t]))
+            elif e == 0.0:
+                value += _pair_term(tree, level, _BETWEEN, was + n, float(items[t].n_items), float(marks[t]))
+    e = _edges(tree, s, s)
+    value += _pair_term(tree, level, _WITHIN, was + n, was + n, e + marks[s] + loops)
+    value -= _pair_term(tree, level, _WITHIN, was, was, e)
+    e = _edges(tree, r, s) - marks[s]
+    value += _pair_term(tree, level, _BETWEEN, rest, was + n, e + marks[r])
+    value -= _pair_term(tree, level, _BETWEEN, rest, was, e)
+    value += _group_term(tree, level, was + n, float(items[s].degree + degree))
+    return value - _group_term(tree, level, was, float(items[s].degree))
 
 
 @_internal
@@ -532,19 +561,19 @@ def _resized(tree: GroupTree, level: int, r: int, n_r: float) -> float:
 def _change(tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, degree: int, leaving: float) -> float:
     """Return how much longer the description gets if a bundle moves from r to s, another group or an empty one.
 
-    The bundle has been tallied. It has n items with degrees of this sum, and this number of edges within it. On
-    level 0, `leaving` is what `_leaving` returns.
+    The bundle has been tallied. It has n items with degrees of this sum, and this number of edges within it. `leaving`
+    is what `_leaving` returns.
     """
     items, levels, top = tree.items, tree.levels, tree.totals.n_levels - 1
-    value, d_r, d_s, first = 0.0, -n, n, 0
+    value, d_r, d_s, first, own_level = 0.0, -n, n, 0, level
     while True:
         row, side = levels[level], items[r].side
         n_r, n_s = float(items[r].n_items + d_r), float(items[s].n_items + d_s)
         is_gone, is_new = False, False
         if r != s:
             is_gone, is_new = n_r == 0.0, items[s].n_items == 0
-            if level == 0:
-                value += leaving + _joining(tree, r, s, loops, n, degree)
+            if level == own_level:
+                value += leaving + _joining(tree, level, r, s, loops, n, degree)
             else:
                 value += _pair_changes(tree, level, first, r, s, float(loops), n_r, n_s)
                 value += _group_term(tree, level, n_r, 0.0) - _group_term(tree, level, float(items[r].n_items), 0.0)
@@ -654,17 +683,33 @@ def _far_group(tree: GroupTree, level: int, x: int, n_tallied: int) -> int:
 
 
 @_internal
+def _bring_forward(tree: GroupTree, n: int, n_tallied: int) -> None:
+    """Bring the n groups to which a bundle has the most edges, for their degrees, to the front of the tally."""
+    tally, marks, items = tree.tally, tree.marks, tree.items
+    for place in range(n):
+        best, best_value = place, -1.0
+        for at in range(place, n_tallied):
+            t = tally[at]
+            value = marks[t] * (marks[t] / (items[t].degree + 1.0))
+            if value > best_value:
+                best, best_value = at, value
+        tally[place], tally[best] = tally[best], tally[place]
+
+
+@_internal
 def _best_target(
     tree: GroupTree, level: int, x: int, r: int, loops: int, n: int, degree: int, least: float, can_open: bool
 ) -> tuple[float, int]:
     """Return the change of the best move of a tallied bundle from r, and where to; -1 if none is below `least`."""
     items, row = tree.items, tree.levels[level]
     best, target, n_tallied = least, _INT(_NONE), row.tally_end
-    leaving = _leaving(tree, r, loops, n, degree) if level == 0 else 0.0
+    leaving = _leaving(tree, level, r, loops, n, degree)
     is_few = row.n_active <= _FEW_GROUPS
     n_near = row.n_active if is_few else min(n_tallied, _MOST_TARGETS if level == 0 else _MOST_UPPER_TARGETS)
+    if level > 0 and n_near < n_tallied:
+        _bring_forward(tree, n_near, n_tallied)
     n_all = n_near if is_few or n_tallied == 0 else n_near + _N_FAR
-    start = 0 if is_few or n_tallied <= n_near else int(_random(tree.totals) * n_tallied)
+    start = 0 if is_few or n_tallied <= n_near or level > 0 else int(_random(tree.totals) * n_tallied)
     for turn in range(n_all + int(can_open)):
         if turn == n_all:
             s = _empty_group(tree, level, r) if items[r].n_items > n else -1
@@ -780,7 +825,7 @@ def _merge(tree: GroupTree, level: int, r: int, s: int, least: float) -> float:
     items = tree.items
     loops = _tally_group(tree, level, r)
     n, degree = items[r].n_items, items[r].degree
-    leaving = _leaving(tree, r, loops, n, degree) if level == 0 else 0.0
+    leaving = _leaving(tree, level, r, loops, n, degree)
     change = _change(tree, level, r, s, loops, n, degree, leaving)
     if change < least:
         _make(tree, level, r, s, loops, n, degree)
@@ -848,7 +893,7 @@ def _move_to(tree: GroupTree, level: int, x: int, s: int) -> float:
     """Move an item to another group; return the change of the description length."""
     items = tree.items
     loops, r, degree = _tally_item(tree, level, x), items[x].parent, items[x].degree
-    leaving = _leaving(tree, r, loops, 1, degree) if level == 0 else 0.0
+    leaving = _leaving(tree, level, r, loops, 1, degree)
     change = _change(tree, level, r, s, loops, 1, degree, leaving)
     _move_item(tree, level, x, s, loops)
     _clear(tree)
@@ -910,7 +955,7 @@ def _settle_two(tree: GroupTree, level: int, r: int, s: int, members: IndexArray
                 continue
             other = s if own == r else r
             loops = _tally_item(tree, level, x)
-            leaving = _leaving(tree, own, loops, 1, degree) if level == 0 else 0.0
+            leaving = _leaving(tree, level, own, loops, 1, degree)
             change = _change(tree, level, own, other, loops, 1, degree, leaving)
             if change < -_SMALLEST_GAIN:
                 _move_item(tree, level, x, other, loops)
@@ -1069,7 +1114,7 @@ def _log_odds(tree: GroupTree, x: int, s: int, loops: int) -> float:
     """Return the change of minus the log posterior if a tallied node moves to another group."""
     items = tree.items
     r, degree = items[x].parent, items[x].degree
-    change = _change(tree, _NODES, r, s, loops, 1, degree, _leaving(tree, r, loops, 1, degree))
+    change = _change(tree, _NODES, r, s, loops, 1, degree, _leaving(tree, _NODES, r, loops, 1, degree))
     return change + _labelings(tree, r, s, 1)
 
 
@@ -1088,7 +1133,7 @@ def _gibbs(tree: GroupTree, x: int) -> None:
     if _random(totals) < 0.5:
         if tree.marks[r] > 0:
             degree = items[x].degree
-            leaving, chosen, weight = _leaving(tree, r, loops, 1, degree), _INT(-1), 1.0
+            leaving, chosen, weight = _leaving(tree, _NODES, r, loops, 1, degree), _INT(-1), 1.0
             for at in range(row.tally_end):
                 s = _INT(tree.tally[at])
                 if s >= len(items) or s == r or items[s].side != items[r].side:

@@ -12,6 +12,7 @@ import numpy as np
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.graph import Graph
 from graphclust.inference import BLOCK_MODELS
+from graphclust.inference.microcanonical import MOST_AGGLOMERATED
 from graphclust.inference.nesting import NESTED_MODELS, nested
 from graphclust.inference.refinement import check_effort, check_model, explained, memory_needed, refine
 from graphclust.methods.acp import ACP
@@ -39,7 +40,8 @@ logger = logging.getLogger("graphclust")
 _ACP_NODES = (20, 300)  # roughly the sizes of the graphs that the shipped model was trained on
 _ACP_DENSITY = 0.2  # hardly any graph in its training data was sparser
 _RESOLUTIONS = {"low": (1.0,), "normal": (0.5, 1.0, 2.0, 4.0), "high": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)}
-_NESTED_RESOLUTIONS = (1.0, 4.0, 16.0, 64.0)
+_DC_SBM_RESOLUTIONS = (1.0, 4.0, 16.0, 64.0)  # of large graphs
+_NESTED_RESOLUTIONS = (1.0, 4.0, 16.0, 64.0, 256.0)
 _REPEATS = {"low": 1, "normal": 2, "high": 4}  # of label propagation
 _INFOMAP_EDGES = {"low": 20_000, "normal": 200_000, "high": 5_000_000}
 _SPECTRAL_NODES = {"low": 0, "normal": 3000, "high": 10_000}
@@ -47,8 +49,8 @@ _SPECTRAL_K = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _MODELS = ("sbm", "planted")
 _FEWEST_TWO_MODE = 10  # nodes
 _TWO_MODE = (
-    "every edge joins two sides: if these are different kinds of nodes, bipartite=True (--bipartite) groups each kind by "
-    "itself"
+    "every edge joins two sides: if these are different kinds of nodes, bipartite=True (--bipartite) groups each kind "
+    "by itself"
 )
 _LARGE = 200_000  # edges from which there are only two proposals, unless the effort is high
 _SECONDS_PER_EDGE = {"low": 8e-6, "normal": 1e-5, "high": 1e-3}  # measured with com-dblp on two cores
@@ -245,7 +247,11 @@ class Auto(GraphEstimator):
             yield "louvain", Louvain(k, random_state=seed)
             return
         if self.hierarchy:  # of many small groups at first
-            for resolution in _NESTED_RESOLUTIONS:
+            for resolution in _NESTED_RESOLUTIONS if n <= MOST_AGGLOMERATED else _NESTED_RESOLUTIONS[-1:]:
+                yield f"leiden {resolution:g}", Leiden(resolution=resolution, random_state=seed)
+            return
+        if m > _LARGE and (self.model == "dc-sbm" or core.sides is not None):
+            for resolution in _DC_SBM_RESOLUTIONS:
                 yield f"leiden {resolution:g}", Leiden(resolution=resolution, random_state=seed)
             return
         if m > _LARGE and self.effort != "high":  # one proposal of small communities, and one of large ones
