@@ -11,7 +11,14 @@ from graphclust.detection.warming import STAGES
 from graphclust.nn.edge_gates import gated_messages
 from tests.nn import test_edge_gates
 
-_ORDER = ("generators", "edge gates", "block models", "mixtures", "cuts")  # those first whose tests come first
+_ORDER = (
+    "generators",
+    "edge gates",
+    "block models",
+    "groups",
+    "mixtures",
+    "cuts",
+)  # those first whose tests come first
 
 
 def main() -> None:

@@ -23,6 +23,16 @@ def _block_models() -> None:
     detect(planted_partition(60, 3, p_in=0.6, p_out=0.05, random_state=0), random_state=0)
 
 
+def _groups() -> None:
+    """Loops of the degree-corrected block model and of hierarchies."""
+    from graphclust.detection import detect
+    from graphclust.generators import planted_partition
+
+    graph = planted_partition(60, 3, p_in=0.6, p_out=0.05, random_state=0)
+    for hierarchy in (False, True):
+        detect(graph, random_state=0, model="dc-sbm", hierarchy=hierarchy)
+
+
 def _communities() -> None:
     """Loops of Leiden on graphs that are visited in batches."""
     from graphclust.generators import planted_partition
@@ -72,6 +82,7 @@ def _cuts() -> None:
 
 
 STAGES: dict[str, Callable[[], None]] = {
+    "groups": _groups,
     "block models": _block_models,
     "edge gates": _edge_gates,
     "cuts": _cuts,

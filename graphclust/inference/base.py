@@ -40,8 +40,9 @@ class BlockModel(ABC):
         blocks.
     merges_blocks : bool
         Whether `improve` also moves whole blocks. Without these moves, sampling is the better search.
-    splits_blocks : bool
-        Whether `improve` also splits blocks, so that the best start need not be the finest.
+    is_microcanonical : bool
+        Whether the compiled functions are those of trees of groups. Their moves also split blocks, so that the best
+        start need not be the finest.
     compares_weighted : bool
         Whether scores of weighted graphs can be compared with those of other models.
     is_fitted_in_comparisons : bool
@@ -56,7 +57,7 @@ class BlockModel(ABC):
     title: ClassVar[str]
     has_pairs: ClassVar[bool] = False
     merges_blocks: ClassVar[bool] = True
-    splits_blocks: ClassVar[bool] = False
+    is_microcanonical: ClassVar[bool] = False
     compares_weighted: ClassVar[bool] = True
     is_fitted_in_comparisons: ClassVar[bool] = True
     starts_at_random: ClassVar[bool] = False

@@ -12,6 +12,7 @@ inside than outside, the partitions of other methods are better starts on large 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,8 +26,11 @@ from graphclust.kernels import group_tree
 from graphclust.kernels.adjacency import IndexArray, adjacency
 from graphclust.kernels.group_tree import BEST, ENTRY, ITEM, LEVEL, TOTALS, GroupTree
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.compilation import is_cached
 
-__all__ = ["GroupSearch", "Multigraph", "TreeModel"]
+__all__ = ["GroupSearch", "Multigraph", "TreeModel", "announce_group_tree"]
+
+logger = logging.getLogger("graphclust")
 
 _MOST_FACTORIALS = 1 << 17
 _SMALL_NUMBERS = 512  # whose partitions are counted
@@ -123,6 +127,12 @@ class TreeModel(NamedTuple):
     sides: IntArray | None = None
     is_fixed: Any = None
     keeps_number: bool = False
+
+
+def announce_group_tree() -> None:
+    """Say so if the moves in trees of groups have to be compiled."""
+    if not is_cached(group_tree.sweep):
+        logger.info("block models: compiling their loops, once: half a minute (`graphclust warm` does so in advance)")
 
 
 class GroupSearch:

@@ -77,7 +77,7 @@ class DegreeCorrectedBlockModel(BlockModel):
 
     name: ClassVar[str] = "dc-sbm"
     title: ClassVar[str] = "the degree-corrected block model"
-    splits_blocks: ClassVar[bool] = True
+    is_microcanonical: ClassVar[bool] = True
 
     def __init__(
         self,

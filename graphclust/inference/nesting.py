@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from graphclust.graph import Graph
 from graphclust.inference.base import numbered
 from graphclust.inference.description_length import describe
-from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel
+from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel, announce_group_tree
 from graphclust.inference.microcanonical import MOST_AGGLOMERATED, whole_weights
 from graphclust.inference.target import Target
 from graphclust.problem.problem import Core
@@ -67,6 +67,7 @@ def nested(
     UsageError
         Weights that are not whole numbers.
     """
+    announce_group_tree()
     target = Target(core)
     graph = Graph.from_edges(target.source, target.target, target.weight, nodes=target.n_nodes)
     multigraph = Multigraph.of(target.source, target.target, whole_weights(target.weight), target.n_nodes)

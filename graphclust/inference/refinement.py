@@ -19,6 +19,7 @@ from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph
 from graphclust.inference import BLOCK_MODELS
 from graphclust.inference.chains import ROOM
+from graphclust.inference.group_search import announce_group_tree
 from graphclust.inference.target import Target
 from graphclust.metrics import modularity, rank_labels
 from graphclust.metrics.labels import distinct_rows
@@ -239,7 +240,7 @@ class _Search:
         best = math.inf
         for row in self.promising():
             is_large = self.target.n_nodes > _MOST_MATRIX_NODES
-            if best < row.description_length and is_large and not self.model.splits_blocks:
+            if best < row.description_length and is_large and not self.model.is_microcanonical:
                 continue
             better = self.model.improve(row.labels, self.seed)
             self.rows.append(self.scored(f"{row.start}+", better))
@@ -255,7 +256,7 @@ class _Search:
         """
         if self.target.n_nodes <= _MOST_MATRIX_NODES:
             return _distinct(self.rows, self.effort.n_improved)
-        if self.model.splits_blocks:
+        if self.model.is_microcanonical:
             return _distinct(self.rows, min(self.effort.n_improved, 2))
         finest = max(self.rows, key=lambda row: row.n_clusters)
         return _distinct([finest, *self.rows], max(self.effort.n_improved, 2))
@@ -314,14 +315,17 @@ class _Search:
         return (samples[counts], log_joint[counts]) if self.share_of_samples >= _MIN_SHARE_OF_SAMPLES else None
 
 
-def _announce(step: str) -> None:
+def _announce(models: Sequence[str]) -> None:
+    """Say what is compiled, and have it compiled."""
     from graphclust.inference.networks import compile_loops
     from graphclust.kernels import block_moves
 
-    if not is_cached(block_moves.run):
-        logger.info("%s: compiling its loops, once: about ten seconds (`graphclust warm` does so in advance)", step)
+    if any(not BLOCK_MODELS[name].is_microcanonical for name in models) and not is_cached(block_moves.run):
+        logger.info("refinement: compiling its loops, once: ten seconds (`graphclust warm` does so in advance)")
         compile_loops()
         await_compilation("graphclust.kernels.block_moves")
+    if any(BLOCK_MODELS[name].is_microcanonical for name in models):
+        announce_group_tree()
 
 
 def refine(
@@ -382,7 +386,7 @@ def refine(
     skipped = _skipped(target, models)
     tried = [name for name in models if name not in skipped]
     is_small = target.n_nodes <= _MOST_SAMPLED_NODES
-    _announce("refinement")
+    _announce(tried)
     searches = []
     with task("refining", total=len(tried) + 1) as advance:
         for name in tried:

@@ -196,7 +196,7 @@ def infomap(graph, seed):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "graph.npz")
         np.savez(path, source=graph.source, target=graph.target, n=graph.num_nodes)
-        done = subprocess.run([peers, "-c", INFOMAP, path, str(seed)], capture_output=True, text=True, check=False)
+        done = subprocess.run([peers, "-c", INFOMAP, path, str(seed + 1)], capture_output=True, text=True, check=False)
     if done.returncode:
         print(f"     no Infomap: {done.stderr.strip().splitlines()[-1]}")
         return []

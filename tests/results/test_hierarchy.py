@@ -127,20 +127,29 @@ def test_trees_have_every_node_once(tmp_path):
         pair.to_tree()
 
 
-def test_files_keep_the_levels(tmp_path):
-    c = gc.detect("data:les-miserables", "leiden", hierarchy=True)
+@pytest.mark.parametrize("method", ["leiden", "auto"])
+def test_files_keep_the_levels(method, tmp_path):
+    graph = gc.generators.nested_sbm(200, 3, 3, p_in=0.9, p_middle=0.3, p_out=0.02, random_state=0)
+    c = gc.detect("data:les-miserables" if method == "leiden" else graph, method, hierarchy=True)
+    assert len(c.hierarchy) > 1
     names = [f"level_{i}" for i in range(1, len(c.hierarchy) + 1)]
     for suffix, graph in product(("tsv", "csv", "json"), (None, c.graph)):
         c.save(tmp_path / f"r.{suffix}")
         again = gc.Communities.load(tmp_path / f"r.{suffix}", graph)
-        assert set(map(frozenset, again.communities)) == set(map(frozenset, c.communities))
+        assert {frozenset(map(str, group)) for group in again.communities} == {
+            frozenset(map(str, group)) for group in c.communities
+        }
         assert len(again.hierarchy) == len(c.hierarchy)
         for i in range(1, len(c.hierarchy) + 1):
-            assert again.hierarchy.level(i).score(c.hierarchy.level(i))["ari"] == 1
-    assert (tmp_path / "r.tsv").read_text().split("\n")[0].split("\t") == ["node", *names]
+            truth = {str(node): label for node, label in c.hierarchy.level(i).membership.items()}
+            level = again.hierarchy.level(i).membership
+            assert gc.metrics.ari([truth[str(node)] for node in level], list(level.values())) == 1
+    end = [] if c.confidence is None else ["confidence"]
+    assert (tmp_path / "r.tsv").read_text().split("\n")[0].split("\t") == ["node", *names, *end]
     assert c.hierarchy.to_frame().columns.tolist() == ["node", *names]
     c.save(tmp_path / "r.graphml")
-    assert set(names) < set(nx.read_graphml(tmp_path / "r.graphml").nodes["Valjean"])
+    attributes = next(iter(nx.read_graphml(tmp_path / "r.graphml").nodes(data=True)))[1]
+    assert set(names) < set(attributes)
 
 
 def test_the_command_line_writes_levels(cli, tmp_path):  # noqa: F811
