@@ -9,7 +9,13 @@ from graphclust.runtime.registry import Registry
 if TYPE_CHECKING:
     from graphclust.inference.base import BlockModel
 
-__all__ = ["BLOCK_MODELS"]
+__all__ = ["BLOCK_MODELS", "MOST_AGGLOMERATED", "NESTED_MODELS"]
+
+MOST_AGGLOMERATED = 20_000
+"""Nodes, up to which groups are also merged from single nodes on."""
+
+NESTED_MODELS = {"dc-sbm": "the nested degree-corrected block model", "sbm": "the nested stochastic block model"}
+"""What messages call the models of hierarchies."""
 
 BLOCK_MODELS: Registry[type[BlockModel]] = Registry(
     "block model",

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
+from graphclust.inference import MOST_AGGLOMERATED
 from graphclust.inference.base import BlockModel, numbered
 from graphclust.inference.chains import Chain, Chains, Schedule, run_chains
 from graphclust.inference.description_length import describe
@@ -25,9 +26,7 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 if TYPE_CHECKING:
     from graphclust.inference.target import Target
 
-__all__ = ["MOST_AGGLOMERATED", "DegreeCorrectedBlockModel", "whole_weights"]
-
-MOST_AGGLOMERATED = 20_000  # nodes, up to which groups are merged from single nodes on
+__all__ = ["DegreeCorrectedBlockModel", "whole_weights"]
 
 
 def whole_weights(weight: FloatArray | None) -> IntArray | None:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from graphclust.graph import Graph
+from graphclust.inference import MOST_AGGLOMERATED, NESTED_MODELS
 from graphclust.inference.base import numbered
 from graphclust.inference.description_length import describe
 from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel, announce_group_tree
-from graphclust.inference.microcanonical import MOST_AGGLOMERATED, whole_weights
+from graphclust.inference.microcanonical import whole_weights
 from graphclust.inference.target import Target
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
@@ -20,9 +21,8 @@ from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.notes import Note
 from graphclust.runtime.progress import task
 
-__all__ = ["NESTED_MODELS", "nested"]
+__all__ = ["nested"]
 
-NESTED_MODELS = {"dc-sbm": "the nested degree-corrected block model", "sbm": "the nested stochastic block model"}
 _ROUNDS = {"low": 3, "normal": 30, "high": 200}
 _ROUNDS_IF_LARGE = {"low": 1, "normal": 3, "high": 30}
 _N_POLISHED = {"low": 1, "normal": 1, "high": 4}  # hierarchies that are improved, and more of small graphs

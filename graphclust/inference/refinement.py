@@ -19,7 +19,6 @@ from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph
 from graphclust.inference import BLOCK_MODELS
 from graphclust.inference.chains import ROOM
-from graphclust.inference.group_search import announce_group_tree
 from graphclust.inference.target import Target
 from graphclust.metrics import modularity, rank_labels
 from graphclust.metrics.labels import distinct_rows
@@ -325,6 +324,8 @@ def _announce(models: Sequence[str]) -> None:
         compile_loops()
         await_compilation("graphclust.kernels.block_moves")
     if any(BLOCK_MODELS[name].is_microcanonical for name in models):
+        from graphclust.inference.group_search import announce_group_tree
+
         announce_group_tree()
 
 

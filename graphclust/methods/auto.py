@@ -11,9 +11,7 @@ import numpy as np
 
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.graph import Graph
-from graphclust.inference import BLOCK_MODELS
-from graphclust.inference.microcanonical import MOST_AGGLOMERATED
-from graphclust.inference.nesting import NESTED_MODELS, nested
+from graphclust.inference import BLOCK_MODELS, MOST_AGGLOMERATED, NESTED_MODELS
 from graphclust.inference.refinement import check_effort, check_model, explained, memory_needed, refine
 from graphclust.methods.acp import ACP
 from graphclust.methods.base import GraphEstimator, solved
@@ -189,6 +187,8 @@ class Auto(GraphEstimator):
         if core.sides is None and _seems_two_mode(core.graph):
             notes.append(Note("possible-two-mode", _TWO_MODE))
         if self.hierarchy:
+            from graphclust.inference.nesting import nested
+
             models = tuple(NESTED_MODELS) if self.model is None else (self.model,)
             found = nested(core, starts, models, effort=self.effort, seed=seed)
             return found.with_notes(notes)

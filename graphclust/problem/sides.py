@@ -8,7 +8,6 @@ import numpy as np
 
 from graphclust.errors import DataError, UsageError
 from graphclust.graph import Graph
-from graphclust.kernels.adjacency import connected_parts
 from graphclust.runtime.arrays import IntArray
 
 __all__ = ["check_bipartite", "sides_of", "two_coloring"]
@@ -41,6 +40,8 @@ def two_coloring(graph: Graph) -> IntArray | None:
     >>> two_coloring(Graph.from_edges([0, 1, 2], [1, 2, 0], nodes=3)) is None
     True
     """
+    from graphclust.kernels.adjacency import connected_parts  # which imports the compiler
+
     n, source, target = graph.num_nodes, graph.source.astype(np.int64), graph.target.astype(np.int64)
     cover = connected_parts(
         np.concatenate((source, source + n)), np.concatenate((target + n, target)), np.zeros(2 * n, dtype=np.int64)
