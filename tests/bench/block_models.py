@@ -216,14 +216,17 @@ def spread(values):
 
 
 def nested(only=()):
-    """Three strengths, ten graphs each: p_in, p_middle and p_out for 20 to 48 subgroups of 21 to 150 nodes."""
+    """Three strengths: the mean numbers of neighbors in the subgroup, in the others of the group, and elsewhere."""
     everything = {"ours": [], "graph-tool": [], "Infomap": []}
-    for strength, rates in enumerate(((0.5, 0.06, 0.004), (0.35, 0.06, 0.006), (0.25, 0.06, 0.01))):
+    for strength, degrees in enumerate(((12, 6, 2), (9, 6, 4), (7, 6, 5))):
         scores = {name: [] for name in everything}
         for seed in range(10):
-            numbers = {"n_nodes": (1000, 3000), "n_groups": (4, 6), "n_subgroups": (5, 8)}
+            rng = np.random.default_rng(100 * strength + seed)
+            n, k, each = (int(rng.integers(low, high + 1)) for low, high in ((1000, 3000), (4, 6), (5, 8)))
+            size = n / k / each
+            rates = (degrees[0] / size, degrees[1] / (size * (each - 1)), degrees[2] / (size * each * (k - 1)))
             rate = dict(zip(("p_in", "p_middle", "p_out"), rates, strict=True))
-            graph = gc.generators.nested_sbm(**numbers, **rate, random_state=100 * strength + seed)
+            graph = gc.generators.nested_sbm(n, k, each, **rate, random_state=100 * strength + seed)
             plain, nodes = largest_component(graph)
             truth = [np.array(level)[nodes] for level in graph.meta["levels"]]
             results = {"ours": list(gc.detect(plain, hierarchy=True).hierarchy.levels)}
@@ -233,7 +236,7 @@ def nested(only=()):
                 scores[name].append([best_ami(levels, level) for level in truth])
         for name, rows in scores.items():
             fine, coarse = np.array(rows).T
-            print(f"     strength {rates}: {name:10} subgroups {spread(fine)}, groups {spread(coarse)}", flush=True)
+            print(f"     degrees {degrees}: {name:10} subgroups {spread(fine)}, groups {spread(coarse)}", flush=True)
             everything[name] += rows
     means = {name: np.mean(rows, axis=0) for name, rows in everything.items()}
     best = np.max([means["graph-tool"], means["Infomap"]], axis=0)
@@ -276,7 +279,8 @@ def two_mode(only=()):
     print(f"{mark} two-mode, mean AMI: {', '.join(f'{name} {value:.4f}' for name, value in means.items())}")
     women = gc.detect(nx.davis_southern_women_graph(), bipartite=True)
     print(
-        f"     Davis' Southern women: {[len(group) for group in women.communities]} (the literature has two groups of women)"
+        f"     Davis' Southern women: {[len(group) for group in women.communities]} nodes in groups (the literature has "
+        "two groups of women)"
     )
 
 
