@@ -279,7 +279,7 @@ def two_mode(only=()):
     print(f"{mark} two-mode, mean AMI: {', '.join(f'{name} {value:.4f}' for name, value in means.items())}")
     women = gc.detect(nx.davis_southern_women_graph(), bipartite=True)
     print(
-        f"     Davis' Southern women: {[len(group) for group in women.communities]} nodes in groups (the literature has "
+        f"     Davis' Southern women: groups of {[len(group) for group in women.communities]} nodes (the literature has "
         "two groups of women)"
     )
 
