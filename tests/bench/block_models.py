@@ -278,10 +278,8 @@ def two_mode(only=()):
     mark = "ok  " if means["ours"] >= means.get("graph-tool", 0.0) - 1e-9 else "MISS"
     print(f"{mark} two-mode, mean AMI: {', '.join(f'{name} {value:.4f}' for name, value in means.items())}")
     women = gc.detect(nx.davis_southern_women_graph(), bipartite=True)
-    print(
-        f"     Davis' Southern women: groups of {[len(group) for group in women.communities]} nodes (the literature has "
-        "two groups of women)"
-    )
+    sizes = [len(group) for group in women.communities]
+    print(f"     Davis' Southern women: groups of {sizes} nodes (the literature has two groups of women)")
 
 
 PARTS = {"lengths": lengths, "ball": ball, "dblp": dblp, "nested": nested, "two-mode": two_mode}
