@@ -70,7 +70,7 @@ class DegreeCorrectedBlockModel(BlockModel):
     --------
     >>> cliques = [(i + k, j + k) for k in (0, 6, 12) for i in range(6) for j in range(i)]
     >>> model = DegreeCorrectedBlockModel(*zip(*cliques, (0, 6), (6, 12)), 18)
-    >>> model.improve(np.arange(18)).tolist()
+    >>> model.own_starts(seed=0)["agglomerative"].tolist()
     [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]
     """
 

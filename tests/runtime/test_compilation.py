@@ -153,4 +153,4 @@ def test_warming_runs_every_stage(monkeypatch, cli):  # noqa: F811
     result = cli("warm", "--jobs", 1)
     assert (result.code, result.out) == (0, "")
     assert "all loops are compiled" in result.err
-    assert set(ran) == {"block models", "edge gates", "cuts", "mixtures", "generators", "communities"}
+    assert set(ran) == {"block models", "groups", "edge gates", "cuts", "mixtures", "generators", "communities"}
