@@ -91,6 +91,7 @@ _LAUNCH_SWEEPS = 3  # of merge-split moves
 _NONE: Any = np.int32(-1)
 _INT: Any = np.int64
 _NODES: Any = np.int64(0)  # level 0; typed constants, for the compiler
+_START: Any = np.int64(0)  # of the tally
 _WITHIN: Any = np.bool_(True)
 _BETWEEN: Any = np.bool_(False)
 _NO: Any = np.bool_(False)
@@ -124,7 +125,7 @@ class GroupTree(NamedTuple):
         The items `first` to `last` are the groups of the level. Free ones, which are empty, are listed in `free` from
         `first_free` on, and during a sweep the others from `first_active` on. The last level is that of the root.
         Numbers of items and groups are those of each side.
-    tally, marks : ndarray of int32, shape (n_items,), and int64, shape (n_items + number of degrees,)
+    tally, marks : ndarray of int32 and of int64, shape (n_items + number of degrees,)
         The groups around a bundle, those of each level up to `tally_end`, and the numbers of edges to them.
     free : ndarray of int32
     waiting : ndarray of uint8, shape (n_items,)
@@ -440,108 +441,74 @@ def _clear(tree: GroupTree) -> None:
 
 
 @_internal
-def _more_edges(tree: GroupTree, is_within: bool, edges: float, more: float) -> float:
-    """Return the change of the term of a pair of groups of level 0."""
-    before = _pair_term(tree, _NODES, is_within, 0.0, 0.0, edges)
-    return _pair_term(tree, _NODES, is_within, 0.0, 0.0, edges + more) - before
+def _size(tree: GroupTree, t: int) -> float:
+    """Return the number of items of a group; a degree, which is beyond the tree, has none."""
+    return float(tree.items[t].n_items) if t < len(tree.items) else 0.0
 
 
 @_internal
-def _leaving(tree: GroupTree, level: int, r: int, loops: int, n: int, degree: int) -> float:
-    """Return the change of the terms of a group and of its pairs if a bundle leaves it for nowhere."""
+def _leaving(tree: GroupTree, level: int, first: int, r: int, loops: int, n: int, degree: int) -> float:
+    """Return the change of the terms of a group and of its pairs if a bundle leaves it for nowhere.
+
+    The groups around the bundle are in `tally` from `first` on, and `n` items leave. A size above the nodes counts in
+    all pairs of a group.
+    """
     items, marks, was, value = tree.items, tree.marks, float(tree.items[r].n_items), 0.0
-    if level == 0:
-        for at in range(tree.levels[0].tally_end):
-            t = tree.tally[at]
-            if t != r:
-                value += _more_edges(tree, _BETWEEN, _edges(tree, r, t), -float(marks[t]))
-    else:
-        place = items[r].row
-        while place >= 0:
-            t, e = tree.table[place].column, float(tree.table[place].count)
-            if e > 0.0 and t != r:
-                n_t = float(items[t].n_items)
-                value += _pair_term(tree, level, _BETWEEN, was - n, n_t, e - marks[t])
-                value -= _pair_term(tree, level, _BETWEEN, was, n_t, e)
-            place = tree.table[place].next
+    now, is_resized = was - n, level > 0 and n != 0
+    place = items[r].row if is_resized else _NONE
+    while place >= 0:
+        t, e = tree.table[place].column, float(tree.table[place].count)
+        if e > 0.0 and t != r:
+            n_t = float(items[t].n_items)
+            value += _pair_term(tree, level, _BETWEEN, now, n_t, e - marks[t])
+            value -= _pair_term(tree, level, _BETWEEN, was, n_t, e)
+        place = tree.table[place].next
+    for at in range(first, first if is_resized else tree.levels[level].tally_end):
+        t = tree.tally[at]
+        if t != r:
+            e, n_t = _edges(tree, r, t), _size(tree, t)
+            value += _pair_term(tree, level, _BETWEEN, was, n_t, e - marks[t])
+            value -= _pair_term(tree, level, _BETWEEN, was, n_t, e)
     e = _edges(tree, r, r)
-    value += _pair_term(tree, level, _WITHIN, was - n, was - n, e - marks[r] - loops)
+    value += _pair_term(tree, level, _WITHIN, now, now, e - marks[r] - loops)
     value -= _pair_term(tree, level, _WITHIN, was, was, e)
-    value += _group_term(tree, level, was - n, float(items[r].degree - degree))
+    value += _group_term(tree, level, now, float(items[r].degree - degree))
     return value - _group_term(tree, level, was, float(items[r].degree))
 
 
 @_internal
-def _joining(tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, degree: int) -> float:
-    """Return the change of the terms of a group and of its pairs if a bundle that has left r joins it."""
-    items, marks, value = tree.items, tree.marks, 0.0
-    rest, was = float(items[r].n_items - n), float(items[s].n_items)
-    place = items[s].row if level > 0 else _NONE
+def _joining(
+    tree: GroupTree, level: int, first: int, r: int, n_r: float, s: int, loops: int, n: int, degree: int
+) -> float:
+    """Return the change of the terms of a group and of its pairs if a bundle that has left r joins it.
+
+    `n_r` is the number of items that r has left; for the other arguments, see `_leaving`.
+    """
+    items, marks, was, value = tree.items, tree.marks, float(tree.items[s].n_items), 0.0
+    now, is_resized = was + n, level > 0 and n != 0
+    place = items[s].row if is_resized else _NONE
     while place >= 0:
         t, e = tree.table[place].column, float(tree.table[place].count)
         if e > 0.0 and t != r and t != s:
             n_t = float(items[t].n_items)
-            value += _pair_term(tree, level, _BETWEEN, was + n, n_t, e + marks[t])
+            value += _pair_term(tree, level, _BETWEEN, now, n_t, e + marks[t])
             value -= _pair_term(tree, level, _BETWEEN, was, n_t, e)
         place = tree.table[place].next
-    for at in range(tree.levels[level].tally_end):
-        t = tree.tally[at]
-        if t != r and t != s:
-            e = _edges(tree, s, t)
-            if level == 0:
-                value += _more_edges(tree, _BETWEEN, e, float(marks[t]))
-            elif e == 0.0:
-                value += _pair_term(tree, level, _BETWEEN, was + n, float(items[t].n_items), float(marks[t]))
-    e = _edges(tree, s, s)
-    value += _pair_term(tree, level, _WITHIN, was + n, was + n, e + marks[s] + loops)
-    value -= _pair_term(tree, level, _WITHIN, was, was, e)
-    e = _edges(tree, r, s) - marks[s]
-    value += _pair_term(tree, level, _BETWEEN, rest, was + n, e + marks[r])
-    value -= _pair_term(tree, level, _BETWEEN, rest, was, e)
-    value += _group_term(tree, level, was + n, float(items[s].degree + degree))
-    return value - _group_term(tree, level, was, float(items[s].degree))
-
-
-@_internal
-def _pair_changes(
-    tree: GroupTree, level: int, first: int, r: int, s: int, loops: float, n_r: float, n_s: float
-) -> float:
-    """Return the change of the terms of pairs with r or s above level 0, if their sizes change to n_r and n_s."""
-    items, marks, table = tree.items, tree.marks, tree.table
-    was_r, was_s = float(items[r].n_items), float(items[s].n_items)
-    is_sized = was_r != n_r or was_s != n_s
-    value = 0.0
-    for turn in range(2 if is_sized else 0):
-        g, was, now, sign = (r, was_r, n_r, -1.0) if turn == 0 else (s, was_s, n_s, 1.0)
-        place = items[g].row
-        while place >= 0:
-            t, e = table[place].column, float(table[place].count)
-            if e > 0.0 and t != r and t != s:
-                n_t = float(items[t].n_items)
-                value += _pair_term(tree, level, _BETWEEN, now, n_t, e + sign * marks[t])
-                value -= _pair_term(tree, level, _BETWEEN, was, n_t, e)
-            place = table[place].next
     for at in range(first, tree.levels[level].tally_end):
         t = tree.tally[at]
         if t != r and t != s:
-            k, n_t, e = float(marks[t]), float(items[t].n_items), _edges(tree, s, t)
-            if not is_sized or e == 0.0:
-                value += _pair_term(tree, level, _BETWEEN, n_s, n_t, e + k)
-                value -= _pair_term(tree, level, _BETWEEN, was_s, n_t, e)
-            if not is_sized:
-                e = _edges(tree, r, t)
-                value += _pair_term(tree, level, _BETWEEN, n_r, n_t, e - k)
-                value -= _pair_term(tree, level, _BETWEEN, was_r, n_t, e)
-    k_r, k_s = float(marks[r]), float(marks[s])
-    e = _edges(tree, r, r)
-    value += _pair_term(tree, level, _WITHIN, n_r, n_r, e - k_r - loops)
-    value -= _pair_term(tree, level, _WITHIN, was_r, was_r, e)
+            e, n_t = _edges(tree, s, t), _size(tree, t)
+            if not is_resized or e == 0.0:
+                value += _pair_term(tree, level, _BETWEEN, now, n_t, e + marks[t])
+                value -= _pair_term(tree, level, _BETWEEN, was, n_t, e)
     e = _edges(tree, s, s)
-    value += _pair_term(tree, level, _WITHIN, n_s, n_s, e + k_s + loops)
-    value -= _pair_term(tree, level, _WITHIN, was_s, was_s, e)
-    e = _edges(tree, r, s)
-    value += _pair_term(tree, level, _BETWEEN, n_r, n_s, e + k_r - k_s)
-    return value - _pair_term(tree, level, _BETWEEN, was_r, was_s, e)
+    value += _pair_term(tree, level, _WITHIN, now, now, e + marks[s] + loops)
+    value -= _pair_term(tree, level, _WITHIN, was, was, e)
+    e = _edges(tree, r, s) - marks[s]
+    value += _pair_term(tree, level, _BETWEEN, n_r, now, e + marks[r])
+    value -= _pair_term(tree, level, _BETWEEN, n_r, was, e)
+    value += _group_term(tree, level, now, float(items[s].degree + degree))
+    return value - _group_term(tree, level, was, float(items[s].degree))
 
 
 @_internal
@@ -568,19 +535,15 @@ def _change(tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, deg
     value, d_r, d_s, first, own_level = 0.0, -n, n, 0, level
     while True:
         row, side = levels[level], items[r].side
-        n_r, n_s = float(items[r].n_items + d_r), float(items[s].n_items + d_s)
+        n_r = float(items[r].n_items + d_r)
         is_gone, is_new = False, False
         if r != s:
             is_gone, is_new = n_r == 0.0, items[s].n_items == 0
-            if level == own_level:
-                value += leaving + _joining(tree, level, r, s, loops, n, degree)
-            else:
-                value += _pair_changes(tree, level, first, r, s, float(loops), n_r, n_s)
-                value += _group_term(tree, level, n_r, 0.0) - _group_term(tree, level, float(items[r].n_items), 0.0)
-                value += _group_term(tree, level, n_s, 0.0) - _group_term(tree, level, float(items[s].n_items), 0.0)
+            value += leaving if level == own_level else _leaving(tree, level, first, r, loops, -d_r, degree)
+            value += _joining(tree, level, first, r, n_r, s, loops, d_s, degree)
         else:
             value += _resized(tree, level, r, n_r + d_s)
-            value += _group_term(tree, level, n_r + d_s, 0.0) - _group_term(tree, level, float(items[r].n_items), 0.0)
+            value += _group_term(tree, level, n_r + d_s, 0.0) - _group_term(tree, level, n_r - d_r, 0.0)
         if d_r + d_s != 0 or is_new != is_gone:
             n_items, n_groups = float(row.n_items[side]), float(row.n_groups[side])
             value += _level_term(tree, level, n_items + d_r + d_s, n_groups + int(is_new) - int(is_gone))
@@ -703,7 +666,7 @@ def _best_target(
     """Return the change of the best move of a tallied bundle from r, and where to; -1 if none is below `least`."""
     items, row = tree.items, tree.levels[level]
     best, target, n_tallied = least, _INT(_NONE), row.tally_end
-    leaving = _leaving(tree, level, r, loops, n, degree)
+    leaving = _leaving(tree, level, _START, r, loops, n, degree)
     is_few = row.n_active <= _FEW_GROUPS
     n_near = row.n_active if is_few else min(n_tallied, _MOST_TARGETS if level == 0 else _MOST_UPPER_TARGETS)
     if level > 0 and n_near < n_tallied:
@@ -825,7 +788,7 @@ def _merge(tree: GroupTree, level: int, r: int, s: int, least: float) -> float:
     items = tree.items
     loops = _tally_group(tree, level, r)
     n, degree = items[r].n_items, items[r].degree
-    leaving = _leaving(tree, level, r, loops, n, degree)
+    leaving = _leaving(tree, level, _START, r, loops, n, degree)
     change = _change(tree, level, r, s, loops, n, degree, leaving)
     if change < least:
         _make(tree, level, r, s, loops, n, degree)
@@ -893,7 +856,7 @@ def _move_to(tree: GroupTree, level: int, x: int, s: int) -> float:
     """Move an item to another group; return the change of the description length."""
     items = tree.items
     loops, r, degree = _tally_item(tree, level, x), items[x].parent, items[x].degree
-    leaving = _leaving(tree, level, r, loops, 1, degree)
+    leaving = _leaving(tree, level, _START, r, loops, 1, degree)
     change = _change(tree, level, r, s, loops, 1, degree, leaving)
     _move_item(tree, level, x, s, loops)
     _clear(tree)
@@ -955,7 +918,7 @@ def _settle_two(tree: GroupTree, level: int, r: int, s: int, members: IndexArray
                 continue
             other = s if own == r else r
             loops = _tally_item(tree, level, x)
-            leaving = _leaving(tree, level, own, loops, 1, degree)
+            leaving = _leaving(tree, level, _START, own, loops, 1, degree)
             change = _change(tree, level, own, other, loops, 1, degree, leaving)
             if change < -_SMALLEST_GAIN:
                 _move_item(tree, level, x, other, loops)
@@ -1114,7 +1077,7 @@ def _log_odds(tree: GroupTree, x: int, s: int, loops: int) -> float:
     """Return the change of minus the log posterior if a tallied node moves to another group."""
     items = tree.items
     r, degree = items[x].parent, items[x].degree
-    change = _change(tree, _NODES, r, s, loops, 1, degree, _leaving(tree, _NODES, r, loops, 1, degree))
+    change = _change(tree, _NODES, r, s, loops, 1, degree, _leaving(tree, _NODES, _START, r, loops, 1, degree))
     return change + _labelings(tree, r, s, 1)
 
 
@@ -1133,7 +1096,7 @@ def _gibbs(tree: GroupTree, x: int) -> None:
     if _random(totals) < 0.5:
         if tree.marks[r] > 0:
             degree = items[x].degree
-            leaving, chosen, weight = _leaving(tree, _NODES, r, loops, 1, degree), _INT(-1), 1.0
+            leaving, chosen, weight = _leaving(tree, _NODES, _START, r, loops, 1, degree), _INT(-1), 1.0
             for at in range(row.tally_end):
                 s = _INT(tree.tally[at])
                 if s >= len(items) or s == r or items[s].side != items[r].side:
@@ -1261,6 +1224,8 @@ def run_chain(tree: GroupTree, n_sweeps: int, splits: float, members: IndexArray
             _gibbs(tree, int(_random(tree.totals) * n))
         if not tree.totals.keeps_number:
             for _ in range(int(splits + _random(tree.totals))):
+                if _is_full(tree, len(tree.table) // 10):
+                    return done
                 _split_or_merge(tree, members, origins)
     return n_sweeps
 
