@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from graphclust.errors import ResourceError
+from graphclust.inference.base import numbered
 from graphclust.inference.description_length import counted_partitions, partition_curves
 from graphclust.kernels import group_tree
 from graphclust.kernels.adjacency import IndexArray, adjacency
@@ -28,11 +30,12 @@ from graphclust.kernels.group_tree import BEST, ENTRY, ITEM, LEVEL, TOTALS, Grou
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import is_cached
 
-__all__ = ["GroupSearch", "Multigraph", "TreeModel", "announce_group_tree"]
+__all__ = ["GroupSearch", "Multigraph", "TreeModel", "announce_group_tree", "single_nodes"]
 
 logger = logging.getLogger("graphclust")
 
 _MOST_FACTORIALS = 1 << 17
+_MOST_EDGES = 1 << 31
 _SMALL_NUMBERS = 512  # whose partitions are counted
 _LOG_U = np.linspace(math.log(1e-3), math.log(60.0), 1 << 14)
 _RATE = 1.3  # by which the number of groups is divided before items move again
@@ -86,13 +89,23 @@ class Multigraph:
 
     @classmethod
     def of(cls, source: IntArray, target: IntArray, count: IntArray | None, n: int) -> Multigraph:
-        """Return the graph of edges with these multiplicities, 1 by default."""
+        """Return the graph of edges with these multiplicities, 1 by default.
+
+        Raises
+        ------
+        ResourceError
+            More edges than 32-bit integers can count.
+        """
+        if (n_edges := len(source) if count is None else int(count.sum())) >= _MOST_EDGES:
+            raise ResourceError(
+                f"{n_edges:,} edges, with parallel ones: block models count at most {_MOST_EDGES - 1:,}"
+            )
         rows = adjacency(source, target, None if count is None else count.astype(np.float64), n)
         is_loop = source == target
         loops = np.bincount(source[is_loop], None if count is None else count[is_loop], minlength=n)
         degree = np.bincount(source, count, minlength=n) + np.bincount(target, count, minlength=n)
-        whole = (values.astype(np.int64) for values in (rows.weight, loops, degree))
-        return cls(rows.start, rows.neighbor, *whole)
+        counts = (values.astype(np.int64) for values in (rows.weight, loops, degree))
+        return cls(rows.start, rows.neighbor, *counts)
 
     @property
     def n_nodes(self) -> int:
@@ -103,6 +116,18 @@ class Multigraph:
     def n_edges(self) -> int:
         """Number of edges, parallel ones counted."""
         return int(self.degree.sum()) // 2
+
+
+def single_nodes(n_nodes: int, known: IntArray | None) -> IntArray:
+    """Return the partition whose groups are single nodes, and those with the same known label.
+
+    Examples
+    --------
+    >>> single_nodes(4, np.array([0, 1, 0, 1])).tolist()
+    [0, 2, 1, 2]
+    """
+    nodes = np.arange(n_nodes)
+    return nodes if known is None else numbered(np.where(known > 0, n_nodes + known, nodes))
 
 
 class TreeModel(NamedTuple):

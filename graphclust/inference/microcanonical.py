@@ -20,7 +20,7 @@ from graphclust.inference import MOST_AGGLOMERATED
 from graphclust.inference.base import BlockModel, numbered
 from graphclust.inference.chains import Chain, Chains, Schedule, run_chains
 from graphclust.inference.description_length import describe
-from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel
+from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel, single_nodes
 from graphclust.runtime.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def whole_weights(weight: FloatArray | None) -> IntArray | None:
     count = weight.astype(np.int64)
     if not np.array_equal(count, weight):
         raise UsageError(
-            "dc-sbm takes weights for numbers of parallel edges, and these are not whole numbers: choose the model "
-            "planted, or leave them out (weight=None, --weight none)"
+            "dc-sbm, hierarchies and two-mode graphs take weights for numbers of parallel edges, and these are not "
+            "whole numbers: leave them out (weight=None, --weight none)"
         )
     return count
 
@@ -142,9 +142,7 @@ class DegreeCorrectedBlockModel(BlockModel):
         """Return the partition that merging from single nodes on finds, on graphs that are not large."""
         if self.n_nodes > MOST_AGGLOMERATED:
             return {}
-        first = np.arange(self.n_nodes)
-        if self.known is not None:
-            first = numbered(np.where(self.known > 0, self.n_nodes + self.known, first))
+        first = single_nodes(self.n_nodes, self.known)
         search = GroupSearch(self._multigraph, [first], self._tree_model._replace(keeps_number=False), seed)
         fewest = self.n_clusters or 1
         trace = search.agglomerate(fewest=fewest)

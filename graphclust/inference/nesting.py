@@ -12,7 +12,7 @@ from graphclust.graph import Graph
 from graphclust.inference import MOST_AGGLOMERATED, NESTED_MODELS
 from graphclust.inference.base import numbered
 from graphclust.inference.description_length import describe
-from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel, announce_group_tree
+from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel, announce_group_tree, single_nodes
 from graphclust.inference.microcanonical import whole_weights
 from graphclust.inference.target import Target
 from graphclust.problem.problem import Core
@@ -69,7 +69,9 @@ def nested(
     """
     announce_group_tree()
     target = Target(core)
-    graph = Graph.from_edges(target.source, target.target, target.weight, nodes=target.n_nodes)
+    graph = target.graph
+    if target.weight is not None:
+        graph = Graph.from_edges(target.source, target.target, target.weight, nodes=target.n_nodes)
     multigraph = Multigraph.of(target.source, target.target, whole_weights(target.weight), target.n_nodes)
     if target.n_nodes > MOST_AGGLOMERATED:
         models = models[:1]
@@ -116,8 +118,8 @@ class _Hierarchies:
     def __init__(
         self, graph: Multigraph, model: TreeModel, target: Target, starts: dict[str, IntArray], seed: int
     ) -> None:
-        one = np.zeros(graph.n_nodes, np.int64) if model.sides is None else model.sides
-        self.search = GroupSearch(graph, [one], model, seed)
+        sides = np.zeros(graph.n_nodes, np.int64) if model.sides is None else model.sides
+        self.search = GroupSearch(graph, [sides], model, seed)
         if graph.n_nodes <= MOST_AGGLOMERATED:
             starts = starts | _agglomerated(graph, model, target, seed)
         distinct = {numbered(labels).tobytes(): (name, numbered(labels)) for name, labels in starts.items()}
@@ -156,17 +158,15 @@ def _polished(search: GroupSearch, rounds: int) -> float:
 
 def _agglomerated(graph: Multigraph, model: TreeModel, target: Target, seed: int) -> dict[str, IntArray]:
     """Return partitions around the shortest flat description, among those that agglomeration passes."""
-    first = np.arange(graph.n_nodes)
-    if target.known is not None:
-        first = numbered(np.where(target.known > 0, graph.n_nodes + target.known, first))
+    first = single_nodes(graph.n_nodes, target.known)
     search = GroupSearch(graph, [first], model._replace(is_nested=False), seed)
     trace = search.agglomerate()
     best = min(range(len(trace)), key=lambda step: trace[step][0])
     steps = sorted({max(best - beyond, 0) for beyond in _STEPS_BEYOND})
-    found = {f"agglomeration into {int(trace[step][1][0].max()) + 1}": trace[step][1][0] for step in steps}
+    partitions = {f"agglomeration into {int(trace[step][1][0].max()) + 1}": trace[step][1][0] for step in steps}
     search.build(trace[best][1])
     search.polish()
-    return found | {"the best without a hierarchy": search.labels()[0]}
+    return partitions | {"the best without a hierarchy": search.labels()[0]}
 
 
 def _notes(core: Core, details: Mapping[str, Any]) -> list[Note]:

@@ -579,9 +579,14 @@ def _described(start: str) -> str:
     return f"the {refined}partition of {start.rstrip('+')}"
 
 
-def memory_needed(graph: Graph, n_samples: int) -> float:
-    """Estimate the peak memory of `refine` without the graph, in bytes."""
+def memory_needed(graph: Graph, n_samples: int, *, has_trees: bool = False) -> float:
+    """Estimate the peak memory of `refine` or `nested` without the graph, in bytes.
+
+    `has_trees` says whether partitions are trees of groups (`graphclust.inference.group_search`): their table has up to
+    four times as many places as there are ends of edges, and there is an older one while it is built.
+    """
     n, m = graph.num_nodes, graph.num_edges
     blocks = 24.0 * min(n, _MOST_MATRIX_BLOCKS + ROOM) ** 2
     has_samples = np.count_nonzero(edge_counts(graph)) <= _MOST_SAMPLED_NODES and can_hold_samples(n_samples, n)
-    return 8.0 * (20 * m + 40 * n + (6 * n_samples * n if has_samples else 0)) + 2 * blocks
+    trees = 2 * 64.0 * (2 * m + n) if has_trees else 0.0
+    return trees + 8.0 * (20 * m + 40 * n + (6 * n_samples * n if has_samples else 0)) + 2 * blocks

@@ -52,6 +52,7 @@ _TWO_MODE = (
 )
 _LARGE = 200_000  # edges from which there are only two proposals, unless the effort is high
 _SECONDS_PER_EDGE = {"low": 8e-6, "normal": 1e-5, "high": 1e-3}  # measured with com-dblp on two cores
+_SECONDS_WITH_TREES = 2.3e-4  # per edge, with dc-sbm; com-dblp as well
 _LONG = 30.0  # seconds, from which the expected time is logged
 _FEW_NODES = 300  # up to so many nodes, chains are faster than spectral clustering into more than a few communities
 _MAX_SPECTRAL_K = 4  # of graphs with few nodes
@@ -170,7 +171,7 @@ class Auto(GraphEstimator):
 
     def memory(self, graph: Graph) -> float:
         """Estimate the peak memory: the rows of the graph, those of the block models, and samples."""
-        return Leiden().memory(graph) + memory_needed(graph, self.n_samples)
+        return Leiden().memory(graph) + memory_needed(graph, self.n_samples, has_trees=self._has_trees())
 
     def checkpoints(self) -> tuple[Any, ...]:
         """See `GraphEstimator.checkpoints`."""
@@ -198,9 +199,15 @@ class Auto(GraphEstimator):
         refined = refine(core, starts, models, effort=self.effort, n_samples=int(self.n_samples), seed=seed)
         return replace(refined, notes=(*notes, *refined.notes, *explained(refined.details)))
 
+    def _has_trees(self) -> bool:
+        """Whether partitions are trees of groups (`graphclust.inference.group_search`)."""
+        return self.hierarchy or self.bipartite is not False or self.model == "dc-sbm"
+
     def _announce(self, graph: Graph) -> None:
         """Log how long a large graph will take, if this is more than half a minute."""
         seconds = graph.num_edges * _SECONDS_PER_EDGE[self.effort]
+        if self._has_trees() and graph.num_edges > _LARGE:
+            seconds = graph.num_edges * _SECONDS_WITH_TREES
         if seconds > _LONG:
             logger.info(
                 "auto: %s, %s: about %s and %s of memory in addition to the graph, with effort %s",
@@ -250,7 +257,7 @@ class Auto(GraphEstimator):
             for resolution in _NESTED_RESOLUTIONS if n <= MOST_AGGLOMERATED else _NESTED_RESOLUTIONS[-1:]:
                 yield f"leiden {resolution:g}", Leiden(resolution=resolution, random_state=seed)
             return
-        if m > _LARGE and (self.model == "dc-sbm" or core.sides is not None):
+        if m > _LARGE and self._has_trees():
             for resolution in _DC_SBM_RESOLUTIONS:
                 yield f"leiden {resolution:g}", Leiden(resolution=resolution, random_state=seed)
             return

@@ -80,7 +80,7 @@ class Refined(GraphEstimator):
 
     def memory(self, graph: Graph) -> float:
         """Estimate the peak memory: that of the method, a copy of the graph, and samples."""
-        return self.estimator.memory(graph) + memory_needed(graph, self.n_samples)
+        return self.estimator.memory(graph) + memory_needed(graph, self.n_samples, has_trees=self.model == "dc-sbm")
 
     def checkpoints(self) -> tuple[Any, ...]:
         """See `GraphEstimator.checkpoints`."""

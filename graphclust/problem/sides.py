@@ -12,6 +12,7 @@ from graphclust.runtime.arrays import IntArray
 
 __all__ = ["check_bipartite", "sides_of", "two_coloring"]
 
+_FIRST_EDGES = 10_000
 _ATTRIBUTE = "bipartite"  # in which networkx keeps the side of a node
 
 
@@ -40,9 +41,17 @@ def two_coloring(graph: Graph) -> IntArray | None:
     >>> two_coloring(Graph.from_edges([0, 1, 2], [1, 2, 0], nodes=3)) is None
     True
     """
+    if graph.num_edges > 2 * _FIRST_EDGES and _coloring(graph, _FIRST_EDGES) is None:
+        return None  # most graphs have triangles, and are not gone through
+    return _coloring(graph, graph.num_edges)
+
+
+def _coloring(graph: Graph, n_edges: int) -> IntArray | None:
+    """Return the sides for the first edges alone."""
     from graphclust.kernels.adjacency import connected_parts  # which imports the compiler
 
-    n, source, target = graph.num_nodes, graph.source.astype(np.int64), graph.target.astype(np.int64)
+    n = graph.num_nodes
+    source, target = (ends[:n_edges].astype(np.int64) for ends in (graph.source, graph.target))
     cover = connected_parts(
         np.concatenate((source, source + n)), np.concatenate((target + n, target)), np.zeros(2 * n, dtype=np.int64)
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import graphclust as gc
-from graphclust.errors import UsageError
+from graphclust.errors import ResourceError, UsageError
 from graphclust.inference.description_length import describe
 from tests.noted import codes
 
@@ -64,9 +64,12 @@ def test_weights_are_numbers_of_parallel_edges():
     found = gc.detect(whole, model="dc-sbm")
     assert found.details["description_length"] == pytest.approx(describe(whole, found.labels).total, abs=1e-3)
     parts = gc.Graph.from_edges(graph.source, graph.target, count / 2, nodes=60)
+    huge = gc.Graph.from_edges(graph.source, graph.target, count * 1e8, nodes=60)  # in sum, beyond 32 bits
     for params in ({"model": "dc-sbm"}, {"hierarchy": True}):
         with pytest.raises(UsageError, match="not whole numbers"):
             gc.detect(parts, **params)
+        with pytest.raises(ResourceError, match="block models count at most"):
+            gc.detect(huge, **params)
 
 
 def test_known_labels_hold_in_a_hierarchy(two_levels):

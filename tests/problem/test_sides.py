@@ -27,6 +27,16 @@ def test_sides_from_edges_separate_the_ends(seed):
     assert set(np.unique(sides)) <= {0, 1}
 
 
+def test_the_first_edges_of_a_large_graph_do_not_decide_alone():
+    rows, columns = np.divmod(np.arange(30_000), 150)
+    ends = [rows, columns + 200]
+    assert two_coloring(gc.Graph.from_edges(*ends, nodes=400)) is not None
+    late = [np.append(ends[0], 198), np.append(ends[1], 199)]  # a last edge within a side
+    assert two_coloring(gc.Graph.from_edges(*late, nodes=400)) is None
+    early = [np.append(ends[0], 0), np.append(ends[1], 1)]
+    assert two_coloring(gc.Graph.from_edges(*early, nodes=400)) is None
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_an_odd_cycle_has_no_sides(seed):
     plain = two_mode(seed)
