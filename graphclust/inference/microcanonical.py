@@ -43,7 +43,7 @@ def whole_weights(weight: FloatArray | None) -> IntArray | None:
     if not np.array_equal(count, weight):
         raise UsageError(
             "dc-sbm, hierarchies and two-mode graphs take weights for numbers of parallel edges, and these are not "
-            "whole numbers: leave them out (weight=None, --weight none)"
+            "whole numbers: leave them out (weight=None, --no-weights)"
         )
     return count
 

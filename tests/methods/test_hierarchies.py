@@ -9,6 +9,7 @@ import pytest
 import graphclust as gc
 from graphclust.errors import ResourceError, UsageError
 from graphclust.inference.description_length import describe
+from tests.cli.conftest import cli  # noqa: F401  a fixture
 from tests.noted import codes
 
 
@@ -124,3 +125,13 @@ def test_what_two_mode_graphs_do_not_take():
         gc.detect(graph, bipartite=True, n_clusters=4)
     with pytest.raises(UsageError, match="bipartite is True, False or the name"):
         gc.detect(graph, bipartite=2)
+
+
+def test_the_option_that_a_refusal_names_works(cli, tmp_path):  # noqa: F811
+    table = tmp_path / "ratings.csv"
+    table.write_text("".join(f"{a[0]}{a},{b[0]}{b},{1.5 + len(b)}\n" for a, b in two_mode().edges))
+    for options in (["--bipartite"], ["--hierarchy"], ["--param", "model=dc-sbm"]):
+        refused = cli("detect", table, "-q", *options)
+        assert refused.code == 2
+        assert "--no-weights" in refused.err
+        assert cli("detect", table, "-q", "--no-weights", "--effort", "low", *options).code == 0
