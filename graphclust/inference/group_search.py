@@ -21,11 +21,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphclust.errors import ResourceError
+from graphclust.errors import ResourceError, UsageError
+from graphclust.graph import Graph
 from graphclust.inference.base import numbered
 from graphclust.inference.description_length import counted_partitions, partition_curves
 from graphclust.kernels import group_tree
-from graphclust.kernels.adjacency import IndexArray, adjacency
+from graphclust.kernels.adjacency import IndexArray, adjacency, both_ends
 from graphclust.kernels.group_tree import BEST, ENTRY, ITEM, LEVEL, TOTALS, GroupTree
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import is_cached
@@ -69,53 +70,92 @@ def _curve() -> FloatArray:
 
 @dataclass(frozen=True)
 class Multigraph:
-    """An undirected graph with whole numbers of parallel edges.
+    """A graph with whole numbers of parallel edges.
 
     Attributes
     ----------
     start, neighbor
-        Rows without self-loops; see `Adjacency`.
+        Rows without self-loops; see `Adjacency`. If the graph is directed, of neighbors in either direction.
     count : ndarray of int64, shape (2 m,), or (1,) if all are equal
-        Number of parallel edges.
-    loops, degree : ndarray of int64, shape (n_nodes,)
-        Self-loops, and ends of edges, of each node.
+        Number of parallel edges; if the graph is directed, of those to the neighbor.
+    count_in : ndarray of int64, shape (2 m,), or None
+        Number of those from the neighbor; None if the graph is not directed.
+    loops : ndarray of int64, shape (n_nodes,)
+        Self-loops of each node.
+    out_degree, in_degree : ndarray of int64, shape (n_nodes,)
+        Edges from and to each node. If the graph is not directed, ends of edges, and none.
     """
 
     start: IntArray
     neighbor: IndexArray
     count: IntArray
+    count_in: IntArray | None
     loops: IntArray
-    degree: IntArray
+    out_degree: IntArray
+    in_degree: IntArray
 
     @classmethod
-    def of(cls, source: IntArray, target: IntArray, count: IntArray | None, n: int) -> Multigraph:
-        """Return the graph of edges with these multiplicities, 1 by default.
+    def of(cls, graph: Graph) -> Multigraph:
+        """Return a graph whose weights are numbers of parallel edges.
 
         Raises
         ------
+        UsageError
+            Weights that are not whole numbers.
         ResourceError
             More edges than 32-bit integers can count.
         """
+        n, source, target = graph.num_nodes, graph.source.astype(np.int64), graph.target.astype(np.int64)
+        count = _whole_numbers(graph.edge_weight) if graph.is_weighted else None
         if (n_edges := len(source) if count is None else int(count.sum())) >= _MOST_EDGES:
             raise ResourceError(
                 f"{n_edges:,} edges, with parallel ones: block models count at most {_MOST_EDGES - 1:,}"
             )
-        rows = adjacency(source, target, None if count is None else count.astype(np.float64), n)
         is_loop = source == target
-        loops = np.bincount(source[is_loop], None if count is None else count[is_loop], minlength=n)
-        degree = np.bincount(source, count, minlength=n) + np.bincount(target, count, minlength=n)
-        counts = (values.astype(np.int64) for values in (rows.weight, loops, degree))
-        return cls(rows.start, rows.neighbor, *counts)
+        loops, out_degree, in_degree = (
+            np.bincount(ends, number, minlength=n).astype(np.int64)
+            for ends, number in (
+                (source[is_loop], None if count is None else count[is_loop]),
+                (source, count),
+                (target, count),
+            )
+        )
+        if not graph.directed:
+            rows = adjacency(source, target, None if count is None else count.astype(np.float64), n)
+            none = np.zeros(n, dtype=np.int64)
+            return cls(
+                rows.start, rows.neighbor, rows.weight.astype(np.int64), None, loops, out_degree + in_degree, none
+            )
+        start, neighbor, edge = both_ends(source[~is_loop], target[~is_loop], n)
+        is_out = source[~is_loop][edge] == np.repeat(np.arange(n), np.diff(start))
+        number = np.ones(len(edge), dtype=np.int64) if count is None else count[~is_loop][edge]
+        return cls(start, neighbor, number * is_out, number * ~is_out, loops, out_degree, in_degree)
 
     @property
     def n_nodes(self) -> int:
         """Number of nodes."""
-        return len(self.degree)
+        return len(self.loops)
+
+    @property
+    def is_directed(self) -> bool:
+        """Whether edges have directions."""
+        return self.count_in is not None
 
     @property
     def n_edges(self) -> int:
         """Number of edges, parallel ones counted."""
-        return int(self.degree.sum()) // 2
+        return int((self.out_degree + self.in_degree).sum()) // 2
+
+
+def _whole_numbers(weight: FloatArray) -> IntArray:
+    """Return weights as numbers of parallel edges, or raise UsageError."""
+    count = weight.astype(np.int64)
+    if not np.array_equal(count, weight):
+        raise UsageError(
+            "dc-sbm, hierarchies and two-mode graphs take weights for numbers of parallel edges, and these are not "
+            "whole numbers: leave them out (weight=None, --no-weights)"
+        )
+    return count
 
 
 def single_nodes(n_nodes: int, known: IntArray | None) -> IntArray:
@@ -194,10 +234,12 @@ class GroupSearch:
         sizes = [int(level.max(initial=-1)) + 1 for level in parents]
         capacities = [*(size + min(n, size // 2 + 32) for size in sizes), 1]
         first = np.concatenate(([0, n], n + np.cumsum(capacities)))
-        degrees, degree_class = np.unique(graph.degree, return_inverse=True)
+        degrees, degree_class = np.unique(graph.out_degree, return_inverse=True)
+        in_degrees, in_degree_class = np.unique(graph.in_degree, return_inverse=True)
         items = np.zeros(int(first[-1]), ITEM)
-        items["degree"][:n], items["loops"][:n] = graph.degree, graph.loops
+        items["degree"][:n], items["loops"][:n] = self._degrees(np.arange(n), n), graph.loops
         items["degree_item"][:n] = len(items) + degree_class
+        items["in_degree_item"][:n] = len(items) + len(degrees) + in_degree_class
         if self.model.sides is not None:
             items["side"][:n] = self.model.sides
         if self.model.is_fixed is not None:
@@ -208,7 +250,7 @@ class GroupSearch:
             items["parent"][first[level] : first[level] + len(parent)] = first[level + 1] + parent
             groups = parent[groups]
             own = items[first[level + 1] : first[level + 2]]
-            own["degree"] = np.bincount(groups, graph.degree, minlength=len(own))
+            own["degree"] = self._degrees(groups, len(own))
             own["is_fixed"] = np.bincount(groups, items["is_fixed"][:n], minlength=len(own)) > 0
             if level < len(parents):
                 own["side"][groups] = items["side"][:n]
@@ -216,7 +258,15 @@ class GroupSearch:
         levels["first"], levels["last"] = first[1:-1], first[2:]
         places = np.concatenate(([0], np.cumsum(np.repeat(capacities, 2))))
         levels["first_free"], levels["first_active"] = places[:-1:2], places[1::2]
-        self._count(items, levels, len(degrees), int(places[-1]))
+        self._count(items, levels, len(degrees) + len(in_degrees), int(places[-1]))
+
+    def _degrees(self, groups: IntArray, n: int) -> IntArray:
+        """Return the sums of the degrees of n groups, as trees have them: both numbers in one if there are two."""
+        outgoing, incoming = (
+            np.bincount(groups, degree, minlength=n).astype(np.int64)
+            for degree in (self.graph.out_degree, self.graph.in_degree)
+        )
+        return outgoing << 32 | incoming if self.graph.is_directed else outgoing
 
     def _count(self, items: Any, levels: Any, n_degrees: int, n_places: int) -> None:
         """Count the edges between groups, in a table that is large enough."""
@@ -224,7 +274,8 @@ class GroupSearch:
         totals: Any = np.zeros(1, TOTALS)[0]
         totals["n_levels"], totals["random"] = len(levels), self._rng.integers(1 << 62)
         totals["is_corrected"], totals["is_nested"] = model.is_corrected, model.is_nested
-        totals["keeps_number"] = model.keeps_number
+        totals["keeps_number"], totals["is_directed"] = model.keeps_number, graph.is_directed
+        n_columns = 2 * (len(items) + n_degrees)
         n_factorials = min(_MOST_FACTORIALS, 1 << (2 * graph.n_edges + graph.n_nodes + 16).bit_length())
         while True:
             table = np.zeros(1 << max(2 * self._n_entries, 4096).bit_length(), ENTRY)
@@ -234,11 +285,12 @@ class GroupSearch:
                 graph.start,
                 graph.neighbor,
                 graph.count,
+                np.zeros(1, np.int64) if graph.count_in is None else graph.count_in,
                 items,
                 table,
                 levels,
-                tally=np.zeros(len(items) + n_degrees, np.int32),
-                marks=np.zeros(len(items) + n_degrees, np.int64),
+                tally=np.zeros(n_columns, np.int32),
+                marks=np.zeros(n_columns, np.int64),
                 free=np.zeros(n_places, np.int32),
                 waiting=np.concatenate((self._waiting, np.ones(len(items) - graph.n_nodes, np.uint8))),
                 tries=self._tries,

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.inference import MOST_AGGLOMERATED
 from graphclust.inference.base import BlockModel, numbered
@@ -26,26 +25,7 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 if TYPE_CHECKING:
     from graphclust.inference.target import Target
 
-__all__ = ["DegreeCorrectedBlockModel", "whole_weights"]
-
-
-def whole_weights(weight: FloatArray | None) -> IntArray | None:
-    """Return weights as numbers of parallel edges.
-
-    Raises
-    ------
-    UsageError
-        They are not whole numbers.
-    """
-    if weight is None:
-        return None
-    count = weight.astype(np.int64)
-    if not np.array_equal(count, weight):
-        raise UsageError(
-            "dc-sbm, hierarchies and two-mode graphs take weights for numbers of parallel edges, and these are not "
-            "whole numbers: leave them out (weight=None, --no-weights)"
-        )
-    return count
+__all__ = ["DegreeCorrectedBlockModel"]
 
 
 class DegreeCorrectedBlockModel(BlockModel):
@@ -53,12 +33,8 @@ class DegreeCorrectedBlockModel(BlockModel):
 
     Parameters
     ----------
-    source, target : array of int, shape (n_edges,)
-        Ends of the edges, each edge once.
-    n_nodes : int
-        At least one.
-    weight : array of float, shape (n_edges,), optional
-        Numbers of parallel edges.
+    graph : Graph
+        At least one node, directed or not. Weights are numbers of parallel edges.
     known : array of int, shape (n_nodes,), optional
         Number of the known label of each node, 0 if it is not known. Partitions have to agree with these labels.
     n_clusters : int, optional
@@ -69,7 +45,7 @@ class DegreeCorrectedBlockModel(BlockModel):
     Examples
     --------
     >>> cliques = [(i + k, j + k) for k in (0, 6, 12) for i in range(6) for j in range(i)]
-    >>> model = DegreeCorrectedBlockModel(*zip(*cliques, (0, 6), (6, 12)), 18)
+    >>> model = DegreeCorrectedBlockModel(Graph.from_edges(*zip(*cliques, (0, 6), (6, 12)), nodes=18))
     >>> model.own_starts(seed=0)["agglomerative"].tolist()
     [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]
     """
@@ -80,36 +56,22 @@ class DegreeCorrectedBlockModel(BlockModel):
 
     def __init__(
         self,
-        source: ArrayLike,
-        target: ArrayLike,
-        n_nodes: int,
+        graph: Graph,
         *,
-        weight: FloatArray | None = None,
         known: ArrayLike | None = None,
         n_clusters: int | None = None,
         sides: IntArray | None = None,
     ) -> None:
-        ends = np.asarray(source, dtype=np.int64), np.asarray(target, dtype=np.int64)
-        self.n_nodes, self.n_clusters = n_nodes, n_clusters
+        self.n_nodes, self.n_clusters = graph.num_nodes, n_clusters
         self.known = None if known is None else np.asarray(known, dtype=np.int64)
-        count = whole_weights(weight)
-        self._graph = Graph.from_edges(*ends, weight, nodes=n_nodes)
-        self._multigraph = Multigraph.of(*ends, count, n_nodes)
+        self._graph, self._multigraph = graph, Multigraph.of(graph)
         is_fixed = None if self.known is None else self.known > 0
         self._tree_model = TreeModel(sides=sides, is_fixed=is_fixed, keeps_number=n_clusters is not None)
 
     @classmethod
     def of(cls, target: Target) -> Self:
         """See `BlockModel.of`."""
-        return cls(
-            target.source,
-            target.target,
-            target.n_nodes,
-            weight=target.weight,
-            known=target.known,
-            n_clusters=target.n_clusters,
-            sides=target.sides,
-        )
+        return cls(target.multigraph, known=target.known, n_clusters=target.n_clusters, sides=target.sides)
 
     def _search(self, labels: ArrayLike, seed: int = 0) -> GroupSearch:
         return GroupSearch(self._multigraph, [numbered(labels)], self._tree_model, seed)
@@ -134,7 +96,7 @@ class DegreeCorrectedBlockModel(BlockModel):
         ends = nodes[self._graph.source], nodes[self._graph.target]
         edges = np.bincount(ends[0] * n + ends[1], self._graph.edge_weight, minlength=n * n).reshape(n, n)
         edges = edges + edges.T
-        degrees = np.maximum(np.bincount(nodes, self._multigraph.degree), 1.0)
+        degrees = np.maximum(np.bincount(nodes, self._multigraph.out_degree + self._multigraph.in_degree), 1.0)
         density = edges / np.outer(degrees, degrees)
         return density, np.diag(density).copy(), np.bincount(nodes)
 

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphclust.graph import Graph
 from graphclust.inference import MOST_AGGLOMERATED, NESTED_MODELS
 from graphclust.inference.base import numbered
 from graphclust.inference.description_length import describe
 from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel, announce_group_tree, single_nodes
-from graphclust.inference.microcanonical import whole_weights
 from graphclust.inference.target import Target
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
@@ -47,7 +45,7 @@ def nested(
     Parameters
     ----------
     core : Core
-        Directions and self-loops are ignored. Weights are numbers of parallel edges.
+        Self-loops are ignored, and directions if it has two sides. Weights are numbers of parallel edges.
     starts : mapping of str to arrays of int, shape (n_nodes,)
         Partitions, by their origin. On graphs of up to 20,000 nodes, those of an agglomeration are added.
     models : tuple of {"dc-sbm", "sbm"}
@@ -69,10 +67,8 @@ def nested(
     """
     announce_group_tree()
     target = Target(core)
-    graph = target.graph
-    if target.weight is not None:
-        graph = Graph.from_edges(target.source, target.target, target.weight, nodes=target.n_nodes)
-    multigraph = Multigraph.of(target.source, target.target, whole_weights(target.weight), target.n_nodes)
+    graph = target.multigraph
+    multigraph = Multigraph.of(graph)
     if target.n_nodes > MOST_AGGLOMERATED:
         models = models[:1]
     partitions = {name: target.restricted(labels) for name, labels in starts.items()}
@@ -101,7 +97,7 @@ def nested(
         "description_lengths": {name: round(length, 3) for name, length in lengths.items()},
     }
     solution = Solution(levels[0], searches[model].search.conditional(), None, details, levels=tuple(levels))
-    return solution.with_notes(_notes(core, details))
+    return solution.with_notes((_chosen(details), *target.dropped_directions(has_model=True)))
 
 
 class _Hierarchies:
@@ -169,14 +165,11 @@ def _agglomerated(graph: Multigraph, model: TreeModel, target: Target, seed: int
     return partitions | {"the best without a hierarchy": search.labels()[0]}
 
 
-def _notes(core: Core, details: Mapping[str, Any]) -> list[Note]:
+def _chosen(details: Mapping[str, Any]) -> Note:
     model, length = details["model"], details["description_length"]
     sizes = " in ".join(f"{size:,}" for size in details["levels"])
     message = f"chose {sizes} groups under {NESTED_MODELS[model]}: description length {length:,.1f} nats"
     others = {name: value for name, value in details["description_lengths"].items() if name != model}
     if others:
         message += f" ({', '.join(f'{name} {value:,.1f}' for name, value in others.items())})"
-    notes = [Note("chosen", message, dict(details), is_detail=True)]
-    if core.graph.directed:
-        notes.append(Note("dropped-directions", "block models ignore the directions of edges"))
-    return notes
+    return Note("chosen", message, dict(details), is_detail=True)

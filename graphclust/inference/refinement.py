@@ -343,9 +343,10 @@ def refine(
     Parameters
     ----------
     core : Core
-        Directions are ignored, with a note. Weights are scaled as each model takes them; equal weights count as none.
-        If the core has a number of communities, all starts must have this number. If it has known labels and there are
-        samples, each other node of the communities with a known label gets the label that most samples give it.
+        Only ``dc-sbm`` describes directions; with the other models, a note says that they are ignored. Weights are
+        scaled as each model takes them; equal weights count as none. If the core has a number of communities, all
+        starts must have this number. If it has known labels and there are samples, each other node of the communities
+        with a known label gets the label that most samples give it.
     starts : mapping of str to arrays of int, shape (n_nodes,)
         Partitions, by their origin.
     models : sequence of {"sbm", "dc-sbm", "planted"}
@@ -404,9 +405,7 @@ def refine(
         best, drawn = _best_search(searches, n_samples if is_small else 0)
         advance()
     solution = _solution(target, searches, best, drawn, skipped)
-    if core.graph.directed:
-        return solution.with_notes((Note("dropped-directions", "block models ignore the directions of edges"),))
-    return solution
+    return solution.with_notes(target.dropped_directions(best.model.is_microcanonical))
 
 
 def _checked_starts(target: Target, starts: Mapping[str, ArrayLike]) -> dict[str, IntArray]:

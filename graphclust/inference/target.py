@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -11,23 +13,38 @@ from graphclust.inference.base import BlockModel
 from graphclust.problem.constraints import respecting
 from graphclust.problem.problem import Core
 from graphclust.runtime.arrays import IntArray
+from graphclust.runtime.notes import Note
 
 __all__ = ["Target"]
 
 
 class Target:
-    """The graph that block models describe: the edges of a core without directions and self-loops."""
+    """The graph that block models describe: the edges of a core without self-loops.
+
+    Models with integrated parameters describe edges without directions; equal weights in both directions are one edge.
+    Microcanonical models describe `multigraph`.
+    """
 
     def __init__(self, core: Core) -> None:
         self.core, self.n_clusters, self.known, self.sides = core, core.n_clusters, core.known, core.sides
         graph, plain = core.graph, core.graph.undirected()
         is_edge = plain.source != plain.target
         self.source, self.target = plain.source[is_edge], plain.target[is_edge]
-        weights = graph.edge_weight[graph.source != graph.target]  # equal weights in both directions are one edge
+        weights = graph.edge_weight[graph.source != graph.target]
         self.is_weighted = bool(len(weights)) and bool(weights.min() != weights.max())
         self.weight = plain.edge_weight[is_edge] if self.is_weighted else None
         self.n_nodes = graph.num_nodes
         self.graph = Graph.from_edges(self.source, self.target, nodes=self.n_nodes)
+
+    @cached_property
+    def multigraph(self) -> Graph:
+        """The edges with their directions, unless the graph has two sides, and with weights, unless all are equal."""
+        graph = self.core.graph
+        if not graph.directed or self.sides is not None:
+            return Graph.from_edges(self.source, self.target, self.weight, nodes=self.n_nodes)
+        is_edge = graph.source != graph.target
+        weight = graph.edge_weight[is_edge] if self.is_weighted else None
+        return Graph.from_edges(graph.source[is_edge], graph.target[is_edge], weight, nodes=self.n_nodes, directed=True)
 
     @property
     def is_free(self) -> bool:
@@ -42,6 +59,15 @@ class Target:
         """Make a partition agree with the known labels and the sides."""
         restricted = respecting(np.asarray(labels, dtype=np.int64), self.known)
         return restricted if self.sides is None else np.unique(restricted * 2 + self.sides, return_inverse=True)[1]
+
+    def dropped_directions(self, has_model: bool) -> tuple[Note, ...]:
+        """Return a note if directions were not described, by a model that can describe them or by another."""
+        if not self.core.graph.directed or (has_model and self.sides is None):
+            return ()
+        message = "sbm and planted ignore the directions of edges; the model dc-sbm describes them"
+        if self.sides is not None:
+            message = "two-mode graphs are described without the directions of edges"
+        return (Note("dropped-directions", message),)
 
     def cut(self, labels: IntArray) -> IntArray:
         """Cut blocks at the borders of components, unless their number is fixed. Results are cut in the same way."""

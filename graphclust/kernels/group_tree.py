@@ -20,6 +20,10 @@ The numbers of edges between groups are in one hash table for all levels, in whi
 linked list, its row. Rows of level 0 have entries for the degrees of its nodes, too: a degree is an item of its own,
 and the number of nodes that have it is counted as edges are.
 
+In directed graphs a group has two columns in each row: g for the edges to it, which is the only one in undirected
+graphs, and ~g = -1 - g for those from it. Edges within a group are in the first one. Degrees of directed graphs are
+pairs in one integer: the out-degree times 2^32, plus the in-degree; sums of these are right.
+
 The general remarks on compilation in `graphclust.kernels.block_moves` hold here, too.
 """
 
@@ -65,6 +69,7 @@ ITEM = np.dtype(
             "row",
             "side",
             "degree_item",
+            "in_degree_item",
             "is_fixed",
             "place",
         )
@@ -77,7 +82,8 @@ LEVEL = np.dtype(
 )
 BEST = np.dtype([("change", np.float64), ("target", np.int64)])
 TOTALS = np.dtype(
-    [(name, np.int64) for name in ("n_entries", "random", "n_levels", "is_corrected", "is_nested", "keeps_number")]
+    [(name, np.int64) for name in ("n_entries", "random", "n_levels")]
+    + [(name, np.int64) for name in ("is_corrected", "is_nested", "is_directed", "keeps_number")]
 )
 
 _LOG_2 = 0.6931471805599453
@@ -98,11 +104,13 @@ _NO: Any = np.bool_(False)
 _FULL = 0.7  # share of the table in use, at most
 _INCREMENT = np.uint64(0x9E3779B97F4A7C15)
 _FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_LOW: Any = np.int64((1 << 32) - 1)
 _11, _27, _30, _31, _32 = map(np.uint64, (11, 27, 30, 31, 32))
 
 _settings: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 _public = compiled(nogil=True, **_settings)
 _internal = compiled(inner=True, **_settings)
+_inline = compiled(inner=True, forceinline=True, **_settings)
 
 
 class GroupTree(NamedTuple):
@@ -112,12 +120,15 @@ class GroupTree(NamedTuple):
     ----------
     start, neighbor, multiplicity
         Rows of the graph, without self-loops: `Adjacency` with the number of parallel edges as its weight, of length
-        one if all are equal.
+        one if all are equal. In directed graphs, neighbors in either direction, and the edges to each.
+    multiplicity_in : ndarray of int64
+        The edges from each neighbor in directed graphs.
     items : array of `ITEM`, shape (n_items,)
         `degree` is the sum of the degrees of the nodes below, `loops` the number of self-loops of a node. Children of
         an item are linked: `first`, `next`, `previous`; `n_items` is their number. `row` is the first entry of its row,
-        `side` its side in a two-mode graph, `degree_item` the item that stands for the degree of a node. `is_fixed`
-        says whether a node does not move, or a group has such a node. `place` is that in the list of active groups.
+        `side` its side in a two-mode graph, `degree_item` the item that stands for the degree of a node, in directed
+        graphs for its out-degree, and `in_degree_item` the one for its in-degree. `is_fixed` says whether a node does
+        not move, or a group has such a node. `place` is that in the list of active groups.
     table : array of `ENTRY`, shape (a power of two,)
         `count` is the number of edges between `row` and `column`; within a group, each edge counts once. `next` is the
         next entry of the row.
@@ -125,8 +136,8 @@ class GroupTree(NamedTuple):
         The items `first` to `last` are the groups of the level. Free ones, which are empty, are listed in `free` from
         `first_free` on, and during a sweep the others from `first_active` on. The last level is that of the root.
         Numbers of items and groups are those of each side.
-    tally, marks : ndarray of int32 and of int64, shape (n_items + number of degrees,)
-        The groups around a bundle, those of each level up to `tally_end`, and the numbers of edges to them.
+    tally, marks : ndarray of int32 and of int64, shape (2 (n_items + number of degrees),)
+        The columns of the groups around a bundle, those of each level up to `tally_end`, and the numbers of edges.
     free : ndarray of int32
     waiting : ndarray of uint8, shape (n_items,)
         Whether an item or a neighbor of it has moved since its last visit.
@@ -146,6 +157,7 @@ class GroupTree(NamedTuple):
     start: IntArray
     neighbor: IndexArray
     multiplicity: IntArray
+    multiplicity_in: IntArray
     items: Records
     table: Records
     levels: Records
@@ -175,7 +187,7 @@ def _random(totals: Any) -> float:
 # ------------------------------------------------------------------------------------------------------------- terms
 
 
-@_internal
+@_inline
 def _log_factorial(tree: GroupTree, x: float) -> float:
     if x < len(tree.log_factorials):
         return tree.log_factorials[int(x)]
@@ -183,7 +195,7 @@ def _log_factorial(tree: GroupTree, x: float) -> float:
     return (x + 0.5) * math.log(x) - x + _LOG_ROOT_2_PI + r * (1 / 12 - r * r * (1 / 360 - r * r / 1260))
 
 
-@_internal
+@_inline
 def _log_multiset(tree: GroupTree, n: float, k: float) -> float:
     """Return the logarithm of the number of ways to choose k of n things with repetition."""
     if n > 1e6 and k < 1e-3 * n:  # log-gammas of n would cancel
@@ -210,25 +222,38 @@ def _log_partitions(tree: GroupTree, m: float, n: float) -> float:
     return f - math.log(m) + root * g
 
 
-@_internal
+@_inline
 def _pair_term(tree: GroupTree, level: int, is_within: bool, n_r: float, n_s: float, edges: float) -> float:
     if edges == 0.0:
         return 0.0
     if level == 0:
         value = -_log_factorial(tree, edges)
-        return value - edges * _LOG_2 if is_within else value
-    return _log_multiset(tree, n_r * (n_r + 1) / 2 if is_within else n_r * n_s, edges)
+        return value - edges * _LOG_2 if is_within and not tree.totals.is_directed else value
+    if not is_within:
+        return _log_multiset(tree, n_r * n_s, edges)
+    return _log_multiset(tree, n_r * n_r if tree.totals.is_directed else n_r * (n_r + 1) / 2, edges)
 
 
 @_internal
-def _group_term(tree: GroupTree, level: int, n: float, degree: float) -> float:
+def _ends(tree: GroupTree, degree: int) -> float:
+    """Return the number of ends of edges that a degree stands for."""
+    return float((degree >> 32) + (degree & _LOW)) if tree.totals.is_directed else float(degree)
+
+
+@_inline
+def _group_term(tree: GroupTree, level: int, n: float, degree: int) -> float:
     if n == 0.0 or level == tree.totals.n_levels - 1:
         return 0.0
     if level > 0:
         return -_log_factorial(tree, n)
-    if tree.totals.is_corrected:
-        return _log_factorial(tree, degree) + _log_partitions(tree, degree, n)  # the orders of nodes cancel
-    return degree * math.log(n) - _log_factorial(tree, n)
+    if not tree.totals.is_corrected:
+        return _ends(tree, degree) * math.log(n) - _log_factorial(tree, n)
+    if not tree.totals.is_directed:
+        k = float(degree)
+        return _log_factorial(tree, k) + _log_partitions(tree, k, n)  # the orders of nodes cancel
+    k, k_in = float(degree >> 32), float(degree & _LOW)
+    value = _log_factorial(tree, k) + _log_partitions(tree, k, n) + _log_factorial(tree, k_in)
+    return value + _log_partitions(tree, k_in, n) + _log_factorial(tree, n)
 
 
 @_internal
@@ -249,7 +274,7 @@ def _place(tree: GroupTree, row: int, column: int) -> int:
     """Return the place of an entry in the table, or the free place for it."""
     table = tree.table
     mask = _INT(len(table) - 1)
-    h = (np.uint64(row) << _32 | np.uint64(column)) * _INCREMENT
+    h = (np.uint64(row) << _32 | np.uint64(np.uint32(column))) * _INCREMENT
     place = _INT(h >> _32) & mask
     while table[place].row >= 0 and (table[place].row != row or table[place].column != column):
         place = (place + 1) & mask
@@ -276,11 +301,33 @@ def _add(tree: GroupTree, row: int, column: int, count: int) -> None:
 
 
 @_internal
-def _add_both(tree: GroupTree, r: int, s: int, count: int) -> None:
-    """Add to the number of edges between two items; items beyond the tree are degrees, which have no rows."""
-    _add(tree, r, s, count)
-    if r != s and s < len(tree.items):
-        _add(tree, s, r, count)
+def _item(column: int) -> int:
+    """Return the item that a column stands for; those beyond the tree are degrees."""
+    return column if column >= 0 else ~column
+
+
+@_internal
+def _same_way(column: int, g: int) -> int:
+    """Return the column of another item, for edges in the same direction."""
+    return g if column >= 0 else ~g
+
+
+@_internal
+def _back(tree: GroupTree, r: int, column: int) -> int:
+    """Return the column of r in the row of another item that has this column in the row of r."""
+    return ~r if tree.totals.is_directed and column >= 0 else r
+
+
+@_internal
+def _add_both(tree: GroupTree, r: int, column: int, count: int) -> None:
+    """Add to the number of edges between two items in the rows of both; degrees have no rows."""
+    s = _item(column)
+    if s == r:
+        _add(tree, r, r, count)
+        return
+    _add(tree, r, column, count)
+    if s < len(tree.items):
+        _add(tree, s, _back(tree, r, column), count)
 
 
 @_internal
@@ -292,7 +339,7 @@ def _is_full(tree: GroupTree, more: int) -> bool:
 def fill(tree: GroupTree) -> bool:
     """Count the edges between the groups of a new tree; return False if the table is too small.
 
-    `parent`, `degree`, `side`, `loops` and `degree_item` of the items are given, those of the nodes as well as those
+    `parent`, `degree`, `side`, `loops` and the degrees' items are given, those of the nodes as well as those
     of the groups; and the first and last items of the levels.
     """
     items, levels = tree.items, tree.levels
@@ -313,24 +360,38 @@ def fill(tree: GroupTree) -> bool:
             else:
                 row.n_groups[items[g].side] += 1
                 row.n_items[items[g].side] += items[g].n_items
+    for i in range(n):  # noqa: SIM110 - numba has no generators
+        if not _count_edges(tree, i):
+            return False
+    return True
+
+
+@_inline
+def _count_edges(tree: GroupTree, i: int) -> bool:
+    """Count the edges of a node to later ones, and its degrees; return False if the table is too small."""
+    items, is_directed = tree.items, tree.totals.is_directed
+    _add(tree, items[i].parent, items[i].degree_item, tree.totals.is_corrected)
+    if is_directed:
+        _add(tree, items[i].parent, items[i].in_degree_item, tree.totals.is_corrected)
+    if _is_full(tree, 4 * tree.totals.n_levels):
+        return False
     every = -1 if len(tree.multiplicity) > 1 else 0
-    for i in range(n):
-        _add(tree, items[i].parent, items[i].degree_item, tree.totals.is_corrected)
+    for e in range(tree.start[i] - 1, tree.start[i + 1]):
+        if e < tree.start[i]:
+            j, count, count_in = _INT(i), items[i].loops, _INT(0)
+        else:
+            j, count = _INT(tree.neighbor[e]), tree.multiplicity[e & every]
+            count_in = tree.multiplicity_in[e] if is_directed else _INT(0)
+        if j < i:
+            continue
+        r, s = items[i].parent, items[j].parent
+        for _ in range(tree.totals.n_levels):
+            _add_both(tree, r, s, count)
+            if is_directed:
+                _add_both(tree, r, ~s, count_in)
+            r, s = items[r].parent, items[s].parent
         if _is_full(tree, 4 * tree.totals.n_levels):
             return False
-        for e in range(tree.start[i] - 1, tree.start[i + 1]):
-            if e < tree.start[i]:
-                j, count = i, items[i].loops
-            else:
-                j, count = _INT(tree.neighbor[e]), tree.multiplicity[e & every]
-            if j < i:
-                continue
-            r, s = items[i].parent, items[j].parent
-            for _ in range(tree.totals.n_levels):
-                _add_both(tree, r, s, count)
-                r, s = items[r].parent, items[s].parent
-            if _is_full(tree, 4 * tree.totals.n_levels):
-                return False
     return True
 
 
@@ -373,47 +434,54 @@ def _tally_up(tree: GroupTree, level: int, n: int) -> None:
     while level < tree.totals.n_levels - 1:
         last = n
         for t in range(first, last):
-            g = tally[t]
+            column = tally[t]
+            g = _item(column)
             if g < len(items):
-                parent = items[g].parent
-                if marks[parent] == 0:
-                    tally[n] = parent
+                above = _same_way(column, items[g].parent)
+                if marks[above] == 0:
+                    tally[n] = above
                     n += 1
-                marks[parent] += marks[g]
+                marks[above] += marks[column]
         first = last
         level += 1
         tree.levels[level].tally_end = n
 
 
 @_internal
-def _tally_one(tree: GroupTree, n: int, group: int, count: int) -> int:
+def _tally_one(tree: GroupTree, n: int, column: int, count: int) -> int:
     if count == 0:
         return n
-    if tree.marks[group] == 0:
-        tree.tally[n] = group
+    if tree.marks[column] == 0:
+        tree.tally[n] = column
         n += 1
-    tree.marks[group] += count
+    tree.marks[column] += count
     return n
 
 
 @_internal
 def _tally_item(tree: GroupTree, level: int, x: int) -> int:
     """Count the edges of a node, or a group, to the groups of a level; return the edges within it."""
-    items, n = tree.items, 0
+    items, n, totals = tree.items, 0, tree.totals
     if level == 0:
         every = -1 if len(tree.multiplicity) > 1 else 0
         for e in range(tree.start[x], tree.start[x + 1]):
-            n = _tally_one(tree, n, items[tree.neighbor[e]].parent, tree.multiplicity[e & every])
-        n = _tally_one(tree, n, items[x].degree_item, tree.totals.is_corrected)
+            group = items[tree.neighbor[e]].parent
+            n = _tally_one(tree, n, group, tree.multiplicity[e & every])
+            if totals.is_directed:
+                n = _tally_one(tree, n, ~group, tree.multiplicity_in[e])
+        n = _tally_one(tree, n, items[x].degree_item, totals.is_corrected)
+        if totals.is_directed:
+            n = _tally_one(tree, n, items[x].in_degree_item, totals.is_corrected)
         _tally_up(tree, level, n)
         return items[x].loops
     loops, place = 0, items[x].row
     while place >= 0:
         entry = tree.table[place]
-        if entry.column == x:
+        other = _item(entry.column)
+        if other == x:
             loops = entry.count
-        elif entry.column < len(items):
-            n = _tally_one(tree, n, items[entry.column].parent, entry.count)
+        elif other < len(items):
+            n = _tally_one(tree, n, _same_way(entry.column, items[other].parent), entry.count)
         place = entry.next
     _tally_up(tree, level, n)
     return loops
@@ -447,6 +515,19 @@ def _size(tree: GroupTree, t: int) -> float:
 
 
 @_internal
+def _edges_to(tree: GroupTree, r: int) -> int:
+    """Return the number of edges between a tallied bundle and a group, in both directions."""
+    return tree.marks[r] + tree.marks[~r]
+
+
+@_internal
+def _target(tree: GroupTree, column: int) -> int:
+    """Return the group of a tallied column; -1 for a degree, and for a group whose first column is tallied, too."""
+    g = _item(column)
+    return _INT(_NONE) if g >= len(tree.items) or (column < 0 and tree.marks[g] > 0) else _INT(g)
+
+
+@_inline
 def _leaving(tree: GroupTree, level: int, first: int, r: int, loops: int, n: int, degree: int) -> float:
     """Return the change of the terms of a group and of its pairs if a bundle leaves it for nowhere.
 
@@ -457,26 +538,28 @@ def _leaving(tree: GroupTree, level: int, first: int, r: int, loops: int, n: int
     now, is_resized = was - n, level > 0 and n != 0
     place = items[r].row if is_resized else _NONE
     while place >= 0:
-        t, e = tree.table[place].column, float(tree.table[place].count)
+        column, e = tree.table[place].column, float(tree.table[place].count)
+        t = _item(column)
         if e > 0.0 and t != r:
             n_t = float(items[t].n_items)
-            value += _pair_term(tree, level, _BETWEEN, now, n_t, e - marks[t])
+            value += _pair_term(tree, level, _BETWEEN, now, n_t, e - marks[column])
             value -= _pair_term(tree, level, _BETWEEN, was, n_t, e)
         place = tree.table[place].next
     for at in range(first, first if is_resized else tree.levels[level].tally_end):
-        t = tree.tally[at]
+        column = tree.tally[at]
+        t = _item(column)
         if t != r:
-            e, n_t = _edges(tree, r, t), _size(tree, t)
-            value += _pair_term(tree, level, _BETWEEN, was, n_t, e - marks[t])
+            e, n_t = _edges(tree, r, column), _size(tree, t)
+            value += _pair_term(tree, level, _BETWEEN, was, n_t, e - marks[column])
             value -= _pair_term(tree, level, _BETWEEN, was, n_t, e)
     e = _edges(tree, r, r)
-    value += _pair_term(tree, level, _WITHIN, now, now, e - marks[r] - loops)
+    value += _pair_term(tree, level, _WITHIN, now, now, e - _edges_to(tree, r) - loops)
     value -= _pair_term(tree, level, _WITHIN, was, was, e)
-    value += _group_term(tree, level, now, float(items[r].degree - degree))
-    return value - _group_term(tree, level, was, float(items[r].degree))
+    value += _group_term(tree, level, now, items[r].degree - degree)
+    return value - _group_term(tree, level, was, items[r].degree)
 
 
-@_internal
+@_inline
 def _joining(
     tree: GroupTree, level: int, first: int, r: int, n_r: float, s: int, loops: int, n: int, degree: int
 ) -> float:
@@ -488,27 +571,31 @@ def _joining(
     now, is_resized = was + n, level > 0 and n != 0
     place = items[s].row if is_resized else _NONE
     while place >= 0:
-        t, e = tree.table[place].column, float(tree.table[place].count)
+        column, e = tree.table[place].column, float(tree.table[place].count)
+        t = _item(column)
         if e > 0.0 and t != r and t != s:
             n_t = float(items[t].n_items)
-            value += _pair_term(tree, level, _BETWEEN, now, n_t, e + marks[t])
+            value += _pair_term(tree, level, _BETWEEN, now, n_t, e + marks[column])
             value -= _pair_term(tree, level, _BETWEEN, was, n_t, e)
         place = tree.table[place].next
     for at in range(first, tree.levels[level].tally_end):
-        t = tree.tally[at]
+        column = tree.tally[at]
+        t = _item(column)
         if t != r and t != s:
-            e, n_t = _edges(tree, s, t), _size(tree, t)
+            e, n_t = _edges(tree, s, column), _size(tree, t)
             if not is_resized or e == 0.0:
-                value += _pair_term(tree, level, _BETWEEN, now, n_t, e + marks[t])
+                value += _pair_term(tree, level, _BETWEEN, now, n_t, e + marks[column])
                 value -= _pair_term(tree, level, _BETWEEN, was, n_t, e)
     e = _edges(tree, s, s)
-    value += _pair_term(tree, level, _WITHIN, now, now, e + marks[s] + loops)
+    value += _pair_term(tree, level, _WITHIN, now, now, e + _edges_to(tree, s) + loops)
     value -= _pair_term(tree, level, _WITHIN, was, was, e)
-    e = _edges(tree, r, s) - marks[s]
-    value += _pair_term(tree, level, _BETWEEN, n_r, now, e + marks[r])
-    value -= _pair_term(tree, level, _BETWEEN, n_r, was, e)
-    value += _group_term(tree, level, now, float(items[s].degree + degree))
-    return value - _group_term(tree, level, was, float(items[s].degree))
+    for way in range(2 if tree.totals.is_directed else 1):
+        column = s if way == 0 else ~s
+        e = _edges(tree, r, column) - marks[column]
+        value += _pair_term(tree, level, _BETWEEN, n_r, now, e + marks[_back(tree, r, column)])
+        value -= _pair_term(tree, level, _BETWEEN, n_r, was, e)
+    value += _group_term(tree, level, now, items[s].degree + degree)
+    return value - _group_term(tree, level, was, items[s].degree)
 
 
 @_internal
@@ -517,14 +604,14 @@ def _resized(tree: GroupTree, level: int, r: int, n_r: float) -> float:
     items, table = tree.items, tree.table
     value, place, was = 0.0, items[r].row, float(items[r].n_items)
     while place >= 0:
-        t, e = table[place].column, float(table[place].count)
+        t, e = _item(table[place].column), float(table[place].count)
         n_t = float(items[t].n_items)
         value += _pair_term(tree, level, t == r, n_r, n_t, e) - _pair_term(tree, level, t == r, was, n_t, e)
         place = table[place].next
     return value
 
 
-@_internal
+@_inline
 def _change(tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, degree: int, leaving: float) -> float:
     """Return how much longer the description gets if a bundle moves from r to s, another group or an empty one.
 
@@ -543,7 +630,7 @@ def _change(tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, deg
             value += _joining(tree, level, first, r, n_r, s, loops, d_s, degree)
         else:
             value += _resized(tree, level, r, n_r + d_s)
-            value += _group_term(tree, level, n_r + d_s, 0.0) - _group_term(tree, level, n_r - d_r, 0.0)
+            value += _group_term(tree, level, n_r + d_s, _NODES) - _group_term(tree, level, n_r - d_r, _NODES)
         if d_r + d_s != 0 or is_new != is_gone:
             n_items, n_groups = float(row.n_items[side]), float(row.n_groups[side])
             value += _level_term(tree, level, n_items + d_r + d_s, n_groups + int(is_new) - int(is_gone))
@@ -567,13 +654,16 @@ def _make(tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, degre
         if r != s:
             is_gone, is_new = items[r].n_items + d_r == 0, items[s].n_items == 0
             for at in range(first, row.tally_end):
-                t = tree.tally[at]
+                column = tree.tally[at]
+                t = _item(column)
                 if t != r and t != s:
-                    _add_both(tree, r, t, -marks[t])
-                    _add_both(tree, s, t, marks[t])
-            _add(tree, r, r, -marks[r] - loops)
-            _add(tree, s, s, marks[s] + loops)
-            _add_both(tree, r, s, marks[r] - marks[s])
+                    _add_both(tree, r, column, -marks[column])
+                    _add_both(tree, s, column, marks[column])
+            _add(tree, r, r, -_edges_to(tree, r) - loops)
+            _add(tree, s, s, _edges_to(tree, s) + loops)
+            for way in range(2 if tree.totals.is_directed else 1):
+                column = s if way == 0 else ~s
+                _add_both(tree, r, column, marks[_back(tree, r, column)] - marks[column])
             items[r].degree -= degree
             items[s].degree += degree
         row.n_items[side] += d_r + d_s
@@ -634,26 +724,29 @@ def _far_group(tree: GroupTree, level: int, x: int, n_tallied: int) -> int:
         j = tree.neighbor[first + int(_random(tree.totals) * (last - first))]
         first, last = tree.start[j], tree.start[j + 1]
         return items[tree.neighbor[first + int(_random(tree.totals) * (last - first))]].parent
-    t = tree.tally[int(_random(tree.totals) * n_tallied)]
+    t = _item(tree.tally[int(_random(tree.totals) * n_tallied)])
     if t >= len(items):
         return -1
     place, steps = items[t].row, int(_random(tree.totals) * 12)
     while steps > 0 and tree.table[place].next >= 0:
         place = tree.table[place].next
         steps -= 1
-    entry = tree.table[place]
-    return entry.column if entry.count > 0 and entry.column < len(items) else -1
+    s = _item(tree.table[place].column)
+    return s if tree.table[place].count > 0 and s < len(items) else -1
 
 
 @_internal
 def _bring_forward(tree: GroupTree, n: int, n_tallied: int) -> None:
     """Bring the n groups to which a bundle has the most edges, for their degrees, to the front of the tally."""
-    tally, marks, items = tree.tally, tree.marks, tree.items
+    tally, marks, items, is_directed = tree.tally, tree.marks, tree.items, tree.totals.is_directed
     for place in range(n):
         best, best_value = place, -1.0
         for at in range(place, n_tallied):
-            t = tally[at]
-            value = marks[t] * (marks[t] / (items[t].degree + 1.0))
+            column = tally[at]
+            degree = items[_item(column)].degree
+            if is_directed:
+                degree = (degree >> 32) + (degree & _LOW)
+            value = marks[column] * (marks[column] / (degree + 1.0))
             if value > best_value:
                 best, best_value = at, value
         tally[place], tally[best] = tally[best], tally[place]
@@ -680,10 +773,10 @@ def _best_target(
             s = tree.free[row.first_active + turn]
         elif turn < n_near:
             at = start + turn
-            s = tree.tally[at if at < n_tallied else at - n_tallied]
+            s = _target(tree, tree.tally[at if at < n_tallied else at - n_tallied])
         else:
             s = _far_group(tree, level, x, n_tallied)
-        if s < 0 or s == r or s >= len(items) or items[s].side != items[r].side:
+        if s < 0 or s == r or items[s].side != items[r].side:
             continue
         if (turn < n_all and items[s].n_items == 0) or (x == r and items[r].is_fixed and items[s].is_fixed):
             continue
@@ -707,8 +800,9 @@ def _note_move(tree: GroupTree, level: int, x: int) -> None:
     if level > 0:
         place = tree.items[x].row
         while place >= 0:
-            if tree.table[place].column < len(tree.items):
-                tree.waiting[tree.table[place].column] = 1
+            other = _item(tree.table[place].column)
+            if other < len(tree.items):
+                tree.waiting[other] = 1
             place = tree.table[place].next
         return
     tree.tries[x] = _TRIES
@@ -1016,13 +1110,14 @@ def _length(tree: GroupTree) -> float:
             value += _level_term(tree, level, float(row.n_items[side]), float(row.n_groups[side]))
         for r in range(row.first, row.last):
             n_r = float(items[r].n_items)
-            value += _group_term(tree, level, n_r, float(items[r].degree))
+            value += _group_term(tree, level, n_r, items[r].degree)
             place = items[r].row if n_r > 0 else _NONE
             while place >= 0:
-                s, e = tree.table[place].column, float(tree.table[place].count)
+                column, e = tree.table[place].column, float(tree.table[place].count)
+                s = _item(column)
                 if s >= len(items):
                     value += _pair_term(tree, level, _BETWEEN, n_r, 1.0, e)
-                elif s <= r:
+                elif column >= 0 and (column <= r or tree.totals.is_directed):
                     value += _pair_term(tree, level, s == r, n_r, float(items[s].n_items), e)
                 place = tree.table[place].next
     return value
@@ -1094,12 +1189,12 @@ def _gibbs(tree: GroupTree, x: int) -> None:
         return
     loops = _tally_item(tree, _NODES, x)
     if _random(totals) < 0.5:
-        if tree.marks[r] > 0:
+        if _edges_to(tree, r) > 0:
             degree = items[x].degree
             leaving, chosen, weight = _leaving(tree, _NODES, _START, r, loops, 1, degree), _INT(-1), 1.0
             for at in range(row.tally_end):
-                s = _INT(tree.tally[at])
-                if s >= len(items) or s == r or items[s].side != items[r].side:
+                s = _target(tree, tree.tally[at])
+                if s < 0 or s == r or items[s].side != items[r].side:
                     continue
                 change = _change(tree, _NODES, r, s, loops, 1, degree, leaving) + _labelings(tree, r, s, 1)
                 odds = math.exp(min(-change, 600.0))
@@ -1244,10 +1339,10 @@ def conditional(tree: GroupTree, probability: FloatArray) -> None:
             continue
         loops, weight = _tally_item(tree, _NODES, x), 1.0
         for at in range(row.tally_end + 1):
-            s = _INT(tree.tally[at]) if at < row.tally_end else _INT(_NONE)
-            if s < 0 and not tree.totals.keeps_number and items[r].n_items > 1:
+            s = _target(tree, tree.tally[at]) if at < row.tally_end else _INT(_NONE)
+            if at == row.tally_end and not tree.totals.keeps_number and items[r].n_items > 1:
                 s = _INT(_empty_group(tree, _NODES, r))
-            if 0 <= s < len(items) and s != r and items[s].side == items[r].side:
+            if s >= 0 and s != r and items[s].side == items[r].side:
                 weight += math.exp(min(-_log_odds(tree, x, s, loops), 600.0))
         _clear(tree)
         probability[x] = 1.0 / weight

@@ -5,6 +5,7 @@
 | lengths | shortest descriptions under dc-sbm, flat and nested, and the time: labelled, 10 LFR and 10 planted graphs |
 | ball | the same for 20,000 nodes around the largest hub of com-dblp; graph-tool runs once |
 | dblp | com-dblp under dc-sbm, flat and nested, without graph-tool, which takes hours |
+| directed | lengths of directed graphs: labelled ones and planted ones whose groups only directions tell |
 | nested | AMI on each level of 30 two-level planted graphs, beside graph-tool's nested model |
 | two-mode | AMI on two-mode planted graphs, beside graph-tool with the sides given, and Davis' Southern women |
 
@@ -40,7 +41,7 @@ SCRIPT = """
 import json, sys, time
 import graph_tool.all as gt, numpy as np
 data = np.load(sys.argv[1])
-graph = gt.Graph(directed=False)
+graph = gt.Graph(directed=bool(data["directed"]))
 graph.add_vertex(int(data["n"]))
 graph.add_edge_list(np.stack([data["source"], data["target"]], axis=1))
 side = {"pclabel": graph.new_vp("int", data["side"])} if "side" in data else {}
@@ -58,10 +59,11 @@ for _ in range(int(sys.argv[3])):
 """
 
 
-def largest_component(graph):
-    """The largest component, without directions, self-loops and weights."""
-    graph = graph.undirected()
-    plain = gc.Graph.from_edges(graph.source, graph.target, nodes=graph.num_nodes).without_self_loops()
+def largest_component(graph, *, directed=False):
+    """The largest component, without directions unless these are asked for, self-loops and weights."""
+    graph = graph if directed else graph.undirected()
+    ends = graph.source, graph.target
+    plain = gc.Graph.from_edges(*ends, nodes=graph.num_nodes, directed=directed).without_self_loops()
     component = components(plain)
     nodes = np.flatnonzero(component == np.bincount(component).argmax())
     return plain.subgraph(nodes), nodes
@@ -74,7 +76,7 @@ def graph_tool(graph, n_runs, kinds, seed=0, side=None):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "graph.npz")
         sides = {} if side is None else {"side": side}
-        np.savez(path, source=graph.source, target=graph.target, n=graph.num_nodes, **sides)
+        np.savez(path, source=graph.source, target=graph.target, n=graph.num_nodes, directed=graph.directed, **sides)
         command = [GRAPH_TOOL, "-c", SCRIPT, path, str(seed), str(n_runs), ",".join(kinds)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -245,6 +247,26 @@ def nested(only=()):
     print(f"{mark} nested: mean AMI of subgroups and groups over 30 graphs: {shown} (bar: not below the others)")
 
 
+def directed_graph(seed):
+    """Directed graph of 1,000 nodes in ten groups, each with more edges to the next than to the others."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, 10, 1000)
+    rate = np.where((group[:, None] + 1) % 10 == group, 0.06, 0.004)
+    source, target = np.nonzero((rng.random((1000, 1000)) < rate) & ~np.eye(1000, dtype=bool))
+    return gc.Graph.from_edges(source, target, nodes=1000, directed=True)
+
+
+def directed(only=()):
+    graphs = {name: gc.datasets.load(name) for name in ("polblogs", "email-Eu-core", "cora", "citeseer")}
+    graphs = {name: graph for name, graph in graphs.items() if graph.directed}
+    graphs |= {f"planted {seed}": directed_graph(seed) for seed in range(6)}
+    for name, graph in graphs.items():
+        graphs[name] = largest_component(graph, directed=True)[0]
+    first = next(iter(graphs.values()))
+    ours(first, "flat"), ours(first, "nested")  # loads what is compiled
+    summary([row for name, graph in graphs.items() if not only or name in only for row in compare(name, graph)])
+
+
 def two_mode_graph(seed, p_in, p_out):
     """Two-mode graph of 300 + 200 nodes in four pairs of groups; the labels of both sides."""
     rng = np.random.default_rng(seed)
@@ -282,7 +304,7 @@ def two_mode(only=()):
     print(f"     Davis' Southern women: groups of {sizes} nodes (the literature has two groups of women)")
 
 
-PARTS = {"lengths": lengths, "ball": ball, "dblp": dblp, "nested": nested, "two-mode": two_mode}
+PARTS = {"lengths": lengths, "ball": ball, "dblp": dblp, "directed": directed, "nested": nested, "two-mode": two_mode}
 
 if __name__ == "__main__":
     names = [name for name in sys.argv[1:] if name in PARTS] or list(PARTS)

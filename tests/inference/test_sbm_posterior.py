@@ -10,10 +10,12 @@ import networkx as nx
 import numpy as np
 import pytest
 
+import graphclust as gc
 from graphclust.generators.crp import log_probability
 from graphclust.inference import BLOCK_MODELS, integrated
 from graphclust.inference.block_models import DegreePrior, EdgePriors, PlantedPartitionModel, StochasticBlockModel
 from graphclust.inference.chains import Chains, effective_sample_size, r_hat
+from graphclust.inference.microcanonical import DegreeCorrectedBlockModel
 from graphclust.inference.networks import edges_to_blocks
 from graphclust.inference.priors import crp_prior, sized_prior, uniform_prior
 from tests import oracles
@@ -85,7 +87,10 @@ def log_joint(kind, edges, weights, labels, n, simple=True):
 
 
 def model(kind, edges=EDGES, weights=None, n=N, **kwargs):
-    source, target = zip(*edges, strict=True)
+    source, target = zip(*edges, strict=True) if edges else ((), ())
+    if kind == "dc-sbm":
+        count = None if weights is None else np.ceil(3 * weights)
+        return DegreeCorrectedBlockModel(gc.Graph.from_edges(source, target, count, nodes=n), **kwargs)
     settings = {"settings": SETTINGS[kind]} if kind in SETTINGS else {}
     return BLOCK_MODELS[kind](source, target, n, weight=weights, **settings, **kwargs)
 
@@ -153,10 +158,21 @@ def distance(first, other):
 @pytest.mark.parametrize("kind", KINDS)
 def test_chains_follow_the_enumerated_posterior(kind, weighted, splits, n_samples, tolerance):
     weights = np.array([0.9, 0.4, 0.7, 0.2, 1.0, 0.5]) if weighted else None
-    built = model(kind, weights=np.ceil(3 * weights) if weighted and kind == "dc-sbm" else weights)
+    built = model(kind, weights=weights)
     chains = built.sample([[0] * N, list(range(N))], n_samples, n_samples + 1000, splits=splits, burn_in=0.03)
     assert distance(posterior(built.log_joint), frequencies(chains)) < tolerance
     assert chains.usable.all()
+
+
+@CHAINS
+def test_so_do_chains_on_a_directed_graph(n_samples, tolerance):
+    source, target = zip(*EDGES, (1, 0), (4, 3), (5, 4), strict=True)
+    built = DegreeCorrectedBlockModel(gc.Graph.from_edges(source, target, nodes=N, directed=True))
+    chains = built.sample([[0] * N, list(range(N))], n_samples, n_samples + 1000, splits=3.0, burn_in=0.03)
+    exact = posterior(built.log_joint)
+    assert distance(exact, frequencies(chains)) < tolerance
+    undirected = model("dc-sbm", sorted({tuple(sorted(edge)) for edge in zip(source, target, strict=True)}))
+    assert distance(exact, posterior(undirected.log_joint)) > 2 * tolerance
 
 
 @CHAINS
@@ -415,12 +431,12 @@ def test_rounding_errors_of_equal_samples_are_no_sign_of_stuck_chains():
 
 
 def test_edge_cases():
-    for build in BLOCK_MODELS.values():
-        single = build([], [], 1)
+    for kind in KINDS:
+        single = model(kind, [], n=1)
         assert single.improve([0]).tolist() == [0]
         assert math.isfinite(single.log_joint([0]))
         assert single.sample([[0]], 2, 2).samples.shape == (1, 2, 1)
-        empty = build([], [], 5)
+        empty = model(kind, [], n=5)
         assert math.isfinite(empty.log_joint([0, 0, 1, 1, 2]))
         assert np.isfinite(empty.sample([[0, 0, 1, 1, 2]], 3, 5, splits=1.0).log_joint).all()
         assert np.isfinite(empty.conditional([0, 0, 1, 1, 2])).all()

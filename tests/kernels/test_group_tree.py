@@ -14,14 +14,16 @@ from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel
 N = 40
 
 
-def random_graph(seed, *, sides=None):
+def random_graph(seed, kind="one-mode"):
     """Edges with parallel ones and self-loops; of a two-mode graph, between its sides."""
     rng = np.random.default_rng(seed)
-    source, target = rng.integers(0, N, (2, 120))
-    if sides is not None:
-        source, target = rng.integers(0, N // 2, 120), rng.integers(N // 2, N, 120)
-    ends, count = np.unique(np.sort([source, target], axis=0), axis=1, return_counts=True)
-    return gc.Graph.from_edges(*ends, count.astype(float), nodes=N), Multigraph.of(*ends, count, N)
+    ends = rng.integers(0, N, (2, 120))
+    if kind == "two-mode":
+        ends = np.stack((ends[0] // 2, N // 2 + ends[1] // 2))
+    directed = kind == "directed"
+    ends, count = np.unique(ends if directed else np.sort(ends, axis=0), axis=1, return_counts=True)
+    graph = gc.Graph.from_edges(*ends, count.astype(float), nodes=N, directed=directed)
+    return graph, Multigraph.of(graph)
 
 
 def random_parents(rng, n_levels, sides=None):
@@ -38,45 +40,49 @@ def random_parents(rng, n_levels, sides=None):
 
 SIDES = np.repeat([0, 1], N // 2)
 CASES = pytest.mark.parametrize(
-    ("model", "n_levels", "sides"),
+    ("model", "n_levels", "kind"),
     [
-        (model, n_levels, sides)
+        (model, n_levels, kind)
         for model in ("sbm", "dc-sbm")
         for n_levels in (0, 1, 3)  # 0: a flat partition
-        for sides in (None, SIDES)
+        for kind in ("one-mode", "two-mode", "directed")
     ],
-    ids=lambda value: "two-mode" if isinstance(value, np.ndarray) else "one-mode" if value is None else str(value),
 )
 
 
-def search_of(model, n_levels, sides, seed):
-    graph, rows = random_graph(seed, sides=sides)
+def sides_of(kind):
+    return SIDES if kind == "two-mode" else None
+
+
+def search_of(model, n_levels, kind, seed):
+    graph, rows = random_graph(seed, kind)
+    sides = sides_of(kind)
     tree_model = TreeModel(is_corrected=model == "dc-sbm", is_nested=n_levels > 0, sides=sides)
     parents = random_parents(np.random.default_rng(seed), max(n_levels, 1), sides)
     return graph, GroupSearch(rows, parents, tree_model, seed)
 
 
-def total(graph, search, model, sides):
-    levels = search.labels()
+def total(graph, search, model):
+    levels, sides = search.labels(), search.model.sides
     if search.model.is_nested:  # above the last level there is the root, even if it is alone
         levels = [*levels, np.zeros(N, dtype=np.int64)]
     return describe(graph, levels if search.model.is_nested else levels[0], model, sides=sides).total
 
 
 @CASES
-def test_lengths_differ_as_description_lengths_do(model, n_levels, sides):
-    graph, search = search_of(model, n_levels, sides, 0)
-    offset = total(graph, search, model, sides) - search.length()
+def test_lengths_differ_as_description_lengths_do(model, n_levels, kind):
+    graph, search = search_of(model, n_levels, kind, 0)
+    offset = total(graph, search, model) - search.length()
     for seed in range(8):
-        search.build(random_parents(np.random.default_rng(seed), max(n_levels, 1), sides))
-        assert search.length() + offset == pytest.approx(total(graph, search, model, sides), abs=1e-8)
+        search.build(random_parents(np.random.default_rng(seed), max(n_levels, 1), sides_of(kind)))
+        assert search.length() + offset == pytest.approx(total(graph, search, model), abs=1e-8)
 
 
 @CASES
 @pytest.mark.parametrize("seed", range(3))
-def test_moves_report_what_they_change(model, n_levels, sides, seed):
-    _, search = search_of(model, n_levels, sides, seed)
-    before = search.length()
+def test_moves_report_what_they_change(model, n_levels, kind, seed):
+    _, search = search_of(model, n_levels, kind, seed)
+    before, sides = search.length(), sides_of(kind)
     first_merges = {"n_merges": 2}
     for merges in (first_merges, {"n_merges": 100, "least": 0.0}, {"n_merges": 100, "least": 0.0}):
         moves = [
@@ -97,9 +103,9 @@ def test_moves_report_what_they_change(model, n_levels, sides, seed):
 
 
 @pytest.mark.parametrize("model", ["sbm", "dc-sbm"])
-@pytest.mark.parametrize("seed", range(4))
-def test_no_node_has_a_better_group_at_the_end(model, seed):
-    graph, search = search_of(model, 0, None, seed)
+@pytest.mark.parametrize(("seed", "kind"), [(0, "one-mode"), (1, "one-mode"), (2, "directed"), (3, "directed")])
+def test_no_node_has_a_better_group_at_the_end(model, seed, kind):
+    graph, search = search_of(model, 0, kind, seed)
     search.polish()
     labels = search.labels()[0]
     shortest = describe(graph, labels, model).total
@@ -113,7 +119,7 @@ def test_no_node_has_a_better_group_at_the_end(model, seed):
 @pytest.mark.parametrize("nested", [False, True])
 def test_planted_groups_are_found_from_single_nodes(nested):
     graph = gc.generators.planted_partition(300, 6, p_in=0.3, p_out=0.02, random_state=0)
-    rows = Multigraph.of(graph.source, graph.target, None, 300)
+    rows = Multigraph.of(graph)
     search = GroupSearch(rows, [np.arange(300)], TreeModel(is_nested=False), 0)
     _, parents = min(search.agglomerate(), key=lambda row: row[0])
     search = GroupSearch(rows, parents, TreeModel(is_nested=nested), 0)
@@ -131,7 +137,8 @@ def test_two_levels_of_groups_are_found():
     coarse = fine // 5
     rate = np.where(fine[:, None] == fine, 0.5, np.where(coarse[:, None] == coarse, 0.1, 0.005))
     source, target = np.nonzero(np.triu(rng.random((400, 400)) < rate, 1))
-    search = GroupSearch(Multigraph.of(source, target, None, 400), [fine], TreeModel(is_nested=True), 0)
+    rows = Multigraph.of(gc.Graph.from_edges(source, target, nodes=400))
+    search = GroupSearch(rows, [fine], TreeModel(is_nested=True), 0)
     search.nest()
     search.polish()
     assert gc.metrics.ami(search.labels()[0], fine) > 0.98
