@@ -58,6 +58,7 @@ from scipy.special import gammaln, spence
 
 from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph
+from graphclust.inference.edge_weights import WeightModel
 from graphclust.metrics.labels import parents
 from graphclust.runtime.arrays import FloatArray, IntArray
 
@@ -81,12 +82,15 @@ class Description:
         The degrees of the nodes; 0 for ``sbm``.
     graph : float
         The graph, given all these.
+    weights : float
+        The weights, given the edges; 0 if they are numbers of parallel edges.
     """
 
     partition: float
     edge_counts: float
     degrees: float
     graph: float
+    weights: float = 0.0
 
     @property
     def total(self) -> float:
@@ -100,13 +104,13 @@ def describe(
     model: str = "dc-sbm",
     *,
     sides: ArrayLike | None = None,
+    weight_model: str | None = None,
 ) -> Description:
     """Return the description length of a graph and a partition, or a hierarchy of partitions.
 
     Parameters
     ----------
     graph : Graph
-        Weights are numbers of parallel edges.
     labels : array of int, shape (n_nodes,), or sequence of arrays of int
         Group of each node. Of a hierarchy, the groups of the nodes on each level, the finest level first. Each group
         lies within one of the next level, and above the last level there is one group with all nodes.
@@ -114,6 +118,9 @@ def describe(
         The last two are those of Zhang & Peixoto (2020), for undirected graphs; they have no hierarchy.
     sides : array of int, shape (n_nodes,), optional
         Side of each node of a two-mode graph, 0 or 1.
+    weight_model : {"parallel-edges", "exponential", "geometric", "poisson", "normal", "log-normal"}, optional
+        What weights are; see `graphclust.inference.edge_weights`. By default, whole numbers are numbers of parallel
+        edges, and others are exponential.
 
     Returns
     -------
@@ -122,8 +129,8 @@ def describe(
     Raises
     ------
     UsageError
-        An unknown model; labels of another length; weights that are not whole numbers; a group on both sides, or in two
-        groups of the next level; a hierarchy or directions with a model that has none.
+        An unknown model; labels of another length; weights that the model of weights is not for; a group on both
+        sides, or in two groups of the next level; a hierarchy or directions with a model that has none.
 
     Examples
     --------
@@ -145,21 +152,23 @@ def describe(
     if n == 0:
         return Description(0.0, 0.0, 0.0, 0.0)
     groups, uppers = _numbered(list(levels))
-    counts = _Counts(graph, groups)
+    counts = _Counts(graph, groups, weight_model)
+    weights = counts.weights()
     side_of = _parents(groups, side, "a group has nodes of both sides")
     partition = sum(_partition(np.bincount(groups)[side_of == s]) for s in np.unique(side_of))
     if model.startswith("planted"):
         if len(levels) > 1 or graph.directed:
             raise UsageError(f"{model} is a model of undirected graphs without a hierarchy")
         edge_counts, placed = counts.planted(is_uniform=model == "planted-uniform")
-        return Description(partition, edge_counts, counts.degrees(), placed + counts.multiplicities)
+        return Description(partition, edge_counts, counts.degrees(), placed + counts.multiplicities, weights)
     if len(levels) == 1:
         edge_counts = float(_log_multiset(counts.n_pairs, counts.total))
     else:
         edge_counts = _hierarchy(counts, uppers, side_of)
     if model == "sbm":
-        return Description(partition, edge_counts, 0.0, counts.placed_evenly() + counts.multiplicities)
-    return Description(partition, edge_counts, counts.degrees(), counts.placed_by_degree() + counts.multiplicities)
+        return Description(partition, edge_counts, 0.0, counts.placed_evenly() + counts.multiplicities, weights)
+    placed = counts.placed_by_degree()
+    return Description(partition, edge_counts, counts.degrees(), placed + counts.multiplicities, weights)
 
 
 def _numbered(levels: Sequence[IntArray]) -> tuple[IntArray, list[IntArray]]:
@@ -202,14 +211,14 @@ class _Counts:
     graph : Graph
     groups : ndarray of int64, shape (n_nodes,)
         Groups 0, 1, ... of the nodes.
+    weight_model : str or None
     """
 
-    def __init__(self, graph: Graph, groups: IntArray) -> None:
-        self.directed, self.groups = graph.directed, groups
+    def __init__(self, graph: Graph, groups: IntArray, weight_model: str | None = None) -> None:
+        self.directed, self.groups, self.graph = graph.directed, groups, graph
         self.sizes = np.bincount(groups)
-        weight = graph.edge_weight.astype(np.float64)
-        if not np.array_equal(weight, np.round(weight)):
-            raise UsageError("weights are numbers of parallel edges here, and these are not whole numbers")
+        self.weight_model = WeightModel.of(graph.weight, weight_model)
+        weight = graph.edge_weight.astype(np.float64) if self.weight_model is None else np.ones(graph.num_edges)
         source, target = graph.source.astype(np.int64), graph.target.astype(np.int64)
         self.total = float(weight.sum())
         n = len(groups)
@@ -245,6 +254,17 @@ class _Counts:
         """Return the logarithm of e_rs! over the pairs of groups, and e_rr!! within groups of undirected graphs."""
         value = float(gammaln(self.edges + 1).sum())
         return value if self.directed else value + math.log(2) * float(self.edges[self.rows == self.cols].sum())
+
+    def weights(self) -> float:
+        """Return the description length of the weights, given the edges."""
+        model = self.weight_model
+        if model is None:
+            return 0.0
+        ends = self.groups[self.graph.source], self.groups[self.graph.target]
+        sums = [
+            _between(*ends, values, len(self.sizes), self.directed)[2] for values in (model.values, model.values**2)
+        ]
+        return float(model.describe(self.edges, *sums).sum()) + model.constant
 
     def placed_evenly(self) -> float:
         """Return the description length of the edges if all nodes of a group are alike."""

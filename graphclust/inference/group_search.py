@@ -25,6 +25,7 @@ from graphclust.errors import ResourceError, UsageError
 from graphclust.graph import Graph
 from graphclust.inference.base import numbered
 from graphclust.inference.description_length import counted_partitions, partition_curves
+from graphclust.inference.edge_weights import WEIGHT_MODELS, WeightModel
 from graphclust.kernels import group_tree
 from graphclust.kernels.adjacency import IndexArray, adjacency, both_ends
 from graphclust.kernels.group_tree import BEST, ENTRY, ITEM, LEVEL, TOTALS, GroupTree
@@ -70,7 +71,7 @@ def _curve() -> FloatArray:
 
 @dataclass(frozen=True)
 class Multigraph:
-    """A graph with whole numbers of parallel edges.
+    """A graph with whole numbers of parallel edges, or with weights that are described as such.
 
     Attributes
     ----------
@@ -84,6 +85,9 @@ class Multigraph:
         Self-loops of each node.
     out_degree, in_degree : ndarray of int64, shape (n_nodes,)
         Edges from and to each node. If the graph is not directed, ends of edges, and none.
+    weight_model : WeightModel or None
+    values : ndarray of float64, shape (2 m, 2) or (1, 2)
+        The value of each entry of the rows under the model of weights, and its square.
     """
 
     start: IntArray
@@ -93,20 +97,23 @@ class Multigraph:
     loops: IntArray
     out_degree: IntArray
     in_degree: IntArray
+    weight_model: WeightModel | None
+    values: FloatArray
 
     @classmethod
-    def of(cls, graph: Graph) -> Multigraph:
-        """Return a graph whose weights are numbers of parallel edges.
+    def of(cls, graph: Graph, weight_model: str | None = None) -> Multigraph:
+        """Return a graph whose weights are numbers of parallel edges, or described by a model of weights.
 
         Raises
         ------
         UsageError
-            Weights that are not whole numbers.
+            Weights that the model is not for, or self-loops of a graph with weights that are described.
         ResourceError
             More edges than 32-bit integers can count.
         """
         n, source, target = graph.num_nodes, graph.source.astype(np.int64), graph.target.astype(np.int64)
-        count = _whole_numbers(graph.edge_weight) if graph.is_weighted else None
+        model = WeightModel.of(graph.weight, weight_model)
+        count = graph.edge_weight.astype(np.int64) if graph.is_weighted and model is None else None
         if (n_edges := len(source) if count is None else int(count.sum())) >= _MOST_EDGES:
             raise ResourceError(
                 f"{n_edges:,} edges, with parallel ones: block models count at most {_MOST_EDGES - 1:,}"
@@ -120,16 +127,25 @@ class Multigraph:
                 (target, count),
             )
         )
+        values = np.zeros((1, 2))
+        if model is not None or graph.directed:
+            start, neighbor, edge = both_ends(source[~is_loop], target[~is_loop], n)
+        if model is not None:
+            if is_loop.any():
+                raise UsageError("weights are not described in graphs with self-loops")
+            values = np.stack((model.values[edge], model.values[edge] ** 2), axis=1)
         if not graph.directed:
-            rows = adjacency(source, target, None if count is None else count.astype(np.float64), n)
-            none = np.zeros(n, dtype=np.int64)
-            return cls(
-                rows.start, rows.neighbor, rows.weight.astype(np.int64), None, loops, out_degree + in_degree, none
-            )
-        start, neighbor, edge = both_ends(source[~is_loop], target[~is_loop], n)
+            if model is None:
+                rows = adjacency(source, target, None if count is None else count.astype(np.float64), n)
+                start, neighbor, number = rows.start, rows.neighbor, rows.weight.astype(np.int64)
+            else:
+                number = np.ones(1, dtype=np.int64)
+            both, none = out_degree + in_degree, np.zeros(n, dtype=np.int64)
+            return cls(start, neighbor, number, None, loops, both, none, model, values)
         is_out = source[~is_loop][edge] == np.repeat(np.arange(n), np.diff(start))
         number = np.ones(len(edge), dtype=np.int64) if count is None else count[~is_loop][edge]
-        return cls(start, neighbor, number * is_out, number * ~is_out, loops, out_degree, in_degree)
+        numbers = number * is_out, number * ~is_out
+        return cls(start, neighbor, *numbers, loops, out_degree, in_degree, model, values)
 
     @property
     def n_nodes(self) -> int:
@@ -145,17 +161,6 @@ class Multigraph:
     def n_edges(self) -> int:
         """Number of edges, parallel ones counted."""
         return int((self.out_degree + self.in_degree).sum()) // 2
-
-
-def _whole_numbers(weight: FloatArray) -> IntArray:
-    """Return weights as numbers of parallel edges, or raise UsageError."""
-    count = weight.astype(np.int64)
-    if not np.array_equal(count, weight):
-        raise UsageError(
-            "dc-sbm, hierarchies and two-mode graphs take weights for numbers of parallel edges, and these are not "
-            "whole numbers: leave them out (weight=None, --no-weights)"
-        )
-    return count
 
 
 def single_nodes(n_nodes: int, known: IntArray | None) -> IntArray:
@@ -197,7 +202,7 @@ class TreeModel(NamedTuple):
 def announce_group_tree() -> None:
     """Say so if the moves in trees of groups have to be compiled."""
     if not is_cached(group_tree.sweep):
-        logger.info("block models: compiling their loops, once: half a minute (`graphclust warm` does so in advance)")
+        logger.info("block models: compiling their loops, once: a minute (`graphclust warm` does so in advance)")
 
 
 class GroupSearch:
@@ -275,6 +280,8 @@ class GroupSearch:
         totals["n_levels"], totals["random"] = len(levels), self._rng.integers(1 << 62)
         totals["is_corrected"], totals["is_nested"] = model.is_corrected, model.is_nested
         totals["keeps_number"], totals["is_directed"] = model.keeps_number, graph.is_directed
+        weights = graph.weight_model
+        totals["weight_model"] = 0 if weights is None else WEIGHT_MODELS[weights.name]
         n_columns = 2 * (len(items) + n_degrees)
         n_factorials = min(_MOST_FACTORIALS, 1 << (2 * graph.n_edges + graph.n_nodes + 16).bit_length())
         while True:
@@ -299,6 +306,10 @@ class GroupSearch:
                 curve=_curve(),
                 curve_start=float(_LOG_U[0]),
                 curve_step=float(_LOG_U[1] - _LOG_U[0]),
+                values=graph.values,
+                sums=np.zeros((1 if weights is None else len(table), 2)),
+                tally_sums=np.zeros((1 if weights is None else n_columns, 2)),
+                weight_prior=np.array(weights.prior if weights is not None else (0.0, 0.0, 0.0, 0.0)),
                 totals=totals,
             )
             if group_tree.fill(tree):

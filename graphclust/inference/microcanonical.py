@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,13 +34,16 @@ class DegreeCorrectedBlockModel(BlockModel):
     Parameters
     ----------
     graph : Graph
-        At least one node, directed or not. Weights are numbers of parallel edges.
+        At least one node, directed or not.
     known : array of int, shape (n_nodes,), optional
         Number of the known label of each node, 0 if it is not known. Partitions have to agree with these labels.
     n_clusters : int, optional
         If not None, the number of blocks stays what it is in the partitions passed to the methods.
     sides : ndarray of int64, shape (n_nodes,), optional
         Side of each node of a two-mode graph, 0 or 1. No block has nodes of both.
+    weight_model : str, optional
+        What weights are; see `graphclust.inference.edge_weights`. By default, whole numbers are numbers of parallel
+        edges, and others are exponential.
 
     Examples
     --------
@@ -61,28 +64,41 @@ class DegreeCorrectedBlockModel(BlockModel):
         known: ArrayLike | None = None,
         n_clusters: int | None = None,
         sides: IntArray | None = None,
+        weight_model: str | None = None,
     ) -> None:
         self.n_nodes, self.n_clusters = graph.num_nodes, n_clusters
         self.known = None if known is None else np.asarray(known, dtype=np.int64)
-        self._graph, self._multigraph = graph, Multigraph.of(graph)
+        self._graph, self._multigraph = graph, Multigraph.of(graph, weight_model)
         is_fixed = None if self.known is None else self.known > 0
         self._tree_model = TreeModel(sides=sides, is_fixed=is_fixed, keeps_number=n_clusters is not None)
 
     @classmethod
     def of(cls, target: Target) -> Self:
         """See `BlockModel.of`."""
-        return cls(target.multigraph, known=target.known, n_clusters=target.n_clusters, sides=target.sides)
+        return cls(
+            target.multigraph,
+            known=target.known,
+            n_clusters=target.n_clusters,
+            sides=target.sides,
+            weight_model=target.weight_model,
+        )
 
     def _search(self, labels: ArrayLike, seed: int = 0) -> GroupSearch:
         return GroupSearch(self._multigraph, [numbered(labels)], self._tree_model, seed)
 
     def score(self, labels: ArrayLike) -> float:
         """Return minus the description length of a graph and a labeling of its nodes, in nats."""
-        return -describe(self._graph, labels, "dc-sbm", sides=self._tree_model.sides).total
+        return -describe(self._graph, labels, "dc-sbm", sides=self._tree_model.sides, **self.hyperparameters).total
 
     def log_joint(self, labels: ArrayLike) -> float:
         """Return the log joint of a graph and a partition, which is B! labelings, in nats."""
         return self.score(labels) + _log_labelings(len(np.unique(labels)))
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """See `BlockModel.hyperparameters`."""
+        weights = self._multigraph.weight_model
+        return {} if weights is None else {"weight_model": weights.name}
 
     @cached_property
     def _constant(self) -> float:
@@ -94,7 +110,8 @@ class DegreeCorrectedBlockModel(BlockModel):
         nodes = numbered(labels)
         n = int(nodes.max()) + 1
         ends = nodes[self._graph.source], nodes[self._graph.target]
-        edges = np.bincount(ends[0] * n + ends[1], self._graph.edge_weight, minlength=n * n).reshape(n, n)
+        count = self._graph.edge_weight if self._multigraph.weight_model is None else None
+        edges = np.bincount(ends[0] * n + ends[1], count, minlength=n * n).reshape(n, n)
         edges = edges + edges.T
         degrees = np.maximum(np.bincount(nodes, self._multigraph.out_degree + self._multigraph.in_degree), 1.0)
         density = edges / np.outer(degrees, degrees)

@@ -36,6 +36,7 @@ def nested(
     *,
     effort: str = "normal",
     seed: int = 0,
+    weight_model: str | None = None,
 ) -> Solution:
     """Find the hierarchy with the shortest description.
 
@@ -45,7 +46,7 @@ def nested(
     Parameters
     ----------
     core : Core
-        Self-loops are ignored, and directions if it has two sides. Weights are numbers of parallel edges.
+        Self-loops are ignored, and directions if it has two sides.
     starts : mapping of str to arrays of int, shape (n_nodes,)
         Partitions, by their origin. On graphs of up to 20,000 nodes, those of an agglomeration are added.
     models : tuple of {"dc-sbm", "sbm"}
@@ -53,6 +54,9 @@ def nested(
     effort : {"low", "normal", "high"}
         How long the best hierarchies are improved, and how many of them.
     seed : int
+    weight_model : str, optional
+        What weights are; see `graphclust.inference.edge_weights`. By default, whole numbers are numbers of parallel
+        edges, and others are exponential.
 
     Returns
     -------
@@ -63,29 +67,40 @@ def nested(
     Raises
     ------
     UsageError
-        Weights that are not whole numbers.
+        Weights that the model of weights is not for.
     """
     announce_group_tree()
-    target = Target(core)
+    target = Target(core, weight_model)
     graph = target.multigraph
-    multigraph = Multigraph.of(graph)
+    multigraph = Multigraph.of(graph, weight_model)
+    weights = None if multigraph.weight_model is None else multigraph.weight_model.name
     if target.n_nodes > MOST_AGGLOMERATED:
         models = models[:1]
     partitions = {name: target.restricted(labels) for name, labels in starts.items()}
     is_fixed = None if target.known is None else target.known > 0
-    searches, lengths = {}, {}
+    searches: dict[str, _Hierarchies] = {}
+    lengths: dict[str, float] = {}
+
+    def length(model: str) -> float:
+        levels = searches[model].search.labels()
+        return describe(graph, levels, model, sides=target.sides, weight_model=weights).total
+
     with task("nesting", total=2 * len(models)) as advance:
         for model in models:
             tree_model = TreeModel(
                 is_corrected=model == "dc-sbm", is_nested=True, sides=target.sides, is_fixed=is_fixed
             )
             searches[model] = _Hierarchies(multigraph, tree_model, target, partitions, seed)
-            lengths[model] = describe(graph, searches[model].search.labels(), model, sides=target.sides).total
+            lengths[model] = describe(
+                graph, searches[model].search.labels(), model, sides=target.sides, weight_model=weights
+            ).total
             advance()
         for model in models:
             if lengths[model] <= _PROMISING * min(lengths.values()):
                 searches[model].polish(effort)
-                lengths[model] = describe(graph, searches[model].search.labels(), model, sides=target.sides).total
+                lengths[model] = describe(
+                    graph, searches[model].search.labels(), model, sides=target.sides, weight_model=weights
+                ).total
             advance()
     model = min(lengths, key=lambda name: lengths[name])
     levels = searches[model].search.labels()
@@ -96,6 +111,8 @@ def nested(
         "levels": [int(level.max()) + 1 for level in levels],
         "description_lengths": {name: round(length, 3) for name, length in lengths.items()},
     }
+    if weights is not None:
+        details["weight_model"] = weights
     solution = Solution(levels[0], searches[model].search.conditional(), None, details, levels=tuple(levels))
     return solution.with_notes((_chosen(details), *target.dropped_directions(has_model=True)))
 

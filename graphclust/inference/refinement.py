@@ -337,6 +337,7 @@ def refine(
     effort: str = "normal",
     n_samples: int = 64,
     seed: int = 0,
+    weight_model: str | None = None,
 ) -> Solution:
     """Find the partition with the shortest description, from given partitions, and sample the posterior.
 
@@ -369,6 +370,9 @@ def refine(
     n_samples : int
         Most samples of the posterior. The effort may allow fewer.
     seed : int
+    weight_model : str, optional
+        What ``dc-sbm`` takes weights for; see `graphclust.inference.edge_weights`. By default, whole numbers are
+        numbers of parallel edges, and others are exponential.
 
     Returns
     -------
@@ -383,7 +387,7 @@ def refine(
     UsageError
         No starts; a start with another number of communities than the core's; too many communities for all models.
     """
-    target = Target(core)
+    target = Target(core, weight_model)
     partitions = _checked_starts(target, starts)
     skipped = _skipped(target, models)
     tried = [name for name in models if name not in skipped]
@@ -582,10 +586,11 @@ def memory_needed(graph: Graph, n_samples: int, *, has_trees: bool = False) -> f
     """Estimate the peak memory of `refine` or `nested` without the graph, in bytes.
 
     `has_trees` says whether partitions are trees of groups (`graphclust.inference.group_search`): their table has up to
-    four times as many places as there are ends of edges, and there is an older one while it is built.
+    four times as many places as there are ends of edges, and there is an older one while it is built. Places are twice
+    as large if weights are described.
     """
     n, m = graph.num_nodes, graph.num_edges
     blocks = 24.0 * min(n, _MOST_MATRIX_BLOCKS + ROOM) ** 2
     has_samples = np.count_nonzero(edge_counts(graph)) <= _MOST_SAMPLED_NODES and can_hold_samples(n_samples, n)
-    trees = 2 * 64.0 * (2 * m + n) if has_trees else 0.0
+    trees = 2 * (128.0 if graph.is_weighted else 64.0) * (2 * m + n) if has_trees else 0.0
     return trees + 8.0 * (20 * m + 40 * n + (6 * n_samples * n if has_samples else 0)) + 2 * blocks

@@ -22,10 +22,12 @@ class Target:
     """The graph that block models describe: the edges of a core without self-loops.
 
     Models with integrated parameters describe edges without directions; equal weights in both directions are one edge.
-    Microcanonical models describe `multigraph`.
+    Microcanonical models describe `multigraph`, and its weights by `weight_model`
+    (`graphclust.inference.edge_weights.WEIGHT_MODELS`; by default parallel edges, or exponential weights).
     """
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, weight_model: str | None = None) -> None:
+        self.weight_model = weight_model
         self.core, self.n_clusters, self.known, self.sides = core, core.n_clusters, core.known, core.sides
         graph, plain = core.graph, core.graph.undirected()
         is_edge = plain.source != plain.target

@@ -24,6 +24,10 @@ In directed graphs a group has two columns in each row: g for the edges to it, w
 graphs, and ~g = -1 - g for those from it. Edges within a group are in the first one. Degrees of directed graphs are
 pairs in one integer: the out-degree times 2^32, plus the in-degree; sums of these are right.
 
+Edges can have weights that are described, too (Peixoto 2018). Then each pair of groups of level 0 has another term, of
+its number of edges, the sum of their weights and the sum of the squares of these (`_weight_term`). The sums are beside
+the table, and those of a bundle beside its tally.
+
 The general remarks on compilation in `graphclust.kernels.block_moves` hold here, too.
 """
 
@@ -83,11 +87,12 @@ LEVEL = np.dtype(
 BEST = np.dtype([("change", np.float64), ("target", np.int64)])
 TOTALS = np.dtype(
     [(name, np.int64) for name in ("n_entries", "random", "n_levels")]
-    + [(name, np.int64) for name in ("is_corrected", "is_nested", "is_directed", "keeps_number")]
+    + [(name, np.int64) for name in ("is_corrected", "is_nested", "is_directed", "keeps_number", "weight_model")]
 )
 
 _LOG_2 = 0.6931471805599453
 _LOG_ROOT_2_PI = 0.9189385332046727
+_LOG_PI = 1.1447298858494002
 _SMALLEST_GAIN = 1e-7  # nats
 _FEW_GROUPS = 16  # all of them are targets of every move
 _MOST_TARGETS, _MOST_UPPER_TARGETS = 24, 5  # groups with edges to a node, or to another item, that are tried
@@ -151,7 +156,14 @@ class GroupTree(NamedTuple):
         f and g of log q(m, n) = f(u) - log m + sqrt(m) g(u), where u = n / sqrt(m), at equal distances of log u.
     curve_start, curve_step : float
         The first log u, and the distance.
+    values : ndarray of float64, shape (2 m, 2) or (1, 2)
+        The weight of each edge, as it is described, and its square; see `graphclust.inference.edge_weights`.
+    sums, tally_sums : ndarray of float64, shapes (len(table), 2) and (len(marks), 2), or (1, 2)
+        Sums of the values of the edges that `table` and `marks` count, on level 0.
+    weight_prior : ndarray of float64, shape (4,)
+        Parameters of the prior of the model of weights.
     totals : record of `TOTALS`
+        `weight_model` is 0 if weights are not described.
     """
 
     start: IntArray
@@ -171,6 +183,10 @@ class GroupTree(NamedTuple):
     curve: FloatArray
     curve_start: float
     curve_step: float
+    values: FloatArray
+    sums: FloatArray
+    tally_sums: FloatArray
+    weight_prior: FloatArray
     totals: Any
 
 
@@ -257,6 +273,25 @@ def _group_term(tree: GroupTree, level: int, n: float, degree: int) -> float:
 
 
 @_internal
+def _weight_term(tree: GroupTree, n: float, total: float, squares: float) -> float:
+    """Return minus the log probability of n weights; see `graphclust.inference.edge_weights.WeightModel`."""
+    if n <= 0.0:
+        return 0.0
+    a, b, c, d = tree.weight_prior[0], tree.weight_prior[1], tree.weight_prior[2], tree.weight_prior[3]
+    model = tree.totals.weight_model
+    if model == 1:  # exponential
+        return math.lgamma(a) - a * math.log(b) - math.lgamma(n + a) + (n + a) * math.log(total + b)
+    if model == 2:  # geometric
+        return math.lgamma(n + total + 2.0) - math.lgamma(n + 1.0) - math.lgamma(total + 1.0)
+    if model == 3:  # Poisson
+        return math.lgamma(a) - a * math.log(b) - math.lgamma(total + a) + (total + a) * math.log(n + b)
+    k, v, mean = b + n, d + n, total / n  # normal
+    spread = d * c + max(squares - total * mean, 0.0) + n * b / k * (a - mean) ** 2
+    value = math.lgamma(d / 2) - math.lgamma(v / 2) + (math.log(k / b) - d * math.log(d * c) + v * math.log(spread)) / 2
+    return value + n / 2 * _LOG_PI
+
+
+@_internal
 def _level_term(tree: GroupTree, level: int, n_items: float, n_groups: float) -> float:
     if n_items == 0.0:
         return 0.0
@@ -331,6 +366,19 @@ def _add_both(tree: GroupTree, r: int, column: int, count: int) -> None:
 
 
 @_internal
+def _add_values(tree: GroupTree, r: int, column: int, total: float, squares: float) -> None:
+    """Add to the sums of weights between two groups of level 0, in the rows of both."""
+    s = _item(column)
+    for way in range(1 if s == r else 2):
+        place = _place(tree, r, r if s == r else column) if way == 0 else _place(tree, s, _back(tree, r, column))
+        if tree.table[place].count == 0:
+            tree.sums[place, 0] = tree.sums[place, 1] = 0.0
+        else:
+            tree.sums[place, 0] += total
+            tree.sums[place, 1] += squares
+
+
+@_internal
 def _is_full(tree: GroupTree, more: int) -> bool:
     return tree.totals.n_entries + more > _FULL * len(tree.table)
 
@@ -385,10 +433,13 @@ def _count_edges(tree: GroupTree, i: int) -> bool:
         if j < i:
             continue
         r, s = items[i].parent, items[j].parent
-        for _ in range(tree.totals.n_levels):
+        for level in range(tree.totals.n_levels):
             _add_both(tree, r, s, count)
             if is_directed:
                 _add_both(tree, r, ~s, count_in)
+            if level == 0 and tree.totals.weight_model and e >= tree.start[i]:
+                column = ~s if count_in > 0 else s
+                _add_values(tree, r, column, tree.values[e, 0], tree.values[e, 1])
             r, s = items[r].parent, items[s].parent
         if _is_full(tree, 4 * tree.totals.n_levels):
             return False
@@ -459,6 +510,12 @@ def _tally_one(tree: GroupTree, n: int, column: int, count: int) -> int:
 
 
 @_internal
+def _tally_weight(tree: GroupTree, column: int, total: float, squares: float) -> None:
+    tree.tally_sums[column, 0] += total
+    tree.tally_sums[column, 1] += squares
+
+
+@_internal
 def _tally_item(tree: GroupTree, level: int, x: int) -> int:
     """Count the edges of a node, or a group, to the groups of a level; return the edges within it."""
     items, n, totals = tree.items, 0, tree.totals
@@ -469,6 +526,9 @@ def _tally_item(tree: GroupTree, level: int, x: int) -> int:
             n = _tally_one(tree, n, group, tree.multiplicity[e & every])
             if totals.is_directed:
                 n = _tally_one(tree, n, ~group, tree.multiplicity_in[e])
+            if totals.weight_model:
+                is_out = not totals.is_directed or tree.multiplicity[e] > 0
+                _tally_weight(tree, group if is_out else ~group, tree.values[e, 0], tree.values[e, 1])
         n = _tally_one(tree, n, items[x].degree_item, totals.is_corrected)
         if totals.is_directed:
             n = _tally_one(tree, n, items[x].in_degree_item, totals.is_corrected)
@@ -497,6 +557,8 @@ def _tally_group(tree: GroupTree, level: int, r: int) -> int:
             loops = entry.count
         else:
             n = _tally_one(tree, n, entry.column, entry.count)
+            if tree.totals.weight_model and level == 0 and entry.column < len(tree.items):
+                _tally_weight(tree, entry.column, tree.sums[place, 0], tree.sums[place, 1])
         place = entry.next
     _tally_up(tree, level, n)
     return loops
@@ -506,6 +568,8 @@ def _tally_group(tree: GroupTree, level: int, r: int) -> int:
 def _clear(tree: GroupTree) -> None:
     for t in range(tree.levels[tree.totals.n_levels - 1].tally_end):
         tree.marks[tree.tally[t]] = 0
+        if tree.totals.weight_model:
+            tree.tally_sums[tree.tally[t], 0] = tree.tally_sums[tree.tally[t], 1] = 0.0
 
 
 @_internal
@@ -555,6 +619,8 @@ def _leaving(tree: GroupTree, level: int, first: int, r: int, loops: int, n: int
     e = _edges(tree, r, r)
     value += _pair_term(tree, level, _WITHIN, now, now, e - _edges_to(tree, r) - loops)
     value -= _pair_term(tree, level, _WITHIN, was, was, e)
+    if level == 0 and tree.totals.weight_model:
+        value += _weights_leaving(tree, r, loops)
     value += _group_term(tree, level, now, items[r].degree - degree)
     return value - _group_term(tree, level, was, items[r].degree)
 
@@ -594,8 +660,86 @@ def _joining(
         e = _edges(tree, r, column) - marks[column]
         value += _pair_term(tree, level, _BETWEEN, n_r, now, e + marks[_back(tree, r, column)])
         value -= _pair_term(tree, level, _BETWEEN, n_r, was, e)
+    if level == 0 and tree.totals.weight_model:
+        value += _weights_joining(tree, r, s, loops)
     value += _group_term(tree, level, now, items[s].degree + degree)
     return value - _group_term(tree, level, was, items[s].degree)
+
+
+@_internal
+def _weight_change(tree: GroupTree, place: int, n: float, d_n: float, d_total: float, d_squares: float) -> float:
+    """Return the change of the term of an entry's weights, if it has n edges, and d_n are added."""
+    total, squares = tree.sums[place, 0], tree.sums[place, 1]
+    after = _weight_term(tree, n + d_n, total + d_total, squares + d_squares)
+    return after - _weight_term(tree, n, total, squares)
+
+
+@_internal
+def _weights_leaving(tree: GroupTree, r: int, loops: int) -> float:
+    """Return the change of the terms of weights if a bundle leaves a group; if it has edges within, it is all of it."""
+    value, sums = 0.0, tree.tally_sums
+    for at in range(tree.levels[0].tally_end):
+        column = tree.tally[at]
+        t = _item(column)
+        if t != r and t < len(tree.items):
+            place = _place(tree, r, column)
+            e = float(tree.table[place].count)
+            value += _weight_change(tree, place, e, -float(tree.marks[column]), -sums[column, 0], -sums[column, 1])
+    place = _place(tree, r, r)
+    e = float(tree.table[place].count)
+    if loops > 0:
+        return value - _weight_term(tree, e, tree.sums[place, 0], tree.sums[place, 1])
+    total, squares = sums[r, 0] + sums[~r, 0], sums[r, 1] + sums[~r, 1]
+    return value + _weight_change(tree, place, e, -float(_edges_to(tree, r)), -total, -squares)
+
+
+@_internal
+def _weights_joining(tree: GroupTree, r: int, s: int, loops: int) -> float:
+    """Return the change of the terms of weights if a bundle that has left r joins s."""
+    value, sums, marks = 0.0, tree.tally_sums, tree.marks
+    for at in range(tree.levels[0].tally_end):
+        column = tree.tally[at]
+        t = _item(column)
+        if t != r and t != s and t < len(tree.items):
+            place = _place(tree, s, column)
+            e = float(tree.table[place].count)
+            value += _weight_change(tree, place, e, float(marks[column]), sums[column, 0], sums[column, 1])
+    place, within = _place(tree, s, s), _place(tree, r, r)
+    total, squares = sums[s, 0] + sums[~s, 0], sums[s, 1] + sums[~s, 1]
+    if loops > 0:
+        total, squares = total + tree.sums[within, 0], squares + tree.sums[within, 1]
+    e = float(tree.table[place].count)
+    value += _weight_change(tree, place, e, float(_edges_to(tree, s) + loops), total, squares)
+    for way in range(2 if tree.totals.is_directed else 1):
+        column = s if way == 0 else ~s
+        place, back = _place(tree, r, column), _back(tree, r, column)
+        e = float(tree.table[place].count - marks[column])
+        total, squares = tree.sums[place, 0] - sums[column, 0], tree.sums[place, 1] - sums[column, 1]
+        value += _weight_term(tree, e + marks[back], total + sums[back, 0], squares + sums[back, 1])
+        value -= _weight_term(tree, e, total, squares)
+    return value
+
+
+@_internal
+def _move_weights(tree: GroupTree, r: int, s: int, loops: int) -> None:
+    """Count the weights of a bundle as part of s instead of r, after its edges have been counted so."""
+    sums, within = tree.tally_sums, _place(tree, r, r)
+    for at in range(tree.levels[0].tally_end):
+        column = tree.tally[at]
+        t = _item(column)
+        if t != r and t != s and t < len(tree.items):
+            _add_values(tree, r, column, -sums[column, 0], -sums[column, 1])
+            _add_values(tree, s, column, sums[column, 0], sums[column, 1])
+    total, squares = sums[s, 0] + sums[~s, 0], sums[s, 1] + sums[~s, 1]
+    if loops > 0:
+        total, squares = total + tree.sums[within, 0], squares + tree.sums[within, 1]
+    _add_values(tree, s, s, total, squares)
+    total, squares = sums[r, 0] + sums[~r, 0], sums[r, 1] + sums[~r, 1]
+    _add_values(tree, r, r, -total, -squares)
+    for way in range(2 if tree.totals.is_directed else 1):
+        column = s if way == 0 else ~s
+        back = _back(tree, r, column)
+        _add_values(tree, r, column, sums[back, 0] - sums[column, 0], sums[back, 1] - sums[column, 1])
 
 
 @_internal
@@ -664,6 +808,8 @@ def _make(tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, degre
             for way in range(2 if tree.totals.is_directed else 1):
                 column = s if way == 0 else ~s
                 _add_both(tree, r, column, marks[_back(tree, r, column)] - marks[column])
+            if level == 0 and tree.totals.weight_model:
+                _move_weights(tree, r, s, loops)
             items[r].degree -= degree
             items[s].degree += degree
         row.n_items[side] += d_r + d_s
@@ -1119,6 +1265,8 @@ def _length(tree: GroupTree) -> float:
                     value += _pair_term(tree, level, _BETWEEN, n_r, 1.0, e)
                 elif column >= 0 and (column <= r or tree.totals.is_directed):
                     value += _pair_term(tree, level, s == r, n_r, float(items[s].n_items), e)
+                    if level == 0 and tree.totals.weight_model:
+                        value += _weight_term(tree, e, tree.sums[place, 0], tree.sums[place, 1])
                 place = tree.table[place].next
     return value
 

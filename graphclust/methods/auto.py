@@ -12,6 +12,7 @@ import numpy as np
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.graph import Graph
 from graphclust.inference import BLOCK_MODELS, MOST_AGGLOMERATED, NESTED_MODELS
+from graphclust.inference.edge_weights import check_weight_model
 from graphclust.inference.refinement import check_effort, check_model, explained, memory_needed, refine
 from graphclust.methods.acp import ACP
 from graphclust.methods.base import GraphEstimator, solved
@@ -95,6 +96,10 @@ class Auto(GraphEstimator):
         Whether the graph is two-mode: its nodes are of two kinds, and edges join different kinds. Then the model is
         ``dc-sbm``, and each group has nodes of one kind. A string is the node attribute that tells the kinds; True
         stands for networkx's "bipartite", and without this attribute the kinds follow from the edges.
+    weight_model : {"parallel-edges", "exponential", "geometric", "poisson", "normal", "log-normal"}, optional
+        What weights are under ``dc-sbm``, in hierarchies and in two-mode graphs: numbers of parallel edges, or values
+        with a distribution of their own between each two groups (Peixoto 2018). By default, whole numbers are the
+        former, and others are exponential.
     known : mapping or Series, optional
         Labels of some nodes, by the caller's ids. Nodes with equal labels are in the same community, nodes with
         different labels are not.
@@ -135,6 +140,7 @@ class Auto(GraphEstimator):
         n_samples: int = 64,
         hierarchy: bool = False,
         bipartite: bool | str = False,
+        weight_model: str | None = None,
         known: Mapping[Hashable, Any] | None = None,
         random_state: Any = None,
         device: str = "auto",
@@ -145,6 +151,7 @@ class Auto(GraphEstimator):
         self.n_samples = n_samples
         self.hierarchy = hierarchy
         self.bipartite = bipartite
+        self.weight_model = weight_model
         self.known = known
         self.random_state = random_state
         self.device = device
@@ -161,6 +168,9 @@ class Auto(GraphEstimator):
         check_known(self.known)
         check_hierarchy(self.hierarchy, self.n_clusters)
         check_bipartite(self.bipartite)
+        check_weight_model(self.weight_model)
+        if self.weight_model is not None and not self._has_trees():
+            raise UsageError("weight_model is for model=dc-sbm, hierarchies and two-mode graphs")
         if self.bipartite is not False:
             if self.model not in (None, "dc-sbm", *(("sbm",) if self.hierarchy else ())):
                 raise UsageError(f"two-mode graphs have the model dc-sbm, not {self.model}")
@@ -191,12 +201,20 @@ class Auto(GraphEstimator):
             from graphclust.inference.nesting import nested
 
             models = tuple(NESTED_MODELS) if self.model is None else (self.model,)
-            found = nested(core, starts, models, effort=self.effort, seed=seed)
+            found = nested(core, starts, models, effort=self.effort, seed=seed, weight_model=self.weight_model)
             return found.with_notes(notes)
         models = _MODELS if self.model is None else (self.model,)
         if core.sides is not None:
             models = ("dc-sbm",)
-        refined = refine(core, starts, models, effort=self.effort, n_samples=int(self.n_samples), seed=seed)
+        refined = refine(
+            core,
+            starts,
+            models,
+            effort=self.effort,
+            n_samples=int(self.n_samples),
+            seed=seed,
+            weight_model=self.weight_model,
+        )
         return replace(refined, notes=(*notes, *refined.notes, *explained(refined.details)))
 
     def _has_trees(self) -> bool:

@@ -1,7 +1,8 @@
 """Description lengths of random graphs and partitions by graph-tool, for tests/inference/test_description_length.py.
 
 Run it with a Python that has graph-tool, such as the system's: /usr/bin/python3 tests/bench/graph_tool_entropy.py. It
-needs nothing of graphclust. The values in tests/inference/graph_tool_entropy.json are from graph-tool 2.45.
+needs nothing of graphclust. The values in tests/inference/graph_tool_entropy.json, and those of weights in
+graph_tool_weights.json, are from graph-tool 2.45.
 """
 
 import json
@@ -11,7 +12,9 @@ import graph_tool.all as gt
 import numpy as np
 
 N_GRAPHS = 200
+N_WEIGHTED = 20
 PATH = Path(__file__).parents[1] / "inference" / "graph_tool_entropy.json"
+WEIGHTS_PATH = PATH.with_name("graph_tool_weights.json")
 
 
 def consecutive(labels):
@@ -60,7 +63,50 @@ def case(seed):
     return {"kind": kind, "edges": edges.tolist(), "groups": groups.tolist(), "upper": upper.tolist(), "nats": values}
 
 
+def weighted_case(seed):
+    """A random graph with weights: what their models add to the description length of a partition."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(6, 21))
+    pairs = np.argwhere(np.ones((n, n)) if seed % 2 else np.tri(n))
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    edges = pairs[rng.permutation(len(pairs))[: 2 * n]]
+    weights = np.ceil(rng.exponential(3, len(edges)))
+    if seed % 4 < 2:
+        weights -= rng.random(len(edges)).round(3)
+    groups = consecutive(rng.integers(0, int(rng.integers(1, 6)), n))
+    graph = gt.Graph(directed=bool(seed % 2))
+    graph.add_vertex(n)
+    graph.add_edge_list(edges)
+    mean, logs = weights.mean(), np.log(weights)
+    normal = {name: {"m0": x.mean(), "k0": 1, "v0": x.var(), "nu0": 3} for name, x in (("x", weights), ("log", logs))}
+    models = {
+        "exponential": ("real-exponential", weights, {"alpha": 1, "beta": mean}, 0.0),
+        "normal": ("real-normal", weights, normal["x"], 0.0),
+        "log-normal": ("real-normal", logs, normal["log"], logs.sum()),
+    }
+    if seed % 4 >= 2:
+        models["geometric"] = ("discrete-geometric", weights, {"alpha": 1, "beta": 1}, 0.0)
+        models["poisson"] = ("discrete-poisson", weights, {"alpha": 1, "beta": 1 / mean}, 0.0)
+    values, labels = {}, graph.new_vp("int", groups)
+    plain = gt.BlockState(graph, b=labels).entropy()
+    for name, (kind, x, prior, constant) in models.items():
+        described = {"recs": [graph.new_ep("double", x)], "rec_types": [kind], "rec_params": [prior]}
+        values[name] = gt.BlockState(graph, b=labels, **described).entropy() - plain + constant
+    return {
+        "directed": bool(seed % 2),
+        "edges": edges.tolist(),
+        "weights": weights.tolist(),
+        "groups": groups.tolist(),
+        "nats": values,
+    }
+
+
+def write(path, cases):
+    lines = [json.dumps(row, separators=(",", ":")) for row in cases]
+    path.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+    print(f"{len(lines)} graphs, graph-tool {gt.__version__.split()[0]}: {path.name}")
+
+
 if __name__ == "__main__":
-    lines = [json.dumps(case(seed), separators=(",", ":")) for seed in range(N_GRAPHS)]
-    PATH.write_text("[\n" + ",\n".join(lines) + "\n]\n")
-    print(f"{N_GRAPHS} graphs, graph-tool {gt.__version__.split()[0]}: {PATH.name}")
+    write(PATH, map(case, range(N_GRAPHS)))
+    write(WEIGHTS_PATH, map(weighted_case, range(N_WEIGHTED)))

@@ -15,6 +15,7 @@ from graphclust.graph import Graph
 from graphclust.inference.description_length import MODELS, Description, describe, log_partitions
 
 CASES = json.loads(Path(__file__).with_name("graph_tool_entropy.json").read_text())
+WEIGHTED = json.loads(Path(__file__).with_name("graph_tool_weights.json").read_text())
 
 
 def graph_of(edges, n, directed=False):
@@ -54,6 +55,18 @@ def test_description_lengths_are_those_of_graph_tool(seed, monkeypatch):
         labels = [groups, upper[groups]] if name.startswith("nested") else groups
         description = describe(graph, labels, name.removeprefix("nested "), sides=sides)
         assert description.total == pytest.approx(expected, abs=1e-6), name
+
+
+@pytest.mark.parametrize("case", WEIGHTED)
+def test_description_lengths_of_weights_are_those_of_graph_tool(case):
+    source, target = np.array(case["edges"]).T
+    groups, weights = np.array(case["groups"]), np.array(case["weights"])
+    graph = Graph.from_edges(source, target, weights, nodes=len(groups), directed=case["directed"])
+    plain = Graph.from_edges(source, target, nodes=len(groups), directed=case["directed"])
+    for name, expected in case["nats"].items():
+        description = describe(graph, groups, weight_model=name)
+        assert description.weights == pytest.approx(expected, abs=1e-6), name
+        assert description.total - description.weights == pytest.approx(describe(plain, groups).total, abs=1e-9)
 
 
 def all_graphs(n, n_edges, directed):
@@ -130,5 +143,5 @@ def test_what_cannot_be_described():
     assert describe(graph_of([], 0), []).total == 0
     assert describe(graph_of([], 4), [0, 0, 1, 1]).total > 0
     weighted = Graph.from_edges([0], [1], [0.5], nodes=2)
-    with pytest.raises(gc.UsageError, match="not whole numbers"):
-        describe(weighted, [0, 1])
+    with pytest.raises(gc.UsageError, match="whole numbers, and these weights are not"):
+        describe(weighted, [0, 1], weight_model="parallel-edges")

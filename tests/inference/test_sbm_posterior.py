@@ -165,9 +165,11 @@ def test_chains_follow_the_enumerated_posterior(kind, weighted, splits, n_sample
 
 
 @CHAINS
-def test_so_do_chains_on_a_directed_graph(n_samples, tolerance):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_so_do_chains_on_a_directed_graph(weighted, n_samples, tolerance):
     source, target = zip(*EDGES, (1, 0), (4, 3), (5, 4), strict=True)
-    built = DegreeCorrectedBlockModel(gc.Graph.from_edges(source, target, nodes=N, directed=True))
+    weights = np.array([9.0, 8.5, 7.5, 1.5, 9.5, 0.5, 8.5, 9.5, 0.5]) if weighted else None  # exponential
+    built = DegreeCorrectedBlockModel(gc.Graph.from_edges(source, target, weights, nodes=N, directed=True))
     chains = built.sample([[0] * N, list(range(N))], n_samples, n_samples + 1000, splits=3.0, burn_in=0.03)
     exact = posterior(built.log_joint)
     assert distance(exact, frequencies(chains)) < tolerance

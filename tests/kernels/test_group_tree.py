@@ -9,21 +9,27 @@ import pytest
 
 import graphclust as gc
 from graphclust.inference.description_length import describe
+from graphclust.inference.edge_weights import WEIGHT_MODELS
 from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel
 
 N = 40
 
 
 def random_graph(seed, kind="one-mode"):
-    """Edges with parallel ones and self-loops; of a two-mode graph, between its sides."""
+    """Edges with parallel ones and self-loops; of a two-mode graph, between its sides; or with weights to describe."""
     rng = np.random.default_rng(seed)
     ends = rng.integers(0, N, (2, 120))
     if kind == "two-mode":
         ends = np.stack((ends[0] // 2, N // 2 + ends[1] // 2))
-    directed = kind == "directed"
+    directed = "directed" in kind
     ends, count = np.unique(ends if directed else np.sort(ends, axis=0), axis=1, return_counts=True)
+    weight_model = kind.split()[-1] if kind.split()[-1] in WEIGHT_MODELS else None
+    if weight_model is not None:
+        ends = ends[:, ends[0] != ends[1]]
+        count = np.exp(rng.normal(size=ends.shape[1]))
+        count = np.ceil(count) if weight_model in ("geometric", "poisson") else count
     graph = gc.Graph.from_edges(*ends, count.astype(float), nodes=N, directed=directed)
-    return graph, Multigraph.of(graph)
+    return graph, Multigraph.of(graph, weight_model)
 
 
 def random_parents(rng, n_levels, sides=None):
@@ -46,6 +52,11 @@ CASES = pytest.mark.parametrize(
         for model in ("sbm", "dc-sbm")
         for n_levels in (0, 1, 3)  # 0: a flat partition
         for kind in ("one-mode", "two-mode", "directed")
+    ]
+    + [
+        ("dc-sbm", n_levels, kind)
+        for n_levels in (0, 1)
+        for kind in ("exponential", "geometric", "poisson", "directed normal", "directed log-normal")
     ],
 )
 
@@ -63,10 +74,11 @@ def search_of(model, n_levels, kind, seed):
 
 
 def total(graph, search, model):
-    levels, sides = search.labels(), search.model.sides
+    levels, weights = search.labels(), search.graph.weight_model
+    how = {"sides": search.model.sides, "weight_model": None if weights is None else weights.name}
     if search.model.is_nested:  # above the last level there is the root, even if it is alone
         levels = [*levels, np.zeros(N, dtype=np.int64)]
-    return describe(graph, levels if search.model.is_nested else levels[0], model, sides=sides).total
+    return describe(graph, levels if search.model.is_nested else levels[0], model, **how).total
 
 
 @CASES

@@ -9,6 +9,7 @@ import pytest
 import graphclust as gc
 from graphclust.errors import ResourceError, UsageError
 from graphclust.inference.description_length import describe
+from graphclust.inference.edge_weights import WeightModel
 from tests.cli.conftest import cli  # noqa: F401  a fixture
 from tests.noted import codes
 
@@ -57,20 +58,65 @@ def test_what_a_hierarchy_does_not_take(two_levels):
         gc.detect(two_levels, hierarchy=True, model="planted")
 
 
-def test_weights_are_numbers_of_parallel_edges():
+def test_whole_weights_are_numbers_of_parallel_edges():
     rng = np.random.default_rng(0)
     graph = gc.generators.planted_partition(60, 3, p_in=0.5, p_out=0.05, random_state=0)
     count = rng.integers(1, 4, graph.num_edges).astype(float)
     whole = gc.Graph.from_edges(graph.source, graph.target, count, nodes=60)
     found = gc.detect(whole, model="dc-sbm")
     assert found.details["description_length"] == pytest.approx(describe(whole, found.labels).total, abs=1e-3)
-    parts = gc.Graph.from_edges(graph.source, graph.target, count / 2, nodes=60)
     huge = gc.Graph.from_edges(graph.source, graph.target, count * 1e8, nodes=60)  # in sum, beyond 32 bits
     for params in ({"model": "dc-sbm"}, {"hierarchy": True}):
-        with pytest.raises(UsageError, match="not whole numbers"):
-            gc.detect(parts, **params)
         with pytest.raises(ResourceError, match="block models count at most"):
             gc.detect(huge, **params)
+
+
+def weighted(directed=False):
+    """A graph whose edges say nothing: weights between its two groups are four times as large as within."""
+    rng = np.random.default_rng(1)
+    group = np.repeat([0, 1], 40)
+    edges = rng.random((80, 80)) < 0.3
+    source, target = np.nonzero(edges & ~np.eye(80, dtype=bool) if directed else np.triu(edges, 1))
+    means = np.where(group[source] == group[target], 1.0, 4.0)
+    weight = rng.exponential(means)
+    return gc.Graph.from_edges(source, target, weight, nodes=80, directed=directed), group
+
+
+@pytest.mark.parametrize("directed", [False, True])
+@pytest.mark.parametrize("params", [{"model": "dc-sbm"}, {"hierarchy": True}], ids=["flat", "nested"])
+@pytest.mark.parametrize("name", [None, "exponential", "log-normal", "normal"])
+def test_weights_tell_groups(params, name, directed):
+    graph, group = weighted(directed)
+    found = gc.detect(graph, weight_model=name, effort="low", **params)
+    assert gc.metrics.ami(found.labels, group) > (0.5 if name == "normal" else 0.9)
+    plain = gc.Graph.from_edges(graph.source, graph.target, nodes=80, directed=directed)
+    assert gc.detect(plain, effort="low", **params).n_clusters == 1
+
+
+@pytest.mark.parametrize("name", ["geometric", "poisson"])
+def test_whole_weights_tell_groups_too(name):
+    graph, group = weighted()
+    whole = np.floor(3 * graph.edge_weight)
+    if name == "poisson":
+        means = np.where(group[graph.source] == group[graph.target], 2.0, 6.0)
+        whole = np.random.default_rng(0).poisson(means)
+    whole = gc.Graph.from_edges(graph.source, graph.target, np.maximum(whole, 1.0), nodes=80)
+    found = gc.detect(whole, model="dc-sbm", weight_model=name, effort="low")
+    assert gc.metrics.ami(found.labels, group) > 0.5
+
+
+def test_weights_that_a_model_is_not_for():
+    graph, _ = weighted()
+    for name in ("parallel-edges", "geometric", "poisson"):
+        with pytest.raises(UsageError, match=f"weight_model {name} is for whole numbers"):
+            gc.detect(graph, model="dc-sbm", weight_model=name)
+    for name in ("exponential", "log-normal"):
+        with pytest.raises(UsageError, match="for positive weights, and the smallest is 0"):
+            WeightModel.of(np.array([1.5, 0.0]), name)
+    with pytest.raises(UsageError, match="did you mean exponential"):
+        gc.detect(graph, model="dc-sbm", weight_model="exponental")
+    with pytest.raises(UsageError, match="weight_model is for model=dc-sbm"):
+        gc.detect(graph, weight_model="exponential")
 
 
 def test_known_labels_hold_in_a_hierarchy(two_levels):
@@ -127,11 +173,12 @@ def test_what_two_mode_graphs_do_not_take():
         gc.detect(graph, bipartite=2)
 
 
-def test_the_option_that_a_refusal_names_works(cli, tmp_path):  # noqa: F811
+def test_ratings_are_described_or_left_out(cli, tmp_path):  # noqa: F811
     table = tmp_path / "ratings.csv"
     table.write_text("".join(f"{a[0]}{a},{b[0]}{b},{1.5 + len(b)}\n" for a, b in two_mode().edges))
     for options in (["--bipartite"], ["--hierarchy"], ["--param", "model=dc-sbm"]):
-        refused = cli("detect", table, "-q", *options)
-        assert refused.code == 2
-        assert "--no-weights" in refused.err
+        assert cli("detect", table, "-q", "--effort", "low", *options).code == 0
         assert cli("detect", table, "-q", "--no-weights", "--effort", "low", *options).code == 0
+    refused = cli("detect", table, "-q", "--hierarchy", "--param", "weight_model=poisson")
+    assert refused.code == 2
+    assert "whole numbers" in refused.err
