@@ -143,8 +143,11 @@ class BlockModel(ABC):
         """
 
     @abstractmethod
-    def sweep_cost(self, n_blocks: int, n_near: float) -> float:
-        """Estimate the elementary steps of a sweep of a chain, if nodes have edges to `n_near` of `n_blocks` blocks."""
+    def sweep_cost(self, labels: IntArray, splits: float) -> float:
+        """Estimate the elementary steps of a sweep of a chain around a partition into blocks 0, 1, ...
+
+        `splits` is the number of merge-split moves per sweep.
+        """
 
     @abstractmethod
     def sample(

@@ -369,11 +369,13 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
             return _NEVER
         return _SURVEY_INTERVAL if n_blocks > _SURVEY_INTERVAL * n_near else 1
 
-    def sweep_cost(self, n_blocks: int, n_near: float) -> float:
-        """See `BlockModel.sweep_cost`."""
+    def sweep_cost(self, labels: IntArray, splits: float) -> float:
+        """See `BlockModel.sweep_cost`; merge-split moves are not counted."""
+        n_blocks = int(labels.max()) + 1
+        n_near = min(n_blocks, 2 + len(self._network.edges) / max(self.n_nodes, 1))
         surveys = 1 / self.survey_interval(n_blocks, n_near)
         options = self.cost_per_option(n_near) * (surveys * n_blocks + (1 - surveys) * n_near)
-        return len(self._network.edges) + self.n_nodes * (60 + options)
+        return float(len(self._network.edges) + self.n_nodes * (60 + options))
 
     def sample(
         self,

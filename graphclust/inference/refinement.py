@@ -54,7 +54,8 @@ _CHEAP = 0.01  # share of an effort's operations that chains use even if fewer s
 _SPLITS = ((200, 0.5), (1000, 0.1))  # (most nodes, merge-split moves per sweep); a move costs as much as four sweeps
 _SPLITS_IF_CONNECTED = 2  # times as many: connected blocks hinder moves of single nodes
 _CONVERGED = 1.1  # largest R-hat of chains that have converged
-_MORE_SWEEPS = 4  # times as many, of chains of connected blocks that have not converged
+_MORE_SWEEPS = 4  # times as many, of chains of connected blocks or of trees of groups that have not converged
+_SMALLEST_MODE = 0.1  # share of the samples in a mode that a message names
 _RANDOM_BLOCKS = 12  # of the random partition that a chain starts from
 
 
@@ -266,13 +267,17 @@ class _Search:
         n_random = n_chains // 2 if self.model.starts_at_random and self.target.n_clusters is None else 0
         starts = [row.labels for row in _distinct(self.rows, n_chains - n_random)]
         starts += self.random_starts(n_random)
-        sweeps, most = self.n_sweeps(starts[0], n_samples)
         splits = next((rate for most_nodes, rate in _SPLITS if self.target.n_nodes <= most_nodes), 0.0)
         splits *= _SPLITS_IF_CONNECTED if self.model.connected else 1
+        sweeps, most = self.n_sweeps(starts[0], n_samples, splits)
         per_chain = max(min(n_samples, sweeps // 2), 1)
         while True:
             self.chains = self.model.sample(starts, per_chain, sweeps, self.seed, splits=splits, threads=n_threads())
-            if self.chains.r_hat <= _CONVERGED or not self.model.connected or _MORE_SWEEPS * sweeps > most:
+            has_converged = self.chains.r_hat <= _CONVERGED
+            if self.model.is_microcanonical:
+                has_converged = has_converged and bool(self.chains.usable.all())
+            is_slow = self.model.connected or self.model.is_microcanonical
+            if has_converged or not is_slow or _MORE_SWEEPS * sweeps > most:
                 break
             sweeps *= _MORE_SWEEPS
         chain, sample = np.unravel_index(int(np.argmax(self.chains.log_joint)), self.chains.log_joint.shape)
@@ -288,11 +293,9 @@ class _Search:
             starts.append(respecting(labels, self.target.known))
         return starts
 
-    def n_sweeps(self, labels: IntArray, n_samples: int) -> tuple[int, int]:
+    def n_sweeps(self, labels: IntArray, n_samples: int, splits: float) -> tuple[int, int]:
         """Return how many sweeps all chains make at first, and how many stay within the effort."""
-        n, ends = self.target.n_nodes, 2 * len(self.target.source)
-        n_blocks = int(labels.max()) + 1
-        cost = self.model.sweep_cost(n_blocks, min(n_blocks, 2 + ends / max(n, 1))) * self.effort.chains
+        cost = self.model.sweep_cost(labels, splits) * self.effort.chains
         wanted = max(self.effort.sweeps, 2 * n_samples, _CHEAP * self.effort.operations / cost)
         wanted *= 1 if self.target.known is None else _SWEEPS_IF_KNOWN
         most = max(self.effort.operations / cost, _FEWEST_SWEEPS)
@@ -379,8 +382,8 @@ def refine(
     Solution
         Graphs with more than 5,000 nodes have no posterior, and their confidence is conditional on all other nodes.
         `details` holds `model`, `settings`, `start` and `description_length` of the result; `scores`, the best
-        partition of each start and model; `left_out`, the skipped models with the reason; and of the `chains` their
-        number, the number that is used, and the effective number of samples.
+        partition of each start and model; `left_out`, the skipped models with the reason; of the `chains` their number,
+        the number that is used, and the effective number of samples; and the `modes` of the posterior.
 
     Raises
     ------
@@ -494,6 +497,7 @@ def _solution(
         details["moved"] = {"n_nodes": n_moved, "description_length": round(length, 3)}
         if target.sides is None:
             details["modularity"] = round(modularity(target.core.graph, numbered), 4)
+    details["modes"] = [{"weight": round(mode.weight, 4), "n_clusters": mode.n_clusters} for mode in posterior.modes()]
     details["chains"] = {
         "n_chains": len(chains.usable),
         "n_kept": int(chains.usable.sum()),
@@ -542,6 +546,11 @@ def explained(details: Mapping[str, Any]) -> list[Note]:
             "confidence is conditional on the labels of the other nodes"
         )
         notes.append(Note("no-posterior", message, {"share_of_samples": details["share_of_samples"]}))
+    modes = [mode for mode in details.get("modes", ()) if mode["weight"] >= _SMALLEST_MODE]
+    if len(modes) > 1:
+        parts = ", ".join(f"{mode['n_clusters']} communities ({mode['weight']:.0%} of the samples)" for mode in modes)
+        message = f"the posterior has several modes: {parts}"
+        notes.append(Note("several-modes", message, {"modes": modes}, is_detail=True))
     return notes + _chain_notes(details.get("chains"))
 
 

@@ -11,6 +11,7 @@ entropy          :math:`\frac{1}{2} \sum_{st} w_s w_t \, \mathrm{vi}_i(s, t)`, w
 point estimates  the sample z with the highest :math:`p(z)` (map), the lowest :math:`E_s \mathrm{VI}(z, z_s)` (vi; Wade
                  & Ghahramani 2018) or the highest :math:`E_s \mathrm{AMI}(z, z_s)` (ami)
 confidence       the probability that node i is in the community that corresponds best to its own, or has its label
+modes            groups of samples that differ as a whole (`graphclust.results.modes`; Peixoto 2021)
 ===============  =====================================================================================================
 
 Unlike Wade & Ghahramani, we search for point estimates among the samples, and use the expected variation of information
@@ -22,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,6 +34,9 @@ from graphclust.metrics.agreement import chance_information
 from graphclust.metrics.labels import distinct_rows
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.memory import require_memory
+
+if TYPE_CHECKING:
+    from graphclust.results.modes import Mode
 
 __all__ = ["Posterior"]
 
@@ -157,6 +162,39 @@ class Posterior:
         """Distinct partitions in order of appearance, shape (n_distinct, n_nodes), and weights, shape (n_distinct,)."""
         _, first = np.unique(self._partition, return_index=True)
         return self.samples[first], np.bincount(self._partition, self.weights).astype(np.float64)
+
+    def modes(self) -> tuple[Mode, ...]:
+        """Divide the samples into modes, which differ as a whole: see `graphclust.results.modes`.
+
+        The time is linear in the numbers of different samples, of nodes, and of modes.
+
+        Returns
+        -------
+        tuple of Mode
+            The most probable mode first. Their weights add up to 1.
+
+        Examples
+        --------
+        >>> halves, quarters = [0] * 20 + [1] * 20, [0] * 10 + [1] * 10 + [2] * 10 + [3] * 10
+        >>> Posterior([halves] * 3 + [quarters] * 2).modes()
+        (Mode(2 communities, weight 0.6, 3 samples), Mode(4 communities, weight 0.4, 2 samples))
+        """
+        return self._modes
+
+    @cached_property
+    def _modes(self) -> tuple[Mode, ...]:
+        from graphclust.results.modes import Mode, find_modes
+
+        partitions, weights = self._distinct
+        if partitions.shape[1] == 0:
+            everything = np.arange(len(self.samples))
+            return (Mode(1.0, np.empty(0, dtype=np.int64), np.empty(0), everything),)
+        order = np.argsort(-weights, kind="stable")
+        rows = find_modes(partitions[order], weights[order] * len(self.samples))
+        return tuple(
+            Mode(share, labels, confidence, np.flatnonzero(np.isin(self._partition, order[numbers])))
+            for share, labels, confidence, numbers in rows
+        )
 
     def n_clusters(self) -> dict[int, float]:
         """Posterior distribution of the number of communities.
