@@ -20,6 +20,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from graphclust.errors import ResourceError, UsageError
 from graphclust.graph import Graph
@@ -47,6 +48,9 @@ _FEW_MOVES = 0.001  # share of items that move in the last sweep
 _SMALLEST_GAIN = 5e-5  # nats for each end of an edge, of a round of moves
 _TURNS, _LITTLE = 5, 0.2  # most turns on the finest level in a round; share of the gain of others that is little
 _TRIES = 3
+_MOST_PER_CALL = 10_000  # items
+_SHAKING_SWEEPS, _SHAKEN_ROUNDS = 2, 3
+_MERGE_TRIES = 4  # in a row that find nothing to merge
 
 
 @cache
@@ -173,6 +177,11 @@ def single_nodes(n_nodes: int, known: IntArray | None) -> IntArray:
     """
     nodes = np.arange(n_nodes)
     return nodes if known is None else numbered(np.where(known > 0, n_nodes + known, nodes))
+
+
+def _in_turn(items: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return parts of an array: between calls of compiled functions, Python notices an interrupt."""
+    return np.split(items, range(_MOST_PER_CALL, len(items), _MOST_PER_CALL))
 
 
 class TreeModel(NamedTuple):
@@ -364,16 +373,18 @@ class GroupSearch:
 
     def _sweep(self, level: int, can_change_number: bool) -> tuple[float, int]:
         """Visit the items that wait; return the change of the description length, and how many moved."""
-        order = self._rng.permutation(self._items(level)).astype(np.int32)
-        at, total, n_moved = 0, 0.0, 0
-        while True:
-            at, change, n = group_tree.sweep(self.tree, level, order, at, can_change_number)
-            total, n_moved = total + change, n_moved + n
-            if at == len(order):
-                return total, n_moved
-            self._rebuild()
-            if level > 0:  # groups have other numbers
-                return total, n_moved
+        total, n_moved = 0.0, 0
+        for order in _in_turn(self._rng.permutation(self._items(level)).astype(np.int32)):
+            at = 0
+            while True:
+                at, change, n = group_tree.sweep(self.tree, level, order, at, can_change_number)
+                total, n_moved = total + change, n_moved + n
+                if at == len(order):
+                    break
+                self._rebuild()
+                if level > 0:  # groups have other numbers
+                    return total, n_moved
+        return total, n_moved
 
     def settle(self, level: int = 0, *, most: int = _MOST_SWEEPS, can_change_number: bool = True) -> float:
         """Visit items until few of them move; return the change of the description length."""
@@ -390,8 +401,9 @@ class GroupSearch:
     def _best_merges(self, level: int) -> tuple[IntArray, Any]:
         best = np.zeros(len(self.tree.items), BEST)
         best["target"] = -1
-        group_tree.find_merges(self.tree, level, best)
         groups = self._items(level + 1).astype(np.int64)
+        for some in _in_turn(groups):
+            group_tree.find_merges(self.tree, level, some, best)
         return groups[best["target"][groups] >= 0], best
 
     def merge(self, n_merges: int, level: int = 0, *, least: float = math.inf) -> float:
@@ -417,7 +429,10 @@ class GroupSearch:
             groups = self._items(level + 1).astype(np.int64)
             partners = np.full(len(groups), -1)
         memory = np.zeros((2, len(self.tree.items)), np.int32)
-        return float(group_tree.split_some(self.tree, level, groups, partners, memory[0], memory[1], _SPLIT_SWEEPS)[0])
+        return sum(
+            float(group_tree.split_some(self.tree, level, *some, memory[0], memory[1], _SPLIT_SWEEPS)[0])
+            for some in zip(_in_turn(groups), _in_turn(partners), strict=True)
+        )
 
     # ------------------------------------------------------------------------------------------------- the search
 
@@ -453,15 +468,32 @@ class GroupSearch:
                 break
         return length
 
+    def shake(self, rounds: int) -> float:
+        """Leave a flat partition by a few sweeps of a Markov chain, and improve what is there; keep the shortest.
+
+        Returns the description length up to a constant. A local optimum is often one of several in a wider valley.
+        """
+        length, parents = self.length(), self.parents()
+        for _ in range(rounds):
+            self.run_chain(_SHAKING_SWEEPS, 0.0)
+            if (shaken := self.polish(_SHAKEN_ROUNDS)) < length - 1e-6:
+                length, parents = shaken, self.parents()
+            else:
+                self.build(parents)
+        return length
+
     def agglomerate(self, level: int = 0, *, fewest: int = 1) -> list[tuple[float, list[IntArray]]]:
         """Merge the groups of a level step by step; return the length and the tree after each step."""
         trace = [(self.length(), self.parents())]
         many = _MANY * math.sqrt(2 * self.graph.n_edges if level == 0 else self.n_groups(level))
-        while (n := self.n_groups(level)) > fewest:
+        n_failures = 0
+        while (n := self.n_groups(level)) > fewest and n_failures < _MERGE_TRIES:
             is_fast = n > many
             self.merge(min(max(1, int(n - n / (_FAST_RATE if is_fast else _RATE))), n - fewest), level)
-            if self.n_groups(level) == n:
-                break
+            if self.n_groups(level) == n:  # partners of merges are tried at random
+                n_failures += 1
+                continue
+            n_failures = 0
             self._rebuild()
             self._waiting[:] = 1
             self.settle(level, most=1 if is_fast and level > 0 else _SWEEPS_BETWEEN, can_change_number=False)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DegreeCorrectedBlockModel"]
 
+# partitions that agglomeration passes, its repetitions, and nodes that are in all of them
+_N_AGGLOMERATED, _MOST_AGGLOMERATIONS, _NODES_AGGLOMERATED = 3, 6, 2000
+_MOST_SHAKES, _NODES_SHAKEN = 10, 10_000  # attempts to leave a local optimum, and nodes that are in all of them
 # elementary steps of a visit to a node, and of a merge-split move: three nanoseconds each, as measured
 _STEPS, _STEPS_PER_PAIR = 40.0, 8.0
 _STEPS_PER_SPLIT, _STEPS_PER_NODE_SPLIT = 10_000.0, 130.0
@@ -53,7 +56,7 @@ class DegreeCorrectedBlockModel(BlockModel):
     --------
     >>> cliques = [(i + k, j + k) for k in (0, 6, 12) for i in range(6) for j in range(i)]
     >>> model = DegreeCorrectedBlockModel(Graph.from_edges(*zip(*cliques, (0, 6), (6, 12)), nodes=18))
-    >>> model.own_starts(seed=0)["agglomerative"].tolist()
+    >>> model.own_starts(seed=0)["agglomerative 3"].tolist()
     [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]
     """
 
@@ -122,21 +125,30 @@ class DegreeCorrectedBlockModel(BlockModel):
         return density, np.diag(density).copy(), np.bincount(nodes)
 
     def own_starts(self, seed: int) -> dict[str, IntArray]:
-        """Return the partition that merging from single nodes on finds, on graphs that are not large."""
+        """Return the best partitions that merging from single nodes on passes, on graphs that are not large."""
         if self.n_nodes > MOST_AGGLOMERATED:
             return {}
-        first = single_nodes(self.n_nodes, self.known)
-        search = GroupSearch(self._multigraph, [first], self._tree_model._replace(keeps_number=False), seed)
+        first, model = single_nodes(self.n_nodes, self.known), self._tree_model._replace(keeps_number=False)
+        search = GroupSearch(self._multigraph, [first], model, seed)
         fewest = self.n_clusters or 1
-        trace = search.agglomerate(fewest=fewest)
-        if self.n_clusters is None:
-            return {"agglomerative": min(trace, key=lambda row: row[0])[1][0]}
-        return {"agglomerative": trace[-1][1][0]} if search.n_groups() == fewest else {}
+        if self.n_clusters is not None:
+            groups = search.agglomerate(fewest=fewest)[-1][1][0]
+            return {"agglomerative": groups} if search.n_groups() == fewest else {}
+        best: dict[int, tuple[float, IntArray]] = {}
+        for _ in range(min(max(_NODES_AGGLOMERATED // self.n_nodes, 1), _MOST_AGGLOMERATIONS)):
+            search.build([first])
+            for length, (groups,) in search.agglomerate():
+                n_groups = int(groups.max()) + 1
+                if n_groups not in best or length < best[n_groups][0]:
+                    best[n_groups] = length, groups
+        ranked = sorted(best.items(), key=lambda row: row[1][0])[:_N_AGGLOMERATED]
+        return {f"agglomerative {n_groups}": groups for n_groups, (_, groups) in ranked}
 
     def improve(self, labels: ArrayLike, seed: int = 0) -> IntArray:
         """See `BlockModel.improve`."""
         search = self._search(labels, seed)
         search.polish()
+        search.shake(min(_MOST_SHAKES, _NODES_SHAKEN // self.n_nodes))
         return search.labels()[0]
 
     def conditional(self, labels: ArrayLike) -> FloatArray:

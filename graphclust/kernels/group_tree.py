@@ -96,7 +96,7 @@ _LOG_PI = 1.1447298858494002
 _SMALLEST_GAIN = 1e-7  # nats
 _FEW_GROUPS = 16  # all of them are targets of every move
 _MOST_TARGETS, _MOST_UPPER_TARGETS = 24, 5  # groups with edges to a node, or to another item, that are tried
-_N_FAR = 2  # further groups that are tried, two steps away
+_N_FAR, _N_FAR_IF_TWO_SIDES = 2, 12  # further groups that are tried, two steps away: with two sides, the only ones
 _TRIES = 3  # to split a group, after a member has moved
 _LAUNCH_SWEEPS = 3  # of merge-split moves
 _NONE: Any = np.int32(-1)
@@ -910,7 +910,8 @@ def _best_target(
     n_near = row.n_active if is_few else min(n_tallied, _MOST_TARGETS if level == 0 else _MOST_UPPER_TARGETS)
     if level > 0 and n_near < n_tallied:
         _bring_forward(tree, n_near, n_tallied)
-    n_all = n_near if is_few or n_tallied == 0 else n_near + _N_FAR
+    n_far = _N_FAR_IF_TWO_SIDES if row.n_groups[1] > 0 else _N_FAR
+    n_all = n_near if is_few or n_tallied == 0 else n_near + n_far
     start = 0 if is_few or n_tallied <= n_near or level > 0 else int(_random(tree.totals) * n_tallied)
     for turn in range(n_all + int(can_open)):
         if turn == n_all:
@@ -1010,12 +1011,11 @@ def sweep(
 
 
 @_public
-def find_merges(tree: GroupTree, level: int, best: Records) -> None:
-    """Find the best group to merge each group of a level with; `best` has a `BEST` for each item."""
-    items, row = tree.items, tree.levels[level]
+def find_merges(tree: GroupTree, level: int, groups: IntArray, best: Records) -> None:
+    """Find the best group to merge each of some groups of a level with; `best` has a `BEST` for each item."""
+    items = tree.items
     _list_groups(tree, level)
-    for g in range(row.n_active):
-        r = tree.free[row.first_active + g]
+    for r in groups:
         loops = _tally_group(tree, level, r)
         n, degree = items[r].n_items, items[r].degree
         best[r].change, best[r].target = _best_target(tree, level, r, r, loops, n, degree, np.inf, _NO)
