@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -29,6 +29,13 @@ from graphclust.runtime.notes import Note, counted
 
 __all__ = ["html_report"]
 
+_LEVELS = """<section>
+    <h2 id="levels-title">Levels of the hierarchy</h2>
+    <p class="muted small">Each column is a level, the coarsest first. Click a community to see what is in it, and again
+      to go back. The buttons say by which level the drawing and the table are coloured.</p>
+    <div class="tools" id="levels" role="group" aria-labelledby="levels-title"></div>
+    <div class="panel"><svg id="tree" role="img" aria-label="Communities within communities"></svg></div>
+  </section>"""
 _MAX_SCORES = 60  # starting partitions in the table of scores
 _MAX_SIZES = 50  # communities in the chart
 _MAX_NODES = 500_000  # nodes in the table; with more, the page would have tens of megabytes
@@ -70,11 +77,11 @@ def html_report(
         "version": _text(_version()),
         "cards": _cards(communities, sizes),
         "caption": _text(_caption(graph, drawing, communities.confidence is not None)),
-        "more": _text(_more(sizes)),
         "quality": _quality_rows(communities.quality()),
         "communities": _communities(communities),
         "notes": _notes(communities.notes),
         "explanation": _explanation(communities.details),
+        "levels": "" if len(_levels(communities)) == 1 else _LEVELS,
         "listed": ""
         if len(listed) == graph.num_nodes
         else f"<p>Only the {len(listed):,} nodes drawn are listed: {graph.num_nodes:,} are too many for a page.</p>",
@@ -92,11 +99,10 @@ def _payload(communities: Clustering, sizes: IntArray, drawing: Drawing, listed:
     nodes = communities.nodes
     return {
         "nodes": [str(nodes[i]) for i in listed.tolist()],
-        "labels": communities.labels[listed].tolist(),
         "degree": graph.degree(weighted=False)[listed].astype(np.int64).tolist(),
         "confidence": None if confidence is None else np.nan_to_num(confidence[listed]).round(4).tolist(),
-        "sizes": sizes.tolist(),
-        "listed": _n_listed(sizes),
+        "levels": _level_rows(_levels(communities), listed),
+        "level": next(i for i, level in enumerate(_levels(communities)) if level is communities.labels),
         "palette": COLORS,
         "singleton": SINGLETON,
         "drawn": {
@@ -107,6 +113,33 @@ def _payload(communities: Clustering, sizes: IntArray, drawing: Drawing, listed:
             "target": drawing.target.tolist(),
         },
     }
+
+
+def _levels(communities: Clustering) -> list[IntArray]:
+    """Return the labels on each level of a hierarchy, the finest first; one of them is the result itself."""
+    labels = communities.labels
+    levels = () if communities.hierarchy is None else communities.hierarchy.levels
+    rows = [labels if np.array_equal(level, labels) else level for level in levels]
+    return rows if any(row is labels for row in rows) else [labels]
+
+
+def _level_rows(levels: Sequence[IntArray], listed: IntArray) -> list[dict[str, Any]]:
+    """Return the data of each level: labels of the nodes listed, and of each community its size and its parent."""
+    rows: list[dict[str, Any]] = []
+    for place, labels in enumerate(levels):
+        sizes = np.bincount(labels)
+        first = np.unique(labels, return_index=True)[1]
+        parent = None if place == len(levels) - 1 else levels[place + 1][first].tolist()
+        rows.append(
+            {
+                "labels": labels[listed].tolist(),
+                "sizes": sizes.tolist(),
+                "listed": _n_listed(sizes),
+                "more": _more(sizes),
+                "parent": parent,
+            }
+        )
+    return rows
 
 
 def _json(payload: Any) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from graphclust.graph import Graph
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.notes import Note
+
+if TYPE_CHECKING:
+    from graphclust.results.hierarchy import Hierarchy
 
 __all__ = ["Clustering", "text_report"]
 
@@ -50,6 +53,8 @@ class Clustering(Protocol):
     def notes(self) -> Sequence[Note]: ...  # noqa: D102
     @property
     def details(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def hierarchy(self) -> Hierarchy | None: ...  # noqa: D102
     def quality(self) -> Mapping[str, Any]: ...  # noqa: D102
     def describe(self) -> Sequence[Mapping[str, Any]]: ...  # noqa: D102
 

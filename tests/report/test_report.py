@@ -15,6 +15,7 @@ from graphclust.report.page import html_report
 from graphclust.report.palette import COLORS
 from graphclust.report.text import text_report
 from graphclust.results.communities import Communities
+from graphclust.results.hierarchy import Hierarchy
 from graphclust.runtime.notes import Note
 
 HOSTILE = (
@@ -146,10 +147,11 @@ def test_data_equal_the_result(karate):
     data = Page(html_report(karate)).data
     graph = karate.graph
     assert data["nodes"] == list(map(str, karate.nodes))
-    assert data["labels"] == karate.labels.tolist()
+    (level,) = data["levels"]
+    assert level["labels"] == karate.labels.tolist()
     assert data["degree"] == [degree for _, degree in nx.karate_club_graph().degree()]
     assert np.allclose(data["confidence"], karate.confidence, atol=1e-4)
-    assert data["sizes"] == karate.quality()["sizes"]
+    assert level["sizes"] == karate.quality()["sizes"]
     assert tuple(data["palette"]) == COLORS
     drawn = data["drawn"]
     assert sorted(drawn["nodes"]) == list(range(34))
@@ -187,12 +189,28 @@ def test_page_says_what_it_leaves_out(planted, karate):
 
 def test_chart_lists_the_largest_and_counts_the_rest():
     page = page_of("many")
-    assert page.data["listed"] == 50
-    assert "and 4,950 more, 2 nodes each" in page.text
+    assert page.data["levels"][0]["listed"] == 50
+    assert "and 4,950 more, 2 nodes each" in page.data["levels"][0]["more"]
     labels = [0, 0, 0, 1, 1, 2, 3]
     page = Page(html_report(result(Graph.from_edges([], [], nodes=7), labels)))
-    assert page.data["listed"] == 2
-    assert "and 2 more, 1 node each" in page.text
+    assert page.data["levels"][0]["listed"] == 2
+    assert "and 2 more, 1 node each" in page.data["levels"][0]["more"]
+
+
+def test_levels_are_those_of_the_hierarchy():
+    graph = as_graph(nx.planted_partition_graph(4, 8, 0.9, 0.05, seed=1))
+    fine, coarse = np.repeat([2, 3, 0, 1], 8), np.repeat([1, 0], 16)
+    hierarchy = Hierarchy(graph, (fine, coarse), "leiden")
+    for labels, shown in ((fine, 0), (coarse, 1)):
+        page = Page(html_report(result(graph, labels, hierarchy=hierarchy)))
+        assert page.data["level"] == shown
+        assert [level["labels"] for level in page.data["levels"]] == [fine.tolist(), coarse.tolist()]
+        assert page.data["levels"][0]["parent"] == [0, 0, 1, 1]
+        assert page.data["levels"][1]["parent"] is None
+        assert "Levels of the hierarchy" in page.text
+    alone = Page(html_report(result(graph, fine)))
+    assert "Levels of the hierarchy" not in alone.text
+    assert len(alone.data["levels"]) == 1
 
 
 def test_a_table_too_long_holds_the_nodes_drawn(planted, monkeypatch):
@@ -203,7 +221,7 @@ def test_a_table_too_long_holds_the_nodes_drawn(planted, monkeypatch):
     assert len(data["nodes"]) == 2000
     assert sorted(data["drawn"]["nodes"]) == list(range(2000))
     names = list(map(str, planted.nodes))
-    assert data["labels"] == [planted.labels[names.index(node)] for node in data["nodes"]]
+    assert data["levels"][0]["labels"] == [planted.labels[names.index(node)] for node in data["nodes"]]
 
 
 def test_hostile_ids_stay_text():

@@ -10,6 +10,7 @@ from graphclust.graph import Graph
 from graphclust.inputs import as_graph
 from graphclust.report.page import html_report
 from graphclust.results.communities import Communities
+from graphclust.results.hierarchy import Hierarchy
 from graphclust.runtime.notes import Note
 
 pytestmark = pytest.mark.browser
@@ -231,3 +232,28 @@ def test_extremes_open_without_errors(show, n_nodes, n_communities, n_rows):
     assert len(find(browser, "#sizes li")) == min(n_communities, 50)
     assert browser.execute_script(PIXELS)[1] > 0
     click(browser, "#zoom-in")
+
+
+def test_levels_change_the_drawing_and_open_communities(show):
+    graph = as_graph(nx.planted_partition_graph(6, 10, 0.9, 0.05, seed=1))
+    fine, coarse = np.repeat(np.arange(6), 10), np.repeat([0, 1], 30)
+    browser = show(result(graph, fine, hierarchy=Hierarchy(graph, (fine, coarse), "auto")))
+    assert len(find(browser, "#tree rect")) == 8
+    assert len(find(browser, "#sizes li")) == 6
+    before = browser.execute_script('return document.getElementById("drawing").toDataURL()')
+    click(browser, "#levels button")  # the coarsest comes first
+    assert len(find(browser, "#sizes li")) == 2
+    assert browser.execute_script('return document.getElementById("drawing").toDataURL()') != before
+    assert set(column(browser, 2)) == {"0"}
+    tap = "document.querySelectorAll('#tree rect')[arguments[0]].dispatchEvent(new MouseEvent('click'))"
+    browser.execute_script(tap, 1)  # community 1 of the coarsest level
+    settle(browser)
+    assert len(find(browser, "#tree rect")) == 4
+    assert "Level 2, community 1: 30 nodes" in find(browser, "#selected")[0].text
+    assert set(column(browser, 2)) == {"1"}
+    titles = [rect.get_attribute("textContent") for rect in find(browser, "#tree rect title")]
+    assert titles[1:] == [f"Level 1, community {label}: 10 nodes" for label in (3, 4, 5)]
+    browser.execute_script(tap, 0)
+    settle(browser)
+    assert len(find(browser, "#tree rect")) == 8
+    assert find(browser, "#selected")[0].text == ""
