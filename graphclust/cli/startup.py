@@ -43,7 +43,7 @@ def prepare(arguments: Sequence[str]) -> None:
             compile_beside(_COMMUNITIES, "graphclust.kernels.local_moves", "_empty_queue")
             if names("cnc"):
                 compile_beside(_CUTS, "graphclust.kernels.cut_moves", "_merge_all")
-    if uses_auto or names("infomap"):
+    if names("report", "figure", ".html"):
         _import_igraph()
 
 

@@ -34,11 +34,14 @@ def _groups() -> None:
 
 
 def _communities() -> None:
-    """Loops of Leiden on graphs that are visited in batches."""
+    """Loops of Infomap, and of Leiden on graphs that are visited in batches."""
     from graphclust.generators import planted_partition
+    from graphclust.methods.infomap import Infomap
     from graphclust.methods.leiden import Leiden
 
-    Leiden(random_state=0).fit(planted_partition(2000, 4, p_in=0.3, p_out=0.06, random_state=0))
+    graph = planted_partition(2000, 4, p_in=0.3, p_out=0.06, random_state=0)
+    Leiden(random_state=0).fit(graph)
+    Infomap(trials=1, random_state=0).fit(graph)
 
 
 def _generators() -> None:

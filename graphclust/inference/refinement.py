@@ -55,6 +55,7 @@ _SPLITS = ((200, 0.5), (1000, 0.1))  # (most nodes, merge-split moves per sweep)
 _SPLITS_IF_CONNECTED = 2  # times as many: connected blocks hinder moves of single nodes
 _CONVERGED = 1.1  # largest R-hat of chains that have converged
 _MORE_SWEEPS = 4  # times as many, of chains of connected blocks or of trees of groups that have not converged
+_MOST_REPEATED = 200  # nodes up to which chains of trees of groups are made longer: of larger graphs they get stuck
 _SMALLEST_MODE = 0.1  # share of the samples in a mode that a message names
 _RANDOM_BLOCKS = 12  # of the random partition that a chain starts from
 
@@ -219,9 +220,10 @@ class _Search:
         """Infer the hyperparameters from the best partition, and score all partitions again."""
         self.rank()
         if self.is_only_model or self.model.is_fitted_in_comparisons:
-            self.model = self.model.fitted(self.rows[0].labels)
-            self.rows = [replace(row, description_length=-self.model.score(row.labels)) for row in self.rows]
-            self.rank()
+            before, self.model = self.model, self.model.fitted(self.rows[0].labels)
+            if self.model is not before:
+                self.rows = [replace(row, description_length=-self.model.score(row.labels)) for row in self.rows]
+                self.rank()
 
     def run(self, starts: Mapping[str, IntArray]) -> None:
         """Score the starts and improve the best of them."""
@@ -275,9 +277,12 @@ class _Search:
             self.chains = self.model.sample(starts, per_chain, sweeps, self.seed, splits=splits, threads=n_threads())
             has_converged = self.chains.r_hat <= _CONVERGED
             if self.model.is_microcanonical:
-                has_converged = has_converged and bool(self.chains.usable.all())
-            is_slow = self.model.connected or self.model.is_microcanonical
-            if has_converged or not is_slow or _MORE_SWEEPS * sweeps > most:
+                has_converged = self.target.n_nodes > _MOST_REPEATED or (
+                    has_converged and bool(self.chains.usable.all())
+                )
+            elif not self.model.connected:
+                break
+            if has_converged or _MORE_SWEEPS * sweeps > most:
                 break
             sweeps *= _MORE_SWEEPS
         chain, sample = np.unravel_index(int(np.argmax(self.chains.log_joint)), self.chains.log_joint.shape)

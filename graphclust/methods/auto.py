@@ -302,7 +302,7 @@ class Auto(GraphEstimator):
             if graph.num_edges == 0:
                 return {"given": np.arange(n) % k}
             return {}
-        if n > _SPECTRAL_NODES[self.effort] or graph.num_edges == 0 or self.hierarchy:
+        if n > _SPECTRAL_NODES[self.effort] or graph.num_edges == 0 or self._has_trees():  # which agglomerate
             return {}
         most = _SPECTRAL_K[-1] if n > _FEW_NODES or self.effort == "high" else _MAX_SPECTRAL_K
         numbers = [k for k in _SPECTRAL_K if k <= most and k < n // 4]

@@ -29,8 +29,8 @@ class Solution:
         How the result was found, in plain values that JSON can hold.
     notes : tuple of Note
     levels : tuple of ndarray of int64, shape (n_nodes,)
-        Of a hierarchy: labels on each level, the finest first. A community lies within one of the next level. The last
-        level is `labels`. Empty if there is none.
+        Of a hierarchy: labels on each level, the finest first. A community lies within one of the next level. One of
+        the levels is `labels`. Empty if there is none.
     """
 
     labels: IntArray

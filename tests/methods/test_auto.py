@@ -399,18 +399,6 @@ def test_isolated_nodes_in_numbers():
     assert ami(few.labels, communities.labels[:300]) == 1  # they change nothing for the others
 
 
-def test_methods_share_a_conversion(monkeypatch):
-    import igraph
-
-    made = []
-    monkeypatch.setattr(
-        igraph, "Graph", lambda *args, real=igraph.Graph, **kwargs: made.append(1) or real(*args, **kwargs)
-    )
-    communities = gc.detect("data:karate")
-    assert len(communities.details["scores"]) > 5
-    assert len(made) == 1
-
-
 def test_models_that_are_left_out_are_told():
     graph = gc.Graph.from_edges([0, 1, 2, 3], [1, 2, 3, 0], [1.0, 2.0, 1.0, 3.0], nodes=4)
     assert noted(gc.detect(graph).notes, "skipped-model") == {"model": "sbm"}

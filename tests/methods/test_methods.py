@@ -493,15 +493,6 @@ def test_infomap_communities_are_connected_too():
     }
 
 
-@pytest.mark.parametrize("trials", [1, 4])
-def test_infomap_finds_the_same_in_trials_of_their_own(trials, monkeypatch):
-    graphs = [*random_graphs(), blocks(), Graph.from_edges([], [], nodes=5)]
-    together = [gc.Infomap(trials=trials, random_state=0).fit(graph).labels_ for graph in graphs]
-    monkeypatch.setattr("graphclust.methods.infomap._AT_ONCE", -1)
-    for graph, labels in zip(graphs, together, strict=True):
-        assert np.array_equal(gc.Infomap(trials=trials, random_state=0).fit(graph).labels_, labels)
-
-
 @pytest.mark.parametrize("names", [("acp", "spectral"), *slow(tuple(gc.METHODS))])
 def test_child_processes_forked_after_a_run_do_not_hang(names):
     code = f"""

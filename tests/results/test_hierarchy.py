@@ -167,9 +167,9 @@ def test_the_command_line_writes_levels(cli, tmp_path):  # noqa: F811
     out = tmp_path / "les.nwk"
     assert cli("detect", "data:les-miserables", "-m", "leiden", "--hierarchy", "-q", "--out", out).code == 0
     assert len(leaves(out.read_text().strip())) == 77
-    result = cli("detect", "data:karate", "-m", "infomap", "--hierarchy")
+    result = cli("detect", "data:karate", "-m", "spectral", "--hierarchy", "-k", 2)
     assert result.code == 2
-    assert "leiden, louvain do" in result.err
+    assert "leiden, louvain, infomap do" in result.err
     assert cli("detect", "data:karate", "-m", "leiden", "--hierarchy", "-k", 3).code == 2
     assert cli("detect", "data:karate", "-m", "leiden", "--hierarchy", "--refine", "sbm").code == 2
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from types import SimpleNamespace
 
 import igraph
 import pytest
@@ -130,22 +129,7 @@ def test_other_threads_leave_signals_alone():
     assert seen == [before]
 
 
-def test_infomap_lets_igraph_return_first(monkeypatch):
-    """Interrupted as igraph begins: it ends, and nothing is begun afterwards."""
-    real, calls = igraph.GraphBase.community_infomap, []
-
-    def interrupted(*args, **kwargs):
-        press()
-        calls.append(real(*args, **kwargs))
-        return calls[-1]
-
-    monkeypatch.setattr(igraph, "GraphBase", SimpleNamespace(community_infomap=interrupted))
-    with pytest.raises(KeyboardInterrupt):
-        gc.Infomap(random_state=0).fit(gc.datasets.load("karate"))
-    assert len(calls) == 1
-
-
-@pytest.mark.parametrize("method", ["leiden", "louvain", "label-propagation", "auto"])
+@pytest.mark.parametrize("method", ["leiden", "louvain", "infomap", "label-propagation", "auto"])
 def test_compiled_methods_stop_within_a_second(method):
     graph = gc.generators.planted_partition(40_000, 100, p_in=0.02, p_out=0.0002, random_state=0)
     gc.METHODS[method](random_state=0).fit(graph)  # compiles: numba loses an interruption, or ends with an error
