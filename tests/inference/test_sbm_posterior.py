@@ -144,7 +144,7 @@ def frequencies(chains):
 
 
 CHAINS = pytest.mark.parametrize(
-    ("n_samples", "tolerance"), [(10_000, 0.055), pytest.param(40_000, 0.03, marks=pytest.mark.slow)]
+    ("n_samples", "tolerance"), [(10_000, 0.055), pytest.param(150_000, 0.02, marks=pytest.mark.slow)]
 )
 
 
