@@ -17,6 +17,11 @@ blocks, N_rs pairs of nodes, d_r the sum of the degrees k_i over block r, and E 
              and small ones merge.)
 ===========  =========================================================================================================
 
+`planted` is not exactly normalised. For one block it is the configuration model. For others the edges are drawn by the
+degrees, and their probability is divided by that of the degrees in the configuration model, which is close to what
+this model gives them. On graphs of four to six nodes, the sum over all multigraphs without self-loops differs from that
+for one block by less than a nat, whatever the partition (a test counts them out).
+
 Degrees, given their sum, are Dirichlet-multinomial with parameter alpha; infinity means that all nodes are alike. alpha
 is inferred.
 

@@ -44,6 +44,8 @@ __all__ = ["EFFORTS", "Effort", "Scored", "check_effort", "check_model", "explai
 logger = logging.getLogger("graphclust")
 
 _MOST_SAMPLED_NODES = 5000  # chains are not run on larger graphs
+_MOST_IN_TREES = 100_000  # the same for trees of groups with effort "high": with less, there are but a few sweeps
+_MOST_WITH_MODES = 5000  # nodes of posteriors that are divided into modes
 _MOST_MATRIX_NODES = 20_000  # models with a matrix of blocks are not compared on larger graphs
 _MOST_MATRIX_BLOCKS = 512  # of a model with a matrix of blocks
 _MIN_ASSORTATIVE_SHARE = 0.75  # of the nodes, for a partition into communities; see `BlockModel.assortative_share`
@@ -385,10 +387,11 @@ def refine(
     Returns
     -------
     Solution
-        Graphs with more than 5,000 nodes have no posterior, and their confidence is conditional on all other nodes.
-        `details` holds `model`, `settings`, `start` and `description_length` of the result; `scores`, the best
-        partition of each start and model; `left_out`, the skipped models with the reason; of the `chains` their number,
-        the number that is used, and the effective number of samples; and the `modes` of the posterior.
+        Graphs with more than 5,000 nodes have no posterior, or more than 100,000 under ``dc-sbm`` with effort "high".
+        Their confidence is conditional on all other nodes. `details` holds `model`, `settings`, `start` and
+        `description_length` of the result; `scores`, the best partition of each start and model; `left_out`, the
+        skipped models with the reason; of the `chains` their number, the number that is used, and the effective number
+        of samples; and the `modes` of the posterior.
 
     Raises
     ------
@@ -399,7 +402,8 @@ def refine(
     partitions = _checked_starts(target, starts)
     skipped = _skipped(target, models)
     tried = [name for name in models if name not in skipped]
-    is_small = target.n_nodes <= _MOST_SAMPLED_NODES
+    has_trees = all(BLOCK_MODELS[name].is_microcanonical for name in tried)
+    is_small = target.n_nodes <= _most_sampled(has_trees and effort == "high")
     _announce(tried)
     searches = []
     with task("refining", total=len(tried) + 1) as advance:
@@ -420,10 +424,15 @@ def refine(
     return solution.with_notes(target.dropped_directions(best.model.is_microcanonical))
 
 
+def _most_sampled(is_thorough: bool) -> int:
+    """Return the number of nodes up to which there are chains."""
+    return _MOST_IN_TREES if is_thorough else _MOST_SAMPLED_NODES
+
+
 def _checked_starts(target: Target, starts: Mapping[str, ArrayLike]) -> dict[str, IntArray]:
     """Return the starts in agreement with the known labels, or raise UsageError; see `refine`."""
     partitions = {name: target.restricted(labels) for name, labels in starts.items()}
-    if not partitions:
+    if not partitions and (target.sides is None or target.n_clusters is None):
         raise UsageError("refinement starts from partitions: there are none")
     for name, labels in partitions.items():
         n_blocks = int(labels.max()) + 1
@@ -502,7 +511,9 @@ def _solution(
         details["moved"] = {"n_nodes": n_moved, "description_length": round(length, 3)}
         if target.sides is None:
             details["modularity"] = round(modularity(target.core.graph, numbered), 4)
-    details["modes"] = [{"weight": round(mode.weight, 4), "n_clusters": mode.n_clusters} for mode in posterior.modes()]
+    if target.n_nodes <= _MOST_WITH_MODES:
+        modes = posterior.modes()
+        details["modes"] = [{"weight": round(mode.weight, 4), "n_clusters": mode.n_clusters} for mode in modes]
     details["chains"] = {
         "n_chains": len(chains.usable),
         "n_kept": int(chains.usable.sum()),
@@ -605,6 +616,7 @@ def memory_needed(graph: Graph, n_samples: int, *, has_trees: bool = False) -> f
     """
     n, m = graph.num_nodes, graph.num_edges
     blocks = 24.0 * min(n, _MOST_MATRIX_BLOCKS + ROOM) ** 2
-    has_samples = np.count_nonzero(edge_counts(graph)) <= _MOST_SAMPLED_NODES and can_hold_samples(n_samples, n)
+    most = _most_sampled(has_trees)
+    has_samples = np.count_nonzero(edge_counts(graph)) <= most and can_hold_samples(n_samples, n)
     trees = 2 * (128.0 if graph.is_weighted else 64.0) * (2 * m + n) if has_trees else 0.0
     return trees + 8.0 * (20 * m + 40 * n + (6 * n_samples * n if has_samples else 0)) + 2 * blocks

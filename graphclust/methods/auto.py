@@ -94,7 +94,8 @@ class Auto(GraphEstimator):
         of any kind, and there is no posterior.
     bipartite : bool or str
         Whether the graph is two-mode: its nodes are of two kinds, and edges join different kinds. Then the model is
-        ``dc-sbm``, and each group has nodes of one kind. A string is the node attribute that tells the kinds; True
+        ``dc-sbm``, and each group has nodes of one kind; `n_clusters` is the number of groups of both kinds together.
+        A string is the node attribute that tells the kinds; True
         stands for networkx's "bipartite", and without this attribute the kinds follow from the edges.
     weight_model : {"parallel-edges", "exponential", "geometric", "poisson", "normal", "log-normal"}, optional
         What weights are under ``dc-sbm``, in hierarchies and in two-mode graphs: numbers of parallel edges, or values
@@ -174,8 +175,8 @@ class Auto(GraphEstimator):
         if self.bipartite is not False:
             if self.model not in (None, "dc-sbm", *(("sbm",) if self.hierarchy else ())):
                 raise UsageError(f"two-mode graphs have the model dc-sbm, not {self.model}")
-            if self.n_clusters is not None:
-                raise UsageError("the number of groups of a two-mode graph cannot be given: leave out n_clusters (-k)")
+            if self.n_clusters == 1:
+                raise UsageError("a two-mode graph has a group on each side at least: n_clusters (-k) is 2 or more")
         if self.hierarchy and self.model not in (None, *NESTED_MODELS):
             raise UsageError(f"a hierarchy has one of the models {', '.join(NESTED_MODELS)}, not {self.model}")
 
@@ -193,6 +194,10 @@ class Auto(GraphEstimator):
         k, known = core.n_clusters, core.known
         if k is not None and known is not None and int(known.max()) > k:
             raise UsageError(f"there are {int(known.max())} known labels, which is more than {k} communities")
+        if k is not None and core.sides is not None and core.graph.num_nodes > MOST_AGGLOMERATED:
+            raise UsageError(
+                f"-k of two-mode graphs is limited to {MOST_AGGLOMERATED:,} nodes: leave out n_clusters (-k)"
+            )
         self._announce(core.graph)
         starts, notes = self._starts(core.undirected(), seed)
         if core.sides is None and _seems_two_mode(core.graph):
@@ -241,6 +246,8 @@ class Auto(GraphEstimator):
         n, k = core.graph.num_nodes, core.n_clusters
         starts: dict[str, IntArray] = {}
         notes: list[Note] = []
+        if k is not None and core.sides is not None:
+            return starts, notes  # merging single nodes keeps the sides and ends with k groups
 
         proposals = list(self._proposals(core, seed))
         with task("proposals", total=len(proposals)) as advance:

@@ -224,11 +224,12 @@ class Problem:
         """The nodes that can be grouped.
 
         These are the nodes with an edge to another node or a known label. They are all nodes if features tell nodes
-        apart, or if more communities are wanted than there are such nodes. For the other nodes see `placed`.
+        apart, if more communities are wanted than there are such nodes, or if a number of communities is wanted in a
+        two-mode graph: then the others join communities of their side. For the other nodes see `placed`.
         """
         graph, known = self.graph, self.known
         nodes = np.arange(graph.num_nodes)
-        if not self.by_features:
+        if not self.by_features and (self.sides is None or self.n_clusters is None):
             apart = np.flatnonzero(taking_part(graph, known))
             nodes = apart if self.n_clusters is None or self.n_clusters <= len(apart) else nodes
         if len(nodes) < graph.num_nodes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from itertools import combinations, product
+from itertools import combinations, combinations_with_replacement, product
 
 import networkx as nx
 import numpy as np
@@ -127,6 +127,20 @@ def test_one_block_is_the_configuration_model():
     degrees += sum(lgamma(k + a) - lgamma(a) - lgamma(k + 1) for k in degree)
     expected = pairings + degrees - math.log(N * (N - 1) / 2 + 1) + log_prior([0] * N)
     assert built.log_joint([0] * N) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(("n", "n_edges"), [(4, 4), (5, 4), (6, 3)])
+def test_planted_partitions_are_normalised_to_a_nat(n, n_edges):
+    pairs = list(combinations(range(n), 2))
+    totals = {}
+    for labels in ([0] * n, [0] * (n - 1) + [1], [0, 0] + [1] * (n - 2), [i // 2 for i in range(n)]):
+        total = 0.0
+        for chosen in combinations_with_replacement(pairs, n_edges):
+            edges, count = zip(*Counter(chosen).items(), strict=True)
+            built = model("planted", edges, np.array(count, dtype=float), n)
+            total += math.exp(built.log_joint(labels) - log_prior(labels))
+        totals[tuple(labels)] = math.log(total)
+    assert max(abs(value - totals[(0,) * n]) for value in totals.values()) < 1
 
 
 def posterior(score, allowed=lambda labels: True):

@@ -163,12 +163,26 @@ def test_a_graph_that_may_be_two_mode_is_told():
         assert "possible-two-mode" not in codes(gc.detect(plain, effort="low").notes)
 
 
+@pytest.mark.parametrize("k", [2, 3, 4, 7, 30])
+def test_the_number_of_groups_of_a_two_mode_graph_can_be_given(k):
+    graph = two_mode()
+    for i in range(3):
+        graph.add_node(f"alone {i}", bipartite=i % 2)
+    found = gc.detect(graph, bipartite=True, n_clusters=k, effort="low")
+    assert found.n_clusters == k
+    for group in found.communities:
+        assert len({graph.nodes[node]["bipartite"] for node in group}) == 1
+
+
 def test_what_two_mode_graphs_do_not_take():
     graph = two_mode()
     with pytest.raises(UsageError, match="model dc-sbm, not planted"):
         gc.detect(graph, bipartite=True, model="planted")
-    with pytest.raises(UsageError, match="leave out n_clusters"):
-        gc.detect(graph, bipartite=True, n_clusters=4)
+    with pytest.raises(UsageError, match="2 or more"):
+        gc.detect(graph, bipartite=True, n_clusters=1)
+    large = nx.path_graph(20_001)
+    with pytest.raises(UsageError, match=r"limited to 20,000 nodes"):
+        gc.detect(large, bipartite=True, n_clusters=4)
     with pytest.raises(UsageError, match="bipartite is True, False or the name"):
         gc.detect(graph, bipartite=2)
 
