@@ -162,8 +162,9 @@ def detect(
     refine: Annotated[
         str | None,
         typer.Option(
-            metavar="sbm|dc-sbm|planted|none",
-            help="Block model that improves the method's partition; auto compares two unless one is chosen.",
+            metavar="MODEL",
+            help="Block model that improves the method's partition: sbm, dc-sbm, microcanonical-sbm, planted or none; "
+            "auto compares two unless one is chosen.",
         ),
     ] = None,
     effort: Annotated[

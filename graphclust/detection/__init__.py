@@ -52,7 +52,7 @@ def detect(
     weight : str or None
         Edge attribute or column that holds the weights; None ignores weights. In files, a name other than "weight" is
         required to exist, and by default the reader decides.
-    refine : {"sbm", "dc-sbm", "planted", "none"}, optional
+    refine : {"sbm", "dc-sbm", "microcanonical-sbm", "planted", "none"}, optional
         Block model that improves the method's partition and provides a posterior and confidence
         (`graphclust.inference.refinement`). The default is "none"; with "auto", the default is to compare "sbm" and
         "planted".

@@ -1,4 +1,4 @@
-"""The degree-corrected block model of the literature, microcanonical, as refinement uses it.
+"""The microcanonical block models of the literature, with and without degrees, as refinement uses them.
 
 See `graphclust.inference.description_length` for the model, and `graphclust.inference.group_search` for the search. The
 posterior is that of partitions: a partition has the probability of all B! labelings of its groups together.
@@ -25,7 +25,7 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 if TYPE_CHECKING:
     from graphclust.inference.target import Target
 
-__all__ = ["DegreeCorrectedBlockModel"]
+__all__ = ["DegreeCorrectedBlockModel", "MicrocanonicalModel", "UncorrectedBlockModel"]
 
 # partitions that agglomeration passes, its repetitions, and nodes that are in all of them
 _N_AGGLOMERATED, _MOST_AGGLOMERATIONS, _NODES_AGGLOMERATED = 3, 6, 2000
@@ -35,8 +35,8 @@ _STEPS, _STEPS_PER_PAIR = 40.0, 8.0
 _STEPS_PER_SPLIT, _STEPS_PER_NODE_SPLIT = 10_000.0, 130.0
 
 
-class DegreeCorrectedBlockModel(BlockModel):
-    """The microcanonical degree-corrected block model (Peixoto 2017).
+class MicrocanonicalModel(BlockModel):
+    """A microcanonical block model (Peixoto 2017).
 
     Parameters
     ----------
@@ -52,16 +52,13 @@ class DegreeCorrectedBlockModel(BlockModel):
         What weights are; see `graphclust.inference.edge_weights`. By default, whole numbers are numbers of parallel
         edges, and others are exponential.
 
-    Examples
-    --------
-    >>> cliques = [(i + k, j + k) for k in (0, 6, 12) for i in range(6) for j in range(i)]
-    >>> model = DegreeCorrectedBlockModel(Graph.from_edges(*zip(*cliques, (0, 6), (6, 12)), nodes=18))
-    >>> model.own_starts(seed=0)["agglomerative 3"].tolist()
-    [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]
+    Attributes
+    ----------
+    described : str
+        The model of `describe`.
     """
 
-    name: ClassVar[str] = "dc-sbm"
-    title: ClassVar[str] = "the degree-corrected block model"
+    described: ClassVar[str]
     is_microcanonical: ClassVar[bool] = True
 
     def __init__(
@@ -77,7 +74,12 @@ class DegreeCorrectedBlockModel(BlockModel):
         self.known = None if known is None else np.asarray(known, dtype=np.int64)
         self._graph, self._multigraph = graph, Multigraph.of(graph, weight_model)
         is_fixed = None if self.known is None else self.known > 0
-        self._tree_model = TreeModel(sides=sides, is_fixed=is_fixed, keeps_number=n_clusters is not None)
+        self._tree_model = TreeModel(
+            is_corrected=self.described == "dc-sbm",
+            sides=sides,
+            is_fixed=is_fixed,
+            keeps_number=n_clusters is not None,
+        )
 
     @classmethod
     def of(cls, target: Target) -> Self:
@@ -95,7 +97,9 @@ class DegreeCorrectedBlockModel(BlockModel):
 
     def score(self, labels: ArrayLike) -> float:
         """Return minus the description length of a graph and a labeling of its nodes, in nats."""
-        return -describe(self._graph, labels, "dc-sbm", sides=self._tree_model.sides, **self.hyperparameters).total
+        return -describe(
+            self._graph, labels, self.described, sides=self._tree_model.sides, **self.hyperparameters
+        ).total
 
     def log_joint(self, labels: ArrayLike) -> float:
         """Return the log joint of a graph and a partition, which is B! labelings, in nats."""
@@ -120,9 +124,12 @@ class DegreeCorrectedBlockModel(BlockModel):
         count = self._graph.edge_weight if self._multigraph.weight_model is None else None
         edges = np.bincount(ends[0] * n + ends[1], count, minlength=n * n).reshape(n, n)
         edges = edges + edges.T
-        degrees = np.maximum(np.bincount(nodes, self._multigraph.out_degree + self._multigraph.in_degree), 1.0)
-        density = edges / np.outer(degrees, degrees)
-        return density, np.diag(density).copy(), np.bincount(nodes)
+        size = np.bincount(nodes)
+        mass = size.astype(np.float64)
+        if self._tree_model.is_corrected:
+            mass = np.maximum(np.bincount(nodes, self._multigraph.out_degree + self._multigraph.in_degree), 1.0)
+        density = edges / np.outer(mass, mass)
+        return density, np.diag(density).copy(), size
 
     def own_starts(self, seed: int) -> dict[str, IntArray]:
         """Return the best partitions that merging from single nodes on passes, on graphs that are not large."""
@@ -188,6 +195,30 @@ class DegreeCorrectedBlockModel(BlockModel):
             return go_on
 
         return run_chains(begin, len(starts), Schedule.of(n_samples, n_sweeps, burn_in), threads)
+
+
+class DegreeCorrectedBlockModel(MicrocanonicalModel):
+    """The degree-corrected block model; see `MicrocanonicalModel`.
+
+    Examples
+    --------
+    >>> cliques = [(i + k, j + k) for k in (0, 6, 12) for i in range(6) for j in range(i)]
+    >>> model = DegreeCorrectedBlockModel(Graph.from_edges(*zip(*cliques, (0, 6), (6, 12)), nodes=18))
+    >>> model.own_starts(seed=0)["agglomerative 3"].tolist()
+    [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]
+    """
+
+    name: ClassVar[str] = "dc-sbm"
+    title: ClassVar[str] = "the degree-corrected block model"
+    described: ClassVar[str] = "dc-sbm"
+
+
+class UncorrectedBlockModel(MicrocanonicalModel):
+    """The block model of multigraphs whose nodes of a group are alike; see `MicrocanonicalModel`."""
+
+    name: ClassVar[str] = "microcanonical-sbm"
+    title: ClassVar[str] = "the microcanonical block model"
+    described: ClassVar[str] = "sbm"
 
 
 def _log_labelings(n_groups: int) -> float:

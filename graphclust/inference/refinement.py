@@ -354,13 +354,13 @@ def refine(
     Parameters
     ----------
     core : Core
-        Only ``dc-sbm`` describes directions; with the other models, a note says that they are ignored. Weights are
+        Only microcanonical models describe directions; with others, a note says that they are ignored. Weights are
         scaled as each model takes them; equal weights count as none. If the core has a number of communities, all
         starts must have this number. If it has known labels and there are samples, each other node of the communities
         with a known label gets the label that most samples give it.
     starts : mapping of str to arrays of int, shape (n_nodes,)
         Partitions, by their origin.
-    models : sequence of {"sbm", "dc-sbm", "planted"}
+    models : sequence of {"sbm", "dc-sbm", "microcanonical-sbm", "planted"}
         The best model is chosen by description length. A single model describes any partition. Several models are
         compared as follows.
 
@@ -381,8 +381,8 @@ def refine(
         Most samples of the posterior. The effort may allow fewer.
     seed : int
     weight_model : str, optional
-        What ``dc-sbm`` takes weights for; see `graphclust.inference.edge_weights`. By default, whole numbers are
-        numbers of parallel edges, and others are exponential.
+        What microcanonical models take weights for; see `graphclust.inference.edge_weights`. By default, whole numbers
+        are numbers of parallel edges, and others are exponential.
 
     Returns
     -------

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.graph import Graph
-from graphclust.inference import BLOCK_MODELS, MOST_AGGLOMERATED, NESTED_MODELS
+from graphclust.inference import BLOCK_MODELS, MICROCANONICAL_MODELS, MOST_AGGLOMERATED, NESTED_MODELS
 from graphclust.inference.edge_weights import check_weight_model
 from graphclust.inference.refinement import check_effort, check_model, explained, memory_needed, refine
 from graphclust.methods.acp import ACP
@@ -84,7 +84,7 @@ class Auto(GraphEstimator):
     effort : {"low", "normal", "high"}
         How many partitions are proposed, and how long they are improved. Each level is about ten times the work of the
         previous one; with more than 200,000 edges, "low" and "normal" have the same proposals.
-    model : {"sbm", "dc-sbm", "planted"}, optional
+    model : {"sbm", "dc-sbm", "microcanonical-sbm", "planted"}, optional
         The block model; by default the better of sbm and planted.
     n_samples : int
         Number of samples of the posterior.
@@ -98,9 +98,9 @@ class Auto(GraphEstimator):
         A string is the node attribute that tells the kinds; True
         stands for networkx's "bipartite", and without this attribute the kinds follow from the edges.
     weight_model : {"parallel-edges", "exponential", "geometric", "poisson", "normal", "log-normal"}, optional
-        What weights are under ``dc-sbm``, in hierarchies and in two-mode graphs: numbers of parallel edges, or values
-        with a distribution of their own between each two groups (Peixoto 2018). By default, whole numbers are the
-        former, and others are exponential.
+        What weights are under microcanonical models, in hierarchies and in two-mode graphs: numbers of parallel edges,
+        or values with a distribution of their own between each two groups (Peixoto 2018). By default, whole numbers are
+        the former, and others are exponential.
     known : mapping or Series, optional
         Labels of some nodes, by the caller's ids. Nodes with equal labels are in the same community, nodes with
         different labels are not.
@@ -173,7 +173,7 @@ class Auto(GraphEstimator):
         if self.weight_model is not None and not self._has_trees():
             raise UsageError("weight_model is for model=dc-sbm, hierarchies and two-mode graphs")
         if self.bipartite is not False:
-            if self.model not in (None, "dc-sbm", *(("sbm",) if self.hierarchy else ())):
+            if self.model not in (None, *(NESTED_MODELS if self.hierarchy else MICROCANONICAL_MODELS)):
                 raise UsageError(f"two-mode graphs have the model dc-sbm, not {self.model}")
             if self.n_clusters == 1:
                 raise UsageError("a two-mode graph has a group on each side at least: n_clusters (-k) is 2 or more")
@@ -209,7 +209,7 @@ class Auto(GraphEstimator):
             found = nested(core, starts, models, effort=self.effort, seed=seed, weight_model=self.weight_model)
             return found.with_notes(notes)
         models = _MODELS if self.model is None else (self.model,)
-        if core.sides is not None:
+        if core.sides is not None and self.model is None:
             models = ("dc-sbm",)
         refined = refine(
             core,
@@ -224,7 +224,7 @@ class Auto(GraphEstimator):
 
     def _has_trees(self) -> bool:
         """Whether partitions are trees of groups (`graphclust.inference.group_search`)."""
-        return self.hierarchy or self.bipartite is not False or self.model == "dc-sbm"
+        return self.hierarchy or self.bipartite is not False or self.model in MICROCANONICAL_MODELS
 
     def _announce(self, graph: Graph) -> None:
         """Log how long a large graph will take, if this is more than half a minute."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
+from graphclust.inference import MICROCANONICAL_MODELS
 from graphclust.inference.refinement import check_effort, check_model, explained, memory_needed, refine
 from graphclust.methods.base import GraphEstimator, solved
 from graphclust.problem.problem import Core, Problem
@@ -25,7 +26,7 @@ class Refined(GraphEstimator):
     estimator : GraphEstimator
         Refinement starts from its labels and, if it has a posterior, from samples of that. The result respects its
         `n_clusters` and `known`.
-    model : {"sbm", "dc-sbm", "planted"}
+    model : {"sbm", "dc-sbm", "microcanonical-sbm", "planted"}
     effort : {"low", "normal", "high"}
     n_samples : int
     random_state : int, Generator or None
@@ -80,7 +81,8 @@ class Refined(GraphEstimator):
 
     def memory(self, graph: Graph) -> float:
         """Estimate the peak memory: that of the method, a copy of the graph, and samples."""
-        return self.estimator.memory(graph) + memory_needed(graph, self.n_samples, has_trees=self.model == "dc-sbm")
+        has_trees = self.model in MICROCANONICAL_MODELS
+        return self.estimator.memory(graph) + memory_needed(graph, self.n_samples, has_trees=has_trees)
 
     def checkpoints(self) -> tuple[Any, ...]:
         """See `GraphEstimator.checkpoints`."""
