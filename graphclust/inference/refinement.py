@@ -564,7 +564,9 @@ def explained(details: Mapping[str, Any]) -> list[Note]:
         notes.append(Note("no-posterior", message, {"share_of_samples": details["share_of_samples"]}))
     modes = [mode for mode in details.get("modes", ()) if mode["weight"] >= _SMALLEST_MODE]
     if len(modes) > 1:
-        parts = ", ".join(f"{mode['n_clusters']} communities ({mode['weight']:.0%} of the samples)" for mode in modes)
+        parts = ", ".join(
+            f"{counted(mode['n_clusters'], 'community')} ({mode['weight']:.0%} of the samples)" for mode in modes
+        )
         message = f"the posterior has several modes: {parts}"
         notes.append(Note("several-modes", message, {"modes": modes}, is_detail=True))
     return notes + _chain_notes(details.get("chains"))

@@ -26,6 +26,7 @@ from scipy.special import gammaln
 
 from graphclust.metrics import rank_labels
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.notes import counted
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -62,7 +63,8 @@ class Mode:
         return int(self.labels.max(initial=-1)) + 1
 
     def __repr__(self) -> str:
-        return f"Mode({self.n_clusters} communities, weight {self.weight:.3g}, {len(self.samples)} samples)"
+        samples = counted(len(self.samples), "sample")
+        return f"Mode({counted(self.n_clusters, 'community')}, weight {self.weight:.3g}, {samples})"
 
 
 class _Members:

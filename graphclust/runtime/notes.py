@@ -74,5 +74,5 @@ def counted(number: int, noun: str) -> str:
     >>> counted(1, "edge"), counted(1200, "edge")
     ('1 edge', '1,200 edges')
     """
-    plural = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    plural = f"{noun[:-1]}ies" if noun.endswith(("ry", "ty")) else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
