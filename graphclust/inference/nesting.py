@@ -114,7 +114,7 @@ def nested(
     if weights is not None:
         details["weight_model"] = weights
     solution = Solution(levels[0], searches[model].search.conditional(), None, details, levels=tuple(levels))
-    return solution.with_notes((_chosen(details), *target.dropped_directions(has_model=True)))
+    return solution.with_notes((_chosen(details), *target.dropped_directions(is_microcanonical=True)))
 
 
 class _Hierarchies:

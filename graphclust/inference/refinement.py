@@ -45,7 +45,7 @@ logger = logging.getLogger("graphclust")
 
 _MOST_SAMPLED_NODES = 5000  # chains are not run on larger graphs
 _MOST_IN_TREES = 100_000  # the same for trees of groups with effort "high": with less, there are but a few sweeps
-_MOST_WITH_MODES = 5000  # nodes of posteriors that are divided into modes
+_MOST_WITH_MODES = 5000, 128  # nodes and samples of posteriors that are divided into modes: seconds at most
 _MOST_MATRIX_NODES = 20_000  # models with a matrix of blocks are not compared on larger graphs
 _MOST_MATRIX_BLOCKS = 512  # of a model with a matrix of blocks
 _MIN_ASSORTATIVE_SHARE = 0.75  # of the nodes, for a partition into communities; see `BlockModel.assortative_share`
@@ -391,7 +391,7 @@ def refine(
         Their confidence is conditional on all other nodes. `details` holds `model`, `settings`, `start` and
         `description_length` of the result; `scores`, the best partition of each start and model; `left_out`, the
         skipped models with the reason; of the `chains` their number, the number that is used, and the effective number
-        of samples; and the `modes` of the posterior.
+        of samples; and the `modes` of the posterior, if it has at most 5,000 nodes and 128 samples.
 
     Raises
     ------
@@ -511,7 +511,7 @@ def _solution(
         details["moved"] = {"n_nodes": n_moved, "description_length": round(length, 3)}
         if target.sides is None:
             details["modularity"] = round(modularity(target.core.graph, numbered), 4)
-    if target.n_nodes <= _MOST_WITH_MODES:
+    if target.n_nodes <= _MOST_WITH_MODES[0] and len(samples) <= _MOST_WITH_MODES[1]:
         modes = posterior.modes()
         details["modes"] = [{"weight": round(mode.weight, 4), "n_clusters": mode.n_clusters} for mode in modes]
     details["chains"] = {

@@ -62,9 +62,9 @@ class Target:
         restricted = respecting(np.asarray(labels, dtype=np.int64), self.known)
         return restricted if self.sides is None else np.unique(restricted * 2 + self.sides, return_inverse=True)[1]
 
-    def dropped_directions(self, has_model: bool) -> tuple[Note, ...]:
-        """Return a note if directions were not described, by a model that can describe them or by another."""
-        if not self.core.graph.directed or (has_model and self.sides is None):
+    def dropped_directions(self, is_microcanonical: bool) -> tuple[Note, ...]:
+        """Return a note if the graph has directions and a model of this kind did not describe them."""
+        if not self.core.graph.directed or (is_microcanonical and self.sides is None):
             return ()
         message = "sbm and planted ignore the directions of edges; the model dc-sbm describes them"
         if self.sides is not None:

@@ -16,6 +16,8 @@ Rosvall, "Ranking and clustering of nodes in networks with smart teleportation",
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,18 +84,23 @@ class Flow(NamedTuple):
         neighbor, out, into = (values[is_inside] for values in (self.neighbor, self.out, self.into))
         return Flow(start, neighbor, out, into, self.rate, self.leaving, self.entering)
 
-    def part(self, members: IntArray) -> Flow:
-        """Return the flow between some elements."""
-        place = np.full(len(self.rate), -1)
-        place[members] = np.arange(len(members))
-        length = np.diff(self.start)[members]
-        row = np.repeat(np.arange(len(members)), length)
-        entry = np.arange(length.sum()) + np.repeat(self.start[members] - np.cumsum(length) + length, length)
-        is_inside = place[self.neighbor[entry]] >= 0
-        entry, row = entry[is_inside], row[is_inside]
-        start, neighbor = _starts(row, len(members)), place[self.neighbor[entry]].astype(np.int32)
-        totals = (values[members] for values in (self.rate, self.leaving, self.entering))
-        return Flow(start, neighbor, self.out[entry], self.into[entry], *totals)
+    def parts(self, labels: IntArray) -> Iterator[tuple[IntArray, Flow]]:
+        """Yield the elements of each group, and the flow between them; all groups together take O(n_edges)."""
+        n = len(labels)
+        order = np.argsort(labels, kind="stable")
+        place = np.empty(n, dtype=np.int64)
+        place[order] = np.arange(n)
+        inner = self.without_borders(labels)
+        length = np.diff(inner.start)[order]
+        start = np.concatenate(([0], np.cumsum(length)))
+        entry = np.arange(start[-1]) + np.repeat(inner.start[order] - start[:-1], length)
+        neighbor, out, into = place[inner.neighbor[entry]], inner.out[entry], inner.into[entry]
+        ends = np.concatenate(([0], np.cumsum(np.bincount(labels))))
+        for first, last in pairwise(ends.tolist()):
+            members, rows = order[first:last], slice(start[first], start[last])
+            totals = (values[members] for values in (self.rate, self.leaving, self.entering))
+            neighbors = (neighbor[rows] - first).astype(np.int32)
+            yield members, Flow(start[first : last + 1] - start[first], neighbors, out[rows], into[rows], *totals)
 
 
 def flow_of_edges(source: IntArray, target: IntArray, weight: FloatArray, n: int, *, directed: bool) -> Flow:
@@ -248,13 +255,11 @@ def nested(flow: Flow, labels: IntArray, *, seed: int = 0) -> tuple[list[IntArra
     is_new = np.ones(int(labels.max()) + 1, dtype=bool)
     while is_new.any():
         finest = levels[0]
-        order = np.argsort(finest, kind="stable")
-        modules = np.split(order, np.cumsum(np.bincount(finest))[:-1])
         parts, n_parts, is_next = np.empty_like(finest), 0, []
-        for number, members in enumerate(modules):
-            inner, gain = _parts(flow, members, seed) if is_new[number] else (np.zeros(len(members), np.int64), 0.0)
-            n_inner = int(inner.max()) + 1
-            parts[members] = n_parts + inner
+        for number, (members, inside) in enumerate(flow.parts(finest)):
+            groups, gain = _parts(inside, seed) if is_new[number] else (np.zeros(len(members), np.int64), 0.0)
+            n_inner = int(groups.max()) + 1
+            parts[members] = n_parts + groups
             n_parts, bits = n_parts + n_inner, bits - gain
             is_next += [n_inner > 1] * n_inner
         is_new = np.array(is_next)
@@ -263,16 +268,16 @@ def nested(flow: Flow, labels: IntArray, *, seed: int = 0) -> tuple[list[IntArra
     return levels, bits
 
 
-def _parts(flow: Flow, members: IntArray, seed: int) -> tuple[IntArray, float]:
+def _parts(flow: Flow, seed: int) -> tuple[IntArray, float]:
     """Return parts of a module, and the bits that its own index saves; one part if it saves none."""
-    inner = flow.part(members)
-    leaving = max(float(inner.leaving.sum() - inner.out.sum()), 0.0)
-    if len(members) > 2:
-        parts = divide(inner, leaving, seed=seed)
-        gain = codebook(inner.rate, leaving) - code_length(inner, parts, leaving)
-        if gain > _LEAST and int(parts.max()) not in (0, len(members) - 1):
+    n = len(flow.rate)
+    if n > 2:
+        leaving = max(float(flow.leaving.sum() - flow.out.sum()), 0.0)
+        parts = divide(flow, leaving, seed=seed)
+        gain = codebook(flow.rate, leaving) - code_length(flow, parts, leaving)
+        if gain > _LEAST and int(parts.max()) not in (0, n - 1):
             return parts, gain
-    return np.zeros(len(members), dtype=np.int64), 0.0
+    return np.zeros(n, dtype=np.int64), 0.0
 
 
 def _settled(flow: Flow, labels: IntArray, outside: float, rng: np.random.Generator) -> IntArray:
@@ -338,6 +343,8 @@ def _sweep(
         seen[0] = own
         for e in range(start[i], start[i + 1]):
             m = module[neighbor[e]]
+            if out[e] == 0.0 and into[e] == 0.0:
+                continue  # too little for a number
             if memory[0, m] == 0.0 and memory[1, m] == 0.0 and m != own:
                 seen[n_seen] = m
                 n_seen += 1

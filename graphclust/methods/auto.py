@@ -53,7 +53,7 @@ _TWO_MODE = (
 )
 _LARGE = 200_000  # edges from which there are only two proposals, unless the effort is high
 _SECONDS_PER_EDGE = {"low": 8e-6, "normal": 1e-5, "high": 1e-3}  # measured with com-dblp on two cores
-_SECONDS_WITH_TREES = 2.3e-4  # per edge, with dc-sbm; com-dblp as well
+_SECONDS_WITH_TREES = 1.4e-4  # per edge, of a hierarchy of com-dblp; a flat partition takes half as long
 _LONG = 30.0  # seconds, from which the expected time is logged
 _FEW_NODES = 300  # up to so many nodes, chains are faster than spectral clustering into more than a few communities
 _MAX_SPECTRAL_K = 4  # of graphs with few nodes
@@ -95,8 +95,8 @@ class Auto(GraphEstimator):
     bipartite : bool or str
         Whether the graph is two-mode: its nodes are of two kinds, and edges join different kinds. Then the model is
         ``dc-sbm``, and each group has nodes of one kind; `n_clusters` is the number of groups of both kinds together.
-        A string is the node attribute that tells the kinds; True
-        stands for networkx's "bipartite", and without this attribute the kinds follow from the edges.
+        A string is the node attribute that tells the kinds; True stands for networkx's "bipartite", and without this
+        attribute the kinds follow from the edges.
     weight_model : {"parallel-edges", "exponential", "geometric", "poisson", "normal", "log-normal"}, optional
         What weights are under microcanonical models, in hierarchies and in two-mode graphs: numbers of parallel edges,
         or values with a distribution of their own between each two groups (Peixoto 2018). By default, whole numbers are
@@ -171,10 +171,12 @@ class Auto(GraphEstimator):
         check_bipartite(self.bipartite)
         check_weight_model(self.weight_model)
         if self.weight_model is not None and not self._has_trees():
-            raise UsageError("weight_model is for model=dc-sbm, hierarchies and two-mode graphs")
+            names = " or ".join(MICROCANONICAL_MODELS)
+            raise UsageError(f"weight_model is for model={names}, hierarchies and two-mode graphs")
         if self.bipartite is not False:
-            if self.model not in (None, *(NESTED_MODELS if self.hierarchy else MICROCANONICAL_MODELS)):
-                raise UsageError(f"two-mode graphs have the model dc-sbm, not {self.model}")
+            models = tuple(NESTED_MODELS) if self.hierarchy else MICROCANONICAL_MODELS
+            if self.model not in (None, *models):
+                raise UsageError(f"two-mode graphs have one of the models {', '.join(models)}, not {self.model}")
             if self.n_clusters == 1:
                 raise UsageError("a two-mode graph has a group on each side at least: n_clusters (-k) is 2 or more")
         if self.hierarchy and self.model not in (None, *NESTED_MODELS):

@@ -188,7 +188,8 @@ class _Division:
                 origin.remove(number)
                 if not origin.counts:
                     self.modes.remove(origin)
-                n_moved += self.place(number) is not origin
+                mode = self.place(number)
+                n_moved += mode is not origin and not (len(origin.counts) == 0 and len(mode.counts) == 1)
             if n_moved == 0:
                 break
 

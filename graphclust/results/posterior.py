@@ -166,7 +166,8 @@ class Posterior:
     def modes(self) -> tuple[Mode, ...]:
         """Divide the samples into modes, which differ as a whole: see `graphclust.results.modes`.
 
-        The time is linear in the numbers of different samples, of nodes, and of modes.
+        The time is linear in the number of nodes and quadratic in that of different samples: hundredths of a second for
+        64 samples of a small graph, half a minute for a thousand random partitions of 300 nodes.
 
         Returns
         -------

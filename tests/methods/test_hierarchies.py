@@ -176,7 +176,7 @@ def test_the_number_of_groups_of_a_two_mode_graph_can_be_given(k):
 
 def test_what_two_mode_graphs_do_not_take():
     graph = two_mode()
-    with pytest.raises(UsageError, match="model dc-sbm, not planted"):
+    with pytest.raises(UsageError, match="one of the models dc-sbm, microcanonical-sbm, not planted"):
         gc.detect(graph, bipartite=True, model="planted")
     with pytest.raises(UsageError, match="2 or more"):
         gc.detect(graph, bipartite=True, n_clusters=1)
