@@ -99,13 +99,25 @@ def test_hierarchies_cost_what_is_said(seed, directed):
     assert max(gc.metrics.ami(level, coarse) for level in levels) > 0.95
 
 
-@pytest.mark.parametrize("name", ["karate", "football", "les-miserables", "polbooks", "cora"])
+KARATE = gc.datasets.load("karate")
+GRAPHS = {  # all at hand without a download
+    "karate": KARATE,
+    "les-miserables": gc.datasets.load("les-miserables"),
+    "planted": gc.datasets.load("planted"),
+    "lfr": gc.generators.lfr(400, mu=0.4, average_degree=10, max_degree=40, random_state=0),
+    "random weights": gc.Graph.from_edges(
+        KARATE.source, KARATE.target, np.random.default_rng(0).integers(1, 9, KARATE.num_edges), nodes=34
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
 def test_not_longer_than_igraphs_best(name):
     import igraph as ig
 
     from graphclust.runtime.seeds import seeded_igraph
 
-    graph = gc.datasets.load(name).undirected().without_self_loops()
+    graph = GRAPHS[name].undirected().without_self_loops()
     flow = flow_of_edges(graph.source, graph.target, graph.edge_weight, graph.num_nodes, directed=False)
     mine = min(code_length(flow, divide(flow, seed=seed)) for seed in range(10))
     other = ig.Graph(n=graph.num_nodes, edges=np.stack([graph.source, graph.target], axis=1))
