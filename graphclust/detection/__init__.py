@@ -52,10 +52,10 @@ def detect(
     weight : str or None
         Edge attribute or column that holds the weights; None ignores weights. In files, a name other than "weight" is
         required to exist, and by default the reader decides.
-    refine : {"sbm", "dc-sbm", "microcanonical-sbm", "planted", "none"}, optional
+    refine : {"sbm", "dc-sbm", "microcanonical-sbm", "assortative", "assortative-uniform", "planted", "none"}, optional
         Block model that improves the method's partition and provides a posterior and confidence
         (`graphclust.inference.refinement`). The default is "none"; with "auto", the default is to compare "sbm" and
-        "planted".
+        "planted", on directed graphs also "dc-sbm".
     **method_params
         Parameters of the method's estimator, such as `hierarchy=True` of "leiden" and "louvain". With `refine`, also
         `effort` and `n_samples`.

@@ -43,6 +43,8 @@ class BlockModel(ABC):
     is_microcanonical : bool
         Whether the compiled functions are those of trees of groups. Their moves also split blocks, so that the best
         start need not be the finest.
+    describes_directions : bool
+        Whether the directions of edges are described.
     compares_weighted : bool
         Whether scores of weighted graphs can be compared with those of other models.
     is_fitted_in_comparisons : bool
@@ -58,6 +60,7 @@ class BlockModel(ABC):
     has_pairs: ClassVar[bool] = False
     merges_blocks: ClassVar[bool] = True
     is_microcanonical: ClassVar[bool] = False
+    describes_directions: ClassVar[bool] = False
     compares_weighted: ClassVar[bool] = True
     is_fitted_in_comparisons: ClassVar[bool] = True
     starts_at_random: ClassVar[bool] = False
@@ -89,6 +92,15 @@ class BlockModel(ABC):
     def score(self, labels: ArrayLike) -> float:
         """Return the log joint for comparing models. Its negative is the description length, in nats."""
         return self.log_joint(labels)
+
+    def hidden_edges(self, labels: ArrayLike) -> float:
+        """Return how much more probable a simple graph is than the multigraph that is described, in nats.
+
+        A simple graph is what remains if parallel edges are merged, and has the sum of the probabilities. To first
+        order, its logarithm is larger by half the sum of the rates of the edges; see
+        `graphclust.inference.block_models`. 0 for models that describe simple graphs.
+        """
+        return 0.0
 
     @abstractmethod
     def _densities(self, labels: ArrayLike) -> tuple[FloatArray, FloatArray, IntArray]:

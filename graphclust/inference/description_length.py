@@ -32,11 +32,20 @@ In directed graphs e_rs counts the edges from r to s, there are B^2 pairs of gro
 described one after the other. In two-mode graphs no group has nodes of both sides, but for the single group above a
 hierarchy, and the partition of each side is described by itself.
 
-The planted partition of Zhang & Peixoto (2020) has :math:`e_{in}` edges within groups and :math:`e_{out}` between them.
-One of these numbers costs log(E + 1), if there is more than one group. Those between groups fall into each of
-:math:`B (B - 1) / 2` pairs with the same probability; those within fall into each group with the same probability
-(``planted-uniform``), or all ways to share them out are equally likely (``planted``). Given these numbers, edges are
-placed by degree as in ``dc-sbm``.
+The planted partition of Zhang & Peixoto (2020), ``assortative``, has :math:`e_{in}` edges within groups and
+:math:`e_{out}` between them. One of these numbers costs log(E + 1), if there is more than one group. Those between
+groups fall into each of :math:`B (B - 1) / 2` pairs with the same probability; all ways to share out those within are
+equally likely, or they fall into each group with the same probability (``assortative-uniform``). Given these numbers,
+edges are placed by degree as in ``dc-sbm``.
+
+``planted``, the model of `graphclust.inference.block_models` whose communities keep the same share of their edges, is
+described in the same terms: partition, and number of edges within, as above; the degrees as those of one group; and the
+graph as under ``dc-sbm`` with one group, plus the difference that communities make in
+
+    :math:`e_{in} \log E + e_{out} \log \sum_{r<s} e_r e_s + \sum_r e_{rr} / 2 \, \log e_r
+    - \log e_{in}! \, e_{out}!`.
+
+One group therefore has the same description under both models. As said there, ``planted`` is normalised approximately.
 
 Sources: Peixoto, "Nonparametric Bayesian inference of the microcanonical stochastic block model", Physical Review E 95,
 2017, for all but the last; Zhang & Peixoto, "Statistical inference of assortative community structures", Physical
@@ -64,7 +73,7 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 
 __all__ = ["MODELS", "Description", "counted_partitions", "describe", "log_partitions", "partition_curves"]
 
-MODELS = ("sbm", "dc-sbm", "planted-uniform", "planted")
+MODELS = ("sbm", "dc-sbm", "assortative", "assortative-uniform", "planted")
 _MOST_EXACT = 20_000  # the largest number whose partitions are counted one by one
 
 
@@ -114,8 +123,8 @@ def describe(
     labels : array of int, shape (n_nodes,), or sequence of arrays of int
         Group of each node. Of a hierarchy, the groups of the nodes on each level, the finest level first. Each group
         lies within one of the next level, and above the last level there is one group with all nodes.
-    model : {"sbm", "dc-sbm", "planted-uniform", "planted"}
-        The last two are those of Zhang & Peixoto (2020), for undirected graphs; they have no hierarchy.
+    model : {"sbm", "dc-sbm", "assortative", "assortative-uniform", "planted"}
+        The last three are for undirected graphs, and have no hierarchy.
     sides : array of int, shape (n_nodes,), optional
         Side of each node of a two-mode graph, 0 or 1.
     weight_model : {"parallel-edges", "exponential", "geometric", "poisson", "normal", "log-normal"}, optional
@@ -156,11 +165,18 @@ def describe(
     weights = counts.weights()
     side_of = _parents(groups, side, "a group has nodes of both sides")
     partition = sum(_partition(np.bincount(groups)[side_of == s]) for s in np.unique(side_of))
-    if model.startswith("planted"):
+    if model not in ("sbm", "dc-sbm"):
         if len(levels) > 1 or graph.directed:
             raise UsageError(f"{model} is a model of undirected graphs without a hierarchy")
-        edge_counts, placed = counts.planted(is_uniform=model == "planted-uniform")
-        return Description(partition, edge_counts, counts.degrees(), placed + counts.multiplicities, weights)
+        if counts.weight_model is not None:
+            raise UsageError(f"{model} takes weights for parallel edges: whole numbers")
+        if model == "planted":
+            one = _Counts(graph, np.zeros(n, dtype=np.int64), weight_model)
+            placed = one.placed_by_degree() + counts.by_share() - one.by_share()
+            edge_counts = math.log(counts.total + 1) if len(counts.sizes) > 1 else 0.0
+            return Description(partition, edge_counts, one.degrees(), placed + counts.multiplicities)
+        edge_counts, placed = counts.assortative(is_uniform=model == "assortative-uniform")
+        return Description(partition, edge_counts, counts.degrees(), placed + counts.multiplicities)
     if len(levels) == 1:
         edge_counts = float(_log_multiset(counts.n_pairs, counts.total))
     else:
@@ -288,8 +304,20 @@ class _Counts:
             value += float(log_partitions(total.astype(np.int64), self.sizes).sum() - gammaln(counts + 1.0).sum())
         return value
 
-    def planted(self, *, is_uniform: bool) -> tuple[float, float]:
-        """Return the description lengths of the numbers of edges and of the edges under a planted partition."""
+    def by_share(self) -> float:
+        """Return what depends on the groups if each community keeps the same share of its edges."""
+        is_within, mass = self.rows == self.cols, self.ends_of_groups[0]
+        inside = float(self.edges[is_within].sum())
+        outside = self.total - inside
+        value = float(self.edges[is_within] @ np.log(mass[self.rows[is_within]]))
+        if outside > 0:
+            value += outside * math.log((mass.sum() ** 2 - (mass**2).sum()) / 2)
+        if inside > 0:
+            value += inside * math.log(self.total)
+        return value - float(gammaln(inside + 1) + gammaln(outside + 1))
+
+    def assortative(self, *, is_uniform: bool) -> tuple[float, float]:
+        """Return the description lengths of the numbers of edges, and of the edges, under `assortative`."""
         n = len(self.sizes)
         within = self.edges[self.rows == self.cols]
         inside = float(within.sum())

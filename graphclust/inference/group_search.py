@@ -191,6 +191,9 @@ class TreeModel(NamedTuple):
     ----------
     is_corrected : bool
         Whether degrees are described (``dc-sbm``) or nodes of a group are alike (``sbm``).
+    is_assortative, is_uniform : bool
+        Whether the model is the planted partition of Zhang & Peixoto (2020), and whether each group expects the same
+        number of edges within.
     is_nested : bool
         Whether the last level belongs to a hierarchy; else the groups of a flat partition are its children.
     sides : ndarray of int64, shape (n_nodes,), or None
@@ -202,10 +205,22 @@ class TreeModel(NamedTuple):
     """
 
     is_corrected: bool = True
+    is_assortative: bool = False
+    is_uniform: bool = False
     is_nested: bool = False
     sides: IntArray | None = None
     is_fixed: Any = None
     keeps_number: bool = False
+
+    @classmethod
+    def of(cls, described: str, **settings: Any) -> TreeModel:
+        """Return the tree of a model of `graphclust.inference.description_length.MODELS`; `settings` are attributes."""
+        return cls(
+            is_corrected=described != "sbm",
+            is_assortative=described.startswith("assortative"),
+            is_uniform=described == "assortative-uniform",
+            **settings,
+        )
 
 
 def announce_group_tree() -> None:
@@ -289,6 +304,8 @@ class GroupSearch:
         totals["n_levels"], totals["random"] = len(levels), self._rng.integers(1 << 62)
         totals["is_corrected"], totals["is_nested"] = model.is_corrected, model.is_nested
         totals["keeps_number"], totals["is_directed"] = model.keeps_number, graph.is_directed
+        totals["is_assortative"], totals["is_uniform"] = model.is_assortative, model.is_uniform
+        totals["n_edges"] = graph.n_edges
         weights = graph.weight_model
         totals["weight_model"] = 0 if weights is None else WEIGHT_MODELS[weights.name]
         n_columns = 2 * (len(items) + n_degrees)
@@ -296,7 +313,7 @@ class GroupSearch:
         while True:
             table = np.zeros(1 << max(2 * self._n_entries, 4096).bit_length(), ENTRY)
             table["row"] = -1
-            totals["n_entries"] = levels["n_items"] = levels["n_groups"] = 0
+            totals["n_entries"] = totals["n_within"] = levels["n_items"] = levels["n_groups"] = 0
             tree = GroupTree(
                 graph.start,
                 graph.neighbor,

@@ -14,18 +14,26 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.inference import MOST_AGGLOMERATED
 from graphclust.inference.base import BlockModel, numbered
 from graphclust.inference.chains import Chain, Chains, Schedule, run_chains
 from graphclust.inference.description_length import describe
+from graphclust.inference.edge_weights import WeightModel
 from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel, single_nodes
 from graphclust.runtime.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from graphclust.inference.target import Target
 
-__all__ = ["DegreeCorrectedBlockModel", "MicrocanonicalModel", "UncorrectedBlockModel"]
+__all__ = [
+    "AssortativeModel",
+    "DegreeCorrectedBlockModel",
+    "MicrocanonicalModel",
+    "UncorrectedBlockModel",
+    "UniformAssortativeModel",
+]
 
 # partitions that agglomeration passes, its repetitions, and nodes that are in all of them
 _N_AGGLOMERATED, _MOST_AGGLOMERATIONS, _NODES_AGGLOMERATED = 3, 6, 2000
@@ -36,7 +44,7 @@ _STEPS_PER_SPLIT, _STEPS_PER_NODE_SPLIT = 10_000.0, 130.0
 
 
 class MicrocanonicalModel(BlockModel):
-    """A microcanonical block model (Peixoto 2017).
+    """A microcanonical block model (Peixoto 2017; Zhang & Peixoto 2020).
 
     Parameters
     ----------
@@ -60,6 +68,8 @@ class MicrocanonicalModel(BlockModel):
 
     described: ClassVar[str]
     is_microcanonical: ClassVar[bool] = True
+    compares_weighted: ClassVar[bool] = False
+    describes_directions: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -74,8 +84,8 @@ class MicrocanonicalModel(BlockModel):
         self.known = None if known is None else np.asarray(known, dtype=np.int64)
         self._graph, self._multigraph = graph, Multigraph.of(graph, weight_model)
         is_fixed = None if self.known is None else self.known > 0
-        self._tree_model = TreeModel(
-            is_corrected=self.described == "dc-sbm",
+        self._tree_model = TreeModel.of(
+            self.described,
             sides=sides,
             is_fixed=is_fixed,
             keeps_number=n_clusters is not None,
@@ -85,7 +95,7 @@ class MicrocanonicalModel(BlockModel):
     def of(cls, target: Target) -> Self:
         """See `BlockModel.of`."""
         return cls(
-            target.multigraph,
+            target.multigraph(cls.describes_directions),
             known=target.known,
             n_clusters=target.n_clusters,
             sides=target.sides,
@@ -130,6 +140,24 @@ class MicrocanonicalModel(BlockModel):
             mass = np.maximum(np.bincount(nodes, self._multigraph.out_degree + self._multigraph.in_degree), 1.0)
         density = edges / np.outer(mass, mass)
         return density, np.diag(density).copy(), size
+
+    def hidden_edges(self, labels: ArrayLike) -> float:
+        """See `BlockModel.hidden_edges`; 0 for graphs with weights."""
+        graph, nodes = self._graph, numbered(labels)
+        if graph.is_weighted:
+            return 0.0
+        mass = [np.ones(self.n_nodes)] * 2
+        if self._tree_model.is_corrected:
+            degrees = self._multigraph.out_degree, self._multigraph.in_degree
+            mass = list(degrees) if graph.directed else [degrees[0]] * 2
+        rows, cols = nodes[graph.source], nodes[graph.target]
+        if not graph.directed:
+            rows, cols = np.minimum(rows, cols), np.maximum(rows, cols)
+        place, count = np.unique(rows * len(nodes) + cols, return_inverse=True, return_counts=True)[1:]
+        edges = count[place] * np.where((rows == cols) & (not graph.directed), 2.0, 1.0)
+        group_mass = [np.bincount(nodes, one) for one in mass]
+        pairs = group_mass[0][rows] * group_mass[1][cols]
+        return float((edges * mass[0][graph.source] * mass[1][graph.target] / pairs).sum() / 2)
 
     def own_starts(self, seed: int) -> dict[str, IntArray]:
         """Return the best partitions that merging from single nodes on passes, on graphs that are not large."""
@@ -219,6 +247,41 @@ class UncorrectedBlockModel(MicrocanonicalModel):
     name: ClassVar[str] = "microcanonical-sbm"
     title: ClassVar[str] = "the microcanonical block model"
     described: ClassVar[str] = "sbm"
+
+
+class AssortativeModel(MicrocanonicalModel):
+    """The planted partition of Zhang & Peixoto (2020): communities only, denser inside; see `MicrocanonicalModel`.
+
+    Each community has a number of edges inside, and edges between any two communities are equally likely.
+    """
+
+    name: ClassVar[str] = "assortative"
+    title: ClassVar[str] = "the planted partition of Zhang & Peixoto"
+    described: ClassVar[str] = "assortative"
+    describes_directions: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, target: Target) -> Self:
+        """See `BlockModel.of`.
+
+        Raises
+        ------
+        UsageError
+            Weights that are not whole numbers, or that a model of weights is given for; or a two-mode graph.
+        """
+        if target.sides is not None:
+            raise UsageError(f"{cls.name} is a model of communities, which two-mode graphs do not have")
+        if target.weight is not None and WeightModel.of(target.weight, target.weight_model) is not None:
+            raise UsageError(f"{cls.name} takes weights for parallel edges: whole numbers (planted takes any)")
+        return super().of(target)
+
+
+class UniformAssortativeModel(AssortativeModel):
+    """The uniform planted partition of Zhang & Peixoto (2020): each community expects as many edges inside."""
+
+    name: ClassVar[str] = "assortative-uniform"
+    title: ClassVar[str] = "the uniform planted partition of Zhang & Peixoto"
+    described: ClassVar[str] = "assortative-uniform"
 
 
 def _log_labelings(n_groups: int) -> float:

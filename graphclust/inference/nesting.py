@@ -71,7 +71,7 @@ def nested(
     """
     announce_group_tree()
     target = Target(core, weight_model)
-    graph = target.multigraph
+    graph = target.multigraph()
     multigraph = Multigraph.of(graph, weight_model)
     weights = None if multigraph.weight_model is None else multigraph.weight_model.name
     if target.n_nodes > MOST_AGGLOMERATED:
@@ -87,9 +87,7 @@ def nested(
 
     with task("nesting", total=2 * len(models)) as advance:
         for model in models:
-            tree_model = TreeModel(
-                is_corrected=model == "dc-sbm", is_nested=True, sides=target.sides, is_fixed=is_fixed
-            )
+            tree_model = TreeModel.of(model, is_nested=True, sides=target.sides, is_fixed=is_fixed)
             searches[model] = _Hierarchies(multigraph, tree_model, target, partitions, seed)
             lengths[model] = describe(
                 graph, searches[model].search.labels(), model, sides=target.sides, weight_model=weights
@@ -114,7 +112,7 @@ def nested(
     if weights is not None:
         details["weight_model"] = weights
     solution = Solution(levels[0], searches[model].search.conditional(), None, details, levels=tuple(levels))
-    return solution.with_notes((_chosen(details), *target.dropped_directions(is_microcanonical=True)))
+    return solution.with_notes((_chosen(details), *target.dropped_directions(described=True)))
 
 
 class _Hierarchies:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph
 from graphclust.inference import BLOCK_MODELS
+from graphclust.inference.base import BlockModel
 from graphclust.inference.chains import ROOM
 from graphclust.inference.target import Target
 from graphclust.metrics import modularity, rank_labels
@@ -50,6 +51,8 @@ _MOST_MATRIX_NODES = 20_000  # models with a matrix of blocks are not compared o
 _MOST_MATRIX_BLOCKS = 512  # of a model with a matrix of blocks
 _MIN_ASSORTATIVE_SHARE = 0.75  # of the nodes, for a partition into communities; see `BlockModel.assortative_share`
 _MIN_SHARE_OF_SAMPLES = 0.25  # that have to be partitions into communities
+_MOST_UNSETTLED = 300  # nodes up to which a microcanonical model is compared in any case; see `_Search.has_settled`
+_SAME_LENGTH = 0.5  # nats
 _FEWEST_SWEEPS = 16
 _SWEEPS_IF_KNOWN = 6  # times as many with known labels: chains are slow to learn which block has which label
 _CHEAP = 0.01  # share of an effort's operations that chains use even if fewer sweeps would do
@@ -188,6 +191,7 @@ class _Search:
     def __init__(self, target: Target, name: str, effort: Effort, seed: int, is_only_model: bool) -> None:
         self.target, self.effort, self.seed, self.is_only_model = target, effort, seed, is_only_model
         self.model = target.model(name)
+        self.shift = 0.0 if is_only_model else _shift(target, self.model)
         self.rows: list[Scored] = []
         self.chains: Chains | None = None
         self.share_of_samples = 1.0  # that count
@@ -204,7 +208,12 @@ class _Search:
             labels = parts
         n_blocks = int(labels.max()) + 1
         share = self.model.assortative_share(labels) if n_blocks <= _MOST_MATRIX_BLOCKS else 1.0
-        return Scored(start, self.model.name, n_blocks, -self.model.score(labels), share, labels)
+        return Scored(start, self.model.name, n_blocks, self.length(labels), share, labels)
+
+    def length(self, labels: IntArray) -> float:
+        """Return the description length; if models are compared, on the scale of `planted`."""
+        length = self.shift - self.model.score(labels)
+        return length if self.is_only_model else length - self.model.hidden_edges(labels)
 
     def rank(self) -> None:
         """Sort the partitions by their description length."""
@@ -218,13 +227,21 @@ class _Search:
         """Return the best partition that counts, or the best of all if none counts."""
         return min(self.rows, key=lambda row: (not self.counts(row.assortative), row.description_length))
 
+    def has_settled(self) -> bool:
+        """Whether two starts were improved to the same description length, the shortest.
+
+        If they were not, chains would hardly agree either: the posterior has many modes.
+        """
+        lengths = sorted(row.description_length for row in self.rows if row.start.endswith("+"))
+        return len(lengths) > 1 and lengths[1] - lengths[0] < _SAME_LENGTH
+
     def refit(self) -> None:
         """Infer the hyperparameters from the best partition, and score all partitions again."""
         self.rank()
         if self.is_only_model or self.model.is_fitted_in_comparisons:
             before, self.model = self.model, self.model.fitted(self.rows[0].labels)
             if self.model is not before:
-                self.rows = [replace(row, description_length=-self.model.score(row.labels)) for row in self.rows]
+                self.rows = [replace(row, description_length=self.length(row.labels)) for row in self.rows]
                 self.rank()
 
     def run(self, starts: Mapping[str, IntArray]) -> None:
@@ -324,6 +341,20 @@ class _Search:
         return (samples[counts], log_joint[counts]) if self.share_of_samples >= _MIN_SHARE_OF_SAMPLES else None
 
 
+def _shift(target: Target, model: BlockModel) -> float:
+    """Return what to add to the description lengths of a model, so that they can be compared with those of others.
+
+    Under the degree-corrected microcanonical model, one group is the configuration model, as it is under ``planted``.
+    Both describe degrees, and directions, differently, and count graphs with all numbers of edges or with this one. The
+    shift gives one group the same length under both.
+    """
+    if not model.is_microcanonical:
+        return 0.0
+    one = np.zeros(target.n_nodes, dtype=np.int64)
+    planted = target.model("planted").fitted(one)
+    return model.score(one) + model.hidden_edges(one) - planted.score(one)
+
+
 def _announce(models: Sequence[str]) -> None:
     """Say what is compiled, and have it compiled."""
     from graphclust.inference.networks import compile_loops
@@ -360,12 +391,18 @@ def refine(
         with a known label gets the label that most samples give it.
     starts : mapping of str to arrays of int, shape (n_nodes,)
         Partitions, by their origin.
-    models : sequence of {"sbm", "dc-sbm", "microcanonical-sbm", "planted"}
+    models : sequence of str
+        Names of `BLOCK_MODELS`.
         The best model is chosen by description length. A single model describes any partition. Several models are
         compared as follows.
 
-        - ``sbm`` is skipped for weighted graphs, because it takes weights for something else. Above 20,000 nodes, only
-          ``planted`` is tried.
+        - Microcanonical models are compared with the others by what they gain over one group, which is the
+          configuration model under ``dc-sbm`` and ``planted``. Therefore their description lengths are given as
+          differences from ``planted`` with one group, and as those of simple graphs.
+        - All but ``planted`` are skipped for weighted graphs, because they take weights for something else, and above
+          20,000 nodes.
+        - Microcanonical models are skipped on graphs of more than 300 nodes if improving several starts does not lead
+          to the same partition twice: then chains would not agree, and confidence would be a guess.
         - Partitions with more than a quarter of the nodes in blocks over twice as dense towards another as inside
           (`BlockModel.assortative_share`) do not count. These blocks are roles, such as hubs and periphery, not
           communities.
@@ -410,7 +447,10 @@ def refine(
         for name in tried:
             search = _Search(target, name, EFFORTS[effort], seed, is_only_model=len(models) == 1)
             search.run(partitions)
-            if search.rows:
+            is_sure = target.n_nodes <= _MOST_UNSETTLED or not search.model.is_microcanonical
+            if len(models) > 1 and search.rows and not (is_sure or search.has_settled()):
+                skipped[name] = "searches from different starts ended at different partitions"
+            elif search.rows:
                 if is_small and len(models) > 1 and not search.model.merges_blocks:
                     search.sample(n_samples)  # a better search than moves of single nodes
                 searches.append(search)
@@ -421,7 +461,8 @@ def refine(
         best, drawn = _best_search(searches, n_samples if is_small else 0)
         advance()
     solution = _solution(target, searches, best, drawn, skipped)
-    return solution.with_notes(target.dropped_directions(best.model.is_microcanonical))
+    compared = [search.model.name for search in searches]
+    return solution.with_notes(target.dropped_directions(described=best.model.describes_directions, tried=compared))
 
 
 def _most_sampled(is_thorough: bool) -> int:
@@ -447,7 +488,7 @@ def _skipped(target: Target, models: Sequence[str]) -> dict[str, str]:
     for name in models if len(models) > 1 else ():
         if target.is_weighted and not BLOCK_MODELS[name].compares_weighted:
             skipped[name] = "its scores of weighted graphs cannot be compared"
-        elif target.n_nodes > _MOST_MATRIX_NODES and BLOCK_MODELS[name].has_pairs:
+        elif target.n_nodes > _MOST_MATRIX_NODES and name != "planted":
             skipped[name] = f"the graph has more than {_MOST_MATRIX_NODES:,} nodes"
     return skipped
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,7 +22,7 @@ class Target:
     """The graph that block models describe: the edges of a core without self-loops.
 
     Models with integrated parameters describe edges without directions; equal weights in both directions are one edge.
-    Microcanonical models describe `multigraph`, and its weights by `weight_model`
+    Microcanonical models describe a `multigraph`, and its weights by `weight_model`
     (`graphclust.inference.edge_weights.WEIGHT_MODELS`; by default parallel edges, or exponential weights).
     """
 
@@ -38,11 +38,10 @@ class Target:
         self.n_nodes = graph.num_nodes
         self.graph = Graph.from_edges(self.source, self.target, nodes=self.n_nodes)
 
-    @cached_property
-    def multigraph(self) -> Graph:
-        """The edges with their directions, unless the graph has two sides, and with weights, unless all are equal."""
+    def multigraph(self, directed: bool = True) -> Graph:
+        """Return the edges, with weights unless all are equal, and directions unless there are none, or two sides."""
         graph = self.core.graph
-        if not graph.directed or self.sides is not None:
+        if not (graph.directed and directed) or self.sides is not None:
             return Graph.from_edges(self.source, self.target, self.weight, nodes=self.n_nodes)
         is_edge = graph.source != graph.target
         weight = graph.edge_weight[is_edge] if self.is_weighted else None
@@ -62,11 +61,13 @@ class Target:
         restricted = respecting(np.asarray(labels, dtype=np.int64), self.known)
         return restricted if self.sides is None else np.unique(restricted * 2 + self.sides, return_inverse=True)[1]
 
-    def dropped_directions(self, is_microcanonical: bool) -> tuple[Note, ...]:
-        """Return a note if the graph has directions and a model of this kind did not describe them."""
-        if not self.core.graph.directed or (is_microcanonical and self.sides is None):
+    def dropped_directions(self, *, described: bool, tried: Sequence[str] = ()) -> tuple[Note, ...]:
+        """Return a note if the graph has directions that the chosen model does not describe."""
+        if not self.core.graph.directed or (described and self.sides is None):
             return ()
-        message = "sbm and planted ignore the directions of edges; the model dc-sbm describes them"
+        message = "the directions of edges are ignored; the model dc-sbm describes them"
+        if "dc-sbm" in tried:
+            message = "the directions of edges are ignored: dc-sbm, which describes them, found no better communities"
         if self.sides is not None:
             message = "two-mode graphs are described without the directions of edges"
         return (Note("dropped-directions", message),)

@@ -9,7 +9,8 @@ A description length is a sum of
 
 - a term of each pair of groups of a level (`_pair_term`): how many edges there are between them;
 - a term of each group (`_group_term`): its size and, on level 0, the degrees of its nodes;
-- a term of each level (`_level_term`): its number of groups and of items.
+- a term of each level (`_level_term`): its number of groups and of items;
+- under the planted partition of Zhang & Peixoto (2020), a term of the number of edges within groups (`_within_term`).
 
 A move takes a bundle of items from group r to group s of the same level: a node, a group, or all that is in r, so that
 r and s become one. What it changes follows from the number of edges between the bundle and each group around it. They
@@ -88,6 +89,7 @@ BEST = np.dtype([("change", np.float64), ("target", np.int64)])
 TOTALS = np.dtype(
     [(name, np.int64) for name in ("n_entries", "random", "n_levels")]
     + [(name, np.int64) for name in ("is_corrected", "is_nested", "is_directed", "keeps_number", "weight_model")]
+    + [(name, np.int64) for name in ("is_assortative", "is_uniform", "n_edges", "n_within")]
 )
 
 _LOG_2 = 0.6931471805599453
@@ -163,7 +165,9 @@ class GroupTree(NamedTuple):
     weight_prior : ndarray of float64, shape (4,)
         Parameters of the prior of the model of weights.
     totals : record of `TOTALS`
-        `weight_model` is 0 if weights are not described.
+        `weight_model` is 0 if weights are not described. `is_assortative` says whether the model is the planted
+        partition of Zhang & Peixoto (2020), of flat partitions of undirected graphs, and `is_uniform` whether each
+        group expects the same number of edges within; `n_edges` and `n_within` are the edges in all and within groups.
     """
 
     start: IntArray
@@ -242,6 +246,8 @@ def _log_partitions(tree: GroupTree, m: float, n: float) -> float:
 def _pair_term(tree: GroupTree, level: int, is_within: bool, n_r: float, n_s: float, edges: float) -> float:
     if edges == 0.0:
         return 0.0
+    if tree.totals.is_assortative and (level > 0 or (n_s > 0.0 and (tree.totals.is_uniform or not is_within))):
+        return 0.0  # a degree, of size 0, has its term
     if level == 0:
         value = -_log_factorial(tree, edges)
         return value - edges * _LOG_2 if is_within and not tree.totals.is_directed else value
@@ -299,6 +305,20 @@ def _level_term(tree: GroupTree, level: int, n_items: float, n_groups: float) ->
         return math.log(n_items) if tree.totals.is_nested else 0.0
     value = _log_factorial(tree, n_items - 1) - _log_factorial(tree, n_groups - 1)
     return value - _log_factorial(tree, n_items - n_groups) + _log_factorial(tree, n_items) + math.log(n_items)
+
+
+@_internal
+def _within_term(tree: GroupTree, n_groups: float, within: float) -> float:
+    """Return the term of the number of edges within groups; see `_Counts.assortative` of the description lengths."""
+    if n_groups <= 1.0 and not tree.totals.is_uniform:
+        return 0.0
+    value, between = 0.0, tree.totals.n_edges - within
+    if n_groups > 1.0:
+        value += math.log(tree.totals.n_edges + 1.0) + between * math.log(n_groups * (n_groups - 1.0) / 2)
+        value -= _log_factorial(tree, between)
+    if tree.totals.is_uniform:
+        return value + within * math.log(n_groups / 2) - _log_factorial(tree, within)
+    return value + _log_multiset(tree, n_groups, within)
 
 
 # ------------------------------------------------------------------------------------------------------------- counts
@@ -433,6 +453,7 @@ def _count_edges(tree: GroupTree, i: int) -> bool:
         if j < i:
             continue
         r, s = items[i].parent, items[j].parent
+        tree.totals.n_within += count if r == s else 0
         for level in range(tree.totals.n_levels):
             _add_both(tree, r, s, count)
             if is_directed:
@@ -775,6 +796,11 @@ def _change(tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, deg
         else:
             value += _resized(tree, level, r, n_r + d_s)
             value += _group_term(tree, level, n_r + d_s, _NODES) - _group_term(tree, level, n_r - d_r, _NODES)
+        if level == 0 and tree.totals.is_assortative:
+            n_groups, within = float(row.n_groups[0]), float(tree.totals.n_within)
+            n_now = n_groups + int(is_new) - int(is_gone)
+            value += _within_term(tree, n_now, within + _edges_to(tree, s) - _edges_to(tree, r))
+            value -= _within_term(tree, n_groups, within)
         if d_r + d_s != 0 or is_new != is_gone:
             n_items, n_groups = float(row.n_items[side]), float(row.n_groups[side])
             value += _level_term(tree, level, n_items + d_r + d_s, n_groups + int(is_new) - int(is_gone))
@@ -808,8 +834,10 @@ def _make(tree: GroupTree, level: int, r: int, s: int, loops: int, n: int, degre
             for way in range(2 if tree.totals.is_directed else 1):
                 column = s if way == 0 else ~s
                 _add_both(tree, r, column, marks[_back(tree, r, column)] - marks[column])
-            if level == 0 and tree.totals.weight_model:
-                _move_weights(tree, r, s, loops)
+            if level == 0:
+                tree.totals.n_within += _edges_to(tree, s) - _edges_to(tree, r)
+                if tree.totals.weight_model:
+                    _move_weights(tree, r, s, loops)
             items[r].degree -= degree
             items[s].degree += degree
         row.n_items[side] += d_r + d_s
@@ -1250,6 +1278,8 @@ def split_some(
 @_internal
 def _length(tree: GroupTree) -> float:
     items, value = tree.items, 0.0
+    if tree.totals.is_assortative:
+        value += _within_term(tree, float(tree.levels[0].n_groups[0]), float(tree.totals.n_within))
     for level in range(tree.totals.n_levels):
         row = tree.levels[level]
         for side in range(2):
@@ -1262,7 +1292,7 @@ def _length(tree: GroupTree) -> float:
                 column, e = tree.table[place].column, float(tree.table[place].count)
                 s = _item(column)
                 if s >= len(items):
-                    value += _pair_term(tree, level, _BETWEEN, n_r, 1.0, e)
+                    value += _pair_term(tree, level, _BETWEEN, n_r, 0.0, e)
                 elif column >= 0 and (column <= r or tree.totals.is_directed):
                     value += _pair_term(tree, level, s == r, n_r, float(items[s].n_items), e)
                     if level == 0 and tree.totals.weight_model:

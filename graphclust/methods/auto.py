@@ -11,7 +11,13 @@ import numpy as np
 
 from graphclust.errors import GraphclustError, UsageError
 from graphclust.graph import Graph
-from graphclust.inference import BLOCK_MODELS, MICROCANONICAL_MODELS, MOST_AGGLOMERATED, NESTED_MODELS
+from graphclust.inference import (
+    BLOCK_MODELS,
+    GENERAL_MODELS,
+    MICROCANONICAL_MODELS,
+    MOST_AGGLOMERATED,
+    NESTED_MODELS,
+)
 from graphclust.inference.edge_weights import check_weight_model
 from graphclust.inference.refinement import check_effort, check_model, explained, memory_needed, refine
 from graphclust.methods.acp import ACP
@@ -46,6 +52,7 @@ _INFOMAP_EDGES = {"low": 20_000, "normal": 200_000, "high": 5_000_000}
 _SPECTRAL_NODES = {"low": 0, "normal": 3000, "high": 10_000}
 _SPECTRAL_K = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _MODELS = ("sbm", "planted")
+_DIRECTED_NODES = {"low": 300, "normal": 5000, "high": 20_000}  # up to which dc-sbm is tried on directed graphs, too
 _FEWEST_TWO_MODE = 10  # nodes
 _TWO_MODE = (
     "every edge joins two sides: if these are different kinds of nodes, bipartite=True (--bipartite) groups each kind "
@@ -67,9 +74,10 @@ class Auto(GraphEstimator):
     the graph decides which.
     They are scored under two block models with integrated parameters (`graphclust.inference.block_models`): blocks of
     independent edges, as in small dense graphs, and a degree-corrected planted partition, whose communities are
-    connected. The best partitions are improved, and the result is the one with the shortest description length. Up to
-    5,000 nodes, Markov chains that start from it sample the posterior; on larger graphs, the confidence of a node is
-    conditional on the labels of all other nodes.
+    connected. On directed graphs, the degree-corrected block model with directions is the third. The best partitions
+    are improved, and the result is the one with the shortest description length. Up to 5,000 nodes, Markov chains that
+    start from it sample the posterior; on larger graphs, the confidence of a node is conditional on the labels of all
+    other nodes.
 
     A partition is rejected if a quarter of the nodes is in blocks that are more than twice as dense towards another
     block as inside: hubs and their periphery are not communities. Set `model` to see such blocks. Weighted graphs, and
@@ -84,8 +92,9 @@ class Auto(GraphEstimator):
     effort : {"low", "normal", "high"}
         How many partitions are proposed, and how long they are improved. Each level is about ten times the work of the
         previous one; with more than 200,000 edges, "low" and "normal" have the same proposals.
-    model : {"sbm", "dc-sbm", "microcanonical-sbm", "planted"}, optional
-        The block model; by default the better of sbm and planted.
+    model : {"sbm", "dc-sbm", "microcanonical-sbm", "assortative", "assortative-uniform", "planted"}, optional
+        The block model; by default the better of sbm and planted, or of these and dc-sbm on directed graphs of up to
+        5,000 nodes (300 with effort "low", 20,000 with "high") whose number of communities is not given.
     n_samples : int
         Number of samples of the posterior.
     hierarchy : bool
@@ -170,11 +179,12 @@ class Auto(GraphEstimator):
         check_hierarchy(self.hierarchy, self.n_clusters)
         check_bipartite(self.bipartite)
         check_weight_model(self.weight_model)
-        if self.weight_model is not None and not self._has_trees():
-            names = " or ".join(MICROCANONICAL_MODELS)
+        is_general = self.hierarchy or self.bipartite is not False or self.model in GENERAL_MODELS
+        if self.weight_model is not None and not is_general:
+            names = " or ".join(GENERAL_MODELS)
             raise UsageError(f"weight_model is for model={names}, hierarchies and two-mode graphs")
         if self.bipartite is not False:
-            models = tuple(NESTED_MODELS) if self.hierarchy else MICROCANONICAL_MODELS
+            models = tuple(NESTED_MODELS) if self.hierarchy else GENERAL_MODELS
             if self.model not in (None, *models):
                 raise UsageError(f"two-mode graphs have one of the models {', '.join(models)}, not {self.model}")
             if self.n_clusters == 1:
@@ -210,19 +220,27 @@ class Auto(GraphEstimator):
             models = tuple(NESTED_MODELS) if self.model is None else (self.model,)
             found = nested(core, starts, models, effort=self.effort, seed=seed, weight_model=self.weight_model)
             return found.with_notes(notes)
-        models = _MODELS if self.model is None else (self.model,)
-        if core.sides is not None and self.model is None:
-            models = ("dc-sbm",)
         refined = refine(
             core,
             starts,
-            models,
+            self._models(core),
             effort=self.effort,
             n_samples=int(self.n_samples),
             seed=seed,
             weight_model=self.weight_model,
         )
         return replace(refined, notes=(*notes, *refined.notes, *explained(refined.details)))
+
+    def _models(self, core: Core) -> tuple[str, ...]:
+        """Return the models that are compared."""
+        if self.model is not None:
+            return (self.model,)
+        if core.sides is not None:
+            return ("dc-sbm",)
+        is_small = core.graph.num_nodes <= _DIRECTED_NODES[self.effort]
+        if core.graph.directed and is_small and core.n_clusters is None:
+            return (*_MODELS, "dc-sbm")  # with a given number, communities of `planted` follow labels better
+        return _MODELS
 
     def _has_trees(self) -> bool:
         """Whether partitions are trees of groups (`graphclust.inference.group_search`)."""

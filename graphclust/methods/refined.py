@@ -26,7 +26,7 @@ class Refined(GraphEstimator):
     estimator : GraphEstimator
         Refinement starts from its labels and, if it has a posterior, from samples of that. The result respects its
         `n_clusters` and `known`.
-    model : {"sbm", "dc-sbm", "microcanonical-sbm", "planted"}
+    model : {"sbm", "dc-sbm", "microcanonical-sbm", "assortative", "assortative-uniform", "planted"}
     effort : {"low", "normal", "high"}
     n_samples : int
     random_state : int, Generator or None

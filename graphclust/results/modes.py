@@ -231,11 +231,15 @@ def find_modes(partitions: IntArray, counts: FloatArray) -> list[tuple[float, In
     division.settle()
     while division.merge():
         division.settle()
-    rows = []
+    rows: dict[bytes, tuple[float, IntArray, FloatArray, list[int]]] = {}
     for mode in division.modes:
         table = mode.table.tocsr()
-        labels = np.asarray(table.argmax(axis=1)).ravel()
+        labels = rank_labels(np.asarray(table.argmax(axis=1)).reshape(1, -1))[0]
         confidence = np.asarray(table.max(axis=1).toarray()).ravel() / mode.total
-        share = mode.total / float(counts.sum())
-        rows.append((share, rank_labels(labels[None])[0], np.minimum(confidence, 1.0), sorted(mode.counts)))
-    return sorted(rows, key=lambda row: (-row[0], row[3]))
+        share, numbers = mode.total / float(counts.sum()), list(mode.counts)
+        if (key := labels.tobytes()) in rows:  # the same answer, with doubt about other nodes
+            before = rows[key]
+            confidence = (confidence * share + before[2] * before[0]) / (share + before[0])
+            share, numbers = share + before[0], numbers + before[3]
+        rows[key] = share, labels, np.minimum(confidence, 1.0), sorted(numbers)
+    return sorted(rows.values(), key=lambda row: (-row[0], row[3]))

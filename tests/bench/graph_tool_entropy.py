@@ -39,7 +39,8 @@ def entropies(graph, groups, upper, side=None):
         values[name], values[f"nested {name}"] = flat.entropy(), nested.entropy()
     if side is None and not graph.is_directed():
         planted = gt.PPBlockState(graph, b=graph.new_vp("int", groups))
-        values["planted-uniform"], values["planted"] = planted.entropy(uniform=True), planted.entropy(uniform=False)
+        values["assortative"] = planted.entropy(uniform=False)
+        values["assortative-uniform"] = planted.entropy(uniform=True)
     return values
 
 

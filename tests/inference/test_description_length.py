@@ -12,6 +12,7 @@ import pytest
 
 import graphclust as gc
 from graphclust.graph import Graph
+from graphclust.inference.block_models import PlantedPartitionModel
 from graphclust.inference.description_length import MODELS, Description, describe, log_partitions
 
 CASES = json.loads(Path(__file__).with_name("graph_tool_entropy.json").read_text())
@@ -82,13 +83,38 @@ def labellings(n):
 
 
 @pytest.mark.parametrize(
-    ("model", "directed"), [*((model, False) for model in MODELS), ("sbm", True), ("dc-sbm", True)]
+    ("model", "directed"),
+    [*((model, False) for model in MODELS if model != "planted"), ("sbm", True), ("dc-sbm", True)],
 )
 def test_probabilities_add_up_to_one(model, directed):
     """Over all multigraphs of three nodes with a few edges, and all partitions."""
     graphs = all_graphs(3, 2 if directed else 3, directed)
     total = sum(math.exp(-describe(graph, labels, model).total) for graph in graphs for labels in labellings(3))
     assert total == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize(("n", "n_edges"), [(3, 3), (4, 3)])
+def test_probabilities_under_planted_add_up_to_one_within_a_nat(n, n_edges):
+    graphs = all_graphs(n, n_edges, directed=False)
+    assert abs(math.log(sum(math.exp(-describe(g, z, "planted").total) for g in graphs for z in labellings(n)))) < 1
+
+
+def test_planted_is_described_as_refinement_scores_it():
+    """But for the prior of the partition, and for what does not depend on it."""
+    graph = gc.datasets.load("karate")
+    model = PlantedPartitionModel(
+        graph.source, graph.target, 34, weight=np.ones(graph.num_edges), prior=np.zeros((2, 36))
+    )
+    rng = np.random.default_rng(0)
+    one = np.zeros(34, dtype=int)
+
+    def edges(labels):
+        described = describe(graph, labels, "planted")
+        return described.edge_counts + described.degrees + described.graph
+
+    for labels in (graph.y, rng.integers(0, 2, 34), rng.integers(0, 9, 34), np.arange(34)):
+        assert edges(labels) - edges(one) == pytest.approx(model.log_joint(one) - model.log_joint(labels), abs=1e-8)
+    assert describe(graph, one, "planted").total == pytest.approx(describe(graph, one, "dc-sbm").total, abs=1e-9)
 
 
 @pytest.mark.parametrize("model", ["sbm", "dc-sbm"])
@@ -137,6 +163,7 @@ def test_what_cannot_be_described():
         ([0, 0, 1], "sbm", [0, 1, 1], "a group has nodes of both sides"),
         ([[0, 0, 1], [0, 1, 1]], "sbm", None, "in two groups of the next level"),
         ([[0, 0, 1], [0, 0, 0]], "planted", None, "without a hierarchy"),
+        ([[0, 0, 1], [0, 0, 0]], "assortative", None, "without a hierarchy"),
     ):
         with pytest.raises(gc.UsageError, match=message):
             describe(graph, labels, model, sides=sides)
@@ -145,3 +172,5 @@ def test_what_cannot_be_described():
     weighted = Graph.from_edges([0], [1], [0.5], nodes=2)
     with pytest.raises(gc.UsageError, match="whole numbers, and these weights are not"):
         describe(weighted, [0, 1], weight_model="parallel-edges")
+    with pytest.raises(gc.UsageError, match="parallel edges: whole numbers"):
+        describe(weighted, [0, 1], "assortative")

@@ -57,7 +57,8 @@ CASES = pytest.mark.parametrize(
         ("dc-sbm", n_levels, kind)
         for n_levels in (0, 1)
         for kind in ("exponential", "geometric", "poisson", "directed normal", "directed log-normal")
-    ],
+    ]
+    + [("assortative", 0, "one-mode"), ("assortative-uniform", 0, "one-mode")],
 )
 
 
@@ -68,7 +69,7 @@ def sides_of(kind):
 def search_of(model, n_levels, kind, seed):
     graph, rows = random_graph(seed, kind)
     sides = sides_of(kind)
-    tree_model = TreeModel(is_corrected=model == "dc-sbm", is_nested=n_levels > 0, sides=sides)
+    tree_model = TreeModel.of(model, is_nested=n_levels > 0, sides=sides)
     parents = random_parents(np.random.default_rng(seed), max(n_levels, 1), sides)
     return graph, GroupSearch(rows, parents, tree_model, seed)
 
@@ -114,8 +115,17 @@ def test_moves_report_what_they_change(model, n_levels, kind, seed):
                 assert all(len(set(sides[search.labels()[0] == g])) == 1 for g in range(search.n_groups()))
 
 
-@pytest.mark.parametrize("model", ["sbm", "dc-sbm"])
-@pytest.mark.parametrize(("seed", "kind"), [(0, "one-mode"), (1, "one-mode"), (2, "directed"), (3, "directed")])
+@pytest.mark.parametrize(
+    ("seed", "kind", "model"),
+    [
+        *(
+            (seed, kind, model)
+            for seed, kind in enumerate(["one-mode"] * 2 + ["directed"] * 2)
+            for model in ("sbm", "dc-sbm")
+        ),
+        *((seed, "one-mode", model) for seed in range(2) for model in ("assortative", "assortative-uniform")),
+    ],
+)
 def test_no_node_has_a_better_group_at_the_end(model, seed, kind):
     graph, search = search_of(model, 0, kind, seed)
     search.polish()

@@ -18,6 +18,8 @@ from graphclust.generators.lfr import lfr
 from graphclust.graph import Graph
 from graphclust.inference import BLOCK_MODELS
 from graphclust.inference.block_models import DegreePrior, PlantedPartitionModel
+from graphclust.inference.description_length import describe
+from graphclust.inference.microcanonical import DegreeCorrectedBlockModel
 from graphclust.inference.refinement import EFFORTS, explained, refine
 from graphclust.methods import auto as auto_module
 from graphclust.metrics import ami
@@ -152,6 +154,82 @@ def test_weights_and_directions():
     assert "sbm" not in {row["model"] for row in communities.details["scores"]}  # it would read the weights otherwise
     directed = gc.Graph.from_edges(source, target, nodes=40, weight=weight, directed=True)
     assert ami(labels, gc.detect(directed).labels) == 1
+
+
+def directed_ring(forward, backward, inside):
+    """A directed graph of three groups of forty nodes, with edges mostly from each to the next one."""
+    group = np.repeat([0, 1, 2], 40)
+    ahead = (group[:, None] + 1) % 3 == group
+    rate = np.where(group[:, None] == group, inside, np.where(ahead, forward, backward))
+    source, target = np.nonzero((np.random.default_rng(0).random((120, 120)) < rate) & ~np.eye(120, dtype=bool))
+    return gc.Graph.from_edges(source, target, nodes=120, directed=True), group
+
+
+def test_directions_tell_communities():
+    graph, group = directed_ring(0.12, 0.01, 0.12)
+    communities = gc.detect(graph)
+    assert communities.details["model"] == "dc-sbm"
+    assert ami(group, communities.labels) == 1
+    assert not any(note.code == "dropped-directions" for note in communities.notes)
+    assert gc.detect(graph.undirected()).n_clusters == 1
+    assert gc.detect(graph, effort="low").details["model"] == "dc-sbm"
+
+
+def test_groups_that_are_no_communities_are_rejected_on_directed_graphs():
+    graph, group = directed_ring(0.25, 0.01, 0.02)
+    communities = gc.detect(graph)
+    messages = {note.code: note.message for note in communities.notes}
+    assert "dc-sbm, which describes them, found no better communities" in messages["dropped-directions"]
+    assert ami(group, gc.detect(graph, model="dc-sbm").labels) == 1
+
+
+def test_one_group_has_the_same_length_under_all_models_of_degrees():
+    graph, _ = directed_ring(0.12, 0.01, 0.12)
+    scores = gc.detect(graph).details["scores"]
+    one = {row["model"]: row["description_length"] for row in scores if row["start"] == "one"}
+    assert one["dc-sbm"] == pytest.approx(one["planted"], abs=1e-3)
+
+
+def test_description_lengths_of_simple_graphs_are_those_of_all_multigraphs_together():
+    """To first order: the sum over the numbers of parallel edges, under edges with Poisson rates."""
+    rng = np.random.default_rng(1)
+    for directed in (False, True):
+        edges = rng.integers(0, 30, (150, 2))
+        graph = gc.Graph.from_edges(*edges[edges[:, 0] != edges[:, 1]].T, nodes=30, directed=directed)
+        graph = gc.Graph.from_edges(graph.source, graph.target, nodes=30, directed=directed)
+        labels = rng.integers(0, 3, 30)
+        degree_out = np.bincount(graph.source, minlength=30)
+        degree_in = np.bincount(graph.target, minlength=30)
+        if not directed:
+            degree_out = degree_in = degree_out + degree_in
+        total = 0.0
+        for i, j in zip(graph.source, graph.target, strict=True):
+            r, s = labels[i], labels[j]
+            between = ((labels[graph.source] == r) & (labels[graph.target] == s)).sum()
+            if not directed:
+                between += ((labels[graph.source] == s) & (labels[graph.target] == r)).sum()
+            rate = between * degree_out[i] * degree_in[j]
+            total += rate / degree_out[labels == r].sum() / degree_in[labels == s].sum() / 2
+        assert DegreeCorrectedBlockModel(graph).hidden_edges(labels) == pytest.approx(total)
+
+
+@pytest.mark.parametrize("model", ["assortative", "assortative-uniform"])
+def test_planted_partitions_of_the_literature(model):
+    graph = gc.generators.planted_partition(90, 3, p_in=0.6, p_out=0.05, random_state=0)
+    communities = gc.detect(graph, model=model)
+    assert ami(graph.y, communities.labels) == 1
+    assert describe(graph, communities.labels, model).total == pytest.approx(
+        communities.details["description_length"], abs=1e-3
+    )
+    assert communities.posterior is not None
+    assert ami(graph.y, gc.detect(graph, "louvain", refine=model).labels) == 1
+    weighted = gc.Graph.from_edges(graph.source, graph.target, np.full(graph.num_edges, 0.5) + graph.source, nodes=90)
+    with pytest.raises(gc.UsageError, match="whole numbers"):
+        gc.detect(weighted, model=model)
+    with pytest.raises(gc.UsageError, match="two-mode graphs have one of the models dc-sbm, microcanonical-sbm"):
+        gc.detect(graph, model=model, bipartite=True)
+    with pytest.raises(gc.UsageError, match="weight_model is for"):
+        gc.detect(graph, model=model, weight_model="poisson")
 
 
 def test_large_graphs_have_conditional_confidence_and_an_estimate_is_told(caplog, monkeypatch):

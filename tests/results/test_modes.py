@@ -46,6 +46,17 @@ def test_samples_of_one_partition_are_one_mode():
         assert gc.metrics.ami(modes[0].labels, TRUTHS[1]) > 0.95
 
 
+def test_no_two_modes_are_the_same_answer():
+    """Samples that disagree only about which nodes are alone share the answer of one community."""
+    rng = np.random.default_rng(2)
+    for seed in range(5):
+        alone = [rng.random(N) < share for share in rng.choice([0.02, 0.4], 40)]
+        modes = Posterior(np.array([np.where(apart, np.arange(N) + 1, 0) for apart in alone])).modes()
+        assert len({mode.labels.tobytes() for mode in modes}) == len(modes), seed
+        assert sum(mode.weight for mode in modes) == pytest.approx(1)
+        assert sorted(np.concatenate([mode.samples for mode in modes])) == list(range(40))
+
+
 def test_weights_of_modes_are_those_of_their_samples():
     log_prob = np.log([0.5, 0.3, 0.2])
     posterior = Posterior(np.array(TRUTHS), log_prob, weighting="log_prob")
