@@ -7,6 +7,7 @@
 | dblp | com-dblp under dc-sbm, flat and nested; `dblp graph-tool` also runs graph-tool, which takes an hour |
 | directed | lengths of directed graphs: labelled ones and planted ones whose groups only directions tell |
 | nested | AMI on each level of 30 two-level planted graphs, beside graph-tool's nested model |
+| assortative | lengths under the planted partition of Zhang & Peixoto, and those of `planted` and dc-sbm beside them |
 | cut | AMI of a hierarchy that is cut into the labelled number of communities, beside auto with this number |
 | two-mode | AMI on two-mode planted graphs, beside graph-tool with the sides given, and Davis' Southern women |
 
@@ -50,7 +51,10 @@ gt.seed_rng(int(sys.argv[2]))
 for _ in range(int(sys.argv[3])):
     for kind in sys.argv[4].split(","):
         start = time.perf_counter()
-        if kind == "flat":
+        if kind == "assortative":
+            state = gt.minimize_blockmodel_dl(graph, state=gt.PPBlockState)
+            levels = [state.get_blocks().a.tolist()]
+        elif kind == "flat":
             state = gt.minimize_blockmodel_dl(graph, state_args=dict(deg_corr=True, **side))
             levels = [state.get_blocks().a.tolist()]
         else:
@@ -95,21 +99,24 @@ def graph_tool(graph, n_runs, kinds, seed=0, side=None):
 
 def length(graph, kind, levels):
     """The description length, with one more level above a hierarchy of one."""
+    if kind == "assortative":
+        return describe(graph, levels[0], kind).total
     return describe(graph, levels[0] if kind == "flat" else [*levels, np.zeros(graph.num_nodes, int)], "dc-sbm").total
 
 
 def ours(graph, kind):
     """Seconds, and levels."""
     start = time.perf_counter()
-    found = gc.detect(graph, model="dc-sbm", hierarchy=kind == "nested")
+    model = "assortative" if kind == "assortative" else "dc-sbm"
+    found = gc.detect(graph, model=model, hierarchy=kind == "nested")
     seconds = time.perf_counter() - start
-    return seconds, [found.labels] if kind == "flat" else list(found.hierarchy.levels)
+    return seconds, list(found.hierarchy.levels) if kind == "nested" else [found.labels]
 
 
-def compare(name, graph, n_runs=3):
+def compare(name, graph, n_runs=3, kinds=("flat", "nested")):
     """Print a line for each kind; return (excess over graph-tool's best, our seconds, its mean seconds) of each."""
-    peers, rows = graph_tool(graph, n_runs, ("flat", "nested")), []
-    for kind in ("flat", "nested"):
+    peers, rows = graph_tool(graph, n_runs, kinds), []
+    for kind in kinds:
         seconds, levels = ours(graph, kind)
         mine = length(graph, kind, levels)
         text = f"{name:18} {kind:6} {graph.num_nodes:7,} nodes  ours {mine:11,.1f} {seconds:6.2f} s"
@@ -123,7 +130,7 @@ def compare(name, graph, n_runs=3):
     return rows
 
 
-def lengths(only=()):
+def graphs_of_lengths(only):
     graphs = {}
     for name in LABELLED:
         graphs[name] = largest_component(gc.datasets.load(name))[0]
@@ -131,14 +138,31 @@ def lengths(only=()):
         graphs[f"lfr {seed}"] = largest_component(gc.generators.lfr(1000, random_state=seed))[0]
         planted = gc.generators.planted_partition(1000, 20, p_in=0.25, p_out=0.01, random_state=seed)
         graphs[f"planted {seed}"] = largest_component(planted)[0]
-    gc.detect(graphs["karate"], model="dc-sbm")  # loads what is compiled
-    gc.detect(graphs["karate"], model="dc-sbm", hierarchy=True)
-    rows = [row for name, graph in graphs.items() if not only or name in only for row in compare(name, graph)]
+    return {name: graph for name, graph in graphs.items() if not only or name in only}
+
+
+def assortative(only=()):
+    """Lengths under the model of Zhang & Peixoto; then each model's own partition under that model, in nats."""
+    rows, shortest = [], []
+    for name, graph in graphs_of_lengths(only).items():
+        rows += compare(name, graph, kinds=("assortative",))
+        found = {model: gc.detect(graph, model=model).labels for model in ("planted", "assortative", "dc-sbm")}
+        nats = {model: describe(graph, labels, model).total for model, labels in found.items()}
+        print(f"     {name:18} {', '.join(f'{model} {value:,.1f}' for model, value in nats.items())}", flush=True)
+        shortest.append(min(nats, key=nats.get))
     summary(rows)
+    print(f"     shortest: {', '.join(f'{model} on {shortest.count(model)}' for model in sorted(set(shortest)))}")
+
+
+def lengths(only=()):
+    graphs = graphs_of_lengths(only)
+    for hierarchy in (False, True):  # loads what is compiled
+        gc.detect(gc.datasets.load("karate"), model="dc-sbm", hierarchy=hierarchy)
+    summary([row for name, graph in graphs.items() for row in compare(name, graph)])
 
 
 def summary(rows):
-    for kind in ("flat", "nested"):
+    for kind in ("flat", "nested", "assortative"):
         excess, mine, peer = (np.array([row[i] for row in rows if row[0] == kind]) for i in (1, 2, 3))
         if len(excess):
             share = (excess <= 1e-9).mean()
@@ -337,6 +361,7 @@ PARTS = {
     "dblp": dblp,
     "directed": directed,
     "nested": nested,
+    "assortative": assortative,
     "cut": cut,
     "two-mode": two_mode,
 }
