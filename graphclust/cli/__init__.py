@@ -23,6 +23,7 @@ from graphclust.cli.detect import detect
 from graphclust.cli.diff import diff
 from graphclust.cli.evaluate import evaluate
 from graphclust.cli.generate import add_families, generate
+from graphclust.cli.links import links
 from graphclust.cli.methods import methods
 from graphclust.cli.models import models
 from graphclust.cli.reproduce import reproduce
@@ -45,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _body in (detect, cluster, evaluate, compare, diff, convert, train, methods, models, study, reproduce, warm):
+for _body in (detect, cluster, evaluate, compare, diff, links, convert, train, methods, models, study, reproduce, warm):
     app.command()(command(_body))
 app.add_typer(data, name="data")
 app.add_typer(generate, name="generate")

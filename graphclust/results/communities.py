@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from graphclust.results.hierarchy import Hierarchy
+    from graphclust.results.links import LinkModel, Links
     from graphclust.results.posterior import Posterior
 
 __all__ = ["Communities", "compare_to_truth", "labels_of"]
@@ -263,6 +264,89 @@ class Communities:
             The truth and the graph have no node in common.
         """
         return compare_to_truth(self.membership, truth, self.nodes)
+
+    @cached_property
+    def _link_model(self) -> LinkModel:
+        from graphclust.results.links import LinkModel
+
+        return LinkModel(self.graph, self.labels, self.posterior)
+
+    def links(self, n: int = 20) -> Links:
+        """Return the most probable missing edges, and the most doubtful present ones.
+
+        Parameters
+        ----------
+        n : int
+            Number of each, at most.
+
+        Returns
+        -------
+        Links
+            `missing` and `doubtful`: lists of (node, node, probability). See `graphclust.results.links` for the model.
+
+        Raises
+        ------
+        UsageError
+            n is not a positive whole number.
+
+        Examples
+        --------
+        >>> import graphclust as gc
+        >>> c = gc.detect("data:karate")
+        >>> [(u, v) for u, v, p in c.links(2).missing]
+        [('25', '33'), ('24', '33')]
+        """
+        from graphclust.results.links import Links
+        from graphclust.runtime.checks import check_count
+
+        check_count("n", n)
+        ids, model = self.nodes, self._link_model
+        rows = [zip(*(part.tolist() for part in found), strict=True) for found in (model.missing(n), model.doubtful(n))]
+        return Links(*([(ids[i], ids[j], p) for i, j, p in kind] for kind in rows))
+
+    def predict_proba(self, pairs: Iterable[tuple[Hashable, Hashable]]) -> FloatArray:
+        """Return the probability that pairs of nodes are joined, given the communities and all other pairs.
+
+        Parameters
+        ----------
+        pairs : iterable of (node, node)
+            Ids of nodes, joined or not. Their order matters in directed graphs only.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_pairs,)
+            See `graphclust.results.links` for the model.
+
+        Raises
+        ------
+        UsageError
+            An entry is not a pair, or pairs a node with itself.
+        DataError
+            A node is not in the graph.
+
+        Examples
+        --------
+        >>> import graphclust as gc
+        >>> c = gc.detect("data:karate")
+        >>> inside, across = c.predict_proba([("0", "9"), ("16", "26")])
+        >>> across < inside
+        True
+        """
+        index, positions = self.graph.index, []
+        for pair in pairs:
+            if isinstance(pair, str) or not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
+                raise UsageError(f"expected pairs of nodes, not {pair!r:.60}")
+            ends = []
+            for node in pair:
+                if node not in index:
+                    hint = f": its ids are text, as {str(node)!r:.60}" if str(node) in index else ""
+                    raise DataError(f"node {node!r:.60} is not in the graph{hint}")
+                ends.append(index[node])
+            if ends[0] == ends[1]:
+                raise UsageError(f"node {pair[0]!r:.60} is paired with itself")
+            positions.append(ends)
+        source, target = np.array(positions, dtype=np.int64).reshape(-1, 2).T
+        return self._link_model.probability(source, target)
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a table with the columns node, community and, if the result has one, confidence.

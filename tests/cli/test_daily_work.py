@@ -10,6 +10,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
+import graphclust as gc
 from graphclust.__main__ import main
 from graphclust.report.plot import FIGURES
 
@@ -163,6 +164,42 @@ def test_diff_matches_communities_and_counts_what_moved(tmp_path, monkeypatch, c
     Path("other.tsv").write_text("q\t0\nr\t1\n")
     assert main(["diff", "old.tsv", "other.tsv"]) == 1
     assert "no node in common" in capsys.readouterr().err
+
+
+def test_links_are_those_of_the_api(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["links", "data:karate", "-n", "3", "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    found = gc.detect("data:karate").links(3)
+    assert json.loads(out) == found.to_dict()
+    assert "2 communities by auto" in err
+    assert main(["links", "data:karate", "-n", "3", "-q"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["kind", "source", "target", "probability"]
+    assert lines[1].split()[:3] == ["missing", *found.missing[0][:2]]
+    Path("pairs.txt").write_text("0 9\n16 26\n")
+    gc.detect("data:karate", "leiden").save("c.tsv")
+    assert main(["links", "data:karate", "--result", "c.tsv", "--pairs", "pairs.txt", "--format", "tsv", "-q"]) == 0
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    values = gc.detect("data:karate", "leiden").predict_proba([("0", "9"), ("16", "26")])
+    assert [row[:2] for row in rows] == [["source", "target"], ["0", "9"], ["16", "26"]]
+    assert [float(row[2]) for row in rows[1:]] == pytest.approx(values)
+
+
+def test_links_that_cannot_be_found(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("pairs.txt").write_text("0 9\n0 x\n")
+    gc.detect("data:karate", "leiden").save("c.tsv")
+    for arguments, status, reason in (
+        (["data:karate", "--pairs", "pairs.txt", "-m", "leiden"], 1, "node 'x' is not in the graph"),
+        (["data:karate", "-m", "leidn"], 2, "did you mean leiden?"),
+        (["data:karate", "--result", "c.tsv", "-k", "3"], 2, "leave out --method, -k and --param"),
+        (["data:karate", "--format", "cmty"], 2, "cmty"),
+        (["nothing.edgelist"], 1, "nothing.edgelist"),
+        (["data:karate", "--pairs", "pairs.txt", "-o", "pairs.txt"], 2, "pairs.txt"),
+    ):
+        assert main(["links", *arguments]) == status, arguments
+        assert reason in capsys.readouterr().err
 
 
 def test_methods_describes_one_method(capsys):
