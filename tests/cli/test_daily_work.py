@@ -196,7 +196,7 @@ def test_links_that_cannot_be_found(tmp_path, monkeypatch, capsys):
         (["data:karate", "--result", "c.tsv", "-k", "3"], 2, "leave out --method, -k and --param"),
         (["data:karate", "--format", "cmty"], 2, "cmty"),
         (["nothing.edgelist"], 1, "nothing.edgelist"),
-        (["data:karate", "--pairs", "pairs.txt", "-o", "pairs.txt"], 2, "pairs.txt"),
+        (["data:karate", "--pairs", "pairs.txt", "-o", "pairs.txt"], 2, "would overwrite --pairs"),
     ):
         assert main(["links", *arguments]) == status, arguments
         assert reason in capsys.readouterr().err
