@@ -35,6 +35,8 @@ _OWN_OPTIONS = {  # parameters that --param does not set
     "effort": "--effort",
     "hierarchy": "--hierarchy",
     "bipartite": "--bipartite",
+    "min_size": "--min-size",
+    "max_size": "--max-size",
 }
 
 
@@ -163,8 +165,8 @@ def detect(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="Block model that improves the method's partition: sbm, dc-sbm, microcanonical-sbm, planted or none; "
-            "auto compares two unless one is chosen.",
+            help="Block model that improves the method's partition: sbm, dc-sbm, microcanonical-sbm, assortative, "
+            "assortative-uniform, planted or none; auto compares two or three unless one is chosen.",
         ),
     ] = None,
     effort: Annotated[
@@ -182,6 +184,22 @@ def detect(
             help="Find communities of communities: columns level_1 (the finest), level_2, ... For leiden and louvain.",
         ),
     ] = False,
+    min_size: Annotated[
+        int | None,
+        typer.Option(
+            "--min-size",
+            min=1,
+            metavar="N",
+            help="Fewest nodes of a community: smaller ones join others. For auto, leiden and louvain.",
+            show_default=False,
+        ),
+    ] = None,
+    max_size: Annotated[
+        int | None,
+        typer.Option(
+            "--max-size", min=1, metavar="N", help="Most nodes: larger communities are divided.", show_default=False
+        ),
+    ] = None,
     features: Annotated[
         str | None,
         typer.Option(
@@ -252,6 +270,10 @@ def detect(
     if hierarchy:
         _check_takes(method, "hierarchy", "--hierarchy")
         params["hierarchy"] = True
+    for name, option, value in (("min_size", "--min-size", min_size), ("max_size", "--max-size", max_size)):
+        if value is not None:
+            _check_takes(method, name, option)
+            params[name] = value
     if reading.bipartite and "bipartite" in METHODS.named(method).parameters() and refine is None:
         params["bipartite"] = True
     if features is not None:

@@ -85,8 +85,7 @@ def links(
             joined = [{"source": a, "target": b, "probability": p} for (a, b), p in zip(chosen, values, strict=True)]
             rows, content = joined, {"pairs": joined}
         else:
-            found = communities.links(number)
-            content = found.to_dict()
+            content = communities.links(number).to_dict()
             rows = [{"kind": kind, **row} for kind, kind_rows in content.items() for row in kind_rows]
     with output(out) as stream:
         if format == "json":

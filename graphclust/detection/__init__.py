@@ -57,8 +57,8 @@ def detect(
         (`graphclust.inference.refinement`). The default is "none"; with "auto", the default is to compare "sbm" and
         "planted", on directed graphs also "dc-sbm".
     **method_params
-        Parameters of the method's estimator, such as `hierarchy=True` of "leiden" and "louvain". With `refine`, also
-        `effort` and `n_samples`.
+        Parameters of the method's estimator, such as `hierarchy=True` or `max_size=100` of "auto", "leiden" and
+        "louvain". With `refine`, also `effort` and `n_samples`.
 
     Returns
     -------

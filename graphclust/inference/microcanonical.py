@@ -146,7 +146,7 @@ class MicrocanonicalModel(BlockModel):
         graph, nodes = self._graph, numbered(labels)
         if graph.is_weighted:
             return 0.0
-        mass = [np.ones(self.n_nodes)] * 2
+        mass: list[Any] = [np.ones(self.n_nodes)] * 2
         if self._tree_model.is_corrected:
             degrees = self._multigraph.out_degree, self._multigraph.in_degree
             mass = list(degrees) if graph.directed else [degrees[0]] * 2

@@ -63,7 +63,7 @@ _MOVE = np.dtype([("weight_from", np.float64), ("weight_to", np.float64), ("targ
 _SUM = np.dtype([("weight", np.float64), ("label", np.int64)])
 PART = np.dtype([("u", np.float64), ("v", np.float64), ("cut", np.float64), ("n_nodes", np.int64)])
 _TOTALS = np.dtype(
-    [(name, np.int64) for name in ("n_free", "turn", "is_directed", "max_size", "seed")]
+    [(name, np.int64) for name in ("n_free", "turn", "is_directed", "min_size", "max_size", "seed")]
     + [(name, np.float64) for name in ("gamma", "gain")]
 )
 
@@ -250,6 +250,8 @@ def _make(state: _State, t: int) -> bool:
     gain = weight_to - weight_from - joining + leaving
     least = _SMALLEST_GAIN * (weight_to + weight_from + joining + leaving)
     if gain <= least or there.size + mass.size > totals.max_size or (there.n_nodes == 0) != is_new:
+        return False
+    if here.size - mass.size < totals.min_size or there.size + mass.size < totals.min_size:
         return False
     totals.gain += gain
     totals.n_free -= is_new
@@ -481,7 +483,13 @@ def visiting_order(n: int, seed: int) -> IndexArray:
 
 
 def _state(
-    rows: Adjacency, masses: Records, labels: IntArray | IndexArray, gamma: float, seed: int, max_size: int | None
+    rows: Adjacency,
+    masses: Records,
+    labels: IntArray | IndexArray,
+    gamma: float,
+    seed: int,
+    max_size: int | None,
+    min_size: int,
 ) -> _State:
     n = len(masses)
     capacity = max(int(labels.max(initial=0)) + 1, n) + 1
@@ -499,6 +507,7 @@ def _state(
     totals: Any = np.zeros(1, _TOTALS)[0]
     totals["n_free"], totals["is_directed"], totals["turn"] = len(is_free), is_directed, 1
     totals["max_size"] = _UNLIMITED if max_size is None else max_size
+    totals["min_size"] = min_size
     totals["seed"], totals["gamma"] = seed, gamma
     moves, indices = np.zeros(n, _MOVE), np.zeros((3, n), np.int32)
     return _State(
@@ -526,6 +535,7 @@ def move_nodes(
     seed: int,
     threads: Threads,
     max_size: int | None = None,
+    min_size: int = 0,
     enough: float = 0.0,
     waiting: NDArray[np.bool_] | None = None,
 ) -> Moves:
@@ -544,12 +554,14 @@ def move_nodes(
     threads : Threads
     max_size : int, optional
         Largest sum of sizes of a community that nodes may move to.
+    min_size : int
+        Smallest sum of sizes of a community that a node has left or moved to; a community cannot vanish if positive.
     enough : float
         On large graphs, stop after a round in which at most this share of all nodes moved.
     waiting : ndarray of bool, shape (n,), optional
         The nodes that wait at the start, by default all.
     """
-    state = _state(rows, masses, labels, gamma, seed, max_size)
+    state = _state(rows, masses, labels, gamma, seed, max_size, min_size)
     n, totals = len(masses), state.totals
     if waiting is not None:
         state.woken[~waiting] = -1

@@ -110,6 +110,10 @@ class Auto(GraphEstimator):
         What weights are under microcanonical models, in hierarchies and in two-mode graphs: numbers of parallel edges,
         or values with a distribution of their own between each two groups (Peixoto 2018). By default, whole numbers are
         the former, and others are exponential.
+    min_size, max_size : int, optional
+        Bounds of the number of nodes of a community. Communities out of bounds are divided, and join others, where the
+        quality loses least: modularity at the resolution that fits the communities. Not together with `n_clusters`,
+        `known` or `bipartite`.
     known : mapping or Series, optional
         Labels of some nodes, by the caller's ids. Nodes with equal labels are in the same community, nodes with
         different labels are not.
@@ -151,6 +155,8 @@ class Auto(GraphEstimator):
         hierarchy: bool = False,
         bipartite: bool | str = False,
         weight_model: str | None = None,
+        min_size: int | None = None,
+        max_size: int | None = None,
         known: Mapping[Hashable, Any] | None = None,
         random_state: Any = None,
         device: str = "auto",
@@ -162,6 +168,8 @@ class Auto(GraphEstimator):
         self.hierarchy = hierarchy
         self.bipartite = bipartite
         self.weight_model = weight_model
+        self.min_size = min_size
+        self.max_size = max_size
         self.known = known
         self.random_state = random_state
         self.device = device
@@ -191,6 +199,10 @@ class Auto(GraphEstimator):
                 raise UsageError("a two-mode graph has a group on each side at least: n_clusters (-k) is 2 or more")
         if self.hierarchy and self.model not in (None, *NESTED_MODELS):
             raise UsageError(f"a hierarchy has one of the models {', '.join(NESTED_MODELS)}, not {self.model}")
+
+    def size_bounds(self) -> tuple[int | None, int | None]:
+        """See `GraphEstimator.size_bounds`."""
+        return self.min_size, self.max_size
 
     def memory(self, graph: Graph) -> float:
         """Estimate the peak memory: the rows of the graph, those of the block models, and samples."""

@@ -22,6 +22,7 @@ from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.inputs import as_graph
 from graphclust.problem.problem import Core, Problem, dropped_directions
+from graphclust.problem.sizes import Sizes, check_sizes
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.memory import require_address_space, require_memory
@@ -187,6 +188,7 @@ class GraphEstimator:
             by_features=self._groups_by_features(graph),
             is_table=is_table,
             bipartite=getattr(self, "bipartite", False),
+            sizes=Sizes.of(*self.size_bounds(), *self.quality_kept()),
         )
         require_memory(self.memory(problem.graph), f"{self.name} on {self._extent(problem)}")
         core = problem.core
@@ -280,6 +282,12 @@ class GraphEstimator:
             A parameter is out of range.
         """
         k = self._number()
+        check_sizes(
+            *self.size_bounds(),
+            n_clusters=k,
+            known=getattr(self, "known", None),
+            bipartite=getattr(self, "bipartite", False),
+        )
         if k is None:
             return
         if self.takes_n_clusters == "no":
@@ -302,6 +310,17 @@ class GraphEstimator:
                 f"cannot make {k} communities of {graph.num_nodes} nodes: "
                 "n_clusters (-k) is at most the number of nodes"
             )
+
+    def size_bounds(self) -> tuple[int | None, int | None]:
+        """Return the smallest and the largest number of nodes of a community, None where there is no bound."""
+        return None, None
+
+    def quality_kept(self) -> tuple[str, float | None]:
+        """Return the objective and resolution by which communities are divided and joined if their sizes are bounded.
+
+        See `graphclust.problem.sizes.Sizes`.
+        """
+        return "modularity", None
 
     def memory(self, graph: Graph) -> float:
         """Estimate the peak memory of a fit, without the graph, in bytes."""

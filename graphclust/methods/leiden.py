@@ -36,6 +36,9 @@ class Leiden(LocalMoveEstimator):
         Randomness of the refinement phase, in units of the mean weight of an edge.
     hierarchy : bool
         Whether to keep the parts of the communities, and their parts, as levels of a hierarchy. They are connected.
+    min_size, max_size : int, optional
+        Bounds of the number of nodes of a community. Communities out of bounds are divided, and join others, where the
+        quality loses least. Not together with `n_clusters`.
     random_state : int, Generator or None
 
     Examples
@@ -59,6 +62,8 @@ class Leiden(LocalMoveEstimator):
         n_iterations: int = 4,
         beta: float = 0.01,
         hierarchy: bool = False,
+        min_size: int | None = None,
+        max_size: int | None = None,
         random_state: Any = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -67,6 +72,8 @@ class Leiden(LocalMoveEstimator):
         self.n_iterations = n_iterations
         self.beta = beta
         self.hierarchy = hierarchy
+        self.min_size = min_size
+        self.max_size = max_size
         self.random_state = random_state
 
     def check_params(self) -> None:
@@ -79,6 +86,14 @@ class Leiden(LocalMoveEstimator):
         limit = self.n_iterations
         if isinstance(limit, bool) or not isinstance(limit, int) or (limit < 1 and limit != -1):
             raise UsageError(f"n_iterations is a positive integer, or -1 for no limit; not {limit!r}")
+
+    def size_bounds(self) -> tuple[int | None, int | None]:
+        """See `GraphEstimator.size_bounds`."""
+        return self.min_size, self.max_size
+
+    def quality_kept(self) -> tuple[str, float | None]:
+        """See `GraphEstimator.quality_kept`."""
+        return self.objective, self.resolution
 
     def solve(self, core: Core) -> Solution:
         """See `GraphEstimator.solve`."""

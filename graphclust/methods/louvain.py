@@ -23,6 +23,9 @@ class Louvain(LocalMoveEstimator):
     resolution : float
     hierarchy : bool
         Whether to keep the communities of all levels, which the next level merges.
+    min_size, max_size : int, optional
+        Bounds of the number of nodes of a community. Communities out of bounds are divided, and join others, where the
+        quality loses least. Not together with `n_clusters`.
     random_state : int, Generator or None
 
     Examples
@@ -43,17 +46,29 @@ class Louvain(LocalMoveEstimator):
         *,
         resolution: float = 1.0,
         hierarchy: bool = False,
+        min_size: int | None = None,
+        max_size: int | None = None,
         random_state: Any = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.resolution = resolution
         self.hierarchy = hierarchy
+        self.min_size = min_size
+        self.max_size = max_size
         self.random_state = random_state
 
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""
         super().check_params()
         check_number("resolution", self.resolution)
+
+    def size_bounds(self) -> tuple[int | None, int | None]:
+        """See `GraphEstimator.size_bounds`."""
+        return self.min_size, self.max_size
+
+    def quality_kept(self) -> tuple[str, float | None]:
+        """See `GraphEstimator.quality_kept`."""
+        return "modularity", self.resolution
 
     def solve(self, core: Core) -> Solution:
         """See `GraphEstimator.solve`."""

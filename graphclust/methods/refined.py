@@ -70,6 +70,10 @@ class Refined(GraphEstimator):
         """The known labels of the refined method."""
         return getattr(self.estimator, "known", None)
 
+    def size_bounds(self) -> tuple[int | None, int | None]:
+        """See `GraphEstimator.size_bounds`: those of the refined method."""
+        return self.estimator.size_bounds()
+
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""
         check_model(self.model, self.estimator.n_clusters)

@@ -22,6 +22,7 @@ from graphclust.problem.constraints import (
     within_components,
 )
 from graphclust.problem.sides import sides_of
+from graphclust.problem.sizes import Sizes
 from graphclust.problem.solution import Solution
 from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -144,6 +145,8 @@ class Problem:
     notes : tuple of Note
     sides : ndarray of int64, shape (n_nodes,), or None
         As of `Core`.
+    sizes : Sizes or None
+        Bounds of the sizes of communities.
     """
 
     graph: Graph
@@ -153,6 +156,7 @@ class Problem:
     is_table: bool = False
     notes: tuple[Note, ...] = ()
     sides: IntArray | None = None
+    sizes: Sizes | None = None
     _caller: Graph | None = None
     _order: IntArray | None = None
 
@@ -169,6 +173,7 @@ class Problem:
         by_features: bool = False,
         is_table: bool = False,
         bipartite: bool | str = False,
+        sizes: Sizes | None = None,
     ) -> Problem:
         """Put a graph into canonical order, and read what is asked of it.
 
@@ -188,12 +193,15 @@ class Problem:
             See the attributes.
         bipartite : bool or str
             Whether the graph is two-mode, or the attribute that tells the sides; see `sides_of`.
+        sizes : Sizes, optional
 
         Raises
         ------
         UsageError
-            A known label of a node that the graph does not have.
+            A known label of a node that the graph does not have; or sizes that no partition of its nodes has.
         """
+        if sizes is not None:
+            sizes.check(graph.num_nodes)
         work, notes = graph.canonical(), []
         if graph.directed and not directed:
             work = work.undirected()
@@ -210,6 +218,7 @@ class Problem:
             is_table,
             tuple(notes),
             sides_of(work, bipartite),
+            sizes,
             _caller=graph,
             _order=graph.canonical_order(),
         )
@@ -283,9 +292,12 @@ class Problem:
     def lift(self, solution: Solution) -> Solution:
         """Bring a solution of the core to the caller's nodes, in their order, and number communities by size.
 
-        Its notes begin with those of the problem, and say how many communities are not connected.
+        Communities are brought within the bounds of their sizes, if there are any. The notes begin with those of the
+        problem, and say how many communities are not connected.
         """
         solution = self.placed(solution)
+        if self.sizes is not None and self.graph.num_nodes:
+            solution = self.sizes.applied(self.graph, solution)
         notes = list(self.notes)
         can_be_connected = not only_points(self.graph) and self.sides is None
         disconnected = count_disconnected(self.graph, solution.labels) if can_be_connected else 0

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Communities", "compare_to_truth", "labels_of"]
 
+_OF_THE_WHOLE = ("n_clusters", "known", "min_size", "max_size")  # parameters that a search in a community does not take
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Communities:
@@ -199,7 +201,7 @@ class Communities:
             raise UsageError("this result was not made by detect: graphclust.detect(c.subgraph(label)) searches in it")
         graph = self.subgraph(label)
         if method is None:
-            own = {name: value for name, value in self.params.items() if name not in ("n_clusters", "known")}
+            own = {name: value for name, value in self.params.items() if name not in _OF_THE_WHOLE}
             params = own | params
         return self.detector(graph, method, **params)
 

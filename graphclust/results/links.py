@@ -345,7 +345,8 @@ class LinkModel:
         sizes = np.bincount(groups)
         starts = np.cumsum(sizes) - sizes
         place = np.minimum(np.arange(_BEST_OF_GROUP), sizes[:, None] - 1)
-        return order[starts[:, None] + place]
+        nodes: IntArray = order[starts[:, None] + place]
+        return nodes
 
 
 @dataclass(frozen=True)

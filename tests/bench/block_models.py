@@ -146,8 +146,8 @@ def assortative(only=()):
     rows, shortest = [], []
     for name, graph in graphs_of_lengths(only).items():
         rows += compare(name, graph, kinds=("assortative",))
-        found = {model: gc.detect(graph, model=model).labels for model in ("planted", "assortative", "dc-sbm")}
-        nats = {model: describe(graph, labels, model).total for model, labels in found.items()}
+        partitions = {model: gc.detect(graph, model=model).labels for model in ("planted", "assortative", "dc-sbm")}
+        nats = {model: describe(graph, labels, model).total for model, labels in partitions.items()}
         print(f"     {name:18} {', '.join(f'{model} {value:,.1f}' for model, value in nats.items())}", flush=True)
         shortest.append(min(nats, key=nats.get))
     summary(rows)

@@ -27,8 +27,8 @@ import numpy as np
 import graphclust as gc
 from graphclust.kernels.leiden import leiden
 from graphclust.kernels.local_moves import move_nodes
-from graphclust.methods.local_moves import kernel_input
 from graphclust.metrics import modularity, rank_labels
+from graphclust.problem.kernel_input import kernel_input
 from graphclust.problem.problem import Problem
 from graphclust.runtime.threads import Threads
 
@@ -93,7 +93,7 @@ def networkit(graph):
 
 def ours(graph, n_threads=N_THREADS):
     """Functions that run our methods, whose conversion of the graph is not timed, as networkit's is not."""
-    rows, masses, unit = kernel_input(Problem.of(graph).core)
+    rows, masses, unit = kernel_input(Problem.of(graph).core.graph)
     n = len(masses)
 
     def by_leiden(n_iterations, seed=0):

@@ -170,13 +170,13 @@ def test_links_are_those_of_the_api(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["links", "data:karate", "-n", "3", "--format", "json"]) == 0
     out, err = capsys.readouterr()
-    found = gc.detect("data:karate").links(3)
-    assert json.loads(out) == found.to_dict()
+    expected = gc.detect("data:karate").links(3)
+    assert json.loads(out) == expected.to_dict()
     assert "2 communities by auto" in err
     assert main(["links", "data:karate", "-n", "3", "-q"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["kind", "source", "target", "probability"]
-    assert lines[1].split()[:3] == ["missing", *found.missing[0][:2]]
+    assert lines[1].split()[:3] == ["missing", *expected.missing[0][:2]]
     Path("pairs.txt").write_text("0 9\n16 26\n")
     gc.detect("data:karate", "leiden").save("c.tsv")
     assert main(["links", "data:karate", "--result", "c.tsv", "--pairs", "pairs.txt", "--format", "tsv", "-q"]) == 0

@@ -113,13 +113,13 @@ def test_results_do_not_depend_on_the_order_of_nodes():
     rng = np.random.default_rng(0)
     edges = [(graph.nodes[i], graph.nodes[j]) for i, j in zip(graph.source, graph.target, strict=True)]
     shuffled = [edges[i] if rng.random() < 0.5 else edges[i][::-1] for i in rng.permutation(len(edges))]
-    found = [gc.detect(some).links(10) for some in (edges, shuffled)]
-    assert [row[:2] for row in found[0].missing] == [row[:2] for row in found[1].missing]
-    assert [row[2] for row in found[0].missing] == pytest.approx([row[2] for row in found[1].missing])
-    doubtful = [{frozenset(row[:2]) for row in one.doubtful} for one in found]
-    assert doubtful[0] == doubtful[1]
-    assert not {row[:2] for row in found[0].missing} & set(edges)
-    assert {frozenset(row[:2]) for row in found[0].doubtful} <= {frozenset(edge) for edge in edges}
+    first, other = (gc.detect(some).links(10) for some in (edges, shuffled))
+    assert [row[:2] for row in first.missing] == [row[:2] for row in other.missing]
+    assert [row[2] for row in first.missing] == pytest.approx([row[2] for row in other.missing])
+    doubtful = {frozenset(row[:2]) for row in first.doubtful}
+    assert doubtful == {frozenset(row[:2]) for row in other.doubtful}
+    assert not {row[:2] for row in first.missing} & set(edges)
+    assert doubtful <= {frozenset(edge) for edge in edges}
 
 
 def test_extreme_graphs():
@@ -136,8 +136,8 @@ def test_extreme_graphs():
     graph, labels = random_graph(True)
     backward = [(j, i) for i, j in zip(graph.source, graph.target, strict=True)]
     communities = gc.Communities(graph, gc.metrics.rank_labels(labels[None])[0], "x")
-    there, back = communities.predict_proba([edge[::-1] for edge in backward]), communities.predict_proba(backward)
-    assert not np.allclose(there, back)
+    forward = communities.predict_proba([edge[::-1] for edge in backward])
+    assert not np.allclose(forward, communities.predict_proba(backward))
     assert communities.predict_proba([]).shape == (0,)
     frame = communities.links(3).to_frame()
     assert frame.columns.tolist() == ["source", "target", "probability", "kind"]
