@@ -37,6 +37,7 @@ _OWN_OPTIONS = {  # parameters that --param does not set
     "bipartite": "--bipartite",
     "min_size": "--min-size",
     "max_size": "--max-size",
+    "seeds": "--seeds",
 }
 
 
@@ -143,6 +144,15 @@ def detect(
         int | None, typer.Option("--n-clusters", "-k", min=1, help="Exact number of communities.", show_default=False)
     ] = None,
     seed: Seed = 0,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Run the method with N seeds, and print the result that agrees best with the others, and the share of "
+            "runs that agree about each node.",
+        ),
+    ] = 1,
     param: Param = None,
     samples: Annotated[
         int | None,
@@ -280,6 +290,8 @@ def detect(
         _check_takes_features(method)
     # report a typo before a large file is read
     detection.prepare(method, n_clusters, seed, device, refine=refine, **params)
+    if seeds > 1:
+        params["seeds"] = seeds
 
     def run(path: str, files: Outputs, about: str = "") -> None:
         seconds = Stopwatch.start()

@@ -172,7 +172,7 @@ class Outputs:
             return
         n = communities.n_clusters
         found = "1 community" if n == 1 else f"{n:,} communities"
-        sure = "" if communities.confidence is None else f", mean confidence {communities.confidence.mean():.2f}"
+        sure = "".join(f", mean {name} {values.mean():.2f}" for name, values in communities.certainty.items())
         say(
             (f"{about}: " if about else "")
             + f"{counted(graph.num_nodes, 'node')}, {counted(graph.num_edges, 'edge')} -> {found} "

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
+from graphclust.detection.repeats import most_central_run
 from graphclust.errors import DataError, UsageError
 from graphclust.graph import holds_points, merge_notes
 from graphclust.inference import BLOCK_MODELS
@@ -16,7 +17,9 @@ from graphclust.methods.base import GraphEstimator
 from graphclust.methods.refined import Refined
 from graphclust.results.communities import Communities
 from graphclust.results.hierarchy import Hierarchy
+from graphclust.runtime.checks import check_count
 from graphclust.runtime.notes import Note, log_notes
+from graphclust.runtime.seeds import check_seed
 
 __all__ = ["detect", "prepare"]
 
@@ -30,6 +33,7 @@ def detect(
     *,
     weight: str | None = "weight",
     refine: str | None = None,
+    seeds: int = 1,
     **method_params: Any,
 ) -> Communities:
     """Find the communities of a graph.
@@ -56,6 +60,9 @@ def detect(
         Block model that improves the method's partition and provides a posterior and confidence
         (`graphclust.inference.refinement`). The default is "none"; with "auto", the default is to compare "sbm" and
         "planted", on directed graphs also "dc-sbm".
+    seeds : int
+        Number of runs, with the seeds `random_state`, `random_state` + 1, ... The result is the run that agrees best
+        with the others, with the `stability` of each node, and the `runs`; see `graphclust.detection.repeats`.
     **method_params
         Parameters of the method's estimator, such as `hierarchy=True` or `max_size=100` of "auto", "leiden" and
         "louvain". With `refine`, also `effort` and `n_samples`.
@@ -80,7 +87,12 @@ def detect(
     4
     """
     estimator = prepare(method, n_clusters, random_state, device, refine=refine, **method_params)
-    estimator.fit(_input(graph, weight, takes_points=estimator.takes_features))
+    check_count("seeds", seeds)
+    loaded = _input(graph, weight, takes_points=estimator.takes_features)
+    if seeds > 1:
+        again = partial(detect, loaded, method, n_clusters, device=device, refine=refine, **method_params)
+        return most_central_run(lambda seed: again(random_state=seed), check_seed(random_state), seeds)
+    estimator.fit(loaded)
     read = estimator.graph_.meta.get("notes")
     notes = list(merge_notes(estimator.graph_) if read is None else read)
     notes += estimator.notes_

@@ -132,26 +132,28 @@ class Contingency:
         """Whether each cell belongs to the one-to-one assignment of clusters that covers most nodes, shape (n_cells,).
 
         The assignment is a maximum-weight matching in the sparse bipartite graph of the cells, so that time and memory
-        depend on the number of cells, not on the product of the numbers of clusters. If several assignments are best,
-        the choice is deterministic but arbitrary.
+        depend on the number of cells, not on the product of the numbers of clusters. Cells that are in a best
+        assignment in any case (`_certain`) leave little to match. If several assignments are best, the choice is
+        deterministic but arbitrary.
         """
-        few, many = self.rows, self.cols
-        n_few, n_many = len(self.row_sizes), len(self.col_sizes)
+        is_matched, rest = _certain(self.rows, self.cols, self.counts)
+        if len(rest):
+            is_matched[rest] = self._matching(rest)
+        return is_matched
+
+    def _matching(self, cells: IntArray) -> NDArray[np.bool_]:
+        """Whether each of some cells belongs to the best assignment of their rows and columns."""
+        few, many = (np.unique(ends[cells], return_inverse=True)[1] for ends in (self.rows, self.cols))
+        n_few, n_many = int(few.max()) + 1, int(many.max()) + 1
         if n_few > n_many:
             few, many, n_few, n_many = many, few, n_many, n_few
-        if n_few == 0:
-            return np.zeros(0, dtype=bool)
-        if (best := _largest_if_distinct(few, many, self.counts)) is not None:
-            is_matched = np.zeros(len(few), dtype=bool)
-            is_matched[best] = True
-            return is_matched
         from scipy.sparse import csr_array
         from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
         # An extra column per row lets the row stay unmatched. All weights are increased by one because SciPy does not
         # accept zeros.
         unmatched = np.arange(n_few)
-        weight = np.concatenate((self.counts + 1.0, np.ones(n_few)))
+        weight = np.concatenate((self.counts[cells] + 1.0, np.ones(n_few)))
         row, col = np.concatenate((few, unmatched)), np.concatenate((many, n_many + unmatched))
         order = np.lexsort((col, row))
         start = np.searchsorted(row[order], np.arange(n_few + 1))
@@ -164,15 +166,31 @@ class Contingency:
         return float(self.counts[self.matched()].sum() / len(self.cell)) if len(self.cell) else 1.0
 
 
-def _largest_if_distinct(rows: IntArray, cols: IntArray, counts: IntArray) -> IntArray | None:
-    """Return the cell with the largest count in each row if all are in different columns, otherwise None.
+def _certain(rows: IntArray, cols: IntArray, counts: IntArray) -> tuple[NDArray[np.bool_], IntArray]:
+    """Return whether each cell is in a best assignment for certain, and the cells that are left to match.
 
-    No assignment covers more nodes. That of similar partitions is mostly of this kind.
+    A cell is, if it is at least as large as the next largest of its row and that of its column together: exchanging it
+    for one of each gains nothing. Then the others of its row and column are out, and further cells may become certain.
     """
-    order = np.lexsort((counts, rows))
-    is_last = np.append(np.diff(rows[order]) > 0, True)
-    best: IntArray = order[is_last]
-    return best if np.bincount(cols[best]).max() == 1 else None
+    is_certain, left = np.zeros(len(counts), dtype=bool), np.arange(len(counts))
+    while len(left):
+        size = counts[left]
+        needed = np.zeros(len(left), dtype=counts.dtype)
+        is_largest = np.ones(len(left), dtype=bool)
+        for line in (rows[left], cols[left]):
+            order = np.lexsort((size, line))
+            is_last = np.append(np.diff(line[order]) > 0, True)
+            is_largest[order[~is_last]] = False
+            before = np.roll(order, 1)  # the next largest of the same line, if there is one
+            has_before = np.append(False, np.diff(line[order]) == 0)
+            needed[order] += np.where(has_before, size[before], 0)
+        chosen = left[is_largest & (size >= needed)]
+        if len(chosen) == 0:
+            break
+        is_certain[chosen] = True
+        is_out = np.isin(rows[left], rows[chosen]) | np.isin(cols[left], cols[chosen])
+        left = left[~is_out]
+    return is_certain, left
 
 
 def _entropy(sizes: IntArray) -> float:

@@ -76,7 +76,7 @@ def html_report(
         "method": _text(_method_and_parameters(communities)),
         "version": _text(_version()),
         "cards": _cards(communities, sizes),
-        "caption": _text(_caption(graph, drawing, communities.confidence is not None)),
+        "caption": _text(_caption(graph, drawing, bool(communities.certainty))),
         "quality": _quality_rows(communities.quality()),
         "communities": _communities(communities),
         "notes": _notes(communities.notes),
@@ -95,12 +95,13 @@ def html_report(
 
 def _payload(communities: Clustering, sizes: IntArray, drawing: Drawing, listed: IntArray) -> dict[str, Any]:
     """Return the data of the page's script. Row i of the table of nodes is the node at position listed[i]."""
-    graph, confidence = communities.graph, communities.confidence
-    nodes = communities.nodes
+    graph, nodes = communities.graph, communities.nodes
+    name, certainty = next(iter(communities.certainty.items()), ("", None))
     return {
         "nodes": [str(nodes[i]) for i in listed.tolist()],
         "degree": graph.degree(weighted=False)[listed].astype(np.int64).tolist(),
-        "confidence": None if confidence is None else np.nan_to_num(confidence[listed]).round(4).tolist(),
+        "certainty": None if certainty is None else np.nan_to_num(certainty[listed]).round(4).tolist(),
+        "certainty_name": name,
         "levels": _level_rows(_levels(communities), listed),
         "level": next(i for i, level in enumerate(_levels(communities)) if level is communities.labels),
         "palette": COLORS,
@@ -160,7 +161,7 @@ def _version() -> str:
 
 
 def _cards(communities: Clustering, sizes: IntArray) -> str:
-    graph, quality, confidence = communities.graph, communities.quality(), communities.confidence
+    graph, quality = communities.graph, communities.quality()
     kind = ", ".join(
         word for word, applies in (("directed", graph.directed), ("weighted", graph.is_weighted)) if applies
     )
@@ -174,8 +175,9 @@ def _cards(communities: Clustering, sizes: IntArray) -> str:
         ("Modularity", quality.get("modularity"), ""),
         ("Coverage", quality.get("coverage"), ""),
     ]
-    if confidence is not None and len(confidence):
-        cards.append(("Mean confidence", float(confidence.mean()), f"{np.mean(confidence < 0.9):.0%} below 0.9"))
+    for name, values in communities.certainty.items():
+        if len(values):
+            cards.append((f"Mean {name}", float(values.mean()), f"{np.mean(values < 0.9):.0%} below 0.9"))
     cards.append(("Seconds", communities.seconds, ""))
     return "".join(
         f"<div><dt>{name}</dt><dd>{_number(value)}{f'<small>{note}</small>' if note else ''}</dd></div>"
@@ -183,7 +185,7 @@ def _cards(communities: Clustering, sizes: IntArray) -> str:
     )
 
 
-def _caption(graph: Graph, drawing: Drawing, has_confidence: bool) -> str:
+def _caption(graph: Graph, drawing: Drawing, has_certainty: bool) -> str:
     sentences = []
     if len(drawing.nodes) < graph.num_nodes:
         sentences.append(
@@ -196,7 +198,7 @@ def _caption(graph: Graph, drawing: Drawing, has_confidence: bool) -> str:
         )
     if graph.num_self_loops:
         sentences.append("Self-loops are not drawn.")
-    if has_confidence:
+    if has_certainty:
         sentences.append("The community of a paler node is less certain.")
     return " ".join(sentences) or "All nodes and edges drawn."
 

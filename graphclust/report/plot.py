@@ -102,8 +102,8 @@ def plot_communities(
     is_table = graph.x is not None and not graph.num_edges
     relative = 1.5 if is_table else 0.4 + degree / max(1.0, float(degree.mean()) if n_drawn else 1.0)
     face = color.copy()
-    if communities.confidence is not None:
-        white = 0.8 * (1 - communities.confidence[drawing.nodes, None] ** 2)
+    for certainty in list(communities.certainty.values())[:1]:
+        white = 0.8 * (1 - certainty[drawing.nodes, None] ** 2)
         face[:, :3] = face[:, :3] * (1 - white) + white
     size = np.broadcast_to(node_size * np.minimum(relative, 4.0) / 1.4, n_drawn)
     ax.scatter(

@@ -48,7 +48,7 @@ class Clustering(Protocol):
     @property
     def seconds(self) -> float: ...  # noqa: D102
     @property
-    def confidence(self) -> FloatArray | None: ...  # noqa: D102
+    def certainty(self) -> Mapping[str, FloatArray]: ...  # noqa: D102
     @property
     def notes(self) -> Sequence[Note]: ...  # noqa: D102
     @property
@@ -80,8 +80,9 @@ def text_report(communities: Clustering) -> str:
         "sizes": ", ".join(map(_number, sizes[:8]))
         + (f" and {_number(len(sizes) - 8)} more" if len(sizes) > 8 else ""),
     }
-    if communities.confidence is not None and len(communities.confidence):
-        lines["mean confidence"] = _number(float(communities.confidence.mean()))
+    for name, values in communities.certainty.items():
+        if len(values):
+            lines[f"mean {name}"] = _number(float(values.mean()))
     for name in ("modularity", "coverage", "mean_conductance", "normalized_cut"):
         lines[name.replace("_", " ")] = _number(quality.get(name))
     lines["method"] = _method_and_parameters(communities)

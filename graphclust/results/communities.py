@@ -50,6 +50,11 @@ class Communities:
         Posterior probability that the label of each node is right.
     posterior : Posterior or None
         Samples of partitions, if the method draws them.
+    stability : ndarray of float64, shape (n_nodes,), or None
+        Of several runs with different seeds: the share of them in which each node is in the community that corresponds
+        to its own.
+    runs : Posterior or None
+        The partitions of these runs, all of the same weight; not samples of a posterior.
     hierarchy : Hierarchy or None
         Nested levels of communities, if they were asked for; these communities are one of them.
     notes : tuple of Note
@@ -82,12 +87,14 @@ class Communities:
     notes: tuple[Note, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     detector: Callable[..., Communities] | None = None
+    stability: FloatArray | None = None
+    runs: Posterior | None = None
 
     def __post_init__(self) -> None:
         """Check the labels and copy labels and parameters, so that later changes by the caller have no effect."""
         n = self.graph.num_nodes
         labels = np.array(self.labels, dtype=np.int64)
-        for name, values in (("labels", labels), ("confidence", self.confidence)):
+        for name, values in (("labels", labels), *self.certainty.items()):
             if values is not None and np.shape(values) != (n,):
                 raise DataError(f"{name} must have the shape ({n},), one value per node, not {np.shape(values)}")
         if n and (labels.min() < 0 or (np.bincount(labels) == 0).any()):
@@ -105,6 +112,12 @@ class Communities:
     def n_clusters(self) -> int:
         """Number of communities."""
         return int(self.labels.max(initial=-1)) + 1
+
+    @property
+    def certainty(self) -> dict[str, FloatArray]:
+        """What says how sure the label of each node is, from 0 to 1: `confidence` and `stability`, if there are any."""
+        values = {"confidence": self.confidence, "stability": self.stability}
+        return {name: value for name, value in values.items() if value is not None}
 
     @cached_property
     def communities(self) -> list[set[Any]]:
@@ -351,7 +364,7 @@ class Communities:
         return self._link_model.probability(source, target)
 
     def to_frame(self) -> pandas.DataFrame:
-        """Return a table with the columns node, community and, if the result has one, confidence.
+        """Return a table with the columns node, community and, if the result has them, confidence and stability.
 
         Of a hierarchy, `Hierarchy.to_frame` returns all levels.
         """
@@ -361,18 +374,16 @@ class Communities:
             "node": pd.Series(self.nodes, dtype=object).infer_objects(),
             "community": self.labels,
         }
-        if self.confidence is not None:
-            columns["confidence"] = self.confidence
-        return pd.DataFrame(columns)
+        return pd.DataFrame(columns | self.certainty)
 
     def to_networkx(self) -> networkx.Graph[Any]:
-        """Return a new networkx graph with the node attributes community and, if the result has one, confidence."""
+        """Return a new networkx graph with the node attribute community and, where there are values, of certainty."""
         import networkx as nx
 
         graph = self.graph.to_networkx()
         nx.set_node_attributes(graph, self.membership, "community")
-        if self.confidence is not None:
-            nx.set_node_attributes(graph, dict(zip(self.nodes, self.confidence.tolist(), strict=True)), "confidence")
+        for name, values in self.certainty.items():
+            nx.set_node_attributes(graph, dict(zip(self.nodes, values.tolist(), strict=True)), name)
         return graph
 
     def save(self, path: str | os.PathLike[str], format: str | None = None) -> None:

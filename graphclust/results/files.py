@@ -32,9 +32,9 @@ def _columns(communities: Communities) -> tuple[list[str], list[Any]]:
     for name, labels in _labels_by_name(communities).items():
         names.append(name)
         columns.append(labels.tolist())
-    if communities.confidence is not None:
-        names.append("confidence")
-        columns.append([f"{value:.6g}" for value in communities.confidence.tolist()])
+    for name, certainty in communities.certainty.items():
+        names.append(name)
+        columns.append([f"{value:.6g}" for value in certainty.tolist()])
     for name, values in _names_of_nodes(communities).items():
         names.append(name)
         columns.append(["" if value is None else value for value in values])
@@ -52,7 +52,7 @@ def _names_of_nodes(communities: Communities) -> dict[str, list[Any]]:
     """Return the attribute with the names of the nodes, if these are not their ids: one column or none."""
     label = communities.graph.meta.get("label_attribute")
     values = communities.graph.meta.get("node_attributes", {}).get(label)
-    taken = ("node", "community", "confidence", *_labels_by_name(communities))
+    taken = ("node", "community", "confidence", "stability", *_labels_by_name(communities))
     if values is None or label in taken or len(values) != len(communities.nodes):
         return {}
     return {str(label): values}
@@ -91,6 +91,7 @@ def as_json(communities: Communities) -> dict[str, Any]:
         "nodes": ids,
         "labels": communities.labels.tolist(),
         "confidence": None if communities.confidence is None else communities.confidence.round(6).tolist(),
+        **({} if communities.stability is None else {"stability": communities.stability.round(6).tolist()}),
         "n_clusters": communities.n_clusters,
         **({} if hierarchy is None else {"levels": [level.tolist() for level in hierarchy.levels]}),
         "method": communities.method,
@@ -134,11 +135,11 @@ def _write_clu(communities: Communities, stream: BinaryIO) -> None:
 def _write_graph(kind: str) -> Callable[[Communities, BinaryIO], None]:
     def write(communities: Communities, stream: BinaryIO) -> None:
         attributes = carried(communities.graph, kind)[0]
-        attributes.pop("confidence", None)  # from an earlier result
+        for name in ("confidence", "stability"):
+            attributes.pop(name, None)  # from an earlier result
         attributes |= {name: labels.tolist() for name, labels in _labels_by_name(communities).items()}
         attributes["community"] = communities.labels.tolist()
-        if communities.confidence is not None:
-            attributes["confidence"] = communities.confidence.tolist()
+        attributes |= {name: values.tolist() for name, values in communities.certainty.items()}
         write_graph(communities.graph, stream, format=kind, attributes=attributes)
 
     return write
@@ -155,8 +156,7 @@ def _write_parquet(communities: Communities, stream: BinaryIO) -> None:
         "node": nodes if is_uniform else id_texts(communities.graph),
         **_labels_by_name(communities),
     }
-    if communities.confidence is not None:
-        columns["confidence"] = communities.confidence
+    columns |= communities.certainty
     for name, values in _names_of_nodes(communities).items():
         columns[name] = [None if value is None else str(value) for value in values]
     pq.write_table(pa.table(columns), stream)

@@ -24,6 +24,7 @@ from graphclust.runtime.notes import counted
 
 __all__ = ["load"]
 
+_CERTAINTY = ("confidence", "stability")
 _TABLES = {".tsv": "\t", ".csv": ","}
 
 
@@ -59,7 +60,7 @@ def load(path: str | os.PathLike[str], graph: Any = None) -> Communities:
     codes = [number.setdefault(label_of[str(node)], len(number)) for node in known.nodes]
     record = _record(path)
     levels = [_in_order(level, known) for level in record.get("levels", ())]
-    confidence = record.get("confidence")
+    certainty = {name: _in_order(record[name], known) for name in _CERTAINTY if record.get(name)}
     method, params = str(record.get("method", "")), record.get("params", {})
     hierarchy = None
     if levels and all(level is not None for level in levels):
@@ -72,14 +73,15 @@ def load(path: str | os.PathLike[str], graph: Any = None) -> Communities:
         method=method,
         params=params,
         seconds=float(record.get("seconds", 0.0)),
-        confidence=None if confidence is None else _in_order(confidence, known),
+        confidence=certainty.get("confidence"),
+        stability=certainty.get("stability"),
         hierarchy=hierarchy,
         details=record.get("explanation", {}),
     )
 
 
 def _record(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what a file of `Communities.save` says beyond the labels; `confidence` and `levels` as dicts of nodes."""
+    """Return what a file of `Communities.save` says beyond the labels; values and levels as dicts of nodes."""
     if os.fspath(path) == "-":
         return {}  # it can be read only once
     source = open_file(path)
@@ -88,21 +90,23 @@ def _record(path: str | os.PathLike[str]) -> dict[str, Any]:
         if not isinstance(content, dict) or "nodes" not in content:
             return {}
         nodes = list(map(str, content["nodes"]))
-        if content.get("confidence") is not None:
-            content["confidence"] = dict(zip(nodes, content["confidence"], strict=True))
+        for name in _CERTAINTY:
+            if content.get(name) is not None:
+                content[name] = dict(zip(nodes, content[name], strict=True))
         content["levels"] = [dict(zip(nodes, level, strict=True)) for level in content.get("levels", ())]
         return content
     if source.suffix in _TABLES:
         head, *rows = csv.reader(io.StringIO(source.text(), newline=""), delimiter=_TABLES[source.suffix])
-        if head[:3] == ["node", "community", "confidence"]:
-            return {"confidence": {row[0]: float(row[2]) for row in rows if len(row) > 2}}
+        if head[:2] == ["node", "community"]:
+            columns = {name: i for i, name in enumerate(head[:4]) if name in _CERTAINTY}
+            return {name: {row[0]: float(row[i]) for row in rows if len(row) > i} for name, i in columns.items()}
         places = [i for i, name in enumerate(head) if name == f"level_{i}"]
         if head[0] == "node" and places:
             return {"levels": [{row[0]: int(row[i]) for row in rows} for i in places]}
     return {}
 
 
-def _in_order(confidence: Mapping[str, float], graph: Graph) -> FloatArray | None:
-    """Return the confidence of the nodes of a graph, None if some are missing."""
-    values = [confidence.get(str(node)) for node in graph.nodes]
+def _in_order(value_of: Mapping[str, float], graph: Graph) -> FloatArray | None:
+    """Return the values of the nodes of a graph, None if some are missing."""
+    values = [value_of.get(str(node)) for node in graph.nodes]
     return None if None in values else np.array(values, dtype=np.float64)

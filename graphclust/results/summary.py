@@ -25,9 +25,9 @@ def summarise(communities: Clustering, n_members: int = 5) -> list[dict[str, Any
     -------
     list of dict
         One for each community, the largest first: `community`, `size`, `density` (share of the pairs of its nodes that
-        are edges; None for a single node), `conductance`, `confidence` (mean over its nodes; None without a posterior)
-        and `members`, the ids of the nodes with the largest degrees inside the community. Equal degrees are in
-        canonical order.
+        are edges; None for a single node), `conductance`, `confidence` (mean over its nodes; None without a posterior),
+        `stability` (the same; only of several runs) and `members`, the ids of the nodes with the largest degrees inside
+        the community. Equal degrees are in canonical order.
 
     Examples
     --------
@@ -47,8 +47,11 @@ def summarise(communities: Clustering, n_members: int = 5) -> list[dict[str, Any
     order = np.lexsort((rank, -degree, labels))
     sizes = np.bincount(labels, minlength=communities.n_clusters)
     starts = np.cumsum(sizes) - sizes
-    confidence = communities.confidence
-    means = None if confidence is None else np.bincount(labels, confidence, len(sizes)) / np.maximum(sizes, 1)
+    means = {
+        name: (np.bincount(labels, values, len(sizes)) / np.maximum(sizes, 1)).tolist()
+        for name, values in communities.certainty.items()
+    }
+    means = {"confidence": [None] * len(sizes), **means}
     densities, conductances = density(graph, labels), conductance(graph, labels)
     return [
         {
@@ -56,7 +59,7 @@ def summarise(communities: Clustering, n_members: int = 5) -> list[dict[str, Any
             "size": int(size),
             "density": None if size < 2 else float(densities[label]),
             "conductance": float(conductances[label]),
-            "confidence": None if means is None else float(means[label]),
+            **{name: values[label] for name, values in means.items()},
             "members": [communities.nodes[i] for i in order[start : start + min(size, n_members)].tolist()],
         }
         for label, (size, start) in enumerate(zip(sizes.tolist(), starts.tolist(), strict=True))

@@ -16,6 +16,7 @@ from sklearn import metrics as sklearn_metrics
 from graphclust import metrics
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
+from graphclust.metrics import Contingency
 from tests import oracles
 
 SEEDS = range(50)
@@ -358,3 +359,19 @@ def test_metrics_import_numpy_alone():
         "import sys, graphclust.metrics; print({'scipy', 'sklearn', 'pandas', 'networkx', 'torch'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_matched_clusters_cover_most_nodes(seed):
+    from scipy.optimize import linear_sum_assignment
+
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 120))
+    first = rng.integers(0, rng.integers(1, 15), n)
+    other = np.where(rng.random(n) < 0.6, first, rng.integers(0, rng.integers(1, 15), n))
+    table = Contingency.of(first, other)
+    matched = table.matched()
+    dense = np.zeros((len(table.row_sizes), len(table.col_sizes)))
+    dense[table.rows, table.cols] = table.counts
+    assert table.counts[matched].sum() == dense[linear_sum_assignment(dense, maximize=True)].sum()
+    assert np.bincount(table.rows[matched]).max() == np.bincount(table.cols[matched]).max() == 1

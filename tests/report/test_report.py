@@ -150,7 +150,7 @@ def test_data_equal_the_result(karate):
     (level,) = data["levels"]
     assert level["labels"] == karate.labels.tolist()
     assert data["degree"] == [degree for _, degree in nx.karate_club_graph().degree()]
-    assert np.allclose(data["confidence"], karate.confidence, atol=1e-4)
+    assert np.allclose(data["certainty"], karate.confidence, atol=1e-4)
     assert level["sizes"] == karate.quality()["sizes"]
     assert tuple(data["palette"]) == COLORS
     drawn = data["drawn"]

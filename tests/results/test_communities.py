@@ -70,7 +70,14 @@ def test_method_and_params_say_what_ran(karate):
     assert codes(result.notes)[0] == "chosen"
     assert result.params["random_state"] == 0
     result = gc.detect(karate, "louvain", random_state=3, resolution=0.5)
-    assert result.params == {"n_clusters": None, "resolution": 0.5, "hierarchy": False, "random_state": 3}
+    assert result.params == {
+        "n_clusters": None,
+        "resolution": 0.5,
+        "hierarchy": False,
+        "min_size": None,
+        "max_size": None,
+        "random_state": 3,
+    }
 
 
 @pytest.mark.parametrize(
