@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from graphclust.detection import detect as detect
     from graphclust.detection.comparison import compare as compare
     from graphclust.detection.points import cluster as cluster
+    from graphclust.detection.profile import profile as profile
     from graphclust.errors import DataError as DataError
     from graphclust.errors import GraphclustError as GraphclustError
     from graphclust.errors import ResourceError as ResourceError
@@ -73,6 +74,7 @@ _MODULE_OF = {
     "compare": "detection.comparison",
     "detect": "detection",
     "diff": "results.changes",
+    "profile": "detection.profile",
     "read_graph": "inputs",
 }
 _MODULES = ("datasets", "generators", "metrics")

@@ -26,6 +26,7 @@ from graphclust.cli.generate import add_families, generate
 from graphclust.cli.links import links
 from graphclust.cli.methods import methods
 from graphclust.cli.models import models
+from graphclust.cli.profile import profile
 from graphclust.cli.reproduce import reproduce
 from graphclust.cli.study import study
 from graphclust.cli.train import train
@@ -46,7 +47,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _body in (detect, cluster, evaluate, compare, diff, links, convert, train, methods, models, study, reproduce, warm):
+_ON_RESULTS = (evaluate, compare, diff, links, profile)
+for _body in (detect, cluster, *_ON_RESULTS, convert, train, methods, models, study, reproduce, warm):
     app.command()(command(_body))
 app.add_typer(data, name="data")
 app.add_typer(generate, name="generate")

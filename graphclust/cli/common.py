@@ -33,6 +33,7 @@ __all__ = [
     "ThreadCount",
     "Verbose",
     "abandon_output",
+    "check_figure",
     "check_files",
     "check_format",
     "command",
@@ -266,6 +267,25 @@ def check_files(outputs: dict[str, str | None], **inputs: str | None) -> None:
         if place in seen:
             raise UsageError(f"{option} would overwrite {seen[place]}")
         seen[place] = option
+
+
+def check_figure(path: str | None) -> str:
+    """Return the format of a figure, from the extension of its file.
+
+    Raises
+    ------
+    UsageError
+        The extension is not that of a format that can be drawn.
+    """
+    if path is None:
+        return ""
+    from graphclust.io.source import suffix_of
+    from graphclust.report.plot import FIGURES
+
+    kind = suffix_of(path).removeprefix(".")
+    if kind not in FIGURES:
+        raise UsageError(f"--figure draws .{', .'.join(FIGURES)}, not {path}")
+    return kind
 
 
 def check_format(name: str, *known: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import Annotated
 
@@ -23,7 +21,7 @@ from graphclust.cli.common import (
     printed_on_stderr,
     say,
 )
-from graphclust.cli.table import print_table
+from graphclust.cli.table import write_rows
 from graphclust.errors import GraphclustError, UsageError
 
 __all__ = ["compare"]
@@ -121,13 +119,7 @@ def compare(
     with output(out) as stream:
         if format == "json":
             stream.write(json.dumps(rows).encode() + b"\n")
-        elif format == "csv":
-            text = io.StringIO()
-            writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-            stream.write(text.getvalue().encode())
         else:
-            print_table(rows, stream)
+            write_rows(rows, stream, format)
     if rows and all(row.get("error") for row in rows):
         raise GraphclustError("every method failed")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import Annotated, Any
 
@@ -22,7 +20,7 @@ from graphclust.cli.common import (
     output,
     say,
 )
-from graphclust.cli.table import print_table
+from graphclust.cli.table import write_rows
 
 __all__ = ["links"]
 
@@ -90,16 +88,9 @@ def links(
     with output(out) as stream:
         if format == "json":
             stream.write(json.dumps(content, ensure_ascii=False, default=str).encode() + b"\n")
-        elif format == "table":
-            print_table([row | {name: str(row[name]) for name in ("source", "target")} for row in rows], stream)
         else:
-            text = io.StringIO()
-            writer = csv.DictWriter(
-                text, list(rows[0]) if rows else [], delimiter="\t" if format == "tsv" else ",", lineterminator="\n"
-            )
-            writer.writeheader()
-            writer.writerows(rows)
-            stream.write(text.getvalue().encode())
+            texts = ("source", "target")  # ids are no numbers
+            write_rows([row | {name: str(row[name]) for name in texts} for row in rows], stream, format)
     if not quiet:
         say(f"{communities.n_clusters:,} communities by {communities.method}")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from graphclust.cli.common import check_files, output, say
+from graphclust.cli.common import check_figure, check_files, output, say
 from graphclust.cli.table import print_table
 
 if TYPE_CHECKING:
@@ -73,11 +73,7 @@ class Outputs:
         check_files(named, positions=self.positions, **inputs)
         if self.report not in (None, "-") and not is_special(self.report) and suffix_of(self.report) not in _PAGES:
             raise UsageError("--report writes an HTML page, whose name ends with .html (--figure draws the graph)")
-        if self.figure is not None:
-            from graphclust.report.plot import FIGURES
-
-            if suffix_of(self.figure).removeprefix(".") not in FIGURES:
-                raise UsageError(f"--figure draws .{', .'.join(FIGURES)}, not {self.figure}")
+        check_figure(self.figure)
         if self.positions is not None and self.figure is None:
             raise UsageError("--positions needs --figure")
 

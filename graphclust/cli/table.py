@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import shutil
 import textwrap
 from typing import Any, BinaryIO
 
-__all__ = ["print_table", "terminal_width"]
+__all__ = ["print_table", "terminal_width", "write_rows"]
 
 _GAP = "  "
 _LEAST = 16  # width to which a column of text is narrowed
@@ -15,6 +17,26 @@ _LEAST = 16  # width to which a column of text is narrowed
 def terminal_width(stream: BinaryIO) -> int | None:
     """Return the number of characters in a line of a terminal, None for a file or a pipe."""
     return max(shutil.get_terminal_size().columns, 20) if stream.isatty() else None
+
+
+def write_rows(rows: list[dict[str, Any]], stream: BinaryIO, format: str) -> None:
+    """Write rows with equal keys as a table with aligned columns, or with separators.
+
+    Parameters
+    ----------
+    rows : list of dict
+    stream : binary file
+    format : {"table", "tsv", "csv"}
+    """
+    if format == "table":
+        print_table(rows, stream)
+        return
+    text = io.StringIO()
+    names = list(rows[0]) if rows else []
+    writer = csv.DictWriter(text, names, delimiter="\t" if format == "tsv" else ",", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    stream.write(text.getvalue().encode())
 
 
 def print_table(rows: list[dict[str, Any]], stream: BinaryIO) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -217,6 +217,51 @@ class Communities:
             own = {name: value for name, value in self.params.items() if name not in _OF_THE_WHOLE}
             params = own | params
         return self.detector(graph, method, **params)
+
+    def coarser(self) -> Communities:
+        """Return the next coarser communities: the next level of the hierarchy, or without one, half as many.
+
+        Half as many are made by merging pairs of communities that gain the most modularity, or lose the least.
+
+        Raises
+        ------
+        UsageError
+            These are the coarsest communities.
+
+        Examples
+        --------
+        >>> import graphclust as gc
+        >>> gc.detect("data:les-miserables", "leiden").coarser().n_clusters
+        3
+        """
+        from graphclust.results.hierarchy import Hierarchy
+
+        if self.hierarchy is not None:
+            if (level := self._level()) == len(self.hierarchy):
+                raise UsageError("these communities are the coarsest level of the hierarchy")
+            return replace(self.hierarchy.level(level + 1), hierarchy=self.hierarchy)
+        if self.n_clusters < 2:
+            raise UsageError("there are no coarser communities than one")
+        return Hierarchy(self.graph, (self.labels,), self.method, dict(self.params)).cut(self.n_clusters // 2)
+
+    def finer(self) -> Communities:
+        """Return the next finer communities: the level of the hierarchy below these.
+
+        Raises
+        ------
+        UsageError
+            There is no hierarchy, or these are its finest level.
+        """
+        if self.hierarchy is None:
+            raise UsageError("finer communities need a hierarchy: detect(..., hierarchy=True), or within(label)")
+        if (level := self._level()) == 1:
+            raise UsageError("these communities are the finest level of the hierarchy")
+        return replace(self.hierarchy.level(level - 1), hierarchy=self.hierarchy)
+
+    def _level(self) -> int:
+        """Return the level of the hierarchy that these communities are; 1 is the finest."""
+        assert self.hierarchy is not None
+        return next(i for i, level in enumerate(self.hierarchy.levels, 1) if np.array_equal(level, self.labels))
 
     def subgraph(self, label: int) -> Graph:
         """Return the graph of a community: its nodes and the edges among them.
