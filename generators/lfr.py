@@ -18,6 +18,8 @@ on the way: every half-edge that is drawn becomes part of an edge.
    pairs, then switches of all loops, repeats and pairs from one community, then 3 attempted switches an edge. Why
    that leads to the uniform law stands in _wiring.py.
 
+Nodes can have several communities (Lancichinetti & Fortunato 2009): see _overlap.py.
+
 Time and memory grow with nodes + edges. The loops of steps 4 to 6 are compiled by numba, once.
 """
 
@@ -25,12 +27,13 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.errors import UsageError
+from graphclust.generators._overlap import copies, separate, untangle
 from graphclust.graph import Graph
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import is_cached
@@ -55,6 +58,8 @@ def lfr(
     max_degree: int | None = None,
     min_community: int | None = None,
     max_community: int | None = None,
+    overlapping_nodes: int = 0,
+    memberships: int = 2,
     random_state: Any = None,
 ) -> Graph:
     """Draw an LFR benchmark graph: simple, undirected, no self-loops.
@@ -77,12 +82,18 @@ def lfr(
     min_community, max_community : int, optional
         Smallest and largest community. By default the average degree and twice the largest degree, but at most
         n_nodes / 3 if possible.
+    overlapping_nodes : int
+        Number of nodes in several communities. Their internal edges are divided evenly among these.
+    memberships : int
+        Number of communities of each of them.
     random_state : int, Generator or None
 
     Returns
     -------
     Graph
-        Nodes 0, 1, ... in an order that tells nothing of the communities; `y` holds these; `meta["generator"]` all
+        Nodes 0, 1, ... in an order that tells nothing of the communities; `y` holds these, of an overlapping node one
+        of them. With overlapping nodes, `meta["communities"]` has the positions of the nodes of each community, as
+        arrays of int64. `meta["generator"]` has all
         parameters, defaults filled in, and the seed; `meta["realised"]` what came of them: `mu` (share of the ends of
         edges), `mu_nodes` (mean share over the nodes), average, least and greatest degree, number, least and greatest
         size of the communities, `tau1` and `tau2` by maximum likelihood (None where it has none), and `moved`, the
@@ -104,29 +115,33 @@ def lfr(
             raise UsageError(f"{name} must be between 0 and 20, not {tau}")
     if not 0 <= mu <= 1:
         raise UsageError(f"mu is a share, between 0 and 1, not {mu}")
+    if not 0 <= overlapping_nodes <= n_nodes:
+        raise UsageError(f"overlapping_nodes is between 0 and the {n_nodes} nodes, not {overlapping_nodes}")
+    if memberships < 2:
+        raise UsageError(f"memberships, the communities of an overlapping node, are 2 or more, not {memberships}")
+    n_places = n_nodes + overlapping_nodes * (memberships - 1)
     average_degree, max_degree, lowest, degree_law = _degrees(n_nodes, tau1, average_degree, min_degree, max_degree)
-    min_community, max_community = _communities(n_nodes, mu, degree_law, max_degree, min_community, max_community)
+    min_community, max_community = _communities(n_places, mu, degree_law, max_degree, min_community, max_community)
     size_law = _power_law(tau2, min_community, max_community)
 
     seed = check_seed(random_state)
     rng = np.random.default_rng(seed)
     for attempt in range(1, _ATTEMPTS + 1):
         degree = _draw_degrees(degree_law, lowest, n_nodes, rng)
-        sizes = _draw_sizes(size_law, min_community, n_nodes, rng)
+        sizes = _draw_sizes(size_law, min_community, n_places, rng)
         try:
-            source, target, moved = _wire(degree, sizes, mu, rng)
+            source, target, members, moved = _wire(degree, sizes, mu, overlapping_nodes, memberships, rng)
             break
         except UsageError as error:
             if attempt == _ATTEMPTS:
                 raise UsageError(f"no graph found in {_ATTEMPTS} attempts, the last because {error}") from None
 
-    community = np.repeat(np.arange(len(sizes)), sizes)
-    leaves = community[source] != community[target]
+    leaves = ~_share_a_community(source, target, members)
     outside = np.bincount(np.concatenate((source[leaves], target[leaves])), minlength=n_nodes)
     degree = np.bincount(np.concatenate((source, target)), minlength=n_nodes)
     place = rng.permutation(n_nodes)
     y = np.empty(n_nodes, dtype=np.int64)
-    y[place] = community
+    y[place] = members.community[:n_nodes]
     arguments = {
         "family": "lfr",
         "n_nodes": n_nodes,
@@ -138,6 +153,7 @@ def lfr(
         "max_degree": max_degree,
         "min_community": min_community,
         "max_community": max_community,
+        **({"overlapping_nodes": overlapping_nodes, "memberships": memberships} if overlapping_nodes else {}),
         "random_state": seed,
     }
     realised = {
@@ -153,9 +169,34 @@ def lfr(
         "tau2": _fit(sizes, min_community, max_community),
         "moved": moved,
     }
-    return Graph.from_edges(
-        place[source], place[target], nodes=n_nodes, y=y, meta={"generator": arguments, "realised": realised}
-    )
+    meta: dict[str, Any] = {"generator": arguments, "realised": realised}
+    if overlapping_nodes:
+        order = np.lexsort((place[members.node], members.community))
+        meta["communities"] = np.split(place[members.node][order].astype(np.int64), np.cumsum(sizes)[:-1])
+    return Graph.from_edges(place[source], place[target], nodes=n_nodes, y=y, meta=meta)
+
+
+class _Members(NamedTuple):
+    """The node and the community of each place; the first place of each node comes first, in the order of nodes."""
+
+    node: IntArray
+    community: IntArray
+
+
+def _share_a_community(source: IntArray, target: IntArray, members: _Members) -> NDArray[np.bool_]:
+    """Return whether the ends of each edge have a community in common."""
+    n = int(members.community.max()) + 1
+    homes = np.unique(members.node * n + members.community)
+    order = np.argsort(members.node, kind="stable")
+    count = np.bincount(members.node)
+    start = np.cumsum(count) - count
+    shared = np.zeros(len(source), dtype=bool)
+    for number in range(int(count.max())):  # of a community of the source
+        has = count[source] > number
+        community = members.community[order[np.where(has, start[source] + number, 0)]]
+        keys = target * n + community
+        shared |= has & (homes[np.minimum(np.searchsorted(homes, keys), len(homes) - 1)] == keys)
+    return shared
 
 
 def _degrees(
@@ -270,13 +311,14 @@ def _draw_sizes(law: FloatArray, low: int, n: int, rng: np.random.Generator) -> 
 
 
 def _wire(
-    degree: IntArray, sizes: IntArray, mu: float, rng: np.random.Generator
-) -> tuple[NDArray[Any], NDArray[Any], int]:
-    """Do steps 3 to 6. The nodes of the result stand community by community.
+    degree: IntArray, sizes: IntArray, mu: float, overlapping: int, memberships: int, rng: np.random.Generator
+) -> tuple[IntArray, IntArray, _Members, int]:
+    """Do steps 3 to 6. Without overlap, the nodes of the result stand community by community.
 
     Returns
     -------
     source, target : ndarray of int, shape (n_edges,)
+    members : _Members
     moved : int
 
     Raises
@@ -291,8 +333,18 @@ def _wire(
 
     degree = np.sort(degree)  # so that the rounded sum is right for each degree, not only for all
     inside = np.diff(np.floor(np.cumsum((1 - mu) * degree) + rng.random()), prepend=0.0).astype(np.int64)
+    node = np.arange(len(degree))
+    if overlapping:
+        able = np.flatnonzero(inside >= memberships)
+        if len(able) < overlapping:
+            raise UsageError(
+                f"only {len(able)} nodes have an internal degree of {memberships}, one for each of their communities"
+            )
+        node, degree, inside = copies(
+            degree, inside, np.sort(rng.choice(able, overlapping, replace=False)), memberships
+        )
     falling = np.argsort(-inside, kind="stable")
-    degree, inside = degree[falling], inside[falling]
+    node, degree, inside = node[falling], degree[falling], inside[falling]
     by_size = np.argsort(-sizes, kind="stable")
     slots = _wiring.assign(inside, sizes[by_size], (np.cumsum(sizes) - sizes)[by_size], rng)
     if slots[-1] < 0:
@@ -300,10 +352,15 @@ def _wire(
         raise UsageError(
             f"the communities of more than {need} nodes are too small for all nodes with {need} internal neighbours"
         )
-    node_at = np.argsort(slots)
-    degree, inside = degree[node_at], inside[node_at]
-    moved = int(_wiring.settle(inside, degree, sizes, rng))
     community = np.repeat(np.arange(len(sizes)), sizes)
+    if overlapping:
+        homes = community[slots]
+        separate(node, inside, homes, sizes, rng)
+        slots = np.empty_like(slots)
+        slots[np.argsort(homes, kind="stable")] = np.arange(len(slots))
+    place_at = np.argsort(slots)
+    node, degree, inside = node[place_at], degree[place_at], inside[place_at]
+    moved = int(_wiring.settle(inside, degree, sizes, rng))
     load = np.bincount(community, degree - inside)
     if 2 * load.max() > load.sum():
         raise UsageError("one community has more external edges than all others together")
@@ -316,7 +373,19 @@ def _wire(
         raise UsageError(f"{bad} edges between communities could not be placed")
     source, target = np.concatenate((owner, outer)), np.concatenate((ends, outer_ends))
     once = source < target
-    return source[once], target[once], moved
+    source, target = source[once], target[once]
+    if not overlapping:
+        return source, target, _Members(np.arange(len(degree)), community), moved
+    kind = np.where(np.arange(len(once)) < len(owner), community[np.concatenate((owner, outer))], -1)[once]
+    source, target = node[source].astype(np.int64), node[target].astype(np.int64)
+    homes_of: list[set[int]] = [set() for _ in range(int(node.max()) + 1)]
+    for i, home in zip(node.tolist(), community.tolist(), strict=True):
+        homes_of[i].add(home)
+    untangle(source, target, kind, homes_of, rng)
+    first = np.zeros(len(node), dtype=bool)
+    first[np.unique(node, return_index=True)[1]] = True
+    order = np.lexsort((node, ~first))
+    return source, target, _Members(node[order], community[order]), moved
 
 
 def _half_edges(count: IntArray) -> tuple[NDArray[np.signedinteger[Any]], IntArray]:

@@ -211,19 +211,25 @@ def _write(graph: Graph, out: str | None, labels: str | None, requested: str | N
     losses: list[str] = []
     kind = _format(graph, out, requested)
     classes: list[int] = [] if graph.y is None else graph.y.tolist()
+    cover = graph.meta.get("communities")  # where communities overlap
     with output(out) as stream:
         if graph.x is not None:
             _write_points(graph, stream, _POINT_DELIMITERS[kind])
         else:
             losses = write_graph(graph, stream, format=kind)
     if labels is not None:
-        rows = "".join(f"{node}\t{label}\n" for node, label in zip(graph.nodes, classes, strict=True))
+        if cover is None:
+            rows = "".join(f"{node}\t{label}\n" for node, label in zip(graph.nodes, classes, strict=True))
+            text = f"node\tcommunity\n{rows}"
+        else:  # a community a line
+            text = "".join("\t".join(str(graph.nodes[i]) for i in members) + "\n" for members in cover)
         with replacing(labels) as stream:
-            stream.write(f"node\tcommunity\n{rows}".encode())
+            stream.write(text.encode())
     if not quiet:
         for loss in losses:
             say(loss)
-        say(f"{graph.num_nodes:,} nodes, {graph.num_edges:,} edges, {len(set(classes)):,} communities")
+        n_communities = len(set(classes)) if cover is None else len(cover)
+        say(f"{graph.num_nodes:,} nodes, {graph.num_edges:,} edges, {n_communities:,} communities")
 
 
 _COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {

@@ -283,3 +283,67 @@ def test_import_is_light():
     code = "import graphclust.generators, sys; print({'numba', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("n", "mu", "overlapping", "memberships"),
+    [(1000, 0.1, 100, 2), (1000, 0.3, 300, 4), (1000, 0.3, 100, 4), (3000, 0.1, 900, 2), (600, 0.2, 600, 2)],
+)
+def test_overlapping_communities(n, mu, overlapping, memberships):
+    for seed in range(3):
+        graph = lfr(
+            n, mu=mu, overlapping_nodes=overlapping, memberships=memberships, random_state=seed, **BOUNDS["big"]
+        )
+        assert (graph.source != graph.target).all()
+        keys = np.minimum(graph.source, graph.target) * n + np.maximum(graph.source, graph.target)
+        assert len(np.unique(keys)) == graph.num_edges
+        assert graph.weight is None
+        communities = graph.meta["communities"]
+        assert all(len(np.unique(members)) == len(members) for members in communities)
+        number = np.bincount(np.concatenate(communities), minlength=n)
+        assert (number == memberships).sum() == overlapping
+        assert (number == 1).sum() == n - overlapping
+        homes = np.zeros((n, len(communities)), dtype=bool)
+        for label, members in enumerate(communities):
+            homes[members, label] = True
+        assert homes[np.arange(n), graph.y].all()
+        shares = (homes[graph.source] & homes[graph.target]).any(axis=1)
+        assert 1 - shares.mean() == pytest.approx(mu, abs=0.01)
+        assert graph.meta["realised"]["mu"] == pytest.approx(1 - shares.mean())
+        assert graph.meta["realised"]["n_communities"] == len(communities)
+        inside = np.zeros((n, len(communities)))  # neighbours of each node in each of its communities
+        for a, b in ((graph.source, graph.target), (graph.target, graph.source)):
+            np.add.at(inside, a, homes[b] & homes[a])
+        shared = number == memberships
+        most = np.where(homes[shared], inside[shared], -np.inf).max(axis=1)
+        least = np.where(homes[shared], inside[shared], np.inf).min(axis=1)
+        assert (most - least).mean() < 2.5  # an m-th each, and edges to nodes of two shared communities count twice
+        other = lfr(
+            n, mu=mu, overlapping_nodes=overlapping, memberships=memberships, random_state=seed, **BOUNDS["big"]
+        )
+        assert np.array_equal(graph.source, other.source)
+        assert np.array_equal(graph.target, other.target)
+
+
+def test_overlap_that_is_impossible():
+    for arguments, message in (
+        ({"overlapping_nodes": 101}, "between 0 and the 100 nodes"),
+        ({"overlapping_nodes": -1}, "between 0 and the 100 nodes"),
+        ({"overlapping_nodes": 5, "memberships": 1}, "are 2 or more, not 1"),
+        ({"overlapping_nodes": 90, "memberships": 9}, "nodes have an internal degree of 9"),
+    ):
+        with pytest.raises(gc.UsageError, match=message):
+            lfr(100, mu=0.3, average_degree=8, random_state=0, **arguments)
+
+
+def test_overlapping_communities_are_written_one_a_line(tmp_path, capsys):
+    from graphclust.__main__ import main
+
+    names = [str(tmp_path / name) for name in ("g.edgelist", "truth.cmty")]
+    command = ["generate", "lfr", "--nodes", "300", "--overlapping-nodes", "30", "--memberships", "3", "--mu", "0.1"]
+    assert main([*command, "--seed", "2", "--out", names[0], "--labels", names[1]]) == 0
+    graph = lfr(300, mu=0.1, overlapping_nodes=30, memberships=3, random_state=2)
+    communities = graph.meta["communities"]
+    assert f"{len(communities)} communities" in capsys.readouterr().err
+    lines = (tmp_path / "truth.cmty").read_text().splitlines()
+    assert [sorted(map(int, line.split("\t"))) for line in lines] == [members.tolist() for members in communities]
