@@ -38,6 +38,7 @@ _OWN_OPTIONS = {  # parameters that --param does not set
     "min_size": "--min-size",
     "max_size": "--max-size",
     "seeds": "--seeds",
+    "overlapping": "--overlapping",
 }
 
 
@@ -194,6 +195,13 @@ def detect(
             help="Find communities of communities: columns level_1 (the finest), level_2, ... For leiden and louvain.",
         ),
     ] = False,
+    overlapping: Annotated[
+        bool,
+        typer.Option(
+            "--overlapping",
+            help="Let nodes be in several communities: a row for each node and community, with its weight.",
+        ),
+    ] = False,
     min_size: Annotated[
         int | None,
         typer.Option(
@@ -292,6 +300,8 @@ def detect(
     detection.prepare(method, n_clusters, seed, device, refine=refine, **params)
     if seeds > 1:
         params["seeds"] = seeds
+    if overlapping:
+        params["overlapping"] = True
 
     def run(path: str, files: Outputs, about: str = "") -> None:
         seconds = Stopwatch.start()

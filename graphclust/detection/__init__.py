@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,9 +18,10 @@ from graphclust.methods import METHODS
 from graphclust.methods.base import GraphEstimator
 from graphclust.methods.refined import Refined
 from graphclust.results.communities import Communities
+from graphclust.results.cover import Cover
 from graphclust.results.hierarchy import Hierarchy
 from graphclust.runtime.checks import check_count
-from graphclust.runtime.notes import Note, log_notes
+from graphclust.runtime.notes import Note, counted, log_notes
 from graphclust.runtime.seeds import check_seed
 
 __all__ = ["detect", "prepare"]
@@ -34,6 +37,7 @@ def detect(
     weight: str | None = "weight",
     refine: str | None = None,
     seeds: int = 1,
+    overlapping: bool = False,
     **method_params: Any,
 ) -> Communities:
     """Find the communities of a graph.
@@ -63,6 +67,9 @@ def detect(
     seeds : int
         Number of runs, with the seeds `random_state`, `random_state` + 1, ... The result is the run that agrees best
         with the others, with the `stability` of each node, and the `runs`; see `graphclust.detection.repeats`.
+    overlapping : bool
+        Whether nodes may be in several communities: then `cover` has those that also join others, by their edges; see
+        `graphclust.kernels.overlap`.
     **method_params
         Parameters of the method's estimator, such as `hierarchy=True` or `max_size=100` of "auto", "leiden" and
         "louvain". With `refine`, also `effort` and `n_samples`.
@@ -88,15 +95,18 @@ def detect(
     """
     estimator = prepare(method, n_clusters, random_state, device, refine=refine, **method_params)
     check_count("seeds", seeds)
+    if not isinstance(overlapping, bool):
+        raise UsageError(f"overlapping is True or False, not {overlapping!r}")
     loaded = _input(graph, weight, takes_points=estimator.takes_features)
     if seeds > 1:
         again = partial(detect, loaded, method, n_clusters, device=device, refine=refine, **method_params)
-        return most_central_run(lambda seed: again(random_state=seed), check_seed(random_state), seeds)
+        central = most_central_run(lambda seed: again(random_state=seed), check_seed(random_state), seeds)
+        return _with_cover(central) if overlapping else central
     estimator.fit(loaded)
     read = estimator.graph_.meta.get("notes")
     notes = list(merge_notes(estimator.graph_) if read is None else read)
     notes += estimator.notes_
-    return Communities(
+    communities = Communities(
         graph=estimator.graph_,
         labels=estimator.labels_,
         method=estimator.name,
@@ -108,6 +118,22 @@ def detect(
         notes=tuple(notes),
         details=estimator.details_,
         detector=partial(_detect_again, method),
+    )
+    return _with_cover(communities) if overlapping else communities
+
+
+def _with_cover(communities: Communities) -> Communities:
+    """Return communities with the overlapping ones around them."""
+    start = time.perf_counter()
+    cover = Cover.around(communities.graph, communities.labels)
+    message = f"in several communities: {counted(cover.n_overlapping, 'node')} of {len(cover.nodes):,}"
+    note = Note("overlap", message, {"n_nodes": cover.n_overlapping})
+    return replace(
+        communities,
+        cover=cover,
+        params={**communities.params, "overlapping": True},
+        seconds=communities.seconds + time.perf_counter() - start,
+        notes=(*communities.notes, note),
     )
 
 

@@ -30,6 +30,7 @@ _CLASSES = (
     "membership", "community_id", "cluster_id", "leiden", "louvain", "infomap", "label", "value",
 )  # fmt: skip
 _OWN_HEADERS = (("node", "community"), ("node", "level_1"))  # see graphclust.results.files
+_HEADER_OF_COVERS = ("node", "community", "weight")  # the same, a line for each node and community
 _MANY_COLUMNS = 4
 _TREE = re.compile(r"([0-9]+(?::[0-9]+)+)\s+(\S+)\s+\"(.*)\"(?:\s+(\S+))?.*")
 _LEVEL = re.compile(r"level_[0-9]+")  # of a hierarchy, see graphclust.results.files
@@ -273,10 +274,17 @@ def _in_order(source: Source, rows: Sequence[_Row], nodes: Sequence[Hashable] | 
 def _overlapping(source: Source, rows: Sequence[_Row], columns: tuple[int, int], dialect: Dialect) -> Cover | None:
     """Return the communities of a table in which nodes have several labels, None if each node has one.
 
-    Several labels stand in one field, or in further fields of lines that are longer than others. A field such as "New
-    York" is one label, unless its words are labels of other nodes.
+    Several labels stand in one field, or in further fields of lines that are longer than others, or in further lines of
+    a table that `Communities.save` has written. A field such as "New York" is one label, unless its words are labels of
+    other nodes.
     """
     node, label = columns
+    if tuple(dialect.header or ())[:3] == _HEADER_OF_COVERS:
+        own: dict[str, set[Hashable]] = {}
+        for _, row in rows:
+            if len(row) > label:
+                own.setdefault(row[label], set()).add(row[node])
+        return list(own.values())
     sizes = {len(row) for _, row in rows}
     has_longer_lines = dialect.header is None and dialect.separator is None and len(sizes) > 1 and min(sizes) == 2
     members: dict[str, list[str]] = {}

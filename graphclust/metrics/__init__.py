@@ -18,7 +18,8 @@ graph in which the weights of a -> b and b -> a are added. (For a DiGraph, netwo
 but only the outgoing one in the volume, so its conductance may exceed 1.)
 
 **Two partitions** are compared through their sparse `Contingency` table, which is computed once. **Two covers**, whose
-communities may overlap, are compared by `average_f1` and `onmi`, which consider pairs of communities that intersect.
+communities may overlap, are compared by `average_f1` and `onmi`, which consider pairs of communities that intersect,
+and by `omega`, which considers pairs of nodes.
 
 Logarithms are natural. Importing this module loads NumPy only; the functions that need SciPy import it.
 """
@@ -26,7 +27,7 @@ Logarithms are natural. Importing this module loads NumPy only; the functions th
 from __future__ import annotations
 
 from graphclust.metrics.agreement import Contingency, accuracy, ami, ari, compare_labels, nmi, vi
-from graphclust.metrics.covers import Cover, average_f1, onmi
+from graphclust.metrics.covers import Cover, average_f1, omega, onmi
 from graphclust.metrics.labels import rank_labels
 from graphclust.metrics.quality import conductance, coverage, density, modularity, normalized_cut, quality
 
@@ -44,6 +45,7 @@ __all__ = [
     "modularity",
     "nmi",
     "normalized_cut",
+    "omega",
     "onmi",
     "quality",
     "rank_labels",

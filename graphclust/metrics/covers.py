@@ -14,7 +14,7 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 if TYPE_CHECKING:
     import scipy.sparse
 
-__all__ = ["Cover", "average_f1", "onmi"]
+__all__ = ["Cover", "average_f1", "omega", "onmi"]
 
 Cover: TypeAlias = Sequence[Collection[int] | IntArray]
 
@@ -162,3 +162,60 @@ def onmi(predicted: Cover, truth: Cover, n_nodes: int) -> float:
     return max(
         (first_entropy - first_left + second_entropy - second_left) / (2 * max(first_entropy, second_entropy)), 0.0
     )
+
+
+def omega(predicted: Cover, truth: Cover, n_nodes: int) -> float:
+    """Omega index of two covers: how often pairs of nodes share equally many communities, adjusted for chance.
+
+    1 for equal covers, about 0 for independent ones; of two partitions it is the adjusted Rand index. Takes memory in
+    proportion to the pairs of nodes that share a community.
+
+    Parameters
+    ----------
+    predicted, truth : sequence of sets or arrays of int
+        The members of each community: node positions 0, ..., n_nodes - 1.
+    n_nodes : int
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UsageError
+        A community contains a node beyond `n_nodes`.
+
+    References
+    ----------
+    Collins & Dent, "Omega: a general formulation of the Rand index of cluster recovery suitable for non-disjoint
+    solutions", Multivariate Behavioral Research 23, 1988.
+
+    Examples
+    --------
+    >>> round(omega([[0, 1, 2], [2, 3, 4]], [[0, 1, 2], [3, 4]], 5), 4)
+    0.6154
+    """
+    from scipy.sparse import coo_array, triu
+
+    shared = []
+    for cover in (predicted, truth):
+        parts = [np.unique(nodes if isinstance(nodes, np.ndarray) else list(nodes)) for nodes in cover if len(nodes)]
+        if parts and max(int(part[-1]) for part in parts) >= n_nodes:
+            raise UsageError(f"a community contains a node beyond the {n_nodes} nodes")
+        rows = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+        columns = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        table = coo_array((np.ones(len(rows)), (rows, columns)), shape=(n_nodes, max(len(parts), 1))).tocsr()
+        shared.append(triu(table @ table.T, k=1).tocsr())
+    n_pairs = n_nodes * (n_nodes - 1) / 2
+    if n_pairs == 0:
+        return 1.0
+    union = (shared[0] + shared[1]).nnz
+    differing = abs(shared[0] - shared[1])
+    differing.eliminate_zeros()
+    agreeing = (n_pairs - union + (union - differing.nnz)) / n_pairs
+    most = int(max((table.data.max(initial=0) for table in shared), default=0))
+    counts = [np.bincount(table.data.astype(np.int64), minlength=most + 1).astype(np.float64) for table in shared]
+    for count, table in zip(counts, shared, strict=True):
+        count[0] = n_pairs - table.nnz
+    expected = float(counts[0] @ counts[1]) / n_pairs**2
+    return 1.0 if expected == 1 else float((agreeing - expected) / (1 - expected))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
+    from graphclust.results.cover import Cover
     from graphclust.results.hierarchy import Hierarchy
     from graphclust.results.links import LinkModel, Links
     from graphclust.results.posterior import Posterior
@@ -53,6 +54,8 @@ class Communities:
     stability : ndarray of float64, shape (n_nodes,), or None
         Of several runs with different seeds: the share of them in which each node is in the community that corresponds
         to its own.
+    cover : Cover or None
+        Overlapping communities, if they were asked for: each node keeps its community and may join others.
     runs : Posterior or None
         The partitions of these runs, all of the same weight; not samples of a posterior.
     hierarchy : Hierarchy or None
@@ -87,6 +90,7 @@ class Communities:
     notes: tuple[Note, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     detector: Callable[..., Communities] | None = None
+    cover: Cover | None = None
     stability: FloatArray | None = None
     runs: Posterior | None = None
 
@@ -316,7 +320,8 @@ class Communities:
         -------
         dict
             For a partition: ami, nmi, ari, vi (nats) and accuracy (under the best one-to-one assignment of labels). For
-            overlapping communities: average_f1 and onmi. In both cases n_scored, the number of nodes that both cover.
+            overlapping communities: average_f1, onmi and omega. In both cases n_scored, the number of nodes that both
+            cover.
 
         Raises
         ------
@@ -389,7 +394,7 @@ class Communities:
         >>> import graphclust as gc
         >>> c = gc.detect("data:karate")
         >>> inside, across = c.predict_proba([("0", "9"), ("16", "26")])
-        >>> across < inside
+        >>> bool(across < inside)
         True
         """
         index, positions = self.graph.index, []
@@ -598,5 +603,6 @@ def _compare_covers(predicted: list[set[Hashable]], truth: list[set[Hashable]]) 
     return {
         "average_f1": metrics.average_f1(left, right),
         "onmi": metrics.onmi(left, right, len(index)),
+        "omega": metrics.omega(left, right, len(index)),
         "n_scored": len(index),
     }

@@ -20,6 +20,7 @@ from graphclust.runtime.serialize import plain
 
 if TYPE_CHECKING:
     from graphclust.results.communities import Communities
+    from graphclust.results.cover import Cover
 
 __all__ = ["RESULT_FORMATS", "result_format", "write_result"]
 
@@ -58,9 +59,16 @@ def _names_of_nodes(communities: Communities) -> dict[str, list[Any]]:
     return {str(label): values}
 
 
+def _columns_of_cover(cover: Cover) -> tuple[list[str], list[Any]]:
+    """Return a row for each membership."""
+    nodes, labels, weights = zip(*cover.rows(), strict=True) if cover.nodes else ((), (), ())
+    return ["node", "community", "weight"], [list(nodes), list(labels), [f"{weight:.6g}" for weight in weights]]
+
+
 def _write_table(communities: Communities, stream: BinaryIO, delimiter: str) -> None:
     id_texts(communities.graph)  # refuses different ids with the same text
-    names, columns = _columns(communities)
+    cover = communities.cover
+    names, columns = _columns(communities) if cover is None else _columns_of_cover(cover)
     text = io.StringIO()
     # empty ids, and ids that start or end with blanks, need quotes
     needs_quotes = any(type(node) is str and (not node or node != node.strip()) for node in columns[0])
@@ -94,6 +102,7 @@ def as_json(communities: Communities) -> dict[str, Any]:
         **({} if communities.stability is None else {"stability": communities.stability.round(6).tolist()}),
         "n_clusters": communities.n_clusters,
         **({} if hierarchy is None else {"levels": [level.tolist() for level in hierarchy.levels]}),
+        **({} if communities.cover is None else {"cover": _memberships(communities.cover)}),
         "method": communities.method,
         "params": plain(communities.params),
         "seed": plain(communities.params.get("random_state")),
@@ -108,6 +117,11 @@ def as_json(communities: Communities) -> dict[str, Any]:
     }
 
 
+def _memberships(cover: Cover) -> list[dict[str, float]]:
+    """Return the weights of the communities of each node, by label."""
+    return [{str(label): round(weight, 6) for label, weight in row.items()} for row in cover.memberships.values()]
+
+
 def _write_json(communities: Communities, stream: BinaryIO) -> None:
     stream.write(json.dumps(as_json(communities), ensure_ascii=False, allow_nan=False).encode())
     stream.write(b"\n")
@@ -120,9 +134,13 @@ def _cmty_id(text: str) -> str:
 
 
 def _write_cmty(communities: Communities, stream: BinaryIO) -> None:
+    texts = id_texts(communities.graph)
     members: list[list[str]] = [[] for _ in range(communities.n_clusters)]
-    for text, label in zip(id_texts(communities.graph), communities.labels.tolist(), strict=True):
-        members[label].append(_cmty_id(text))
+    if communities.cover is not None:
+        members = [[_cmty_id(texts[i]) for i in part.tolist()] for part in communities.cover.members]
+    else:
+        for text, label in zip(texts, communities.labels.tolist(), strict=True):
+            members[label].append(_cmty_id(text))
     stream.write("".join("\t".join(line) + "\n" for line in members).encode())
 
 
@@ -139,6 +157,8 @@ def _write_graph(kind: str) -> Callable[[Communities, BinaryIO], None]:
             attributes.pop(name, None)  # from an earlier result
         attributes |= {name: labels.tolist() for name, labels in _labels_by_name(communities).items()}
         attributes["community"] = communities.labels.tolist()
+        if communities.cover is not None:
+            attributes["communities"] = [" ".join(map(str, row)) for row in communities.cover.memberships.values()]
         attributes |= {name: values.tolist() for name, values in communities.certainty.items()}
         write_graph(communities.graph, stream, format=kind, attributes=attributes)
 
@@ -149,6 +169,11 @@ def _write_parquet(communities: Communities, stream: BinaryIO) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if communities.cover is not None:
+        pq.write_table(
+            pa.Table.from_pandas(communities.cover.to_frame().astype({"node": str}), preserve_index=False), stream
+        )
+        return
     nodes = communities.nodes
     is_uniform = len({type(node) for node in nodes}) <= 1 and all(isinstance(node, int | str) for node in nodes[:1])
     is_uniform = is_uniform and all(isinstance(node, str) or -(2**63) <= node < 2**63 for node in nodes)

@@ -98,7 +98,7 @@ class LinkModel:
     >>> karate = gc.datasets.load("karate")
     >>> model = LinkModel(karate, karate.y)
     >>> inside, across = model.probability(np.array([0, 16]), np.array([9, 26]))
-    >>> 0 < across < inside < 1
+    >>> bool(0 < across < inside < 1)
     True
     """
 
