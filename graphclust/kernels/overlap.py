@@ -64,10 +64,13 @@ def overlapping_memberships(adjacency: csr_array[Any, Any], labels: IntArray) ->
     weighted = csr_array((adjacency.data[is_edge].astype(np.float64), target, start), shape=(n, n))
     own = np.arange(n) * n_labels + labels
     around = _keys(edges @ _table(own, n, n_labels))
-    reachable = np.sort(around[np.isin(own, around)[around // max(n_labels, 1)]])
+    around.sort()
+    reachable = around[_is_in(own, around)[around // max(n_labels, 1)]]
     keys = np.sort(own)
     for _ in range(_ROUNDS):
-        joined = np.union1d(own, np.intersect1d(_joined(edges, weighted, keys, n_labels), reachable))
+        wanted = _joined(edges, weighted, keys, n_labels)
+        joined = np.sort(np.concatenate((own, wanted[_is_in(wanted, reachable)])))
+        joined = joined[np.diff(joined, prepend=-1) > 0]
         if np.array_equal(joined, keys):
             break
         keys = joined
@@ -83,6 +86,13 @@ def _table(keys: IntArray, n: int, n_labels: int, values: FloatArray | None = No
     data = np.ones(len(keys)) if values is None else values[order]
     start = np.searchsorted(keys, np.arange(n + 1) * n_labels)
     return csr_array((data, keys % n_labels, start), shape=(n, n_labels))
+
+
+def _is_in(values: IntArray, ordered: IntArray) -> NDArray[np.bool_]:
+    """Return whether each value is among some in ascending order."""
+    if len(ordered) == 0:
+        return np.zeros(len(values), dtype=bool)
+    return ordered[np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)] == values
 
 
 def _keys(table: csr_array[Any, Any]) -> IntArray:
@@ -107,25 +117,28 @@ def _joined(edges: csr_array[Any, Any], weighted: csr_array[Any, Any], keys: Int
     parts.sort_indices()
     places = _keys(number)
     rows = places // n_labels
-    apart = 1.0 - float(_share_a_community(edges, members).mean()) if edges.nnz else 1.0
+    apart = max(_n_apart(edges, members), 1) / max(edges.nnz, 1)
     volume = np.asarray(members.T @ degree)
-    chance = max(apart, 1 / max(edges.nnz, 1)) * degree[rows] * volume[number.indices] / max(float(degree.sum()), 1.0)
+    chance = apart * degree[rows] * volume[number.indices] / max(float(degree.sum()), 1.0)
     most = np.zeros(n)
     np.maximum.at(most, rows, parts.data)
     is_enough = (gammainc(number.data, chance) < _CHANCE) & (parts.data >= (_SHARE - _ROUNDING) * most[rows])
     return places[is_enough]
 
 
-def _share_a_community(edges: csr_array[Any, Any], members: csr_array[Any, Any]) -> NDArray[np.bool_]:
-    """Return whether the ends of each edge have a community in common."""
-    source = np.repeat(np.arange(edges.shape[0]), np.diff(edges.indptr))
-    shared = np.zeros(len(source), dtype=bool)
-    for first in range(0, len(source), _PER_CHUNK):
-        chunk = slice(first, first + _PER_CHUNK)
-        shared[chunk] = (
-            np.asarray(members[source[chunk]].multiply(members[edges.indices[chunk]]).sum(axis=1)).ravel() > 0
-        )
-    return shared
+def _n_apart(edges: csr_array[Any, Any], members: csr_array[Any, Any]) -> int:
+    """Return the number of entries of edges whose ends have no community in common."""
+    source, target = np.repeat(np.arange(edges.shape[0]), np.diff(edges.indptr)), edges.indices
+    first = members.indices[members.indptr[:-1]]  # each node has one at least
+    is_single = np.diff(members.indptr) == 1
+    differs = first[source] != first[target]
+    n_apart = int((differs & is_single[source] & is_single[target]).sum())
+    open_ends = np.flatnonzero(differs & ~(is_single[source] & is_single[target]))
+    for place in range(0, len(open_ends), _PER_CHUNK):
+        chunk = open_ends[place : place + _PER_CHUNK]
+        both = members[source[chunk]].multiply(members[target[chunk]])
+        n_apart += int((np.asarray(both.sum(axis=1)).ravel() == 0).sum())
+    return n_apart
 
 
 def _weights(weighted: csr_array[Any, Any], keys: IntArray, n_labels: int) -> csr_array[Any, Any]:

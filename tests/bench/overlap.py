@@ -6,8 +6,8 @@
 | snap | the graph induced by 300 of the 5,000 communities of com-amazon, com-dblp and com-youtube, three draws each |
 | cost | com-dblp: auto with overlap, in times of auto |
 
-Ours is `auto` with `overlapping=True`; flat are auto and Leiden without. Peers are those of CDlib, with its defaults (SLPA,
-DEMON, ANGEL), in the Python that GRAPHCLUST_PEERS names; a peer that fails in a cell scores 0 there. Means of three
+Ours is `auto` with `overlapping=True`; auto and leiden are without. Peers are those of CDlib, with its defaults (SLPA,
+DEMON, ANGEL), in the Python that GRAPHCLUST_PEERS names; a peer that fails on a graph scores 0 there. Means of three
 graphs.
 """
 
