@@ -69,16 +69,16 @@ def separate(node: IntArray, inside: IntArray, community: IntArray, sizes: IntAr
     """
     homes = Counter(zip(node.tolist(), community.tolist(), strict=True))
     for copy in np.flatnonzero([homes[pair] > 1 for pair in zip(node.tolist(), community.tolist(), strict=True)]):
-        i, here = int(node[copy]), int(community[copy])
-        if homes[i, here] < 2:
+        i, home = int(node[copy]), int(community[copy])
+        if homes[i, home] < 2:
             continue
         for other in rng.integers(0, len(node), _ATTEMPTS).tolist():
-            j, there = int(node[other]), int(community[other])
-            fits = inside[copy] < sizes[there] and inside[other] < sizes[here]
-            if fits and not homes[i, there] and not homes[j, here]:
-                homes.subtract([(i, here), (j, there)])
-                homes.update([(i, there), (j, here)])
-                community[copy], community[other] = there, here
+            j, target = int(node[other]), int(community[other])
+            fits = inside[copy] < sizes[target] and inside[other] < sizes[home]
+            if fits and not homes[i, target] and not homes[j, home]:
+                homes.subtract([(i, home), (j, target)])
+                homes.update([(i, target), (j, home)])
+                community[copy], community[other] = target, home
                 break
         else:
             raise UsageError("a node cannot be placed in as many communities as it has")
