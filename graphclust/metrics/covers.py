@@ -19,29 +19,38 @@ __all__ = ["Cover", "average_f1", "omega", "onmi"]
 Cover: TypeAlias = Sequence[Collection[int] | IntArray]
 
 
-def _overlaps(
-    predicted: Cover, truth: Cover, n_nodes: int | None = None
-) -> tuple[scipy.sparse.coo_array[Any, tuple[int, int]], IntArray, IntArray]:
-    """Return the sizes of the nonempty intersections, and the sizes of the nonempty communities of both covers."""
+def _incidence(
+    *covers: Cover, n_nodes: int | None = None
+) -> tuple[list[scipy.sparse.csr_array[Any, tuple[int, int]]], list[IntArray]]:
+    """Return the members of the nonempty communities of each cover, shape (n_communities, n_nodes), and their sizes."""
     from scipy.sparse import csr_array
 
-    covers = [
+    members = [
         [np.unique(nodes if isinstance(nodes, np.ndarray) else list(nodes)) for nodes in cover if len(nodes)]
-        for cover in (predicted, truth)
+        for cover in covers
     ]
-    every = [nodes for cover in covers for nodes in cover]
+    every = [nodes for cover in members for nodes in cover]
     if any(nodes.dtype.kind not in "iu" or nodes[0] < 0 for nodes in every):
         raise UsageError("communities must contain node positions: integers from 0")
     bound = 1 + max((int(nodes[-1]) for nodes in every), default=-1)
     if n_nodes is not None and bound > n_nodes:
         raise UsageError(f"a community contains the node {bound - 1}, but there are only {n_nodes} nodes")
-    incidence, sizes = [], []
-    for cover in covers:
+    bound = bound if n_nodes is None else n_nodes
+    tables, sizes = [], []
+    for cover in members:
         sizes.append(np.array([len(nodes) for nodes in cover], dtype=np.int64))
         member = np.concatenate(cover) if cover else np.zeros(0, dtype=np.int64)
         start = np.concatenate(([0], np.cumsum(sizes[-1])))
-        incidence.append(csr_array((np.ones(len(member), dtype=np.int64), member, start), shape=(len(cover), bound)))
-    return (incidence[0] @ incidence[1].T).tocoo(), sizes[0], sizes[1]
+        tables.append(csr_array((np.ones(len(member), dtype=np.int64), member, start), shape=(len(cover), bound)))
+    return tables, sizes
+
+
+def _overlaps(
+    predicted: Cover, truth: Cover, n_nodes: int | None = None
+) -> tuple[scipy.sparse.coo_array[Any, tuple[int, int]], IntArray, IntArray]:
+    """Return the sizes of the nonempty intersections, and the sizes of the nonempty communities of both covers."""
+    tables, sizes = _incidence(predicted, truth, n_nodes=n_nodes)
+    return (tables[0] @ tables[1].T).tocoo(), sizes[0], sizes[1]
 
 
 def average_f1(predicted: Cover, truth: Cover) -> float:
@@ -195,17 +204,9 @@ def omega(predicted: Cover, truth: Cover, n_nodes: int) -> float:
     >>> round(omega([[0, 1, 2], [2, 3, 4]], [[0, 1, 2], [3, 4]], 5), 4)
     0.6154
     """
-    from scipy.sparse import coo_array, triu
+    from scipy.sparse import triu
 
-    shared = []
-    for cover in (predicted, truth):
-        parts = [np.unique(nodes if isinstance(nodes, np.ndarray) else list(nodes)) for nodes in cover if len(nodes)]
-        if parts and max(int(part[-1]) for part in parts) >= n_nodes:
-            raise UsageError(f"a community contains a node beyond the {n_nodes} nodes")
-        rows = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
-        columns = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-        table = coo_array((np.ones(len(rows)), (rows, columns)), shape=(n_nodes, max(len(parts), 1))).tocsr()
-        shared.append(triu(table @ table.T, k=1).tocsr())
+    shared = [triu(table.T @ table, k=1).tocsr() for table in _incidence(predicted, truth, n_nodes=n_nodes)[0]]
     n_pairs = n_nodes * (n_nodes - 1) / 2
     if n_pairs == 0:
         return 1.0

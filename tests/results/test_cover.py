@@ -167,5 +167,5 @@ def test_omega_counts_shared_communities():
     assert gc.metrics.omega(*covers, 12) == pytest.approx((observed - chance) / (1 - chance))
     assert gc.metrics.omega(covers[0], covers[0], 12) == 1
     assert gc.metrics.omega([], [], 1) == 1
-    with pytest.raises(gc.UsageError, match="beyond"):
+    with pytest.raises(gc.UsageError, match="there are only 12 nodes"):
         gc.metrics.omega([[0, 12]], [[0]], 12)
