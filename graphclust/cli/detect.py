@@ -192,7 +192,8 @@ def detect(
         bool,
         typer.Option(
             "--hierarchy",
-            help="Find communities of communities: columns level_1 (the finest), level_2, ... For leiden and louvain.",
+            help="Find communities of communities: columns level_1 (the finest), level_2, ... For auto, leiden, "
+            "louvain and infomap.",
         ),
     ] = False,
     overlapping: Annotated[

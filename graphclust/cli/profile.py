@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any
 
 import typer
@@ -54,6 +55,7 @@ def profile(
     from graphclust.detection.profile import profile as profile_of
     from graphclust.io.files import replacing
     from graphclust.report.profiles import write_profile
+    from graphclust.runtime.notes import log_notes
     from graphclust.runtime.threads import limited_threads
 
     check_format(format, "table", "tsv", "csv", "json")
@@ -62,6 +64,7 @@ def profile(
     loaded = reading.read(graph)
     with limited_threads(threads):
         result = profile_of(loaded, n_runs=runs, random_state=seed)
+    log_notes(result.notes)
     if figure is not None:
         with replacing(figure) as stream:
             write_profile(result, stream, kind)
@@ -84,6 +87,6 @@ def _about_auto(profile: Any) -> str:
         f"auto chose {counted(auto.n_clusters, 'community')} by the model {model}: modularity {auto.modularity:.4f}, "
         f"description length under planted {auto.description_length:,.1f} nats"
     )
-    if auto.resolution_from == auto.resolution_from:
+    if not math.isnan(auto.resolution_from):
         return f"{text}; optimal at resolutions {auto.resolution_from:.3g} to {auto.resolution_to:.3g}"
     return f"{text}; like the communities of modularity at a resolution of {profile.resolution:.3g}"

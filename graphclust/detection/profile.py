@@ -35,6 +35,7 @@ from graphclust.problem.sizes import equivalent_resolution
 from graphclust.results.communities import Communities
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.checks import check_count
+from graphclust.runtime.notes import Note
 from graphclust.runtime.progress import task
 from graphclust.runtime.seeds import check_seed
 
@@ -61,7 +62,7 @@ class ProfileRow:
         The range in which it is optimal among all partitions found. NaN for the partition of `auto` if there is none.
     n_clusters : int
     modularity : float
-        At resolution 1.
+        At resolution 1, without directions.
     description_length : float
         Under `planted`, in nats.
     ami : float
@@ -100,12 +101,15 @@ class Profile:
         communities (Newman 2016).
     n_runs : int
         Number of runs of Leiden.
+    notes : tuple of Note
+        What was left out of the graph, and what `auto` decided.
     """
 
     rows: list[ProfileRow]
     auto: ProfileRow
     resolution: float
     n_runs: int
+    notes: tuple[Note, ...] = ()
 
     @property
     def shortest(self) -> ProfileRow:
@@ -159,8 +163,8 @@ def profile(graph: Any, *, n_runs: int | None = None, random_state: Any = 0, wei
 
     Examples
     --------
-    >>> found = profile("data:planted", n_runs=12)
-    >>> found.shortest.n_clusters, found.auto.n_clusters
+    >>> planted = profile("data:planted", n_runs=12)
+    >>> planted.shortest.n_clusters, planted.auto.n_clusters
     (4, 4)
     """
     if n_runs is not None:
@@ -168,7 +172,7 @@ def profile(graph: Any, *, n_runs: int | None = None, random_state: Any = 0, wei
     seed = check_seed(random_state)
     loaded = as_graph(graph, weight=weight)
     chosen = detect(loaded, random_state=seed)
-    problem = Problem.of(loaded)
+    problem = Problem.of(loaded, method="profile")
     core = problem.core
     if not len(core.nodes):
         raise UsageError("a graph without edges has no communities at any resolution")
@@ -200,16 +204,18 @@ def profile(graph: Any, *, n_runs: int | None = None, random_state: Any = 0, wei
             first,
             last,
             communities.n_clusters,
-            modularity(caller, ranked),
+            modularity(core.graph, labels),
             -model.score(labels),
             ami(ranked, chosen.labels),
             communities,
         )
 
-    rows = [row(lines.partitions[i], first, last) for i, first, last in lines.envelope()]
-    ends = next(((first, last) for i, first, last in lines.envelope() if i == auto), (math.nan, math.nan))
-    own_row = ProfileRow(*ends, chosen.n_clusters, modularity(caller, chosen.labels), -model.score(own), 1.0, chosen)
-    return Profile(rows, own_row, resolution_of_auto, runs)
+    envelope = lines.envelope()
+    rows = [row(lines.partitions[i], first, last) for i, first, last in envelope]
+    ends = next(((first, last) for i, first, last in envelope if i == auto), (math.nan, math.nan))
+    own_row = ProfileRow(*ends, chosen.n_clusters, modularity(core.graph, own), -model.score(own), 1.0, chosen)
+    notes = (*problem.notes, *chosen.notes[len(loaded.meta.get("notes", ())) :])
+    return Profile(rows, own_row, resolution_of_auto, runs, notes)
 
 
 class _Lines:

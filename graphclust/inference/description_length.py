@@ -171,10 +171,10 @@ def describe(
         if counts.weight_model is not None:
             raise UsageError(f"{model} takes weights for parallel edges: whole numbers")
         if model == "planted":
-            one = _Counts(graph, np.zeros(n, dtype=np.int64), weight_model)
-            placed = one.placed_by_degree() + counts.by_share() - one.by_share()
+            single = _Counts(graph, np.zeros(n, dtype=np.int64), weight_model)
+            placed = single.placed_by_degree() + counts.by_share() - single.by_share()
             edge_counts = math.log(counts.total + 1) if len(counts.sizes) > 1 else 0.0
-            return Description(partition, edge_counts, one.degrees(), placed + counts.multiplicities)
+            return Description(partition, edge_counts, single.degrees(), placed + counts.multiplicities)
         edge_counts, placed = counts.assortative(is_uniform=model == "assortative-uniform")
         return Description(partition, edge_counts, counts.degrees(), placed + counts.multiplicities)
     if len(levels) == 1:

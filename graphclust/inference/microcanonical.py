@@ -155,7 +155,7 @@ class MicrocanonicalModel(BlockModel):
             rows, cols = np.minimum(rows, cols), np.maximum(rows, cols)
         place, count = np.unique(rows * len(nodes) + cols, return_inverse=True, return_counts=True)[1:]
         edges = count[place] * np.where((rows == cols) & (not graph.directed), 2.0, 1.0)
-        group_mass = [np.bincount(nodes, one) for one in mass]
+        group_mass = [np.bincount(nodes, masses) for masses in mass]
         pairs = group_mass[0][rows] * group_mass[1][cols]
         return float((edges * mass[0][graph.source] * mass[1][graph.target] / pairs).sum() / 2)
 

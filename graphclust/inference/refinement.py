@@ -344,15 +344,18 @@ class _Search:
 def _shift(target: Target, model: BlockModel) -> float:
     """Return what to add to the description lengths of a model, so that they can be compared with those of others.
 
-    Under the degree-corrected microcanonical model, one group is the configuration model, as it is under ``planted``.
-    Both describe degrees, and directions, differently, and count graphs with all numbers of edges or with this one. The
-    shift gives one group the same length under both.
+    Under ``dc-sbm``, one group is the configuration model, as it is under ``planted``. Both describe degrees, and
+    directions, differently, and count graphs with all numbers of edges or with this one. The shift gives one group the
+    same length under both; it is that of all microcanonical models, which describe the same multigraphs.
     """
     if not model.is_microcanonical:
         return 0.0
-    one = np.zeros(target.n_nodes, dtype=np.int64)
-    planted = target.model("planted").fitted(one)
-    return model.score(one) + model.hidden_edges(one) - planted.score(one)
+    from graphclust.inference.microcanonical import DegreeCorrectedBlockModel
+
+    one_group = np.zeros(target.n_nodes, dtype=np.int64)
+    planted = target.model("planted").fitted(one_group)
+    corrected = DegreeCorrectedBlockModel(target.multigraph(model.describes_directions))
+    return corrected.score(one_group) + corrected.hidden_edges(one_group) - planted.score(one_group)
 
 
 def _announce(models: Sequence[str]) -> None:
@@ -373,7 +376,7 @@ def _announce(models: Sequence[str]) -> None:
 def refine(
     core: Core,
     starts: Mapping[str, ArrayLike],
-    models: Sequence[str] = tuple(BLOCK_MODELS),
+    models: Sequence[str] = ("sbm", "planted"),
     *,
     effort: str = "normal",
     n_samples: int = 64,
@@ -385,20 +388,19 @@ def refine(
     Parameters
     ----------
     core : Core
-        Only microcanonical models describe directions; with others, a note says that they are ignored. Weights are
-        scaled as each model takes them; equal weights count as none. If the core has a number of communities, all
-        starts must have this number. If it has known labels and there are samples, each other node of the communities
-        with a known label gets the label that most samples give it.
+        Only ``dc-sbm`` and ``microcanonical-sbm`` describe directions; with others, a note says that they are ignored.
+        Weights are scaled as each model takes them; equal weights count as none. If the core has a number of
+        communities, all starts must have this number. If it has known labels and there are samples, each other node of
+        the communities with a known label gets the label that most samples give it.
     starts : mapping of str to arrays of int, shape (n_nodes,)
         Partitions, by their origin.
     models : sequence of str
-        Names of `BLOCK_MODELS`.
-        The best model is chosen by description length. A single model describes any partition. Several models are
-        compared as follows.
+        Names of `BLOCK_MODELS`. The best model is chosen by description length. A single model describes any partition.
+        Several models are compared as follows.
 
-        - Microcanonical models are compared with the others by what they gain over one group, which is the
-          configuration model under ``dc-sbm`` and ``planted``. Therefore their description lengths are given as
-          differences from ``planted`` with one group, and as those of simple graphs.
+        - Microcanonical models are compared with the others as models of simple graphs, and on the scale of
+          ``planted``: their description lengths are shifted so that one group has the same length under ``dc-sbm`` as
+          under ``planted``. Under both, it is the configuration model.
         - All but ``planted`` are skipped for weighted graphs, because they take weights for something else, and above
           20,000 nodes.
         - Microcanonical models are skipped on graphs of more than 300 nodes if improving several starts does not lead

@@ -279,12 +279,13 @@ def _overlapping(source: Source, rows: Sequence[_Row], columns: tuple[int, int],
     other nodes.
     """
     node, label = columns
-    if tuple(dialect.header or ())[:3] == _HEADER_OF_COVERS:
-        own: dict[str, set[Hashable]] = {}
+    is_own = tuple(dialect.header or ())[:3] == _HEADER_OF_COVERS
+    if is_own and len({row[node] for _, row in rows if len(row) > label}) < len(rows):
+        written: dict[str, set[Hashable]] = {}
         for _, row in rows:
             if len(row) > label:
-                own.setdefault(row[label], set()).add(row[node])
-        return list(own.values())
+                written.setdefault(row[label], set()).add(row[node])
+        return list(written.values())
     sizes = {len(row) for _, row in rows}
     has_longer_lines = dialect.header is None and dialect.separator is None and len(sizes) > 1 and min(sizes) == 2
     members: dict[str, list[str]] = {}

@@ -44,7 +44,7 @@ def overlapping_memberships(adjacency: csr_array[Any, Any], labels: IntArray) ->
     Parameters
     ----------
     adjacency : csr_array, shape (n_nodes, n_nodes)
-        Symmetric, with positive weights; self-loops are ignored.
+        Symmetric, with weights that are not negative; self-loops and edges of weight 0 are ignored.
     labels : ndarray of int64, shape (n_nodes,)
         Communities 0, 1, ...
 
@@ -57,7 +57,7 @@ def overlapping_memberships(adjacency: csr_array[Any, Any], labels: IntArray) ->
 
     n, n_labels = len(labels), int(labels.max(initial=-1)) + 1
     source = np.repeat(np.arange(n), np.diff(adjacency.indptr))
-    is_edge = source != adjacency.indices
+    is_edge = (source != adjacency.indices) & (adjacency.data > 0)
     source, target = source[is_edge], adjacency.indices[is_edge].astype(np.int64)
     start = np.concatenate(([0], np.cumsum(np.bincount(source, minlength=n))))
     edges = csr_array((np.ones(len(source)), target, start), shape=(n, n))

@@ -84,9 +84,10 @@ class Sizes:
     def applied(self, graph: Graph, solution: Solution) -> Solution:
         """Return a solution whose communities are within the bounds, with a note if it was changed.
 
-        The levels of a hierarchy below the communities become parts of the new ones, and each new community joins the
-        group of the level above that has most of its nodes. Confidence is that of the new communities: from the
-        posterior, or without one, where a node had to leave its community, what the old one leaves.
+        The levels of a hierarchy below the communities become parts of the new ones. On the levels above, each new
+        community takes the place of the old one that most of its nodes come from. Confidence is that of the new
+        communities: from the posterior, or without one, where a node had to leave its community, what the old one
+        leaves.
 
         Parameters
         ----------
@@ -108,12 +109,13 @@ class Sizes:
         with Threads() as threads:
             largest = graph.num_nodes if self.largest is None else self.largest
             labels = bounded_sizes(rows, masses, resolution * unit, before, self.smallest, largest, threads=threads)
-        levels = tuple(_made_of(level, before, labels) for level in solution.levels)
+        origin = _most_common(labels, before)
+        levels = tuple(_made_of(level, before, labels, origin) for level in solution.levels)
         confidence = solution.confidence
         if solution.posterior is not None:
             confidence = solution.posterior.confidence(labels)
         elif confidence is not None:
-            confidence = np.where(_has_stayed(before, labels), confidence, 1 - confidence)
+            confidence = np.where(origin[labels] == before, confidence, 1 - confidence)
         parts = []
         if n_large:
             parts.append(f"divided {counted(n_large, 'community')} of more than {self.largest:,} nodes")
@@ -128,7 +130,7 @@ def equivalent_resolution(graph: Graph, labels: IntArray) -> float:
     """Return the resolution at which modularity is the likelihood of a planted partition with the same densities.
 
     It is (a - b) / (log a - log b), where a and b are the numbers of edges within and between communities, divided by
-    those that degrees let expect (Newman 2016, eq. 20). 1 if there are no edges of one kind, or no communities.
+    those that degrees let expect (Newman 2016). 1 if there are no edges of one kind, or no communities.
     """
     weight, total = graph.edge_weight, graph.total_weight
     inside = float(weight[labels[graph.source] == labels[graph.target]].sum())
@@ -150,16 +152,19 @@ def _most_common(labels: IntArray, values: IntArray) -> IntArray:
     return common
 
 
-def _has_stayed(before: IntArray, after: IntArray) -> Any:
-    """Return whether each node is in a community most of whose nodes come from the same one as it."""
-    return _most_common(after, before)[after] == before
+def _made_of(level: IntArray, before: IntArray, after: IntArray, origin: IntArray) -> IntArray:
+    """Return a level of a hierarchy that fits the communities after their change; see `Sizes.applied`.
 
-
-def _made_of(level: IntArray, before: IntArray, after: IntArray) -> IntArray:
-    """Return a level of a hierarchy that fits the communities after their change."""
-    n_pairs = len(np.unique(before * (int(level.max()) + 1) + level))
-    is_above = n_pairs == int(before.max()) + 1
-    if np.array_equal(level, before) or len(np.unique(level)) == n_pairs == int(before.max()) + 1:
+    `origin` is the community before the change that most nodes of each new one come from.
+    """
+    n = int(level.max()) + 1
+    n_before, n_level, n_pairs = int(before.max()) + 1, len(np.unique(level)), len(np.unique(before * n + level))
+    if n_level == n_before == n_pairs:  # the communities themselves
         return after
-    wider = _most_common(after, level)[after] if is_above else after * (int(level.max()) + 1) + level
+    if n_pairs == n_before:  # each community is in one group of this level
+        group = np.zeros(n_before, dtype=np.int64)
+        group[before] = level
+        wider = group[origin[after]]
+    else:
+        wider = after * n + level
     return np.unique(wider, return_inverse=True)[1].astype(np.int64)

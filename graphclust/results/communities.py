@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Communities", "compare_to_truth", "labels_of"]
 
+_MOST_PAIRS = 20_000_000  # of nodes in the same community, for the omega index: about a gigabyte
 _OF_THE_WHOLE = ("n_clusters", "known", "min_size", "max_size")  # parameters that a search in a community does not take
 
 
@@ -320,8 +321,8 @@ class Communities:
         -------
         dict
             For a partition: ami, nmi, ari, vi (nats) and accuracy (under the best one-to-one assignment of labels). For
-            overlapping communities: average_f1, onmi and omega. In both cases n_scored, the number of nodes that both
-            cover.
+            overlapping communities: average_f1, onmi and, unless there are tens of millions of pairs of nodes in the
+            same community, omega. In both cases n_scored, the number of nodes that both cover.
 
         Raises
         ------
@@ -600,9 +601,7 @@ def _compare_covers(predicted: list[set[Hashable]], truth: list[set[Hashable]]) 
         for cover in (predicted, truth)
     ]
     left, right = ([part for part in cover if len(part)] for cover in members)
-    return {
-        "average_f1": metrics.average_f1(left, right),
-        "onmi": metrics.onmi(left, right, len(index)),
-        "omega": metrics.omega(left, right, len(index)),
-        "n_scored": len(index),
-    }
+    scores = {"average_f1": metrics.average_f1(left, right), "onmi": metrics.onmi(left, right, len(index))}
+    if sum(len(part) ** 2 for part in (*left, *right)) <= _MOST_PAIRS:
+        scores["omega"] = metrics.omega(left, right, len(index))
+    return {**scores, "n_scored": len(index)}

@@ -27,6 +27,7 @@ from graphclust.results.links import LinkModel
 from graphclust.results.posterior import Posterior
 from tests.bench.block_models import GRAPH_TOOL, LABELLED, largest_component
 
+FIRST_SEED = 100  # the form of the regression was chosen with other seeds
 SEEDS, SEEDS_IF_SMALL, SMALL = 3, 10, 1000
 MOST, MOST_APART = 500, 20_000  # hidden edges, and other pairs, that all ways score; other pairs for the ECE
 SCRIPT = """
@@ -103,7 +104,8 @@ def main():
     for name in names:
         graph = largest_component(gc.datasets.load(name))[0]
         rows, predicted = [], []
-        for seed in range(SEEDS_IF_SMALL if graph.num_edges < SMALL else SEEDS):
+        n_seeds = SEEDS_IF_SMALL if graph.num_edges < SMALL else SEEDS
+        for seed in range(FIRST_SEED, FIRST_SEED + n_seeds):
             rest, pairs, truth = hidden(graph, seed)
             probability = gc.detect(rest, random_state=seed).predict_proba(np.array(rest.nodes)[pairs].T.tolist())
             n_apart = graph.num_nodes * (graph.num_nodes - 1) / 2 - graph.num_edges

@@ -6,9 +6,9 @@
 | snap | the graph induced by 300 of the 5,000 communities of com-amazon, com-dblp and com-youtube, three draws each |
 | cost | com-dblp: auto with overlap, in times of auto |
 
-Ours is `auto` with `overlapping=True`; auto and leiden are without. Peers are those of CDlib, with its defaults (SLPA,
-DEMON, ANGEL), in the Python that GRAPHCLUST_PEERS names; a peer that fails on a graph scores 0 there. Means of three
-graphs.
+Ours is `auto` with `overlapping=True`; auto and leiden are without. Peers are those of CDlib (SLPA, DEMON, ANGEL), with
+its defaults and a threshold of .25 where one is required, in the Python that GRAPHCLUST_PEERS names; a peer that fails
+on a graph scores 0 there. Means of three graphs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 import graphclust as gc
 from graphclust.metrics import average_f1, onmi
 
-SEEDS = 3
+SEEDS = range(100, 103)  # the conditions for memberships were chosen on graphs of other seeds
 PEERS = """
 import json, sys, warnings
 warnings.filterwarnings("ignore")
@@ -41,13 +41,14 @@ ways = {
     "DEMON": lambda: algorithms.demon(graph, epsilon=0.25),
     "ANGEL": lambda: algorithms.angel(graph, threshold=0.25),
 }
-found = {}
+covers = {}
 for name, way in ways.items():
     try:
-        found[name] = [sorted(map(int, part)) for part in way().communities]
-    except Exception:
-        found[name] = []
-json.dump(found, open(sys.argv[2], "w"))
+        covers[name] = [sorted(map(int, part)) for part in way().communities]
+    except Exception as error:
+        print(f"{name} failed: {error!r}", file=sys.stderr)
+        covers[name] = []
+json.dump(covers, open(sys.argv[2], "w"))
 """
 
 
@@ -63,6 +64,9 @@ def peers(graph):
         if done.returncode:
             print(f"     no peers: {done.stderr.strip().splitlines()[-1]}")
             return {}
+        for line in done.stderr.splitlines():
+            if " failed: " in line:
+                print(f"     {line}")
         return json.loads(names[1].read_text())
 
 
@@ -93,7 +97,7 @@ def lfr():
             for share in (0.1, 0.3):
                 for memberships in (2, 4):
                     overlap = {"overlapping_nodes": int(share * n), "memberships": memberships}
-                    graphs = [gc.generators.lfr(n, mu=mu, random_state=seed, **overlap) for seed in range(SEEDS)]
+                    graphs = [gc.generators.lfr(n, mu=mu, random_state=seed, **overlap) for seed in SEEDS]
                     rows = [scores(graph, graph.meta["communities"]) for graph in graphs]
                     wins.append(cell(f"n {n:,}, mu {mu}, {share:.0%} in {memberships}", rows))
     shares = np.mean(wins, axis=0)
@@ -106,7 +110,7 @@ def snap():
     for name in ("com-amazon", "com-dblp", "com-youtube"):
         whole, rows = gc.datasets.load(name), []
         communities = whole.meta["communities"]
-        for seed in range(SEEDS):
+        for seed in SEEDS:
             chosen = np.random.default_rng(seed).permutation(len(communities))[:300]
             nodes = np.unique(np.concatenate([communities[i] for i in chosen]))
             truth = [np.searchsorted(nodes, np.unique(communities[i])) for i in chosen]

@@ -19,7 +19,7 @@ from graphclust.graph import Graph
 from graphclust.inference import BLOCK_MODELS
 from graphclust.inference.block_models import DegreePrior, PlantedPartitionModel
 from graphclust.inference.description_length import describe
-from graphclust.inference.microcanonical import DegreeCorrectedBlockModel
+from graphclust.inference.microcanonical import DegreeCorrectedBlockModel, UncorrectedBlockModel
 from graphclust.inference.refinement import EFFORTS, explained, refine
 from graphclust.methods import auto as auto_module
 from graphclust.metrics import ami
@@ -188,6 +188,19 @@ def test_one_group_has_the_same_length_under_all_models_of_degrees():
     scores = gc.detect(graph).details["scores"]
     one = {row["model"]: row["description_length"] for row in scores if row["start"] == "one"}
     assert one["dc-sbm"] == pytest.approx(one["planted"], abs=1e-3)
+
+
+def test_microcanonical_models_differ_by_their_description_lengths_when_compared():
+    graph, group = directed_ring(0.12, 0.01, 0.12)
+    core = Problem(graph).core
+    models = ("planted", "dc-sbm", "microcanonical-sbm")
+    scores = refine(core, {"ring": group, "one": np.zeros(120, dtype=int)}, models).details["scores"]
+    for start, labels in (("ring", group), ("one", np.zeros(120, dtype=int))):
+        length = {row["model"]: row["description_length"] for row in scores if row["start"] == start}
+        expected = describe(graph, labels, "sbm").total - describe(graph, labels, "dc-sbm").total
+        hidden = [model(graph).hidden_edges(labels) for model in (UncorrectedBlockModel, DegreeCorrectedBlockModel)]
+        difference = length["microcanonical-sbm"] - length["dc-sbm"]
+        assert difference == pytest.approx(expected - hidden[0] + hidden[1], abs=2e-3)
 
 
 def test_description_lengths_of_simple_graphs_are_those_of_all_multigraphs_together():

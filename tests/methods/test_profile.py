@@ -37,20 +37,20 @@ def test_each_partition_is_the_best_one_in_its_range(seed):
 
 def test_the_planted_communities_have_the_widest_range_and_the_shortest_description():
     graph = gc.generators.planted_partition(240, 6, p_in=0.4, p_out=0.02, random_state=0)
-    found = gc.profile(graph)
-    shortest = found.shortest
+    result = gc.profile(graph)
+    shortest = result.shortest
     assert gc.metrics.ami(shortest.communities.labels, graph.y) == 1
     assert np.log(shortest.resolution_to / shortest.resolution_from) == pytest.approx(
-        max(np.log(row.resolution_to / row.resolution_from) for row in found.rows)
+        max(np.log(row.resolution_to / row.resolution_from) for row in result.rows)
     )
-    assert found.auto.resolution_from == shortest.resolution_from
-    assert shortest.resolution_from < found.resolution < shortest.resolution_to
+    assert result.auto.resolution_from == shortest.resolution_from
+    assert shortest.resolution_from < result.resolution < shortest.resolution_to
     assert shortest.ami == pytest.approx(1)
-    for row in found.rows:
+    for row in result.rows:
         assert row.n_clusters == row.communities.n_clusters
         assert row.modularity == pytest.approx(row.communities.quality()["modularity"])
-    lengths = {row.n_clusters: row.description_length for row in found.rows}
-    described = {row.n_clusters: describe(graph, row.communities.labels, "planted").total for row in found.rows}
+    lengths = {row.n_clusters: row.description_length for row in result.rows}
+    described = {row.n_clusters: describe(graph, row.communities.labels, "planted").total for row in result.rows}
     assert min(lengths, key=lengths.get) == min(described, key=described.get)
 
 
@@ -69,8 +69,13 @@ def test_profiles_do_not_depend_on_the_order_of_nodes_and_leave_isolated_nodes_a
 
 
 def test_graphs_of_other_kinds():
-    directed = gc.profile(nx.gnp_random_graph(30, 0.2, seed=0, directed=True), n_runs=5)
+    graph = nx.gnp_random_graph(30, 0.2, seed=0, directed=True)
+    directed = gc.profile(graph, n_runs=5)
     assert directed.n_runs <= 5
+    assert "dropped-directions" in codes(directed.notes)
+    plain = gc.as_graph(graph).undirected()
+    for row in directed.rows:
+        assert row.modularity == pytest.approx(gc.metrics.modularity(plain, row.communities.labels))
     assert gc.profile([(0, 1)], n_runs=3).rows[0].n_clusters in (1, 2)
     with pytest.raises(gc.UsageError, match="without edges"):
         gc.profile(nx.empty_graph(4))
@@ -80,15 +85,15 @@ def test_graphs_of_other_kinds():
 
 def test_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    found = gc.profile("data:karate", n_runs=15)
+    result = gc.profile("data:karate", n_runs=15)
     assert main(["profile", "data:karate", "--runs", "15", "--format", "json", "--figure", "p.svg"]) == 0
     out, err = capsys.readouterr()
-    assert json.loads(out) == found.to_dict()
+    assert json.loads(out) == result.to_dict()
     assert "auto chose 2 communities by the model planted" in err
     assert "description length (nats)" in (tmp_path / "p.svg").read_text()
     assert main(["profile", "data:karate", "--runs", "15", "--format", "csv", "-q", "-o", "p.csv"]) == 0
     rows = list(csv.DictReader(io.StringIO((tmp_path / "p.csv").read_text())))
-    assert [int(row["n_clusters"]) for row in rows] == [row.n_clusters for row in found.rows]
+    assert [int(row["n_clusters"]) for row in rows] == [row.n_clusters for row in result.rows]
     assert [row["shortest"] for row in rows].count("*") == 1
     assert main(["profile", "data:karate", "--runs", "5", "-q"]) == 0
     assert capsys.readouterr().out.split()[:3] == ["resolution_from", "resolution_to", "n_clusters"]

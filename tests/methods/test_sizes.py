@@ -12,7 +12,8 @@ import graphclust as gc
 from graphclust.kernels.sizing import bounded_sizes
 from graphclust.methods import METHODS
 from graphclust.problem.kernel_input import kernel_input
-from graphclust.problem.sizes import equivalent_resolution
+from graphclust.problem.sizes import Sizes, equivalent_resolution
+from graphclust.problem.solution import Solution
 from graphclust.runtime.threads import Threads
 from tests.noted import codes
 
@@ -95,6 +96,24 @@ def test_hierarchies_keep_their_levels_nested():
         assert any(np.array_equal(level, bounded.labels) for level in levels)
         for fine, coarse in pairwise(levels):
             assert len(np.unique(fine)) == len(np.unique(np.stack((fine, coarse)), axis=1).T)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_levels_stay_nested_whatever_is_divided_and_joined(seed):
+    """Random levels over random communities: a majority on one level need not be one on the next."""
+    rng = np.random.default_rng(seed)
+    graph = gc.as_graph(nx.gnp_random_graph(60, 0.08, seed=seed))
+    levels = [rng.permutation(60) % 40]
+    for n_groups in (20, 8, 3):
+        levels.append(rng.integers(0, n_groups, int(levels[-1].max()) + 1)[levels[-1]])
+    levels = [np.unique(level, return_inverse=True)[1] for level in levels]
+    place = int(rng.integers(0, len(levels)))
+    bounds = Sizes(smallest=int(rng.integers(1, 9)), largest=int(rng.integers(12, 20)))
+    changed = bounds.applied(graph, Solution(levels[place], levels=tuple(levels)))
+    assert bounds.smallest <= np.bincount(changed.labels).min() <= np.bincount(changed.labels).max() <= bounds.largest
+    assert np.array_equal(changed.levels[place], changed.labels)
+    for fine, coarse in pairwise(changed.levels):
+        assert len(np.unique(fine)) == len(np.unique(np.stack((fine, coarse)), axis=1).T)
 
 
 def test_confidence_is_that_of_the_new_communities():

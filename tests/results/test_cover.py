@@ -103,6 +103,9 @@ def test_results_do_not_depend_on_the_order_of_nodes_and_extreme_graphs_have_cov
         cover = gc.detect(small, "leiden", overlapping=True).cover
         assert cover.n_overlapping == 0
         assert len(cover.to_frame()) == small.number_of_nodes()
+    weightless = gc.Graph.from_edges([0, 1, 0, 2, 3, 2, 4], [1, 2, 2, 3, 4, 4, 0], [1.0, 1, 1, 0, 0, 0, 1], nodes=5)
+    cover = Cover.around(weightless, np.array([0, 0, 0, 1, 1]))
+    assert np.asarray(cover.weights.sum(axis=1)).ravel() == pytest.approx(np.ones(5))
     directed = gc.detect(nx.gnp_random_graph(20, 0.3, seed=0, directed=True), "leiden", overlapping=True)
     assert directed.cover.n_clusters == directed.n_clusters
     with pytest.raises(gc.UsageError, match="overlapping"):
@@ -147,6 +150,18 @@ def test_covers_are_written_and_read(tmp_path, capsys):
     assert "one community for each node" in capsys.readouterr().err
     assert main(["evaluate", str(tmp_path / "c.tsv"), "--truth", str(tmp_path / "c.cmty")]) == 0
     assert "omega       1.0000" in capsys.readouterr().out
+
+
+def test_a_table_with_weights_of_nodes_is_a_partition(tmp_path):
+    path = tmp_path / "c.tsv"
+    path.write_text("node\tcommunity\tweight\na\tx\t1\nb\tx\t2\nc\ty\t3\n")
+    assert gc.io.partition.read_partition(path) == {"a": "x", "b": "x", "c": "y"}
+
+
+def test_omega_is_left_out_where_it_would_need_much_memory(monkeypatch):
+    monkeypatch.setattr("graphclust.results.communities._MOST_PAIRS", 10)
+    cover = gc.detect(cliques(), "leiden", overlapping=True).cover
+    assert cover.score(cover).keys() == {"average_f1", "onmi", "n_scored"}
 
 
 def test_omega_of_partitions_is_the_adjusted_rand_index():
