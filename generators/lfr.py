@@ -94,9 +94,9 @@ def lfr(
         Nodes 0, 1, ... in an order that tells nothing of the communities; `y` holds these, of an overlapping node one
         of them. With overlapping nodes, `meta["communities"]` has the positions of the nodes of each community, as
         arrays of int64. `meta["generator"]` holds all parameters, defaults filled in, and the seed;
-        `meta["realised"]` what came of them: `mu` (share of the ends of edges), `mu_nodes` (mean share over the nodes), average, least and greatest degree, number, least and greatest
-        size of the communities, `tau1` and `tau2` by maximum likelihood (None where it has none), and `moved`, the
-        number of half-edges that step 5 moved.
+        `meta["realised"]` what came of them: `mu` (share of the ends of edges), `mu_nodes` (mean share over the nodes),
+        average, least and greatest degree, number, least and greatest size of the communities, `tau1` and `tau2` by
+        maximum likelihood (None where it has none), and `moved`, the number of half-edges that step 5 moved.
 
     Raises
     ------
