@@ -37,6 +37,7 @@ _OWN_OPTIONS = {  # parameters that --param does not set
     "bipartite": "--bipartite",
     "min_size": "--min-size",
     "max_size": "--max-size",
+    "start": "--start",
     "seeds": "--seeds",
     "overlapping": "--overlapping",
 }
@@ -59,9 +60,20 @@ def _check_takes(method: str, parameter: str, option: str) -> None:
     from graphclust.errors import UsageError
     from graphclust.methods import METHODS
 
-    if parameter not in METHODS.named(method).parameters():
-        others = [name for name, kind in METHODS.items() if parameter in kind.parameters()]
+    def takes(kind: Any) -> bool:
+        return parameter in kind.parameters() and (parameter != "start" or kind.takes_start)
+
+    if not takes(METHODS.named(method)):
+        others = [name for name, kind in METHODS.items() if takes(kind)]
         raise UsageError(f"{method} does not take {option}; {', '.join(others)} {'do' if len(others) > 1 else 'does'}")
+
+
+def _taken(method: str, wanted: dict[str, tuple[str, Any]]) -> dict[str, Any]:
+    """Return the parameters that are set, after a check that the method takes them; `wanted` has their options."""
+    for name, (option, value) in wanted.items():
+        if value is not None:
+            _check_takes(method, name, option)
+    return {name: value for name, (_, value) in wanted.items() if value is not None}
 
 
 def _check_takes_features(method: str) -> None:
@@ -219,6 +231,23 @@ def detect(
             "--max-size", min=1, metavar="N", help="Most nodes: larger communities are divided.", show_default=False
         ),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="An earlier result: start from its communities, which keep their numbers, and say what has changed. "
+            "For auto, leiden and label-propagation.",
+            show_default=False,
+        ),
+    ] = None,
+    start_graph: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GRAPH",
+            help="The graph that --start was found in: then only what has changed since is searched again.",
+            show_default=False,
+        ),
+    ] = None,
     features: Annotated[
         str | None,
         typer.Option(
@@ -275,24 +304,28 @@ def detect(
     is the largest.
     """
     from graphclust import detection
+    from graphclust.errors import UsageError
     from graphclust.methods import METHODS
+    from graphclust.results.communities import Communities
     from graphclust.runtime.notes import log_notes
     from graphclust.runtime.progress import task
     from graphclust.runtime.threads import limited_threads
 
     outputs = Outputs(out, format, manifest, report, figure, positions, summary)
-    inputs = {"known": known, "features": features, "nodes": reading.nodes}
+    inputs = {"known": known, "features": features, "nodes": reading.nodes, "start": start, "start_graph": start_graph}
     names = _check_outputs(graphs, outputs, out_dir, inputs)
     params = _method_params(method, param, samples, effort, refine)
     if known is not None:
         _check_takes(method, "known", "--known")
-    if hierarchy:
-        _check_takes(method, "hierarchy", "--hierarchy")
-        params["hierarchy"] = True
-    for name, option, value in (("min_size", "--min-size", min_size), ("max_size", "--max-size", max_size)):
-        if value is not None:
-            _check_takes(method, name, option)
-            params[name] = value
+    if start_graph is not None and start is None:
+        raise UsageError("--start-graph needs --start, the result that was found in it")
+    wanted = {
+        "hierarchy": ("--hierarchy", hierarchy or None),
+        "min_size": ("--min-size", min_size),
+        "max_size": ("--max-size", max_size),
+        "start": ("--start", start),
+    }
+    params |= _taken(method, wanted)
     if reading.bipartite and "bipartite" in METHODS.named(method).parameters() and refine is None:
         params["bipartite"] = True
     if features is not None:
@@ -313,9 +346,11 @@ def detect(
             _check_reads_features(method, loaded.num_edges)
             loaded.x = read_features(features, loaded.nodes)
         labels: dict[str, Any] = {} if known is None else {"known": _known_labels(known, loaded.nodes)}
+        if start is not None and start_graph is not None:
+            labels["start"] = Communities.load(start, reading.read(start_graph))
         seconds.lap("read")
         with printed_on_stderr():
-            communities = detection.detect(loaded, method, n_clusters, seed, device, refine=refine, **params, **labels)
+            communities = detection.detect(loaded, method, n_clusters, seed, device, refine=refine, **params | labels)
             if within is not None:
                 needs_number = METHODS.named(method).takes_n_clusters == "required"
                 number: dict[str, Any] = {"n_clusters": n_clusters} if needs_number else {}

@@ -17,6 +17,7 @@ from graphclust.inputs import as_graph
 from graphclust.methods import METHODS
 from graphclust.methods.base import GraphEstimator
 from graphclust.methods.refined import Refined
+from graphclust.problem.start import described
 from graphclust.results.communities import Communities
 from graphclust.results.cover import Cover
 from graphclust.results.hierarchy import Hierarchy
@@ -72,7 +73,8 @@ def detect(
         `graphclust.kernels.overlap`.
     **method_params
         Parameters of the method's estimator, such as `hierarchy=True` or `max_size=100` of "auto", "leiden" and
-        "louvain". With `refine`, also `effort` and `n_samples`.
+        "louvain", or `start=earlier_result` of "auto", "leiden" and "label-propagation". With `refine`, also
+        `effort` and `n_samples`.
 
     Returns
     -------
@@ -99,6 +101,8 @@ def detect(
         raise UsageError(f"overlapping is True or False, not {overlapping!r}")
     loaded = _input(graph, weight, takes_points=estimator.takes_features)
     if seeds > 1:
+        if estimator.earlier() is not None:
+            raise UsageError("start cannot be combined with seeds: runs from the same start hardly differ")
         again = partial(detect, loaded, method, n_clusters, device=device, refine=refine, **method_params)
         central = most_central_run(lambda seed: again(random_state=seed), check_seed(random_state), seeds)
         return _with_cover(central) if overlapping else central
@@ -118,6 +122,7 @@ def detect(
         notes=tuple(notes),
         details=estimator.details_,
         detector=partial(_detect_again, method),
+        changes=estimator.changes_,
     )
     return _with_cover(communities) if overlapping else communities
 
@@ -125,7 +130,8 @@ def detect(
 def _with_cover(communities: Communities) -> Communities:
     """Return communities with the overlapping ones around them."""
     start = time.perf_counter()
-    cover = Cover.around(communities.graph, communities.labels)
+    numbers = None if communities.changes is None else communities.numbers
+    cover = Cover.around(communities.graph, communities.ranks, numbers)
     message = f"in several communities: {counted(cover.n_overlapping, 'node')} of {len(cover.nodes):,}"
     note = Note("overlap", message, {"n_nodes": cover.n_overlapping})
     return replace(
@@ -177,10 +183,12 @@ def _reported_params(estimator: GraphEstimator) -> dict[str, Any]:
     """Return the parameters of an estimator, including those of refinement."""
     params = estimator.get_params()
     inner = params.pop("estimator", None)
-    if inner is None:
-        return params
-    model = params.pop("model")
-    return {**inner.get_params(), "refine": model, **params}
+    if inner is not None:
+        model = params.pop("model")
+        params = {**inner.get_params(), "refine": model, **params}
+    if (earlier := estimator.earlier()) is not None:
+        params["start"] = described(earlier)
+    return params
 
 
 def prepare(

@@ -191,7 +191,7 @@ def profile(graph: Any, *, n_runs: int | None = None, random_state: Any = 0, wei
     caller = problem.caller
     order = np.argsort(problem.positions(np.arange(caller.num_nodes)))
     auto = lines.place(own)
-    model = Target(core).model("planted").fitted(own)
+    model = Target(core).model("planted")
 
     def row(labels: IntArray, first: float, last: float) -> ProfileRow:
         everywhere = np.empty(caller.num_nodes, dtype=np.int64)

@@ -1,7 +1,7 @@
 """The graph type, and what turns the objects of other libraries into it."""
 
 from graphclust.graph.convert import from_pyg, graph_from_entries, graph_of, holds_graph, holds_points
-from graphclust.graph.core import MAX_NODES, MIXED, Graph, merge_notes
+from graphclust.graph.core import MAX_NODES, MIXED, Graph, merge_notes, same_ids
 from graphclust.graph.edges import both_directions
 from graphclust.graph.ids import MAX_DECIMAL, DecimalIds
 
@@ -18,4 +18,5 @@ __all__ = [
     "holds_graph",
     "holds_points",
     "merge_notes",
+    "same_ids",
 ]

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from graphclust.errors import DataError, ResourceError
 from graphclust.graph.edges import _check_weights, _merge_edges, _positions
-from graphclust.graph.ids import DecimalIds, _canonical_key, _check_ids
+from graphclust.graph.ids import ChosenIds, DecimalIds, _check_ids, are_same, canonical_positions
 from graphclust.runtime.arrays import FloatArray, IntArray, index_dtype
 from graphclust.runtime.notes import Note, counted
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import scipy.sparse
     from torch_geometric.data import Data
 
-__all__ = ["MAX_NODES", "MIXED", "FloatArray", "Graph", "IntArray", "counted", "merge_notes"]
+__all__ = ["MAX_NODES", "MIXED", "FloatArray", "Graph", "IntArray", "counted", "merge_notes", "same_ids"]
 
 
 _MAX_TOTAL = 1e150  # beyond, the squares in modularity overflow
@@ -147,7 +147,7 @@ class Graph:
         if isinstance(nodes, int | np.integer):
             _check_number(int(nodes))
             ids = range(int(nodes))
-        elif copy and not isinstance(nodes, range | DecimalIds):
+        elif copy and not isinstance(nodes, range | DecimalIds | ChosenIds):
             ids = list(nodes)
             _check_ids(ids)
         else:
@@ -192,6 +192,11 @@ class Graph:
     def nodes(self) -> list[Any]:
         """The caller's node ids, in the caller's order."""
         return list(self._ids)
+
+    @property
+    def ids(self) -> Sequence[Any]:
+        """The same as `nodes`, but not always a list: ids may be made when they are looked up."""
+        return self._ids
 
     @cached_property
     def index(self) -> dict[Hashable, int]:
@@ -257,8 +262,7 @@ class Graph:
 
     @cached_property
     def _canonical_positions(self) -> IntArray:
-        keys = [_canonical_key(node) for node in self._ids]
-        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+        return canonical_positions(self._ids)
 
     def canonical_order(self) -> IntArray | None:
         """Positions that sort the nodes by their ids, or None if they are sorted already.
@@ -286,26 +290,24 @@ class Graph:
         >>> Graph.from_edges([0, 1, 2], [1, 2, 3], nodes=4).subgraph(np.array([2, 3, 0])).nodes
         [2, 3, 0]
         """
-        place = np.full(self.num_nodes, -1, dtype=np.int64)
+        place = np.full(self.num_nodes, -1, dtype=self.source.dtype)
         place[nodes] = np.arange(len(nodes))
+        is_in_order = bool(np.all(nodes[1:] > nodes[:-1]))
         source, target, weight = place[self.source], place[self.target], self.weight
         if len(nodes) < self.num_nodes:
             inside = (source >= 0) & (target >= 0)
             source, target, weight = source[inside], target[inside], None if weight is None else weight[inside]
-        source, target, weight = _merge_edges(source, target, weight, len(nodes), self.directed)
-        order = nodes.tolist()
-        ids: Sequence[Hashable]
-        if isinstance(self._ids, DecimalIds):
-            ids = DecimalIds(self._ids.values[nodes])
-        else:
-            ids = [self._ids[i] for i in order]
-        is_canonical = self._is_canonical and bool(np.all(nodes[1:] > nodes[:-1]))
+        if not is_in_order:
+            source, target, weight = _merge_edges(source, target, weight, len(nodes), self.directed)
+        ids = self._ids
+        ids = DecimalIds(ids.values[nodes]) if isinstance(ids, DecimalIds) else ChosenIds(ids, nodes)
+        is_canonical = self._is_canonical and is_in_order
         meta = self.meta if len(nodes) == self.num_nodes else None
         if meta and "edge_attributes" in meta:  # in the order of these edges
             meta = {key: value for key, value in meta.items() if key != "edge_attributes"}
         if meta and "node_attributes" in meta:
             columns = meta["node_attributes"].items()
-            meta = {**meta, "node_attributes": {name: [column[i] for i in order] for name, column in columns}}
+            meta = {**meta, "node_attributes": {name: [column[i] for i in nodes.tolist()] for name, column in columns}}
         return Graph(
             ids,
             source,
@@ -457,6 +459,11 @@ class Graph:
         names = self.nodes
         ends = [map(names.__getitem__, end.tolist()) for end in (self.source, self.target)]
         return zip(*ends, strict=True) if self.weight is None else zip(*ends, self.weight.tolist(), strict=True)
+
+
+def same_ids(first: Graph, second: Graph) -> bool:
+    """Whether two graphs have the same nodes in the same order."""
+    return are_same(first._ids, second._ids)
 
 
 def merge_notes(graph: Graph) -> list[Note]:

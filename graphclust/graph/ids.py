@@ -10,7 +10,7 @@ import numpy as np
 from graphclust.errors import DataError
 from graphclust.runtime.arrays import IntArray
 
-__all__ = ["MAX_DECIMAL", "DecimalIds"]
+__all__ = ["MAX_DECIMAL", "ChosenIds", "DecimalIds"]
 
 MAX_DECIMAL = 17  # digits that surely fit into 64 bits; the parsers of edge lists draw the line here too
 
@@ -37,6 +37,83 @@ class DecimalIds(Sequence[str]):
 
     def __getitem__(self, index: Any) -> Any:
         return DecimalIds(self.values[index]) if isinstance(index, slice) else str(self.values[index])
+
+
+class ChosenIds(Sequence[Any]):
+    """Some ids of a graph, looked up when they are asked for: most methods never do.
+
+    Parameters
+    ----------
+    ids : sequence
+    positions : ndarray of int64, shape (n_nodes,)
+    """
+
+    def __init__(self, ids: Sequence[Hashable], positions: IntArray) -> None:
+        self.ids: Sequence[Hashable] = ids
+        self.positions: IntArray = positions
+        if isinstance(ids, ChosenIds):
+            self.ids, self.positions = ids.ids, ids.positions[positions]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.ids.__getitem__, self.positions.tolist())
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return ChosenIds(self.ids, self.positions[index])
+        return self.ids[int(self.positions[index])]
+
+
+def are_same(first: Sequence[Hashable], second: Sequence[Hashable]) -> bool:
+    """Whether two sequences have the same ids in the same order."""
+    if first is second:
+        return True
+    if len(first) != len(second):
+        return False
+    if isinstance(first, DecimalIds) and isinstance(second, DecimalIds):
+        return bool(np.array_equal(first.values, second.values))
+    if isinstance(first, ChosenIds) and isinstance(second, ChosenIds) and first.ids is second.ids:
+        return bool(np.array_equal(first.positions, second.positions))
+    if isinstance(first, range) and isinstance(second, range):
+        return first == second
+    return list(first) == list(second)
+
+
+def canonical_positions(ids: Sequence[Hashable]) -> IntArray:
+    """Return the positions that sort ids; see `Graph.canonical_order`.
+
+    Examples
+    --------
+    >>> canonical_positions(["b", 10, "9", "a"]).tolist()
+    [2, 1, 3, 0]
+    """
+    numbers = _whole_numbers(ids)
+    if numbers is not None:
+        order: IntArray = np.argsort(numbers, kind="stable").astype(np.int64)
+        return order
+    keys = [_canonical_key(node) for node in ids]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+
+
+def _whole_numbers(ids: Sequence[Hashable]) -> IntArray | None:
+    """Return ids that are all whole numbers, or all spelt as such, as an array; None for others."""
+    if isinstance(ids, DecimalIds):
+        return ids.values
+    names: Any = ids
+    kinds = set(map(type, names))
+    try:
+        if kinds == {int}:
+            return np.fromiter(names, dtype=np.int64, count=len(ids))
+        if kinds == {str}:
+            values = np.fromiter(map(int, names), dtype=np.int64, count=len(ids))
+            is_short = max(-int(values.min()), int(values.max())) < 10**MAX_DECIMAL
+            is_plain = is_short and all(map(str.__eq__, map(str, values.tolist()), names))
+            return values if is_plain else None
+    except (ValueError, OverflowError):
+        pass
+    return None
 
 
 def _canonical_key(node: Hashable) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from graphclust.runtime.arrays import FloatArray, IntArray
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from graphclust.inference.chains import Chains
     from graphclust.inference.target import Target
 
-__all__ = ["BlockModel", "numbered"]
+__all__ = ["BlockModel"]
 
 
 class BlockModel(ABC):
@@ -136,7 +136,7 @@ class BlockModel(ABC):
         return {}
 
     @abstractmethod
-    def improve(self, labels: ArrayLike, seed: int = 0) -> IntArray:
+    def improve(self, labels: ArrayLike, seed: int = 0, has_changed: NDArray[np.bool_] | None = None) -> IntArray:
         """Return a partition that is at least as likely, with labels 0, 1, ... without gaps.
 
         Parameters
@@ -144,6 +144,9 @@ class BlockModel(ABC):
         labels : array of int, shape (n_nodes,)
         seed : int
             Seed of the order of the nodes.
+        has_changed : ndarray of bool, shape (n_nodes,), optional
+            If the partition is one of an earlier graph: the nodes with other edges than in that graph. Models can do
+            with a visit to these and to what they disturb.
         """
 
     @abstractmethod
@@ -190,18 +193,3 @@ class BlockModel(ABC):
         threads : int
             Number of chains that run at once. The result does not depend on it.
         """
-
-
-def numbered(labels: ArrayLike) -> IntArray:
-    """Return the labels as 0, 1, ... without gaps, as an array of its own.
-
-    Examples
-    --------
-    >>> numbered([7, 3, 7])
-    array([1, 0, 1])
-    """
-    numbers = np.asarray(labels)
-    is_index = numbers.dtype.kind == "i" and len(numbers) > 0 and numbers.min() >= 0 and numbers.max() < len(numbers)
-    if is_index and np.bincount(numbers).all():
-        return numbers.astype(np.int64)  # sorting takes longer
-    return np.unique(numbers, return_inverse=True)[1].astype(np.int64)

@@ -48,7 +48,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -58,6 +59,9 @@ from graphclust.inference.integrated import IntegratedBlockModel, Terms
 from graphclust.kernels import block_moves
 from graphclust.problem.constraints import strengths
 from graphclust.runtime.arrays import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from graphclust.inference.target import Target
 
 __all__ = [
     "DegreePrior",
@@ -226,10 +230,23 @@ class PlantedPartitionModel(IntegratedBlockModel[DegreePrior]):
         terms.prior["number"][2:] -= math.log(self._total_edges + 1)
         return terms
 
+    @classmethod
+    def of(cls, target: Target) -> Self:
+        """See `BlockModel.of`. The hyperparameter is inferred: it depends on the degrees only."""
+        return super().of(target).fitted(np.zeros(target.n_nodes, dtype=np.int64))
+
+    @cached_property
+    def _degrees(self) -> tuple[FloatArray, IntArray]:
+        """The distinct degrees, and the numbers of nodes that have them."""
+        degrees, counts = np.unique(self._network.nodes["degree"], return_counts=True)
+        return degrees, counts
+
     def _constant(self, weight: FloatArray) -> float:
         """Return the terms of degrees and weights, and those that make one block the configuration model."""
-        n, alpha, degree = self.n_nodes, self.settings.alpha, self._network.nodes["degree"]
-        value = float((gammaln(degree + alpha) - gammaln(alpha)).sum() - gammaln(weight + 1).sum())
+        n, alpha, (degrees, counts) = self.n_nodes, self.settings.alpha, self._degrees
+        value = float(counts @ (gammaln(degrees + alpha) - gammaln(alpha)))
+        if not self.is_simple:
+            value -= float(gammaln(weight + 1).sum())
         if (total := self._total_edges) > 0:
             value += float(gammaln(alpha * n) - gammaln(alpha * n + 2 * total))
             value += total * (math.log(2) + math.log(total) + math.log(2 * total))
@@ -241,8 +258,7 @@ class PlantedPartitionModel(IntegratedBlockModel[DegreePrior]):
         return np.outer(degree_sum, degree_sum), degree_sum**2 / 2
 
     def _best_settings(self, labels: ArrayLike) -> tuple[DegreePrior, int]:
-        degree, size = self._network.nodes["degree"], self.n_nodes * _ALPHAS
-        degrees, count = np.unique(degree, return_counts=True)
-        value = gammaln(size) - gammaln(size + degree.sum())
-        value += count @ (gammaln(degrees[:, None] + _ALPHAS) - gammaln(_ALPHAS))
+        (degrees, counts), size = self._degrees, self.n_nodes * _ALPHAS
+        value = gammaln(size) - gammaln(size + degrees @ counts)
+        value += counts @ (gammaln(degrees[:, None] + _ALPHAS) - gammaln(_ALPHAS))
         return DegreePrior(float(_ALPHAS[np.argmax(value)])), len(_ALPHAS)

@@ -68,7 +68,7 @@ from scipy.special import gammaln, spence
 from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph
 from graphclust.inference.edge_weights import WeightModel
-from graphclust.metrics.labels import parents
+from graphclust.metrics.labels import numbered, parents
 from graphclust.runtime.arrays import FloatArray, IntArray
 
 __all__ = ["MODELS", "Description", "counted_partitions", "describe", "log_partitions", "partition_curves"]
@@ -189,9 +189,9 @@ def describe(
 
 def _numbered(levels: Sequence[IntArray]) -> tuple[IntArray, list[IntArray]]:
     """Return the groups 0, 1, ... of the nodes on the finest level, and the parents of the groups level by level."""
-    numbered = [np.unique(level, return_inverse=True)[1].astype(np.int64) for level in levels]
+    rows = [numbered(level) for level in levels]
     message = "a group is in two groups of the next level"
-    return numbered[0], [_parents(fine, coarse, message) for fine, coarse in pairwise(numbered)]
+    return rows[0], [_parents(fine, coarse, message) for fine, coarse in pairwise(rows)]
 
 
 def _parents(groups: IntArray, values: IntArray, message: str) -> IntArray:

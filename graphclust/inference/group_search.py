@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 
 from graphclust.errors import ResourceError, UsageError
 from graphclust.graph import Graph
-from graphclust.inference.base import numbered
 from graphclust.inference.description_length import counted_partitions, partition_curves
 from graphclust.inference.edge_weights import WEIGHT_MODELS, WeightModel
 from graphclust.kernels import group_tree
 from graphclust.kernels.adjacency import IndexArray, adjacency, both_ends
 from graphclust.kernels.group_tree import BEST, ENTRY, ITEM, LEVEL, TOTALS, GroupTree
+from graphclust.metrics import numbered
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import is_cached
 

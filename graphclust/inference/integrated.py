@@ -14,9 +14,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from graphclust.inference.base import BlockModel, numbered
+from graphclust.inference.base import BlockModel
 from graphclust.inference.batches import conditional_in_batches, settle_in_batches
 from graphclust.inference.chains import ROOM, TOLERANCE, Chain, Chains, Schedule, run_chains
 from graphclust.inference.networks import (
@@ -30,6 +30,7 @@ from graphclust.inference.networks import (
 from graphclust.inference.priors import crp_prior, uniform_prior
 from graphclust.kernels import block_moves
 from graphclust.kernels.block_moves import MODEL, PRIOR, Record, Records, State
+from graphclust.metrics import numbered
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.threads import Threads
 
@@ -124,6 +125,7 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
         self.settings: SettingsT = self.default_settings if settings is None else settings
         has_products = self._uses_degree_products and self.is_simple
         self._network = build_network(ends[0][is_edge], ends[1][is_edge], weights, self.known, has_products)
+        self._weights = weights
         self._total_edges = float(weights.sum())
         self._prior = crp_prior(n_nodes) if prior is None else prior
         self._kernel_terms = self._terms()
@@ -230,13 +232,14 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
     def fitted(self, labels: ArrayLike) -> Self:
         """Return the model with the hyperparameters that make this partition most likely: empirical Bayes on a grid."""
         settings, n_choices = self._best_settings(labels)
+        if (settings, n_choices) == (self.settings, self._n_choices):
+            return self
         other = copy.copy(self)
         other._n_choices = n_choices
         if settings != self.settings:
             other.settings = settings
             other._kernel_terms = other._terms()
-            is_first = self._network.source < self._network.edges["neighbor"]
-            other._offset = other._constant(self._network.edges["weight"][is_first])
+            other._offset = other._constant(self._weights)
         return other
 
     def _count_edges(self, labels: ArrayLike) -> tuple[FloatArray, IntArray]:
@@ -287,11 +290,20 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
         return state
 
     def _settle(
-        self, network: Network, labels: IntArray, seed: int, passes: int, threads: Threads
+        self,
+        network: Network,
+        labels: IntArray,
+        seed: int,
+        passes: int,
+        threads: Threads,
+        waiting: NDArray[np.bool_] | None = None,
     ) -> tuple[IntArray, float]:
-        """Let nodes make their best moves until none gains; return the partition and its log joint without offset."""
+        """Let nodes make their best moves until none gains; return the partition and its log joint without offset.
+
+        At first, all nodes wait for a visit, or those of `waiting`.
+        """
         state = self._state(labels, ROOM if self.has_pairs else len(labels), network=network, seed=seed)
-        state.visits["waiting"] = 1
+        state.visits["waiting"][:-1] = 1 if waiting is None else waiting
         if len(network.nodes) >= _LARGE and not self.has_pairs:
             value = settle_in_batches(state, threads, seed, passes, _SMALLEST_GAIN)
             return numbered(state.label), value
@@ -302,7 +314,15 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
                 break
         return numbered(state.label), value
 
-    def improve(self, labels: ArrayLike, seed: int = 0, passes: int = 20, rounds: int = 3) -> IntArray:
+    def improve(
+        self,
+        labels: ArrayLike,
+        seed: int = 0,
+        has_changed: NDArray[np.bool_] | None = None,
+        *,
+        passes: int = 20,
+        rounds: int = 3,
+    ) -> IntArray:
         """Improve a partition until no node, and no whole block, gains by a move to a neighboring block.
 
         Greedy moves of nodes and of ever larger blocks, as in the Louvain algorithm, on the log joint. After its visit,
@@ -313,6 +333,8 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
         labels : array of int, shape (n_nodes,)
         seed : int
             Seed of the order of the nodes.
+        has_changed : ndarray of bool, shape (n_nodes,), optional
+            See `BlockModel.improve`. No node leaves a block without a changed node.
         passes, rounds : int
             Most passes over the nodes of a level, and most returns to single nodes after blocks have been merged.
 
@@ -322,6 +344,8 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
             Labels 0, 1, ... without gaps. Their log joint is not lower.
         """
         partition, best = numbered(labels), -math.inf
+        if has_changed is not None:
+            return self._updated(partition, has_changed, seed, passes)
         with Threads() as threads:
             for _ in range(rounds):
                 partition, value = self._settle(self._network, partition, seed, passes, threads)
@@ -330,6 +354,19 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
                 if value < best + _SMALLEST_GAIN:
                     break
                 best = value
+        return partition
+
+    def _updated(self, before: IntArray, has_changed: NDArray[np.bool_], seed: int, passes: int) -> IntArray:
+        """Let changed nodes move, those that this disturbs, and their blocks; see `improve`."""
+        may_leave = np.bincount(before, has_changed) > 0
+        nodes = self._network.nodes.copy()
+        nodes["is_known"] |= ~may_leave[before]  # nodes of known labels stay
+        with Threads() as threads:
+            waiting = has_changed & (self._network.nodes["is_known"] == 0)
+            network = self._network._replace(nodes=nodes)
+            partition, value = self._settle(network, before, seed, passes, threads, waiting)
+            if self.merges_blocks and self.n_clusters is None:
+                partition = self._merge(partition, value, seed, passes, threads)[0]
         return partition
 
     def _merge(

@@ -12,16 +12,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.inference import MOST_AGGLOMERATED
-from graphclust.inference.base import BlockModel, numbered
+from graphclust.inference.base import BlockModel
 from graphclust.inference.chains import Chain, Chains, Schedule, run_chains
 from graphclust.inference.description_length import describe
 from graphclust.inference.edge_weights import WeightModel
 from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel, single_nodes
+from graphclust.metrics import numbered
 from graphclust.runtime.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -179,8 +180,8 @@ class MicrocanonicalModel(BlockModel):
         ranked = sorted(best.items(), key=lambda row: row[1][0])[:_N_AGGLOMERATED]
         return {f"agglomerative {n_groups}": groups for n_groups, (_, groups) in ranked}
 
-    def improve(self, labels: ArrayLike, seed: int = 0) -> IntArray:
-        """See `BlockModel.improve`."""
+    def improve(self, labels: ArrayLike, seed: int = 0, has_changed: NDArray[np.bool_] | None = None) -> IntArray:
+        """See `BlockModel.improve`. Every node is visited."""
         search = self._search(labels, seed)
         search.polish()
         search.shake(min(_MOST_SHAKES, _NODES_SHAKEN // self.n_nodes))

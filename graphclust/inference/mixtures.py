@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphclust.errors import UsageError
+from graphclust.metrics import numbered
 from graphclust.runtime.compilation import compiled
 
 __all__ = ["MixtureLaw", "sample_partitions"]
@@ -131,7 +132,7 @@ def sample_partitions(
         [
             _chain(
                 points,
-                np.unique(np.asarray(start), return_inverse=True)[1].astype(np.int64),
+                numbered(start),
                 concentrations,
                 variances,
                 law.discount,

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from graphclust.inference import MOST_AGGLOMERATED, NESTED_MODELS
-from graphclust.inference.base import numbered
 from graphclust.inference.description_length import describe
 from graphclust.inference.group_search import GroupSearch, Multigraph, TreeModel, announce_group_tree, single_nodes
 from graphclust.inference.target import Target
+from graphclust.metrics import numbered
 from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray

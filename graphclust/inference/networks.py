@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphclust.kernels.adjacency import Adjacency, both_ends
+from graphclust.kernels.adjacency import Adjacency, IndexArray, both_ends
 from graphclust.kernels.aggregation import aggregated
 from graphclust.kernels.block_moves import BLOCK, EDGE, NODE, Records
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -31,13 +31,15 @@ class Network(NamedTuple):
     ----------
     nodes : array of `NODE`, shape (n,)
     edges : array of `EDGE`, shape (2 m,)
-    source : ndarray of int64, shape (2 m,)
-        The node whose neighbor each of the edges leads to.
     """
 
     nodes: Records
     edges: Records
-    source: IntArray
+
+    @property
+    def source(self) -> IntArray:
+        """The node whose neighbor each of the edges leads to, shape (2 m,)."""
+        return np.repeat(np.arange(len(self.nodes)), self.nodes["last_edge"] - self.nodes["first_edge"])
 
 
 def build_network(
@@ -53,16 +55,35 @@ def build_network(
     has_degree_products : bool
         Whether degree products are filled in.
     """
-    n = len(known)
-    start, neighbor, edge = both_ends(source, target, n)
-    network = _empty_network(np.diff(start), len(edge))
-    nodes, edges = network.nodes, network.edges
+    start, neighbor, edge = both_ends(source, target, len(known))
+    nodes, edges = np.zeros(len(known), NODE), np.empty(len(edge), EDGE)
     nodes["n_members"], nodes["is_known"] = 1.0, known
-    edges["neighbor"], edges["weight"] = neighbor, weight[edge]
-    degree = nodes["degree"] = np.bincount(network.source, edges["weight"], minlength=n)
-    if has_degree_products:
-        edges["degree_product"] = edges["weight"] * degree[network.source] * degree[neighbor]
-    return network
+    _fill(start, neighbor, edge, weight, nodes, edges, has_degree_products)
+    return Network(nodes, edges)
+
+
+@compiled(nogil=True, error_model="numpy", _nrt=False)
+def _fill(
+    start: IntArray,
+    neighbor: IndexArray,
+    edge: IndexArray,
+    weight: FloatArray,
+    nodes: Records,
+    edges: Records,
+    has_degree_products: bool,
+) -> None:
+    """Fill in the edges of `build_network`, and the degrees of the nodes."""
+    for i in range(len(nodes)):
+        node = nodes[i]
+        node.first_edge, node.last_edge = start[i], start[i + 1]
+        for e in range(start[i], start[i + 1]):
+            node.degree += weight[edge[e]]
+    for i in range(len(nodes)):
+        for e in range(start[i], start[i + 1]):
+            one, j = edges[e], neighbor[e]
+            one.neighbor, one.weight, one.degree_product = j, weight[edge[e]], 0.0
+            if has_degree_products:
+                one.degree_product = one.weight * nodes[i].degree * nodes[j].degree
 
 
 def compile_loops() -> None:
@@ -78,12 +99,12 @@ def _empty_network(n_edges: IntArray, total: int) -> Network:
     nodes, edges = np.zeros(len(n_edges), NODE), np.zeros(total, EDGE)
     np.cumsum(n_edges, out=nodes["last_edge"])
     nodes["first_edge"][1:] = nodes["last_edge"][:-1]
-    return Network(nodes, edges, np.repeat(np.arange(len(nodes)), n_edges))
+    return Network(nodes, edges)
 
 
 def merged_network(network: Network, labels: IntArray, threads: Threads) -> Network:
     """Return the network whose nodes are the blocks 0, 1, ... of a partition."""
-    nodes, edges, _ = network
+    nodes, edges = network
     n_blocks = int(labels.max()) + 1
     start = np.concatenate((nodes["first_edge"], nodes["last_edge"][-1:]))
     neighbor, labels32 = edges["neighbor"].astype(np.int32), labels.astype(np.int32)

@@ -21,7 +21,7 @@ from graphclust.inference import BLOCK_MODELS
 from graphclust.inference.base import BlockModel
 from graphclust.inference.chains import ROOM
 from graphclust.inference.target import Target
-from graphclust.metrics import modularity, rank_labels
+from graphclust.metrics import modularity, numbered, rank_labels
 from graphclust.metrics.labels import distinct_rows
 from graphclust.problem.constraints import (
     connected_parts,
@@ -210,6 +210,10 @@ class _Search:
         share = self.model.assortative_share(labels) if n_blocks <= _MOST_MATRIX_BLOCKS else 1.0
         return Scored(start, self.model.name, n_blocks, self.length(labels), share, labels)
 
+    def improved(self, start: str, labels: IntArray) -> Scored:
+        """Improve a partition, and score it."""
+        return self.scored(f"{start}+", self.model.improve(labels, self.seed, self.target.has_changed))
+
     def length(self, labels: IntArray) -> float:
         """Return the description length; if models are compared, on the scale of `planted`."""
         length = self.shift - self.model.score(labels)
@@ -245,11 +249,18 @@ class _Search:
                 self.rank()
 
     def run(self, starts: Mapping[str, IntArray]) -> None:
-        """Score the starts and improve the best of them."""
+        """Score the starts and improve the best of them; or if they are of an earlier graph, bring them up to date."""
         starts = dict(starts) | {
             name: self.target.restricted(start) for name, start in self.model.own_starts(self.seed).items()
         }
         is_uncut = self.is_only_model or not self.model.has_pairs
+        if self.target.has_changed is not None:
+            for name, labels in starts.items():
+                if self.can_score(labels):
+                    self.rows.append(self.improved(name, labels))
+            if self.rows:
+                self.refit()
+            return
         self.rows = [
             self.scored(name, labels)
             for name, labels in starts.items()
@@ -263,8 +274,7 @@ class _Search:
             is_large = self.target.n_nodes > _MOST_MATRIX_NODES
             if best < row.description_length and is_large and not self.model.is_microcanonical:
                 continue
-            better = self.model.improve(row.labels, self.seed)
-            self.rows.append(self.scored(f"{row.start}+", better))
+            self.rows.append(self.improved(row.start, row.labels))
             best = min(best, self.rows[-1].description_length)
         self.refit()
 
@@ -353,7 +363,7 @@ def _shift(target: Target, model: BlockModel) -> float:
     from graphclust.inference.microcanonical import DegreeCorrectedBlockModel
 
     one_group = np.zeros(target.n_nodes, dtype=np.int64)
-    planted = target.model("planted").fitted(one_group)
+    planted = target.model("planted")
     corrected = DegreeCorrectedBlockModel(target.multigraph(model.describes_directions))
     return corrected.score(one_group) + corrected.hidden_edges(one_group) - planted.score(one_group)
 
@@ -549,11 +559,10 @@ def _solution(
     probable = posterior.labelled(labels, known_nodes)
     if n_moved := int((probable != labels).sum()):
         labels = probable
-        numbered = np.unique(labels, return_inverse=True)[1]
-        length = search.scored(best.start, numbered).description_length
+        length = search.scored(best.start, numbered(labels)).description_length
         details["moved"] = {"n_nodes": n_moved, "description_length": round(length, 3)}
         if target.sides is None:
-            details["modularity"] = round(modularity(target.core.graph, numbered), 4)
+            details["modularity"] = round(modularity(target.core.graph, numbered(labels)), 4)
     if target.n_nodes <= _MOST_WITH_MODES[0] and len(samples) <= _MOST_WITH_MODES[1]:
         modes = posterior.modes()
         details["modes"] = [{"weight": round(mode.weight, 4), "n_clusters": mode.n_clusters} for mode in modes]

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from graphclust.graph import Graph
 from graphclust.inference import BLOCK_MODELS
 from graphclust.inference.base import BlockModel
+from graphclust.metrics import numbered
 from graphclust.problem.constraints import respecting
 from graphclust.problem.problem import Core
 from graphclust.runtime.arrays import IntArray
@@ -29,6 +30,7 @@ class Target:
     def __init__(self, core: Core, weight_model: str | None = None) -> None:
         self.weight_model = weight_model
         self.core, self.n_clusters, self.known, self.sides = core, core.n_clusters, core.known, core.sides
+        self.has_changed = None if core.start is None else core.start.has_changed
         graph, plain = core.graph, core.graph.undirected()
         is_edge = plain.source != plain.target
         self.source, self.target = plain.source[is_edge], plain.target[is_edge]
@@ -59,7 +61,7 @@ class Target:
     def restricted(self, labels: ArrayLike) -> IntArray:
         """Make a partition agree with the known labels and the sides."""
         restricted = respecting(np.asarray(labels, dtype=np.int64), self.known)
-        return restricted if self.sides is None else np.unique(restricted * 2 + self.sides, return_inverse=True)[1]
+        return restricted if self.sides is None else numbered(restricted * 2 + self.sides)
 
     def dropped_directions(self, *, described: bool, tried: Sequence[str] = ()) -> tuple[Note, ...]:
         """Return a note if the graph has directions that the chosen model does not describe."""
@@ -76,4 +78,4 @@ class Target:
         """Cut blocks at the borders of components, unless their number is fixed. Results are cut in the same way."""
         if self.n_clusters is not None:
             return labels
-        return np.unique(self.core.cut(labels[None], np.full(1, np.nan))[0][0], return_inverse=True)[1].astype(np.int64)
+        return numbered(self.core.cut(labels[None], np.full(1, np.nan))[0][0])

@@ -19,6 +19,7 @@ __all__ = [
     "adjacency",
     "both_ends",
     "connected_parts",
+    "connected_rows",
     "grouped",
     "numbered",
     "run_rows",
@@ -31,6 +32,7 @@ _FEW = 50_000  # fewer entries of rows than this are left to one thread
 _MOST = 2**30  # edges or nodes
 _settings: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 _public = compiled(nogil=True, **_settings)
+_internal = compiled(inner=True, **_settings)
 
 
 class Adjacency(NamedTuple):
@@ -52,7 +54,9 @@ class Adjacency(NamedTuple):
 # ------------------------------------------------------------------------------------------------ from edges
 
 
-def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IntArray, IndexArray, IndexArray]:
+def both_ends(
+    source: IntArray, target: IntArray, n: int, *, has_edges: bool = True
+) -> tuple[IntArray, IndexArray, IndexArray]:
     """Return the rows of a symmetric matrix (CSR) in one pass; a self-loop has two entries in its row.
 
     Parameters
@@ -60,6 +64,8 @@ def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IntArray, Ind
     source, target : ndarray of int, shape (m,)
         Each undirected edge once; fewer than 2^31 of them.
     n : int
+    has_edges : bool
+        Whether `edge` is filled in; it is empty otherwise.
 
     Returns
     -------
@@ -69,27 +75,45 @@ def both_ends(source: IntArray, target: IntArray, n: int) -> tuple[IntArray, Ind
         target.
     """
     start = np.zeros(n + 2, dtype=np.int64)
-    end, edge = np.empty(2 * len(source), np.int32), np.empty(2 * len(source), np.int32)  # one may be kept alone
-    _fill_rows(source, target, start, end, edge)
+    end, edge = np.empty(2 * len(source), np.int32), np.empty(2 * len(source) * has_edges, np.int32)
+    _count_ends(source, target, start)
+    with Threads() as threads:
+        cuts = np.searchsorted(start[1:], np.linspace(0, len(end), threads.number + 1)[1:-1]).tolist()
+        cuts = [0, *cuts, n]
+        if len(end) < _FEW:
+            _fill_rows(source, target, start, end, edge, 0, n)
+        else:
+            threads.run(lambda t: _fill_rows(source, target, start, end, edge, cuts[t], cuts[t + 1]))
     return start[: n + 1], end, edge
 
 
 @_public
-def _fill_rows(source: IntArray, target: IntArray, start: IntArray, end: IndexArray, edge: IndexArray) -> None:
-    """Fill in the rows of `both_ends`, of which `start` has one more entry."""
+def _count_ends(source: IntArray, target: IntArray, start: IntArray) -> None:
+    """Write the start of each row to the entry of `start` after its own; there are two more entries than rows."""
     for e in range(len(source)):
         start[source[e] + 2] += 1
         start[target[e] + 2] += 1
     for i in range(len(start) - 2):
         start[i + 2] += start[i + 1]
+
+
+@_public
+def _fill_rows(
+    source: IntArray, target: IntArray, start: IntArray, end: IndexArray, edge: IndexArray, first: int, last: int
+) -> None:
+    """Fill in some of the rows of `both_ends`; `start` moves from the start of a row to that of the next one."""
     for e in range(len(source)):
         a, b = source[e], target[e]
-        i = start[a + 1]  # the next free place of the row; in the end, the start of the next row
-        end[i], edge[i] = b, e
-        start[a + 1] = i + 1
-        i = start[b + 1]
-        end[i], edge[i] = a, e
-        start[b + 1] = i + 1
+        if first <= a < last:
+            i = start[a + 1]
+            end[i], start[a + 1] = b, i + 1
+            if len(edge) > 0:
+                edge[i] = e
+        if first <= b < last:
+            i = start[b + 1]
+            end[i], start[b + 1] = a, i + 1
+            if len(edge) > 0:
+                edge[i] = e
 
 
 def adjacency(source: IntArray, target: IntArray, weight: FloatArray | None, n: int) -> Adjacency:
@@ -117,24 +141,47 @@ def adjacency(source: IntArray, target: IntArray, weight: FloatArray | None, n: 
     is_edge = source != target
     if not is_edge.all():
         source, target, weight = source[is_edge], target[is_edge], None if weight is None else weight[is_edge]
+    if weight is None:
+        return Adjacency(*both_ends(source, target, n, has_edges=False)[:2], np.ones(1))
     start, neighbor, edge = both_ends(source, target, n)
-    return Adjacency(start, neighbor, np.ones(1) if weight is None else weight[edge])
+    return Adjacency(start, neighbor, weight[edge])
 
 
 @_public
 def _join(source: IntArray, target: IntArray, labels: IntArray, parent: IndexArray, parts: IntArray) -> int:
     """Write the connected part of each node to `parts`, by a forest whose roots are the first nodes of the parts."""
     for e in range(len(source)):
-        i, j = source[e], target[e]
-        if labels[i] != labels[j]:
-            continue
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        while parent[j] != j:
-            parent[j] = parent[parent[j]]
-            j = parent[j]
-        parent[max(i, j)] = min(i, j)
+        if labels[source[e]] == labels[target[e]]:
+            _unite(parent, source[e], target[e])
+    return _number_roots(parent, parts)
+
+
+@_public
+def _join_rows(start: IntArray, neighbor: IndexArray, labels: IndexArray, parent: IndexArray, parts: IndexArray) -> int:
+    """As `_join`, of a graph given by its rows."""
+    for i in range(len(labels)):
+        for e in range(start[i], start[i + 1]):
+            j = neighbor[e]
+            if j < i and labels[i] == labels[j]:
+                _unite(parent, i, j)
+    return _number_roots(parent, parts)
+
+
+@_internal
+def _unite(parent: IndexArray, i: int, j: int) -> None:
+    """Join the trees of two nodes; the smaller of the roots becomes that of both."""
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    while parent[j] != j:
+        parent[j] = parent[parent[j]]
+        j = parent[j]
+    parent[max(i, j)] = min(i, j)
+
+
+@_internal
+def _number_roots(parent: IndexArray, parts: IntArray) -> int:
+    """Give numbers to the trees of a forest, in the order of their roots, which are their smallest nodes."""
     n = 0
     for i in range(len(parent)):
         if parent[i] == i:
@@ -161,6 +208,13 @@ def connected_parts(source: IntArray, target: IntArray, labels: IntArray) -> Int
     """
     parts = np.empty(len(labels), np.int64)
     _join(source, target, labels, np.arange(len(labels), dtype=np.int32), parts)
+    return parts
+
+
+def connected_rows(rows: Adjacency, labels: IndexArray) -> IndexArray:
+    """Return what `connected_parts` does, of a graph given by its rows, as 32-bit integers."""
+    parts = np.empty(len(labels), np.int32)
+    _join_rows(rows.start, rows.neighbor, labels, np.arange(len(labels), dtype=np.int32), parts)
     return parts
 
 

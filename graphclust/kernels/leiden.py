@@ -28,22 +28,23 @@ from graphclust.kernels.adjacency import (
     Adjacency,
     IndexArray,
     Records,
-    connected_parts,
+    connected_rows,
     grouped,
     numbered,
     run_rows,
 )
 from graphclust.kernels.aggregation import aggregated
-from graphclust.kernels.local_moves import MASS, PART, Moves, move_nodes, new_sums, refine, visiting_order
+from graphclust.kernels.local_moves import MASS, PART, Moves, move_nodes, new_sums, refine, staying, visiting_order
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.progress import task
 from graphclust.runtime.threads import Threads
 
-__all__ = ["leiden", "leiden_levels", "louvain"]
+__all__ = ["leiden", "leiden_levels", "leiden_update", "louvain"]
 
 _ENOUGH_TO_RENUMBER, _ENOUGH = 0.1, 0.03  # shares of nodes that move in the last round before what follows
 _TURNS, _MOST_DEPTH = 2, 2  # the two largest graphs of sets are iterated twice, as they cost least for what they gain
 _LARGE = 50_000  # nodes
+_REFINED_SHARE = 0.05  # of the entries of rows, up to which an update of a large graph refines communities
 _LEAST_BETA = 1e-300
 
 
@@ -69,30 +70,39 @@ class _Search(NamedTuple):
     enough: float = 0.0
 
 
-def _parts(
+def _refined(
     level: _Level, labels: IndexArray, n_labels: int, search: _Search, beta: float, key: int
-) -> tuple[IndexArray, int]:
-    """Return the connected part of each node, numbered by communities, and the number of parts."""
+) -> tuple[IndexArray, IndexArray]:
+    """Refine the communities 0, ..., n_labels - 1; the nodes of others, of larger labels, stay alone.
+
+    Returns
+    -------
+    refined : ndarray of int32, shape (n,)
+        A node of the part of each node.
+    members : ndarray of int32, shape (n,)
+        The nodes, sorted by community.
+    """
     n = len(labels)
-    first_member, members = grouped(labels, visiting_order(n, key), n_labels)
+    first_member, members = grouped(labels, visiting_order(n, key), max(n_labels, int(labels.max()) + 1))
     refined, parts = np.arange(n, dtype=np.int32), np.zeros(n, PART)
     degree = np.diff(level.rows.start)
     tables = [new_sums(int(degree.max(initial=0))) for _ in range(search.threads.number)]
     work = np.zeros(n_labels + 1, np.int64)
-    work[1:] = np.cumsum(np.bincount(labels, degree, minlength=n_labels))
+    work[1:] = np.cumsum(np.bincount(labels, degree, minlength=n_labels)[:n_labels])
 
     def refine_some(t: int, first: int, last: int) -> None:
         shared = (*level, labels, first_member, members, refined, parts)
         refine(*shared, *tables[t], search.gamma, max(beta, _LEAST_BETA), key, first, last)
 
     run_rows(search.threads, work, refine_some)
-    return numbered(refined, members)
+    return refined, members
 
 
-def _connected(rows: Adjacency, labels: IndexArray) -> IndexArray:
-    """Return the connected parts of communities; splitting one never lowers the quality."""
-    source = np.repeat(np.arange(len(labels)), np.diff(rows.start))
-    return connected_parts(source, rows.neighbor.astype(np.int64), labels.astype(np.int64)).astype(np.int32)
+def _parts(
+    level: _Level, labels: IndexArray, n_labels: int, search: _Search, beta: float, key: int
+) -> tuple[IndexArray, int]:
+    """Return the connected part of each node, numbered by communities, and the number of parts."""
+    return numbered(*_refined(level, labels, n_labels, search, beta, key))
 
 
 def _coarser(level: _Level, parts: IndexArray, n_parts: int, threads: Threads) -> _Level:
@@ -144,7 +154,7 @@ def _cycle(
         if n_parts == n:  # by chance no node merged with another
             parts, n_parts = _parts(level, labels, n_labels, search, 0.0, key)
     if n_parts == n:
-        return labels if level.masses["is_fixed"].any() else _connected(level.rows, labels)
+        return labels if level.masses["is_fixed"].any() else connected_rows(level.rows, labels)
     if trace is not None:
         trace.append(parts)
     coarser, coarse_labels = _coarser(level, parts, n_parts, search.threads), np.zeros(n_parts, np.int32)
@@ -255,6 +265,78 @@ def leiden(
     return numbered(labels if rank is None else labels[rank])[0].astype(np.int64)
 
 
+def leiden_update(
+    rows: Adjacency,
+    masses: Records,
+    gamma: float,
+    start: IntArray,
+    has_changed: NDArray[np.bool_],
+    *,
+    threads: Threads,
+    beta: float = 0.01,
+    seed: int = 0,
+) -> IntArray:
+    """Bring communities up to date with a graph that has changed since they were found.
+
+    Nodes that have changed are visited, and then those of their communities whose neighbors have moved. A community
+    without a changed node takes in nodes, but none leaves it. The other communities are divided into their connected
+    parts, and some of them refined further, as in an iteration of Leiden; these parts, and what they disturb, are
+    moved. This takes a tenth of the time of `leiden` if a fifth of the nodes has changed. On large graphs, communities
+    with a twentieth of all edges are refined, which are chosen at random: without that, the modularity of com-dblp
+    would fall behind by .15 % in ten updates that rewire 15 % of the edges.
+
+    Parameters
+    ----------
+    rows, masses, gamma, threads, beta, seed
+        See `leiden`.
+    start : ndarray of int64, shape (n,)
+        The communities.
+    has_changed : ndarray of bool, shape (n,)
+        Nodes with other edges than when the communities were found.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Labels 0, 1, ... in the order of the nodes. Communities are connected.
+    """
+    before = _first_labels(rows, masses, start)
+    level = _Level(rows, masses)
+    search = _Search(gamma, beta * (float(rows.weight.mean()) if len(rows.weight) else 1.0), threads, None)
+    with task("leiden"):
+        still = level._replace(masses=staying(masses, before, has_changed))
+        moved = _moved(still, before, search, _key(seed, 0), has_changed).labels
+        has_moved = moved != before
+        is_touched = np.zeros(len(masses) + 1, dtype=bool)  # by label
+        is_touched[before[has_moved]] = True
+        is_touched[moved[has_changed | has_moved]] = True
+        parts = _divided(level, moved, is_touched, search, _key(seed, 1))
+        n_parts = int(parts.max(initial=-1)) + 1
+        coarse_labels, waiting = np.zeros(n_parts, np.int32), np.zeros(n_parts, dtype=bool)
+        coarse_labels[parts], waiting[parts] = moved, is_touched[moved]
+        coarser, coarse_labels = _coarser(level, parts, n_parts, threads), numbered(coarse_labels)[0]
+        labels = _cycle(coarser, coarse_labels, search, _key(seed, 2), 1, disturbed=_Disturbed(waiting))
+    return numbered(labels[parts])[0].astype(np.int64)
+
+
+def _divided(level: _Level, labels: IndexArray, is_touched: NDArray[np.bool_], search: _Search, key: int) -> IndexArray:
+    """Return the connected parts of communities, of which some that are touched are refined before.
+
+    On large graphs, these are chosen at random, until their rows have `_REFINED_SHARE` of all entries.
+    """
+    n, refining = len(labels), np.flatnonzero(is_touched)
+    if n > _LARGE:
+        refining = np.random.default_rng(key).permutation(refining)
+        work = np.cumsum(np.bincount(labels, np.diff(level.rows.start), minlength=len(is_touched))[refining])
+        refining = refining[: int(np.searchsorted(work, _REFINED_SHARE * level.rows.start[-1]))]
+    number = np.full(len(is_touched), len(refining), np.int32)
+    number[refining] = np.arange(len(refining), dtype=np.int32)
+    chosen = number[labels]
+    divided = _refined(level, chosen, len(refining), search, search.beta or 0.0, key)[0]
+    is_whole = chosen == len(refining)
+    divided[is_whole] = n + labels[is_whole]
+    return connected_rows(level.rows, divided)
+
+
 def _key(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
@@ -276,7 +358,11 @@ def _first_labels(rows: Adjacency, masses: Records, start: IntArray | None) -> I
     """Return labels 0, 1, ... of the partition at the start, in which nodes without edges are alone."""
     if start is None:
         return np.arange(len(masses), dtype=np.int32)
-    labels = np.unique(start, return_inverse=True)[1].astype(np.int32)
+    n = len(masses)
+    if start.min(initial=0) >= 0 and start.max(initial=0) <= 4 * n:
+        labels = numbered(start.astype(np.int32))[0]
+    else:
+        labels = np.unique(start, return_inverse=True)[1].astype(np.int32)
     isolated = np.flatnonzero((np.diff(rows.start) == 0) & (masses["is_fixed"] == 0))
     labels[isolated] = labels.max() + 1 + np.arange(len(isolated), dtype=np.int32)
     return numbered(labels)[0]

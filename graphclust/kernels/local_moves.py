@@ -53,6 +53,7 @@ __all__ = [
     "move_rows",
     "new_sums",
     "refine",
+    "staying",
     "visiting_order",
 ]
 
@@ -581,6 +582,13 @@ def move_nodes(
     while n_waiting:
         first, n_waiting = _empty_queue(state, *tables[0], first, n_waiting, _VISITS_PER_CALL)
     return Moves(state.nodes["label"].copy(), float(totals["gain"]))
+
+
+def staying(masses: Records, labels: IntArray | IndexArray, has_changed: NDArray[np.bool_]) -> Records:
+    """Return node weights that fix the nodes of communities without a changed node."""
+    fixed = masses.copy()
+    fixed["is_fixed"] |= np.bincount(labels, has_changed)[labels] == 0
+    return fixed
 
 
 def _round(

@@ -117,6 +117,11 @@ class Auto(GraphEstimator):
     known : mapping or Series, optional
         Labels of some nodes, by the caller's ids. Nodes with equal labels are in the same community, nodes with
         different labels are not.
+    start : Communities, mapping, Series or path, optional
+        An earlier result, or the labels of an earlier partition: communities are those that it becomes by moves of
+        nodes, and keep their numbers. Only nodes with other edges than in the graph of an earlier result are visited
+        at first; with labels alone, all nodes. Not together with `n_clusters`, `hierarchy`, `known` or
+        `bipartite`.
     random_state : int, Generator or None
     device : {"auto", "cpu", "cuda"}
         Device of ACP.
@@ -139,6 +144,7 @@ class Auto(GraphEstimator):
     source: ClassVar[str] = "Peixoto 2017; Zhang & Peixoto 2020; Nowicki & Snijders 2001"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
     merges_directions: ClassVar[bool] = True
+    takes_start: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = (
         "graphclust.kernels.leiden",
         "graphclust.inference.block_models",
@@ -158,6 +164,7 @@ class Auto(GraphEstimator):
         min_size: int | None = None,
         max_size: int | None = None,
         known: Mapping[Hashable, Any] | None = None,
+        start: Any = None,
         random_state: Any = None,
         device: str = "auto",
     ) -> None:
@@ -171,6 +178,7 @@ class Auto(GraphEstimator):
         self.min_size = min_size
         self.max_size = max_size
         self.known = known
+        self.start = start
         self.random_state = random_state
         self.device = device
 
@@ -278,6 +286,8 @@ class Auto(GraphEstimator):
         n, k = core.graph.num_nodes, core.n_clusters
         starts: dict[str, IntArray] = {}
         notes: list[Note] = []
+        if core.start is not None:
+            return {"start": core.start.labels}, notes
         if k is not None and core.sides is not None:
             return starts, notes  # merging single nodes keeps the sides and ends with k groups
 

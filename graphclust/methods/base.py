@@ -24,6 +24,7 @@ from graphclust.inputs import as_graph
 from graphclust.problem.problem import Core, Problem, dropped_directions
 from graphclust.problem.sizes import Sizes, check_sizes
 from graphclust.problem.solution import Solution
+from graphclust.problem.start import check_start
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.memory import require_address_space, require_memory
 from graphclust.runtime.notes import Note
@@ -60,6 +61,8 @@ class GraphEstimator:
         Whether an edge in both directions is one edge; otherwise, its weights are added when directions are dropped.
     ignores_self_loops : bool
         Whether self-loops are left out, with a note, because they would distort the result.
+    takes_start : bool
+        Whether the method can start from an earlier partition, its parameter `start`.
     takes_features : bool
         Whether the method can use the features of the nodes.
     connected : bool
@@ -72,13 +75,16 @@ class GraphEstimator:
     Attributes
     ----------
     labels_ : ndarray of int64, shape (n_nodes,)
-        Community of each node, in the order of the graph's nodes; 0 is the largest community.
+        Community of each node, in the order of the graph's nodes; 0 is the largest community. With a start, communities
+        keep their numbers from it.
     n_clusters_ : int
     confidence_ : ndarray of float64, shape (n_nodes,), or None
     posterior_ : Posterior or None
     graph_ : Graph
     levels_ : tuple of ndarray of int64, shape (n_nodes,)
         Labels on each level of a hierarchy, the finest first, `labels_` among them; empty without one.
+    changes_ : Changes or None
+        What has changed since the start, if there was one.
     details_ : dict
         Details of the method that the notes do not contain.
     notes_ : list of Note
@@ -93,6 +99,7 @@ class GraphEstimator:
     takes_direction: ClassVar[bool] = False
     merges_directions: ClassVar[bool] = False
     ignores_self_loops: ClassVar[bool] = False
+    takes_start: ClassVar[bool] = False
     takes_features: ClassVar[bool] = False
     connected: ClassVar[bool] = False
     is_baseline: ClassVar[bool] = False
@@ -189,6 +196,7 @@ class GraphEstimator:
             is_table=is_table,
             bipartite=getattr(self, "bipartite", False),
             sizes=Sizes.of(*self.size_bounds(), *self.quality_kept()),
+            start=self.earlier(),
         )
         require_memory(self.memory(problem.graph), f"{self.name} on {self._extent(problem)}")
         core = problem.core
@@ -230,7 +238,10 @@ class GraphEstimator:
         self.confidence_ = solution.confidence
         self.posterior_ = solution.posterior
         self.levels_ = solution.levels
+        self.changes_ = solution.changes
         self.n_clusters_ = int(solution.labels.max(initial=-1)) + 1
+        if self.changes_ is not None:  # with a start, numbers of communities have gaps
+            self.n_clusters_ = self.changes_.matching.n_new
         self.details_ = solution.details
         self.notes_ = list(solution.notes)
 
@@ -288,6 +299,15 @@ class GraphEstimator:
             known=getattr(self, "known", None),
             bipartite=getattr(self, "bipartite", False),
         )
+        check_start(
+            self.earlier(),
+            **{
+                "n_clusters (-k)": k,
+                "known labels": getattr(self, "known", None),
+                "bipartite": getattr(self, "bipartite", False),
+                "hierarchy": self.hierarchy,
+            },
+        )
         if k is None:
             return
         if self.takes_n_clusters == "no":
@@ -314,6 +334,10 @@ class GraphEstimator:
     def size_bounds(self) -> tuple[int | None, int | None]:
         """Return the smallest and the largest number of nodes of a community, None where there is no bound."""
         return None, None
+
+    def earlier(self) -> Any:
+        """Return the partition to start from, see `graphclust.problem.start.Previous.of`; None if there is none."""
+        return self.get_params()["start"] if self.takes_start else None
 
     def quality_kept(self) -> tuple[str, float | None]:
         """Return the objective and resolution by which communities are divided and joined if their sizes are bounded.

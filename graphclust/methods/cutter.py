@@ -17,6 +17,7 @@ from graphclust.graph import Graph
 from graphclust.kernels.merging import merge_to
 from graphclust.methods.base import solved
 from graphclust.methods.leiden import Leiden
+from graphclust.metrics import numbered
 from graphclust.problem.problem import Core
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import await_compilation
@@ -165,7 +166,7 @@ class Cutter:
         from graphclust.kernels.cut_moves import merge_cut
 
         await_compilation("graphclust.kernels.cut_moves")
-        pieces = np.unique(pieces, return_inverse=True)[1].astype(np.int64)
+        pieces = numbered(pieces)
         m, n = int(pieces.max()) + 1, len(pieces)
         if m == self.k:
             return pieces
@@ -223,7 +224,7 @@ class Cutter:
         score = self.score(best)
         for i in range(0 if pieces is None else _MAX_ROUNDS):
             assert pieces is not None
-            divided = np.unique(pieces * self.k + best, return_inverse=True)[1].astype(np.int64)
+            divided = numbered(pieces * self.k + best)
             if int(divided.max()) + 1 <= self.k or int(divided.max()) >= 2 * _MAX_PIECES:
                 break
             labels = self.moved(self.merged(divided), seed + i)

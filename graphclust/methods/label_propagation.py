@@ -27,6 +27,10 @@ class LabelPropagation(LocalMoveEstimator):
 
     Parameters
     ----------
+    start : Communities, mapping, Series or path, optional
+        An earlier result, or the labels of an earlier partition: communities are those that it becomes by moves of
+        nodes, and keep their numbers. Only nodes with other edges than in the graph of an earlier result are visited
+        at first; with labels alone, all nodes.
     random_state : int, Generator or None
 
     Examples
@@ -38,20 +42,26 @@ class LabelPropagation(LocalMoveEstimator):
     name: ClassVar[str] = "label-propagation"
     summary: ClassVar[str] = "nodes adopt the most common label of their neighbours"
     source: ClassVar[str] = "Raghavan, Albert & Kumara 2007"
+    takes_start: ClassVar[bool] = True
     connected: ClassVar[bool] = True  # its moves can leave a community in two parts
     ignores_self_loops: ClassVar[bool] = True  # a node that is its own strongest neighbour would keep its label
 
-    def __init__(self, *, random_state: Any = None) -> None:
+    def __init__(self, *, start: Any = None, random_state: Any = None) -> None:
+        self.start = start
         self.random_state = random_state
 
     def solve(self, core: Core) -> Solution:
         """See `GraphEstimator.solve`."""
-        from graphclust.kernels.local_moves import move_nodes
+        from graphclust.kernels.local_moves import move_nodes, staying
 
-        seed, alone = check_seed(self.random_state), np.arange(core.graph.num_nodes)
+        seed = check_seed(self.random_state)
+        labels, waiting = (np.arange(core.graph.num_nodes), None) if core.start is None else core.start
 
         def propagated(rows: Adjacency, masses: Records, _: float, threads: Threads) -> list[IntArray]:
+            if waiting is not None:
+                masses = staying(masses, labels, waiting)
             with task("label propagation"):
-                return [move_nodes(rows, masses, alone, 0.0, seed=seed, threads=threads).labels.astype(np.int64)]
+                moves = move_nodes(rows, masses, labels, 0.0, seed=seed, threads=threads, waiting=waiting)
+            return [moves.labels.astype(np.int64)]
 
         return self._solved(core, "cpm", 0.0, propagated)

@@ -39,6 +39,10 @@ class Leiden(LocalMoveEstimator):
     min_size, max_size : int, optional
         Bounds of the number of nodes of a community. Communities out of bounds are divided, and join others, where the
         quality loses least. Not together with `n_clusters`.
+    start : Communities, mapping, Series or path, optional
+        An earlier result, or the labels of an earlier partition: communities are those that it becomes by moves of
+        nodes, and keep their numbers. Only nodes with other edges than in the graph of an earlier result are visited
+        at first; with labels alone, all nodes. Not together with `n_clusters` or `hierarchy`.
     random_state : int, Generator or None
 
     Examples
@@ -52,6 +56,7 @@ class Leiden(LocalMoveEstimator):
     source: ClassVar[str] = "Traag, Waltman & van Eck 2019"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
     takes_direction: ClassVar[bool] = True
+    takes_start: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -64,6 +69,7 @@ class Leiden(LocalMoveEstimator):
         hierarchy: bool = False,
         min_size: int | None = None,
         max_size: int | None = None,
+        start: Any = None,
         random_state: Any = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -74,6 +80,7 @@ class Leiden(LocalMoveEstimator):
         self.hierarchy = hierarchy
         self.min_size = min_size
         self.max_size = max_size
+        self.start = start
         self.random_state = random_state
 
     def check_params(self) -> None:
@@ -97,15 +104,19 @@ class Leiden(LocalMoveEstimator):
 
     def solve(self, core: Core) -> Solution:
         """See `GraphEstimator.solve`."""
-        from graphclust.kernels.leiden import leiden, leiden_levels
+        from graphclust.kernels.leiden import leiden, leiden_levels, leiden_update
 
         settings: dict[str, Any] = {"beta": self.beta, "seed": check_seed(self.random_state)}
         n_iterations = self.n_iterations
 
+        start = core.start
+
         def run(rows: Adjacency, masses: Records, gamma: float, threads: Threads) -> list[IntArray]:
+            if start is not None:
+                return [leiden_update(rows, masses, gamma, *start, threads=threads, **settings)]
             labels = leiden(rows, masses, gamma, threads=threads, n_iterations=n_iterations, **settings)
             if not self.hierarchy:
                 return [labels]
             return leiden_levels(rows, masses, gamma, labels, threads=threads, **settings)
 
-        return self._solved(core, self.objective, self.resolution, run)
+        return self._solved(core, self.objective, self.resolution, run, is_connected=True)

@@ -42,10 +42,13 @@ class LocalMoveEstimator(GraphEstimator):
         objective: str,
         resolution: float,
         run: Callable[[Adjacency, Records, float, Threads], list[IntArray]],
+        *,
+        is_connected: bool = False,
     ) -> Solution:
         """Run a method that takes rows, masses, gamma and threads; K is found if it is given.
 
-        The method returns labels on each level, the finest first and the result last.
+        The method returns labels on each level, the finest first and the result last. `is_connected` says whether its
+        communities are connected.
         """
         graph = core.graph
         rows, masses, unit = kernel_input(graph, objective, core.cached("rows", lambda: rows_of(graph)))
@@ -53,4 +56,4 @@ class LocalMoveEstimator(GraphEstimator):
             if core.n_clusters is not None:
                 return with_exact_number(core, resolution, lambda other: run(rows, masses, other * unit, threads)[-1])
             levels = run(rows, masses, resolution * unit, threads)
-        return Solution(levels[-1], levels=tuple(levels) if self.hierarchy else ())
+        return Solution(levels[-1], levels=tuple(levels) if self.hierarchy else (), is_connected=is_connected)

@@ -70,6 +70,10 @@ class Refined(GraphEstimator):
         """The known labels of the refined method."""
         return getattr(self.estimator, "known", None)
 
+    def earlier(self) -> Any:
+        """See `GraphEstimator.earlier`: that of the refined method."""
+        return self.estimator.earlier()
+
     def size_bounds(self) -> tuple[int | None, int | None]:
         """See `GraphEstimator.size_bounds`: those of the refined method."""
         return self.estimator.size_bounds()

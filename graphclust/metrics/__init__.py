@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from graphclust.metrics.agreement import Contingency, accuracy, ami, ari, compare_labels, nmi, vi
 from graphclust.metrics.covers import Cover, average_f1, omega, onmi
-from graphclust.metrics.labels import rank_labels
+from graphclust.metrics.labels import numbered, rank_labels
 from graphclust.metrics.quality import conductance, coverage, density, modularity, normalized_cut, quality
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "modularity",
     "nmi",
     "normalized_cut",
+    "numbered",
     "omega",
     "onmi",
     "quality",

@@ -31,10 +31,10 @@ class Contingency:
         Cluster of the first and of the second partition.
     counts : ndarray of int64, shape (n_cells,)
         Number of nodes in both clusters.
-    row_sizes, col_sizes : ndarray of int64, shape (n_rows,), (n_cols,)
-        Nodes in each cluster.
     cell : ndarray of int64, shape (n_nodes,)
         The cell of each node.
+    row_sizes, col_sizes : ndarray of int64, shape (n_rows,), (n_cols,)
+        Nodes in each cluster.
 
     Examples
     --------
@@ -46,9 +46,9 @@ class Contingency:
     rows: IntArray
     cols: IntArray
     counts: IntArray
+    cell: IntArray
     row_sizes: IntArray
     col_sizes: IntArray
-    cell: IntArray
 
     @classmethod
     def of(cls, first: ArrayLike, second: ArrayLike) -> Contingency:
@@ -69,9 +69,7 @@ class Contingency:
             raise UsageError(f"cannot compare partitions of {len(first_labels)} and of {len(second_labels)} nodes")
         _, row, row_sizes = _unique(first_labels)
         _, col, col_sizes = _unique(second_labels)
-        width = max(len(col_sizes), 1)
-        keys, cell, counts = _unique(row * width + col)
-        return cls(keys // width, keys % width, counts, row_sizes, col_sizes, cell)
+        return cls(*_cells(row, col, len(row_sizes), max(len(col_sizes), 1)), row_sizes, col_sizes)
 
     @property
     def is_identity(self) -> bool:
@@ -164,6 +162,28 @@ class Contingency:
     def accuracy(self) -> float:
         """Fraction of the nodes in the cells of the best one-to-one assignment; see `accuracy`."""
         return float(self.counts[self.matched()].sum() / len(self.cell)) if len(self.cell) else 1.0
+
+
+def _cells(row: IntArray, col: IntArray, n_rows: int, n_cols: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Return the row, the column and the number of nodes of each cell, sorted, and the cell of each node.
+
+    The nodes of each row that share the column of its last node are counted at once. If the partitions are similar, few
+    others are left to be sorted.
+    """
+    usual = np.zeros(n_rows, dtype=np.int64)
+    usual[row] = col  # of repeated assignments, the last one counts
+    is_usual = usual[row] == col
+    others = np.flatnonzero(~is_usual)
+    keys, place, counts = _unique(row[others] * n_cols + col[others])
+    keys = np.concatenate((np.arange(n_rows) * n_cols + usual, keys))
+    counts = np.concatenate((np.bincount(row[is_usual], minlength=n_rows), counts))
+    order = np.argsort(keys)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    cell = rank[row]
+    cell[others] = rank[n_rows + place]
+    keys = keys[order]
+    return keys // n_cols, keys % n_cols, counts[order], cell
 
 
 def _certain(rows: IntArray, cols: IntArray, counts: IntArray) -> tuple[NDArray[np.bool_], IntArray]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from graphclust.errors import UsageError
 from graphclust.runtime.arrays import IntArray
 
-__all__ = ["distinct_rows", "parents", "rank_labels"]
+__all__ = ["distinct_rows", "numbered", "parents", "rank_labels"]
 
 
 _MAX_RATIO = 4  # of the largest label and the number of nodes, for tables indexed by label
@@ -37,6 +37,25 @@ def _unique(values: IntArray) -> tuple[IntArray, IntArray, IntArray]:
         return distinct, position[values], counts[distinct]
     distinct, index, counts = np.unique(values, return_inverse=True, return_counts=True)
     return distinct, index, counts
+
+
+def numbered(labels: ArrayLike) -> IntArray:
+    """Return labels as 0, 1, ... in the order of their values, as an array of its own.
+
+    Parameters
+    ----------
+    labels : array of int, shape (n_nodes,)
+
+    Returns
+    -------
+    ndarray of int64, shape (n_nodes,)
+
+    Examples
+    --------
+    >>> numbered([7, 3, 7])
+    array([1, 0, 1])
+    """
+    return _unique(_as_labels(labels))[1].astype(np.int64)
 
 
 def rank_labels(labels: ArrayLike) -> IntArray:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.graph.labels import is_missing, plain_labels
-from graphclust.metrics import rank_labels
+from graphclust.metrics import numbered, rank_labels
 from graphclust.runtime.arrays import FloatArray, IntArray
 
 __all__ = [
@@ -88,7 +88,7 @@ def respecting(labels: IntArray, known: IntArray | None) -> IntArray:
     >>> respecting(np.array([0, 0, 0, 1, 1]), np.array([1, 2, 0, 0, 1]))
     array([0, 2, 0, 1, 0])
     """
-    community = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    community = numbered(labels)
     if known is None:
         return community
     free, occupied = int(community.max()) + 1, set[int]()
@@ -103,7 +103,7 @@ def respecting(labels: IntArray, known: IntArray | None) -> IntArray:
             home, free = free, free + 1
         community[members] = home
         occupied.add(home)
-    return np.unique(community, return_inverse=True)[1].astype(np.int64)
+    return numbered(community)
 
 
 def with_number(labels: IntArray, n_clusters: int, known: IntArray | None) -> IntArray:
@@ -132,7 +132,7 @@ def with_number(labels: IntArray, n_clusters: int, known: IntArray | None) -> In
         if len(gone) == number - n_clusters < number:
             sizes[gone] = -1
             community[np.isin(community, gone)] = int(sizes.argmax())
-            return np.unique(community, return_inverse=True)[1].astype(np.int64)
+            return numbered(community)
     elif number < n_clusters:
         order = np.lexsort((bound, community))  # in each community first those that can leave
         leave = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes) < np.repeat(sizes, sizes) - 1
@@ -164,9 +164,12 @@ def strengths(weight: FloatArray) -> FloatArray:
 
 def edge_counts(graph: Graph) -> IntArray:
     """Count each node's edges to other nodes."""
-    apart = graph.source != graph.target
-    ends = np.concatenate((graph.source[apart], graph.target[apart]))
-    return np.bincount(ends, minlength=graph.num_nodes)
+    source, target = graph.source, graph.target
+    if graph.num_self_loops:
+        apart = source != target
+        source, target = source[apart], target[apart]
+    counts: IntArray = np.bincount(source, minlength=graph.num_nodes)
+    return counts + np.bincount(target, minlength=graph.num_nodes)
 
 
 def taking_part(graph: Graph, known: IntArray | None) -> NDArray[np.bool_]:

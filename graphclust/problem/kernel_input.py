@@ -61,6 +61,10 @@ def kernel_input(graph: Graph, objective: str = "modularity", rows: Adjacency | 
         return KernelInput(rows, masses, 1.0 if graph.directed else 0.5)
     total = max(graph.total_weight, 1e-300)
     scale = 2.0 ** np.frexp(total / max(graph.num_edges, 1))[1]
-    for name, way in (("u", "out"), ("v", "in")):
-        masses[name] = graph.degree(way if graph.directed else "all") / scale
+    if graph.directed:
+        masses["u"], masses["v"] = graph.degree("out") / scale, graph.degree("in") / scale
+    elif graph.is_weighted or graph.num_self_loops:
+        masses["u"] = masses["v"] = graph.degree() / scale
+    else:
+        masses["u"] = masses["v"] = np.diff(rows.start) / scale
     return KernelInput(rows, masses, (1.0 if graph.directed else 0.25) * scale * (scale / total))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from graphclust.graph import Graph
-from graphclust.metrics import rank_labels
+from graphclust.metrics import numbered, rank_labels
 from graphclust.problem.constraints import (
     added_up,
     components,
@@ -24,6 +24,7 @@ from graphclust.problem.constraints import (
 from graphclust.problem.sides import sides_of
 from graphclust.problem.sizes import Sizes
 from graphclust.problem.solution import Solution
+from graphclust.problem.start import Previous, Start
 from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.notes import Note, counted
@@ -52,6 +53,8 @@ class Core:
         Whether the nodes are the rows of a table, which the caller gave without a graph.
     sides : ndarray of int64, shape (n_nodes,), or None
         Side of each node, 0 or 1, of a graph that was said to be two-mode.
+    start : Start or None
+        A partition to start from, and the nodes that have changed since.
     """
 
     graph: Graph
@@ -60,6 +63,7 @@ class Core:
     known: IntArray | None = None
     is_table: bool = False
     sides: IntArray | None = None
+    start: Start | None = None
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def cached(self, name: str, make: Callable[[], T]) -> T:
@@ -109,7 +113,7 @@ class Core:
         connected : bool
             Whether communities that are not connected are split, where their number is not given.
         """
-        labels = np.unique(solution.labels, return_inverse=True)[1].astype(np.int64)
+        labels = numbered(solution.labels)
         count = int(labels.max(initial=-1)) + 1
         notes, levels = [], solution.levels
         if connected and self.n_clusters is None:
@@ -147,6 +151,8 @@ class Problem:
         As of `Core`.
     sizes : Sizes or None
         Bounds of the sizes of communities.
+    previous : Previous or None
+        An earlier partition to start from.
     """
 
     graph: Graph
@@ -157,6 +163,7 @@ class Problem:
     notes: tuple[Note, ...] = ()
     sides: IntArray | None = None
     sizes: Sizes | None = None
+    previous: Previous | None = None
     _caller: Graph | None = None
     _order: IntArray | None = None
 
@@ -174,6 +181,7 @@ class Problem:
         is_table: bool = False,
         bipartite: bool | str = False,
         sizes: Sizes | None = None,
+        start: Any = None,
     ) -> Problem:
         """Put a graph into canonical order, and read what is asked of it.
 
@@ -194,22 +202,33 @@ class Problem:
         bipartite : bool or str
             Whether the graph is two-mode, or the attribute that tells the sides; see `sides_of`.
         sizes : Sizes, optional
+        start : optional
+            An earlier partition to start from, as `graphclust.problem.start.Previous.of` takes it.
 
         Raises
         ------
         UsageError
             A known label of a node that the graph does not have; or sizes that no partition of its nodes has.
+        DataError
+            A start whose communities overlap, or with no node of the graph.
         """
         if sizes is not None:
             sizes.check(graph.num_nodes)
-        work, notes = graph.canonical(), []
+
+        def prepared(graph: Graph) -> Graph:
+            work = graph.canonical() if directed else graph.canonical().undirected()
+            return work if self_loops else work.without_self_loops()
+
+        work, notes = prepared(graph), []
         if graph.directed and not directed:
-            work = work.undirected()
             notes.append(dropped_directions(method))
-        if work.num_self_loops and not self_loops:
-            message = f"{method} ignores {counted(work.num_self_loops, 'self-loop')}"
-            notes.append(Note("ignored-self-loops", message, {"n_edges": work.num_self_loops}))
-            work = work.without_self_loops()
+        if graph.num_self_loops and not self_loops:
+            message = f"{method} ignores {counted(graph.num_self_loops, 'self-loop')}"
+            notes.append(Note("ignored-self-loops", message, {"n_edges": graph.num_self_loops}))
+        previous = None
+        if start is not None and graph.num_nodes:
+            previous, more = Previous.of(start, work, graph, prepared)
+            notes += more
         return cls(
             work,
             n_clusters if graph.num_nodes else None,
@@ -219,6 +238,7 @@ class Problem:
             tuple(notes),
             sides_of(work, bipartite),
             sizes,
+            previous,
             _caller=graph,
             _order=graph.canonical_order(),
         )
@@ -245,7 +265,8 @@ class Problem:
             graph = graph.subgraph(nodes)
             known = None if known is None else known[nodes]
         sides = None if self.sides is None else self.sides[nodes]
-        return Core(graph, nodes, self.n_clusters, known, self.is_table, sides)
+        start = None if self.previous is None else self.previous.start(nodes)
+        return Core(graph, nodes, self.n_clusters, known, self.is_table, sides, start)
 
     def placed(self, solution: Solution) -> Solution:
         """Bring a solution of the core to all nodes of the problem.
@@ -292,15 +313,17 @@ class Problem:
     def lift(self, solution: Solution) -> Solution:
         """Bring a solution of the core to the caller's nodes, in their order, and number communities by size.
 
-        Communities are brought within the bounds of their sizes, if there are any. The notes begin with those of the
+        Communities are brought within the bounds of their sizes, if there are any. With a start, those that continue
+        communities of the start have their numbers. The notes begin with those of the
         problem, and say how many communities are not connected.
         """
         solution = self.placed(solution)
         if self.sizes is not None and self.graph.num_nodes:
             solution = self.sizes.applied(self.graph, solution)
         notes = list(self.notes)
-        can_be_connected = not only_points(self.graph) and self.sides is None
-        disconnected = count_disconnected(self.graph, solution.labels) if can_be_connected else 0
+        is_changed = self.sizes is not None or self.n_clusters is not None
+        is_clear = only_points(self.graph) or self.sides is not None or (solution.is_connected and not is_changed)
+        disconnected = 0 if is_clear else count_disconnected(self.graph, solution.labels)
         labels = self.in_order(rank_labels(solution.labels))
         levels = tuple(self.in_order(rank_labels(level)) for level in solution.levels)
         confidence = None if solution.confidence is None else self.in_order(solution.confidence)
@@ -308,6 +331,12 @@ class Problem:
         if posterior is not None:
             samples = self.in_order(posterior.samples.T).T
             posterior = posterior.over(samples, self.caller.nodes)
+        if self.previous is not None:
+            numbered_by = replace(self.previous, labels=self.in_order(self.previous.labels))
+            labels, changes, next_number = numbered_by.continued(labels, self.caller.ids)
+            notes.append(Note("updated", f"since the start: {changes}", changes.counts))
+            details = {**solution.details, "next_number": next_number}
+            solution = replace(solution, changes=changes, details=details)
         lifted = replace(solution, labels=labels, confidence=confidence, posterior=posterior, levels=levels)
         lifted = replace(lifted, notes=(*notes, *solution.notes))
         if not disconnected:

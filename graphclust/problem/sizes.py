@@ -10,6 +10,7 @@ import numpy as np
 
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
+from graphclust.metrics import numbered
 from graphclust.problem.kernel_input import kernel_input
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -97,7 +98,7 @@ class Sizes:
         """
         from graphclust.kernels.sizing import bounded_sizes
 
-        before = np.unique(solution.labels, return_inverse=True)[1].astype(np.int64)
+        before = numbered(solution.labels)
         sizes = np.bincount(before)
         n_small, n_large = int((sizes < self.smallest).sum()), 0
         if self.largest is not None:
@@ -167,4 +168,4 @@ def _made_of(level: IntArray, before: IntArray, after: IntArray, origin: IntArra
         wider = group[origin[after]]
     else:
         wider = after * n + level
-    return np.unique(wider, return_inverse=True)[1].astype(np.int64)
+    return numbered(wider)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from graphclust.results.changes import Changes
 from graphclust.results.posterior import Posterior
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.notes import Note
@@ -31,6 +32,10 @@ class Solution:
     levels : tuple of ndarray of int64, shape (n_nodes,)
         Of a hierarchy: labels on each level, the finest first. A community lies within one of the next level. One of
         the levels is `labels`. Empty if there is none.
+    is_connected : bool
+        Whether the method knows that communities are connected. Otherwise, `Problem.lift` counts those that are not.
+    changes : Changes or None
+        What has changed since the start, if there was one; set by `Problem.lift`.
     """
 
     labels: IntArray
@@ -39,6 +44,8 @@ class Solution:
     details: dict[str, Any] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     levels: tuple[IntArray, ...] = ()
+    is_connected: bool = False
+    changes: Changes | None = None
 
     def with_notes(self, notes: Iterable[Note]) -> Solution:
         """Return this solution with more notes."""

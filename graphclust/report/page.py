@@ -16,16 +16,21 @@ from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphclust.graph import Graph
 from graphclust.report.layout import Drawing, draw
 from graphclust.report.palette import COLORS, SINGLETON
+from graphclust.report.sankey import sankey_svg
 from graphclust.report.text import _QUALITY, Clustering, _method_and_parameters, _number
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.notes import Note, counted
+
+if TYPE_CHECKING:
+    from graphclust.results.changes import Changes
+    from graphclust.results.cover import Cover
 
 __all__ = ["html_report"]
 
@@ -38,6 +43,7 @@ _LEVELS = """<section>
   </section>"""
 _MAX_SCORES = 60  # starting partitions in the table of scores
 _MAX_SIZES = 50  # communities in the chart
+_CHANGED = {"old_size": "Size before", "new_size": "Size now", "arrived": "Arrived", "gone": "Gone"}
 _MAX_NODES = 500_000  # nodes in the table; with more, the page would have tens of megabytes
 
 
@@ -66,8 +72,8 @@ def html_report(
         The page, to be written as UTF-8. The same arguments give the same bytes.
     """
     graph = communities.graph
-    sizes = np.bincount(communities.labels, minlength=communities.n_clusters)
-    drawing = draw(graph, communities.labels, random_state=random_state)
+    sizes = np.bincount(communities.ranks)
+    drawing = draw(graph, communities.ranks, random_state=random_state)
     listed = np.arange(graph.num_nodes) if graph.num_nodes <= _MAX_NODES else np.sort(drawing.nodes)
     template = files("graphclust.report").joinpath("page.html").read_text(encoding="utf-8")
     script = template[template.rindex("<script>") + len("<script>") : template.rindex("</script>")]
@@ -80,6 +86,8 @@ def html_report(
         "quality": _quality_rows(communities.quality()),
         "communities": _communities(communities),
         "notes": _notes(communities.notes),
+        "overlap": _overlap(communities.cover),
+        "changes": _changes(communities.changes),
         "explanation": _explanation(communities.details),
         "levels": "" if len(_levels(communities)) == 1 else _LEVELS,
         "listed": ""
@@ -103,7 +111,8 @@ def _payload(communities: Clustering, sizes: IntArray, drawing: Drawing, listed:
         "certainty": None if certainty is None else np.nan_to_num(certainty[listed]).round(4).tolist(),
         "certainty_name": name,
         "levels": _level_rows(_levels(communities), listed),
-        "level": next(i for i, level in enumerate(_levels(communities)) if level is communities.labels),
+        "level": next(i for i, level in enumerate(_levels(communities)) if level is communities.ranks),
+        "numbers": None if communities.hierarchy is not None else communities.numbers.tolist(),
         "palette": COLORS,
         "singleton": SINGLETON,
         "drawn": {
@@ -117,8 +126,8 @@ def _payload(communities: Clustering, sizes: IntArray, drawing: Drawing, listed:
 
 
 def _levels(communities: Clustering) -> list[IntArray]:
-    """Return the labels on each level of a hierarchy, the finest first; one of them is the result itself."""
-    labels = communities.labels
+    """Return the labels on each level of a hierarchy, the finest first; one of them is the result, by rank."""
+    labels = communities.ranks
     levels = () if communities.hierarchy is None else communities.hierarchy.levels
     rows = [labels if np.array_equal(level, labels) else level for level in levels]
     return rows if any(row is labels for row in rows) else [labels]
@@ -250,6 +259,51 @@ def _communities(communities: Clustering) -> str:
         "<section><details><summary><h2>Communities and their strongest members</h2></summary>"
         '<table class="quality"><thead><tr><th>Community</th><th>Nodes</th><th>Density</th><th>Conductance</th>'
         f"<th>Largest degrees inside</th></tr></thead><tbody>{lines}</tbody></table>{more}</details></section>"
+    )
+
+
+def _overlap(cover: Cover | None) -> str:
+    """Return a section with the nodes that are in several communities, those in the most first."""
+    if cover is None:
+        return ""
+    n = cover.n_overlapping
+    share = f"{counted(n, 'node')} of {len(cover.nodes):,} {'is' if n == 1 else 'are'} in several communities."
+    several = sorted((row for row in cover.memberships.items() if len(row[1]) > 1), key=lambda row: -len(row[1]))
+    lines = "".join(
+        f'<tr><th scope="row">{_text(node)}</th><td>'
+        + ", ".join(f"{label} ({weight:.0%})" for label, weight in row.items())
+        + "</td></tr>"
+        for node, row in several[:_MAX_SIZES]
+    )
+    table = (
+        '<table class="quality"><thead><tr><th>Node</th><th>Communities, and the share of its edges to them</th></tr>'
+        f"</thead><tbody>{lines}</tbody></table>"
+    )
+    more = f"<p>{_MAX_SIZES} of them; the result has all.</p>" if n > _MAX_SIZES else ""
+    return (
+        f"<section><details open><summary><h2>Overlap</h2></summary><p>{share}</p>"
+        f"{table if n else ''}{more}</details></section>"
+    )
+
+
+def _changes(changes: Changes | None) -> str:
+    """Return a section with a Sankey diagram of what has changed, and a table of the communities that have."""
+    if changes is None:
+        return ""
+    rows = [row for row in changes.communities if row["change"] or row["arrived"] or row["gone"]]
+    lines = "".join(
+        "<tr>"
+        + "".join(f"<td>{'' if row[name] is None else _text(row[name])}</td>" for name in ("old", "new"))
+        + "".join(f'<td class="number">{row[name]:,}</td>' for name in _CHANGED)
+        + f"<td>{_text(row['change'])}</td></tr>"
+        for row in rows[:_MAX_SIZES]
+    )
+    heads = "".join(f"<th>{name}</th>" for name in ("Before", "Now", *_CHANGED.values(), "Change"))
+    table = f'<table class="quality"><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>' if rows else ""
+    more = f"<p>The {_MAX_SIZES} largest of {len(rows):,}.</p>" if len(rows) > _MAX_SIZES else ""
+    return (
+        f"<section><details open><summary><h2>What has changed</h2></summary><p>{_text(changes)}.</p>"
+        f"{sankey_svg(changes)}{table}{more}</details></section>"
     )
 
 

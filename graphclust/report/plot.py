@@ -81,7 +81,7 @@ def plot_communities(
 
     if ax is None:
         _, ax = plt.subplots(figsize=(7, 5), layout="constrained")
-    graph, labels = communities.graph, communities.labels
+    graph, labels = communities.graph, communities.ranks
     drawing = draw(graph, labels, limit=limit, random_state=random_state, positions=_in_order(positions, graph))
     position, n_drawn = drawing.position, len(drawing.nodes)
     colors = to_rgba_array(community_colors(np.bincount(labels, minlength=communities.n_clusters)))
@@ -165,13 +165,13 @@ def _add_legend(ax: Axes, communities: Clustering, colors: FloatArray) -> None:
     """Name the largest communities."""
     from matplotlib.lines import Line2D
 
-    sizes = np.bincount(communities.labels, minlength=communities.n_clusters).tolist()
+    sizes, numbers = np.bincount(communities.ranks).tolist(), communities.numbers.tolist()
     style: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": 6}
     is_table = communities.graph.x is not None and not communities.graph.num_edges
     noun, heading = ("row", "cluster") if is_table else ("node", "community")
     shown = [
-        Line2D([], [], color=colors[label], label=f"{label} ({counted(size, noun)})", **style)
-        for label, size in enumerate(sizes[:_MAX_IN_LEGEND])
+        Line2D([], [], color=colors[rank], label=f"{numbers[rank]} ({counted(size, noun)})", **style)
+        for rank, size in enumerate(sizes[:_MAX_IN_LEGEND])
     ]
     rest = len(sizes) - len(shown)
     heading = heading if not rest else f"{heading} ({rest:,} more)"

@@ -13,6 +13,8 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.notes import Note
 
 if TYPE_CHECKING:
+    from graphclust.results.changes import Changes
+    from graphclust.results.cover import Cover
     from graphclust.results.hierarchy import Hierarchy
 
 __all__ = ["Clustering", "text_report"]
@@ -38,6 +40,10 @@ class Clustering(Protocol):
     @property
     def labels(self) -> IntArray: ...  # noqa: D102
     @property
+    def numbers(self) -> IntArray: ...  # noqa: D102
+    @property
+    def ranks(self) -> IntArray: ...  # noqa: D102
+    @property
     def nodes(self) -> Sequence[Any]: ...  # noqa: D102
     @property
     def n_clusters(self) -> int: ...  # noqa: D102
@@ -55,6 +61,10 @@ class Clustering(Protocol):
     def details(self) -> Mapping[str, Any]: ...  # noqa: D102
     @property
     def hierarchy(self) -> Hierarchy | None: ...  # noqa: D102
+    @property
+    def cover(self) -> Cover | None: ...  # noqa: D102
+    @property
+    def changes(self) -> Changes | None: ...  # noqa: D102
     def quality(self) -> Mapping[str, Any]: ...  # noqa: D102
     def describe(self) -> Sequence[Mapping[str, Any]]: ...  # noqa: D102
 
@@ -72,7 +82,7 @@ def text_report(communities: Clustering) -> str:
         Lines with a name and a value, without a trailing newline.
     """
     quality = communities.quality()
-    sizes = np.bincount(communities.labels, minlength=communities.n_clusters).tolist()
+    sizes = np.bincount(communities.ranks).tolist()
     lines = {
         "nodes": _number(communities.graph.num_nodes),
         "edges": _number(communities.graph.num_edges),

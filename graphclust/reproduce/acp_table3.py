@@ -40,7 +40,7 @@ from graphclust.detection import detect
 from graphclust.errors import GraphclustError
 from graphclust.generators.sbm import cluster_split
 from graphclust.graph import Graph
-from graphclust.metrics import Contingency, ami
+from graphclust.metrics import Contingency, ami, numbered
 from graphclust.models.build import ModelConfig
 from graphclust.reproduce.provenance import COLUMNS as PROVENANCE
 from graphclust.reproduce.provenance import check_architecture, describe_architecture, provenance
@@ -175,13 +175,13 @@ def exact_posterior(
 
 def _into_six_blocks(labels: IntArray, rng: np.random.Generator) -> IntArray:
     """Convert a partition to six blocks: merge the smallest blocks with random others, or halve the largest blocks."""
-    blocks = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    blocks = numbered(labels)
     while (k := int(blocks.max()) + 1) != _K:
         size = np.bincount(blocks)
         if k > _K:
             order = size.argsort(kind="stable")
             blocks[blocks == order[0]] = order[int(rng.integers(1, k))]
-            blocks = np.unique(blocks, return_inverse=True)[1].astype(np.int64)
+            blocks = numbered(blocks)
         else:
             members = rng.permutation(np.flatnonzero(blocks == size.argmax()))
             blocks[members[: len(members) // 2]] = k

@@ -1,56 +1,354 @@
-"""What has changed between two partitions, such as those of this week and of last week."""
+"""What has changed between two partitions, such as those of last week and of this week.
+
+Communities are matched one to one, so that as many nodes as possible keep their community. A pair is the same community
+at two times if at least half of the nodes of one of the two are in the other. Of the rest, an old community has
+*merged* into the new one that has more than half of its nodes, or else it has *died*; and a new community has *split*
+from the old one that more than half of its nodes come from, or else it was *born* (as in Greene, Doyle & Cunningham
+2010, but with a one-to-one matching, so that the numbers of communities can be kept).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from graphclust.errors import DataError
-from graphclust.metrics.agreement import Contingency, compare_labels
+from graphclust.metrics import Contingency, compare_labels
+from graphclust.runtime.arrays import IntArray
+from graphclust.runtime.notes import counted
 
-__all__ = ["Changes", "diff"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Changes", "Matching", "diff"]
 
 
-@dataclass(frozen=True)
-class Changes:
-    """The difference of two partitions whose communities were matched.
+@dataclass(frozen=True, eq=False)
+class Matching:
+    """The communities of two partitions, matched.
 
     Attributes
     ----------
-    matched : dict
-        Label of a new community -> label of the old one with which it shares most nodes. Each old community is matched
-        with one new one at most, so that the matched communities have as many nodes in common as possible.
-    moved : dict
-        Node -> (old label, new label), for nodes of both partitions that are not in matched communities.
-    joined, left : dict
-        Node -> label, for nodes that only the new or only the old partition has.
-    communities : list of dict
-        One for each pair, the largest first: `old`, `new` (None for a community that has vanished or is new),
-        `old_size`, `new_size`, `kept` (nodes that both have), `arrived` and `gone`.
-    scores : dict
-        Agreement on the nodes of both partitions, see `graphclust.metrics.compare_labels`.
+    before, after : ndarray of int64, shape (n_nodes,)
+        The community of each node in the old and in the new partition, numbered from 0; -1 for a node that the
+        partition does not have.
+    n_old, n_new : int
+        Numbers of communities.
     """
 
-    matched: dict[Hashable, Hashable]
-    moved: dict[Hashable, tuple[Hashable, Hashable]]
-    joined: dict[Hashable, Hashable]
-    left: dict[Hashable, Hashable]
-    communities: list[dict[str, Any]]
-    scores: dict[str, float]
+    before: IntArray
+    after: IntArray
+    n_old: int
+    n_new: int
+
+    @cached_property
+    def is_common(self) -> NDArray[np.bool_]:
+        """Whether both partitions have each node, shape (n_nodes,)."""
+        return (self.before >= 0) & (self.after >= 0)
+
+    @cached_property
+    def sizes(self) -> tuple[IntArray, IntArray]:
+        """Numbers of nodes of the old and of the new communities, shapes (n_old,) and (n_new,)."""
+        ends = (self.before, self.n_old), (self.after, self.n_new)
+        old, new = (np.bincount(labels[labels >= 0], minlength=number) for labels, number in ends)
+        return old, new
+
+    @cached_property
+    def _flows(self) -> tuple[IntArray, IntArray, IntArray, NDArray[np.bool_]]:
+        both = [labels if self.is_common.all() else labels[self.is_common] for labels in (self.before, self.after)]
+        table = Contingency.of(*both)
+        old, new = (np.flatnonzero(np.bincount(labels)) for labels in both)
+        return old[table.rows], new[table.cols], table.counts, table.matched()
+
+    @property
+    def flows(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Old and new communities that have nodes in common, and the numbers of these nodes."""
+        return self._flows[:3]
+
+    @cached_property
+    def partner(self) -> IntArray:
+        """The old community that each new one continues, -1 if there is none, shape (n_new,)."""
+        old, new, count, is_matched = self._flows
+        old_size, new_size = self.sizes
+        is_same = is_matched & (2 * count >= np.minimum(old_size[old], new_size[new]))
+        return _table(self.n_new, new[is_same], old[is_same])
+
+    @cached_property
+    def successor(self) -> IntArray:
+        """The new community that continues each old one, -1 if there is none, shape (n_old,)."""
+        new = np.flatnonzero(self.partner >= 0)
+        return _table(self.n_old, self.partner[new], new)
+
+    @cached_property
+    def origin(self) -> IntArray:
+        """The old community that more than half of the nodes of each new one come from, or -1, shape (n_new,)."""
+        old, new, count = self.flows
+        comes = 2 * count > self.sizes[1][new]
+        return _table(self.n_new, new[comes], old[comes])
+
+    @cached_property
+    def destination(self) -> IntArray:
+        """The new community that more than half of the nodes of each old one have gone to, or -1, shape (n_old,)."""
+        old, new, count = self.flows
+        goes = 2 * count > self.sizes[0][old]
+        return _table(self.n_old, old[goes], new[goes])
+
+    @cached_property
+    def mergers(self) -> tuple[IntArray, IntArray]:
+        """New communities that are made of several old ones, and these, as pairs."""
+        old, new = np.flatnonzero(self.destination >= 0), np.flatnonzero(self.partner >= 0)
+        return _several(
+            np.concatenate((self.destination[old], new)), np.concatenate((old, self.partner[new])), self.n_old
+        )
+
+    @cached_property
+    def splits(self) -> tuple[IntArray, IntArray]:
+        """Old communities that several new ones are made of, and these, as pairs."""
+        made, kept = np.flatnonzero(self.origin >= 0), np.flatnonzero(self.partner >= 0)
+        return _several(
+            np.concatenate((self.origin[made], self.partner[kept])), np.concatenate((made, kept)), self.n_new
+        )
+
+    @cached_property
+    def has_moved(self) -> NDArray[np.bool_]:
+        """Whether each node has left a community for another one that does not continue it, shape (n_nodes,)."""
+        has_moved: NDArray[np.bool_] = self.is_common & (self.partner[self.after] != self.before)
+        return has_moved
+
+    def continued(self, old_numbers: IntArray, next_number: int) -> IntArray:
+        """Return numbers for the new communities: those of the old ones that they continue, and new ones.
+
+        Parameters
+        ----------
+        old_numbers : ndarray of int64, shape (n_old,)
+        next_number : int
+            The first of the new numbers, which are given in the order of the communities.
+        """
+        is_new = self.partner < 0
+        numbers = np.zeros(self.n_new, dtype=np.int64)
+        numbers[~is_new] = old_numbers[self.partner[~is_new]]
+        numbers[is_new] = next_number + np.arange(int(is_new.sum()))
+        return numbers
+
+
+def _table(length: int, places: IntArray, values: IntArray) -> IntArray:
+    """Return an array of -1 with some values."""
+    table = np.full(length, -1)
+    table[places] = values
+    return table
+
+
+def _several(wholes: IntArray, parts: IntArray, n_parts: int) -> tuple[IntArray, IntArray]:
+    """Return the distinct pairs of a whole and a part whose wholes have several parts, sorted."""
+    pairs = np.unique(wholes * n_parts + parts)
+    wholes, parts = pairs // max(n_parts, 1), pairs % max(n_parts, 1)
+    is_several = np.bincount(wholes)[wholes] > 1 if len(wholes) else np.zeros(0, dtype=bool)
+    return wholes[is_several], parts[is_several]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Changes:
+    """The difference of two partitions.
+
+    Attributes
+    ----------
+    nodes : sequence
+        The nodes of either partition.
+    matching : Matching
+        Of these nodes.
+    old_labels, new_labels : list
+        Labels of the communities, in the order of `matching`.
+
+    Examples
+    --------
+    >>> changes = diff({"a": 0, "b": 0, "c": 1, "d": 1, "e": 1}, {"a": 2, "b": 2, "c": 3, "d": 3, "e": 4})
+    >>> changes.matched, changes.split, str(changes)
+    ({2: 0, 3: 1}, {1: [3, 4]}, '1 node moved, 0 joined, 0 left; 1 community split')
+    """
+
+    nodes: Sequence[Hashable]
+    matching: Matching
+    old_labels: list[Any]
+    new_labels: list[Any]
+
+    # ---------------------------------------------------------------- communities
+
+    @cached_property
+    def matched(self) -> dict[Hashable, Hashable]:
+        """Label of a new community -> label of the old one that it continues."""
+        pairs = zip(self.new_labels, self.matching.partner.tolist(), strict=True)
+        return {label: self.old_labels[old] for label, old in pairs if old >= 0}
+
+    @cached_property
+    def born(self) -> list[Any]:
+        """Labels of new communities that do not come from an old one."""
+        is_born = (self.matching.partner < 0) & (self.matching.origin < 0)
+        return [self.new_labels[i] for i in np.flatnonzero(is_born).tolist()]
+
+    @cached_property
+    def died(self) -> list[Any]:
+        """Labels of old communities that have not become a part of a new one."""
+        has_died = (self.matching.successor < 0) & (self.matching.destination < 0)
+        return [self.old_labels[i] for i in np.flatnonzero(has_died).tolist()]
+
+    @cached_property
+    def merged(self) -> dict[Hashable, list[Any]]:
+        """Label of a new community -> labels of the old ones that it is made of, if there are several."""
+        return _by_whole(self.matching.mergers, self.new_labels, self.old_labels)
+
+    @cached_property
+    def split(self) -> dict[Hashable, list[Any]]:
+        """Label of an old community -> labels of the new ones that are made of it, if there are several."""
+        return _by_whole(self.matching.splits, self.old_labels, self.new_labels)
+
+    @cached_property
+    def communities(self) -> list[dict[str, Any]]:
+        """One row for each pair and each community without a partner, the largest first.
+
+        `old`, `new` (labels; None for a community that is new or has vanished), `old_size`, `new_size`, `kept` (nodes
+        that both have), `arrived`, `gone`, and `change`: "", "born", "died", "split from 3" or "merged into 3".
+        """
+        matching = self.matching
+        kept = {(r, c): n for r, c, n in zip(*(part.tolist() for part in matching.flows), strict=True)}
+        old_size, new_size = (sizes.tolist() for sizes in matching.sizes)
+        rows: list[tuple[int | None, int | None, str]] = []
+        for new, old in enumerate(matching.partner.tolist()):
+            change = ""
+            if old < 0:
+                change = "born" if matching.origin[new] < 0 else f"split from {self.old_labels[matching.origin[new]]}"
+            rows.append((old if old >= 0 else None, new, change))
+        for old in np.flatnonzero(matching.successor < 0).tolist():
+            goal = int(matching.destination[old])
+            rows.append((old, None, "died" if goal < 0 else f"merged into {self.new_labels[goal]}"))
+
+        def order(row: tuple[int | None, int | None, str]) -> tuple[int, int, int]:
+            sizes = 0 if row[0] is None else old_size[row[0]], 0 if row[1] is None else new_size[row[1]]
+            return -max(sizes), -1 if row[0] is None else row[0], -1 if row[1] is None else row[1]
+
+        table = []
+        for a, b, change in sorted(rows, key=order):
+            n_old, n_new = 0 if a is None else old_size[a], 0 if b is None else new_size[b]
+            n = 0 if a is None or b is None else kept[a, b]
+            table.append(
+                {
+                    "old": None if a is None else self.old_labels[a],
+                    "new": None if b is None else self.new_labels[b],
+                    "old_size": n_old,
+                    "new_size": n_new,
+                    "kept": n,
+                    "arrived": n_new - n,
+                    "gone": n_old - n,
+                    "change": change,
+                }
+            )
+        return table
+
+    # ---------------------------------------------------------------- nodes
+
+    @cached_property
+    def moved(self) -> dict[Hashable, tuple[Any, Any]]:
+        """Node -> (old label, new label), for nodes that have left a community for one that does not continue it."""
+        return {
+            self.nodes[i]: (self.old_labels[self.matching.before[i]], self.new_labels[self.matching.after[i]])
+            for i in np.flatnonzero(self.matching.has_moved).tolist()
+        }
+
+    @cached_property
+    def joined(self) -> dict[Hashable, Any]:
+        """Node -> label, for nodes that only the new partition has."""
+        nodes = np.flatnonzero(self.matching.before < 0).tolist()
+        return {self.nodes[i]: self.new_labels[self.matching.after[i]] for i in nodes}
+
+    @cached_property
+    def left(self) -> dict[Hashable, Any]:
+        """Node -> label, for nodes that only the old partition has."""
+        nodes = np.flatnonzero(self.matching.after < 0).tolist()
+        return {self.nodes[i]: self.old_labels[self.matching.before[i]] for i in nodes}
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """Agreement on the nodes of both partitions, see `graphclust.metrics.compare_labels`."""
+        is_common = self.matching.is_common
+        return compare_labels(self.matching.before[is_common], self.matching.after[is_common])
+
+    # ---------------------------------------------------------------- in words and values
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Numbers of nodes that moved, joined and left, and of communities that were born, died, merged and split.
+
+        Communities of a single node are not counted as born or dead.
+        """
+        matching = self.matching
+        old_size, new_size = matching.sizes
+        is_born = (matching.partner < 0) & (matching.origin < 0) & (new_size > 1)
+        has_died = (matching.successor < 0) & (matching.destination < 0) & (old_size > 1)
+        return {
+            "moved": int(matching.has_moved.sum()),
+            "joined": int((matching.before < 0).sum()),
+            "left": int((matching.after < 0).sum()),
+            "born": int(is_born.sum()),
+            "died": int(has_died.sum()),
+            "merged": len(np.unique(matching.mergers[0])),
+            "split": len(np.unique(matching.splits[0])),
+        }
+
+    def __str__(self) -> str:
+        """Return one line: "4 nodes moved, 1 joined, 0 left; 1 community split"."""
+        counts = self.counts
+        nodes = f"{counted(counts['moved'], 'node')} moved, {counts['joined']:,} joined, {counts['left']:,} left"
+        events = {
+            "was born": ("were born", counts["born"]),
+            "died": ("died", counts["died"]),
+            "split": ("split", counts["split"]),
+        }
+        parts = [
+            f"{counted(number, 'community')} {one if number == 1 else several}"
+            for one, (several, number) in events.items()
+            if number
+        ]
+        if counts["merged"]:
+            made = "is a merger" if counts["merged"] == 1 else "are mergers"
+            parts.append(f"{counted(counts['merged'], 'community')} {made} of several")
+        return "; ".join([nodes, ", ".join(parts)]) if parts else nodes
+
+    def __repr__(self) -> str:
+        return f"Changes({self})"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw which nodes have gone where; see `graphclust.report.sankey.plot_sankey`."""
+        from graphclust.report.sankey import plot_sankey
+
+        return plot_sankey(self, ax)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as a dictionary that `json` can serialise."""
         return {
+            "counts": self.counts,
             "communities": self.communities,
+            "born": self.born,
+            "died": self.died,
+            "merged": [{"new": new, "old": old} for new, old in self.merged.items()],
+            "split": [{"old": old, "new": new} for old, new in self.split.items()],
             "moved": [{"node": node, "old": old, "new": new} for node, (old, new) in self.moved.items()],
             "joined": [{"node": node, "new": label} for node, label in self.joined.items()],
             "left": [{"node": node, "old": label} for node, label in self.left.items()],
             "scores": self.scores,
         }
+
+
+def _by_whole(pairs: tuple[IntArray, IntArray], labels: list[Any], part_labels: list[Any]) -> dict[Hashable, list[Any]]:
+    """Return the labels of the parts of each whole."""
+    found: dict[Hashable, list[Any]] = {}
+    for whole, part in zip(*(ends.tolist() for ends in pairs), strict=True):
+        found.setdefault(labels[whole], []).append(part_labels[part])
+    return found
 
 
 def diff(old: Any, new: Any) -> Changes:
@@ -80,46 +378,25 @@ def diff(old: Any, new: Any) -> Changes:
     before, after = _labels(old), _labels(new)
     if before.keys().isdisjoint(after):
         before, after = _by_text(before), _by_text(after)
-    common = [node for node in after if node in before]
-    if not common:
+    if before.keys().isdisjoint(after):
         raise DataError("the two partitions have no node in common")
-    old_sizes, new_sizes = Counter(before.values()), Counter(after.values())
-    old_names, new_names = ([label for label, _ in sizes.most_common()] for sizes in (old_sizes, new_sizes))
-    row_of = {label: i for i, label in enumerate(old_names)}
-    column_of = {label: i for i, label in enumerate(new_names)}
-    rows = np.array([row_of[before[node]] for node in common])
-    columns = np.array([column_of[after[node]] for node in common])
-    table = Contingency.of(rows, columns)
-    is_matched = table.matched()
-    pairs = np.unique(rows)[table.rows[is_matched]].tolist(), np.unique(columns)[table.cols[is_matched]].tolist()
-    n_common = dict(zip(zip(*pairs, strict=True), table.counts[is_matched].tolist(), strict=True))
-    matched = {new_names[column]: old_names[row] for row, column in n_common}
-    communities = [_row(old_names[r], new_names[c], old_sizes, new_sizes, n) for (r, c), n in n_common.items()]
-    communities += [_row(label, None, old_sizes, new_sizes, 0) for label in set(old_names) - set(matched.values())]
-    communities += [_row(None, label, old_sizes, new_sizes, 0) for label in set(new_names) - matched.keys()]
-    place = {None: -1, **row_of}, {None: -1, **column_of}
-    communities.sort(
-        key=lambda row: (-max(row["old_size"], row["new_size"]), place[0][row["old"]], place[1][row["new"]])
+    nodes = [*after, *(node for node in before if node not in after)]
+    old_labels, new_labels = (
+        [label for label, _ in Counter(labels.values()).most_common()] for labels in (before, after)
     )
-    return Changes(
-        matched,
-        {node: (before[node], after[node]) for node in common if matched.get(after[node]) != before[node]},
-        {node: label for node, label in after.items() if node not in before},
-        {node: label for node, label in before.items() if node not in after},
-        communities,
-        compare_labels(rows, columns),
-    )
+    codes = _codes(before, nodes, old_labels), _codes(after, nodes, new_labels)
+    return Changes(nodes, Matching(*codes, len(old_labels), len(new_labels)), old_labels, new_labels)
 
 
 def _by_text(labels: dict[Hashable, Hashable]) -> dict[Hashable, Hashable]:
     return {str(node): label for node, label in labels.items()}
 
 
-def _row(old: Any, new: Any, old_sizes: Counter[Any], new_sizes: Counter[Any], n_kept: int) -> dict[str, Any]:
-    """Describe a matched pair, or a community without a partner; no label is None."""
-    n_old, n_new = (0 if old is None else old_sizes[old]), (0 if new is None else new_sizes[new])
-    sizes = {"old_size": n_old, "new_size": n_new}
-    return {"old": old, "new": new, **sizes, "kept": n_kept, "arrived": n_new - n_kept, "gone": n_old - n_kept}
+def _codes(label_of: dict[Hashable, Hashable], nodes: list[Hashable], labels: list[Hashable]) -> IntArray:
+    """Return the position of each node's label among `labels`, -1 if it has none."""
+    place = {label: i for i, label in enumerate(labels)}
+    codes = (place[label_of[node]] if node in label_of else -1 for node in nodes)
+    return np.fromiter(codes, dtype=np.int64, count=len(nodes))
 
 
 def _labels(partition: Any) -> dict[Hashable, Hashable]:

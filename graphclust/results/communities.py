@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
+    from graphclust.results.changes import Changes
     from graphclust.results.cover import Cover
     from graphclust.results.hierarchy import Hierarchy
     from graphclust.results.links import LinkModel, Links
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
 __all__ = ["Communities", "compare_to_truth", "labels_of"]
 
 _MOST_PAIRS = 20_000_000  # of nodes in the same community, for the omega index: about a gigabyte
-_OF_THE_WHOLE = ("n_clusters", "known", "min_size", "max_size")  # parameters that a search in a community does not take
+_OF_THE_WHOLE = (
+    "n_clusters",
+    "known",
+    "min_size",
+    "max_size",
+    "start",
+)  # parameters that a search in a community does not take
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,7 +48,8 @@ class Communities:
     ----------
     graph : Graph
     labels : ndarray of int64, shape (n_nodes,)
-        Community of each node, in the order of `nodes`. Community 0 is the largest.
+        Number of each node's community, in the order of `nodes`. Community 0 is the largest; but with a start,
+        communities keep their numbers from it, and numbers of communities that have vanished are left out.
     method : str
         Name of the method.
     params : dict
@@ -57,6 +65,8 @@ class Communities:
         to its own.
     cover : Cover or None
         Overlapping communities, if they were asked for: each node keeps its community and may join others.
+    changes : Changes or None
+        What has changed since the start, if there was one.
     runs : Posterior or None
         The partitions of these runs, all of the same weight; not samples of a posterior.
     hierarchy : Hierarchy or None
@@ -94,6 +104,7 @@ class Communities:
     cover: Cover | None = None
     stability: FloatArray | None = None
     runs: Posterior | None = None
+    changes: Changes | None = None
 
     def __post_init__(self) -> None:
         """Check the labels and copy labels and parameters, so that later changes by the caller have no effect."""
@@ -102,8 +113,8 @@ class Communities:
         for name, values in (("labels", labels), *self.certainty.items()):
             if values is not None and np.shape(values) != (n,):
                 raise DataError(f"{name} must have the shape ({n},), one value per node, not {np.shape(values)}")
-        if n and (labels.min() < 0 or (np.bincount(labels) == 0).any()):
-            raise DataError("labels must be 0, 1, ... without gaps: use graphclust.metrics.rank_labels")
+        if n and labels.min() < 0:
+            raise DataError("labels are the numbers of communities, which are not negative")
         labels.flags.writeable = False
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "params", dict(self.params))
@@ -116,7 +127,27 @@ class Communities:
     @property
     def n_clusters(self) -> int:
         """Number of communities."""
-        return int(self.labels.max(initial=-1)) + 1
+        return len(self.numbers)
+
+    @cached_property
+    def _ranked(self) -> tuple[IntArray, IntArray]:
+        rank = metrics.rank_labels(self.labels)
+        number = np.zeros(int(rank.max(initial=-1)) + 1, dtype=np.int64)
+        number[rank] = self.labels
+        order = np.lexsort((number, -np.bincount(rank)))  # of equal size: by number
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        return number[order], place[rank]
+
+    @property
+    def numbers(self) -> IntArray:
+        """The number of each community, as in `labels`, the largest community first; 0, 1, ... without a start."""
+        return self._ranked[0]
+
+    @property
+    def ranks(self) -> IntArray:
+        """Rank of each node's community by size: its place in `communities` and `numbers`, shape (n_nodes,)."""
+        return self._ranked[1]
 
     @property
     def certainty(self) -> dict[str, FloatArray]:
@@ -128,8 +159,8 @@ class Communities:
     def communities(self) -> list[set[Any]]:
         """Communities as sets of node ids, largest first."""
         members: list[set[Any]] = [set() for _ in range(self.n_clusters)]
-        for node, label in zip(self.nodes, self.labels.tolist(), strict=True):
-            members[label].add(node)
+        for node, rank in zip(self.nodes, self.ranks.tolist(), strict=True):
+            members[rank].add(node)
         return members
 
     @cached_property
@@ -139,7 +170,7 @@ class Communities:
 
     @cached_property
     def _quality(self) -> dict[str, Any]:
-        return metrics.quality(self.graph, self.labels)
+        return metrics.quality(self.graph, self.ranks)
 
     def __len__(self) -> int:
         """Return the number of communities."""
@@ -164,7 +195,7 @@ class Communities:
             list); see `graphclust.metrics.quality`. CNC adds expected_normalized_cut, computed from its probabilities.
         """
         expected = {name: self.details[name] for name in ("expected_normalized_cut",) if name in self.details}
-        measures = self._quality if resolution == 1 else metrics.quality(self.graph, self.labels, resolution)
+        measures = self._quality if resolution == 1 else metrics.quality(self.graph, self.ranks, resolution)
         return {**measures, **expected, "sizes": list(measures["sizes"])}
 
     def describe(self, n_members: int = 5) -> list[dict[str, Any]]:
@@ -247,7 +278,7 @@ class Communities:
             return replace(self.hierarchy.level(level + 1), hierarchy=self.hierarchy)
         if self.n_clusters < 2:
             raise UsageError("there are no coarser communities than one")
-        return Hierarchy(self.graph, (self.labels,), self.method, dict(self.params)).cut(self.n_clusters // 2)
+        return Hierarchy(self.graph, (self.ranks,), self.method, dict(self.params)).cut(self.n_clusters // 2)
 
     def finer(self) -> Communities:
         """Return the next finer communities: the level of the hierarchy below these.
@@ -266,7 +297,7 @@ class Communities:
     def _level(self) -> int:
         """Return the level of the hierarchy that these communities are; 1 is the finest."""
         assert self.hierarchy is not None
-        return next(i for i, level in enumerate(self.hierarchy.levels, 1) if np.array_equal(level, self.labels))
+        return next(i for i, level in enumerate(self.hierarchy.levels, 1) if np.array_equal(level, self.ranks))
 
     def subgraph(self, label: int) -> Graph:
         """Return the graph of a community: its nodes and the edges among them.
@@ -276,8 +307,10 @@ class Communities:
         UsageError
             There is no such community.
         """
-        if isinstance(label, bool) or not isinstance(label, int | np.integer) or not 0 <= label < self.n_clusters:
-            raise UsageError(f"there is no community {label!r}: they are numbered from 0 to {self.n_clusters - 1}")
+        if isinstance(label, bool) or not isinstance(label, int | np.integer) or label not in self.numbers:
+            last = int(self.numbers.max(initial=-1))
+            gaps = ", with gaps" if last >= self.n_clusters else ""
+            raise UsageError(f"there is no community {label!r}: they are numbered from 0 to {last}{gaps}")
         graph = self.graph.subgraph(np.flatnonzero(self.labels == label))
         graph.meta |= {key: self.graph.meta[key] for key in ("source", "sha256", "format") if key in self.graph.meta}
         return graph
@@ -476,7 +509,7 @@ class Communities:
         return axes
 
     def __repr__(self) -> str:
-        sizes = np.bincount(self.labels)[:5].tolist() if self.n_clusters else []
+        sizes = np.bincount(self.ranks)[:5].tolist()
         shown = ", ".join(map(str, sizes)) + (", ..." if self.n_clusters > 5 else "")
         return f"Communities({self.n_clusters} of {self.graph.num_nodes} nodes by {self.method}; sizes {shown})"
 

@@ -30,6 +30,8 @@ class Cover:
         The caller's node ids.
     weights : csr_array of float64, shape (n_nodes, n_communities)
         The weight of each membership; those of a node add up to 1.
+    numbers : ndarray of int64, shape (n_communities,), or None
+        The number of each community where it is not its position: with a start, communities keep their numbers.
 
     Examples
     --------
@@ -42,6 +44,7 @@ class Cover:
 
     nodes: list[Any]
     weights: csr_array[Any, Any]
+    numbers: IntArray | None = None
 
     def __post_init__(self) -> None:
         """Check the weights.
@@ -57,7 +60,7 @@ class Cover:
             raise DataError("weights of memberships are positive")
 
     @classmethod
-    def around(cls, graph: Graph, labels: IntArray) -> Cover:
+    def around(cls, graph: Graph, labels: IntArray, numbers: IntArray | None = None) -> Cover:
         """Return the overlapping communities around a partition; see `graphclust.kernels.overlap`.
 
         Parameters
@@ -65,10 +68,13 @@ class Cover:
         graph : Graph
             Directions are ignored.
         labels : ndarray of int64, shape (n_nodes,)
+            0, 1, ...
+        numbers : ndarray of int64, shape (n_communities,), optional
+            See the attributes.
         """
         from graphclust.kernels.overlap import overlapping_memberships
 
-        return cls(graph.nodes, overlapping_memberships(graph.undirected().adjacency(), labels))
+        return cls(graph.nodes, overlapping_memberships(graph.undirected().adjacency(), labels), numbers)
 
     @property
     def n_clusters(self) -> int:
@@ -105,6 +111,7 @@ class Cover:
             place = slice(self.weights.indptr[i], self.weights.indptr[i + 1])
             labels: IntArray = self.weights.indices[place]
             values: FloatArray = self.weights.data[place]
+            labels = labels if self.numbers is None else self.numbers[labels]
             for at in np.lexsort((labels, -values)).tolist():
                 yield node, int(labels[at]), float(values[at])
 

@@ -103,6 +103,7 @@ def as_json(communities: Communities) -> dict[str, Any]:
         "n_clusters": communities.n_clusters,
         **({} if hierarchy is None else {"levels": [level.tolist() for level in hierarchy.levels]}),
         **({} if communities.cover is None else {"cover": _memberships(communities.cover)}),
+        **({} if communities.changes is None else {"changes": plain(communities.changes.to_dict())}),
         "method": communities.method,
         "params": plain(communities.params),
         "seed": plain(communities.params.get("random_state")),
@@ -139,8 +140,8 @@ def _write_cmty(communities: Communities, stream: BinaryIO) -> None:
     if communities.cover is not None:
         members = [[_cmty_id(texts[i]) for i in part.tolist()] for part in communities.cover.members]
     else:
-        for text, label in zip(texts, communities.labels.tolist(), strict=True):
-            members[label].append(_cmty_id(text))
+        for text, rank in zip(texts, communities.ranks.tolist(), strict=True):
+            members[rank].append(_cmty_id(text))
     stream.write("".join("\t".join(line) + "\n" for line in members).encode())
 
 
@@ -189,7 +190,7 @@ def _write_parquet(communities: Communities, stream: BinaryIO) -> None:
 
 def _write_tree(kind: str) -> Callable[[Communities, BinaryIO], None]:
     def write(communities: Communities, stream: BinaryIO) -> None:
-        hierarchy = communities.hierarchy or Hierarchy(communities.graph, (communities.labels,))
+        hierarchy = communities.hierarchy or Hierarchy(communities.graph, (communities.ranks,))
         text = hierarchy.to_tree() if kind == "tree" else hierarchy.to_newick() + "\n"
         stream.write(text.encode())
 

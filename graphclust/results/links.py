@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.graph import Graph
+from graphclust.metrics import numbered
 from graphclust.runtime.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class LinkModel:
         """Count the edges between the groups of a partition."""
         from scipy.sparse import coo_array
 
-        groups = np.unique(labels, return_inverse=True)[1]
+        groups = numbered(labels)
         n, ends = int(groups.max(initial=-1)) + 1, (groups[self._ends[0]], groups[self._ends[1]])
         if not self._directed:
             ends = np.concatenate(ends), np.concatenate(ends[::-1])

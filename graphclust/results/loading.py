@@ -19,7 +19,7 @@ from graphclust.io.partition import read_partition
 from graphclust.metrics import rank_labels
 from graphclust.results.communities import Communities
 from graphclust.results.hierarchy import Hierarchy
-from graphclust.runtime.arrays import FloatArray
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.notes import counted
 
 __all__ = ["load"]
@@ -56,9 +56,7 @@ def load(path: str | os.PathLike[str], graph: Any = None) -> Communities:
     missing = [node for node in known.nodes if str(node) not in label_of]
     if missing:
         raise DataError(f"{counted(len(missing), 'node')} of the graph, such as {missing[0]!r}, have no label", name)
-    number: dict[Hashable, int] = {}
-    codes = [number.setdefault(label_of[str(node)], len(number)) for node in known.nodes]
-    record = _record(path)
+    codes, record = _numbers([label_of[str(node)] for node in known.nodes]), _record(path)
     levels = [_in_order(level, known) for level in record.get("levels", ())]
     certainty = {name: _in_order(record[name], known) for name in _CERTAINTY if record.get(name)}
     method, params = str(record.get("method", "")), record.get("params", {})
@@ -69,7 +67,7 @@ def load(path: str | os.PathLike[str], graph: Any = None) -> Communities:
         )
     return Communities(
         graph=known,
-        labels=rank_labels(np.array(codes, dtype=np.int64)),
+        labels=codes if record.get("is_own") else rank_labels(codes),
         method=method,
         params=params,
         seconds=float(record.get("seconds", 0.0)),
@@ -80,8 +78,23 @@ def load(path: str | os.PathLike[str], graph: Any = None) -> Communities:
     )
 
 
+def _numbers(labels: list[Hashable]) -> IntArray:
+    """Return labels as numbers: themselves if they are whole numbers, otherwise 0, 1, ... by appearance."""
+    try:
+        numbers = [int(str(label)) for label in labels]
+    except ValueError:
+        numbers = [-1]
+    if min(numbers, default=0) < 0:
+        number: dict[Hashable, int] = {}
+        numbers = [number.setdefault(label, len(number)) for label in labels]
+    return np.array(numbers, dtype=np.int64)
+
+
 def _record(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what a file of `Communities.save` says beyond the labels; values and levels as dicts of nodes."""
+    """Return what a file of `Communities.save` says beyond the labels; values and levels as dicts of nodes.
+
+    `is_own` says that it surely is such a file.
+    """
     if os.fspath(path) == "-":
         return {}  # it can be read only once
     source = open_file(path)
@@ -94,12 +107,13 @@ def _record(path: str | os.PathLike[str]) -> dict[str, Any]:
             if content.get(name) is not None:
                 content[name] = dict(zip(nodes, content[name], strict=True))
         content["levels"] = [dict(zip(nodes, level, strict=True)) for level in content.get("levels", ())]
-        return content
+        return {**content, "is_own": "explanation" in content}
     if source.suffix in _TABLES:
         head, *rows = csv.reader(io.StringIO(source.text(), newline=""), delimiter=_TABLES[source.suffix])
         if head[:2] == ["node", "community"]:
             columns = {name: i for i, name in enumerate(head[:4]) if name in _CERTAINTY}
-            return {name: {row[0]: float(row[i]) for row in rows if len(row) > i} for name, i in columns.items()}
+            values = {name: {row[0]: float(row[i]) for row in rows if len(row) > i} for name, i in columns.items()}
+            return {**values, "is_own": True}
         places = [i for i, name in enumerate(head) if name == f"level_{i}"]
         if head[0] == "node" and places:
             return {"levels": [{row[0]: int(row[i]) for row in rows} for i in places]}

@@ -36,7 +36,7 @@ def summarise(communities: Clustering, n_members: int = 5) -> list[dict[str, Any
     >>> first["size"], round(first["density"], 3), first["members"]
     (12, 0.318, ['33', '32'])
     """
-    graph, labels = communities.graph, communities.labels
+    graph, labels = communities.graph, communities.ranks
     n = graph.num_nodes
     is_inside = labels[graph.source] == labels[graph.target]
     weight = graph.edge_weight[is_inside]
@@ -55,12 +55,14 @@ def summarise(communities: Clustering, n_members: int = 5) -> list[dict[str, Any
     densities, conductances = density(graph, labels), conductance(graph, labels)
     return [
         {
-            "community": label,
+            "community": number,
             "size": int(size),
             "density": None if size < 2 else float(densities[label]),
             "conductance": float(conductances[label]),
             **{name: values[label] for name, values in means.items()},
             "members": [communities.nodes[i] for i in order[start : start + min(size, n_members)].tolist()],
         }
-        for label, (size, start) in enumerate(zip(sizes.tolist(), starts.tolist(), strict=True))
+        for label, (number, size, start) in enumerate(
+            zip(communities.numbers.tolist(), sizes.tolist(), starts.tolist(), strict=True)
+        )
     ]
