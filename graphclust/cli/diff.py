@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from graphclust.cli.common import Output, Quiet, check_files, check_format, output, say
-from graphclust.cli.table import print_table
+from graphclust.cli.common import Output, Quiet, Reading, check_figure, check_files, check_format, output, say
+from graphclust.cli.table import write_rows
 
 __all__ = ["diff"]
 
@@ -24,21 +24,46 @@ def diff(
             help="List the nodes that have moved, between communities as OLD labels them; `label` is that of NEW.",
         ),
     ] = False,
-    format: Annotated[str, typer.Option(metavar="table|json", help="Output format.")] = "table",
+    graph: Annotated[
+        str | None,
+        typer.Option("--graph", metavar="GRAPH", help="The graph of NEW, for the page.", show_default=False),
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.html", help="Write a page on NEW with a Sankey diagram of the changes; needs --graph."
+        ),
+    ] = None,
+    figure: Annotated[str | None, typer.Option(metavar="FILE.png|svg|pdf", help="Draw the Sankey diagram.")] = None,
+    format: Annotated[str, typer.Option(metavar="table|tsv|csv|json", help="Output format.")] = "table",
     out: Output = None,
     quiet: Quiet = False,
+    reading: Reading,
 ) -> None:
     """Match the communities of two partitions, and show what has changed.
 
-    Prints a line for each pair of communities: their labels and sizes, how many nodes both have, and how many have
-    arrived or gone. Nodes of one partition only have joined or left the graph.
+    Prints a line for each pair of communities: their labels and sizes, how many nodes both have, how many have arrived
+    or gone, and whether the community was born, died, has split from another or merged into one. Nodes of one partition
+    only have joined or left the graph.
     """
+    from graphclust.errors import UsageError
+    from graphclust.io.files import replacing
+    from graphclust.report.sankey import write_sankey
     from graphclust.results import changes
-    from graphclust.runtime.notes import counted
 
-    check_format(format, "table", "json")
-    check_files({"--out": out}, old=old, new=new)
+    check_format(format, "table", "tsv", "csv", "json")
+    check_files({"--out": out, "--report": report, "--figure": figure}, old=old, new=new, graph=graph)
+    kind = check_figure(figure)
+    if report is not None and graph is None:
+        raise UsageError("--report needs --graph, the graph of NEW (--figure draws the changes alone)")
+    if graph is not None and report is None:
+        raise UsageError("--graph is for --report")
     difference = changes.diff(old, new)
+    if graph is not None and report is not None:
+        _write_page(report, new, reading.read(graph), difference)
+    if figure is not None:
+        with replacing(figure) as stream:
+            write_sankey(difference, stream, kind)
     with output(out) as stream:
         if format == "json":
             stream.write(json.dumps(difference.to_dict(), ensure_ascii=False).encode() + b"\n")
@@ -47,14 +72,17 @@ def diff(
                 {"node": str(node), "from": before, "to": difference.matched.get(after, f"new {after}"), "label": after}
                 for node, (before, after) in difference.moved.items()
             ]
-            print_table(rows, stream)
+            write_rows(rows, stream, format)
         else:
-            print_table(difference.communities, stream)
+            write_rows(difference.communities, stream, format)
     if not quiet:
-        parts = [
-            f"{counted(len(difference.moved), 'node')} moved",
-            f"{len(difference.joined):,} joined",
-            f"{len(difference.left):,} left",
-            f"AMI {difference.scores['ami']:.4f}",
-        ]
-        say(", ".join(parts))
+        say(f"{difference}; AMI {difference.scores['ami']:.4f}")
+
+
+def _write_page(path: str, new: str, graph: Any, difference: Any) -> None:
+    """Write the page of a result with what has changed."""
+    from dataclasses import replace
+
+    from graphclust.results.communities import Communities
+
+    replace(Communities.load(new, graph), changes=difference).save(path, "html")

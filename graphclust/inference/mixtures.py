@@ -125,7 +125,7 @@ def sample_partitions(
     if starts is None:
         from graphclust.generators.crp import crp
 
-        starts = [np.zeros(n), np.arange(n), *(crp(n, 3.0, random_state=rng) for _ in range(2))]
+        starts = [np.zeros(n, dtype=np.int64), np.arange(n), *(crp(n, 3.0, random_state=rng) for _ in range(2))]
     variances = np.array([(tau**2, sigma**2) for tau in _grid(law.prior_std) for sigma in _grid(law.noise_std)])
     concentrations = _grid(law.concentration)
     return np.stack(

@@ -12,6 +12,7 @@ from graphclust.errors import DataError, unknown
 from graphclust.graph import Graph
 from graphclust.report.layout import NODE_LIMIT, draw
 from graphclust.report.palette import community_colors
+from graphclust.report.saving import save_figure
 from graphclust.report.text import Clustering
 from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.notes import counted
@@ -206,7 +207,6 @@ def write_figure(
     UsageError
         Another format.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     if format not in FIGURES:
@@ -215,6 +215,4 @@ def write_figure(
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     ax = figure.subplots()
     plot_communities(communities, ax, positions=positions, legend=True, title=title or name or None)
-    stamp = {"Date": None} if format == "svg" else {"CreationDate": None} if format == "pdf" else {}
-    with rc_context({"svg.hashsalt": "graphclust"}):  # the same names of parts each time
-        figure.savefig(stream, format=format, dpi=200, metadata=stamp)
+    save_figure(figure, stream, format)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 from graphclust.report.palette import COLORS
+from graphclust.report.saving import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,10 +57,8 @@ def write_profile(profile: Profile, stream: BinaryIO, format: str) -> None:
     stream : binary file
     format : {"png", "svg", "pdf"}
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context({"svg.hashsalt": "graphclust", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(7, 4), layout="constrained")
-        plot_profile(profile, figure.add_subplot())
-        figure.savefig(stream, format=format, dpi=150, metadata={"Date": None} if format == "svg" else None)
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    plot_profile(profile, figure.add_subplot())
+    save_figure(figure, stream, format)

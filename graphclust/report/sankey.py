@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from graphclust.report.palette import COLORS, SINGLETON
+from graphclust.report.saving import save_figure
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.notes import counted
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from graphclust.results.changes import Changes
 
-__all__ = ["Band", "Block", "Sankey", "draw_sankey", "plot_sankey", "sankey_svg"]
+__all__ = ["Band", "Block", "Sankey", "draw_sankey", "plot_sankey", "sankey_svg", "write_sankey"]
 
 _MOST = 16  # communities on each side; the others share a block
 _GAP = 0.4  # of the height, that all gaps between the blocks of a side take together
@@ -227,3 +228,19 @@ def plot_sankey(changes: Changes, ax: Axes | None = None) -> Axes:
     ax.set(xlim=(0, 1), ylim=(-1, 0), xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax
+
+
+def write_sankey(changes: Changes, stream: BinaryIO, format: str) -> None:
+    """Draw the diagram into a file.
+
+    Parameters
+    ----------
+    changes : Changes
+    stream : binary file
+    format : {"png", "svg", "pdf"}
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5.5), layout="constrained")
+    plot_sankey(changes, figure.subplots())
+    save_figure(figure, stream, format)

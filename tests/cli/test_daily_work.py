@@ -152,10 +152,10 @@ def test_diff_matches_communities_and_counts_what_moved(tmp_path, monkeypatch, c
     assert main(["diff", "old.tsv", "new.csv"]) == 0
     out, err = capsys.readouterr()
     rows = [line.split() for line in out.splitlines()]
-    assert rows[0] == ["old", "new", "old_size", "new_size", "kept", "arrived", "gone"]
+    assert rows[0] == ["old", "new", "old_size", "new_size", "kept", "arrived", "gone", "change"]
     assert ["0", "1", "3", "2", "2", "0", "1"] in rows
     assert ["1", "0", "3", "4", "2", "2", "1"] in rows
-    assert ["-", "2", "0", "1", "0", "1", "0"] in rows
+    assert ["-", "2", "0", "1", "0", "1", "0", "born"] in rows
     assert "1 node moved, 2 joined, 1 left" in err
     assert main(["diff", "old.tsv", "new.csv", "--moved"]) == 0
     assert capsys.readouterr().out.splitlines()[1].split() == ["c", "0", "1", "0"]
@@ -265,3 +265,65 @@ def test_threads_are_limited_while_a_command_runs(friends, monkeypatch):
     assert seen == [1, 3, 1, 3]
     assert n_threads() == before
     assert main(["detect", "friends.edgelist", "--threads", "0"]) == 2
+
+
+@pytest.fixture
+def weeks(friends):
+    assert main(["detect", "friends.edgelist", *LEIDEN, "--out", "monday.tsv"]) == 0
+    later = friends.copy()
+    later.remove_nodes_from(["5", "6", "16"])
+    later.add_edges_from((f"n{i}", f"n{j}") for i in range(8) for j in range(i))
+    later.add_edge("n0", "33")
+    nx.write_edgelist(later, "later.edgelist", data=False)
+    return friends, later
+
+
+@pytest.mark.parametrize("options", [[], ["--start-graph", "friends.edgelist"]])
+@pytest.mark.parametrize("method", ["auto", "leiden", "label-propagation"])
+def test_a_start_keeps_the_numbers(method, options, weeks, cli):
+    shown = cli("detect", "later.edgelist", "-m", method, "--start", "monday.tsv", *options, "--report", "c.html")
+    assert shown.code == 0
+    assert "since the start:" in shown.err
+    monday = gc.Communities.load("monday.tsv").membership
+    new = {shown.table[f"n{i}"] for i in range(8)}
+    assert len(new) == 1
+    assert new.isdisjoint(monday.values())
+    if method == "leiden":
+        assert shown.table["33"] == monday["33"]
+    page = Path("c.html").read_text()
+    assert "What has changed" in page
+    assert 'class="sankey"' in page
+
+
+def test_a_start_is_refused_with_a_reason(weeks, cli):
+    assert "--start-graph needs --start" in cli("detect", "later.edgelist", "--start-graph", "friends.edgelist").err
+    refused = cli("detect", "later.edgelist", "-m", "lnscc", "-k", "2", "--start", "monday.tsv")
+    assert refused.code == 2
+    assert "auto, leiden, label-propagation do" in refused.err
+    assert cli("detect", "later.edgelist", "--start", "monday.tsv", "-k", "3").code == 2
+    missing = cli("detect", "later.edgelist", "--start", "sunday.tsv")
+    assert missing.code == 1
+    assert "sunday.tsv: no such file" in missing.err
+    same = cli("detect", "later.edgelist", "--start", "monday.tsv", "--out", "monday.tsv")
+    assert same.code == 2
+    Path("other.tsv").write_text("node\tcommunity\nx\t1\ny\t2\n")
+    assert "no node in common" in cli("detect", "later.edgelist", "--start", "other.tsv").err
+
+
+def test_diff_tells_what_has_happened_and_draws_it(weeks, cli):
+    assert main(["detect", "later.edgelist", *LEIDEN, "--start", "monday.tsv", "--out", "friday.tsv"]) == 0
+    shown = cli("diff", "monday.tsv", "friday.tsv", "--format", "tsv")
+    head, *rows = (line.split("\t") for line in shown.out.splitlines())
+    assert head[-1] == "change"
+    assert "born" in {row[-1] for row in rows}
+    assert "1 community was born" in shown.err
+    drawn = cli(
+        "diff", "monday.tsv", "friday.tsv", "--graph", "later.edgelist", "--report", "d.html", "--figure", "d.svg"
+    )
+    assert drawn.code == 0
+    assert 'class="sankey"' in Path("d.html").read_text()
+    assert Path("d.svg").read_bytes().startswith(HEADS["svg"])
+    record = json.loads(cli("diff", "monday.tsv", "friday.tsv", "--format", "json").out)
+    assert record["counts"]["joined"] == 8
+    assert cli("diff", "monday.tsv", "friday.tsv", "--report", "d.html").code == 2
+    assert cli("diff", "monday.tsv", "friday.tsv", "--graph", "later.edgelist").code == 2

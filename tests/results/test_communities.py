@@ -205,8 +205,7 @@ def test_save_refuses_what_it_does_not_know(karate, tmp_path):
 
 
 def test_labels_must_fit_the_graph(karate):
-    for labels in ([-1] + [0] * 33, [5] + [0] * 33):
-        with pytest.raises(gc.DataError, match="without gaps"):
-            gc.Communities(graph=gc.as_graph(karate), labels=np.array(labels), method="x")
+    with pytest.raises(gc.DataError, match="not negative"):
+        gc.Communities(graph=gc.as_graph(karate), labels=np.array([-1] + [0] * 33), method="x")
     with pytest.raises(gc.DataError, match=r"shape \(34,\)"):
         gc.Communities(graph=gc.as_graph(karate), labels=np.zeros(3, dtype=np.int64), method="x")
