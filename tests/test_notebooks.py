@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import SHARED
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-QUICK = ["quickstart", "your-own-graph"]  # seconds; the others take up to some minutes
+QUICK = ["quickstart", "your-own-graph", "more-than-one-partition"]  # seconds; the others take up to some minutes
 
 
 def code_cells(path):

@@ -206,12 +206,12 @@ def plot_sankey(changes: Changes, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
         Its `PathPatch` objects are the bands.
     """
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
     from matplotlib.patches import PathPatch, Rectangle
     from matplotlib.path import Path
 
     if ax is None:
-        ax = Figure(figsize=(8, 5), layout="constrained").subplots()
+        _, ax = plt.subplots(figsize=(8, 5), layout="constrained")
     picture, bar = draw_sankey(changes), 0.03
     curve = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
     for band in picture.bands:

@@ -259,6 +259,61 @@ def test_numbers_of_communities_that_make_no_sense(name, k):
         gc.detect(blocks(), name, n_clusters=k)
 
 
+def detect(name, graph, **params):
+    """Run a method as a user would, briefly."""
+    if gc.METHODS[name].takes_n_clusters == "required":
+        params.setdefault("n_clusters", K)
+    return gc.detect(graph, name, **(BRIEF.get(name, {}) | params))
+
+
+def test_results_answer_more_than_who_is_with_whom(name, tmp_path):
+    graph = blocks(n=90)
+    result = detect(name, graph, overlapping=True)
+    rows = result.cover.memberships
+    assert rows.keys() == set(graph.nodes)
+    assert all(result.membership[node] in row for node, row in rows.items())
+    assert all(sum(row.values()) == pytest.approx(1) for row in rows.values())
+    links = result.links(3)
+    assert len(links.missing) == len(links.doubtful) == 3
+    pairs = [pair[:2] for pair in links.missing]
+    assert result.predict_proba(pairs) == pytest.approx([p for *_, p in links.missing])
+    assert result.coarser().n_clusters == result.n_clusters // 2
+    for suffix in ("json", "tsv", "graphml", "cmty", "html"):
+        result.save(tmp_path / f"result.{suffix}")
+    for suffix in ("json", "tsv"):
+        assert gc.Communities.load(tmp_path / f"result.{suffix}", graph).membership == result.membership
+    assert gc.diff(result, result).counts["moved"] == 0
+
+
+def test_runs_with_several_seeds_say_how_stable_they_are(name):
+    graph = blocks(n=90)
+    result = detect(name, graph, seeds=2)
+    assert result.stability.shape == (90,)
+    assert ((result.stability > 0) & (result.stability <= 1)).all()
+    assert result.runs.samples.shape == (2, 90)
+    assert result.params["seeds"] == 2
+
+
+def test_starts_and_sizes_are_honoured_or_refused(name):
+    graph = blocks(n=90)
+    start = {node: 10 + node % 3 for node in graph.nodes}  # groups that have nothing to do with the graph
+    if gc.METHODS[name].takes_start:
+        result = detect(name, graph, start=start)
+        assert set(result.changes.matched.values()) <= {10, 11, 12}
+        assert result.numbers.min() >= 10
+    else:
+        with pytest.raises(UsageError, match="start"):
+            detect(name, graph, start=start)
+    own = {"min_size", "max_size"} & gc.METHODS[name].parameters().keys()
+    if own == {"min_size", "max_size"}:
+        sizes = list(map(len, detect(name, graph, min_size=7, max_size=20).communities))
+        assert min(sizes) >= 7
+        assert max(sizes) <= 20
+    else:
+        with pytest.raises(UsageError, match="max_size"):
+            detect(name, graph, max_size=20)
+
+
 def test_too_little_memory_is_refused_with_the_estimate(name, monkeypatch):
     graph = blocks()
     monkeypatch.setenv("GRAPHCLUST_MEMORY", "1e-9")

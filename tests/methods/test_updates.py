@@ -6,6 +6,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 import graphclust as gc
 from graphclust.graph import Graph
@@ -276,7 +277,7 @@ def test_results_with_gaps_in_their_numbers(tmp_path):
     assert result.score(result.labels)["ami"] == 1
     assert len(result.links(3).missing) == 3
     assert result.coarser().n_clusters == result.n_clusters // 2
-    assert result.plot() is not None
+    assert result.plot(Figure().subplots()) is not None
     with pytest.raises(gc.UsageError, match="with gaps"):
         result.within(int(result.labels.max()) + 1)
     for suffix in ("tsv", "csv", "json", "cmty", "clu", "graphml", "gexf", "parquet", "newick", "tree", "html"):

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import graphclust as gc
 from graphclust.graph import Graph
@@ -89,7 +90,7 @@ def test_diagrams_account_for_every_node(seed):
         assert all(a.bottom <= b.top + 1e-9 for a, b in pairwise(side))
     assert "<script" not in sankey_svg(changes)
     picture = draw_sankey(changes)
-    assert len(changes.plot().patches) == len(picture.bands) + len(picture.old) + len(picture.new)
+    assert len(changes.plot(Figure().subplots()).patches) == len(picture.bands) + len(picture.old) + len(picture.new)
 
 
 def test_names_in_diagrams_are_escaped():
