@@ -300,8 +300,8 @@ class Graph:
         if not is_in_order:
             source, target, weight = _merge_edges(source, target, weight, len(nodes), self.directed)
         ids = self._ids
-        ids = DecimalIds(ids.values[nodes]) if isinstance(ids, DecimalIds) else ChosenIds(ids, nodes)
-        is_canonical = self._is_canonical and is_in_order
+        chosen = DecimalIds(ids.values[nodes]) if isinstance(ids, DecimalIds) else ChosenIds(ids, nodes)
+        is_canonical = (self._is_canonical or isinstance(ids, range)) and is_in_order
         meta = self.meta if len(nodes) == self.num_nodes else None
         if meta and "edge_attributes" in meta:  # in the order of these edges
             meta = {key: value for key, value in meta.items() if key != "edge_attributes"}
@@ -309,7 +309,7 @@ class Graph:
             columns = meta["node_attributes"].items()
             meta = {**meta, "node_attributes": {name: [column[i] for i in nodes.tolist()] for name, column in columns}}
         return Graph(
-            ids,
+            chosen,
             source,
             target,
             weight,
