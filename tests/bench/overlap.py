@@ -9,8 +9,8 @@
 Ours is `auto` with `overlapping=True`; auto and leiden are without. Peers are those of CDlib (SLPA, DEMON, ANGEL,
 ego-splitting and BigCLAM, the last two from karateclub), with its defaults, a threshold of .25 where one is required,
 and a community for 50 nodes in BigCLAM, in the Python that GRAPHCLUST_PEERS names. A peer that fails on a graph, or
-takes more than two minutes, scores 0 there. Means of three graphs. On SNAP's subgraphs, our overlap around partitions of
-other methods is shown, too, and the connected components, which most of these communities are.
+takes more than two minutes, scores 0 there. Means of three graphs. On the subgraphs of SNAP, our overlap around other
+partitions is shown, too, and the connected components, which most of these communities are.
 """
 
 from __future__ import annotations
