@@ -238,8 +238,12 @@ class PlantedPartitionModel(IntegratedBlockModel[DegreePrior]):
     @cached_property
     def _degrees(self) -> tuple[FloatArray, IntArray]:
         """The distinct degrees, and the numbers of nodes that have them."""
-        degrees, counts = np.unique(self._network.nodes["degree"], return_counts=True)
-        return degrees, counts
+        degree = self._network.nodes["degree"]
+        if not self.is_simple:
+            return np.unique(degree, return_counts=True)
+        counts: IntArray = np.bincount(degree.astype(np.int64))  # whole numbers need not be sorted
+        degrees = np.flatnonzero(counts)
+        return degrees.astype(np.float64), counts[degrees]
 
     def _constant(self, weight: FloatArray) -> float:
         """Return the terms of degrees and weights, and those that make one block the configuration model."""
