@@ -73,7 +73,8 @@ def described(start: Any) -> str | None:
     if isinstance(start, str | os.PathLike):
         return str(start)
     if isinstance(start, Communities):
-        return f"{counted(start.n_clusters, 'community')} of {counted(start.graph.num_nodes, 'node')} by {start.method}"
+        size = f"{counted(start.n_clusters, 'community')} of {counted(start.graph.num_nodes, 'node')}"
+        return f"{size} by {start.method}" if start.method else size
     return f"labels of {counted(len(start), 'node')}"
 
 

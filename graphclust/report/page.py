@@ -44,6 +44,8 @@ _LEVELS = """<section>
 _MAX_SCORES = 60  # starting partitions in the table of scores
 _MAX_SIZES = 50  # communities in the chart
 _CHANGED = {"old_size": "Size before", "new_size": "Size now", "arrived": "Arrived", "gone": "Gone"}
+_MAX_EDGES_OF_LINKS = 50_000  # of a graph whose links are listed: half a second
+_N_LINKS = 8
 _MAX_NODES = 500_000  # nodes in the table; with more, the page would have tens of megabytes
 
 
@@ -88,6 +90,7 @@ def html_report(
         "notes": _notes(communities.notes),
         "overlap": _overlap(communities.cover),
         "changes": _changes(communities.changes),
+        "links": _links(communities),
         "explanation": _explanation(communities.details),
         "levels": "" if len(_levels(communities)) == 1 else _LEVELS,
         "listed": ""
@@ -304,6 +307,32 @@ def _changes(changes: Changes | None) -> str:
     return (
         f"<section><details open><summary><h2>What has changed</h2></summary><p>{_text(changes)}.</p>"
         f"{sankey_svg(changes)}{table}{more}</details></section>"
+    )
+
+
+def _links(communities: Clustering) -> str:
+    """Return a section with probable missing edges and doubtful present ones, unless the graph is large."""
+    if not 0 < communities.graph.num_edges <= _MAX_EDGES_OF_LINKS:
+        return ""
+    links = communities.links(_N_LINKS)
+    tables = [
+        "".join(
+            f'<tr><th scope="row">{_text(first)}</th><td>{_text(second)}</td><td class="number">{value:.3f}</td></tr>'
+            for first, second, value in rows
+        )
+        for rows in (links.missing, links.doubtful)
+    ]
+    parts = [
+        f'<div><h3>{title}</h3><table class="quality"><tbody>{lines}</tbody></table></div>'
+        for title, lines in zip(("Probably missing", "Doubtful"), tables, strict=True)
+        if lines
+    ]
+    if not parts:
+        return ""
+    return (
+        "<section><details><summary><h2>Edges that may be missing, or doubtful</h2></summary><p>Their probabilities, "
+        f'given the communities and all other pairs.</p><div class="split even">{"".join(parts)}</div></details>'
+        "</section>"
     )
 
 

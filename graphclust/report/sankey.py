@@ -90,8 +90,8 @@ def draw_sankey(changes: Changes, most: int = _MOST) -> Sankey:
     Returns
     -------
     Sankey
-        New communities stand opposite the old ones that most of their nodes come from, and have the colours of those
-        that they continue.
+        New communities stand opposite the old ones that most of their nodes come from, and have the colours that they
+        have in drawings of the graph; old ones have the colours of those that continue them.
 
     Examples
     --------
@@ -107,9 +107,9 @@ def draw_sankey(changes: Changes, most: int = _MOST) -> Sankey:
     table = np.bincount(rows * n_columns + columns, minlength=n_rows * n_columns).reshape(n_rows, n_columns)
     old_names = _names(changes.old_labels, n_old, matching.n_old, "joined")
     new_names = _names(changes.new_labels, n_new, matching.n_new, "left")
-    old_colors = [COLORS[i % len(COLORS)] for i in range(n_old)] + [SINGLETON] * 2
-    new_colors = [_successor_color(int(old), i, n_old) for i, old in enumerate(matching.partner[:n_new].tolist())]
-    new_colors += [SINGLETON] * 2
+    new_colors = [*(COLORS[i % len(COLORS)] for i in range(n_new)), SINGLETON, SINGLETON]
+    old_colors = [_old_color(new, i, n_new) for i, new in enumerate(matching.successor[:n_old].tolist())]
+    old_colors += [SINGLETON, SINGLETON]
     shown_rows = np.flatnonzero(table.sum(1))
     position = np.arange(n_rows)
     pull = (table * position[:, None]).sum(0) / np.maximum(table.sum(0), 1)
@@ -141,11 +141,9 @@ def _names(labels: list[Any], n_shown: int, n: int, none: str) -> list[str]:
     return [*(f"community {label}" for label in labels[:n_shown]), f"{rest:,} other{'s' if rest > 1 else ''}", none]
 
 
-def _successor_color(partner: int, place: int, n_old: int) -> str:
-    """Return the colour of a new community: that of the one it continues, or one of its own."""
-    if 0 <= partner < n_old:
-        return COLORS[partner % len(COLORS)]
-    return COLORS[(n_old + place) % len(COLORS)]
+def _old_color(successor: int, place: int, n_new: int) -> str:
+    """Return the colour of an old community: that of the one that continues it, or one of its own."""
+    return COLORS[(successor if 0 <= successor < n_new else n_new + place) % len(COLORS)]
 
 
 def _stacked(order: IntArray, sizes: IntArray, names: list[str], colors: list[str], scale: float) -> list[Block]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from graphclust.results.changes import Changes
     from graphclust.results.cover import Cover
     from graphclust.results.hierarchy import Hierarchy
+    from graphclust.results.links import Links
 
 __all__ = ["Clustering", "text_report"]
 
@@ -66,6 +67,7 @@ class Clustering(Protocol):
     @property
     def changes(self) -> Changes | None: ...  # noqa: D102
     def quality(self) -> Mapping[str, Any]: ...  # noqa: D102
+    def links(self, n: int = ...) -> Links: ...  # noqa: D102
     def describe(self) -> Sequence[Mapping[str, Any]]: ...  # noqa: D102
 
 
