@@ -49,6 +49,22 @@ def study(
         str | None,
         typer.Option(metavar="ADDRESS", help="Run on the workers of a Dask cluster, such as tcp://host:8786."),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Measure every N-th graph, as on one of N machines: 1/N, 2/N, ... Needs --out.",
+            show_default=False,
+        ),
+    ] = None,
+    merge: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE.cells.jsonl",
+            help="Measure nothing, but put the measurements of shards together; once for each file.",
+            show_default=False,
+        ),
+    ] = None,
     figure: Annotated[
         str | None, typer.Option(metavar="FILE.png", help="Draw the results as curves or heat maps.")
     ] = None,
@@ -66,7 +82,7 @@ def study(
     from dataclasses import replace
 
     from graphclust.io.files import is_special
-    from graphclust.studies.study import axes_of, draw, run, study_named
+    from graphclust.studies.study import axes_of, draw, merged, run, study_named
 
     if jobs < 1 and jobs != -1:
         raise UsageError("--jobs takes a number of processes, or -1 for one per core")
@@ -74,6 +90,9 @@ def study(
         raise UsageError("--measure chooses what the figure shows: add --figure FILE.png")
     if figure is not None and Path(figure).suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"a figure must be a png, pdf or svg file: --figure {Path(figure).stem}.png")
+    part = None if shard is None else _part(shard)
+    if part is not None and (out is None or out == "-" or merge):
+        raise UsageError("--shard needs --out FILE, whose measurements --merge puts together later")
     check_files({"--out": out, "--figure": figure}, graph=name if name.endswith(".toml") else None)
     chosen = study_named(name)
     if methods is not None:
@@ -86,14 +105,17 @@ def study(
         axes_of(chosen, measure or "ami")  # report that a figure is impossible before hours of measuring
     to_file = out is not None and out != "-" and not is_special(out)
     journal = f"{out}.cells.jsonl" if to_file else None
-    if not quiet:
+    if not quiet and not merge:
         size = f"{counted(len(chosen.cells()), 'cell')}, {counted(len(chosen.points()), 'point')} of the grid"
         if journal:
             say(f"{size}; storing measurements in {journal}")
         else:
             say(f"{size}; measurements are not stored: add --out FILE to be able to resume an interrupted study")
-    with _cluster(dask):
-        table = run(chosen, journal, jobs)
+    if merge:
+        table = merged(chosen, merge)
+    else:
+        with _cluster(dask):
+            table = run(chosen, journal, jobs, shard=part)
     with output(out) as stream:
         if out is not None and out.endswith(".parquet"):
             _with_uniform_columns(table).to_parquet(stream, index=False)
@@ -109,6 +131,14 @@ def study(
     useless = [str(label) for label, errors in labels if errors.notna().all()]
     if useless:
         raise GraphclustError(f"{' and '.join(useless)} failed in every cell")
+
+
+def _part(text: str) -> tuple[int, int]:
+    """Parse the number of a shard and the number of shards, as 2/8."""
+    number, slash, n_shards = text.partition("/")
+    if not (slash and number.isdecimal() and n_shards.isdecimal()):
+        raise UsageError(f"--shard takes a number and the number of shards, such as 2/8, not {text!r}")
+    return int(number), int(n_shards)
 
 
 def _with_uniform_columns(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,8 @@ the seed of a graph depends only on the seed of the study, the parameters as the
 graph, so that a cell gives the same result in any process, on any machine and in any grid. A journal stores one line
 per measured cell. When a study was interrupted or has been extended, only the missing cells are measured.
 
+Several machines measure a study in shards, without a connection; `merged` puts their journals together.
+
     table = run(NAMED["mixing"], journal="mixing.jsonl", n_jobs=2)
     draw(table, NAMED["mixing"]).savefig("mixing.png")
 """
@@ -66,6 +68,7 @@ __all__ = [
     "axes_of",
     "draw",
     "draw_maps",
+    "merged",
     "read_study",
     "run",
     "study_named",
@@ -365,7 +368,13 @@ def _scores(communities: Communities, graph: Graph) -> dict[str, Any]:
     return row
 
 
-def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int = 1) -> pd.DataFrame:
+def run(
+    study: Study,
+    journal: str | os.PathLike[str] | None = None,
+    n_jobs: int = 1,
+    *,
+    shard: tuple[int, int] | None = None,
+) -> pd.DataFrame:
     """Measure a study.
 
     Parameters
@@ -377,6 +386,9 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
     n_jobs : int
         Number of processes; -1 for one per core. Each process computes in one thread. Inside
         `joblib.parallel_config(backend="dask")`, the workers of a Dask cluster are used.
+    shard : (int, int), optional
+        The number of a shard, from 1, and of all shards: measure every n-th graph only, with all methods. Shards on
+        several machines need no connection; `merged` puts their journals together.
 
     Returns
     -------
@@ -390,14 +402,15 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
     ------
     DataError
         The journal cannot be read or written.
+    UsageError
+        There is no such shard.
     ResourceError
         A process died.
     """
-    import pandas as pd
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    cells = study.cells()
+    cells = study.cells() if shard is None else _cells_of_shard(study, *shard)
     measured_before = {} if journal is None else _read_journal(Path(journal))
     rows = {cell.key: measured_before[cell.key] for cell in cells if cell.key in measured_before}
     added = METHODS.added(), FAMILIES.added()
@@ -417,6 +430,64 @@ def run(study: Study, journal: str | os.PathLike[str] | None = None, n_jobs: int
             raise ResourceError(
                 f"a process died, perhaps out of memory, after {len(rows):,} of {len(cells):,} cells; {hint}"
             ) from error
+    return _table(cells, rows)
+
+
+def merged(study: Study, journals: Sequence[str | os.PathLike[str]]) -> pd.DataFrame:
+    """Return the table of a study that was measured in shards.
+
+    Parameters
+    ----------
+    study : Study
+    journals : sequence of paths
+        The journals of the shards.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As that of `run`.
+
+    Raises
+    ------
+    DataError
+        A journal does not exist, or holds measurements of another study, of other parameters or another version of a
+        method; or cells are missing.
+    """
+    cells, rows = study.cells(), dict[str, dict[str, Any]]()
+    keys = {cell.key for cell in cells}
+    for journal in journals:
+        if not Path(journal).exists():
+            raise DataError("no such file", journal)
+        measured = _read_journal(Path(journal), with_failures=True)
+        if strange := measured.keys() - keys:
+            message = (
+                f"{len(strange):,} of {counted(len(measured), 'measurement')} do not belong to this study: another "
+                "study or seed, other parameters, or another version of a method or model"
+            )
+            raise DataError(message, journal)
+        rows |= {key: row for key, row in measured.items() if row["error"] is None or key not in rows}
+    if n_missing := sum(cell.key not in rows for cell in cells):
+        raise DataError(
+            f"{n_missing:,} of {counted(len(cells), 'cell')} are in none of {counted(len(journals), 'journal')}: is a "
+            "shard missing or unfinished?"
+        )
+    return _table(cells, rows)
+
+
+def _cells_of_shard(study: Study, number: int, n_shards: int) -> list[Cell]:
+    """Return the cells of every n-th graph of a study."""
+    n_graphs = len(study.points()) * study.n_graphs
+    if not 1 <= number <= n_shards:
+        raise UsageError(f"there is no shard {number}/{n_shards}: they are numbered from 1/{n_shards}")
+    if n_shards > n_graphs:
+        raise UsageError(f"{n_shards} shards are too many for {counted(n_graphs, 'graph')}")
+    return [cell for i, cell in enumerate(study.cells()) if i // len(study.methods) % n_shards == number - 1]
+
+
+def _table(cells: Sequence[Cell], rows: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
+    """Return measurements as a table, and log how many failed."""
+    import pandas as pd
+
     columns = list(dict.fromkeys(name for cell in cells for name in rows[cell.key]))
     table = pd.DataFrame([rows[cell.key] | {"method": cell.label} for cell in cells], columns=columns)
     _log_failures(table)
@@ -450,7 +521,8 @@ def _measure_with_key(
 _LINE_START = '{"key": "'  # of a line of the journal
 
 
-def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
+def _read_journal(path: Path, *, with_failures: bool = False) -> dict[str, dict[str, Any]]:
+    """Return the measurements in a journal by their keys, without those that failed."""
     rows = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
@@ -459,7 +531,7 @@ def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)
-            if entry["row"]["error"] is None:
+            if entry["row"]["error"] is None or with_failures:
                 rows[entry["key"]] = entry["row"]
         except (ValueError, TypeError, KeyError):
             if number < len(lines) or not line.startswith(_LINE_START[: len(line)]):

@@ -17,12 +17,13 @@ import pandas as pd
 import pytest
 
 import graphclust as gc
+from graphclust.__main__ import main
 from graphclust.cli import run as command
 from graphclust.errors import DataError, UsageError
 from graphclust.generators.families import FAMILIES
 from graphclust.generators.sbm import recovery_ratios
 from graphclust.studies import study as studies
-from graphclust.studies.study import Method, Study, draw, read_study, run, study_named
+from graphclust.studies.study import Method, Study, draw, merged, read_study, run, study_named
 from graphclust.training.checkpoints import SHIPPED
 from tests.cli.conftest import cli  # noqa: F401  a fixture
 from tests.forked import ForkedCommand
@@ -152,6 +153,47 @@ def test_journal_is_not_measured_again(tmp_path, monkeypatch, small):
     grown = run(replace(SMALL, n_graphs=3), path)
     assert len(grown) == 36
     assert len(counted) == 14 + 12
+
+
+@pytest.mark.parametrize("n_shards", [1, 3])
+def test_shards_make_the_same_table(n_shards, tmp_path, small):
+    journals = [tmp_path / f"{i}.cells.jsonl" for i in range(1, n_shards + 1)]
+    tables = [run(SMALL, path, shard=(i, n_shards)) for i, path in enumerate(journals, 1)]
+    assert sum(map(len, tables)) == len(small)
+    for table in tables:  # all methods of a graph are in the same shard
+        assert (table.groupby(["seed"]).size() == len(SMALL.methods)).all()
+    pd.testing.assert_frame_equal(results(merged(SMALL, journals[::-1])), results(small))
+
+
+def test_shards_have_to_belong_together(tmp_path):
+    journals = [tmp_path / f"{i}.cells.jsonl" for i in (1, 2)]
+    for i, path in enumerate(journals, 1):
+        run(SMALL, path, shard=(i, 2))
+    with pytest.raises(DataError, match="12 of 24 cells are in none of 1 journal"):
+        merged(SMALL, journals[:1])
+    with pytest.raises(DataError, match="12 of 12 measurements do not belong to this study"):
+        merged(replace(SMALL, seed=SMALL.seed + 1), journals)
+    with pytest.raises(DataError, match="no such file"):
+        merged(SMALL, [tmp_path / "none.jsonl"])
+    for shard in ((0, 2), (3, 2), (1, 10_000)):
+        with pytest.raises(UsageError, match="shard"):
+            run(SMALL, shard=shard)
+
+
+def test_shards_from_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    options = ["--methods", "leiden", "--graphs", "1", "-j", "1", "-q"]
+    for i in (1, 2):
+        assert main(["study", "density", *options, "--shard", f"{i}/2", "--out", f"{i}.csv"]) == 0
+    merge = [part for i in (1, 2) for part in ("--merge", f"{i}.csv.cells.jsonl")]
+    assert main(["study", "density", *options, *merge, "--out", "all.csv"]) == 0
+    assert main(["study", "density", *options, "--out", "whole.csv"]) == 0
+    shards, whole = pd.read_csv("all.csv"), pd.read_csv("whole.csv")
+    same = [name for name in whole.columns if name not in ("seconds", "memory_mib")]
+    pd.testing.assert_frame_equal(shards[same], whole[same])
+    assert main(["study", "density", *options, "--shard", "1/2"]) == 2
+    assert "--shard needs --out" in capsys.readouterr().err
+    assert main(["study", "density", *options, "--shard", "half", "--out", "1.csv"]) == 2
 
 
 def test_a_default_that_is_spelled_out_is_another_cell(tmp_path):
