@@ -227,6 +227,9 @@ def parse_pairs(option: str, pairs: list[str] | None) -> dict[str, Any]:
     return values
 
 
+_INPUTS = ("graph", "predicted", "old", "new")
+
+
 def check_files(outputs: dict[str, str | None], **inputs: str | None) -> None:
     """Check before the work starts that the output files can be written without overwriting an input or each other.
 
@@ -235,7 +238,8 @@ def check_files(outputs: dict[str, str | None], **inputs: str | None) -> None:
     outputs : dict
         Option -> name of the file to write.
     **inputs
-        Option without dashes -> name of a file to read. Messages call `graph` and `predicted` "the input".
+        Option without dashes -> name of a file to read. Messages call `graph`, `predicted`, `old` and `new`
+        "the input".
 
     Raises
     ------
@@ -247,7 +251,7 @@ def check_files(outputs: dict[str, str | None], **inputs: str | None) -> None:
     from graphclust.io.files import check_packing, is_special
 
     seen = {
-        os.path.realpath(name): "the input" if option in ("graph", "predicted") else f"--{option}"
+        os.path.realpath(name): "the input" if option in _INPUTS else f"--{option.replace('_', '-')}"
         for option, name in inputs.items()
         if name is not None and name != "-" and not name.startswith("data:")
     }

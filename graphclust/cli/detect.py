@@ -301,10 +301,11 @@ def detect(
     """Find the communities of a graph.
 
     Prints a table with the columns node and community, and with the confidence if the method estimates it. Community 0
-    is the largest.
+    is the largest, unless --start keeps the numbers of communities.
     """
+    from dataclasses import replace
+
     from graphclust import detection
-    from graphclust.errors import UsageError
     from graphclust.methods import METHODS
     from graphclust.results.communities import Communities
     from graphclust.runtime.notes import log_notes
@@ -317,8 +318,7 @@ def detect(
     params = _method_params(method, param, samples, effort, refine)
     if known is not None:
         _check_takes(method, "known", "--known")
-    if start_graph is not None and start is None:
-        raise UsageError("--start-graph needs --start, the result that was found in it")
+    _check_start(graphs, start, start_graph)
     wanted = {
         "hierarchy": ("--hierarchy", hierarchy or None),
         "min_size": ("--min-size", min_size),
@@ -337,6 +337,9 @@ def detect(
     if overlapping:
         params["overlapping"] = True
 
+    if start is not None and start_graph is not None:
+        params["start"] = Communities.load(start, replace(reading, nodes=None).read(start_graph))
+
     def run(path: str, files: Outputs, about: str = "") -> None:
         seconds = Stopwatch.start()
         loaded = reading.read(path)
@@ -346,11 +349,9 @@ def detect(
             _check_reads_features(method, loaded.num_edges)
             loaded.x = read_features(features, loaded.nodes)
         labels: dict[str, Any] = {} if known is None else {"known": _known_labels(known, loaded.nodes)}
-        if start is not None and start_graph is not None:
-            labels["start"] = Communities.load(start, reading.read(start_graph))
         seconds.lap("read")
         with printed_on_stderr():
-            communities = detection.detect(loaded, method, n_clusters, seed, device, refine=refine, **params | labels)
+            communities = detection.detect(loaded, method, n_clusters, seed, device, refine=refine, **params, **labels)
             if within is not None:
                 needs_number = METHODS.named(method).takes_n_clusters == "required"
                 number: dict[str, Any] = {"n_clusters": n_clusters} if needs_number else {}
@@ -369,6 +370,23 @@ def detect(
             run(graphs[0], outputs)
         else:
             _run_all(graphs, names, lambda path, name: run(path, Outputs(name, outputs.format), path))
+
+
+def _check_start(graphs: list[str], start: str | None, start_graph: str | None) -> None:
+    """Refuse a start that would have to be read twice from standard input, or whose graph has no result.
+
+    Raises
+    ------
+    UsageError
+    """
+    from graphclust.errors import UsageError
+
+    if start_graph is not None and start is None:
+        raise UsageError("--start-graph needs --start, the result that was found in it")
+    if start == "-" and len(graphs) > 1 and start_graph is None:
+        raise UsageError("standard input can be read once: several graphs need a file for --start")
+    if [*graphs, start, start_graph].count("-") > 1:
+        raise UsageError("only one of GRAPH, --start and --start-graph can be standard input")
 
 
 def _check_outputs(

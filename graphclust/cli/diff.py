@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -46,10 +46,13 @@ def diff(
     or gone, and whether the community was born, died, has split from another or merged into one. Nodes of one partition
     only have joined or left the graph.
     """
+    from dataclasses import replace
+
     from graphclust.errors import UsageError
     from graphclust.io.files import replacing
     from graphclust.report.sankey import write_sankey
     from graphclust.results import changes
+    from graphclust.results.communities import Communities
 
     check_format(format, "table", "tsv", "csv", "json")
     check_files({"--out": out, "--report": report, "--figure": figure}, old=old, new=new, graph=graph)
@@ -58,9 +61,12 @@ def diff(
         raise UsageError("--report needs --graph, the graph of NEW (--figure draws the changes alone)")
     if graph is not None and report is None:
         raise UsageError("--graph is for --report")
-    difference = changes.diff(old, new)
     if graph is not None and report is not None:
-        _write_page(report, new, reading.read(graph), difference)
+        communities = Communities.load(new, reading.read(graph))
+        difference = changes.diff(old, communities)
+        replace(communities, changes=difference).save(report, "html")
+    else:
+        difference = changes.diff(old, new)
     if figure is not None:
         with replacing(figure) as stream:
             write_sankey(difference, stream, kind)
@@ -77,12 +83,3 @@ def diff(
             write_rows(difference.communities, stream, format)
     if not quiet:
         say(f"{difference}; AMI {difference.scores['ami']:.4f}")
-
-
-def _write_page(path: str, new: str, graph: Any, difference: Any) -> None:
-    """Write the page of a result with what has changed."""
-    from dataclasses import replace
-
-    from graphclust.results.communities import Communities
-
-    replace(Communities.load(new, graph), changes=difference).save(path, "html")

@@ -246,7 +246,11 @@ def _no_parameter(kind: type[GraphEstimator], name: str) -> UsageError:
     error = kind.no_parameter(name)
     if name == "seed" and "random_state" in kind.parameters():
         return UsageError(f"{kind.name} has no parameter 'seed': the seed is random_state")
-    others = [other for other, known in METHODS.items() if name in known.parameters()]
+    others = [
+        other
+        for other, known in METHODS.items()
+        if name in known.parameters() and (name != "start" or known.takes_start)
+    ]
     if not others or name in kind.other_settings():
         return error
     ways = f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} it"

@@ -3,7 +3,7 @@
 from graphclust.graph.convert import from_pyg, graph_from_entries, graph_of, holds_graph, holds_points
 from graphclust.graph.core import MAX_NODES, MIXED, Graph, merge_notes, same_ids
 from graphclust.graph.edges import both_directions
-from graphclust.graph.ids import MAX_DECIMAL, DecimalIds
+from graphclust.graph.ids import MAX_DECIMAL, DecimalIds, canonical_positions, places_of
 
 __all__ = [
     "MAX_DECIMAL",
@@ -12,11 +12,13 @@ __all__ = [
     "DecimalIds",
     "Graph",
     "both_directions",
+    "canonical_positions",
     "from_pyg",
     "graph_from_entries",
     "graph_of",
     "holds_graph",
     "holds_points",
     "merge_notes",
+    "places_of",
     "same_ids",
 ]

@@ -300,7 +300,11 @@ class Graph:
         if not is_in_order:
             source, target, weight = _merge_edges(source, target, weight, len(nodes), self.directed)
         ids = self._ids
-        chosen = DecimalIds(ids.values[nodes]) if isinstance(ids, DecimalIds) else ChosenIds(ids, nodes)
+        chosen: Sequence[Hashable] = ChosenIds(ids, nodes)
+        if isinstance(ids, DecimalIds):
+            chosen = DecimalIds(ids.values[nodes])
+        elif len(nodes) < self.num_nodes // 2:
+            chosen = list(chosen)  # the other ids can go
         is_canonical = (self._is_canonical or isinstance(ids, range)) and is_in_order
         meta = self.meta if len(nodes) == self.num_nodes else None
         if meta and "edge_attributes" in meta:  # in the order of these edges

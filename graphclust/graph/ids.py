@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
@@ -60,6 +61,9 @@ class ChosenIds(Sequence[Any]):
     def __iter__(self) -> Iterator[Any]:
         return map(self.ids.__getitem__, self.positions.tolist())
 
+    def __reduce__(self) -> Any:
+        return list, (list(self),)  # without the other ids
+
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return ChosenIds(self.ids, self.positions[index])
@@ -79,6 +83,34 @@ def are_same(first: Sequence[Hashable], second: Sequence[Hashable]) -> bool:
     if isinstance(first, range) and isinstance(second, range):
         return first == second
     return list(first) == list(second)
+
+
+def places_of(nodes: Sequence[Hashable], ids: Sequence[Hashable]) -> IntArray:
+    """Return the positions of nodes among ids, -1 where they are missing.
+
+    A node that is missing has the place of the id with the same text, if there is a single one that no other node has.
+
+    Examples
+    --------
+    >>> places_of(["a", "1", "b"], ["b", 1, "c"]).tolist()
+    [-1, 1, 0]
+    """
+    index = {node: i for i, node in enumerate(ids)}
+    places = np.fromiter((index.get(node, -1) for node in nodes), dtype=np.int64, count=len(nodes))
+    missing = np.flatnonzero(places < 0).tolist()
+    if not missing:
+        return places
+    taken = set(places.tolist())
+    free: dict[str, int] = {}
+    for node, i in index.items():
+        if i not in taken:
+            free[str(node)] = -1 if str(node) in free else i
+    texts = Counter(str(nodes[i]) for i in missing)
+    for i in missing:
+        text = str(nodes[i])
+        if texts[text] == 1:
+            places[i] = free.get(text, -1)
+    return places
 
 
 def canonical_positions(ids: Sequence[Hashable]) -> IntArray:

@@ -34,6 +34,7 @@ __all__ = ["GraphEstimator", "solved"]
 
 _LIFT_NEEDS = "graphclust.kernels.adjacency"  # imported by `Problem.lift`
 _MIB = 2.0**20
+_OBJECTIVES = ("objective", "resolution", "model", "weight_model")  # parameters that say which communities are sought
 _LIBRARIES = {  # address space that is mapped by the import of modules which begin so, on two cores
     "torch": 900 * _MIB,
     "graphclust.models": 900 * _MIB,
@@ -197,6 +198,7 @@ class GraphEstimator:
             bipartite=getattr(self, "bipartite", False),
             sizes=Sizes.of(*self.size_bounds(), *self.quality_kept()),
             start=self.earlier(),
+            is_likewise=self._is_likewise(self.earlier()),
         )
         require_memory(self.memory(problem.graph), f"{self.name} on {self._extent(problem)}")
         core = problem.core
@@ -338,6 +340,13 @@ class GraphEstimator:
     def earlier(self) -> Any:
         """Return the partition to start from, see `graphclust.problem.start.Previous.of`; None if there is none."""
         return self.get_params()["start"] if self.takes_start else None
+
+    def _is_likewise(self, earlier: Any) -> bool:
+        """Whether a result was found by this method with the same objective, as far as it says."""
+        method, params = getattr(earlier, "method", ""), getattr(earlier, "params", {})
+        own = self.get_params()
+        names = [name for name in _OBJECTIVES if name in own and name in params]
+        return method in ("", self.name) and all(params[name] == own[name] for name in names)
 
     def quality_kept(self) -> tuple[str, float | None]:
         """Return the objective and resolution by which communities are divided and joined if their sizes are bounded.

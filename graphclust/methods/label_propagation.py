@@ -29,8 +29,8 @@ class LabelPropagation(LocalMoveEstimator):
     ----------
     start : Communities, mapping, Series or path, optional
         An earlier result, or the labels of an earlier partition: communities are those that it becomes by moves of
-        nodes, and keep their numbers. Only nodes with other edges than in the graph of an earlier result are visited
-        at first; with labels alone, all nodes.
+        nodes, and keep their numbers. If it is a result of this method, nodes with other edges than in its graph are
+        visited at first, and none leaves a community without such a node; otherwise, all nodes are visited.
     random_state : int, Generator or None
 
     Examples

@@ -182,6 +182,7 @@ class Problem:
         bipartite: bool | str = False,
         sizes: Sizes | None = None,
         start: Any = None,
+        is_likewise: bool = True,
     ) -> Problem:
         """Put a graph into canonical order, and read what is asked of it.
 
@@ -204,6 +205,8 @@ class Problem:
         sizes : Sizes, optional
         start : optional
             An earlier partition to start from, as `graphclust.problem.start.Previous.of` takes it.
+        is_likewise : bool
+            Whether a result as start was found in the same way.
 
         Raises
         ------
@@ -227,7 +230,7 @@ class Problem:
             notes.append(Note("ignored-self-loops", message, {"n_edges": graph.num_self_loops}))
         previous = None
         if start is not None and graph.num_nodes:
-            previous, more = Previous.of(start, work, graph, prepared)
+            previous, more = Previous.of(start, work, graph, prepared, is_likewise=is_likewise)
             notes += more
         return cls(
             work,
@@ -314,8 +317,8 @@ class Problem:
         """Bring a solution of the core to the caller's nodes, in their order, and number communities by size.
 
         Communities are brought within the bounds of their sizes, if there are any. With a start, those that continue
-        communities of the start have their numbers. The notes begin with those of the
-        problem, and say how many communities are not connected.
+        communities of the start have their numbers. The notes begin with those of the problem, and say how many
+        communities are not connected.
         """
         solution = self.placed(solution)
         if self.sizes is not None and self.graph.num_nodes:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.errors import DataError, UsageError
-from graphclust.graph import Graph, same_ids
-from graphclust.graph.labels import plain_labels
+from graphclust.graph import Graph, canonical_positions, places_of, same_ids
+from graphclust.graph.labels import plain_labels, whole_numbers
+from graphclust.io.partition import read_partition
 from graphclust.metrics import rank_labels
 from graphclust.results.changes import Changes, Matching
 from graphclust.results.communities import Communities, labels_of
@@ -20,8 +21,6 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.notes import Note, counted
 
 __all__ = ["Previous", "Start", "check_start", "described"]
-
-_MAX_DIGITS = 15  # of numbers of communities that are kept
 
 
 class Start(NamedTuple):
@@ -57,12 +56,12 @@ def check_start(start: Any, **others: Any) -> None:
         return
     for name, value in others.items():
         if value is not None and value is not False:
-            raise UsageError(f"start cannot be combined with {name}: it is a partition of single nodes to go on with")
-    if not isinstance(start, Communities | str | os.PathLike | Mapping | Sequence | np.ndarray) and (
+            raise UsageError(f"start cannot be combined with {name}: communities are those that the start becomes")
+    if not isinstance(start, Communities | str | os.PathLike | Mapping | list | tuple | np.ndarray) and (
         plain_labels(start) is start
     ):
         raise UsageError(
-            f"start is an earlier result, a mapping of nodes to labels, or a file, not a {type(start).__name__}"
+            f"start is an earlier result, labels of the nodes, a list of communities, or a file, not {start!r:.60}"
         )
 
 
@@ -107,21 +106,29 @@ class Previous:
 
     @classmethod
     def of(
-        cls, start: Any, graph: Graph, caller: Graph, prepared: Callable[[Graph], Graph]
+        cls,
+        start: Any,
+        graph: Graph,
+        caller: Graph,
+        prepared: Callable[[Graph], Graph],
+        *,
+        is_likewise: bool = True,
     ) -> tuple[Previous, list[Note]]:
         """Read a start.
 
         Parameters
         ----------
         start : Communities, mapping, Series, sequence of labels or of sets, or path
-            See `graphclust.results.communities.labels_of`. If no ids match those of the graph, they are compared as
-            text. The graph of a result tells what has changed since; otherwise, all nodes may have.
+            See `graphclust.results.communities.labels_of`. Ids that the graph does not have are compared as text. The
+            graph of a result tells what has changed since; otherwise, all nodes may have.
         graph : Graph
             The graph of the problem.
         caller : Graph
             The same graph with its nodes in the caller's order, to which a sequence of labels refers.
         prepared : callable
             Turns the caller's graph into that of the problem.
+        is_likewise : bool
+            Whether a result as start was found in the same way. If not, all nodes may move, as with labels alone.
 
         Returns
         -------
@@ -134,12 +141,21 @@ class Previous:
             The start has no node in common with the graph, or its communities overlap.
         """
         if isinstance(start, Communities):
-            return cls._of_result(start, graph, prepared(start.graph)), []
+            previous = cls._of_result(start, graph, prepared(start.graph))
+            if not is_likewise:
+                previous = replace(previous, has_changed=np.ones(graph.num_nodes, dtype=bool))
+            return previous, []
+        if isinstance(start, str | os.PathLike):
+            start = read_partition(start, None, caller.nodes)
         labels = labels_of(start, caller.nodes)
         if not isinstance(labels, Mapping):
             raise DataError("the communities of the start overlap: it has to be a partition")
-        numbers, codes, notes = _numbered(list(labels.values()))
-        previous = cls._placed(graph, list(labels), codes, numbers, int(numbers.max(initial=-1)) + 1)
+        if not labels:
+            raise DataError("the start has no labels")
+        nodes = list(labels)
+        nodes = [nodes[i] for i in canonical_positions(nodes).tolist()]  # the order of entries must not matter
+        numbers, codes, notes = _numbered([labels[node] for node in nodes])
+        previous = cls._placed(graph, nodes, codes, numbers, int(numbers.max(initial=-1)) + 1)
         return previous, notes
 
     @classmethod
@@ -147,13 +163,15 @@ class Previous:
         """Return an earlier result, whose graph `old` has its nodes in canonical order."""
         order = start.graph.canonical_order()
         codes = start.ranks if order is None else start.ranks[order]
-        next_number = max(int(start.numbers.max(initial=-1)) + 1, int(start.details.get("next_number", 0)))
+        next_number = start.details.get("next_number", 0) if isinstance(start.details, Mapping) else 0
+        is_number = isinstance(next_number, int) and 0 <= next_number < 2**62
+        next_number = max(int(start.numbers.max(initial=-1)) + 1, next_number if is_number else 0)
         if same_ids(old, graph):
             labels, place = codes, np.arange(graph.num_nodes)
             previous = cls(labels, np.zeros(len(labels), bool), start.numbers, [], codes[:0], next_number)
         else:
             previous = cls._placed(graph, old.nodes, codes, start.numbers, next_number)
-            place = _places(graph, old.nodes)
+            place = places_of(old.nodes, graph.nodes)
         return replace(previous, has_changed=_changed(old, graph, place) | (previous.labels < 0))
 
     @classmethod
@@ -161,7 +179,7 @@ class Previous:
         cls, graph: Graph, nodes: Sequence[Hashable], codes: IntArray, numbers: IntArray, next_number: int
     ) -> Previous:
         """Return the partition of some nodes, all of which may have changed."""
-        place = _places(graph, nodes)
+        place = places_of(nodes, graph.nodes)
         is_left = place < 0
         if is_left.all():
             raise DataError("the start has no node in common with the graph")
@@ -210,31 +228,18 @@ def _numbered(labels: list[Any]) -> tuple[IntArray, IntArray, list[Note]]:
     Labels that are whole numbers are the numbers. Other communities are numbered by size.
     """
     place: dict[Any, int] = {}
-    codes = np.array([place.setdefault(label, len(place)) for label in labels], dtype=np.int64)
-    numbers = [_whole_number(label) for label in place]
-    if None not in numbers and len(set(numbers)) == len(numbers):
-        return np.array(numbers, dtype=np.int64), codes, []
-    ranks = rank_labels(codes)
-    order = np.arange(len(place))
-    message = "the labels of the start are no whole numbers: its communities are numbered from 0, the largest first"
-    return order, ranks, [Note("numbered-start", message, {"n_communities": len(place)})]
-
-
-def _whole_number(label: Any) -> int | None:
-    """Return a label as a number, if it is a whole one and not negative."""
-    if isinstance(label, int | np.integer) and not isinstance(label, bool):
-        return int(label) if 0 <= label < 10**_MAX_DIGITS else None
-    text = str(label)
-    return int(text) if len(text) <= _MAX_DIGITS and text.isascii() and text.isdigit() else None
-
-
-def _places(graph: Graph, nodes: Sequence[Hashable]) -> IntArray:
-    """Return the positions of nodes in a graph, -1 where it does not have them; by text if it has none of them."""
-    index: Mapping[Hashable, int] = graph.index
-    if not any(node in index for node in nodes):
-        index = {str(node): i for node, i in index.items()}
-        nodes = list(map(str, nodes))
-    return np.fromiter((index.get(node, -1) for node in nodes), dtype=np.int64, count=len(nodes))
+    try:
+        codes = np.array([place.setdefault(label, len(place)) for label in labels], dtype=np.int64)
+    except TypeError as error:
+        raise DataError(f"a label of the start cannot be compared: {error}") from None
+    numbers = whole_numbers(list(place))
+    if numbers is not None:
+        return numbers, codes, []
+    message = (
+        "the labels of the start are not all whole numbers: its communities are numbered from 0, the largest first"
+    )
+    note = Note("numbered-start", message, {"n_communities": len(place)})
+    return np.arange(len(place)), rank_labels(codes), [note]
 
 
 def _changed(old: Graph, new: Graph, place: IntArray) -> NDArray[np.bool_]:

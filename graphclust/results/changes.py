@@ -19,9 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphclust.errors import DataError
+from graphclust.graph import canonical_positions, places_of
 from graphclust.metrics import Contingency, compare_labels
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.notes import counted
+from graphclust.runtime.serialize import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -167,9 +169,9 @@ class Changes:
 
     Examples
     --------
-    >>> changes = diff({"a": 0, "b": 0, "c": 1, "d": 1, "e": 1}, {"a": 2, "b": 2, "c": 3, "d": 3, "e": 4})
+    >>> changes = diff(dict(zip("abcdefg", [0, 0, 1, 1, 1, 1, 1])), dict(zip("abcdefg", [2, 2, 3, 3, 3, 4, 4])))
     >>> changes.matched, changes.split, str(changes)
-    ({2: 0, 3: 1}, {1: [3, 4]}, '1 node moved, 0 joined, 0 left; 1 community split')
+    ({3: 1, 2: 0}, {1: [3, 4]}, '2 nodes moved, 0 joined, 0 left; 1 community split')
     """
 
     nodes: Sequence[Hashable]
@@ -283,7 +285,7 @@ class Changes:
     def counts(self) -> dict[str, int]:
         """Numbers of nodes that moved, joined and left, and of communities that were born, died, merged and split.
 
-        Communities of a single node are not counted as born or dead.
+        Communities of a single node do not count.
         """
         matching = self.matching
         old_size, new_size = matching.sizes
@@ -295,8 +297,8 @@ class Changes:
             "left": int((matching.after < 0).sum()),
             "born": int(is_born.sum()),
             "died": int(has_died.sum()),
-            "merged": len(np.unique(matching.mergers[0])),
-            "split": len(np.unique(matching.splits[0])),
+            "merged": _n_several(*matching.mergers, old_size),
+            "split": _n_several(*matching.splits, new_size),
         }
 
     def __str__(self) -> str:
@@ -329,7 +331,7 @@ class Changes:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as a dictionary that `json` can serialise."""
-        return {
+        content = {
             "counts": self.counts,
             "communities": self.communities,
             "born": self.born,
@@ -341,6 +343,12 @@ class Changes:
             "left": [{"node": node, "old": label} for node, label in self.left.items()],
             "scores": self.scores,
         }
+        return dict(plain(content))
+
+
+def _n_several(wholes: IntArray, parts: IntArray, size: IntArray) -> int:
+    """Count the wholes with several parts of more than one node."""
+    return int((np.bincount(wholes[size[parts] > 1]) > 1).sum())
 
 
 def _by_whole(pairs: tuple[IntArray, IntArray], labels: list[Any], part_labels: list[Any]) -> dict[Hashable, list[Any]]:
@@ -357,8 +365,8 @@ def diff(old: Any, new: Any) -> Changes:
     Parameters
     ----------
     old, new : Communities, mapping, or path
-        Results; mappings of nodes to labels; or files that `graphclust.io.partition.read_partition` reads. If no ids
-        match, they are compared as text.
+        Results; mappings of nodes to labels; or files that `graphclust.io.partition.read_partition` reads. Ids that
+        only one of them has are compared as text.
 
     Returns
     -------
@@ -376,20 +384,19 @@ def diff(old: Any, new: Any) -> Changes:
     ({1: 0, 0: 1}, {'d': (1, 1)}, {'e': 0})
     """
     before, after = _labels(old), _labels(new)
-    if before.keys().isdisjoint(after):
-        before, after = _by_text(before), _by_text(after)
+    ids = list(after)
+    places = places_of(list(before), ids).tolist()
+    before = {node if i < 0 else ids[i]: label for i, (node, label) in zip(places, before.items(), strict=True)}
     if before.keys().isdisjoint(after):
         raise DataError("the two partitions have no node in common")
     nodes = [*after, *(node for node in before if node not in after)]
+    nodes = [nodes[i] for i in canonical_positions(nodes).tolist()]  # the order of entries must not matter
+    before, after = ({node: labels[node] for node in nodes if node in labels} for labels in (before, after))
     old_labels, new_labels = (
         [label for label, _ in Counter(labels.values()).most_common()] for labels in (before, after)
     )
     codes = _codes(before, nodes, old_labels), _codes(after, nodes, new_labels)
     return Changes(nodes, Matching(*codes, len(old_labels), len(new_labels)), old_labels, new_labels)
-
-
-def _by_text(labels: dict[Hashable, Hashable]) -> dict[Hashable, Hashable]:
-    return {str(node): label for node, label in labels.items()}
 
 
 def _codes(label_of: dict[Hashable, Hashable], nodes: list[Hashable], labels: list[Hashable]) -> IntArray:
@@ -406,4 +413,6 @@ def _labels(partition: Any) -> dict[Hashable, Hashable]:
     labels = labels_of(partition, None)
     if not isinstance(labels, Mapping):
         raise DataError("the communities overlap: only partitions can be compared node by node")
+    if not all(isinstance(label, Hashable) for label in labels.values()):
+        raise DataError("a label cannot be compared: it must be a string or a number")
     return dict(labels)

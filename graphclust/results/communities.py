@@ -49,7 +49,8 @@ class Communities:
     graph : Graph
     labels : ndarray of int64, shape (n_nodes,)
         Number of each node's community, in the order of `nodes`. Community 0 is the largest; but with a start,
-        communities keep their numbers from it, and numbers of communities that have vanished are left out.
+        communities keep their numbers from it, and numbers of communities that have vanished are left out. Functions of
+        `graphclust.metrics` take `ranks`.
     method : str
         Name of the method.
     params : dict
@@ -308,9 +309,9 @@ class Communities:
             There is no such community.
         """
         if isinstance(label, bool) or not isinstance(label, int | np.integer) or label not in self.numbers:
-            last = int(self.numbers.max(initial=-1))
-            gaps = ", with gaps" if last >= self.n_clusters else ""
-            raise UsageError(f"there is no community {label!r}: they are numbered from 0 to {last}{gaps}")
+            first, last = int(self.numbers.min(initial=0)), int(self.numbers.max(initial=-1))
+            gaps = ", with gaps" if last - first >= self.n_clusters else ""
+            raise UsageError(f"there is no community {label!r}: they are numbered from {first} to {last}{gaps}")
         graph = self.graph.subgraph(np.flatnonzero(self.labels == label))
         graph.meta |= {key: self.graph.meta[key] for key in ("source", "sha256", "format") if key in self.graph.meta}
         return graph

@@ -13,18 +13,20 @@ import numpy as np
 
 from graphclust.errors import DataError
 from graphclust.graph import Graph, graph_of
+from graphclust.graph.labels import whole_numbers
 from graphclust.io import read_file
 from graphclust.io.archive import open_file
 from graphclust.io.partition import read_partition
 from graphclust.metrics import rank_labels
 from graphclust.results.communities import Communities
 from graphclust.results.hierarchy import Hierarchy
-from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.notes import counted
 
 __all__ = ["load"]
 
 _CERTAINTY = ("confidence", "stability")
+_OF_RESULTS = (".parquet", ".graphml", ".gexf")  # whose labels are numbers of communities
 _TABLES = {".tsv": "\t", ".csv": ","}
 
 
@@ -56,7 +58,9 @@ def load(path: str | os.PathLike[str], graph: Any = None) -> Communities:
     missing = [node for node in known.nodes if str(node) not in label_of]
     if missing:
         raise DataError(f"{counted(len(missing), 'node')} of the graph, such as {missing[0]!r}, have no label", name)
-    codes, record = _numbers([label_of[str(node)] for node in known.nodes]), _record(path)
+    number: dict[Hashable, int] = {}
+    codes = [number.setdefault(label_of[str(node)], len(number)) for node in known.nodes]
+    record, numbers = _record(path), whole_numbers(list(number))
     levels = [_in_order(level, known) for level in record.get("levels", ())]
     certainty = {name: _in_order(record[name], known) for name in _CERTAINTY if record.get(name)}
     method, params = str(record.get("method", "")), record.get("params", {})
@@ -67,27 +71,15 @@ def load(path: str | os.PathLike[str], graph: Any = None) -> Communities:
         )
     return Communities(
         graph=known,
-        labels=codes if record.get("is_own") else rank_labels(codes),
+        labels=rank_labels(codes) if numbers is None or not record.get("is_own") else numbers[codes],
         method=method,
         params=params,
         seconds=float(record.get("seconds", 0.0)),
         confidence=certainty.get("confidence"),
         stability=certainty.get("stability"),
         hierarchy=hierarchy,
-        details=record.get("explanation", {}),
+        details=details if isinstance(details := record.get("explanation"), dict) else {},
     )
-
-
-def _numbers(labels: list[Hashable]) -> IntArray:
-    """Return labels as numbers: themselves if they are whole numbers, otherwise 0, 1, ... by appearance."""
-    try:
-        numbers = [int(str(label)) for label in labels]
-    except ValueError:
-        numbers = [-1]
-    if min(numbers, default=0) < 0:
-        number: dict[Hashable, int] = {}
-        numbers = [number.setdefault(label, len(number)) for label in labels]
-    return np.array(numbers, dtype=np.int64)
 
 
 def _record(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -117,7 +109,7 @@ def _record(path: str | os.PathLike[str]) -> dict[str, Any]:
         places = [i for i, name in enumerate(head) if name == f"level_{i}"]
         if head[0] == "node" and places:
             return {"levels": [{row[0]: int(row[i]) for row in rows} for i in places]}
-    return {}
+    return {"is_own": source.suffix in _OF_RESULTS}
 
 
 def _in_order(value_of: Mapping[str, float], graph: Graph) -> FloatArray | None:

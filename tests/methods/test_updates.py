@@ -213,7 +213,7 @@ def test_updates_do_not_depend_on_order_or_threads(lfr):
         ({"method": "auto", "known": {"p0": 1}}, "known"),
         ({"method": "auto", "bipartite": True}, "bipartite"),
         ({"seeds": 3}, "seeds"),
-        ({"start": 7}, "mapping of nodes"),
+        ({"start": 7}, "labels of the nodes"),
         ({"method": "louvain"}, "start"),
     ],
 )
@@ -289,3 +289,69 @@ def test_results_with_gaps_in_their_numbers(tmp_path):
     page = (tmp_path / "c.html").read_text()
     assert "What has changed" in page
     assert "Overlap" in page
+
+
+@pytest.mark.parametrize("method", METHODS_WITH_START)
+@pytest.mark.parametrize("names", [False, True])
+def test_the_order_of_the_entries_of_a_start_does_not_matter(method, names):
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        graph = nx.gnp_random_graph(14, 0.2, seed=seed)
+        start = {node: int(rng.integers(0, 4)) for node in graph}
+        if names:
+            start = {node: "abcd"[label] for node, label in start.items()}
+        shuffled = {node: start[node] for node in rng.permutation(14).tolist()}
+        first, second = (gc.detect(graph, method, start=labels) for labels in (start, shuffled))
+        assert first.membership == second.membership
+
+
+def test_ids_of_mixed_types_are_found_again(tmp_path):
+    graph = nx.relabel_nodes(nx.karate_club_graph(), {0: "boss"})
+    first = gc.detect(graph, "leiden")
+    first.save(tmp_path / "first.tsv")
+    for start in (tmp_path / "first.tsv", gc.Communities.load(tmp_path / "first.tsv")):
+        assert gc.detect(graph, "leiden", start=start).changes.counts["joined"] == 0
+    assert not any(gc.diff(first, tmp_path / "first.tsv").counts.values())
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "csv", "json", "parquet", "graphml", "gexf"])
+def test_numbers_are_kept_with_the_graph_of_a_start(suffix, tmp_path):
+    graph = planted(3)
+    first = gc.detect(graph, "leiden", start={node: 5 + 10 * (int(node[1:]) // 20) for node in graph})
+    assert set(first.numbers.tolist()) == {5, 15, 25}
+    first.save(tmp_path / f"first.{suffix}")
+    loaded = gc.Communities.load(tmp_path / f"first.{suffix}", graph)
+    assert gc.detect(graph, "leiden", start=loaded).membership == first.membership
+
+
+def test_a_result_of_another_method_or_resolution_is_searched_again():
+    graph = nx.planted_partition_graph(6, 15, 0.5, 0.05, seed=1)
+    first = gc.detect(graph, "leiden")
+    finer = gc.detect(graph, "leiden", resolution=4, start=first)
+    assert modularity(finer.graph, finer.ranks, 4) > modularity(first.graph, first.labels, 4)
+    random = gc.Communities(gc.as_graph(graph), np.arange(90) % 6, "chance")
+    assert gc.detect(graph, "leiden", start=random).quality()["modularity"] > 0.3
+
+
+def test_labels_that_cannot_be_read(tmp_path):
+    graph = nx.karate_club_graph()
+    with pytest.raises(gc.DataError, match="cannot be compared"):
+        gc.detect(graph, "leiden", start={node: [1] for node in graph})
+    with pytest.raises(gc.DataError, match="cannot be compared"):
+        gc.diff({1: [1]}, {1: [1]})
+    with pytest.raises(gc.DataError, match="two columns"):
+        gc.detect(graph, "leiden", start=pd.DataFrame({"a": [1, 2]}))
+    with pytest.raises(gc.DataError, match="no labels"):
+        gc.detect(graph, "leiden", start={})
+    path = tmp_path / "huge.tsv"
+    path.write_text("node\tcommunity\n" + "".join(f"{node}\t{10**20 + node % 2}\n" for node in graph))
+    assert gc.detect(graph, "leiden", start=gc.Communities.load(path, graph)).n_clusters > 1
+    path.write_text("node\tcommunity\n0\t01\n1\t1\n2\t2\n")
+    assert gc.Communities.load(path).n_clusters == 3
+
+
+def test_labels_of_a_series_with_gaps():
+    graph = planted(3)
+    labels = pd.Series({node: 5 + int(node[1:]) // 20 for node in graph}, dtype=float)
+    labels["p7"] = np.nan
+    assert set(gc.detect(graph, "leiden", start=labels).numbers.tolist()) == {5, 6, 7}

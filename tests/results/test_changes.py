@@ -93,6 +93,14 @@ def test_diagrams_account_for_every_node(seed):
     assert len(changes.plot(Figure().subplots()).patches) == len(picture.bands) + len(picture.old) + len(picture.new)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_the_order_of_entries_does_not_matter(seed):
+    old, new = random_partitions(seed)
+    shuffled = [{node: labels[node] for node in reversed(list(labels))} for labels in (old, new)]
+    first, second = gc.diff(old, new), gc.diff(*shuffled)
+    assert first.to_dict() == second.to_dict()
+
+
 def test_names_in_diagrams_are_escaped():
     picture = sankey_svg(gc.diff({"a": "<b>", "b": "<b>"}, {"a": '"&', "b": '"&'}))
     assert "<b>" not in picture
