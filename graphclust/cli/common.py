@@ -71,6 +71,7 @@ ThreadCount = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print every decision of the reader and the methods.")]
 
+_INPUTS = ("graph", "predicted", "old", "new")  # arguments, which messages call "the input"
 _PANEL = "How to read GRAPH (detected by default; guesses are reported on stderr)"
 
 
@@ -225,9 +226,6 @@ def parse_pairs(option: str, pairs: list[str] | None) -> dict[str, Any]:
         except ValueError:
             values[name] = text
     return values
-
-
-_INPUTS = ("graph", "predicted", "old", "new")
 
 
 def check_files(outputs: dict[str, str | None], **inputs: str | None) -> None:

@@ -78,7 +78,7 @@ def diff(
                 {"node": str(node), "from": before, "to": difference.matched.get(after, f"new {after}"), "label": after}
                 for node, (before, after) in difference.moved.items()
             ]
-            write_rows(rows, stream, format)
+            write_rows(rows, stream, format, ("node", "from", "to", "label"))
         else:
             write_rows(difference.communities, stream, format)
     if not quiet:

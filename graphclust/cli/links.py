@@ -90,7 +90,8 @@ def links(
             stream.write(json.dumps(content, ensure_ascii=False, default=str).encode() + b"\n")
         else:
             texts = ("source", "target")  # ids are no numbers
-            write_rows([row | {name: str(row[name]) for name in texts} for row in rows], stream, format)
+            names = (*(() if pairs is not None else ("kind",)), *texts, "probability")
+            write_rows([row | {name: str(row[name]) for name in texts} for row in rows], stream, format, names)
     if not quiet:
         say(f"{communities.n_clusters:,} communities by {communities.method}")
 

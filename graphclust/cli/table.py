@@ -19,7 +19,7 @@ def terminal_width(stream: BinaryIO) -> int | None:
     return max(shutil.get_terminal_size().columns, 20) if stream.isatty() else None
 
 
-def write_rows(rows: list[dict[str, Any]], stream: BinaryIO, format: str) -> None:
+def write_rows(rows: list[dict[str, Any]], stream: BinaryIO, format: str, names: tuple[str, ...] | None = None) -> None:
     """Write rows with equal keys as a table with aligned columns, or with separators.
 
     Parameters
@@ -27,13 +27,15 @@ def write_rows(rows: list[dict[str, Any]], stream: BinaryIO, format: str) -> Non
     rows : list of dict
     stream : binary file
     format : {"table", "tsv", "csv"}
+    names : tuple of str, optional
+        The columns; by default, those of the first row.
     """
     if format == "table":
         print_table(rows, stream)
         return
     text = io.StringIO()
-    names = list(rows[0]) if rows else []
-    writer = csv.DictWriter(text, names, delimiter="\t" if format == "tsv" else ",", lineterminator="\n")
+    columns = names or tuple(rows[0] if rows else ())
+    writer = csv.DictWriter(text, columns, delimiter="\t" if format == "tsv" else ",", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     stream.write(text.getvalue().encode())

@@ -327,3 +327,5 @@ def test_diff_tells_what_has_happened_and_draws_it(weeks, cli):
     assert record["counts"]["joined"] == 8
     assert cli("diff", "monday.tsv", "friday.tsv", "--report", "d.html").code == 2
     assert cli("diff", "monday.tsv", "friday.tsv", "--graph", "later.edgelist").code == 2
+    same = cli("diff", "monday.tsv", "monday.tsv", "--moved", "--format", "csv")
+    assert same.out == "node,from,to,label\n"

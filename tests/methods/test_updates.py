@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 import graphclust as gc
 from graphclust.graph import Graph
+from graphclust.inference.target import Target
 from graphclust.methods import METHODS
 from graphclust.metrics import modularity
 from graphclust.problem.problem import Problem
@@ -122,8 +123,6 @@ def test_communities_without_a_change_lose_nobody(method, lfr):
         if method == "auto":
             core = Problem.of(later, start=first).core
             model_start = METHODS["auto"](model="planted", n_samples=1, random_state=0)._starts(core, 0)[0]["start"]
-            from graphclust.inference.target import Target
-
             labels = Target(core).model("planted").improve(model_start, 0, core.start.has_changed)
         else:
             labels = gc.detect(later, method, start=first).ranks
