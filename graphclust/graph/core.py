@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from graphclust.errors import DataError, ResourceError
 from graphclust.graph.edges import _check_weights, _merge_edges, _positions
 from graphclust.graph.ids import ChosenIds, DecimalIds, _check_ids, are_same, canonical_positions
+from graphclust.graph.sorting import Edges, chosen_edges, pieces_of, sorted_edges
 from graphclust.runtime.arrays import FloatArray, IntArray, index_dtype
 from graphclust.runtime.notes import Note, counted
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import networkx
     import scipy.sparse
     from torch_geometric.data import Data
+
+    from graphclust.runtime.storage import Storage
 
 __all__ = ["MAX_NODES", "MIXED", "FloatArray", "Graph", "IntArray", "counted", "merge_notes", "same_ids"]
 
@@ -68,6 +71,8 @@ class Graph:
         Known node classes; -1 where unknown.
     meta : dict
         Where the graph comes from, what was merged or dropped on the way, parameters of the generator.
+    storage : Storage or None
+        Where the edges, and large arrays that are made from them, lie if they do not fit into memory.
 
     Examples
     --------
@@ -90,6 +95,7 @@ class Graph:
         y: IntArray | None = None,
         meta: Mapping[str, Any] | None = None,
         is_canonical: bool | None = None,
+        storage: Storage | None = None,
     ) -> None:
         """Take arrays that are already sorted and merged, as they are; `from_edges` is the checked way in."""
         self._ids = ids
@@ -102,6 +108,7 @@ class Graph:
         self.y = y
         self.meta: dict[str, Any] = dict(meta or {})
         self._is_canonical = is_canonical
+        self.storage = storage
 
     @classmethod
     def from_edges(
@@ -226,7 +233,8 @@ class Graph:
     @cached_property
     def num_self_loops(self) -> int:
         """Number of edges from a node to itself."""
-        return int(np.count_nonzero(self.source == self.target))
+        pieces = pieces_of(Edges(self.source, self.target, None))
+        return sum(int(np.count_nonzero(piece.source == piece.target)) for piece in pieces)
 
     @cached_property
     def total_weight(self) -> float:
@@ -247,11 +255,11 @@ class Graph:
         -------
         ndarray of float64, shape (n_nodes,)
         """
-        weight = self.weight if weighted else None
-        ends = {"all": (self.source, self.target), "out": (self.source,), "in": (self.target,)}[direction]
+        edges = Edges(self.source, self.target, self.weight if weighted else None)
         total = np.zeros(self.num_nodes)
-        for end in ends:
-            total += np.bincount(end, weights=weight, minlength=self.num_nodes)
+        for source, target, weight in pieces_of(edges):
+            for end in {"all": (source, target), "out": (source,), "in": (target,)}[direction]:
+                total += np.bincount(end, weight, minlength=self.num_nodes)
         return total
 
     def __repr__(self) -> str:
@@ -293,8 +301,11 @@ class Graph:
         place = np.full(self.num_nodes, -1, dtype=self.source.dtype)
         place[nodes] = np.arange(len(nodes))
         is_in_order = bool(np.all(nodes[1:] > nodes[:-1]))
-        source, target, weight = place[self.source], place[self.target], self.weight
-        if len(nodes) < self.num_nodes:
+        if self.storage is not None and is_in_order:
+            source, target, weight = chosen_edges(Edges(self.source, self.target, self.weight), place, self.storage)
+        else:
+            source, target, weight = place[self.source], place[self.target], self.weight
+        if len(source) == self.num_edges and len(nodes) < self.num_nodes:
             inside = (source >= 0) & (target >= 0)
             source, target, weight = source[inside], target[inside], None if weight is None else weight[inside]
         if not is_in_order:
@@ -322,23 +333,31 @@ class Graph:
             y=None if self.y is None else self.y[nodes],
             meta=meta,
             is_canonical=is_canonical or None,
+            storage=self.storage,
         )
 
     def without_self_loops(self) -> Graph:
         """Return the graph without edges from a node to itself; itself if it has none."""
         if not self.num_self_loops:
             return self
-        between = self.source != self.target
+        edges = Edges(self.source, self.target, self.weight)
+        if self.storage is not None:
+            source, target, weight = chosen_edges(edges, None, self.storage)
+        else:
+            between = self.source != self.target
+            source, target = self.source[between], self.target[between]
+            weight = None if self.weight is None else self.weight[between]
         return Graph(
             self._ids,
-            self.source[between],
-            self.target[between],
-            None if self.weight is None else self.weight[between],
+            source,
+            target,
+            weight,
             directed=self.directed,
             x=self.x,
             y=self.y,
             meta={key: value for key, value in self.meta.items() if key != "edge_attributes"},
             is_canonical=self._is_canonical,
+            storage=self.storage,
         )
 
     def canonical(self) -> Graph:
@@ -372,6 +391,11 @@ class Graph:
         """Return the graph without directions: the weights of a -> b and b -> a add up."""
         if not self.directed:
             return self
+        if self.storage is not None:
+            edges = Edges(self.source, self.target, self.weight)
+            merged = sorted_edges(lambda: pieces_of(edges), self.num_nodes, False, self.storage)
+            known: dict[str, Any] = {"is_canonical": self._is_canonical, "storage": self.storage}
+            return Graph(self._ids, *merged, directed=False, x=self.x, y=self.y, meta=self.meta, **known)
         return Graph.from_edges(
             self.source,
             self.target,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from graphclust.errors import ResourceError
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import compiled
+from graphclust.runtime.storage import Storage, new_array, windows
 from graphclust.runtime.threads import Threads
 
 __all__ = [
@@ -55,9 +56,15 @@ class Adjacency(NamedTuple):
 
 
 def both_ends(
-    source: IntArray, target: IntArray, n: int, *, has_edges: bool = True
+    source: IntArray,
+    target: IntArray,
+    n: int,
+    *,
+    has_edges: bool = True,
+    has_loops: bool = True,
+    storage: Storage | None = None,
 ) -> tuple[IntArray, IndexArray, IndexArray]:
-    """Return the rows of a symmetric matrix (CSR) in one pass; a self-loop has two entries in its row.
+    """Return the rows of a symmetric matrix (CSR); a self-loop has two entries in its row.
 
     Parameters
     ----------
@@ -66,44 +73,57 @@ def both_ends(
     n : int
     has_edges : bool
         Whether `edge` is filled in; it is empty otherwise.
+    has_loops : bool
+        Whether self-loops have entries.
+    storage : Storage, optional
+        Where the rows lie. They are filled in window by window.
 
     Returns
     -------
     start : ndarray of int64, shape (n + 1,)
-    end, edge : ndarray of int32, shape (2 m,)
+    end, edge : ndarray of int32, shape (start[n],)
         `edge` is the edge of each entry. Rows are sorted if the edges are sorted by source and target, with source <=
         target.
     """
     start = np.zeros(n + 2, dtype=np.int64)
-    end, edge = np.empty(2 * len(source), np.int32), np.empty(2 * len(source) * has_edges, np.int32)
-    _count_ends(source, target, start)
-    with Threads() as threads:
-        cuts = np.searchsorted(start[1:], np.linspace(0, len(end), threads.number + 1)[1:-1]).tolist()
-        cuts = [0, *cuts, n]
-        if len(end) < _FEW:
-            _fill_rows(source, target, start, end, edge, 0, n)
-        else:
-            threads.run(lambda t: _fill_rows(source, target, start, end, edge, cuts[t], cuts[t + 1]))
+    _count_ends(source, target, start, has_loops)
+    begin = start[1:].copy()
+    end, edge = (new_array(storage, int(begin[-1]) * is_filled, np.int32) for is_filled in (True, has_edges))
+    shared = (source, target, has_loops, start, end, edge)
+    with Threads(storage=storage) as threads:
+        for first, last in windows(storage, begin, 8 if has_edges else 4):
+            run_rows(threads, begin, lambda _, first, last: _fill_rows(*shared, first, last), first, last)
+            threads.release()
     return start[: n + 1], end, edge
 
 
 @_public
-def _count_ends(source: IntArray, target: IntArray, start: IntArray) -> None:
+def _count_ends(source: IntArray, target: IntArray, start: IntArray, has_loops: bool) -> None:
     """Write the start of each row to the entry of `start` after its own; there are two more entries than rows."""
     for e in range(len(source)):
-        start[source[e] + 2] += 1
-        start[target[e] + 2] += 1
+        if has_loops or source[e] != target[e]:
+            start[source[e] + 2] += 1
+            start[target[e] + 2] += 1
     for i in range(len(start) - 2):
         start[i + 2] += start[i + 1]
 
 
 @_public
 def _fill_rows(
-    source: IntArray, target: IntArray, start: IntArray, end: IndexArray, edge: IndexArray, first: int, last: int
+    source: IntArray,
+    target: IntArray,
+    has_loops: bool,
+    start: IntArray,
+    end: IndexArray,
+    edge: IndexArray,
+    first: int,
+    last: int,
 ) -> None:
     """Fill in some of the rows of `both_ends`; `start` moves from the start of a row to that of the next one."""
     for e in range(len(source)):
         a, b = source[e], target[e]
+        if not has_loops and a == b:
+            continue
         if first <= a < last:
             i = start[a + 1]
             end[i], start[a + 1] = b, i + 1
@@ -116,7 +136,9 @@ def _fill_rows(
                 edge[i] = e
 
 
-def adjacency(source: IntArray, target: IntArray, weight: FloatArray | None, n: int) -> Adjacency:
+def adjacency(
+    source: IntArray, target: IntArray, weight: FloatArray | None, n: int, storage: Storage | None = None
+) -> Adjacency:
     """Return the rows of the edges that are not self-loops.
 
     Parameters
@@ -125,6 +147,8 @@ def adjacency(source: IntArray, target: IntArray, weight: FloatArray | None, n: 
         Each edge once. Edges in both directions between two nodes are two entries of a row.
     weight : ndarray of float64, shape (m,), or None
     n : int
+    storage : Storage, optional
+        Where the rows lie; in memory by default.
 
     Raises
     ------
@@ -138,13 +162,14 @@ def adjacency(source: IntArray, target: IntArray, weight: FloatArray | None, n: 
     """
     if max(len(source), n) >= _MOST:
         raise ResourceError(f"{len(source):,} edges and {n:,} nodes: there can be at most {_MOST - 1:,} of each")
-    is_edge = source != target
-    if not is_edge.all():
-        source, target, weight = source[is_edge], target[is_edge], None if weight is None else weight[is_edge]
+    is_weighted = weight is not None
+    start, neighbor, edge = both_ends(source, target, n, has_edges=is_weighted, has_loops=False, storage=storage)
     if weight is None:
-        return Adjacency(*both_ends(source, target, n, has_edges=False)[:2], np.ones(1))
-    start, neighbor, edge = both_ends(source, target, n)
-    return Adjacency(start, neighbor, weight[edge])
+        return Adjacency(start, neighbor, np.ones(1))
+    weights = new_array(storage, len(edge), np.float64)
+    for first, last in windows(storage, start, 16):
+        weights[start[first] : start[last]] = weight[edge[start[first] : start[last]]]
+    return Adjacency(start, neighbor, weights)
 
 
 @_public
@@ -263,7 +288,7 @@ def grouped(labels: IndexArray, order: IndexArray, n_labels: int) -> tuple[IntAr
     return start[:-1], members
 
 
-def run_rows(threads: Threads, work: IntArray, call: Any) -> None:
+def run_rows(threads: Threads, work: IntArray, call: Any, first: int = 0, last: int | None = None) -> None:
     """Call `call(t, first, last)` in each thread t, for rows with about the same work.
 
     Parameters
@@ -272,10 +297,13 @@ def run_rows(threads: Threads, work: IntArray, call: Any) -> None:
     work : ndarray of int64, shape (n_rows + 1,)
         The work of all rows before a row.
     call : callable
+    first, last : int
+        The rows, by default all.
     """
-    if work[-1] < _FEW:
-        call(0, 0, len(work) - 1)
+    last = len(work) - 1 if last is None else last
+    if work[last] - work[first] < _FEW:
+        call(0, first, last)
         return
-    cuts = np.searchsorted(work[:-1], np.linspace(0, work[-1], threads.number + 1)[1:-1]).tolist()
-    cuts = [0, *cuts, len(work) - 1]
+    shares = np.linspace(work[first], work[last], threads.number + 1)[1:-1]
+    cuts = [first, *(first + np.searchsorted(work[first:last], shares)).tolist(), last]
     threads.run(lambda t: call(t, cuts[t], cuts[t + 1]))

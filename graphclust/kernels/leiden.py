@@ -33,8 +33,18 @@ from graphclust.kernels.adjacency import (
     numbered,
     run_rows,
 )
-from graphclust.kernels.aggregation import aggregated
-from graphclust.kernels.local_moves import MASS, PART, Moves, move_nodes, new_sums, refine, staying, visiting_order
+from graphclust.kernels.aggregation import aggregated, renumbered
+from graphclust.kernels.local_moves import (
+    MASS,
+    PART,
+    Moves,
+    move_nodes,
+    new_sums,
+    part_nodes,
+    refine,
+    staying,
+    visiting_order,
+)
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.progress import task
 from graphclust.runtime.threads import Threads
@@ -46,6 +56,7 @@ _TURNS, _MOST_DEPTH = 2, 2  # the two largest graphs of sets are iterated twice,
 _LARGE = 50_000  # nodes
 _REFINED_SHARE = 0.05  # of the entries of rows, up to which an update of a large graph refines communities
 _LEAST_BETA = 1e-300
+_MOST_REFINED = 1 << 18  # nodes of a very large graph that are refined at once: their rows lie in long blocks
 
 
 class _Level(NamedTuple):
@@ -82,20 +93,28 @@ def _refined(
     members : ndarray of int32, shape (n,)
         The nodes, sorted by community.
     """
-    n = len(labels)
-    first_member, members = grouped(labels, visiting_order(n, key), max(n_labels, int(labels.max()) + 1))
+    n, rows, masses, threads = len(labels), level.rows, level.masses, search.threads
     refined, parts = np.arange(n, dtype=np.int32), np.zeros(n, PART)
-    degree = np.diff(level.rows.start)
-    tables = [new_sums(int(degree.max(initial=0))) for _ in range(search.threads.number)]
-    work = np.zeros(n_labels + 1, np.int64)
-    work[1:] = np.cumsum(np.bincount(labels, degree, minlength=n_labels)[:n_labels])
+    run_rows(threads, rows.start, lambda _, first, last: part_nodes(rows, masses, labels, parts, first, last))
+    threads.release()
+    sums = tuple(np.bincount(labels, masses[name], n_labels).astype(np.float64, copy=False) for name in ("u", "v"))
+    degree = np.diff(rows.start)
+    tables = [new_sums(int(degree.max(initial=0))) for _ in range(threads.number)]
+    order, n_all = visiting_order(rows, key), max(n_labels, int(labels.max()) + 1)
+    for begin in range(0, n, _MOST_REFINED):
+        some = order[begin : begin + _MOST_REFINED]
+        first_member, members = grouped(labels[some], np.arange(len(some), dtype=np.int32), n_all)
+        grouping = first_member, some[members]
+        work = np.zeros(n_labels + 1, np.int64)
+        work[1:] = np.cumsum(np.bincount(labels[some], degree[some], minlength=n_labels)[:n_labels])
 
-    def refine_some(t: int, first: int, last: int) -> None:
-        shared = (*level, labels, first_member, members, refined, parts)
-        refine(*shared, *tables[t], search.gamma, max(beta, _LEAST_BETA), key, first, last)
+        def refine_some(t: int, first: int, last: int, grouping: tuple[IntArray, IndexArray] = grouping) -> None:
+            shared = (rows, labels, sums[0], sums[1], *grouping, refined, parts, *tables[t])
+            refine(*shared, search.gamma, max(beta, _LEAST_BETA), key, first, last)
 
-    run_rows(search.threads, work, refine_some)
-    return refined, members
+        run_rows(threads, work, refine_some)
+        threads.release()
+    return refined, grouped(labels, order, n_all)[1] if n > _MOST_REFINED else grouping[1]
 
 
 def _parts(
@@ -106,7 +125,7 @@ def _parts(
 
 
 def _coarser(level: _Level, parts: IndexArray, n_parts: int, threads: Threads) -> _Level:
-    masses = np.zeros(n_parts, MASS)
+    masses = threads.new_array(n_parts, MASS)
     for name in MASS.names or ():
         masses[name] = np.bincount(parts, level.masses[name], minlength=n_parts)
     masses["is_fixed"] = masses["is_fixed"] > 0
@@ -348,10 +367,9 @@ def _renumbered(level: _Level, labels: IndexArray, threads: Threads) -> tuple[_L
     order = grouped(labels, np.arange(n, dtype=np.int32), n_labels)[1]
     rank = np.empty(n, np.int32)
     rank[order] = np.arange(n, dtype=np.int32)
-    rows = aggregated(level.rows, rank, n, threads)
-    if len(level.rows.weight) == 1 and len(rows.neighbor) == len(level.rows.neighbor):  # no two entries became one
-        rows = rows._replace(weight=level.rows.weight)
-    return _Level(rows, level.masses[order]), numbered(labels[order])[0], rank
+    masses = threads.new_array(n, MASS)
+    masses[:] = level.masses[order]
+    return _Level(renumbered(level.rows, rank, threads), masses), numbered(labels[order])[0], rank
 
 
 def _first_labels(rows: Adjacency, masses: Records, start: IntArray | None) -> IndexArray:

@@ -26,7 +26,9 @@ Nodes of large graphs are visited in batches. Threads find the best move of each
 Then one thread makes these moves in order, each if it still adds quality. If no neighbor is in the same batch, the
 weights that were found are still right; otherwise they are added up again. Hence no move lowers the quality, and the
 result does not depend on the number of threads. Deterministic parallel partitioners work in a similar way (Gottesbüren
-& Hamann 2022). The last nodes, and those of small graphs, wait in a queue and move one at a time.
+& Hamann 2022). The nodes of small graphs, and the last ones of large graphs, wait in a queue and move one at a time.
+In very large graphs, all visits are in batches of long blocks of consecutive nodes, whose rows lie side by side: that
+takes a fifth less time, and rows can lie in files.
 
 Sums over the communities around a node are kept in a hash table whose size depends on the degree.
 """
@@ -52,7 +54,9 @@ __all__ = [
     "move_nodes",
     "move_rows",
     "new_sums",
+    "part_nodes",
     "refine",
+    "renumber_rows",
     "staying",
     "visiting_order",
 ]
@@ -76,6 +80,9 @@ _TAIL = 32  # when one in so many nodes waits, the last ones wait in a queue
 _VISITS_PER_CALL = 100_000  # of the queue, so that Ctrl-C does not wait long
 _FEWEST_BLOCKS = 512
 _BLOCK = 16  # consecutive nodes that stay together in the order of visits, because they often share neighbors
+_LONG_BLOCK = 1024  # the same of very large graphs, whose rows are read from one end to the other
+_VERY_LARGE = 1 << 24  # nodes and entries of rows
+_TURNS_BEFORE_RELEASE = 64  # whose rows stay in memory
 _SMALLEST_GAIN = 1e-10  # relative to the terms of the gain; smaller gains are rounding errors
 _EXPONENT = 40.0  # exp(-40) counts as 0
 _NEW = np.int32(-1)  # target of a move into an empty community
@@ -118,9 +125,9 @@ class _State(NamedTuple):
         Labels that are not in use, in the first `n_free` places.
     order : ndarray of int32, shape (n,)
         Nodes to be visited.
-    moves : array of `_MOVE`, shape (n,)
-        Proposed moves of the nodes in `order`.
-    moved : ndarray of int32, shape (n,)
+    moves : array of `_MOVE`, shape (n_batch,)
+        Proposed moves of the nodes of a batch.
+    moved : ndarray of int32, shape (n_batch,)
         Nodes that moved in the last batch.
     totals : record of `_TOTALS`
     """
@@ -180,8 +187,8 @@ def _random_number(seed: int, number: int) -> Any:
 
 
 @_internal
-def _propose(state: _State, sums: Records, slots: IndexArray, t: int, turn: int) -> None:
-    """Find the best move of the node at place t of the order; ties are broken at random."""
+def _propose(state: _State, sums: Records, slots: IndexArray, t: int, k: int, turn: int) -> None:
+    """Find the best move of the node at place t of the order, which is the k-th; ties are broken at random."""
     start, neighbor, weight, nodes, totals = state.start, state.neighbor, state.weight, state.nodes, state.totals
     i = state.order[t]
     own, first, last = nodes[i].label, start[i], start[i + 1]
@@ -220,15 +227,15 @@ def _propose(state: _State, sums: Records, slots: IndexArray, t: int, turn: int)
         else:
             best_key = np.uint64(0)
         best, target, best_weight = value, np.int32(label), total.weight
-    move = state.moves[t]
+    move = state.moves[k]
     move.weight_from, move.weight_to, move.target, move.is_exact = own_weight, best_weight, target, is_exact
 
 
 @_internal
-def _make(state: _State, t: int) -> bool:
-    """Make the move of the node at place t of the order if it still adds quality; return whether it does."""
+def _make(state: _State, t: int, k: int) -> bool:
+    """Make the k-th move, of the node at place t of the order, if it still adds quality; return whether it does."""
     nodes, communities, sum_u, sum_v, totals = state.nodes, state.communities, state.sum_u, state.sum_v, state.totals
-    i, move = state.order[t], state.moves[t]
+    i, move = state.order[t], state.moves[k]
     own, target, mass = nodes[i].label, move.target, state.masses[i]
     if target == own or mass.is_fixed != 0:
         return False
@@ -290,16 +297,27 @@ def _line_up(state: _State, sequence: IndexArray, batch: int) -> int:
 
 @_public
 def _visit(
-    state: _State, sums: Records, slots: IndexArray, first_moved: int, last_moved: int, first: int, last: int, turn: int
+    state: _State,
+    sums: Records,
+    slots: IndexArray,
+    begin: int,
+    first_moved: int,
+    last_moved: int,
+    first: int,
+    last: int,
+    turn: int,
 ) -> None:
-    """Wake the neighbors of some nodes that moved in the turn before, and find the best moves of others."""
+    """Wake the neighbors of some nodes that moved in the turn before, and find the best moves of others.
+
+    The batch begins at place `begin` of the order.
+    """
     for t in range(first_moved, last_moved):
         i = state.moved[t]
         for e in range(state.start[i], state.start[i + 1]):
             if state.nodes[state.neighbor[e]].label != state.nodes[i].label:
                 state.woken[state.neighbor[e]] = turn - 1
     for t in range(first, last):
-        _propose(state, sums, slots, t, turn)
+        _propose(state, sums, slots, t, t - begin, turn)
 
 
 @_public
@@ -307,7 +325,7 @@ def _make_all(state: _State, first: int, last: int) -> int:
     """Make the moves of a batch; return how many nodes moved."""
     n_moved = 0
     for t in range(first, last):
-        if _make(state, t):
+        if _make(state, t, t - first):
             state.moved[n_moved] = state.order[t]
             n_moved += 1
     return n_moved
@@ -327,8 +345,8 @@ def _empty_queue(state: _State, sums: Records, slots: IndexArray, first: int, n:
     while n > 0 and n_visits > 0:
         i = order[first]
         nodes[i].turn = totals.turn
-        _propose(state, sums, slots, first, totals.turn)
-        is_moved = _make(state, first)
+        _propose(state, sums, slots, first, 0, totals.turn)
+        is_moved = _make(state, first, 0)
         first = first + 1 if first + 1 < length else 0
         n -= 1
         n_visits -= 1
@@ -355,10 +373,23 @@ def _gain(parts: Records, total: Any, u: float, v: float, sum_u: float, sum_v: f
 
 
 @_public
+def part_nodes(rows: Adjacency, masses: Records, labels: IndexArray, parts: Records, first: int, last: int) -> None:
+    """Make a part of each of some nodes, for `refine`."""
+    every = -1 if len(rows.weight) > 1 else 0
+    for i in range(first, last):
+        part = parts[i]
+        part.u, part.v, part.n_nodes = masses[i].u, masses[i].v, 1
+        for e in range(rows.start[i], rows.start[i + 1]):
+            if labels[rows.neighbor[e]] == labels[i]:
+                part.cut += rows.weight[e & every]
+
+
+@_public
 def refine(
     rows: Adjacency,
-    masses: Records,
     labels: IndexArray,
+    sum_us: FloatArray,
+    sum_vs: FloatArray,
     first_member: IntArray,
     members: IndexArray,
     refined: IndexArray,
@@ -371,20 +402,11 @@ def refine(
     first: int,
     last: int,
 ) -> None:
-    """Merge the nodes of some communities into parts; `refined[i]` is i at first, and later a node of the part."""
+    """Merge some nodes of some communities into parts; `refined[i]` is i at first, and later a node of the part."""
     start, neighbor, weight = rows.start, rows.neighbor, rows.weight
     every = -1 if len(weight) > 1 else 0
     for c in range(first, last):
-        sum_u, sum_v = 0.0, 0.0
-        for t in range(first_member[c], first_member[c + 1]):
-            i = members[t]
-            part = parts[i]
-            part.u, part.v, part.n_nodes = masses[i].u, masses[i].v, 1
-            sum_u += part.u
-            sum_v += part.v
-            for e in range(start[i], start[i + 1]):
-                if labels[neighbor[e]] == c:
-                    part.cut += weight[e & every]
+        sum_u, sum_v = sum_us[c], sum_vs[c]
         for t in range(first_member[c], first_member[c + 1]):
             i = members[t]
             own = parts[i]
@@ -426,6 +448,7 @@ def refine(
 def add_up_rows(
     rows: Adjacency,
     labels: IndexArray,
+    first_label: int,
     first_member: IntArray,
     members: IndexArray,
     place: IntArray,
@@ -437,7 +460,10 @@ def add_up_rows(
     first: int,
     last: int,
 ) -> None:
-    """Add up the rows of the members of some labels, from their places in `neighbor` and `weight` on."""
+    """Add up the rows of the members of some labels, from their places in `neighbor` and `weight` on.
+
+    The first members are those of `first_label`.
+    """
     every = -1 if len(rows.weight) > 1 else 0
     for c in range(first, last):
         mask = min(_table_mask(place[c + 1] - place[c]), len(sums) - 1)
@@ -446,7 +472,7 @@ def add_up_rows(
             i = members[t]
             for e in range(rows.start[i], rows.start[i + 1]):
                 label = labels[rows.neighbor[e]]
-                if label != c:
+                if label != first_label + c:
                     n = _add(sums, slots, n, mask, label, rows.weight[e & every])
         for s in range(n):
             total = sums[slots[s]]
@@ -473,14 +499,35 @@ def move_rows(
             new_neighbor[e], new_weight[e] = neighbor[e + shift], weight[e + shift]
 
 
-def visiting_order(n: int, seed: int) -> IndexArray:
-    """Return a random order of n nodes, of which blocks of consecutive nodes stay together if n is large."""
-    generator = np.random.default_rng(seed)
+@_public
+def renumber_rows(
+    rows: Adjacency, rank: IndexArray, result: Adjacency, lowest: int, end: int, first: int, last: int
+) -> None:
+    """Write the rows first, ..., last - 1 whose new numbers are from `lowest` up to `end` to their new places."""
+    is_weighted = len(rows.weight) > 1
+    for i in range(first, last):
+        r = rank[i]
+        if lowest <= r < end:
+            shift = result.start[r] - rows.start[i]
+            for e in range(rows.start[i], rows.start[i + 1]):
+                result.neighbor[e + shift] = rank[rows.neighbor[e]]
+                if is_weighted:
+                    result.weight[e + shift] = rows.weight[e]
+
+
+def visiting_order(rows: Adjacency, seed: int) -> IndexArray:
+    """Return a random order of the nodes, of which blocks of consecutive nodes stay together if there are many."""
+    n, generator = len(rows.start) - 1, np.random.default_rng(seed)
     if n < _FEWEST_BLOCKS * _BLOCK:
         return generator.permutation(n).astype(np.int32)
-    blocks = generator.permutation(-(-n // _BLOCK)).astype(np.int32)
-    order: Any = (blocks[:, None] * np.int32(_BLOCK) + np.arange(_BLOCK, dtype=np.int32)).ravel()
+    length = _LONG_BLOCK if _is_very_large(rows) else _BLOCK
+    blocks = generator.permutation(-(-n // length)).astype(np.int32)
+    order: Any = (blocks[:, None] * np.int32(length) + np.arange(length, dtype=np.int32)).ravel()
     return order[order < n]
+
+
+def _is_very_large(rows: Adjacency) -> bool:
+    return len(rows.start) + len(rows.neighbor) > _VERY_LARGE
 
 
 def _state(
@@ -491,6 +538,7 @@ def _state(
     seed: int,
     max_size: int | None,
     min_size: int,
+    batch: int,
 ) -> _State:
     n = len(masses)
     capacity = max(int(labels.max(initial=0)) + 1, n) + 1
@@ -510,7 +558,7 @@ def _state(
     totals["max_size"] = _UNLIMITED if max_size is None else max_size
     totals["min_size"] = min_size
     totals["seed"], totals["gamma"] = seed, gamma
-    moves, indices = np.zeros(n, _MOVE), np.zeros((3, n), np.int32)
+    indices = np.zeros((2, n), np.int32)
     return _State(
         *rows,
         masses=masses,
@@ -521,8 +569,8 @@ def _state(
         sum_v=sum_v,
         free=free,
         order=indices[1],
-        moves=moves,
-        moved=indices[2],
+        moves=np.zeros(batch, _MOVE),
+        moved=np.zeros(batch, np.int32),
         totals=totals,
     )
 
@@ -562,18 +610,19 @@ def move_nodes(
     waiting : ndarray of bool, shape (n,), optional
         The nodes that wait at the start, by default all.
     """
-    state = _state(rows, masses, labels, gamma, seed, max_size, min_size)
-    n, totals = len(masses), state.totals
+    n = len(masses)
+    batch = max(min(_MAX_BATCH, n // _FEWEST_BATCHES), 1)
+    state = _state(rows, masses, labels, gamma, seed, max_size, min_size, batch)
+    totals = state.totals
     if waiting is not None:
         state.woken[~waiting] = -1
-    order = visiting_order(n, seed)
+    order = visiting_order(rows, seed)
     degree = int(np.diff(rows.start).max(initial=0))
     tables = [new_sums(degree)]
     if n + len(rows.neighbor) > _MOST_IN_QUEUE:
         tables += [new_sums(degree) for _ in range(threads.number - 1)]
-        batch = max(min(_MAX_BATCH, n // _FEWEST_BATCHES), 1)
         n_waiting = n if waiting is None else int(waiting.sum())
-        while n_waiting > n // _TAIL:
+        while n_waiting > (0 if _is_very_large(rows) else n // _TAIL):
             n_waiting = _line_up(state, order, batch)
             if _round(state, tables, threads, n_waiting, batch) <= enough * n and enough > 0:
                 return Moves(state.nodes["label"].copy(), float(totals["gain"]))
@@ -601,11 +650,13 @@ def _round(
 
         def visit(t: int, n_moved: int = n_moved, first: int = first, last: int = last, turn: int = turn) -> None:
             moved, places = threads.share(t, 0, n_moved), threads.share(t, first, last)
-            _visit(state, *tables[t], *moved, *places, turn)
+            _visit(state, *tables[t], first, *moved, *places, turn)
 
         threads.run(visit)
         n_moved = _make_all(state, first, last)
         total += n_moved
         turn += 1
+        if turn % _TURNS_BEFORE_RELEASE == 0:
+            threads.release()
     state.totals["turn"] = turn
     return total

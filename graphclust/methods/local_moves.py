@@ -52,7 +52,7 @@ class LocalMoveEstimator(GraphEstimator):
         """
         graph = core.graph
         rows, masses, unit = kernel_input(graph, objective, core.cached("rows", lambda: rows_of(graph)))
-        with Threads() as threads:
+        with Threads(storage=graph.storage) as threads:
             if core.n_clusters is not None:
                 return with_exact_number(core, resolution, lambda other: run(rows, masses, other * unit, threads)[-1])
             levels = run(rows, masses, resolution * unit, threads)

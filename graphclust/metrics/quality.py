@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from graphclust.errors import UsageError
 from graphclust.graph import Graph
+from graphclust.graph.sorting import Edges, pieces_of
 from graphclust.metrics.agreement import _entropy
 from graphclust.metrics.labels import _as_labels
 from graphclust.runtime.arrays import FloatArray, IntArray
@@ -74,14 +75,18 @@ def _edge_sums(graph: Graph, labels: ArrayLike) -> _EdgeSums:
     sizes = np.bincount(label)
     if not sizes.all():
         raise UsageError(f"labels must be 0, 1, ... without gaps: no node has the label {int(np.argmin(sizes))}")
-    source, target = label[graph.source], label[graph.target]
-    inside = np.where(source == target, graph.edge_weight, 0.0)
-    across = graph.edge_weight - inside
-
-    def total(ends: IntArray, weight: FloatArray) -> FloatArray:
-        return np.bincount(ends, weight, len(sizes)).astype(np.float64)
-
-    return _EdgeSums(total(source, inside), total(source, across), total(target, across), sizes, graph.directed)
+    inside, leaving, entering = np.zeros((3, len(sizes)))
+    for piece in pieces_of(Edges(graph.source, graph.target, graph.weight)):
+        source, target = label[piece.source], label[piece.target]
+        weight = np.ones(len(source)) if piece.weight is None else piece.weight
+        is_inside = source == target
+        for sums, ends, some in (
+            (inside, source, is_inside),
+            (leaving, source, ~is_inside),
+            (entering, target, ~is_inside),
+        ):
+            sums += np.bincount(ends[some], weight[some], len(sizes))
+    return _EdgeSums(inside, leaving, entering, sizes, graph.directed)
 
 
 def modularity(graph: Graph, labels: ArrayLike, resolution: float = 1.0) -> float:

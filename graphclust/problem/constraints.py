@@ -164,12 +164,11 @@ def strengths(weight: FloatArray) -> FloatArray:
 
 def edge_counts(graph: Graph) -> IntArray:
     """Count each node's edges to other nodes."""
-    source, target = graph.source, graph.target
+    counts = graph.degree(weighted=False).astype(np.int64)
     if graph.num_self_loops:
-        apart = source != target
-        source, target = source[apart], target[apart]
-    counts: IntArray = np.bincount(source, minlength=graph.num_nodes)
-    return counts + np.bincount(target, minlength=graph.num_nodes)
+        loops = np.flatnonzero(graph.source == graph.target)
+        counts[graph.source[loops]] -= 2
+    return counts
 
 
 def taking_part(graph: Graph, known: IntArray | None) -> NDArray[np.bool_]:

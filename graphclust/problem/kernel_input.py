@@ -8,6 +8,7 @@ import numpy as np
 
 from graphclust.graph import Graph
 from graphclust.runtime.compilation import await_compilation
+from graphclust.runtime.storage import new_array
 
 if TYPE_CHECKING:
     from graphclust.kernels.adjacency import Adjacency, Records
@@ -35,7 +36,7 @@ def rows_of(graph: Graph) -> Adjacency:
     """Return the rows of a graph; methods that solve the same core share them."""
     from graphclust.kernels.adjacency import adjacency
 
-    return adjacency(graph.source, graph.target, graph.weight, graph.num_nodes)
+    return adjacency(graph.source, graph.target, graph.weight, graph.num_nodes, graph.storage)
 
 
 def kernel_input(graph: Graph, objective: str = "modularity", rows: Adjacency | None = None) -> KernelInput:
@@ -54,8 +55,8 @@ def kernel_input(graph: Graph, objective: str = "modularity", rows: Adjacency | 
 
     await_compilation("graphclust.kernels.local_moves")
     rows = rows_of(graph) if rows is None else rows
-    masses = np.zeros(graph.num_nodes, MASS)
-    masses["size"] = 1
+    masses = new_array(graph.storage, graph.num_nodes, MASS)
+    masses["size"], masses["is_fixed"] = 1, 0
     if objective == "cpm":
         masses["u"] = masses["v"] = 1.0
         return KernelInput(rows, masses, 1.0 if graph.directed else 0.5)

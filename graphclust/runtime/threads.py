@@ -10,10 +10,15 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
+from graphclust.runtime.storage import new_array
+
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+    from numpy.typing import DTypeLike
     from threadpoolctl import ThreadpoolController
+
+    from graphclust.runtime.storage import Storage
 
 __all__ = ["Threads", "limited_threads", "n_threads", "one_blas_thread", "one_openmp_thread", "one_thread"]
 
@@ -117,12 +122,14 @@ def _thread_pools(n_modules: int) -> ThreadpoolController:
 
 
 class Threads:
-    """Threads for compiled loops that do not hold the interpreter's lock.
+    """Threads for compiled loops that do not hold the interpreter's lock, and where their large arrays lie.
 
     Parameters
     ----------
     number : int, optional
         By default `n_threads()`. Threads are started when they are first needed, and end with the block.
+    storage : Storage, optional
+        Where large arrays lie; by default in memory.
 
     Examples
     --------
@@ -136,8 +143,9 @@ class Threads:
     [0, 1, 4, 9]
     """
 
-    def __init__(self, number: int | None = None) -> None:
+    def __init__(self, number: int | None = None, storage: Storage | None = None) -> None:
         self.number = n_threads() if number is None else number
+        self.storage = storage
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -162,6 +170,15 @@ class Threads:
         for error in errors:
             if error is not None:
                 raise error
+
+    def new_array(self, length: int, dtype: DTypeLike) -> Any:
+        """Return a new array, in a file if there is a storage; see `graphclust.runtime.storage.new_array`."""
+        return new_array(self.storage, length, dtype)
+
+    def release(self) -> None:
+        """Let the system take the memory of the arrays in files."""
+        if self.storage is not None:
+            self.storage.release()
 
     def share(self, thread: int, first: int, last: int) -> tuple[int, int]:
         """Return the part of first, ..., last - 1 that a thread works on, as the first and the end."""

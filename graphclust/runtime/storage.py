@@ -1,0 +1,129 @@
+"""Arrays that are larger than the memory: files of a temporary folder that are mapped into it.
+
+The files have no name (on Linux and macOS), so that the system removes them on every exit, also after SIGKILL.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import sys
+import tempfile
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from graphclust.errors import ResourceError
+from graphclust.runtime.memory import format_bytes
+
+__all__ = ["Storage", "is_mapped", "new_array", "windows"]
+
+_SMALL = 1 << 20  # bytes of arrays that are kept in memory
+_SHARE_OF_WINDOW = 8  # a window takes an eighth of the memory
+_FOLDER = "/var/tmp"  # which lies on a disk, where /tmp can lie in memory
+
+
+class Storage:
+    """Where the large arrays of a computation lie.
+
+    Parameters
+    ----------
+    memory : float
+        Bytes of memory that the computation should use.
+    folder : str, optional
+        By default that of the environment variable TMPDIR, or /var/tmp.
+
+    Attributes
+    ----------
+    written : int
+        Bytes of all arrays so far.
+    """
+
+    def __init__(self, memory: float, folder: str | None = None) -> None:
+        self.memory = memory
+        self.folder = folder or _default_folder()
+        self.written = 0
+        self._mapped: list[weakref.ref[mmap.mmap]] = []
+
+    @property
+    def window(self) -> int:
+        """Bytes of an array that are worked on at once, so that they stay in memory."""
+        return max(int(self.memory) // _SHARE_OF_WINDOW, _SMALL)
+
+    def array(self, length: int, dtype: DTypeLike) -> Any:
+        """Return a new array of zeros, in a file if it is large.
+
+        Raises
+        ------
+        ResourceError
+            The disk is full.
+        """
+        kind = np.dtype(dtype)
+        size = length * kind.itemsize
+        if size <= _SMALL:
+            return np.zeros(length, kind)
+        try:
+            with tempfile.TemporaryFile(dir=self.folder, prefix="graphclust-") as file:
+                if hasattr(os, "posix_fallocate"):  # an access to a mapped file on a full disk would kill the process
+                    os.posix_fallocate(file.fileno(), 0, size)
+                else:
+                    file.truncate(size)
+                mapped = mmap.mmap(file.fileno(), size)
+        except OSError as error:
+            raise ResourceError(
+                f"cannot write {format_bytes(size)} to {self.folder}: {error.strerror}; the environment variable "
+                "TMPDIR names another folder"
+            ) from None
+        self.written += size
+        self._mapped.append(weakref.ref(mapped))
+        return np.frombuffer(mapped, dtype=kind)
+
+    def release(self) -> None:
+        """Let the system take the memory of the arrays in files, which it reads again when they are used again."""
+        alive = [(reference, reference()) for reference in self._mapped]
+        self._mapped = [reference for reference, mapped in alive if mapped is not None]
+        if hasattr(mmap, "MADV_DONTNEED"):
+            for _, mapped in alive:
+                if mapped is not None:
+                    mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def _default_folder() -> str:
+    named = any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    is_usable = sys.platform != "win32" and os.access(_FOLDER, os.W_OK)
+    return _FOLDER if is_usable and not named else tempfile.gettempdir()
+
+
+def new_array(storage: Storage | None, length: int, dtype: DTypeLike) -> Any:
+    """Return a new array: of zeros in a storage, not initialised in memory."""
+    return np.empty(length, dtype) if storage is None else storage.array(length, dtype)
+
+
+def is_mapped(array: Any) -> bool:
+    """Whether an array lies in a file."""
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return isinstance(array, memoryview | mmap.mmap)
+
+
+def windows(storage: Storage | None, work: Any, itemsize: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of rows whose entries fit into a window; all rows without a storage.
+
+    Parameters
+    ----------
+    storage : Storage or None
+    work : ndarray of int64, shape (n_rows + 1,)
+        Number of entries before each row.
+    itemsize : int
+        Bytes of an entry.
+    """
+    n = len(work) - 1
+    number = 1 if storage is None else max(math.ceil(int(work[-1]) * itemsize / storage.window), 1)
+    cuts = np.searchsorted(work[:-1], np.linspace(0, work[-1], number + 1)[1:-1]).tolist()
+    for first, last in zip([0, *cuts], [*cuts, n], strict=True):
+        if first < last or number == 1:
+            yield first, last
