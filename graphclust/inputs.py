@@ -8,6 +8,8 @@ from typing import Any
 
 from graphclust.graph import Graph, graph_of
 from graphclust.io import read_file
+from graphclust.runtime.memory import parse_bytes
+from graphclust.runtime.storage import Storage
 
 __all__ = ["as_graph", "read_graph"]
 
@@ -29,6 +31,7 @@ def read_graph(
     header: bool | None = None,
     comment: str | None = None,
     encoding: str | None = None,
+    memory: str | float | None = None,
 ) -> Graph:
     """Read a graph from a file in any supported format, or load a data set.
 
@@ -47,6 +50,9 @@ def read_graph(
         A table of nodes with their attributes. Nodes without edges are added.
     directed, weights, weight, columns, id, bipartite, negative, threshold, delimiter, header, comment, encoding
         How to read it; see `graphclust.io.options.ReadOptions`. Data sets take those of their format.
+    memory : str or float, optional
+        The memory to use, such as "4GB". Of a larger graph, edges lie in files; see `graphclust.io.blocks`. By default,
+        this is done if the graph does not fit into the memory that there is.
 
     Returns
     -------
@@ -82,14 +88,17 @@ def read_graph(
         "encoding": encoding,
     }
     decided = {option: value for option, value in reading.items() if value is not None}
+    storage = None if memory is None else Storage(parse_bytes(memory))
     if name.startswith("data:"):
         from graphclust import datasets
 
-        return datasets.load(name.removeprefix("data:"), **decided)
-    return read_file(name, **decided)
+        return datasets.load(name.removeprefix("data:"), **decided).stored(storage)
+    return read_file(name, storage=storage, **decided)
 
 
-def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None = None) -> Graph:
+def as_graph(
+    obj: Any, *, weight: str | None = "weight", directed: bool | None = None, memory: str | float | None = None
+) -> Graph:
     """Turn whatever holds a graph into a `Graph`. The object itself is never modified.
 
     Parameters
@@ -101,6 +110,8 @@ def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None =
         Another name than "weight" must exist.
     directed : bool, optional
         Overrides what the container says: False adds up the two directions, True takes an undirected edge in both.
+    memory : str or float, optional
+        The memory to use; see `read_graph`. Of a graph that is in memory, only what is made from it lies in files.
 
     Returns
     -------
@@ -121,5 +132,7 @@ def as_graph(obj: Any, *, weight: str | None = "weight", directed: bool | None =
     """
     if isinstance(obj, str | os.PathLike):
         named = None if weight == "weight" else weight
-        return read_graph(obj, directed=directed, weight=named, weights=False if weight is None else None)
-    return graph_of(obj, weight=weight, directed=directed)
+        weights = False if weight is None else None
+        return read_graph(obj, directed=directed, weight=named, weights=weights, memory=memory)
+    graph = graph_of(obj, weight=weight, directed=directed)
+    return graph if memory is None else graph.stored(Storage(parse_bytes(memory)))

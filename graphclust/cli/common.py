@@ -149,6 +149,15 @@ class Reading:
         str | None, typer.Option(metavar="MARK", help="Start of a comment, or none.", rich_help_panel=_PANEL)
     ] = None
     encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Text encoding.", rich_help_panel=_PANEL)] = None
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Memory to use, such as 4GB: what does not fit lies in temporary files. GRAPH can then also be a "
+            "folder, or a pattern in quotes, of edge lists or Parquet tables.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
 
     def read(self, path: str) -> Any:
         """Read a graph with these options."""

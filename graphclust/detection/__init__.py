@@ -39,6 +39,7 @@ def detect(
     refine: str | None = None,
     seeds: int = 1,
     overlapping: bool = False,
+    memory: str | float | None = None,
     **method_params: Any,
 ) -> Communities:
     """Find the communities of a graph.
@@ -71,6 +72,9 @@ def detect(
     overlapping : bool
         Whether nodes may be in several communities: then `cover` has those that also join others, by their edges; see
         `graphclust.kernels.overlap`.
+    memory : str or float, optional
+        The memory to use, such as "4GB". What does not fit lies in files of a temporary folder; the result is the same.
+        For "auto", "leiden", "louvain" and "label-propagation"; by default, all the memory that there is.
     **method_params
         Parameters of the method's estimator, such as `hierarchy=True` or `max_size=100` of "auto", "leiden" and
         "louvain", or `start=earlier_result` of "auto", "leiden" and "label-propagation". With `refine`, also
@@ -99,7 +103,7 @@ def detect(
     check_count("seeds", seeds)
     if not isinstance(overlapping, bool):
         raise UsageError(f"overlapping is True or False, not {overlapping!r}")
-    loaded = _input(graph, weight, takes_points=estimator.takes_features)
+    loaded = _input(graph, weight, memory, takes_points=estimator.takes_features)
     if seeds > 1:
         if estimator.earlier() is not None:
             raise UsageError("start cannot be combined with seeds: runs from the same start hardly differ")
@@ -150,7 +154,7 @@ def _hierarchy(estimator: GraphEstimator) -> Hierarchy | None:
     return Hierarchy(estimator.graph_, estimator.levels_, estimator.name, _reported_params(estimator))
 
 
-def _input(graph: Any, weight: str | None, *, takes_points: bool) -> Any:
+def _input(graph: Any, weight: str | None, memory: str | float | None, *, takes_points: bool) -> Any:
     """Return a graph, or a table of points as it is for a method that takes one.
 
     Raises
@@ -164,7 +168,7 @@ def _input(graph: Any, weight: str | None, *, takes_points: bool) -> Any:
                 "this is a table of points, not a graph: graphclust.cluster(...) finds clusters in its rows"
             )
         return graph
-    loaded = as_graph(graph, weight=weight)
+    loaded = as_graph(graph, weight=weight, memory=memory)
     shape: tuple[Any, ...] = getattr(graph, "shape", ())
     if takes_points and len(shape) == 2 and shape[0] == shape[1] and not hasattr(graph, "tocoo"):
         message = "read the square table as an adjacency matrix; graphclust.cluster(...) takes its rows as points"

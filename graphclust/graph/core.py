@@ -10,6 +10,7 @@ before an object of theirs is met.
 
 from __future__ import annotations
 
+import copy as copying
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from graphclust.errors import DataError, ResourceError
-from graphclust.graph.edges import _check_weights, _merge_edges, _positions
-from graphclust.graph.ids import ChosenIds, DecimalIds, _check_ids, are_same, canonical_positions
+from graphclust.graph.edges import _merge_edges, _positions, check_weights
+from graphclust.graph.ids import ChosenIds, DecimalIds, IntegerIds, _check_ids, are_same, canonical_positions
 from graphclust.graph.sorting import Edges, chosen_edges, pieces_of, sorted_edges
 from graphclust.runtime.arrays import FloatArray, IntArray, index_dtype
 from graphclust.runtime.notes import Note, counted
@@ -154,7 +155,7 @@ class Graph:
         if isinstance(nodes, int | np.integer):
             _check_number(int(nodes))
             ids = range(int(nodes))
-        elif copy and not isinstance(nodes, range | DecimalIds | ChosenIds):
+        elif copy and not isinstance(nodes, range | DecimalIds | IntegerIds | ChosenIds):
             ids = list(nodes)
             _check_ids(ids)
         else:
@@ -172,7 +173,7 @@ class Graph:
             weights = np.array(weight, dtype=np.float64, copy=copy or None).ravel()
             if len(weights) != len(tail):
                 raise DataError(f"{len(weights)} weights for {len(tail)} edges")
-            _check_weights(weights)
+            check_weights(weights)
             with np.errstate(over="ignore"):
                 total = weights.sum()
             if total > _MAX_TOTAL:
@@ -312,8 +313,8 @@ class Graph:
             source, target, weight = _merge_edges(source, target, weight, len(nodes), self.directed)
         ids = self._ids
         chosen: Sequence[Hashable] = ChosenIds(ids, nodes)
-        if isinstance(ids, DecimalIds):
-            chosen = DecimalIds(ids.values[nodes])
+        if isinstance(ids, DecimalIds | IntegerIds):
+            chosen = type(ids)(ids.values[nodes])
         elif len(nodes) < self.num_nodes // 2:
             chosen = list(chosen)  # the other ids can go
         is_canonical = (self._is_canonical or isinstance(ids, range)) and is_in_order
@@ -335,6 +336,14 @@ class Graph:
             is_canonical=is_canonical or None,
             storage=self.storage,
         )
+
+    def stored(self, storage: Storage | None) -> Graph:
+        """Return the graph with large arrays that are made from it in a storage; itself if it has one, or for None."""
+        if storage is None or self.storage is not None:
+            return self
+        graph = copying.copy(self)
+        graph.storage = storage
+        return graph
 
     def without_self_loops(self) -> Graph:
         """Return the graph without edges from a node to itself; itself if it has none."""

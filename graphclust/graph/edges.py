@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from graphclust.errors import DataError
 from graphclust.runtime.arrays import FloatArray, IntArray
 
-__all__ = ["both_directions", "order_of_edges"]
+__all__ = ["both_directions", "check_weights", "order_of_edges"]
 
 
 def _merge_edges(
@@ -42,7 +42,13 @@ def _positions(ends: ArrayLike, copy: bool) -> IntArray:
     return np.array(values, dtype=kind, copy=copy or None).ravel()
 
 
-def _check_weights(weight: FloatArray) -> None:
+def check_weights(weight: FloatArray) -> None:
+    """Refuse weights that are negative or not finite.
+
+    Raises
+    ------
+    DataError
+    """
     bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
     if len(bad):
         hint = ""

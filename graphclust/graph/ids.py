@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphclust.errors import DataError
 from graphclust.runtime.arrays import IntArray
 
-__all__ = ["MAX_DECIMAL", "ChosenIds", "DecimalIds"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
+__all__ = ["MAX_DECIMAL", "ChosenIds", "DecimalIds", "IntegerIds", "JoinedIds", "TextIds"]
+
+_MOST_AT_ONCE = 1 << 16  # ids that are spelt out together
 MAX_DECIMAL = 17  # digits that surely fit into 64 bits; the parsers of edge lists draw the line here too
 
 
@@ -38,6 +42,86 @@ class DecimalIds(Sequence[str]):
 
     def __getitem__(self, index: Any) -> Any:
         return DecimalIds(self.values[index]) if isinstance(index, slice) else str(self.values[index])
+
+
+class IntegerIds(Sequence[int]):
+    """Ids that are integers, kept as an array.
+
+    Parameters
+    ----------
+    values : ndarray of int64, shape (n_nodes,)
+        Distinct.
+    """
+
+    def __init__(self, values: IntArray) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.values.tolist())
+
+    def __getitem__(self, index: Any) -> Any:
+        return IntegerIds(self.values[index]) if isinstance(index, slice) else int(self.values[index])
+
+
+class TextIds(Sequence[str]):
+    """Ids that are strings, kept as an Arrow array, which can lie in a file.
+
+    Parameters
+    ----------
+    values : pyarrow.ChunkedArray of string, shape (n_nodes,)
+        Distinct.
+    """
+
+    def __init__(self, values: pa.ChunkedArray) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[str]:
+        for chunk in self.values.iterchunks():
+            for first in range(0, len(chunk), _MOST_AT_ONCE):
+                yield from chunk.slice(first, _MOST_AT_ONCE).to_pylist()
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            first, last, step = index.indices(len(self))
+            return TextIds(self.values.slice(first, last - first)) if step == 1 else list(self)[index]
+        return self.values[int(index)].as_py()
+
+
+class JoinedIds(Sequence[Any]):
+    """Ids of two kinds, one after the other.
+
+    Parameters
+    ----------
+    first, second : sequence
+    """
+
+    def __init__(self, first: Sequence[Any], second: Sequence[Any]) -> None:
+        self.first, self.second = first, second
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self.first
+        yield from self.second
+
+    def __getitem__(self, index: Any) -> Any:
+        n = len(self.first)
+        if isinstance(index, slice):
+            first, last, step = index.indices(len(self))
+            if step != 1:
+                return list(self)[index]
+            return JoinedIds(
+                self.first[min(first, n) : min(last, n)], self.second[max(first - n, 0) : max(last - n, 0)]
+            )
+        place = range(len(self))[index]
+        return self.first[place] if place < n else self.second[place - n]
 
 
 class ChosenIds(Sequence[Any]):
@@ -68,6 +152,13 @@ class ChosenIds(Sequence[Any]):
         if isinstance(index, slice):
             return ChosenIds(self.ids, self.positions[index])
         return self.ids[int(self.positions[index])]
+
+
+def has_distinct_texts(ids: Sequence[Hashable]) -> bool:
+    """Whether ids are known to have different texts, because they are all integers or all strings."""
+    if isinstance(ids, ChosenIds):
+        return has_distinct_texts(ids.ids)
+    return isinstance(ids, range | DecimalIds | IntegerIds | TextIds | JoinedIds)
 
 
 def are_same(first: Sequence[Hashable], second: Sequence[Hashable]) -> bool:
@@ -131,7 +222,7 @@ def canonical_positions(ids: Sequence[Hashable]) -> IntArray:
 
 def _whole_numbers(ids: Sequence[Hashable]) -> IntArray | None:
     """Return ids that are all whole numbers, or all spelt as such, as an array; None for others."""
-    if isinstance(ids, DecimalIds):
+    if isinstance(ids, DecimalIds | IntegerIds):
         return ids.values
     names: Any = ids
     kinds = set(map(type, names))

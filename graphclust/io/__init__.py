@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from graphclust.errors import UsageError, unknown
 from graphclust.graph import Graph, merge_notes
 from graphclust.io.archive import open_file
+from graphclust.io.blocks import TABLES, files_of, read_blocks
 from graphclust.io.formats import FORMATS, check_writable, format_of, sniffed_format, writable_formats
 from graphclust.io.node_table import with_nodes
 from graphclust.io.options import COMMON, ReadOptions
 from graphclust.io.signatures import FOREIGN_SUFFIXES, refuse_binary
-from graphclust.io.source import Source
+from graphclust.io.source import Source, suffix_of
+from graphclust.runtime.memory import available_memory
 from graphclust.runtime.notes import counted, log_notes
+from graphclust.runtime.storage import Storage
 
 __all__ = ["FORMATS", "carried", "check_writable", "format_of", "read_file", "writable_formats", "write_graph"]
 
+_BYTES_PER_BYTE = 12  # of memory to read a byte of an edge list as a whole
 _PARTS_OF_EDGES = {"weight", "source", "target", "id", "key"}
 
 
@@ -27,6 +32,7 @@ def read_file(
     *,
     format: str | None = None,
     nodes: str | os.PathLike[str] | None = None,
+    storage: Storage | None = None,
     **options: Any,
 ) -> Graph:
     """Read a graph from a file in any supported format.
@@ -42,6 +48,8 @@ def read_file(
         A key of `FORMATS`; by default, it follows from the file name or else from the first bytes.
     nodes : str or PathLike, optional
         A table of nodes with their attributes (`graphclust.io.node_table`). Nodes without edges are added.
+    storage : Storage, optional
+        Where the edges lie if the file is large; see `graphclust.io.blocks`.
     **options
         The attributes of `graphclust.io.options.ReadOptions`.
 
@@ -59,6 +67,11 @@ def read_file(
     if format is not None and format not in FORMATS:
         raise unknown("format", format, FORMATS)
     decided = ReadOptions.of(**options)
+    files = files_of(os.fspath(path))
+    if files is not None or (storage is not None and _is_large(path, format, storage)):
+        if nodes is not None:
+            raise UsageError("--nodes does not go together with edges that are read in blocks")
+        return _read_in_blocks(os.fspath(path), files, format, decided, storage)
     source = open_file(path)
     by_name = None if source.suffix == ".xml" else format_of(f"file{source.suffix}")  # .xml may be GraphML or GEXF
     kind = format or by_name or _sniffed(source)
@@ -80,6 +93,31 @@ def read_file(
         "sha256": source.sha256,
         "notes": tuple(source.notes),
     }
+    graph.storage = storage
+    return graph
+
+
+def _is_large(path: str | os.PathLike[str], format: str | None, storage: Storage) -> bool:
+    """Whether a file is too large to be read as a whole, and of a format that is read in blocks."""
+    name = os.fspath(path)
+    kind = format or format_of(name) or ("edgelist" if name == "-" or suffix_of(name) == "" else None)
+    if kind not in TABLES or name.startswith("data:"):
+        return False
+    return name == "-" or (Path(name).is_file() and Path(name).stat().st_size > storage.memory / _BYTES_PER_BYTE)
+
+
+def _read_in_blocks(
+    path: str, files: list[str] | None, format: str | None, options: ReadOptions, storage: Storage | None
+) -> Graph:
+    """Read edges in blocks; without a storage, one in all the memory that there is."""
+    names = files or [path]
+    kind = format or format_of(names[0]) or "edgelist"
+    graph, notes, sha256 = read_blocks(path, names, kind, options, storage or Storage(available_memory() or 1 << 32))
+    notes += merge_notes(graph)
+    log_notes(notes, path)
+    graph.meta |= {"source": path, "format": kind, "sha256": sha256, "notes": tuple(notes)}
+    if storage is None:
+        graph.storage = None
     return graph
 
 

@@ -11,17 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from graphclust.graph import MAX_DECIMAL, DecimalIds
+from graphclust.graph import MAX_DECIMAL, DecimalIds, JoinedIds, TextIds
 from graphclust.io.edge_layout import EdgeLayout
-from graphclust.io.edge_rows import ParsedEdges, sort_ids
+from graphclust.io.edge_rows import ParsedEdges
 from graphclust.io.tables import BLANK, SAMPLE_BYTES, Dialect
 from graphclust.runtime.arrays import IntArray, index_dtype
 
-__all__ = ["parse_with_arrow"]
+__all__ = ["canonical_texts", "parse_with_arrow"]
 
 
-def parse_with_arrow(data: bytes, layout: EdgeLayout, *, allow_negative: bool = False) -> ParsedEdges | None:
-    """Parse a well-formed edge list; return None if the file needs the parser that reads row by row."""
+def parse_with_arrow(
+    data: bytes, layout: EdgeLayout, *, allow_negative: bool = False, keeps_text: bool = False
+) -> ParsedEdges | None:
+    """Parse a well-formed edge list; return None if the file needs the parser that reads row by row.
+
+    With `keeps_text`, ids that are strings stay in an Arrow array (`TextIds`).
+    """
     dialect = layout.dialect
     separator = _single_separator(data, layout)
     if separator is None or dialect.thousands or dialect.marked_rows_above:
@@ -39,7 +44,7 @@ def parse_with_arrow(data: bytes, layout: EdgeLayout, *, allow_negative: bool = 
     if not layout.is_weighted and dialect.n_columns == 2:
         edges = _parse_integers(data, start, separator)
     if edges is None:
-        edges = _parse_strings(data, start, separator, layout, allow_negative)
+        edges = _parse_strings(data, start, separator, layout, allow_negative, keeps_text)
     if edges is not None:
         edges.skipped = skipped
     return edges
@@ -174,7 +179,7 @@ def _parse_integers(data: bytes, start: int, separator: str) -> ParsedEdges | No
 
 
 def _parse_strings(
-    data: bytes, start: int, separator: str, layout: EdgeLayout, allow_negative: bool
+    data: bytes, start: int, separator: str, layout: EdgeLayout, allow_negative: bool, keeps_text: bool
 ) -> ParsedEdges | None:
     """Parse ids as strings, with weights and types."""
     import pyarrow as pa
@@ -214,10 +219,12 @@ def _parse_strings(
     if pc.any(pc.match_substring_regex(ids, unusual)).as_py():
         return None
     codes = _to_numpy(encoded.indices)
-    order, values = _canonical_strings(ids)
+    order, values = canonical_texts(ids)
     position = np.empty(len(ids), index_dtype(len(ids)))
     position[order] = np.arange(len(ids))
     codes = position[codes]
+    if not keeps_text and not isinstance(values, DecimalIds):
+        values = list(values)
     return ParsedEdges(values, codes[: len(first)], codes[len(first) :], weight, decimal=dialect.decimal, is_arc=is_arc)
 
 
@@ -243,22 +250,29 @@ def _quotes_are_plain(body: bytes, separator: bytes) -> bool:
     return opening == closing and opening + closing == body.count(b'"')
 
 
-def _canonical_strings(ids: Any) -> tuple[IntArray, Sequence[Hashable]]:
-    """Return the canonical order of an Arrow array of distinct strings, and the strings in it."""
+def canonical_texts(ids: Any) -> tuple[IntArray, Sequence[Hashable]]:
+    """Return the canonical order of an Arrow array of distinct strings, and the strings in it.
+
+    Those that are spelt as whole numbers come first, by value.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    decimal = pc.match_substring_regex(ids, rf"^(0|-?[1-9][0-9]{{0,{MAX_DECIMAL - 1}}})$")
-    if pc.all(decimal).as_py():
-        numbers = _to_numpy(ids.cast(pa.int64()))
-        order = np.argsort(numbers)
-        return order, DecimalIds(numbers[order])
-    if not pc.any(decimal).as_py():
-        order = _to_numpy(pc.array_sort_indices(ids)).astype(np.int64)
-        return order, ids.take(pa.array(order)).to_pylist()
-    strings = ids.to_pylist()
-    sorted_ids, position = sort_ids(strings)
-    return np.argsort(position), sorted_ids
+    is_decimal = _to_numpy(
+        pc.match_substring_regex(ids, rf"^(0|-?[1-9][0-9]{{0,{MAX_DECIMAL - 1}}})$").cast(pa.int8())
+    ).astype(bool)
+    decimal, other = np.flatnonzero(is_decimal), np.flatnonzero(~is_decimal)
+    numbers = _to_numpy(ids.take(pa.array(decimal)).cast(pa.int64()))
+    by_value = np.argsort(numbers)
+    first = DecimalIds(numbers[by_value])
+    if not len(other):
+        return decimal[by_value], first
+    texts = ids.take(pa.array(other))
+    by_text = _to_numpy(pc.array_sort_indices(texts)).astype(np.int64)
+    second = TextIds(pa.chunked_array([texts.take(pa.array(by_text))]))
+    if not len(decimal):
+        return other[by_text], second
+    return np.concatenate((decimal[by_value], other[by_text])), JoinedIds(first, second)
 
 
 def _n_digits(values: IntArray) -> int:

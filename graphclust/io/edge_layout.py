@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import combinations
@@ -188,7 +188,7 @@ class _EdgeExpectation(Expectation):
         return share if is_regular else 0.1 * share
 
 
-def sniff_edges(source: Source, data: bytes, *, header: bool | None = None) -> EdgeLayout:
+def sniff_edges(source: Source, data: bytes, *, header: bool | None = None, n_lines: int | None = None) -> EdgeLayout:
     """Settle the layout of an edge list from its first lines; the caller's options override the guess.
 
     Parameters
@@ -200,6 +200,8 @@ def sniff_edges(source: Source, data: bytes, *, header: bool | None = None) -> E
         UTF-8 text.
     header : bool, optional
         Overrides the option of this name.
+    n_lines : int, optional
+        Number of line ends of the whole file, if the text is only its beginning.
 
     Raises
     ------
@@ -222,7 +224,9 @@ def sniff_edges(source: Source, data: bytes, *, header: bool | None = None) -> E
     if dialect.header == ():
         raise source.error("a quotation mark is not closed or does not enclose the whole field", sample.first_line)
     rows = [row for row in sample.rows(dialect.separator, multiline=True) if row]
-    sizes = _sizes(rows, sample, data) if header is not False else None
+    sizes = None
+    if header is not False:
+        sizes = _sizes(rows, sample, data.count if n_lines is None else lambda _: n_lines)
     if sizes is not None and options.columns is None:
         dialect = replace(dialect, header=tuple(rows[0]), n_columns=max(usual_size(rows[1:])[0], 2))
         source.note(
@@ -321,7 +325,7 @@ def _with_marked_rows(
     return widened, replace(sniffed, marked_rows=True, marked_rows_above=bool(above), separator=dialect.separator)
 
 
-def _sizes(rows: Sequence[Sequence[str]], sample: Sample, data: bytes) -> tuple[int, ...] | None:
+def _sizes(rows: Sequence[Sequence[str]], sample: Sample, count: Callable[[bytes], int]) -> tuple[int, ...] | None:
     """Return the numbers of the first line if they are those of nodes and edges, None for any other line.
 
     The last one is the number of the rows that follow; ids are numbers that are not larger than the first one.
@@ -337,7 +341,7 @@ def _sizes(rows: Sequence[Sequence[str]], sample: Sample, data: bytes) -> tuple[
         return None
     if len(numbers) > 1 and max(map(int, ids)) > numbers[0]:
         return None
-    n_rows = len(rows) - 1 if sample.is_complete else data.count(b"\n") - len(sample.comments)
+    n_rows = len(rows) - 1 if sample.is_complete else count(b"\n") - len(sample.comments)
     if abs(numbers[-1] - n_rows) > (0 if sample.is_complete else 2 + len(sample.comments)):
         return None
     return numbers

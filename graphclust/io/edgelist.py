@@ -29,7 +29,7 @@ from graphclust.io.tables import separator_name
 from graphclust.io.writing import edge_ids, edge_weights, encode, quote
 from graphclust.runtime.notes import Note, counted
 
-__all__ = ["KEEPS_IDS", "read", "write"]
+__all__ = ["KEEPS_IDS", "add_notes", "described", "read", "without_line_ends", "write"]
 
 KEEPS_IDS = True
 
@@ -63,19 +63,19 @@ def read(source: Source) -> Graph:
     """
     data = source.utf8()
     refuse_other_texts(source, data)
-    data = _without_line_ends(source, data)
+    data = without_line_ends(source, data)
     decided = source.options.chosen().keys() & {"columns", "weight", "header", "bipartite"}
     if not decided and not source.is_format_given and is_matrix(source, data):
         return read_matrix(source, data)
     layout, edges = _parse(source, data)
     if edges.is_arc is not None:
         layout = replace(layout, directed=bool(edges.is_arc.any()))
-    source.add(_description(layout, is_text=source.suffix != ".xlsx"))
+    source.add(described(layout, is_text=source.suffix != ".xlsx"))
     del data
     source.data = b""  # the graph is about to be built, and need not share the memory with its text
     if not len(edges.source):
         raise source.error("the file has no edges")
-    _add_notes(source, layout, edges)
+    add_notes(source, layout, edges)
     if layout.kinds is not None:
         return split_modes(source, edges.ids, edges.source, edges.target, edges.weight, layout.kinds)
     tail, head, weight, is_arc = usable_edges(source, edges.source, edges.target, edges.weight, edges.is_arc)
@@ -88,7 +88,7 @@ def read(source: Source) -> Graph:
         )
 
 
-def _without_line_ends(source: Source, data: bytes) -> bytes:
+def without_line_ends(source: Source, data: bytes) -> bytes:
     """Remove a comma, a semicolon or a full stop at the end of every line of words, which belongs to no id."""
     head = data[:_HEAD]
     lines = [line.rstrip() for line in (head[: head.rfind(b"\n") + 1] or head).split(b"\n")]
@@ -133,7 +133,7 @@ def _is_consistent(layout: EdgeLayout, edges: ParsedEdges) -> bool:
     return True
 
 
-def _description(layout: EdgeLayout, *, is_text: bool) -> Note:
+def described(layout: EdgeLayout, *, is_text: bool) -> Note:
     """Return the note that says how the rows were read; a detail if nothing had to be guessed."""
     dialect = layout.dialect
     header = f"a header ({list_columns(dialect.header)})" if dialect.header and layout.sizes is None else "no header"
@@ -161,7 +161,7 @@ def _description(layout: EdgeLayout, *, is_text: bool) -> Note:
     return Note("dialect", message, data, is_detail=is_plain)
 
 
-def _add_notes(source: Source, layout: EdgeLayout, edges: ParsedEdges) -> None:
+def add_notes(source: Source, layout: EdgeLayout, edges: ParsedEdges) -> None:
     """Note what was skipped or guessed, and what looks odd."""
     for what, n_lines in edges.skipped.items():
         hint = " (--comment none reads them)" if what == "comment line" else ""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["KEEPS_IDS", "read", "write"]
+__all__ = ["KEEPS_IDS", "chosen_columns", "ends_of", "own_metadata", "read", "weights_of", "write"]
 
 KEEPS_IDS = True
 
@@ -38,7 +38,7 @@ _DIRECTIONS = ({"directed"}, {"undirected"}, {"directed", "undirected"})
 _SAMPLE = 1000  # rows that show what the columns hold
 
 
-def _choose(source: Source, file: pq.ParquetFile) -> EdgeColumns:
+def chosen_columns(source: Source, file: pq.ParquetFile) -> EdgeColumns:
     """Return the columns that hold the ends and perhaps the weights."""
     schema = file.schema_arrow
     names = list(schema.names)
@@ -76,7 +76,7 @@ def _choose(source: Source, file: pq.ParquetFile) -> EdgeColumns:
     return chosen
 
 
-def _ends(source: Source, table: pa.Table) -> tuple[pa.ChunkedArray, bool]:
+def ends_of(source: Source, table: pa.Table) -> tuple[pa.ChunkedArray, bool]:
     """Return all sources, then all targets, and whether they are integers; otherwise they are strings."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -111,7 +111,8 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _weights(source: Source, table: pa.Table) -> FloatArray:
+def weights_of(source: Source, table: pa.Table) -> FloatArray:
+    """Return the weights, which are in the third column of a table."""
     import pyarrow as pa
 
     name = table.column_names[2]
@@ -133,7 +134,7 @@ def _arcs(file: pq.ParquetFile) -> NDArray[np.bool_] | None:
     return np.array([kind == "directed" for kind in kinds]) if set(kinds) in _DIRECTIONS else None
 
 
-def _own_metadata(source: Source, schema: pa.Schema, kind: type) -> tuple[bool, list[Hashable]]:
+def own_metadata(source: Source, schema: pa.Schema, kind: type) -> tuple[bool, list[Hashable]]:
     """Return direction and isolated nodes of a table that `write` wrote; of others, undirected and none."""
     text = (schema.metadata or {}).get(_METADATA)
     if text is None:
@@ -174,13 +175,13 @@ def read(source: Source) -> Graph:
     try:
         file = pq.ParquetFile(pa.BufferReader(source.data))
         require_memory(60.0 * file.metadata.num_rows, f"{source.name}: a table of {file.metadata.num_rows} rows")
-        chosen = _choose(source, file)
+        chosen = chosen_columns(source, file)
         places = (chosen.source, chosen.target, chosen.weight)
         names = [file.schema_arrow.names[i] for i in places if i is not None]
         table = file.read(columns=names).select(names)
-        ends, integers = _ends(source, table)
-        is_directed, isolated = _own_metadata(source, file.schema_arrow, int if integers else str)
-        weight = _weights(source, table) if len(names) > 2 else None
+        ends, integers = ends_of(source, table)
+        is_directed, isolated = own_metadata(source, file.schema_arrow, int if integers else str)
+        weight = weights_of(source, table) if len(names) > 2 else None
         is_arc = _arcs(file)
         if integers:
             values, codes = np.unique(ends.to_numpy(), return_inverse=True)

@@ -24,6 +24,7 @@ __all__ = [
     "Source",
     "decompressed",
     "is_number",
+    "magic_of",
     "open_source",
     "shorten",
     "split_lines",
@@ -130,9 +131,14 @@ def split_lines(text: str, *, keep_ends: bool = False) -> list[str]:
     return [line + "\n" for line in lines] if keep_ends else lines
 
 
+def magic_of(data: bytes) -> str | None:
+    """Return the compression that the first bytes of a file tell, None without one."""
+    return next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
+
+
 def decompressed(data: bytes, name: str) -> bytes:
     """Return the content of compressed data, told by their first bytes; other data as they are."""
-    kind = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
+    kind = magic_of(data)
     if kind is None:
         return data
     try:

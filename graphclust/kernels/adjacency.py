@@ -22,6 +22,7 @@ __all__ = [
     "connected_parts",
     "connected_rows",
     "grouped",
+    "mark_neighbors",
     "numbered",
     "run_rows",
 ]
@@ -241,6 +242,15 @@ def connected_rows(rows: Adjacency, labels: IndexArray) -> IndexArray:
     parts = np.empty(len(labels), np.int32)
     _join_rows(rows.start, rows.neighbor, labels, np.arange(len(labels), dtype=np.int32), parts)
     return parts
+
+
+@_public
+def mark_neighbors(rows: Adjacency, nodes: NDArray[np.bool_], marked: NDArray[np.bool_]) -> None:
+    """Mark the neighbors of some nodes."""
+    for i in range(len(nodes)):
+        if nodes[i]:
+            for e in range(rows.start[i], rows.start[i + 1]):
+                marked[rows.neighbor[e]] = True
 
 
 # ------------------------------------------------------------------------------------------------ sets of nodes

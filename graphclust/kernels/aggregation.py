@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Self
 
 import numpy as np
 
 from graphclust.kernels.adjacency import Adjacency, IndexArray, grouped, run_rows
 from graphclust.kernels.local_moves import add_up_rows, move_rows, new_sums, renumber_rows
-from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.storage import windows
 from graphclust.runtime.threads import Threads
 
 __all__ = ["aggregated", "renumbered"]
 
 _MOST_ENTRIES = 1 << 22  # of rows that are added up at once
-
-
-class _Piece(NamedTuple):
-    """Some rows: the number of entries of each, shape (n_rows,), and all entries, shape (sum of the numbers,)."""
-
-    length: IntArray
-    neighbor: IndexArray
-    weight: FloatArray
 
 
 def aggregated(rows: Adjacency, labels: IndexArray, n_labels: int, threads: Threads) -> Adjacency:
@@ -44,27 +37,28 @@ def aggregated(rows: Adjacency, labels: IndexArray, n_labels: int, threads: Thre
     """
     n_windows = math.ceil(len(rows.neighbor) / _MOST_ENTRIES)
     if n_windows <= 1:
-        return _joined([_added_up(rows, labels, *_members(labels, 0, len(labels), n_labels), 0, threads)], threads)
-    cuts = np.searchsorted(rows.start, np.arange(n_windows + 1) * _MOST_ENTRIES).tolist()
-    cuts[-1] = len(labels)
-    pieces: list[_Piece] = []
-    sets = []
-    for first, last in pairwise(cuts):
-        piece = _added_up(rows, labels, *_members(labels, first, last, n_labels), 0, threads)
-        sets.append(np.flatnonzero(piece.length).astype(np.int32))
-        pieces.append(piece._replace(length=piece.length[sets[-1]]))
+        return _Sums(rows, labels, threads).added(*_members(labels, 0, len(labels), n_labels)).rows()
+    sums, sets = _Sums(rows, labels, threads), []
+    for first, last in _windows(rows.start, n_windows):
+        length = sums.added(*_members(labels, first, last, n_labels)).lengths[-1]
+        sets.append(np.flatnonzero(length).astype(np.int32))
+        sums.lengths[-1] = length[sets[-1]]
         threads.release()
-    partial, owner = _joined(pieces, threads), np.concatenate(sets)
-    del pieces, sets
+    partial, owner = sums.rows(), np.concatenate(sets)
     first_row, members = _members(owner, 0, len(owner), n_labels)
-    numbers, pieces = np.arange(n_labels, dtype=np.int32), []
     work = np.zeros(n_labels + 1, np.int64)
     work[1:] = np.cumsum(np.bincount(owner, np.diff(partial.start), minlength=n_labels))
-    for first, last in windows(threads.storage, work, 24):
-        shifted = first_row[first : last + 1]
-        pieces.append(_added_up(partial, numbers, shifted, members, first, threads))
+    sums = _Sums(partial, np.arange(n_labels, dtype=np.int32), threads)
+    for first, last in _windows(work, math.ceil(len(partial.neighbor) / _MOST_ENTRIES)):
+        sums.added(first_row[first : last + 1], members, first)
         threads.release()
-    return _joined(pieces, threads)
+    return sums.rows()
+
+
+def _windows(work: IntArray, number: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of rows of about the same work, or a single one."""
+    cuts = np.searchsorted(work[:-1], np.arange(1, number) * _MOST_ENTRIES).tolist()
+    return pairwise([0, *cuts, len(work) - 1])
 
 
 def _members(labels: IndexArray, first: int, last: int, n_labels: int) -> tuple[IntArray, IndexArray]:
@@ -73,55 +67,54 @@ def _members(labels: IndexArray, first: int, last: int, n_labels: int) -> tuple[
     return start, members + np.int32(first)
 
 
-def _added_up(
-    rows: Adjacency,
-    labels: IndexArray,
-    first_member: IntArray,
-    members: IndexArray,
-    first_set: int,
-    threads: Threads,
-) -> _Piece:
-    """Return the sums of the rows of the members of some sets, which are numbered from `first_set` on."""
-    n_sets = len(first_member) - 1
-    own = members[first_member[0] : first_member[-1]]
-    place = np.zeros(n_sets + 1, np.int64)
-    ends = np.zeros(len(own) + 1, np.int64)
-    np.cumsum(rows.start[own + 1] - rows.start[own], out=ends[1:])
-    place[:] = ends[first_member - first_member[0]]
-    shape = int(place[-1])
-    neighbor, weight = threads.new_array(shape, np.int32), threads.new_array(shape, np.float64)
-    length = np.zeros(n_sets, np.int64)
-    most = min(int(np.diff(place).max(initial=0)), len(labels))
-    tables = [new_sums(most) for _ in range(threads.number)]
+class _Sums:
+    """Sums of rows of a graph over sets of nodes, one after the other.
 
-    def add_up(t: int, first: int, last: int) -> None:
-        shared = (rows, labels, first_set, first_member, members, place, neighbor, weight, length)
-        add_up_rows(*shared, *tables[t], first, last)
+    Attributes
+    ----------
+    lengths : list of ndarray of int64
+        Number of entries of the sums that were added at once.
+    """
 
-    run_rows(threads, place, add_up)
-    start = np.zeros(n_sets + 1, np.int64)
-    np.cumsum(length, out=start[1:])
-    result = threads.new_array(int(start[-1]), np.int32), threads.new_array(int(start[-1]), np.float64)
-    run_rows(threads, place, lambda _, first, last: move_rows(place, start, neighbor, weight, *result, first, last))
-    return _Piece(length, *result)
+    def __init__(self, rows: Adjacency, labels: IndexArray, threads: Threads) -> None:
+        self._rows, self._labels, self._threads = rows, labels, threads
+        most = len(rows.neighbor)
+        self._neighbor, self._weight = threads.new_array(most, np.int32), threads.new_array(most, np.float64)
+        self._end = 0
+        self.lengths: list[IntArray] = []
 
+    def added(self, first_member: IntArray, members: IndexArray, first_set: int = 0) -> Self:
+        """Add the sums of the rows of the members of some sets, which are numbered from `first_set` on."""
+        rows, labels, threads, n_sets = self._rows, self._labels, self._threads, len(first_member) - 1
+        own = members[first_member[0] : first_member[-1]]
+        ends = np.zeros(len(own) + 1, np.int64)
+        np.cumsum(rows.start[own + 1] - rows.start[own], out=ends[1:])
+        place = ends[first_member - first_member[0]]
+        neighbor, weight = np.empty(place[-1], np.int32), np.empty(place[-1])
+        length = np.zeros(n_sets, np.int64)
+        most = min(int(np.diff(place).max(initial=0)), len(labels))
+        tables = [new_sums(most) for _ in range(threads.number)]
 
-def _joined(pieces: list[_Piece], threads: Threads) -> Adjacency:
-    """Return the rows of several pieces, one after the other."""
-    length = np.concatenate([piece.length for piece in pieces])
-    start = np.zeros(len(length) + 1, np.int64)
-    np.cumsum(length, out=start[1:])
-    if len(pieces) == 1:
-        return Adjacency(start, pieces[0].neighbor, pieces[0].weight)
-    n_entries = int(start[-1])
-    neighbor, weight = threads.new_array(n_entries, np.int32), threads.new_array(n_entries, np.float64)
-    place = 0
-    for piece in pieces:
-        end = place + len(piece.neighbor)
-        neighbor[place:end], weight[place:end] = piece.neighbor, piece.weight
-        place = end
-        threads.release()
-    return Adjacency(start, neighbor, weight)
+        def add_up(t: int, first: int, last: int) -> None:
+            shared = (rows, labels, first_set, first_member, members, place, neighbor, weight, length)
+            add_up_rows(*shared, *tables[t], first, last)
+
+        run_rows(threads, place, add_up)
+        start = np.zeros(n_sets + 1, np.int64)
+        np.cumsum(length, out=start[1:])
+        end = self._end + int(start[-1])
+        result = self._neighbor[self._end : end], self._weight[self._end : end]
+        run_rows(threads, place, lambda _, first, last: move_rows(place, start, neighbor, weight, *result, first, last))
+        self._end = end
+        self.lengths.append(length)
+        return self
+
+    def rows(self) -> Adjacency:
+        """Return all sums."""
+        length = np.concatenate(self.lengths)
+        start = np.zeros(len(length) + 1, np.int64)
+        np.cumsum(length, out=start[1:])
+        return Adjacency(start, self._neighbor[: self._end], self._weight[: self._end])
 
 
 def renumbered(rows: Adjacency, rank: IndexArray, threads: Threads) -> Adjacency:

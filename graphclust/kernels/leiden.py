@@ -30,6 +30,7 @@ from graphclust.kernels.adjacency import (
     Records,
     connected_rows,
     grouped,
+    mark_neighbors,
     numbered,
     run_rows,
 )
@@ -210,11 +211,9 @@ def _disturbed_nodes(rows: Adjacency, labels: IndexArray, parts: IndexArray, aft
     is_last = np.append(np.diff(community[order]) > 0, True)
     is_kept = np.zeros(len(pairs), dtype=bool)
     is_kept[order[is_last]] = True
-    nodes = ~is_kept[place][parts]
-    moved = np.flatnonzero(nodes)
-    first, count = rows.start[moved], np.diff(rows.start)[moved]
-    entries = np.repeat(first - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
-    nodes[rows.neighbor[entries]] = True
+    moved = ~is_kept[place][parts]
+    nodes = moved.copy()
+    mark_neighbors(rows, moved, nodes)
     return nodes
 
 

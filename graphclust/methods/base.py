@@ -26,9 +26,10 @@ from graphclust.problem.sizes import Sizes, check_sizes
 from graphclust.problem.solution import Solution
 from graphclust.problem.start import check_start
 from graphclust.runtime.arrays import IntArray
-from graphclust.runtime.memory import require_address_space, require_memory
+from graphclust.runtime.memory import available_memory, is_available, require_address_space, require_memory
 from graphclust.runtime.notes import Note
 from graphclust.runtime.precision import single_precision
+from graphclust.runtime.storage import Storage
 
 __all__ = ["GraphEstimator", "solved"]
 
@@ -66,6 +67,8 @@ class GraphEstimator:
         Whether the method can start from an earlier partition, its parameter `start`.
     takes_features : bool
         Whether the method can use the features of the nodes.
+    works_in_files : bool
+        Whether the method works on a graph whose edges lie in files (`graphclust.runtime.storage`).
     connected : bool
         Whether communities are connected unless `n_clusters` is set.
     is_baseline : bool
@@ -100,6 +103,7 @@ class GraphEstimator:
     takes_direction: ClassVar[bool] = False
     merges_directions: ClassVar[bool] = False
     ignores_self_loops: ClassVar[bool] = False
+    works_in_files: ClassVar[bool] = False
     takes_start: ClassVar[bool] = False
     takes_features: ClassVar[bool] = False
     connected: ClassVar[bool] = False
@@ -186,6 +190,8 @@ class GraphEstimator:
         self.check_params()
         graph, is_table = self._input(X)
         self._check(graph)
+        if self.works_in_files and not is_available(self.memory(graph)):
+            graph = graph.stored(Storage(available_memory() or 0))
         problem = Problem.of(
             graph,
             self._number(),
@@ -200,7 +206,8 @@ class GraphEstimator:
             start=self.earlier(),
             is_likewise=self._is_likewise(self.earlier()),
         )
-        require_memory(self.memory(problem.graph), f"{self.name} on {self._extent(problem)}")
+        if problem.graph.storage is None or not self.works_in_files:
+            require_memory(self.memory(problem.graph), f"{self.name} on {self._extent(problem)}")
         core = problem.core
         with single_precision():
             solution = self.solve(core) if len(core.nodes) else self._empty_solution()

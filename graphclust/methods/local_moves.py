@@ -25,6 +25,7 @@ class LocalMoveEstimator(GraphEstimator):
     """A method whose results do not depend on the number of threads."""
 
     needs: ClassVar[tuple[str, ...]] = ("graphclust.kernels.leiden",)
+    works_in_files: ClassVar[bool] = True
 
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""

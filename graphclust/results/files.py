@@ -7,10 +7,13 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+
 from graphclust.errors import DataError, UsageError, unknown
+from graphclust.graph import has_distinct_texts
 from graphclust.io import carried, format_of, write_graph
 from graphclust.io.source import suffix_of
 from graphclust.io.writing import id_texts
@@ -24,22 +27,21 @@ if TYPE_CHECKING:
 
 __all__ = ["RESULT_FORMATS", "result_format", "write_result"]
 
+_MOST_ROWS = 1 << 16  # of a table that are spelt out at once
 _PICTURES = ("png", "svg", "pdf", "jpg", "jpeg", "gif", "eps", "tif", "tiff")
 _UNSUPPORTED = ("xls", "xlsx", "ods", "db", "sqlite", "pkl", "npy")
 
 
-def _columns(communities: Communities) -> tuple[list[str], list[Any]]:
-    names, columns = ["node"], [communities.nodes]
+def _columns(communities: Communities) -> dict[str, tuple[Sequence[Any], Callable[[Any], Sequence[Any]]]]:
+    """Return the columns of a table of nodes by name, and how the values of some rows are spelt."""
+    columns: dict[str, tuple[Any, Callable[[Any], Sequence[Any]]]] = {"node": (communities.graph.ids, list)}
     for name, labels in _labels_by_name(communities).items():
-        names.append(name)
-        columns.append(labels.tolist())
+        columns[name] = labels, np.ndarray.tolist
     for name, certainty in communities.certainty.items():
-        names.append(name)
-        columns.append([f"{value:.6g}" for value in certainty.tolist()])
-    for name, values in _names_of_nodes(communities).items():
-        names.append(name)
-        columns.append(["" if value is None else value for value in values])
-    return names, columns
+        columns[name] = certainty, lambda values: [f"{value:.6g}" for value in values.tolist()]
+    for name, names in _names_of_nodes(communities).items():
+        columns[name] = names, lambda values: ["" if value is None else value for value in values]
+    return columns
 
 
 def _labels_by_name(communities: Communities) -> dict[str, IntArray]:
@@ -59,28 +61,38 @@ def _names_of_nodes(communities: Communities) -> dict[str, list[Any]]:
     return {str(label): values}
 
 
-def _columns_of_cover(cover: Cover) -> tuple[list[str], list[Any]]:
-    """Return a row for each membership."""
+def _columns_of_cover(cover: Cover) -> dict[str, tuple[Sequence[Any], Callable[[Any], Sequence[Any]]]]:
+    """Return what `_columns` does, with a row for each membership."""
     nodes, labels, weights = zip(*cover.rows(), strict=True) if cover.nodes else ((), (), ())
-    return ["node", "community", "weight"], [list(nodes), list(labels), [f"{weight:.6g}" for weight in weights]]
+    return {
+        "node": (nodes, list),
+        "community": (labels, list),
+        "weight": (weights, lambda values: [f"{value:.6g}" for value in values]),
+    }
 
 
 def _write_table(communities: Communities, stream: BinaryIO, delimiter: str) -> None:
-    id_texts(communities.graph)  # refuses different ids with the same text
+    if not has_distinct_texts(communities.graph.ids):
+        id_texts(communities.graph)  # refuses different ids with the same text
     cover = communities.cover
-    names, columns = _columns(communities) if cover is None else _columns_of_cover(cover)
-    text = io.StringIO()
+    columns = _columns(communities) if cover is None else _columns_of_cover(cover)
     # empty ids, and ids that start or end with blanks, need quotes
-    needs_quotes = any(type(node) is str and (not node or node != node.strip()) for node in columns[0])
+    nodes = columns["node"][0]
+    needs_quotes = any(type(node) is str and (not node or node != node.strip()) for node in nodes)
+    text = io.StringIO()
     writer = csv.writer(
         text,
         delimiter=delimiter,
         lineterminator="\n",
         quoting=csv.QUOTE_NONNUMERIC if needs_quotes else csv.QUOTE_MINIMAL,
     )
-    writer.writerow(names)
-    writer.writerows(zip(*columns, strict=True))
-    stream.write(text.getvalue().encode())
+    writer.writerow(columns)
+    for first in range(0, max(len(nodes), 1), _MOST_ROWS):
+        some = slice(first, first + _MOST_ROWS)
+        writer.writerows(zip(*(spelt(values[some]) for values, spelt in columns.values()), strict=True))
+        stream.write(text.getvalue().encode())
+        text.seek(0)
+        text.truncate()
 
 
 def _json_id(node: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from graphclust.errors import ResourceError, UsageError
@@ -12,7 +13,9 @@ __all__ = [
     "address_space_left",
     "available_memory",
     "format_bytes",
+    "is_available",
     "keep_memory",
+    "parse_bytes",
     "require_address_space",
     "require_memory",
     "shortage_of",
@@ -86,6 +89,35 @@ def _bytes_in_use(folder: Path, usage: str, prefix: str) -> int:
     return max(used - counts.get(f"{prefix}inactive_file", 0) - counts.get(f"{prefix}active_file", 0), 0)
 
 
+def parse_bytes(size: str | float) -> float:
+    """Return a size of memory in bytes.
+
+    Parameters
+    ----------
+    size : str or float
+        Bytes, or a number with a unit: 4GB and 500MB are decimal; 4GiB, 4G and 500M are binary.
+
+    Raises
+    ------
+    UsageError
+        Not a positive size.
+
+    Examples
+    --------
+    >>> parse_bytes("1.5GB"), parse_bytes("2G"), parse_bytes(1000)
+    (1500000000.0, 2147483648.0, 1000.0)
+    """
+    match = re.fullmatch(r"\s*([0-9.]+)\s*(?:([kmgtp])(i?b)?|b)?\s*", str(size).lower())
+    try:
+        number = float(match[1]) if match else 0.0
+    except ValueError:
+        number = 0.0
+    if match is None or not number > 0:
+        raise UsageError(f"a size of memory is a number and a unit, such as 4GB or 500MB, not {size!r}")
+    power = "kmgtp".index(match[2]) + 1 if match[2] else 0
+    return number * float((1000 if match[3] == "b" else 1024) ** power)
+
+
 def format_bytes(size: float) -> str:
     """Format `size` bytes with a binary unit and three significant digits.
 
@@ -116,11 +148,15 @@ def require_memory(size: float, what: str) -> None:
     ResourceError
         `size` is above `available_memory()`.
     """
+    if not is_available(size):
+        available = format_bytes(available_memory() or 0)
+        raise ResourceError(f"{what} needs about {format_bytes(size)} of memory, but {available} is available")
+
+
+def is_available(size: float) -> bool:
+    """Whether there is as much memory, as far as the system says."""
     limit = available_memory()
-    if limit is not None and size > limit:
-        raise ResourceError(
-            f"{what} needs about {format_bytes(size)} of memory, but {format_bytes(limit)} is available"
-        )
+    return limit is None or size <= limit
 
 
 def address_space_left() -> int | None:
