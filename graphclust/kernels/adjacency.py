@@ -32,6 +32,7 @@ Records: TypeAlias = NDArray[np.void]
 
 _FEW = 50_000  # fewer entries of rows than this are left to one thread
 _MOST = 2**30  # edges or nodes
+_BYTES_PER_ENTRY = 12  # of rows
 _settings: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 _public = compiled(nogil=True, **_settings)
 _internal = compiled(inner=True, **_settings)
@@ -299,7 +300,7 @@ def grouped(labels: IndexArray, order: IndexArray, n_labels: int) -> tuple[IntAr
 
 
 def run_rows(threads: Threads, work: IntArray, call: Any, first: int = 0, last: int | None = None) -> None:
-    """Call `call(t, first, last)` in each thread t, for rows with about the same work.
+    """Call `call(t, first, last)` in each thread t, for rows with about the same work; with a storage, in windows.
 
     Parameters
     ----------
@@ -311,6 +312,15 @@ def run_rows(threads: Threads, work: IntArray, call: Any, first: int = 0, last: 
         The rows, by default all.
     """
     last = len(work) - 1 if last is None else last
+    if threads.storage is not None and first == 0 and last == len(work) - 1:
+        for begin, end in windows(threads.storage, work, _BYTES_PER_ENTRY):
+            _run_some(threads, work, call, begin, end)
+            threads.release()
+    else:
+        _run_some(threads, work, call, first, last)
+
+
+def _run_some(threads: Threads, work: IntArray, call: Any, first: int, last: int) -> None:
     if work[last] - work[first] < _FEW:
         call(0, first, last)
         return

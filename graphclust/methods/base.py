@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from graphclust.errors import UsageError
+from graphclust.errors import ResourceError, UsageError
 from graphclust.graph import Graph
 from graphclust.inputs import as_graph
 from graphclust.problem.problem import Core, Problem, dropped_directions
@@ -26,7 +26,13 @@ from graphclust.problem.sizes import Sizes, check_sizes
 from graphclust.problem.solution import Solution
 from graphclust.problem.start import check_start
 from graphclust.runtime.arrays import IntArray
-from graphclust.runtime.memory import available_memory, is_available, require_address_space, require_memory
+from graphclust.runtime.memory import (
+    available_memory,
+    format_bytes,
+    is_available,
+    require_address_space,
+    require_memory,
+)
 from graphclust.runtime.notes import Note
 from graphclust.runtime.precision import single_precision
 from graphclust.runtime.storage import Storage
@@ -206,8 +212,12 @@ class GraphEstimator:
             start=self.earlier(),
             is_likewise=self._is_likewise(self.earlier()),
         )
-        if problem.graph.storage is None or not self.works_in_files:
-            require_memory(self.memory(problem.graph), f"{self.name} on {self._extent(problem)}")
+        storage, what = problem.graph.storage, f"{self.name} on {self._extent(problem)}"
+        if storage is None:
+            require_memory(self.memory(problem.graph), what)
+        elif self.memory_in_files(problem.graph) > storage.memory:
+            least = format_bytes(self.memory_in_files(problem.graph))
+            raise ResourceError(f"{what} needs {least} of memory at least (--memory)")
         core = problem.core
         with single_precision():
             solution = self.solve(core) if len(core.nodes) else self._empty_solution()
@@ -365,6 +375,10 @@ class GraphEstimator:
     def memory(self, graph: Graph) -> float:
         """Estimate the peak memory of a fit, without the graph, in bytes."""
         return 0.0
+
+    def memory_in_files(self, graph: Graph) -> float:
+        """Estimate the peak memory of a fit if edges lie in files, without the graph, in bytes."""
+        return self.memory(graph)
 
     def checkpoints(self) -> tuple[Any, ...]:
         """Return the names or files of the trained models that `fit` may load."""
