@@ -14,8 +14,8 @@ from graphclust.runtime.storage import Storage
 
 __all__ = ["Edges", "chosen_edges", "pieces_of", "sorted_edges"]
 
-_BYTES_TO_SORT = 64  # of memory for each edge of a bucket
-_PIECE = 1 << 22  # edges
+_BYTES_TO_SORT = 128  # of memory for each edge of a bucket
+_PIECE = 1 << 21  # edges
 
 
 class Edges(NamedTuple):

@@ -44,6 +44,7 @@ from numpy.typing import NDArray
 from graphclust.kernels.adjacency import Adjacency, IndexArray, Records
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import compiled
+from graphclust.runtime.storage import prefetch, without_readahead
 from graphclust.runtime.threads import Threads
 
 __all__ = [
@@ -82,6 +83,7 @@ _FEWEST_BLOCKS = 512
 _BLOCK = 16  # consecutive nodes that stay together in the order of visits, because they often share neighbors
 _LONG_BLOCK = 1024  # the same of very large graphs, whose rows are read from one end to the other
 _VERY_LARGE = 1 << 24  # nodes and entries of rows
+_BATCHES_AHEAD = 32  # whose rows are read from files in advance
 _TURNS_BEFORE_RELEASE = 64  # whose rows stay in memory
 _SMALLEST_GAIN = 1e-10  # relative to the terms of the gain; smaller gains are rounding errors
 _EXPONENT = 40.0  # exp(-40) counts as 0
@@ -558,17 +560,16 @@ def _state(
     totals["max_size"] = _UNLIMITED if max_size is None else max_size
     totals["min_size"] = min_size
     totals["seed"], totals["gamma"] = seed, gamma
-    indices = np.zeros((2, n), np.int32)
     return _State(
         *rows,
         masses=masses,
         nodes=nodes,
-        woken=indices[0],
+        woken=np.zeros(n, np.int32),
         communities=communities,
         sum_u=sum_u,
         sum_v=sum_v,
         free=free,
-        order=indices[1],
+        order=np.zeros(n, np.int32),
         moves=np.zeros(batch, _MOVE),
         moved=np.zeros(batch, np.int32),
         totals=totals,
@@ -622,11 +623,12 @@ def move_nodes(
     if n + len(rows.neighbor) > _MOST_IN_QUEUE:
         tables += [new_sums(degree) for _ in range(threads.number - 1)]
         n_waiting = n if waiting is None else int(waiting.sum())
-        while n_waiting > (0 if _is_very_large(rows) else n // _TAIL):
-            n_waiting = _line_up(state, order, batch)
-            if _round(state, tables, threads, n_waiting, batch) <= enough * n and enough > 0:
-                return Moves(state.nodes["label"].copy(), float(totals["gain"]))
-            n_waiting = int((state.woken >= state.nodes["turn"]).sum())
+        with without_readahead(rows.neighbor, rows.weight, masses):
+            while n_waiting > (0 if _is_very_large(rows) else n // _TAIL):
+                n_waiting = _line_up(state, order, batch)
+                if _round(state, tables, threads, n_waiting, batch) <= enough * n and enough > 0:
+                    return Moves(state.nodes["label"].copy(), float(totals["gain"]))
+                n_waiting = int((state.woken >= state.nodes["turn"]).sum())
     first, n_waiting = 0, _line_up(state, order, 0)
     while n_waiting:
         first, n_waiting = _empty_queue(state, *tables[0], first, n_waiting, _VISITS_PER_CALL)
@@ -640,6 +642,22 @@ def staying(masses: Records, labels: IntArray | IndexArray, has_changed: NDArray
     return fixed
 
 
+def _read_ahead(state: _State, n_waiting: int, batch: int, first: int) -> None:
+    """Have the rows read that are visited soon: at first those of several batches, and then those of one more."""
+    begin = first + _BATCHES_AHEAD * batch if first else 0
+    nodes = state.order[begin : min(first + (_BATCHES_AHEAD + 1) * batch, n_waiting)]
+    if not len(nodes):
+        return
+    step = np.diff(nodes)
+    parts = np.split(nodes, np.flatnonzero((step < 0) | (step > _LONG_BLOCK // 4)) + 1)
+    ranges = [(int(part[0]), int(part[-1]) + 1) for part in parts]
+    prefetch(state.masses, ranges)
+    entries = [(int(state.start[first]), int(state.start[last])) for first, last in ranges]
+    prefetch(state.neighbor, entries)
+    if len(state.weight) > 1:
+        prefetch(state.weight, entries)
+
+
 def _round(
     state: _State, tables: list[tuple[Records, IndexArray]], threads: Threads, n_waiting: int, batch: int
 ) -> int:
@@ -647,6 +665,8 @@ def _round(
     total, n_moved, turn = 0, 0, int(state.totals["turn"])
     for first in [*range(0, n_waiting, batch), n_waiting]:
         last = min(first + batch, n_waiting)
+        if threads.storage is not None:
+            _read_ahead(state, n_waiting, batch, first)
 
         def visit(t: int, n_moved: int = n_moved, first: int = first, last: int = last, turn: int = turn) -> None:
             moved, places = threads.share(t, 0, n_moved), threads.share(t, first, last)

@@ -39,7 +39,7 @@ class LocalMoveEstimator(GraphEstimator):
 
     def memory_in_files(self, graph: Graph) -> float:
         """See `GraphEstimator.memory_in_files`; measured with 5 million nodes."""
-        return 120.0 * graph.num_nodes
+        return 100.0 * graph.num_nodes
 
     def _solved(
         self,

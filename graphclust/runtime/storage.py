@@ -11,7 +11,8 @@ import os
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import DTypeLike
 from graphclust.errors import ResourceError
 from graphclust.runtime.memory import format_bytes
 
-__all__ = ["Storage", "is_mapped", "new_array", "windows"]
+__all__ = ["Storage", "is_mapped", "new_array", "prefetch", "windows", "without_readahead"]
 
 _SMALL = 1 << 20  # bytes of arrays that are kept in memory
 _SHARE_OF_WINDOW = 8  # a window takes an eighth of the memory
@@ -92,6 +93,51 @@ class Storage:
                     mapped.madvise(mmap.MADV_DONTNEED)
 
 
+def prefetch(array: Any, ranges: Iterable[tuple[int, int]]) -> None:
+    """Ask the system to read parts of an array that will be used soon, if it lies in a file.
+
+    Parameters
+    ----------
+    array : ndarray
+    ranges : iterable of (int, int)
+        First entry of each part, and the one after its last.
+    """
+    mapped, shift = _file_of(array)
+    if mapped is None or not hasattr(mmap, "MADV_WILLNEED"):
+        return
+    for first, last in ranges:
+        begin = (shift + first * array.itemsize) // mmap.PAGESIZE * mmap.PAGESIZE
+        if first < last:
+            mapped.madvise(mmap.MADV_WILLNEED, begin, shift + last * array.itemsize - begin)
+
+
+@contextmanager
+def without_readahead(*arrays: Any) -> Iterator[None]:
+    """Keep the system from reading more of arrays in files than is used, or was asked for by `prefetch`.
+
+    By default, it reads up to some megabytes around each place.
+    """
+    mapped = [file for file in (_file_of(array)[0] for array in arrays) if file is not None]
+    mapped = mapped if hasattr(mmap, "MADV_RANDOM") else []
+    for file in mapped:
+        file.madvise(mmap.MADV_RANDOM)
+    try:
+        yield
+    finally:
+        for file in mapped:
+            file.madvise(mmap.MADV_NORMAL)
+
+
+def _file_of(array: Any) -> tuple[mmap.mmap | None, int]:
+    """Return the mapped file that an array lies in, None if it lies in memory, and the place of its first byte."""
+    root = array
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    mapped = root.base.obj if isinstance(root.base, memoryview) else root.base
+    shift = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+    return (mapped, shift) if isinstance(mapped, mmap.mmap) else (None, 0)
+
+
 def _default_folder() -> str:
     named = any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
     is_usable = sys.platform != "win32" and os.access(_FOLDER, os.W_OK)
@@ -105,9 +151,7 @@ def new_array(storage: Storage | None, length: int, dtype: DTypeLike) -> Any:
 
 def is_mapped(array: Any) -> bool:
     """Whether an array lies in a file."""
-    while isinstance(array, np.ndarray):
-        array = array.base
-    return isinstance(array, memoryview | mmap.mmap)
+    return _file_of(array)[0] is not None
 
 
 def windows(storage: Storage | None, work: Any, itemsize: int) -> Iterator[tuple[int, int]]:
