@@ -12,6 +12,7 @@ import codecs
 import gzip
 import hashlib
 import lzma
+import os
 import shutil
 import sys
 import tempfile
@@ -45,7 +46,7 @@ __all__ = ["TABLES", "files_of", "read_blocks"]
 
 TABLES = ("edgelist", "csv", "tsv", "parquet")
 _SHARE = 24  # the text of a block takes this part of the memory, since its ids and edges take several times as much
-_LARGEST = 1 << 26  # bytes of a block
+_SMALLEST, _LARGEST = 1 << 16, 1 << 26  # bytes of a block
 _ROWS = 1 << 20  # of a block of a Parquet table
 _UTF_16_32 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _OPENERS: dict[str, Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
@@ -224,7 +225,8 @@ def _opened(source: Source, raw: BinaryIO) -> BinaryIO:
     if kind == "zstd":
         import pyarrow as pa
 
-        return cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd"))
+        own = os.fdopen(os.dup(raw.fileno()), "rb")  # which Arrow closes
+        return cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(own, "r"), "zstd"))
     return cast("BinaryIO", _OPENERS[kind](raw, "rb"))
 
 
@@ -286,7 +288,7 @@ def _as_a_whole(source: Source, reason: str) -> ResourceError:
 def _read_rows(source: Source, raw: BinaryIO, survey: _Survey, reading: _Reading, header: bool | None) -> bool:
     """Read all blocks of an edge list; return whether they agree with what the first line was taken for."""
     layout: EdgeLayout | None = None
-    size = int(min(max(reading.storage.memory / _SHARE, 1 << 16), _LARGEST))
+    size = int(min(max(reading.storage.memory / _SHARE, _SMALLEST), _LARGEST))
     skipped: Counter[str] = Counter()
     n_rows, first_line, largest = 0, 0, 0
     seen: ParsedEdges | None = None

@@ -39,6 +39,7 @@ from graphclust.runtime.storage import Storage
 
 __all__ = ["GraphEstimator", "solved"]
 
+_IN_FILES = "leiden, louvain and label-propagation"  # methods that work on a graph whose edges lie in files
 _LIFT_NEEDS = "graphclust.kernels.adjacency"  # imported by `Problem.lift`
 _MIB = 2.0**20
 _OBJECTIVES = ("objective", "resolution", "model", "weight_model")  # parameters that say which communities are sought
@@ -217,7 +218,8 @@ class GraphEstimator:
             require_memory(self.memory(problem.graph), what)
         elif self.memory_in_files(problem.graph) > storage.memory:
             least = format_bytes(self.memory_in_files(problem.graph))
-            raise ResourceError(f"{what} needs {least} of memory at least (--memory)")
+            hint = "" if self.works_in_files else f"; {_IN_FILES} need less"
+            raise ResourceError(f"{what} needs {least} of memory at least (--memory){hint}")
         core = problem.core
         with single_precision():
             solution = self.solve(core) if len(core.nodes) else self._empty_solution()
