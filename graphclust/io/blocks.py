@@ -226,6 +226,7 @@ def _opened(source: Source, raw: BinaryIO) -> BinaryIO:
         import pyarrow as pa
 
         own = os.fdopen(os.dup(raw.fileno()), "rb")  # which Arrow closes
+        own.seek(0)
         return cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(own, "r"), "zstd"))
     return cast("BinaryIO", _OPENERS[kind](raw, "rb"))
 
