@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: help setup demo test test-all test-quick-choose slow coverage lint type notebooks docs bench build check clean \
+.PHONY: help setup demo test test-all test-quick-choose slow coverage lint type notebooks docs bench bench-scale build check clean \
 	train-queue train-queue-status train-queue-checkpoint train-queue-pause train-queue-continue train-queue-stop
 
 help:  ## show this list
@@ -61,6 +61,10 @@ notebooks: setup  ## execute the notebooks in place
 
 docs: setup  ## build the site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+bench-scale: setup  ## run 30 million edges with a quarter of the memory; takes 20 minutes
+	$(BIN)/python tests/bench/scale.py
+	$(BIN)/python tests/bench/scale.py --strings
 
 bench: setup  ## measure times relative to pandas and igraph in the same run
 	$(BIN)/python tests/bench/foundation.py

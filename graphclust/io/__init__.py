@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -68,6 +69,9 @@ def read_file(
         raise unknown("format", format, FORMATS)
     decided = ReadOptions.of(**options)
     files = files_of(os.fspath(path))
+    if storage is None and os.fspath(path) != "-" and nodes is None:
+        everything = Storage(available_memory() or math.inf)
+        storage = everything if _is_large(path, format, everything) else None
     if files is not None or (storage is not None and _is_large(path, format, storage)):
         if nodes is not None:
             raise UsageError("--nodes does not go together with edges that are read in blocks")
@@ -112,6 +116,7 @@ def _read_in_blocks(
     """Read edges in blocks; without a storage, one in all the memory that there is."""
     names = files or [path]
     kind = format or format_of(names[0]) or "edgelist"
+    _check_taken(Source(path, b"", options=options, is_format_given=format is not None), kind, has_nodes=False)
     graph, notes, sha256 = read_blocks(path, names, kind, options, storage or Storage(available_memory() or 1 << 32))
     notes += merge_notes(graph)
     log_notes(notes, path)

@@ -19,6 +19,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -85,10 +86,8 @@ class _Reading:
     """The edges that have been read so far."""
 
     storage: Storage
-    options: ReadOptions
     numbering: Numbering
     pieces: list[Edges] = field(default_factory=list)
-    notes: list[Source] = field(default_factory=list)
     directed: bool | None = None
     n_zero: int = 0
 
@@ -165,7 +164,7 @@ def read_blocks(
     ResourceError
         The file has to be read as a whole.
     """
-    reading = _Reading(storage, options, Numbering(storage))
+    reading = _Reading(storage, Numbering(storage))
     notes: list[Any] = []
     sums = []
     for name in files:
@@ -192,7 +191,7 @@ class _Survey:
 
 def _read_text(source: Source, name: str, reading: _Reading) -> str:
     """Read an edge list in blocks; return its checksum."""
-    with _seekable(name) as raw:
+    with _seekable(name, reading.storage.folder) as raw:
         survey = _surveyed(source, raw)
         n_before = len(reading.pieces)
         notes, n_zero = list(source.notes), reading.n_zero
@@ -204,13 +203,16 @@ def _read_text(source: Source, name: str, reading: _Reading) -> str:
     return survey.sha256
 
 
-def _seekable(name: str) -> BinaryIO:
+def _seekable(name: str, folder: str) -> BinaryIO:
     """Open a file; standard input is copied to one without a name first."""
     if name != "-":
-        return open(name, "rb")
+        try:
+            return open(name, "rb")
+        except OSError as error:
+            raise DataError(error.strerror or str(error), name) from None
     if sys.stdin is None:
         raise DataError("standard input is closed", "<stdin>")
-    copy = tempfile.TemporaryFile(prefix="graphclust-")  # noqa: SIM115  the caller closes it
+    copy = tempfile.TemporaryFile(dir=folder, prefix="graphclust-")  # noqa: SIM115  the caller closes it
     shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 22)
     return cast("BinaryIO", copy)
 
@@ -233,18 +235,20 @@ def _opened(source: Source, raw: BinaryIO) -> BinaryIO:
 
 def _surveyed(source: Source, raw: BinaryIO) -> _Survey:
     """Count the lines of a text and find out its encoding."""
-    digest, n_lines, encoding = hashlib.sha256(), 0, source.options.encoding or "utf-8"
+    digest, n_lines, encoding = hashlib.sha256(), 0, (source.options.encoding or "utf-8").lower()
+    if encoding.startswith(("utf-16", "utf-32", "utf16", "utf32")):
+        raise _as_a_whole(source, f"its encoding is {encoding}")
     raw.seek(0)
     while chunk := raw.read(1 << 22):
         digest.update(chunk)
     decoder = codecs.getincrementaldecoder("utf-8")()
-    for chunk in _chunks(source, raw):
+    for chunk in chain(_chunks(source, raw), [b""]):
         if not n_lines and chunk.startswith(_UTF_16_32):
-            raise _as_a_whole(source, "its text is UTF-16")
+            raise _as_a_whole(source, "its encoding is UTF-16 or UTF-32")
         n_lines += chunk.count(b"\n")
         if encoding == "utf-8":
             try:
-                decoder.decode(chunk)
+                decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError:
                 encoding = "latin-1"
                 source.note("latin-1", "the text is not UTF-8: read as Latin-1 (--encoding overrides)")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from graphclust.errors import ResourceError
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import compiled
-from graphclust.runtime.storage import Storage, new_array, windows
+from graphclust.runtime.storage import Storage, new_array, prefetch, windows
 from graphclust.runtime.threads import Threads
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "grouped",
     "mark_neighbors",
     "numbered",
+    "read_ahead",
     "run_rows",
 ]
 
@@ -33,6 +34,7 @@ Records: TypeAlias = NDArray[np.void]
 _FEW = 50_000  # fewer entries of rows than this are left to one thread
 _MOST = 2**30  # edges or nodes
 _BYTES_PER_ENTRY = 12  # of rows
+_GAP = 256  # nodes whose rows are read, although they are not asked for, because they lie between others
 _settings: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 _public = compiled(nogil=True, **_settings)
 _internal = compiled(inner=True, **_settings)
@@ -297,6 +299,24 @@ def grouped(labels: IndexArray, order: IndexArray, n_labels: int) -> tuple[IntAr
     start, members = np.zeros(n_labels + 2, np.int64), np.empty(len(labels), np.int32)
     _group(labels, order, start, members)
     return start[:-1], members
+
+
+def read_ahead(rows: Adjacency, nodes: IndexArray) -> list[tuple[int, int]]:
+    """Ask the system to read the rows of some nodes, if they lie in files.
+
+    Returns
+    -------
+    list of (int, int)
+        Ranges of nodes that these are: consecutive ones, with small gaps.
+    """
+    step = np.diff(nodes)
+    parts = np.split(nodes, np.flatnonzero((step < 0) | (step > _GAP)) + 1)
+    ranges = [(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
+    entries = [(int(rows.start[first]), int(rows.start[last])) for first, last in ranges]
+    prefetch(rows.neighbor, entries)
+    if len(rows.weight) > 1:
+        prefetch(rows.weight, entries)
+    return ranges
 
 
 def run_rows(threads: Threads, work: IntArray, call: Any, first: int = 0, last: int | None = None) -> None:

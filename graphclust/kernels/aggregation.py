@@ -9,10 +9,10 @@ from typing import Self
 
 import numpy as np
 
-from graphclust.kernels.adjacency import Adjacency, IndexArray, grouped, run_rows
+from graphclust.kernels.adjacency import Adjacency, IndexArray, grouped, read_ahead, run_rows
 from graphclust.kernels.local_moves import add_up_rows, move_rows, new_sums, renumber_rows
 from graphclust.runtime.arrays import IntArray
-from graphclust.runtime.storage import windows
+from graphclust.runtime.storage import windows, without_readahead
 from graphclust.runtime.threads import Threads
 
 __all__ = ["aggregated", "renumbered"]
@@ -50,7 +50,10 @@ def aggregated(rows: Adjacency, labels: IndexArray, n_labels: int, threads: Thre
     work[1:] = np.cumsum(np.bincount(owner, np.diff(partial.start), minlength=n_labels))
     sums = _Sums(partial, np.arange(n_labels, dtype=np.int32), threads)
     for first, last in _windows(work, math.ceil(len(partial.neighbor) / _MOST_ENTRIES)):
-        sums.added(first_row[first : last + 1], members, first)
+        with without_readahead(partial.neighbor, partial.weight):
+            if threads.storage is not None:
+                read_ahead(partial, np.sort(members[first_row[first] : first_row[last]]))
+            sums.added(first_row[first : last + 1], members, first)
         threads.release()
     return sums.rows()
 

@@ -32,6 +32,7 @@ from graphclust.kernels.adjacency import (
     grouped,
     mark_neighbors,
     numbered,
+    read_ahead,
     run_rows,
 )
 from graphclust.kernels.aggregation import aggregated, renumbered
@@ -48,6 +49,7 @@ from graphclust.kernels.local_moves import (
 )
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.progress import task
+from graphclust.runtime.storage import without_readahead
 from graphclust.runtime.threads import Threads
 
 __all__ = ["leiden", "leiden_levels", "leiden_update", "louvain"]
@@ -113,7 +115,10 @@ def _refined(
             shared = (rows, labels, sums[0], sums[1], *grouping, refined, parts, *tables[t])
             refine(*shared, search.gamma, max(beta, _LEAST_BETA), key, first, last)
 
-        run_rows(threads, work, refine_some)
+        with without_readahead(rows.neighbor, rows.weight):
+            if threads.storage is not None:
+                read_ahead(rows, some)
+            run_rows(threads, work, refine_some)
         threads.release()
     return refined, grouped(labels, order, n_all)[1] if n > _MOST_REFINED else grouping[1]
 

@@ -41,7 +41,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphclust.kernels.adjacency import Adjacency, IndexArray, Records
+from graphclust.kernels.adjacency import Adjacency, IndexArray, Records, read_ahead
 from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.compilation import compiled
 from graphclust.runtime.storage import prefetch, without_readahead
@@ -648,14 +648,8 @@ def _read_ahead(state: _State, n_waiting: int, batch: int, first: int) -> None:
     nodes = state.order[begin : min(first + (_BATCHES_AHEAD + 1) * batch, n_waiting)]
     if not len(nodes):
         return
-    step = np.diff(nodes)
-    parts = np.split(nodes, np.flatnonzero((step < 0) | (step > _LONG_BLOCK // 4)) + 1)
-    ranges = [(int(part[0]), int(part[-1]) + 1) for part in parts]
-    prefetch(state.masses, ranges)
-    entries = [(int(state.start[first]), int(state.start[last])) for first, last in ranges]
-    prefetch(state.neighbor, entries)
-    if len(state.weight) > 1:
-        prefetch(state.weight, entries)
+    for first, last in read_ahead(Adjacency(state.start, state.neighbor, state.weight), nodes):
+        prefetch(state.masses, [(first, last)])
 
 
 def _round(

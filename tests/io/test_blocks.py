@@ -233,6 +233,28 @@ def test_standard_input(monkeypatch):
     assert graph.num_nodes == 900
 
 
+def test_options_that_the_format_does_not_take(tmp_path):
+    path = tmp_path / "graph.txt"
+    path.write_text(plain(np.random.default_rng(0)))
+    with pytest.raises(UsageError, match="does not take --id"):
+        read_file(path, id="name", storage=Storage(20_000))
+
+
+def test_a_file_that_does_not_fit_into_memory(tmp_path, monkeypatch):
+    path = tmp_path / "graph.txt"
+    path.write_text(plain(np.random.default_rng(0)))
+    monkeypatch.setenv("GRAPHCLUST_MEMORY", "0.0002")
+    assert is_mapped(gc.read_graph(path).source)
+
+
+def test_encodings_of_two_bytes(tmp_path):
+    path = tmp_path / "graph.txt"
+    path.write_text(plain(np.random.default_rng(0)), encoding="utf-16")
+    for encoding in (None, "utf-16"):
+        with pytest.raises(ResourceError, match="because its encoding is"):
+            read_file(path, encoding=encoding, storage=Storage(20_000))
+
+
 def test_a_table_of_nodes_is_refused(tmp_path):
     path = tmp_path / "graph.txt"
     path.write_text(plain(np.random.default_rng(0)))
