@@ -338,8 +338,8 @@ class Graph:
         )
 
     def stored(self, storage: Storage | None) -> Graph:
-        """Return the graph with large arrays that are made from it in a storage; itself if it has one, or for None."""
-        if storage is None or self.storage is not None:
+        """Return the graph with large arrays that are made from it in a storage, or in memory for None."""
+        if storage is self.storage:
             return self
         graph = copying.copy(self)
         graph.storage = storage

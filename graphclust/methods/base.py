@@ -197,8 +197,8 @@ class GraphEstimator:
         self.check_params()
         graph, is_table = self._input(X)
         self._check(graph)
-        if self.works_in_files and not is_available(self.memory(graph)):
-            graph = graph.stored(Storage(available_memory() or 0))
+        if self.works_in_files:
+            graph = self._placed(graph)
         problem = Problem.of(
             graph,
             self._number(),
@@ -226,6 +226,14 @@ class GraphEstimator:
         self._keep(problem, problem.lift(core.settled(solution, connected=self.connected)))
         self.seconds_ = time.perf_counter() - start
         return self
+
+    def _placed(self, graph: Graph) -> Graph:
+        """Return the graph with a storage if the fit needs more memory than it may use, and without one otherwise."""
+        need = self.memory(graph)
+        if graph.storage is None:  # the graph is in memory already
+            return graph if is_available(need) else graph.stored(Storage(available_memory() or 0))
+        edges = graph.source.nbytes + graph.target.nbytes
+        return graph if need + edges > graph.storage.memory else graph.stored(None)
 
     def _needed(self, X: Any) -> tuple[str, ...]:
         """Return the modules that the fit of a graph, or of another input, imports."""

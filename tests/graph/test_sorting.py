@@ -41,7 +41,8 @@ def test_parts_of_a_graph_in_files():
     source, target = rng.integers(0, 50, (2, 700))
     graph = Graph.from_edges(source, target, rng.random(700), nodes=50, directed=True)
     stored = graph.stored(Storage(1e4))
-    assert stored.stored(Storage(1)) is stored
+    assert stored.stored(stored.storage) is stored
+    assert stored.stored(None).storage is None
     assert graph.storage is None
     nodes = np.flatnonzero(rng.random(50) < 0.6)
     for change in (

@@ -41,8 +41,8 @@ def graph(kind):
 @pytest.mark.parametrize("method", IN_FILES)
 def test_labels_are_the_same(method, kind, sizes):
     whole = gc.detect(graph(kind), method, random_state=3)
-    for memory in (350_000, 5e6):
-        with limited_threads(1 if memory > 1e6 else None):
+    for memory in (350_000, 1e6):
+        with limited_threads(1 if memory == 1e6 else None):
             part = gc.detect(graph(kind), method, random_state=3, memory=memory)
         np.testing.assert_array_equal(part.labels, whole.labels)
         assert part.quality() == whole.quality()
@@ -52,7 +52,7 @@ def test_labels_are_the_same(method, kind, sizes):
 
 def test_leiden_in_files_has_levels_and_starts(sizes):
     whole = gc.detect(graph("plain"), "leiden", hierarchy=True)
-    part = gc.detect(graph("plain"), "leiden", hierarchy=True, memory="5MB")
+    part = gc.detect(graph("plain"), "leiden", hierarchy=True, memory="1MB")
     assert len(whole.hierarchy.levels) == len(part.hierarchy.levels)
     changed = gc.Graph.from_edges([0, 1], [2000, 2500], nodes=3005)
     both = gc.Graph.from_edges(
@@ -60,8 +60,12 @@ def test_leiden_in_files_has_levels_and_starts(sizes):
         np.concatenate((graph("plain").target, changed.target)),
         nodes=3005,
     )
-    updates = [gc.detect(both, "leiden", start=gc.detect(graph("plain"), "leiden"), memory=m) for m in (None, "5MB")]
+    updates = [gc.detect(both, "leiden", start=gc.detect(graph("plain"), "leiden"), memory=m) for m in (None, "1MB")]
     np.testing.assert_array_equal(updates[0].labels, updates[1].labels)
+
+
+def test_memory_that_suffices_is_used():
+    assert gc.detect(graph("plain"), "leiden", memory="1GB").graph.storage is None
 
 
 def test_too_little_memory_is_refused():
