@@ -14,7 +14,7 @@ from graphclust.runtime.storage import Storage
 
 __all__ = ["Edges", "chosen_edges", "pieces_of", "sorted_edges"]
 
-_BYTES_TO_SORT = 128  # of memory for each edge of a bucket
+_BYTES_TO_SORT = 32  # of a window for each edge of a bucket; sorting takes some times as much memory
 _PIECE = 1 << 21  # edges
 
 
@@ -85,7 +85,7 @@ def sorted_edges(pieces: Callable[[], Iterable[Edges]], n_nodes: int, directed: 
 
 def _cuts(before: IntArray, storage: Storage) -> IntArray:
     """Return the first node of each bucket, and the number of nodes; `before` counts the edges of earlier nodes."""
-    n_edges, most = int(before[-1]), max(int(storage.memory) // (2 * _BYTES_TO_SORT), 1)
+    n_edges, most = int(before[-1]), max(storage.window // _BYTES_TO_SORT, 1)
     cuts = np.searchsorted(before, np.arange(0, n_edges, most), side="right") - 1
     cuts[:1] = 0
     return np.unique(np.append(cuts, len(before) - 1))

@@ -25,6 +25,7 @@ __all__ = ["Storage", "is_mapped", "new_array", "prefetch", "windows", "without_
 
 _SMALL = 1 << 20  # bytes of arrays that are kept in memory
 _SHARE_OF_WINDOW = 8  # a window takes an eighth of the memory
+_LEAST_WINDOW = 1 << 20  # bytes
 _FOLDER = "/var/tmp"  # which lies on a disk, where /tmp can lie in memory
 
 
@@ -53,7 +54,7 @@ class Storage:
     @property
     def window(self) -> int:
         """Bytes of an array that are worked on at once, so that they stay in memory."""
-        return max(int(self.memory) // _SHARE_OF_WINDOW, _SMALL)
+        return max(int(self.memory) // _SHARE_OF_WINDOW, _LEAST_WINDOW)
 
     def array(self, length: int, dtype: DTypeLike) -> Any:
         """Return a new array of zeros, in a file if it is large.

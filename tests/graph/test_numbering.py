@@ -17,6 +17,7 @@ from graphclust.runtime.storage import Storage
 @pytest.mark.parametrize("kinds", [("number",), ("word",), ("number", "word", "accent")])
 def test_numbers_do_not_depend_on_the_pieces(monkeypatch, memory, kinds):
     monkeypatch.setattr(module, "_SMALL", 0)
+    monkeypatch.setattr(module, "_LEAST_WINDOW", 1)
     rng = random.Random(0)
     make = {
         "number": lambda: str(rng.randrange(-(10 ** rng.randrange(1, 9)), 10 ** rng.randrange(1, 15))),

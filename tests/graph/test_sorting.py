@@ -13,6 +13,7 @@ from graphclust.runtime.storage import Storage
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     monkeypatch.setattr(storage, "_SMALL", 0)
+    monkeypatch.setattr(storage, "_LEAST_WINDOW", 1)
     monkeypatch.setattr(module, "_PIECE", 100)
 
 
@@ -25,7 +26,7 @@ def test_sorted_edges(directed, weighted, n_nodes):
     weight = rng.random(1500) if weighted else None
     edges = Edges(source, target, weight)
     expected = Graph.from_edges(source, target, weight, nodes=n_nodes, directed=directed)
-    found = sorted_edges(lambda: pieces_of(edges), n_nodes, directed, Storage(256 * 50))
+    found = sorted_edges(lambda: pieces_of(edges), n_nodes, directed, Storage(256 * 40))
     for own, theirs in zip(found, (expected.source, expected.target, expected.weight), strict=True):
         np.testing.assert_array_equal(own, theirs)
 

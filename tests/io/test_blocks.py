@@ -22,6 +22,7 @@ N_EDGES = 6000
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(storing, "_SMALL", 0)
+    monkeypatch.setattr(storing, "_LEAST_WINDOW", 5000)
     monkeypatch.setattr(blocks, "SAMPLE_BYTES", 9000)  # the first block has to be larger than a sample
     monkeypatch.setattr(blocks, "_SMALLEST", 3000)
     monkeypatch.setattr(blocks, "_ROWS", 700)

@@ -17,6 +17,7 @@ IN_FILES = [name for name, kind in METHODS.items() if kind.works_in_files]
 def sizes(request, monkeypatch):
     """Arrays of any size in files, and graphs that are visited in batches or count as very large."""
     monkeypatch.setattr(storing, "_SMALL", 0)
+    monkeypatch.setattr(storing, "_LEAST_WINDOW", 5000)
     monkeypatch.setattr(aggregation, "_MOST_ENTRIES", 5000)
     monkeypatch.setattr(leiden, "_MOST_REFINED", 1000)
     if request.param == "very large":

@@ -18,6 +18,7 @@ from graphclust.runtime.storage import Storage, is_mapped, new_array, prefetch, 
 @pytest.fixture(autouse=True)
 def every_array_in_a_file(monkeypatch):
     monkeypatch.setattr(module, "_SMALL", 0)
+    monkeypatch.setattr(module, "_LEAST_WINDOW", 1)
 
 
 def test_arrays_keep_what_is_written_and_leave_no_file(tmp_path):
