@@ -51,6 +51,10 @@ class Storage:
         self.written = 0
         self._mapped: list[weakref.ref[mmap.mmap]] = []
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the arrays: in another process, there are none yet."""
+        return {**vars(self), "_mapped": []}
+
     @property
     def window(self) -> int:
         """Bytes of an array that are worked on at once, so that they stay in memory."""

@@ -1,6 +1,7 @@
 """Arrays in files without a name."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -34,6 +35,14 @@ def test_arrays_keep_what_is_written_and_leave_no_file(tmp_path):
         assert array.sum() == 499_500
     assert storage.written == 4000
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_storage_can_be_sent_to_other_processes():
+    storage = Storage(1e6)
+    array = storage.array(10, np.int32)
+    copy = pickle.loads(pickle.dumps((storage, array)))
+    assert copy[0].memory == storage.memory
+    assert not is_mapped(copy[1])
 
 
 def test_small_arrays_and_arrays_without_a_storage_are_in_memory(monkeypatch):
