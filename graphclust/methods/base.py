@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from graphclust.errors import ResourceError, UsageError
+from graphclust.errors import UsageError
 from graphclust.graph import Graph
 from graphclust.inputs import as_graph
 from graphclust.problem.problem import Core, Problem, dropped_directions
@@ -28,7 +28,6 @@ from graphclust.problem.start import check_start
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.memory import (
     available_memory,
-    format_bytes,
     is_available,
     require_address_space,
     require_memory,
@@ -216,10 +215,9 @@ class GraphEstimator:
         storage, what = problem.graph.storage, f"{self.name} on {self._extent(problem)}"
         if storage is None:
             require_memory(self.memory(problem.graph), what)
-        elif self.memory_in_files(problem.graph) > storage.memory:
-            least = format_bytes(self.memory_in_files(problem.graph))
+        else:
             hint = "" if self.works_in_files else f"; {_IN_FILES} need less"
-            raise ResourceError(f"{what} needs {least} of memory at least (--memory){hint}")
+            require_memory(self.memory_in_files(problem.graph), what, storage.memory, hint)
         core = problem.core
         with single_precision():
             solution = self.solve(core) if len(core.nodes) else self._empty_solution()

@@ -133,7 +133,7 @@ def format_bytes(size: float) -> str:
     return f"{size:.3g} {units[power]}"
 
 
-def require_memory(size: float, what: str) -> None:
+def require_memory(size: float, what: str, limit: float | None = None, hint: str = "") -> None:
     """Raise an error if work needs more memory than is available.
 
     Parameters
@@ -142,15 +142,20 @@ def require_memory(size: float, what: str) -> None:
         Estimate of the peak, in bytes.
     what : str
         The work, as the subject of the message: "spectral with 20 communities".
+    limit : float, optional
+        Bytes that the work may use, by default `available_memory()`.
+    hint : str
+        End of the message.
 
     Raises
     ------
     ResourceError
-        `size` is above `available_memory()`.
+        `size` is above the limit.
     """
-    if not is_available(size):
-        available = format_bytes(available_memory() or 0)
-        raise ResourceError(f"{what} needs about {format_bytes(size)} of memory, but {available} is available")
+    limit = available_memory() if limit is None else limit
+    if limit is not None and size > limit:
+        need = f"{what} needs about {format_bytes(size)} of memory"
+        raise ResourceError(f"{need}, but {format_bytes(limit)} is available{hint}")
 
 
 def is_available(size: float) -> bool:

@@ -119,9 +119,9 @@ def main() -> None:
         path, usual, other = folder / "graph.edgelist", folder / "usual.tsv", folder / "other.tsv"
         write_graph(path, wanted.edges, strings=wanted.strings)
         print(f"     {wanted.edges:,} edges, {path.stat().st_size / 1e6:,.0f} MB of text, {wanted.method}", flush=True)
-        whole = detect(path, usual, wanted.method)
-        print(f"     in memory: {whole.seconds:.0f} s, peak {whole.peak / 1e6:,.0f} MB", flush=True)
-        most = whole.peak / SHARE
+        usual_run = detect(path, usual, wanted.method)
+        print(f"     in memory: {usual_run.seconds:.0f} s, peak {usual_run.peak / 1e6:,.0f} MB", flush=True)
+        most = usual_run.peak / SHARE
         memory = f"{int(most * 0.66) // 10**6}MB"
         with limited(most) as enter:
             part = detect(path, other, wanted.method, "--memory", memory, enter=enter)
@@ -129,7 +129,7 @@ def main() -> None:
         print(f"     from files, --memory {memory}, {how}: {part.seconds:.0f} s, resident {part.peak / 1e6:,.0f} MB")
         is_same = filecmp.cmp(usual, other, shallow=False)
         print(f"{'ok  ' if is_same else 'MISS'} the result is the same, byte for byte")
-        ratio = part.seconds / whole.seconds
+        ratio = part.seconds / usual_run.seconds
         print(f"{'ok  ' if ratio <= SLOWER else 'MISS'} {ratio:.2f} times the time in memory (bar: {SLOWER})")
         left = killed(path, folder, wanted.method, memory)
         print(f"{'MISS' if left else 'ok  '} a killed run leaves {left or 'no file'}")

@@ -26,15 +26,15 @@ def test_sorted_edges(directed, weighted, n_nodes):
     weight = rng.random(1500) if weighted else None
     edges = Edges(source, target, weight)
     expected = Graph.from_edges(source, target, weight, nodes=n_nodes, directed=directed)
-    found = sorted_edges(lambda: pieces_of(edges), n_nodes, directed, Storage(256 * 40))
-    for own, theirs in zip(found, (expected.source, expected.target, expected.weight), strict=True):
+    result = sorted_edges(lambda: pieces_of(edges), n_nodes, directed, Storage(256 * 40))
+    for own, theirs in zip(result, (expected.source, expected.target, expected.weight), strict=True):
         np.testing.assert_array_equal(own, theirs)
 
 
 def test_no_edges():
     nothing = np.zeros(0, np.int64)
-    found = sorted_edges(lambda: [Edges(nothing, nothing, None)], 5, False, Storage(1e6))
-    assert len(found.source) == 0
+    result = sorted_edges(lambda: [Edges(nothing, nothing, None)], 5, False, Storage(1e6))
+    assert len(result.source) == 0
 
 
 def test_parts_of_a_graph_in_files():
@@ -63,5 +63,5 @@ def test_parts_of_a_graph_in_files():
 
 def test_edges_that_are_left_out_of_unweighted_graphs():
     edges = Edges(np.array([0, 0, 1]), np.array([0, 1, 2]), None)
-    found = chosen_edges(edges, None, Storage(1e6))
-    assert (found.source.tolist(), found.target.tolist(), found.weight) == ([0, 1], [1, 2], None)
+    result = chosen_edges(edges, None, Storage(1e6))
+    assert (result.source.tolist(), result.target.tolist(), result.weight) == ([0, 1], [1, 2], None)

@@ -1,4 +1,4 @@
-"""A graph that is read in blocks is the graph that is read as a whole."""
+"""A graph that is read in blocks is the graph that is read as a usual."""
 
 import bz2
 import gzip
@@ -89,20 +89,20 @@ TEXTS = (
 
 
 def assert_same(path, **options):
-    whole = read_file(path, **options)
+    usual = read_file(path, **options)
     part = read_file(path, storage=Storage(20_000), **options)
     assert is_mapped(part.source)
-    assert not is_mapped(whole.source)
-    assert list(part.ids) == list(whole.ids)
+    assert not is_mapped(usual.source)
+    assert list(part.ids) == list(usual.ids)
     for name in ("source", "target"):
-        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))
-    assert (part.weight is None) == (whole.weight is None)
-    if whole.weight is not None:
-        np.testing.assert_allclose(part.weight, whole.weight, rtol=1e-12)
-    assert part.directed == whole.directed
-    assert part.meta.keys() == whole.meta.keys()
-    assert part.meta["sha256"] == whole.meta["sha256"]
-    assert {note.code for note in part.meta["notes"]} == {note.code for note in whole.meta["notes"]}
+        np.testing.assert_array_equal(getattr(part, name), getattr(usual, name))
+    assert (part.weight is None) == (usual.weight is None)
+    if usual.weight is not None:
+        np.testing.assert_allclose(part.weight, usual.weight, rtol=1e-12)
+    assert part.directed == usual.directed
+    assert part.meta.keys() == usual.meta.keys()
+    assert part.meta["sha256"] == usual.meta["sha256"]
+    assert {note.code for note in part.meta["notes"]} == {note.code for note in usual.meta["notes"]}
     return part
 
 
@@ -202,9 +202,9 @@ def test_a_folder_and_a_pattern(tmp_path):
     for number, part in enumerate((rows[1:1000], rows[1000:5000], rows[5000:])):
         (folder / f"part-{number}.csv").write_text(rows[0] + "".join(part))
     (folder / "_SUCCESS").touch()
-    whole = tmp_path / "whole.csv"
-    whole.write_text("".join(rows))
-    expected = gc.read_graph(whole)
+    usual = tmp_path / "usual.csv"
+    everything.write_text("".join(rows))
+    expected = gc.read_graph(everything)
     for path in (str(folder), str(folder / "part-*.csv")):
         for memory in (None, "20kB"):
             graph = gc.read_graph(path, memory=memory)
