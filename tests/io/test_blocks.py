@@ -202,7 +202,7 @@ def test_a_folder_and_a_pattern(tmp_path):
     for number, part in enumerate((rows[1:1000], rows[1000:5000], rows[5000:])):
         (folder / f"part-{number}.csv").write_text(rows[0] + "".join(part))
     (folder / "_SUCCESS").touch()
-    usual = tmp_path / "usual.csv"
+    everything = tmp_path / "usual.csv"
     everything.write_text("".join(rows))
     expected = gc.read_graph(everything)
     for path in (str(folder), str(folder / "part-*.csv")):
