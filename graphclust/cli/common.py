@@ -153,8 +153,8 @@ class Reading:
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="Memory to use, such as 4GB: what does not fit lies in temporary files. GRAPH can then also be a "
-            "folder, or a pattern in quotes, of edge lists or Parquet tables.",
+            help="Memory to use, such as 4GB: leiden, louvain and label-propagation keep what does not fit in "
+            "temporary files.",
             rich_help_panel=_PANEL,
         ),
     ] = None

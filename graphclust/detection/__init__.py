@@ -73,8 +73,9 @@ def detect(
         Whether nodes may be in several communities: then `cover` has those that also join others, by their edges; see
         `graphclust.kernels.overlap`.
     memory : str or float, optional
-        The memory to use, such as "4GB". What does not fit lies in files of a temporary folder; the result is the same.
-        For "auto", "leiden", "louvain" and "label-propagation"; by default, all the memory that there is.
+        The memory to use, such as "4GB"; by default, all that there is. With "leiden", "louvain" and
+        "label-propagation", what does not fit lies in temporary files, and the result is the same. Other methods refuse
+        a graph for which the memory does not suffice.
     **method_params
         Parameters of the method's estimator, such as `hierarchy=True` or `max_size=100` of "auto", "leiden" and
         "louvain", or `start=earlier_result` of "auto", "leiden" and "label-propagation". With `refine`, also

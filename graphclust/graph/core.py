@@ -306,9 +306,9 @@ class Graph:
             source, target, weight = chosen_edges(Edges(self.source, self.target, self.weight), place, self.storage)
         else:
             source, target, weight = place[self.source], place[self.target], self.weight
-        if len(source) == self.num_edges and len(nodes) < self.num_nodes:
-            inside = (source >= 0) & (target >= 0)
-            source, target, weight = source[inside], target[inside], None if weight is None else weight[inside]
+            if len(nodes) < self.num_nodes:
+                inside = (source >= 0) & (target >= 0)
+                source, target, weight = source[inside], target[inside], None if weight is None else weight[inside]
         if not is_in_order:
             source, target, weight = _merge_edges(source, target, weight, len(nodes), self.directed)
         ids = self._ids
@@ -400,11 +400,14 @@ class Graph:
         """Return the graph without directions: the weights of a -> b and b -> a add up."""
         if not self.directed:
             return self
+        meta = {key: value for key, value in self.meta.items() if key not in ("merged_edges", "edge_attributes")}
         if self.storage is not None:
             edges = Edges(self.source, self.target, self.weight)
             merged = sorted_edges(lambda: pieces_of(edges), self.num_nodes, False, self.storage)
+            if len(merged.source) < self.num_edges:
+                meta["merged_edges"] = self.num_edges - len(merged.source)
             known: dict[str, Any] = {"is_canonical": self._is_canonical, "storage": self.storage}
-            return Graph(self._ids, *merged, directed=False, x=self.x, y=self.y, meta=self.meta, **known)
+            return Graph(self._ids, *merged, directed=False, x=self.x, y=self.y, meta=meta, **known)
         return Graph.from_edges(
             self.source,
             self.target,
@@ -412,7 +415,7 @@ class Graph:
             nodes=self._ids,
             x=self.x,
             y=self.y,
-            meta={key: value for key, value in self.meta.items() if key not in ("merged_edges", "edge_attributes")},
+            meta=meta,
             is_canonical=self._is_canonical,
         )
 

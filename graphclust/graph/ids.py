@@ -40,6 +40,13 @@ class DecimalIds(Sequence[str]):
     def __iter__(self) -> Iterator[str]:
         return map(str, self.values.tolist())
 
+    def __contains__(self, node: object) -> bool:
+        try:
+            value = int(node) if isinstance(node, str) else None
+        except ValueError:
+            value = None
+        return value is not None and str(value) == node and bool((self.values == value).any())
+
     def __getitem__(self, index: Any) -> Any:
         return DecimalIds(self.values[index]) if isinstance(index, slice) else str(self.values[index])
 
@@ -81,6 +88,11 @@ class TextIds(Sequence[str]):
     def __len__(self) -> int:
         return len(self.values)
 
+    def __contains__(self, node: object) -> bool:
+        import pyarrow.compute as pc
+
+        return isinstance(node, str) and pc.index(self.values, node).as_py() >= 0
+
     def __iter__(self) -> Iterator[str]:
         for chunk in self.values.iterchunks():
             for first in range(0, len(chunk), _MOST_AT_ONCE):
@@ -106,6 +118,9 @@ class JoinedIds(Sequence[Any]):
 
     def __len__(self) -> int:
         return len(self.first) + len(self.second)
+
+    def __contains__(self, node: object) -> bool:
+        return node in self.first or node in self.second
 
     def __iter__(self) -> Iterator[Any]:
         yield from self.first

@@ -104,10 +104,10 @@ def read_file(
 def _is_large(path: str | os.PathLike[str], format: str | None, storage: Storage) -> bool:
     """Whether a file is too large to be read as a whole, and of a format that is read in blocks."""
     name = os.fspath(path)
-    kind = format or format_of(name) or ("edgelist" if name == "-" or suffix_of(name) == "" else None)
-    if kind not in TABLES or name.startswith("data:"):
-        return False
-    return name == "-" or (Path(name).is_file() and Path(name).stat().st_size > storage.memory / _BYTES_PER_BYTE)
+    if name == "-":  # which has to be seen as a whole to find out its format
+        return format in TABLES and format != "parquet"
+    kind = format or format_of(name) or ("edgelist" if suffix_of(name) not in FOREIGN_SUFFIXES else None)
+    return kind in TABLES and Path(name).is_file() and Path(name).stat().st_size > storage.memory / _BYTES_PER_BYTE
 
 
 def _read_in_blocks(
@@ -117,7 +117,8 @@ def _read_in_blocks(
     names = files or [path]
     kind = format or format_of(names[0]) or "edgelist"
     _check_taken(Source(path, b"", options=options, is_format_given=format is not None), kind, has_nodes=False)
-    graph, notes, sha256 = read_blocks(path, names, kind, options, storage or Storage(available_memory() or 1 << 32))
+    own, is_given = storage or Storage(available_memory() or 1 << 32), format is not None
+    graph, notes, sha256 = read_blocks(path, names, kind, options, own, is_format_given=is_given)
     notes += merge_notes(graph)
     log_notes(notes, path)
     graph.meta |= {"source": path, "format": kind, "sha256": sha256, "notes": tuple(notes)}

@@ -34,6 +34,7 @@ from graphclust.io.edge_arrow import canonical_texts, parse_with_arrow
 from graphclust.io.edge_layout import EdgeLayout, sniff_edges
 from graphclust.io.edge_rows import ParsedEdges, parse_rows
 from graphclust.io.edgelist import add_notes, described, without_line_ends
+from graphclust.io.formats import format_of, sniffed_format
 from graphclust.io.matrix import is_matrix
 from graphclust.io.options import ReadOptions
 from graphclust.io.reading import naming, unweighted
@@ -63,8 +64,6 @@ def files_of(path: str) -> list[str] | None:
     DataError
         There are none, or a name does not tell the format.
     """
-    from graphclust.io.formats import format_of
-
     place = Path(path)
     if place.is_dir():
         found = sorted(place.iterdir())
@@ -134,7 +133,7 @@ class _Reading:
 
 
 def read_blocks(
-    path: str, files: Sequence[str], kind: str, options: ReadOptions, storage: Storage
+    path: str, files: Sequence[str], kind: str, options: ReadOptions, storage: Storage, *, is_format_given: bool = False
 ) -> tuple[Graph, list[Any], str]:
     """Read the edges of one or more files in blocks.
 
@@ -148,6 +147,8 @@ def read_blocks(
         "edgelist", "csv", "tsv" or "parquet".
     options : ReadOptions
     storage : Storage
+    is_format_given : bool
+        Whether the caller has chosen the format.
 
     Returns
     -------
@@ -168,7 +169,8 @@ def read_blocks(
     notes: list[Any] = []
     sums = []
     for name in files:
-        source = Source("<stdin>" if name == "-" else name, b"", suffix_of(name), options=options)
+        own = "<stdin>" if name == "-" else name
+        source = Source(own, b"", suffix_of(name), options=options, is_format_given=is_format_given)
         sums.append(_read_parquet(source, name, reading) if kind == "parquet" else _read_text(source, name, reading))
         notes += [note for note in source.notes if note not in notes]
     with naming(Source(path, b"")):
@@ -335,6 +337,10 @@ def _read_rows(source: Source, raw: BinaryIO, survey: _Survey, reading: _Reading
 
 def _layout(source: Source, data: bytes, survey: _Survey, header: bool | None) -> EdgeLayout:
     """Return the layout of an edge list that can be read in blocks."""
+    if format_of(source.name) is None and not source.is_format_given:
+        kind = sniffed_format(replace(source, data=data))
+        if kind != "edgelist":
+            raise _as_a_whole(source, f"it seems to be {kind}")
     refuse_other_texts(source, data)
     options = source.options
     if options.negative is not None or options.threshold is not None:

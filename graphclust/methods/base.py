@@ -38,7 +38,6 @@ from graphclust.runtime.storage import Storage
 
 __all__ = ["GraphEstimator", "solved"]
 
-_IN_FILES = "leiden, louvain and label-propagation"  # methods that work on a graph whose edges lie in files
 _LIFT_NEEDS = "graphclust.kernels.adjacency"  # imported by `Problem.lift`
 _MIB = 2.0**20
 _OBJECTIVES = ("objective", "resolution", "model", "weight_model")  # parameters that say which communities are sought
@@ -196,8 +195,7 @@ class GraphEstimator:
         self.check_params()
         graph, is_table = self._input(X)
         self._check(graph)
-        if self.works_in_files:
-            graph = self._placed(graph)
+        graph = self._placed(graph)
         problem = Problem.of(
             graph,
             self._number(),
@@ -216,7 +214,7 @@ class GraphEstimator:
         if storage is None:
             require_memory(self.memory(problem.graph), what)
         else:
-            hint = "" if self.works_in_files else f"; {_IN_FILES} need less"
+            hint = "" if self.works_in_files else f"; {_methods_in_files()} need less"
             require_memory(self.memory_in_files(problem.graph), what, storage.memory, hint)
         core = problem.core
         with single_precision():
@@ -226,12 +224,13 @@ class GraphEstimator:
         return self
 
     def _placed(self, graph: Graph) -> Graph:
-        """Return the graph with a storage if the fit needs more memory than it may use, and without one otherwise."""
-        need = self.memory(graph)
-        if graph.storage is None:  # the graph is in memory already
-            return graph if is_available(need) else graph.stored(Storage(available_memory() or 0))
-        edges = graph.source.nbytes + graph.target.nbytes
-        return graph if need + edges > graph.storage.memory else graph.stored(None)
+        """Return the graph without a storage if the fit has enough memory, and otherwise with one if that helps."""
+        need, storage = self.memory(graph), graph.storage
+        if storage is not None and need + graph.source.nbytes + graph.target.nbytes <= storage.memory:
+            return graph.stored(None)
+        if storage is None and self.works_in_files and not is_available(need):
+            return graph.stored(Storage(available_memory() or 0))
+        return graph
 
     def _needed(self, X: Any) -> tuple[str, ...]:
         """Return the modules that the fit of a graph, or of another input, imports."""
@@ -396,6 +395,14 @@ class GraphEstimator:
         """Return the solution of a core without nodes."""
         labels = np.empty(0, dtype=np.int64)
         return Solution(labels, levels=(labels,) if self.hierarchy else ())
+
+
+def _methods_in_files() -> str:
+    """Return the names of the methods that work on a graph whose edges lie in files."""
+    from graphclust.methods import METHODS
+
+    *names, last = [name for name, kind in METHODS.items() if kind.works_in_files]
+    return f"{', '.join(names)} and {last}"
 
 
 def _address_space(modules: Iterable[str]) -> float:

@@ -107,7 +107,8 @@ def parse_bytes(size: str | float) -> float:
     >>> parse_bytes("1.5GB"), parse_bytes("2G"), parse_bytes(1000)
     (1500000000.0, 2147483648.0, 1000.0)
     """
-    match = re.fullmatch(r"\s*([0-9.]+)\s*(?:([kmgtp])(i?b)?|b)?\s*", str(size).lower())
+    text = size.lower() if isinstance(size, str) else f"{size:f}"
+    match = re.fullmatch(r"\s*([0-9.]+)\s*(?:([kmgtp])(i?b)?|b)?\s*", text)
     try:
         number = float(match[1]) if match else 0.0
     except ValueError:

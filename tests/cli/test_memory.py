@@ -48,8 +48,9 @@ def test_results_are_the_same(format, edges, cli):
 
 def test_standard_input(edges, cli):
     usual = cli("detect", "graph.csv", *LEIDEN)
-    piped = cli("detect", "-", *LEIDEN, "--memory", "500kB", stdin=(edges / "graph.csv").read_bytes())
-    assert (piped.code, piped.out) == (0, usual.out)
+    for options in ((), ("--input-format", "edgelist")):
+        piped = cli("detect", "-", *LEIDEN, "--memory", "500kB", *options, stdin=(edges / "graph.csv").read_bytes())
+        assert (piped.code, piped.out) == (0, usual.out)
 
 
 def test_errors(edges, cli):

@@ -60,5 +60,7 @@ def test_ids_of_two_kinds_are_one_sequence():
         assert list(ids[part]) == names[part]
     assert has_distinct_texts(ids)
     assert not has_distinct_texts(["1", 1])
+    assert all(name in ids for name in names)
+    assert not any(name in ids for name in (1, "01", "3", "x", "d", "", None))
     with pytest.raises(IndexError):
         ids[5]

@@ -54,6 +54,7 @@ def test_parts_of_a_graph_in_files():
     ):
         own, theirs = change(stored), change(graph)
         assert own.storage is stored.storage
+        assert own.meta == theirs.meta
         assert own.num_nodes == theirs.num_nodes
         np.testing.assert_array_equal(own.source, theirs.source)
         np.testing.assert_array_equal(own.target, theirs.target)

@@ -168,6 +168,16 @@ def test_options(directed, tmp_path):
     assert_same(path, directed=directed, weights=False, columns="to,from")
 
 
+def test_files_of_other_formats_are_no_edge_lists(tmp_path):
+    graph = gc.generators.planted_partition(300, 3, p_in=0.2, p_out=0.01, random_state=0)
+    path = tmp_path / "graph"
+    with path.open("wb") as stream:
+        gc.io.write_graph(graph, stream, format="graphml")
+    assert read_file(path).num_edges == graph.num_edges
+    with pytest.raises(ResourceError, match="because it seems to be graphml"):
+        read_file(path, storage=Storage(20_000))
+
+
 def test_errors_name_the_line(tmp_path):
     path = tmp_path / "graph.csv"
     rows = weights_below_a_header(np.random.default_rng(0)).splitlines(keepends=True)
@@ -229,7 +239,7 @@ def test_standard_input(monkeypatch):
     data = plain(np.random.default_rng(0)).encode()
     stdin = type("Stdin", (), {"buffer": io.BytesIO(data)})
     monkeypatch.setattr("sys.stdin", stdin)
-    graph = read_file("-", storage=Storage(20_000))
+    graph = read_file("-", format="edgelist", storage=Storage(20_000))
     assert is_mapped(graph.source)
     assert graph.num_nodes == 900
 

@@ -85,7 +85,8 @@ def test_a_killed_process_leaves_no_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("4GB", 4e9), ("500 MB", 5e8), ("2G", 2**31), ("1.5GiB", 1.5 * 2**30), ("100", 100), (7, 7)]
+    ("text", "size"),
+    [("4GB", 4e9), ("500 MB", 5e8), ("2G", 2**31), ("1.5GiB", 1.5 * 2**30), ("100", 100), (7, 7), (1e16, 1e16)],
 )
 def test_sizes_of_memory(text, size):
     assert parse_bytes(text) == size
