@@ -76,6 +76,16 @@ def _taken(method: str, wanted: dict[str, tuple[str, Any]]) -> dict[str, Any]:
     return {name: value for name, (_, value) in wanted.items() if value is not None}
 
 
+def _check_uses_cluster(method: str) -> None:
+    """Refuse --cluster if the method works in one process."""
+    from graphclust.errors import UsageError
+    from graphclust.methods import METHODS
+
+    if not METHODS.named(method).works_on_cluster:
+        others = [name for name, kind in METHODS.items() if kind.works_on_cluster]
+        raise UsageError(f"{method} does not use --cluster; {', '.join(others)} do")
+
+
 def _check_takes_features(method: str) -> None:
     """Refuse --features if the method does not read features."""
     from graphclust.errors import UsageError
@@ -258,6 +268,14 @@ def detect(
     ] = None,
     device: Device = "auto",
     threads: ThreadCount = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local[:N]|tcp://HOST:PORT",
+            help="Dask cluster whose workers share the work of leiden, louvain and label-propagation on a very large "
+            "graph; local starts processes on this machine.",
+        ),
+    ] = None,
     out: Output = None,
     format: Annotated[
         str | None,
@@ -308,6 +326,7 @@ def detect(
     from graphclust import detection
     from graphclust.methods import METHODS
     from graphclust.results.communities import Communities
+    from graphclust.runtime.cluster import connected
     from graphclust.runtime.notes import log_notes
     from graphclust.runtime.progress import task
     from graphclust.runtime.threads import limited_threads
@@ -330,6 +349,8 @@ def detect(
         params["bipartite"] = True
     if features is not None:
         _check_takes_features(method)
+    if cluster is not None:
+        _check_uses_cluster(method)
     # report a typo before a large file is read
     detection.prepare(method, n_clusters, seed, device, refine=refine, **params)
     if seeds > 1:
@@ -365,7 +386,7 @@ def detect(
         if not quiet:
             files.summarise(communities, quality, verbose=verbose, about=about)
 
-    with limited_threads(threads):
+    with limited_threads(threads), connected(cluster):
         if names is None:
             run(graphs[0], outputs)
         else:

@@ -5,19 +5,38 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Self
+from typing import NamedTuple
 
 import numpy as np
 
 from graphclust.kernels.adjacency import Adjacency, IndexArray, grouped, read_ahead, run_rows
-from graphclust.kernels.local_moves import add_up_rows, move_rows, new_sums, renumber_rows
-from graphclust.runtime.arrays import IntArray
+from graphclust.kernels.local_moves import add_up_rows, is_very_large, move_rows, new_sums, renumber_rows
+from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.storage import windows, without_readahead
 from graphclust.runtime.threads import Threads
 
-__all__ = ["aggregated", "renumbered"]
+__all__ = ["Sums", "aggregated", "renumbered", "window_sums", "windows_of"]
 
 _MOST_ENTRIES = 1 << 22  # of rows that are added up at once
+
+
+class Sums(NamedTuple):
+    """Sums of rows over some sets of nodes.
+
+    Attributes
+    ----------
+    sets : ndarray of int32, shape (n_sets,)
+        The sets, in ascending order.
+    length : ndarray of int64, shape (n_sets,)
+        Number of entries of each sum.
+    neighbor, weight
+        The entries of the sums, one after the other; neighbors are sets.
+    """
+
+    sets: IndexArray
+    length: IntArray
+    neighbor: IndexArray
+    weight: FloatArray
 
 
 def aggregated(rows: Adjacency, labels: IndexArray, n_labels: int, threads: Threads) -> Adjacency:
@@ -35,86 +54,129 @@ def aggregated(rows: Adjacency, labels: IndexArray, n_labels: int, threads: Thre
     threads : Threads
         Each adds up some rows, so that sums do not depend on their number.
     """
-    n_windows = math.ceil(len(rows.neighbor) / _MOST_ENTRIES)
-    if n_windows <= 1:
-        return _Sums(rows, labels, threads).added(*_members(labels, 0, len(labels), n_labels)).rows()
-    sums, sets = _Sums(rows, labels, threads), []
-    for first, last in _windows(rows.start, n_windows):
-        length = sums.added(*_members(labels, first, last, n_labels)).lengths[-1]
-        sets.append(np.flatnonzero(length).astype(np.int32))
-        sums.lengths[-1] = length[sets[-1]]
+    if len(rows.neighbor) <= _MOST_ENTRIES:
+        return _Rows(len(rows.neighbor), threads).extended(window_sums(rows, labels, n_labels, threads)).rows(n_labels)
+    partial, sets = _Rows(len(rows.neighbor), threads), []
+    for some in _sums_of_windows(rows, labels, n_labels, threads):
+        partial.extended(some)
+        sets.append(some.sets)
         threads.release()
-    partial, owner = sums.rows(), np.concatenate(sets)
-    first_row, members = _members(owner, 0, len(owner), n_labels)
+    parts, owner = partial.rows(), np.concatenate(sets)
+    first_row, members = grouped(owner, np.arange(len(owner), dtype=np.int32), n_labels)
     work = np.zeros(n_labels + 1, np.int64)
-    work[1:] = np.cumsum(np.bincount(owner, np.diff(partial.start), minlength=n_labels))
-    sums = _Sums(partial, np.arange(n_labels, dtype=np.int32), threads)
-    for first, last in _windows(work, math.ceil(len(partial.neighbor) / _MOST_ENTRIES)):
-        with without_readahead(partial.neighbor, partial.weight):
+    work[1:] = np.cumsum(np.bincount(owner, np.diff(parts.start), minlength=n_labels))
+    result, every = _Rows(len(parts.neighbor), threads), np.arange(n_labels, dtype=np.int32)
+    for first, last in _windows(work):
+        with without_readahead(parts.neighbor, parts.weight):
             if threads.storage is not None:
-                read_ahead(partial, np.sort(members[first_row[first] : first_row[last]]))
-            sums.added(first_row[first : last + 1], members, first)
+                read_ahead(parts, np.sort(members[first_row[first] : first_row[last]]))
+            result.extended(_added_up(parts, every, first_row[first : last + 1], members, threads, first))
         threads.release()
-    return sums.rows()
+    return result.rows(n_labels)
 
 
-def _windows(work: IntArray, number: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges of rows of about the same work, or a single one."""
+def windows_of(rows: Adjacency) -> list[tuple[int, int]]:
+    """Return the windows of nodes whose rows are added up at once."""
+    return list(_windows(rows.start))
+
+
+def _windows(work: IntArray) -> Iterator[tuple[int, int]]:
+    """Yield ranges of rows of about the same work."""
+    number = max(math.ceil(int(work[-1]) / _MOST_ENTRIES), 1)
     cuts = np.searchsorted(work[:-1], np.arange(1, number) * _MOST_ENTRIES).tolist()
     return pairwise([0, *cuts, len(work) - 1])
 
 
-def _members(labels: IndexArray, first: int, last: int, n_labels: int) -> tuple[IntArray, IndexArray]:
-    """Return the nodes of each label among first, ..., last - 1; see `grouped`."""
-    start, members = grouped(labels[first:last], np.arange(last - first, dtype=np.int32), n_labels)
-    return start, members + np.int32(first)
+def _sums_of_windows(rows: Adjacency, labels: IndexArray, n_labels: int, threads: Threads) -> Iterator[Sums]:
+    """Yield the sums of each window, which workers add up if there are any."""
+    if threads.workers is not None and is_very_large(rows):
+        yield from threads.workers.sums_of_windows(rows, labels, n_labels)
+        return
+    for first, last in windows_of(rows):
+        some = Adjacency(rows.start[first : last + 1], rows.neighbor, rows.weight)
+        yield window_sums(some, labels, n_labels, threads, first)
 
 
-class _Sums:
-    """Sums of rows of a graph over sets of nodes, one after the other.
+def window_sums(rows: Adjacency, labels: IndexArray, n_labels: int, threads: Threads, first: int = 0) -> Sums:
+    """Add up some rows of a graph over sets of nodes.
 
-    Attributes
+    Parameters
     ----------
-    lengths : list of ndarray of int64
-        Number of entries of the sums that were added at once.
+    rows : Adjacency
+        The rows of consecutive nodes; `start` has places in `neighbor` and `weight`.
+    labels : ndarray of int32, shape (n,)
+        The set of each node of the graph.
+    n_labels : int
+    threads : Threads
+    first : int
+        The first of the nodes.
+    """
+    n = len(rows.start) - 1
+    grouping = grouped(labels[first : first + n], np.arange(n, dtype=np.int32), n_labels)
+    return _added_up(rows, labels, *grouping, threads)
+
+
+def _added_up(
+    rows: Adjacency,
+    labels: IndexArray,
+    first_member: IntArray,
+    members: IndexArray,
+    threads: Threads,
+    first_set: int = 0,
+) -> Sums:
+    """Add up the rows of the members of some sets, which are numbered from `first_set` on."""
+    n_sets, own = len(first_member) - 1, members[first_member[0] : first_member[-1]]
+    ends = np.zeros(len(own) + 1, np.int64)
+    np.cumsum(rows.start[own + 1] - rows.start[own], out=ends[1:])
+    place = ends[first_member - first_member[0]]
+    neighbor, weight = np.empty(place[-1], np.int32), np.empty(place[-1])
+    length = np.zeros(n_sets, np.int64)
+    most = min(int(np.diff(place).max(initial=0)), len(labels))
+    tables = [new_sums(most) for _ in range(threads.number)]
+
+    def add_up(t: int, first: int, last: int) -> None:
+        shared = (rows, labels, first_set, first_member, members, place, neighbor, weight, length)
+        add_up_rows(*shared, *tables[t], first, last)
+
+    run_rows(threads, place, add_up)
+    start = np.zeros(n_sets + 1, np.int64)
+    np.cumsum(length, out=start[1:])
+    result = np.empty(start[-1], np.int32), np.empty(start[-1])
+    run_rows(threads, place, lambda _, first, last: move_rows(place, start, neighbor, weight, *result, first, last))
+    sets = np.flatnonzero(length).astype(np.int32)
+    return Sums(sets + np.int32(first_set), length[sets], *result)
+
+
+class _Rows:
+    """Rows of a graph that are appended one after the other, in a storage if there is one.
+
+    Parameters
+    ----------
+    most : int
+        The largest number of entries.
+    threads : Threads
     """
 
-    def __init__(self, rows: Adjacency, labels: IndexArray, threads: Threads) -> None:
-        self._rows, self._labels, self._threads = rows, labels, threads
-        most = len(rows.neighbor)
+    def __init__(self, most: int, threads: Threads) -> None:
         self._neighbor, self._weight = threads.new_array(most, np.int32), threads.new_array(most, np.float64)
+        self._sums: list[Sums] = []
         self._end = 0
-        self.lengths: list[IntArray] = []
 
-    def added(self, first_member: IntArray, members: IndexArray, first_set: int = 0) -> Self:
-        """Add the sums of the rows of the members of some sets, which are numbered from `first_set` on."""
-        rows, labels, threads, n_sets = self._rows, self._labels, self._threads, len(first_member) - 1
-        own = members[first_member[0] : first_member[-1]]
-        ends = np.zeros(len(own) + 1, np.int64)
-        np.cumsum(rows.start[own + 1] - rows.start[own], out=ends[1:])
-        place = ends[first_member - first_member[0]]
-        neighbor, weight = np.empty(place[-1], np.int32), np.empty(place[-1])
-        length = np.zeros(n_sets, np.int64)
-        most = min(int(np.diff(place).max(initial=0)), len(labels))
-        tables = [new_sums(most) for _ in range(threads.number)]
-
-        def add_up(t: int, first: int, last: int) -> None:
-            shared = (rows, labels, first_set, first_member, members, place, neighbor, weight, length)
-            add_up_rows(*shared, *tables[t], first, last)
-
-        run_rows(threads, place, add_up)
-        start = np.zeros(n_sets + 1, np.int64)
-        np.cumsum(length, out=start[1:])
-        end = self._end + int(start[-1])
-        result = self._neighbor[self._end : end], self._weight[self._end : end]
-        run_rows(threads, place, lambda _, first, last: move_rows(place, start, neighbor, weight, *result, first, last))
-        self._end = end
-        self.lengths.append(length)
+    def extended(self, some: Sums) -> _Rows:
+        """Append sums."""
+        begin, self._end = self._end, self._end + len(some.neighbor)
+        self._neighbor[begin : self._end] = some.neighbor
+        self._weight[begin : self._end] = some.weight
+        self._sums.append(some._replace(neighbor=some.neighbor[:0], weight=some.weight[:0]))
         return self
 
-    def rows(self) -> Adjacency:
-        """Return all sums."""
-        length = np.concatenate(self.lengths)
+    def rows(self, n_sets: int | None = None) -> Adjacency:
+        """Return all rows: one for each sum, or one for each of `n_sets` sets if no set has several."""
+        length = np.concatenate([some.length for some in self._sums])
+        if n_sets is not None:
+            every = np.zeros(n_sets, np.int64)
+            every[np.concatenate([some.sets for some in self._sums])] = length
+            length = every
         start = np.zeros(len(length) + 1, np.int64)
         np.cumsum(length, out=start[1:])
         return Adjacency(start, self._neighbor[: self._end], self._weight[: self._end])

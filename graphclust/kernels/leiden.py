@@ -40,6 +40,7 @@ from graphclust.kernels.local_moves import (
     MASS,
     PART,
     Moves,
+    is_very_large,
     move_nodes,
     new_sums,
     part_nodes,
@@ -97,13 +98,18 @@ def _refined(
         The nodes, sorted by community.
     """
     n, rows, masses, threads = len(labels), level.rows, level.masses, search.threads
+    order, n_all = visiting_order(n, key, is_large=is_very_large(rows)), max(n_labels, int(labels.max()) + 1)
+    beta = max(beta, _LEAST_BETA)
+    if threads.workers is not None and is_very_large(rows):
+        refined = threads.workers.refined(rows, masses, labels, n_labels, search.gamma, beta, key)
+        return refined, grouped(labels, order, n_all)[1]
     refined, parts = np.arange(n, dtype=np.int32), np.zeros(n, PART)
     run_rows(threads, rows.start, lambda _, first, last: part_nodes(rows, masses, labels, parts, first, last))
     threads.release()
     sums = tuple(np.bincount(labels, masses[name], n_labels).astype(np.float64, copy=False) for name in ("u", "v"))
     degree = np.diff(rows.start)
     tables = [new_sums(int(degree.max(initial=0))) for _ in range(threads.number)]
-    order, n_all = visiting_order(rows, key), max(n_labels, int(labels.max()) + 1)
+    names = np.zeros(0, np.int32)
     for begin in range(0, n, _MOST_REFINED):
         some = order[begin : begin + _MOST_REFINED]
         first_member, members = grouped(labels[some], np.arange(len(some), dtype=np.int32), n_all)
@@ -112,8 +118,8 @@ def _refined(
         work[1:] = np.cumsum(np.bincount(labels[some], degree[some], minlength=n_labels)[:n_labels])
 
         def refine_some(t: int, first: int, last: int, grouping: tuple[IntArray, IndexArray] = grouping) -> None:
-            shared = (rows, labels, sums[0], sums[1], *grouping, refined, parts, *tables[t])
-            refine(*shared, search.gamma, max(beta, _LEAST_BETA), key, first, last)
+            shared = (rows, labels, sums[0], sums[1], *grouping, names, refined, parts, *tables[t])
+            refine(*shared, search.gamma, beta, key, first, last)
 
         with without_readahead(rows.neighbor, rows.weight):
             if threads.storage is not None:

@@ -28,7 +28,8 @@ weights that were found are still right; otherwise they are added up again. Henc
 result does not depend on the number of threads. Deterministic parallel partitioners work in a similar way (Gottesbüren
 & Hamann 2022). The nodes of small graphs, and the last ones of large graphs, wait in a queue and move one at a time.
 In very large graphs, all visits are in batches of long blocks of consecutive nodes, whose rows lie side by side: that
-takes a fifth less time, and rows can lie in files.
+takes a fifth less time, rows can lie in files, and the moves of a batch can be found by other processes
+(`graphclust.kernels.workers`).
 
 Sums over the communities around a node are kept in a hash table whose size depends on the degree.
 """
@@ -36,7 +37,10 @@ Sums over the communities around a node are kept in a hash table whose size depe
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from copy import copy
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,11 +51,17 @@ from graphclust.runtime.compilation import compiled
 from graphclust.runtime.storage import prefetch, without_readahead
 from graphclust.runtime.threads import Threads
 
+if TYPE_CHECKING:
+    from graphclust.kernels.workers import Proposals
+
 __all__ = [
     "MASS",
     "PART",
+    "Changes",
     "Moves",
+    "Replica",
     "add_up_rows",
+    "is_very_large",
     "move_nodes",
     "move_rows",
     "new_sums",
@@ -69,14 +79,14 @@ _MOVE = np.dtype([("weight_from", np.float64), ("weight_to", np.float64), ("targ
 _SUM = np.dtype([("weight", np.float64), ("label", np.int64)])
 PART = np.dtype([("u", np.float64), ("v", np.float64), ("cut", np.float64), ("n_nodes", np.int64)])
 _TOTALS = np.dtype(
-    [(name, np.int64) for name in ("n_free", "turn", "is_directed", "min_size", "max_size", "seed")]
+    [(name, np.int64) for name in ("n_free", "turn", "is_directed", "min_size", "max_size", "seed", "first_row")]
     + [(name, np.float64) for name in ("gamma", "gain")]
 )
 
 _UNLIMITED = 2**62
 _MOST_IN_QUEUE = 500_000  # nodes and entries of rows of a graph whose nodes all wait in a queue
 _MAX_BATCH = 8192  # nodes
-_FEWEST_BATCHES = 32
+_FEWEST_BATCHES, _MOST_BATCHES = 32, 512
 _TAIL = 32  # when one in so many nodes waits, the last ones wait in a queue
 _VISITS_PER_CALL = 100_000  # of the queue, so that Ctrl-C does not wait long
 _FEWEST_BLOCKS = 512
@@ -89,6 +99,7 @@ _SMALLEST_GAIN = 1e-10  # relative to the terms of the gain; smaller gains are r
 _EXPONENT = 40.0  # exp(-40) counts as 0
 _NEW = np.int32(-1)  # target of a move into an empty community
 
+_NO_ROWS = Adjacency(np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0))
 _settings: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 _public = compiled(nogil=True, **_settings)
 _internal = compiled(inner=True, **_settings)
@@ -114,8 +125,8 @@ class _State(NamedTuple):
     Attributes
     ----------
     start, neighbor, weight
-        As of `Adjacency`.
-    masses : array of `MASS`, shape (n,)
+        As of `Adjacency`: the rows of the nodes from `first_row` on.
+    masses : array of `MASS`, shape (n_rows,)
     nodes : array of `_NODE`, shape (n,)
         Label, and the turn of the last visit.
     woken : ndarray of int32, shape (n,)
@@ -148,6 +159,102 @@ class _State(NamedTuple):
     moves: Records
     moved: IndexArray
     totals: Any
+
+
+class Changes(NamedTuple):
+    """Moves of nodes, in the order in which they were made.
+
+    Attributes
+    ----------
+    nodes, labels : ndarray of int32, shape (n_moves,)
+        The nodes, and their new labels.
+    masses : array of `MASS`, shape (n_moves,)
+        Of the nodes.
+    """
+
+    nodes: IndexArray
+    labels: IndexArray
+    masses: Records
+
+
+class Replica:
+    """A copy of a partition in another process, which finds the best moves of nodes whose rows it has.
+
+    Attributes
+    ----------
+    turn : int
+        The last turn whose moves it knows.
+    """
+
+    def __init__(self, state: _State, turn: int) -> None:
+        self._nodes, self._communities, self._totals = state.nodes, state.communities, state.totals
+        self._sum_u, self._sum_v = state.sum_u, state.sum_v
+        self.turn = turn
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        sums = self._sum_u.nbytes * (1 if self._sum_v is self._sum_u else 2)
+        return self._nodes.nbytes + self._communities.nbytes + sums
+
+    def copy(self) -> Replica:
+        """Return a copy that shares no memory."""
+        other = copy(self)
+        other._nodes, other._communities = self._nodes.copy(), self._communities.copy()
+        other._totals, other._sum_u = self._totals.copy(), self._sum_u.copy()
+        other._sum_v = other._sum_u if self._sum_v is self._sum_u else self._sum_v.copy()
+        return other
+
+    def make(self, changes: Changes, turn: int) -> None:
+        """Make the moves of a turn."""
+        self.turn = turn
+        _relabel_all(self._state(_NO_ROWS, changes.masses, changes.nodes), *changes)
+
+    def best_moves(
+        self, rows: Adjacency, masses: Records, first_row: int, nodes: IndexArray, threads: Threads
+    ) -> tuple[IndexArray, IndexArray]:
+        """Return which of some nodes should move, and to which labels.
+
+        Parameters
+        ----------
+        rows : Adjacency
+            The rows of nodes from `first_row` on.
+        masses : array of `MASS`, shape (n_rows,)
+            Of the same nodes.
+        first_row : int
+        nodes : ndarray of int32, shape (n_nodes,)
+        threads : Threads
+
+        Returns
+        -------
+        places, targets : ndarray of int32
+            Places in `nodes`, and labels; -1 for an empty community.
+        """
+        state = self._state(rows, masses, nodes)
+        state.totals["turn"], state.totals["first_row"] = self.turn, first_row
+        most = int(np.diff(rows.start)[nodes - first_row].max(initial=0))
+        tables = [new_sums(most) for _ in range(threads.number)]
+        threads.run(lambda t: _propose_all(state, *tables[t], *threads.share(t, 0, len(nodes))))
+        targets = state.moves["target"]
+        places = np.flatnonzero(targets != self._nodes["label"][nodes]).astype(np.int32)
+        return places, targets[places]
+
+    def _state(self, rows: Adjacency, masses: Records, nodes: IndexArray) -> _State:
+        nothing = np.zeros(0, np.int32)
+        return _State(
+            *rows,
+            masses=masses,
+            nodes=self._nodes,
+            woken=nothing,
+            communities=self._communities,
+            sum_u=self._sum_u,
+            sum_v=self._sum_v,
+            free=nothing,
+            order=nodes,
+            moves=np.zeros(len(nodes), _MOVE),
+            moved=nothing,
+            totals=self._totals,
+        )
 
 
 def new_sums(most: int) -> tuple[Records, IndexArray]:
@@ -193,7 +300,8 @@ def _propose(state: _State, sums: Records, slots: IndexArray, t: int, k: int, tu
     """Find the best move of the node at place t of the order, which is the k-th; ties are broken at random."""
     start, neighbor, weight, nodes, totals = state.start, state.neighbor, state.weight, state.nodes, state.totals
     i = state.order[t]
-    own, first, last = nodes[i].label, start[i], start[i + 1]
+    row = i - totals.first_row
+    own, first, last, mass = nodes[i].label, start[row], start[row + 1], state.masses[row]
     every, mask = -1 if len(weight) > 1 else 0, _table_mask(last - first)
     n_around, is_exact, own_weight, strength = 0, 1, 0.0, 0.0
     for e in range(first, last):
@@ -205,7 +313,7 @@ def _propose(state: _State, sums: Records, slots: IndexArray, t: int, k: int, tu
             own_weight += weight[e & every]
         else:
             n_around = _add(sums, slots, n_around, mask, node.label, weight[e & every])
-    u, v, gamma = state.masses[i].u, state.masses[i].v, totals.gamma
+    u, v, gamma = mass.u, mass.v, totals.gamma
     best = own_weight - gamma * (u * (state.sum_v[own] - v) + v * (state.sum_u[own] - u))
     target, best_weight, best_key, rounding = own, own_weight, np.uint64(0), _SMALLEST_GAIN * strength
     if best < 0.0 and state.communities[own].n_nodes > 1:
@@ -217,7 +325,7 @@ def _propose(state: _State, sums: Records, slots: IndexArray, t: int, k: int, tu
         value = total.weight - gamma * (u * state.sum_v[label] + v * state.sum_u[label])
         if value < best - rounding or (value <= best + rounding and target == own):
             continue
-        if totals.max_size < _UNLIMITED and state.communities[label].size + state.masses[i].size > totals.max_size:
+        if totals.max_size < _UNLIMITED and state.communities[label].size + mass.size > totals.max_size:
             continue
         if value <= best + rounding:
             key = _random_number(totals.seed + turn, np.int64(i) * len(nodes) + label)
@@ -236,7 +344,7 @@ def _propose(state: _State, sums: Records, slots: IndexArray, t: int, k: int, tu
 @_internal
 def _make(state: _State, t: int, k: int) -> bool:
     """Make the k-th move, of the node at place t of the order, if it still adds quality; return whether it does."""
-    nodes, communities, sum_u, sum_v, totals = state.nodes, state.communities, state.sum_u, state.sum_v, state.totals
+    nodes, communities, totals, sum_u, sum_v = state.nodes, state.communities, state.totals, state.sum_u, state.sum_v
     i, move = state.order[t], state.moves[k]
     own, target, mass = nodes[i].label, move.target, state.masses[i]
     if target == own or mass.is_fixed != 0:
@@ -265,10 +373,21 @@ def _make(state: _State, t: int, k: int) -> bool:
         return False
     totals.gain += gain
     totals.n_free -= is_new
-    nodes[i].label = target
+    if _relabel(state, i, target, mass):
+        state.free[totals.n_free] = own
+        totals.n_free += 1
+    return True
+
+
+@_internal
+def _relabel(state: _State, i: int, target: int, mass: Any) -> bool:
+    """Move a node to another community; return whether its own is empty now."""
+    own, sum_u, sum_v = state.nodes[i].label, state.sum_u, state.sum_v
+    here, there = state.communities[own], state.communities[target]
+    state.nodes[i].label = target
     sum_u[own] -= mass.u
     sum_u[target] += mass.u
-    if totals.is_directed != 0:
+    if state.totals.is_directed != 0:
         sum_v[own] -= mass.v
         sum_v[target] += mass.v
     here.size -= mass.size
@@ -277,9 +396,21 @@ def _make(state: _State, t: int, k: int) -> bool:
     there.n_nodes += 1
     if here.n_nodes == 0:
         sum_u[own] = sum_v[own] = 0.0
-        state.free[totals.n_free] = own
-        totals.n_free += 1
-    return True
+    return here.n_nodes == 0
+
+
+@_public
+def _propose_all(state: _State, sums: Records, slots: IndexArray, first: int, last: int) -> None:
+    """Find the best moves of the nodes at some places of the order; the k-th move is that of place k."""
+    for t in range(first, last):
+        _propose(state, sums, slots, t, t, state.totals.turn)
+
+
+@_public
+def _relabel_all(state: _State, nodes: IndexArray, labels: IndexArray, masses: Records) -> None:
+    """Make moves that another process has made, in the same order."""
+    for t in range(len(nodes)):
+        _relabel(state, nodes[t], labels[t], masses[t])
 
 
 @_public
@@ -394,6 +525,7 @@ def refine(
     sum_vs: FloatArray,
     first_member: IntArray,
     members: IndexArray,
+    names: IndexArray,
     refined: IndexArray,
     parts: Records,
     sums: Records,
@@ -404,7 +536,10 @@ def refine(
     first: int,
     last: int,
 ) -> None:
-    """Merge some nodes of some communities into parts; `refined[i]` is i at first, and later a node of the part."""
+    """Merge some nodes of some communities into parts; `refined[i]` is i at first, and later a node of the part.
+
+    Random numbers depend on the names of the nodes, which are their numbers if `names` is empty.
+    """
     start, neighbor, weight = rows.start, rows.neighbor, rows.weight
     every = -1 if len(weight) > 1 else 0
     for c in range(first, last):
@@ -415,6 +550,7 @@ def refine(
             u, v = own.u, own.v
             if own.n_nodes != 1 or own.cut < gamma * (u * (sum_v - v) + v * (sum_u - u)):
                 continue
+            name = int(names[i]) if len(names) > 0 else int(i)
             mask, n_around = _table_mask(start[i + 1] - start[i]), 0
             for e in range(start[i], start[i + 1]):
                 if labels[neighbor[e]] == c:
@@ -427,7 +563,8 @@ def refine(
                 if gain >= 0.0 and gain >= most - _EXPONENT * beta:
                     scale += math.exp((gain - most) / beta)
             stay = math.exp(-most / beta) if most < _EXPONENT * beta else 0.0
-            draw = (scale + stay) * (np.float64(_random_number(seed, i) >> np.uint64(11)) / 9007199254740992.0) - stay
+            uniform = np.float64(_random_number(seed, name) >> np.uint64(11)) / 9007199254740992.0
+            draw = (scale + stay) * uniform - stay
             target, link = np.int32(i), 0.0
             for s in range(n_around):
                 total = sums[slots[s]]
@@ -517,18 +654,22 @@ def renumber_rows(
                     result.weight[e + shift] = rows.weight[e]
 
 
-def visiting_order(rows: Adjacency, seed: int) -> IndexArray:
-    """Return a random order of the nodes, of which blocks of consecutive nodes stay together if there are many."""
-    n, generator = len(rows.start) - 1, np.random.default_rng(seed)
+def visiting_order(n: int, seed: int, *, is_large: bool) -> IndexArray:
+    """Return a random order of n nodes, of which blocks of consecutive nodes stay together if there are many.
+
+    They are long if the graph is very large.
+    """
+    generator = np.random.default_rng(seed)
     if n < _FEWEST_BLOCKS * _BLOCK:
         return generator.permutation(n).astype(np.int32)
-    length = _LONG_BLOCK if _is_very_large(rows) else _BLOCK
+    length = _LONG_BLOCK if is_large else _BLOCK
     blocks = generator.permutation(-(-n // length)).astype(np.int32)
     order: Any = (blocks[:, None] * np.int32(length) + np.arange(length, dtype=np.int32)).ravel()
     return order[order < n]
 
 
-def _is_very_large(rows: Adjacency) -> bool:
+def is_very_large(rows: Adjacency) -> bool:
+    """Whether nodes are visited in batches of long blocks to the end."""
     return len(rows.start) + len(rows.neighbor) > _VERY_LARGE
 
 
@@ -612,21 +753,25 @@ def move_nodes(
         The nodes that wait at the start, by default all.
     """
     n = len(masses)
-    batch = max(min(_MAX_BATCH, n // _FEWEST_BATCHES), 1)
+    batch = max(min(_MAX_BATCH, n // _FEWEST_BATCHES), n // _MOST_BATCHES, 1)
     state = _state(rows, masses, labels, gamma, seed, max_size, min_size, batch)
     totals = state.totals
     if waiting is not None:
         state.woken[~waiting] = -1
-    order = visiting_order(rows, seed)
+    order = visiting_order(n, seed, is_large=is_very_large(rows))
     degree = int(np.diff(rows.start).max(initial=0))
     tables = [new_sums(degree)]
     if n + len(rows.neighbor) > _MOST_IN_QUEUE:
         tables += [new_sums(degree) for _ in range(threads.number - 1)]
         n_waiting = n if waiting is None else int(waiting.sum())
-        with without_readahead(rows.neighbor, rows.weight, masses):
-            while n_waiting > (0 if _is_very_large(rows) else n // _TAIL):
+        workers = threads.workers if is_very_large(rows) else None
+        proposals: AbstractContextManager[Proposals | None] = nullcontext()
+        if workers is not None:
+            proposals = workers.proposals(rows, masses, Replica(state, 0))
+        with without_readahead(rows.neighbor, rows.weight, masses), proposals as proposed:
+            while n_waiting > (0 if is_very_large(rows) else n // _TAIL):
                 n_waiting = _line_up(state, order, batch)
-                if _round(state, tables, threads, n_waiting, batch) <= enough * n and enough > 0:
+                if _round(state, tables, threads, n_waiting, batch, proposed) <= enough * n and enough > 0:
                     return Moves(state.nodes["label"].copy(), float(totals["gain"]))
                 n_waiting = int((state.woken >= state.nodes["turn"]).sum())
     first, n_waiting = 0, _line_up(state, order, 0)
@@ -653,20 +798,31 @@ def _read_ahead(state: _State, n_waiting: int, batch: int, first: int) -> None:
 
 
 def _round(
-    state: _State, tables: list[tuple[Records, IndexArray]], threads: Threads, n_waiting: int, batch: int
+    state: _State,
+    tables: list[tuple[Records, IndexArray]],
+    threads: Threads,
+    n_waiting: int,
+    batch: int,
+    proposals: Proposals | None,
 ) -> int:
-    """Visit the first nodes in the order; return how many moved."""
+    """Visit the first nodes in the order, for which workers propose moves if there are any; return how many moved."""
     total, n_moved, turn = 0, 0, int(state.totals["turn"])
     for first in [*range(0, n_waiting, batch), n_waiting]:
         last = min(first + batch, n_waiting)
-        if threads.storage is not None:
+        if threads.storage is not None and proposals is None:
             _read_ahead(state, n_waiting, batch, first)
+        end = last if proposals is None else first  # of the visits by this process
 
-        def visit(t: int, n_moved: int = n_moved, first: int = first, last: int = last, turn: int = turn) -> None:
-            moved, places = threads.share(t, 0, n_moved), threads.share(t, first, last)
+        def visit(t: int, n_moved: int = n_moved, first: int = first, end: int = end, turn: int = turn) -> None:
+            moved, places = threads.share(t, 0, n_moved), threads.share(t, first, end)
             _visit(state, *tables[t], first, *moved, *places, turn)
 
-        threads.run(visit)
+        if proposals is None:
+            threads.run(visit)
+        else:
+            answers = proposals.asked(_changes(state, n_moved), state.order[first:last], turn)
+            threads.run(visit)
+            _take(state, first, last, answers())
         n_moved = _make_all(state, first, last)
         total += n_moved
         turn += 1
@@ -674,3 +830,17 @@ def _round(
             threads.release()
     state.totals["turn"] = turn
     return total
+
+
+def _changes(state: _State, n_moved: int) -> Changes:
+    """Return the moves of the last batch."""
+    nodes = state.moved[:n_moved].copy()
+    return Changes(nodes, state.nodes["label"][nodes], state.masses[nodes])
+
+
+def _take(state: _State, first: int, last: int, answers: Iterable[tuple[IndexArray, IndexArray]]) -> None:
+    """Write the moves that workers propose for a batch; their weights are added up when they are made."""
+    moves, nodes = state.moves[: last - first], state.order[first:last]
+    moves["target"], moves["is_exact"] = state.nodes["label"][nodes], 0
+    for places, targets in answers:
+        moves["target"][places] = targets

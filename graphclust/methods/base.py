@@ -26,6 +26,7 @@ from graphclust.problem.sizes import Sizes, check_sizes
 from graphclust.problem.solution import Solution
 from graphclust.problem.start import check_start
 from graphclust.runtime.arrays import IntArray
+from graphclust.runtime.cluster import current_cluster
 from graphclust.runtime.memory import (
     available_memory,
     is_available,
@@ -74,6 +75,8 @@ class GraphEstimator:
         Whether the method can use the features of the nodes.
     works_in_files : bool
         Whether the method works on a graph whose edges lie in files (`graphclust.runtime.storage`).
+    works_on_cluster : bool
+        Whether the method lets the processes of a cluster share the work (`graphclust.runtime.cluster`).
     connected : bool
         Whether communities are connected unless `n_clusters` is set.
     is_baseline : bool
@@ -109,6 +112,7 @@ class GraphEstimator:
     merges_directions: ClassVar[bool] = False
     ignores_self_loops: ClassVar[bool] = False
     works_in_files: ClassVar[bool] = False
+    works_on_cluster: ClassVar[bool] = False
     takes_start: ClassVar[bool] = False
     takes_features: ClassVar[bool] = False
     connected: ClassVar[bool] = False
@@ -214,7 +218,7 @@ class GraphEstimator:
         if storage is None:
             require_memory(self.memory(problem.graph), what)
         else:
-            hint = "" if self.works_in_files else f"; {_methods_in_files()} need less"
+            hint = "" if self.works_in_files else f"; {_methods_that('works_in_files')} need less"
             require_memory(self.memory_in_files(problem.graph), what, storage.memory, hint)
         core = problem.core
         with single_precision():
@@ -318,6 +322,8 @@ class GraphEstimator:
         UsageError
             A parameter is out of range.
         """
+        if current_cluster() is not None and not self.works_on_cluster:
+            raise UsageError(f"{self.name} does not use a cluster; {_methods_that('works_on_cluster')} do")
         k = self._number()
         check_sizes(
             *self.size_bounds(),
@@ -397,11 +403,11 @@ class GraphEstimator:
         return Solution(labels, levels=(labels,) if self.hierarchy else ())
 
 
-def _methods_in_files() -> str:
-    """Return the names of the methods that work on a graph whose edges lie in files."""
+def _methods_that(ability: str) -> str:
+    """Return the names of the methods that have an ability, such as "works_in_files"."""
     from graphclust.methods import METHODS
 
-    *names, last = [name for name, kind in METHODS.items() if kind.works_in_files]
+    *names, last = [name for name, kind in METHODS.items() if getattr(kind, ability)]
     return f"{', '.join(names)} and {last}"
 
 

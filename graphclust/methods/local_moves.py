@@ -13,6 +13,9 @@ from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.checks import check_hierarchy
+from graphclust.runtime.cluster import Cluster, current_cluster
+from graphclust.runtime.memory import format_bytes
+from graphclust.runtime.notes import Note, counted
 from graphclust.runtime.threads import Threads
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ class LocalMoveEstimator(GraphEstimator):
 
     needs: ClassVar[tuple[str, ...]] = ("graphclust.kernels.leiden",)
     works_in_files: ClassVar[bool] = True
+    works_on_cluster: ClassVar[bool] = True
 
     def check_params(self) -> None:
         """See `GraphEstimator.check_params`."""
@@ -57,8 +61,33 @@ class LocalMoveEstimator(GraphEstimator):
         """
         graph = core.graph
         rows, masses, unit = kernel_input(graph, objective, core.cached("rows", lambda: rows_of(graph)))
-        with Threads(storage=graph.storage) as threads:
+        cluster, workers = current_cluster(), None
+        if cluster is not None:
+            from graphclust.kernels.workers import Workers
+
+            workers = Workers(cluster)
+        with Threads(storage=graph.storage, workers=workers) as threads:
             if core.n_clusters is not None:
-                return with_exact_number(core, resolution, lambda other: run(rows, masses, other * unit, threads)[-1])
-            levels = run(rows, masses, resolution * unit, threads)
-        return Solution(levels[-1], levels=tuple(levels) if self.hierarchy else (), is_connected=is_connected)
+
+                def found(other: float) -> IntArray:
+                    return run(rows, masses, other * unit, threads)[-1]
+
+                solution = with_exact_number(core, resolution, found)
+            else:
+                levels = run(rows, masses, resolution * unit, threads)
+                known = tuple(levels) if self.hierarchy else ()
+                solution = Solution(levels[-1], levels=known, is_connected=is_connected)
+        return solution if cluster is None else solution.with_notes([_work_of(cluster)])
+
+
+def _work_of(cluster: Cluster) -> Note:
+    """Return a note that says what a cluster has done."""
+    if not cluster.sent:
+        return Note("cluster", "the graph is small enough for one process: the cluster was not used")
+    message = (
+        f"{counted(cluster.n_workers, 'worker')} of the cluster: {format_bytes(cluster.sent)} sent, "
+        f"{format_bytes(cluster.received)} received"
+    )
+    if cluster.n_lost:
+        message += f"; work was repeated {counted(cluster.n_lost, 'time')}, because workers were lost"
+    return Note("cluster", message, cluster.counts())

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
     from threadpoolctl import ThreadpoolController
 
+    from graphclust.kernels.workers import Workers
     from graphclust.runtime.storage import Storage
 
 __all__ = ["Threads", "limited_threads", "n_threads", "one_blas_thread", "one_openmp_thread", "one_thread"]
@@ -130,6 +131,8 @@ class Threads:
         By default `n_threads()`. Threads are started when they are first needed, and end with the block.
     storage : Storage, optional
         Where large arrays lie; by default in memory.
+    workers : graphclust.kernels.workers.Workers, optional
+        Other processes that share the work on very large graphs.
 
     Examples
     --------
@@ -143,9 +146,12 @@ class Threads:
     [0, 1, 4, 9]
     """
 
-    def __init__(self, number: int | None = None, storage: Storage | None = None) -> None:
+    def __init__(
+        self, number: int | None = None, storage: Storage | None = None, workers: Workers | None = None
+    ) -> None:
         self.number = n_threads() if number is None else number
         self.storage = storage
+        self.workers = workers
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
