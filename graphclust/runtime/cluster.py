@@ -75,7 +75,7 @@ def dask_client(where: str) -> Iterator[Any]:
             threads_per_worker=1,
             memory_limit="auto" if memory is None else int(memory / (number + 1)),  # this process takes a part, too
             local_directory=folder,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
         )
         yield stack.enter_context(Client(stack.enter_context(started), direct_to_workers=True))

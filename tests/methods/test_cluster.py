@@ -1,11 +1,15 @@
 """Methods find the same communities in one process and on the workers of a Dask cluster."""
 
+import os
 import random
+import signal
+import threading
 
 import numpy as np
 import pytest
 
 import graphclust as gc
+from graphclust.errors import DataError, UsageError
 from graphclust.kernels import aggregation, leiden, local_moves
 from graphclust.methods import METHODS
 
@@ -22,7 +26,7 @@ def very_large(monkeypatch):
     monkeypatch.setattr(leiden, "_LARGE", 1000)
     monkeypatch.setattr(local_moves, "_VERY_LARGE", 0)
     monkeypatch.setattr(local_moves, "_MOST_IN_QUEUE", 0)
-    monkeypatch.setattr(local_moves, "_LONG_BLOCK", 64)
+    monkeypatch.setattr(local_moves, "_FEWEST_BATCHES", 6)
     state = random.getstate()
     yield
     random.setstate(state)  # workers that are threads draw from it
@@ -43,14 +47,14 @@ def client(request):
     """Workers that are threads of this process, so that they count the same graphs as very large."""
     with (
         distributed.LocalCluster(
-            n_workers=request.param, threads_per_worker=2, processes=False, dashboard_address=None
+            n_workers=request.param, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
 
 
-@pytest.mark.parametrize("kind", ["plain", "weighted", "directed", "directed weighted"])
+@pytest.mark.parametrize("kind", ["plain", "directed weighted"])
 @pytest.mark.parametrize("method", ON_CLUSTER)
 def test_labels_are_the_same(method, kind, client, very_large):
     usual = gc.detect(graph(kind), method, random_state=3)
@@ -59,3 +63,53 @@ def test_labels_are_the_same(method, kind, client, very_large):
     note = next(note for note in shared.notes if note.code == "cluster")
     assert note.data["sent"] > 100_000
     assert note.data["received"] > 1000
+
+
+def test_levels_sizes_and_starts(client, very_large):
+    for options in ({"hierarchy": True}, {"max_size": 40}, {"n_clusters": 30}):
+        usual, shared = (gc.detect(graph("plain"), "leiden", cluster=where, **options) for where in (None, client))
+        np.testing.assert_array_equal(shared.labels, usual.labels)
+    start = gc.detect(graph("plain"), "label-propagation")
+    usual, shared = (gc.detect(graph("weighted"), "label-propagation", start=start, cluster=c) for c in (None, client))
+    np.testing.assert_array_equal(shared.labels, usual.labels)
+
+
+def test_workers_that_are_killed_are_replaced(very_large):
+    usual = gc.detect(graph("weighted"), "leiden")
+    pids = []
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        done = threading.Event()
+
+        def kill():
+            for _ in range(3):
+                pids.append(min(client.run(os.getpid).values()))
+                os.kill(pids[-1], signal.SIGKILL)
+                if done.wait(3):
+                    return
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        shared = gc.detect(graph("weighted"), "leiden", cluster=client)
+        done.set()
+        killer.join()
+    np.testing.assert_array_equal(shared.labels, usual.labels)
+    assert pids
+    note = next(note for note in shared.notes if note.code == "cluster")
+    assert note.data["n_lost"] >= 1
+
+
+def test_a_small_graph_needs_no_cluster(client):
+    notes = gc.detect("data:karate", "leiden", cluster=client).notes
+    assert "the cluster was not used" in next(note.message for note in notes if note.code == "cluster")
+
+
+def test_what_is_no_cluster_is_refused():
+    with pytest.raises(UsageError, match=r"local, local:N or the address of a scheduler, .*; not here"):
+        gc.detect("data:karate", "leiden", cluster="here")
+    with pytest.raises(UsageError, match="auto does not use a cluster; leiden, louvain and label-propagation do"):
+        gc.detect("data:karate", cluster="local:2")
+    with pytest.raises(DataError, match=r"no Dask cluster answers at tcp:.*:9"):
+        gc.detect("data:karate", "leiden", cluster="tcp://127.0.0.1:9")
