@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from graphclust.errors import DataError
 from graphclust.graph import Graph, graph_of
 from graphclust.io import read_file
+from graphclust.runtime.cluster import partitions
 from graphclust.runtime.memory import parse_bytes
-from graphclust.runtime.storage import Storage
+from graphclust.runtime.storage import Storage, default_folder
 
-__all__ = ["as_graph", "read_graph"]
+__all__ = ["as_graph", "is_dask_frame", "read_graph"]
 
 
 def read_graph(
@@ -104,7 +108,8 @@ def as_graph(
     Parameters
     ----------
     obj : Graph, str, PathLike, networkx graph, igraph.Graph, scipy sparse matrix, PyG Data, array, DataFrame, iterable
-        `read_graph` reads a path; `graphclust.graph.graph_of` converts everything else.
+        `read_graph` reads a path; `graphclust.graph.graph_of` converts everything else. A Dask dataframe is read like a
+        folder of Parquet tables, in blocks.
     weight : str or None
         Edge attribute or column that holds the weights (files, networkx, igraph, DataFrame); None ignores weights.
         Another name than "weight" must exist.
@@ -134,5 +139,24 @@ def as_graph(
         named = None if weight == "weight" else weight
         weights = False if weight is None else None
         return read_graph(obj, directed=directed, weight=named, weights=weights, memory=memory)
+    if is_dask_frame(obj):
+        return _from_dask(obj, weight, directed, memory)
     graph = graph_of(obj, weight=weight, directed=directed)
     return graph if memory is None else graph.stored(Storage(parse_bytes(memory)))
+
+
+def is_dask_frame(obj: Any) -> bool:
+    """Whether an object is a dataframe of Dask; does not import it."""
+    return type(obj).__module__.startswith("dask.") and hasattr(obj, "partitions")
+
+
+def _from_dask(frame: Any, weight: str | None, directed: bool | None, memory: str | float | None) -> Graph:
+    """Return the graph of a Dask dataframe of edges, of which a few partitions are in memory at a time."""
+    with tempfile.TemporaryDirectory(prefix="graphclust-", dir=default_folder(), ignore_cleanup_errors=True) as folder:
+        for number, part in enumerate(partitions(frame)):
+            if len(part):
+                part.to_parquet(Path(folder) / f"{number:09}.parquet", index=False)
+        try:
+            return as_graph(folder, weight=weight, directed=directed, memory=memory)
+        except DataError as error:
+            raise DataError(error.message, "the Dask dataframe") from None

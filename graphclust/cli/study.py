@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphclust.cli.common import Output, Quiet, check_files, output, say
-from graphclust.errors import DataError, GraphclustError, UsageError
+from graphclust.errors import GraphclustError, UsageError
 from graphclust.runtime.notes import counted
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def study(
     ] = -1,
     dask: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Run on the workers of a Dask cluster, such as tcp://host:8786."),
+        typer.Option(metavar="local[:N]|tcp://HOST:PORT", help="Run on the workers of a Dask cluster."),
     ] = None,
     shard: Annotated[
         str | None,
@@ -150,22 +152,15 @@ def _with_uniform_columns(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _cluster(address: str | None) -> Any:
-    """Return a context in which joblib runs its tasks on a Dask cluster."""
-    from contextlib import ExitStack
-
-    stack = ExitStack()
-    if address is None:
-        return stack
-    try:
-        from dask.distributed import Client
-    except ImportError:
-        raise UsageError("--dask needs the package dask.distributed: pip install 'graphclust[dask]'") from None
+@contextmanager
+def _cluster(where: str | None) -> Iterator[None]:
+    """Let joblib run its tasks on a Dask cluster in this block; None for none."""
+    if where is None:
+        yield
+        return
     from joblib import parallel_config
 
-    try:
-        stack.enter_context(Client(address, timeout=10))
-    except (OSError, ValueError) as error:
-        raise DataError(f"no Dask cluster answers at {address}: {error}") from None
-    stack.enter_context(parallel_config(backend="dask"))
-    return stack
+    from graphclust.runtime.cluster import dask_client
+
+    with dask_client(where), parallel_config(backend="dask"):
+        yield

@@ -13,7 +13,7 @@ from graphclust.errors import DataError, UsageError
 from graphclust.graph import holds_points, merge_notes
 from graphclust.inference import BLOCK_MODELS
 from graphclust.inference.refinement import check_model
-from graphclust.inputs import as_graph
+from graphclust.inputs import as_graph, is_dask_frame
 from graphclust.methods import METHODS
 from graphclust.methods.base import GraphEstimator
 from graphclust.methods.refined import Refined
@@ -22,7 +22,7 @@ from graphclust.results.communities import Communities
 from graphclust.results.cover import Cover
 from graphclust.results.hierarchy import Hierarchy
 from graphclust.runtime.checks import check_count
-from graphclust.runtime.cluster import connected
+from graphclust.runtime.cluster import connected, current_cluster, default_client
 from graphclust.runtime.notes import Note, counted, log_notes
 from graphclust.runtime.seeds import check_seed
 
@@ -48,7 +48,7 @@ def detect(
 
     Parameters
     ----------
-    graph : Graph, path, networkx graph, igraph.Graph, scipy sparse adjacency, PyG Data, array, iterable of edges
+    graph : Graph, path, networkx graph, igraph.Graph, scipy sparse adjacency, PyG Data, array, dataframe, iterable
         Anything that `as_graph` converts; it is not modified. Or a table of points for a method that takes features,
         see `graphclust.cluster`.
     method : str, callable or estimator
@@ -80,7 +80,8 @@ def detect(
         a graph for which the memory does not suffice.
     cluster : str or dask.distributed.Client, optional
         A Dask cluster whose workers share the work of "leiden", "louvain" and "label-propagation" on a very large
-        graph, with the same result: "local:4" starts four processes, and "tcp://host:8786" is a scheduler.
+        graph, with the same result: "local:4" starts four processes, and "tcp://host:8786" is a scheduler. With a Dask
+        dataframe of edges, the default is Dask's current client, if there is one.
     **method_params
         Parameters of the method's estimator, such as `hierarchy=True` or `max_size=100` of "auto", "leiden" and
         "louvain", or `start=earlier_result` of "auto", "leiden" and "label-propagation". With `refine`, also
@@ -105,6 +106,8 @@ def detect(
     >>> detect(nx.karate_club_graph(), method="leiden").n_clusters
     4
     """
+    if cluster is None and is_dask_frame(graph) and current_cluster() is None and _works_on_cluster(method):
+        cluster = default_client()
     if cluster is not None:
         with connected(cluster):
             return detect(
@@ -150,6 +153,10 @@ def detect(
         changes=estimator.changes_,
     )
     return _with_cover(communities) if overlapping else communities
+
+
+def _works_on_cluster(method: Any) -> bool:
+    return METHODS.named(method).works_on_cluster
 
 
 def _with_cover(communities: Communities) -> Communities:

@@ -7,17 +7,19 @@ import random
 import re
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from itertools import islice
 from typing import Any, TypeVar
 
 from graphclust.errors import DataError, ResourceError, UsageError
 from graphclust.runtime.memory import available_memory
 from graphclust.runtime.threads import n_threads
 
-__all__ = ["Cluster", "connected", "current_cluster", "dask_client"]
+__all__ = ["Cluster", "connected", "current_cluster", "dask_client", "default_client", "partitions"]
 
 _SECONDS = 10.0  # to wait for the scheduler
 _SECONDS_OF_RESTART = 60.0  # to wait for a worker if none is left
@@ -102,6 +104,35 @@ def connected(where: Any) -> Iterator[None]:
 def current_cluster() -> Cluster | None:
     """Return the cluster of the innermost `connected` block, if there is one."""
     return _current.get()
+
+
+def default_client() -> Any:
+    """Return the client that Dask uses by default in this process; None without one."""
+    from distributed import default_client as own_client
+
+    try:
+        return own_client()
+    except ValueError:
+        return None
+
+
+def partitions(frame: Any) -> Iterator[Any]:
+    """Yield the partitions of a Dask dataframe as pandas dataframes; a cluster makes some of them ahead.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame
+    """
+    cluster, parts = current_cluster(), iter(frame.partitions)
+    if cluster is None:
+        for part in parts:
+            yield part.compute()
+        return
+    ahead = deque(cluster.client.compute(part) for part in islice(parts, len(cluster.addresses()) + 1))
+    while ahead:
+        frame = ahead.popleft().result()
+        ahead.extend(cluster.client.compute(part) for part in islice(parts, 1))
+        yield frame
 
 
 class Cluster:

@@ -21,7 +21,7 @@ from numpy.typing import DTypeLike
 from graphclust.errors import ResourceError
 from graphclust.runtime.memory import format_bytes
 
-__all__ = ["Storage", "is_mapped", "new_array", "prefetch", "windows", "without_readahead"]
+__all__ = ["Storage", "default_folder", "is_mapped", "new_array", "prefetch", "windows", "without_readahead"]
 
 _SMALL = 1 << 20  # bytes of arrays that are kept in memory
 _SHARE_OF_WINDOW = 8  # a window takes an eighth of the memory
@@ -47,7 +47,7 @@ class Storage:
 
     def __init__(self, memory: float, folder: str | None = None) -> None:
         self.memory = memory
-        self.folder = folder or _default_folder()
+        self.folder = folder or default_folder()
         self.written = 0
         self._mapped: list[weakref.ref[mmap.mmap]] = []
 
@@ -143,7 +143,8 @@ def _file_of(array: Any) -> tuple[mmap.mmap | None, int]:
     return (mapped, shift) if isinstance(mapped, mmap.mmap) else (None, 0)
 
 
-def _default_folder() -> str:
+def default_folder() -> str:
+    """Return the folder for large temporary files: that of the environment variable TMPDIR, or /var/tmp."""
     named = any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
     is_usable = sys.platform != "win32" and os.access(_FOLDER, os.W_OK)
     return _FOLDER if is_usable and not named else tempfile.gettempdir()

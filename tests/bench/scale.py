@@ -1,11 +1,15 @@
 """Graphs that do not fit into memory: the same communities from files, with a quarter of the memory.
 
     python tests/bench/scale.py [--edges 30000000] [--method leiden] [--strings] [--folder FOLDER]
+    python tests/bench/scale.py --cluster 2 [--worker-memory 1GB] [--kill]
 
 A planted partition is made first: a sixth as many nodes as edges, communities of 100 nodes, 70 % of the edges inside,
 ids in random order. It is written as an edge list, with numbers as ids, or with strings such as user-5399257038. Then
 `graphclust detect` runs twice: as usual, and in a control group that has a quarter of the memory that the first run
 needed at its peak. At last a run is killed, and its folder of temporary files is looked at.
+
+With --cluster, the second run uses the workers of a Dask cluster on this machine instead, each with so much memory, of
+which three are killed in the course of the run with --kill.
 
 Control groups of Linux need rights that containers often have. Without them, only `--memory` limits the second run,
 whose peak is printed. With fewer than some ten million edges, a quarter is less than Python and the libraries take.
@@ -15,12 +19,14 @@ from __future__ import annotations
 
 import argparse
 import filecmp
+import logging
 import os
 import resource
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +41,7 @@ import pyarrow.csv
 SIZE, INSIDE = 100, 0.7  # nodes of a community; share of the edges inside
 GROUPS = (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"), (Path("/sys/fs/cgroup"), "memory.max")
 SHARE, SLOWER = 4, 4  # bars
+KILLED = 3  # workers
 
 
 class Run(NamedTuple):
@@ -84,8 +91,8 @@ def limited(size: float) -> Iterator[Callable[[], None] | None]:
 
 
 def detect(path: Path, out: Path, method: str, *options: str, enter: Callable[[], None] | None = None) -> Run:
-    """Run `graphclust detect`, and return what it needed."""
-    command = [sys.executable, "-m", "graphclust", "detect", str(path), "-m", method, "-o", str(out), "-q", *options]
+    """Run `graphclust detect`, which prints its notes, and return what it needed."""
+    command = [sys.executable, "-m", "graphclust", "detect", str(path), "-m", method, "-o", str(out), *options]
     start = time.perf_counter()
     with subprocess.Popen(command, preexec_fn=enter) as process:
         _, status, usage = os.wait4(process.pid, 0)
@@ -106,12 +113,48 @@ def killed(path: Path, folder: Path, method: str, memory: str) -> list[str]:
     return [file.name for file in own.iterdir()]
 
 
+def shared(path: Path, out: Path, method: str, number: int, memory: str, *, kills: bool) -> Run:
+    """Run `graphclust detect` on workers of so much memory, of which three are killed, 20 seconds after each other."""
+    from distributed import Client, LocalCluster
+
+    done, killed = threading.Event(), list[int]()
+    with (
+        LocalCluster(
+            n_workers=number,
+            threads_per_worker=1,
+            memory_limit=memory,
+            silence_logs=logging.CRITICAL,
+            dashboard_address="127.0.0.1:0",
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+
+        def kill() -> None:
+            while len(killed) < KILLED and not done.wait(60 if not killed else 20):
+                killed.append(min(client.run(os.getpid).values()))
+                os.kill(killed[-1], signal.SIGKILL)
+                print(f"     killed worker {killed[-1]}", flush=True)
+
+        killer = threading.Thread(target=kill)
+        if kills:
+            killer.start()
+        run = detect(path, out, method, "--cluster", cluster.scheduler_address)
+        done.set()
+        if kills:
+            killer.join()
+            print(f"{'ok  ' if len(killed) == KILLED else 'MISS'} {len(killed)} workers were killed")
+    return run
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--edges", type=int, default=30_000_000)
     parser.add_argument("--method", default="leiden")
     parser.add_argument("--strings", action="store_true")
     parser.add_argument("--folder")
+    parser.add_argument("--cluster", type=int, nargs="+", metavar="WORKERS")
+    parser.add_argument("--worker-memory", default="1GB")
+    parser.add_argument("--kill", action="store_true")
     wanted = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with tempfile.TemporaryDirectory(dir=wanted.folder) as name:
@@ -121,6 +164,14 @@ def main() -> None:
         print(f"     {wanted.edges:,} edges, {path.stat().st_size / 1e6:,.0f} MB of text, {wanted.method}", flush=True)
         usual_run = detect(path, usual, wanted.method)
         print(f"     in memory: {usual_run.seconds:.0f} s, peak {usual_run.peak / 1e6:,.0f} MB", flush=True)
+        for number in wanted.cluster or ():
+            part = shared(path, other, wanted.method, number, wanted.worker_memory, kills=wanted.kill)
+            ratio = part.seconds / usual_run.seconds
+            print(f"     {number} workers of {wanted.worker_memory}: {part.seconds:.0f} s, {ratio:.2f} times")
+            is_same = filecmp.cmp(usual, other, shallow=False)
+            print(f"{'ok  ' if is_same else 'MISS'} the result is the same, byte for byte", flush=True)
+        if wanted.cluster:
+            return
         most = usual_run.peak / SHARE
         memory = f"{int(most * 0.66) // 10**6}MB"
         with limited(most) as enter:

@@ -6,6 +6,7 @@ import signal
 import threading
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import graphclust as gc
@@ -13,6 +14,7 @@ from graphclust.errors import DataError, UsageError
 from graphclust.kernels import aggregation, leiden, local_moves
 from graphclust.methods import METHODS
 
+dd = pytest.importorskip("dask.dataframe")
 distributed = pytest.importorskip("distributed")
 
 ON_CLUSTER = [name for name, kind in METHODS.items() if kind.works_on_cluster]
@@ -99,6 +101,23 @@ def test_workers_that_are_killed_are_replaced(very_large):
     assert pids
     note = next(note for note in shared.notes if note.code == "cluster")
     assert note.data["n_lost"] >= 1
+
+
+@pytest.mark.parametrize("ids", ["numbers", "strings"])
+def test_dask_dataframes_are_graphs(ids, client, very_large):
+    own = graph("weighted")
+    frame = pd.DataFrame({"source": own.source, "target": own.target, "weight": own.weight})
+    if ids == "strings":
+        frame = frame.astype({"source": str, "target": str})
+    table = dd.from_pandas(frame, npartitions=7)
+    usual = gc.detect(frame, "leiden")
+    shared = gc.detect(table, "leiden")  # by the current client
+    assert dict(zip(shared.nodes, shared.labels, strict=True)) == dict(zip(usual.nodes, usual.labels, strict=True))
+    assert "received" in next(note.message for note in shared.notes if note.code == "cluster")
+    part = gc.detect(table, "leiden", memory="300KB")
+    assert part.quality()["modularity"] == pytest.approx(usual.quality()["modularity"])
+    with pytest.raises(DataError, match=r"the Dask dataframe: .* at least two columns"):
+        gc.detect(table[["source"]], "leiden")
 
 
 def test_a_small_graph_needs_no_cluster(client):
