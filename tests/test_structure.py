@@ -32,7 +32,8 @@ EMPTY_NAMES = {
 CONTEXT_VARIABLES = {
     "threads.py",
     "progress.py",
-}  # how many threads run, and who shows the progress: not what is fitted
+    "cluster.py",
+}  # how many threads and workers run, and who shows the progress: not what is fitted
 
 
 def package_of(path):

@@ -190,11 +190,12 @@ def _cycle(
         trace.append(parts)
     coarser, coarse_labels = _coarser(level, parts, n_parts, search.threads), np.zeros(n_parts, np.int32)
     coarse_labels[parts] = labels
-    for turn in range(_TURNS if search.beta is not None and depth < _MOST_DEPTH else 1):
-        before = coarse_labels
-        coarse_labels = _cycle(coarser, coarse_labels, search, _key(key, turn), depth + 1, trace)
-        if np.array_equal(before, coarse_labels):
-            break
+    with search.threads.without_workers():  # the coarser graph is much smaller
+        for turn in range(_TURNS if search.beta is not None and depth < _MOST_DEPTH else 1):
+            before = coarse_labels
+            coarse_labels = _cycle(coarser, coarse_labels, search, _key(key, turn), depth + 1, trace)
+            if np.array_equal(before, coarse_labels):
+                break
     if disturbed is not None:
         disturbed.nodes = _disturbed_nodes(level.rows, labels, parts, coarse_labels)
     return numbered(coarse_labels[parts])[0]
@@ -343,7 +344,8 @@ def leiden_update(
         coarse_labels, waiting = np.zeros(n_parts, np.int32), np.zeros(n_parts, dtype=bool)
         coarse_labels[parts], waiting[parts] = moved, is_touched[moved]
         coarser, coarse_labels = _coarser(level, parts, n_parts, threads), numbered(coarse_labels)[0]
-        labels = _cycle(coarser, coarse_labels, search, _key(seed, 2), 1, disturbed=_Disturbed(waiting))
+        with threads.without_workers():
+            labels = _cycle(coarser, coarse_labels, search, _key(seed, 2), 1, disturbed=_Disturbed(waiting))
     return numbered(labels[parts])[0].astype(np.int64)
 
 

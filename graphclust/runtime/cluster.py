@@ -169,11 +169,14 @@ class Cluster:
         Raises
         ------
         ResourceError
-            There is none for a minute.
+            There is none for a minute, or the scheduler has ended.
         """
         end = time.monotonic() + _SECONDS_OF_RESTART
         while True:
-            found: list[str] = self.client.run_on_scheduler(_addresses)
+            try:
+                found: list[str] = self.client.run_on_scheduler(_addresses)
+            except (OSError, ValueError, RuntimeError):  # as a client does that has been closed
+                raise ResourceError("the scheduler of the Dask cluster does not answer any more") from None
             if found:
                 self.n_workers = max(self.n_workers, len(found))
                 return sorted(found)
@@ -185,7 +188,10 @@ class Cluster:
         """Send a value to workers; return its future."""
         self.sent += _size(value) * len(addresses)
         several = len(addresses) > 1
-        return self.client.scatter([value], workers=list(addresses), broadcast=several, hash=False)[0]
+        try:
+            return self.client.scatter([value], workers=list(addresses), broadcast=several, hash=False)[0]
+        except (OSError, KeyError, ValueError) as error:  # of a worker that the scheduler does not know any more
+            raise _LostError(str(error)) from None
 
     def call(self, address: str, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function on a worker, or on another if that one is lost; return its future.
@@ -217,13 +223,17 @@ class Cluster:
         while True:
             try:
                 return attempt()
-            except (CancelledError, KilledWorker, CommClosedError):
+            except (CancelledError, KilledWorker, CommClosedError, _LostError):
                 self.n_lost += 1
                 if self.n_lost > _MOST_LOSSES:
                     raise ResourceError(
                         f"workers of the Dask cluster were lost {self.n_lost} times: they may have too little memory"
                     ) from None
                 time.sleep(0.2)
+
+
+class _LostError(Exception):
+    """A worker was lost while something was sent to it."""
 
 
 def _addresses(dask_scheduler: Any) -> list[str]:

@@ -177,6 +177,15 @@ class Threads:
             if error is not None:
                 raise error
 
+    @contextmanager
+    def without_workers(self) -> Iterator[None]:
+        """Leave the work of a block to the threads of this process."""
+        workers, self.workers = self.workers, None
+        try:
+            yield
+        finally:
+            self.workers = workers
+
     def new_array(self, length: int, dtype: DTypeLike) -> Any:
         """Return a new array, in a file if there is a storage; see `graphclust.runtime.storage.new_array`."""
         return new_array(self.storage, length, dtype)
