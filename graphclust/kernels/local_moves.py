@@ -197,11 +197,14 @@ class Replica:
         sums = self._sum_u.nbytes * (1 if self._sum_v is self._sum_u else 2)
         return self._nodes.nbytes + self._communities.nbytes + sums
 
-    def copy(self) -> Replica:
-        """Return a copy that shares no memory."""
+    def copy(self, with_arrays: bool = True) -> Replica:
+        """Return a copy that shares no memory, or the arrays only."""
         other = copy(self)
+        other._totals = self._totals.copy()
+        if not with_arrays:
+            return other
         other._nodes, other._communities = self._nodes.copy(), self._communities.copy()
-        other._totals, other._sum_u = self._totals.copy(), self._sum_u.copy()
+        other._sum_u = self._sum_u.copy()
         other._sum_v = other._sum_u if self._sum_v is self._sum_u else self._sum_v.copy()
         return other
 

@@ -25,13 +25,14 @@ from graphclust.kernels.local_moves import (
     refine,
     visiting_order,
 )
-from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.arrays import FloatArray
 from graphclust.runtime.cluster import Cluster
 from graphclust.runtime.threads import Threads
 
 __all__ = ["Proposals", "Workers"]
 
 _AHEAD = 2  # windows of each worker whose sums are made before they are needed
+_SHARES = 4  # ranges of communities that each worker refines, one after the other, so that they take less memory
 _MOST_HELD = 2  # graphs
 
 
@@ -44,11 +45,21 @@ class _Window(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """The rows of some nodes, without neighbors in other communities; see `Adjacency`."""
+    """The rows of some nodes, without neighbors in other communities; see `Adjacency`.
+
+    Attributes
+    ----------
+    nodes : ndarray of int32, shape (n_nodes,)
+    u, v : ndarray of float64, shape (n_nodes,)
+        Their weights.
+    n_neighbors : ndarray of int32, shape (n_nodes,)
+    neighbor, weight
+    """
 
     nodes: IndexArray
-    masses: Records
-    n_neighbors: IntArray
+    u: FloatArray
+    v: FloatArray
+    n_neighbors: IndexArray
     neighbor: IndexArray
     weight: FloatArray
 
@@ -141,7 +152,7 @@ class Workers:
     def refined(
         self, rows: Adjacency, masses: Records, labels: IndexArray, n_labels: int, gamma: float, beta: float, key: int
     ) -> IndexArray:
-        """Refine the communities 0, ..., n_labels - 1 as `graphclust.kernels.leiden` does, a range by each worker.
+        """Refine the communities 0, ..., n_labels - 1 as `graphclust.kernels.leiden` does, some ranges by each worker.
 
         Returns
         -------
@@ -153,16 +164,18 @@ class Workers:
 
         def attempt() -> list[tuple[IndexArray, IndexArray]]:
             cluster, addresses = self.cluster, held.settle()
-            shares = np.linspace(0, work[-1], len(addresses) + 1)[1:-1]
+            shares = np.linspace(0, work[-1], _SHARES * len(addresses) + 1)[1:-1]
             cuts = [0, *np.searchsorted(work, shares).tolist(), n_labels]
             shared = cluster.send(labels, addresses)
-            pieces = [
-                cluster.call(home, _pieces, window, shared, cuts)
-                for home, window in zip(held.homes, held.futures, strict=True)
-            ]
+            homes = sorted(set(held.homes), key=held.homes.index)  # in the order of their windows
+            pieces = {
+                home: cluster.call(home, _pieces, [held.futures[place] for place in held.of(home)], shared, cuts)
+                for home in homes
+            }
             calls = []
-            for i, address in enumerate(addresses):
-                own = [cluster.call(home, _piece, some, i) for home, some in zip(held.homes, pieces, strict=True)]
+            for i in range(len(cuts) - 1):
+                own = [cluster.call(home, _piece, pieces[home], i) for home in homes]
+                address = addresses[i // _SHARES]
                 calls.append(cluster.call(address, _refined, own, shared, cuts[i : i + 2], n, gamma, beta, key))
             return cluster.results(calls)
 
@@ -204,7 +217,7 @@ class Proposals:
 
     def _send_partition(self, addresses: Sequence[str]) -> None:
         shared = self._cluster.send(self._replica, addresses)
-        copies = {address: self._cluster.call(address, Replica.copy, shared) for address in addresses}
+        copies = {address: self._cluster.call(address, _own, shared, _is_here(address)) for address in addresses}
         self._cluster.results([self._cluster.call(address, _turn, copies[address]) for address in addresses])
         self._copies.update(copies)
 
@@ -275,6 +288,15 @@ def _threads() -> Threads:
     return Threads(get_worker().state.nthreads)
 
 
+def _is_here(address: str) -> bool:
+    """Whether a worker is a thread of this process, so that what it is sent is not copied."""
+    return address.startswith("inproc:")
+
+
+def _own(replica: Replica, is_shared: bool) -> Replica:
+    return replica.copy(is_shared)
+
+
 def _turn(replica: Replica) -> int:
     return replica.turn
 
@@ -315,8 +337,13 @@ def _window_sums(window: _Window, labels: IndexArray, n_labels: int) -> Sums:
         return window_sums(window.rows, labels, n_labels, threads, window.first)
 
 
-def _pieces(window: _Window, labels: IndexArray, cuts: Sequence[int]) -> list[_Piece]:
-    """Return the rows of a window within communities, in pieces: the labels of each are from a cut to the next one."""
+def _pieces(windows: Sequence[_Window], labels: IndexArray, cuts: Sequence[int]) -> list[_Piece]:
+    """Return the rows of windows within communities, in pieces: the labels of each are from a cut to the next one."""
+    several = [_pieces_of(window, labels, cuts) for window in windows]
+    return [_Piece(*map(np.concatenate, zip(*parts, strict=True))) for parts in zip(*several, strict=True)]
+
+
+def _pieces_of(window: _Window, labels: IndexArray, cuts: Sequence[int]) -> list[_Piece]:
     first, rows, masses = window
     n = len(masses)
     own = labels[first : first + n]
@@ -325,13 +352,13 @@ def _pieces(window: _Window, labels: IndexArray, cuts: Sequence[int]) -> list[_P
     row, neighbor = row[is_inside], rows.neighbor[is_inside]
     is_weighted = len(rows.weight) == len(rows.neighbor)
     weight = rows.weight[is_inside] if is_weighted else rows.weight
-    length, group = np.bincount(row, minlength=n), np.searchsorted(cuts, own, side="right") - 1
+    length, group = np.bincount(row, minlength=n).astype(np.int32), np.searchsorted(cuts, own, side="right") - 1
     pieces = []
     for i in range(len(cuts) - 1):
         nodes, entries = np.flatnonzero(group == i), group[row] == i
         some = weight[entries] if is_weighted else weight
         ids = (nodes + first).astype(np.int32)
-        pieces.append(_Piece(ids, masses[nodes], length[nodes], neighbor[entries], some))
+        pieces.append(_Piece(ids, masses["u"][nodes], masses["v"][nodes], length[nodes], neighbor[entries], some))
     return pieces
 
 
@@ -351,7 +378,9 @@ def _refined(
     """Refine the communities from one label up to another, whose rows are in the pieces; return nodes and parts."""
     first_label, end = ends
     nodes = np.concatenate([piece.nodes for piece in pieces])
-    masses = np.concatenate([piece.masses for piece in pieces])
+    masses = np.zeros(len(nodes), MASS)
+    masses["u"] = np.concatenate([piece.u for piece in pieces])
+    masses["v"] = np.concatenate([piece.v for piece in pieces])
     start = np.zeros(len(nodes) + 1, np.int64)
     np.cumsum(np.concatenate([piece.n_neighbors for piece in pieces]), out=start[1:])
     place = np.full(n, -1, np.int32)
@@ -364,7 +393,9 @@ def _refined(
     order = place[visiting_order(n, key, is_large=True)]
     grouping = grouped(own, order[order >= 0], n_labels)
     refined, parts = np.arange(len(nodes), dtype=np.int32), np.zeros(len(nodes), PART)
-    sums = tuple(np.bincount(own, masses[name], n_labels).astype(np.float64, copy=False) for name in ("u", "v"))
+    rising = np.argsort(nodes)  # the order in which one process adds up
+    sums = tuple(np.bincount(own[rising], masses[name][rising], n_labels) for name in ("u", "v"))
+    sums = tuple(some.astype(np.float64, copy=False) for some in sums)  # integers if there are none
     degree, work = np.diff(start), np.zeros(n_labels + 1, np.int64)
     work[1:] = np.cumsum(np.bincount(own, degree, minlength=n_labels))
     part_nodes(rows, masses, own, parts, 0, len(nodes))

@@ -21,6 +21,8 @@ from graphclust.runtime.threads import n_threads
 
 __all__ = ["Cluster", "connected", "current_cluster", "dask_client", "default_client", "partitions"]
 
+logger = logging.getLogger("graphclust")
+
 _SECONDS = 10.0  # to wait for the scheduler
 _SECONDS_OF_RESTART = 60.0  # to wait for a worker if none is left
 _MOST_LOSSES = 20  # of workers in a run
@@ -223,7 +225,8 @@ class Cluster:
         while True:
             try:
                 return attempt()
-            except (CancelledError, KilledWorker, CommClosedError, _LostError):
+            except (CancelledError, KilledWorker, CommClosedError, _LostError) as error:
+                logger.debug("a worker was lost: %r %s", error, error)
                 self.n_lost += 1
                 if self.n_lost > _MOST_LOSSES:
                     raise ResourceError(
