@@ -394,8 +394,9 @@ def _refined(
     grouping = grouped(own, order[order >= 0], n_labels)
     refined, parts = np.arange(len(nodes), dtype=np.int32), np.zeros(len(nodes), PART)
     rising = np.argsort(nodes)  # the order in which one process adds up
-    sums = tuple(np.bincount(own[rising], masses[name][rising], n_labels) for name in ("u", "v"))
-    sums = tuple(some.astype(np.float64, copy=False) for some in sums)  # integers if there are none
+    sums = tuple(
+        np.bincount(own[rising], masses[name][rising], n_labels).astype(np.float64, copy=False) for name in ("u", "v")
+    )
     degree, work = np.diff(start), np.zeros(n_labels + 1, np.int64)
     work[1:] = np.cumsum(np.bincount(own, degree, minlength=n_labels))
     part_nodes(rows, masses, own, parts, 0, len(nodes))
