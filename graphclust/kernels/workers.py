@@ -239,6 +239,8 @@ class Proposals:
             It returns a list of two ndarrays of int32: places in `nodes`, and the labels that they should move to.
         """
         self._replica.turn = turn
+        self._cluster.n_batches += 1
+        self._cluster.n_visits += len(nodes)
         calls: list[list[Any] | None] = [self._calls(changes, nodes, turn)]
 
         def attempt() -> list[tuple[IndexArray, IndexArray]]:

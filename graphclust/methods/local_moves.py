@@ -14,8 +14,9 @@ from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.checks import check_hierarchy
 from graphclust.runtime.cluster import Cluster, current_cluster
-from graphclust.runtime.memory import format_bytes
+from graphclust.runtime.memory import PeakMemory, format_bytes
 from graphclust.runtime.notes import Note, counted
+from graphclust.runtime.storage import Storage
 from graphclust.runtime.threads import Threads
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class LocalMoveEstimator(GraphEstimator):
             from graphclust.kernels.workers import Workers
 
             workers = Workers(cluster)
-        with Threads(storage=graph.storage, workers=workers) as threads:
+        with PeakMemory() as peak, Threads(storage=graph.storage, workers=workers) as threads:
             if core.n_clusters is not None:
 
                 def found(other: float) -> IntArray:
@@ -77,7 +78,19 @@ class LocalMoveEstimator(GraphEstimator):
                 levels = run(rows, masses, resolution * unit, threads)
                 known = tuple(levels) if self.hierarchy else ()
                 solution = Solution(levels[-1], levels=known, is_connected=is_connected)
-        return solution if cluster is None else solution.with_notes([_work_of(cluster)])
+        notes = [] if graph.storage is None else [_use_of(graph.storage, peak.rise, graph)]
+        return solution.with_notes(notes if cluster is None else [*notes, _work_of(cluster)])
+
+
+def _use_of(storage: Storage, rise: int | None, graph: Graph) -> Note:
+    """Return a note that says what a graph in files has taken so far."""
+    per_edge = storage.written / max(graph.num_edges, 1)
+    message = f"{format_bytes(storage.written)} written to temporary files, {per_edge:.0f} bytes for each edge"
+    data = {"written": storage.written}
+    if rise is not None:
+        data["rise"] = rise
+        message += f"; {format_bytes(rise)} of memory, {rise / max(graph.num_nodes, 1):.0f} bytes for each node"
+    return Note("storage", message, data)
 
 
 def _work_of(cluster: Cluster) -> Note:
@@ -86,7 +99,8 @@ def _work_of(cluster: Cluster) -> Note:
         return Note("cluster", "the graph is small enough for one process: the cluster was not used")
     message = (
         f"{counted(cluster.n_workers, 'worker')} of the cluster: {format_bytes(cluster.sent)} sent, "
-        f"{format_bytes(cluster.received)} received"
+        f"{format_bytes(cluster.received)} received, for {counted(cluster.n_visits, 'visit')} of nodes in "
+        f"batches, {cluster.n_batches:,} in all"
     )
     if cluster.n_lost:
         message += f"; work was repeated {counted(cluster.n_lost, 'time')}, because workers were lost"

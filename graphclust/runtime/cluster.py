@@ -151,6 +151,8 @@ class Cluster:
         Bytes of arrays so far, without those that workers send to each other.
     n_calls : int
         Of functions on workers.
+    n_batches, n_visits : int
+        Batches of nodes, and nodes in them, for which workers were asked for moves.
     n_lost : int
         How often work was repeated because a worker was lost.
     n_workers : int
@@ -159,7 +161,8 @@ class Cluster:
 
     def __init__(self, client: Any) -> None:
         self.client = client
-        self.sent = self.received = self.n_calls = self.n_lost = self.n_workers = 0
+        self.sent = self.received = self.n_lost = self.n_workers = 0
+        self.n_calls = self.n_batches = self.n_visits = 0
 
     def counts(self) -> dict[str, int]:
         """Return the numbers above by name."""
