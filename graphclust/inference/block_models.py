@@ -57,8 +57,10 @@ from scipy.special import gammaln
 
 from graphclust.inference.integrated import IntegratedBlockModel, Terms
 from graphclust.kernels import block_moves
+from graphclust.kernels.block_moves import Records
 from graphclust.problem.constraints import strengths
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.storage import Storage, new_array
 
 if TYPE_CHECKING:
     from graphclust.inference.target import Target
@@ -71,6 +73,7 @@ __all__ = [
 ]
 
 _TABLE = 1 << 17  # tabulated values of log-gamma
+_PIECE = 1 << 21  # weights that are added up at once
 _ALPHAS = 2.0 ** np.arange(-2, 10.5, 0.5)
 _MEANS = 1 / (1 + np.exp(-np.linspace(-7, 4, 23)))  # of edge probabilities
 _STRENGTHS = 2.0 ** np.arange(0, 5)  # pseudo-counts of a Beta prior; see `StochasticBlockModel._best_settings`
@@ -120,7 +123,7 @@ class StochasticBlockModel(IntegratedBlockModel[EdgePriors]):
     starts_at_random: ClassVar[bool] = True
 
     @staticmethod
-    def scaled_weights(weight: FloatArray) -> FloatArray:
+    def scaled_weights(weight: FloatArray, storage: Storage | None = None) -> FloatArray:
         """See `IntegratedBlockModel.scaled_weights`."""
         return strengths(weight)
 
@@ -215,9 +218,9 @@ class PlantedPartitionModel(IntegratedBlockModel[DegreePrior]):
     _uses_degree_products: ClassVar[bool] = True
 
     @staticmethod
-    def scaled_weights(weight: FloatArray) -> FloatArray:
+    def scaled_weights(weight: FloatArray, storage: Storage | None = None) -> FloatArray:
         """See `IntegratedBlockModel.scaled_weights`."""
-        scaled: FloatArray = weight / weight.mean()
+        scaled: FloatArray = np.divide(weight, weight.mean(), out=new_array(storage, len(weight), np.float64))
         return scaled
 
     @staticmethod
@@ -225,9 +228,9 @@ class PlantedPartitionModel(IntegratedBlockModel[DegreePrior]):
         """See `IntegratedBlockModel.cost_per_option`."""
         return 12
 
-    def _terms(self) -> Terms:
-        terms = super()._terms()
-        terms.prior["number"][2:] -= math.log(self._total_edges + 1)
+    def _prior_terms(self, prior: FloatArray) -> Records:
+        terms = super()._prior_terms(prior)
+        terms["number"][2:] -= math.log(self._total_edges + 1)
         return terms
 
     @classmethod
@@ -245,12 +248,13 @@ class PlantedPartitionModel(IntegratedBlockModel[DegreePrior]):
         degrees = np.flatnonzero(counts)
         return degrees.astype(np.float64), counts[degrees]
 
-    def _constant(self, weight: FloatArray) -> float:
+    def _constant(self) -> float:
         """Return the terms of degrees and weights, and those that make one block the configuration model."""
         n, alpha, (degrees, counts) = self.n_nodes, self.settings.alpha, self._degrees
         value = float(counts @ (gammaln(degrees + alpha) - gammaln(alpha)))
-        if not self.is_simple:
-            value -= float(gammaln(weight + 1).sum())
+        if self._weights is not None:
+            parts = (self._weights[first : first + _PIECE] for first in range(0, len(self._weights), _PIECE))
+            value -= float(sum(gammaln(part + 1).sum() for part in parts))
         if (total := self._total_edges) > 0:
             value += float(gammaln(alpha * n) - gammaln(alpha * n + 2 * total))
             value += total * (math.log(2) + math.log(total) + math.log(2 * total))

@@ -26,12 +26,16 @@ from graphclust.inference.networks import (
     count_edges,
     edges_to_blocks,
     merged_network,
+    total_degree_product,
 )
 from graphclust.inference.priors import crp_prior, uniform_prior
 from graphclust.kernels import block_moves
+from graphclust.kernels.adjacency import IndexArray
 from graphclust.kernels.block_moves import MODEL, PRIOR, Record, Records, State
+from graphclust.kernels.local_moves import batch_size, is_very_large
 from graphclust.metrics import numbered
 from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.storage import Storage
 from graphclust.runtime.threads import Threads
 
 if TYPE_CHECKING:
@@ -42,6 +46,7 @@ __all__ = ["IntegratedBlockModel"]
 SettingsT = TypeVar("SettingsT")
 
 _LARGE = 20_000  # nodes, from which they are visited in batches
+_SHARE_OF_ROOM = 16  # one new block for so many nodes of a very large graph
 _SURVEY_INTERVAL = 8
 _MANY_EDGES = 2.0  # of a node, as a multiple of the number of blocks, for `State.edge_counts`
 _NEVER = 1 << 40  # sweeps
@@ -86,6 +91,8 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
     connected : bool
         Whether chains keep blocks connected and draw from the posterior given that they are. The partitions that they
         start from have to be so. Not together with `n_clusters`.
+    storage : Storage, optional
+        Where large arrays lie; in memory by default.
 
     Attributes
     ----------
@@ -113,10 +120,10 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
         known: ArrayLike | None = None,
         n_clusters: int | None = None,
         connected: bool = False,
+        storage: Storage | None = None,
     ) -> None:
-        ends = np.asarray(source, dtype=np.int64), np.asarray(target, dtype=np.int64)
-        is_edge = ends[0] != ends[1]
-        weights = np.ones(int(is_edge.sum())) if weight is None else np.asarray(weight, dtype=np.float64)[is_edge]
+        ends = np.asarray(source, dtype=np.int32), np.asarray(target, dtype=np.int32)
+        weights = None if weight is None else np.asarray(weight, dtype=np.float64)
         self.n_nodes = n_nodes
         self.is_simple = weight is None
         self.known = np.zeros(n_nodes, dtype=np.int64) if known is None else np.asarray(known, dtype=np.int64)
@@ -124,27 +131,28 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
         self.connected = connected
         self.settings: SettingsT = self.default_settings if settings is None else settings
         has_products = self._uses_degree_products and self.is_simple
-        self._network = build_network(ends[0][is_edge], ends[1][is_edge], weights, self.known, has_products)
-        self._weights = weights
-        self._total_edges = float(weights.sum())
-        self._prior = crp_prior(n_nodes) if prior is None else prior
+        self._network = build_network(*ends, weights, self.known, has_products, storage)
+        self._weights = None if weights is None else _between(*ends, weights)
+        self._total_edges = len(self._network.edges) / 2 if self._weights is None else float(self._weights.sum())
+        self._prior = self._prior_terms(crp_prior(n_nodes) if prior is None else prior)
         self._kernel_terms = self._terms()
-        self._offset = self._constant(weights)
+        self._offset = self._constant()
         self._n_choices = 1  # of hyperparameters, among which those of the model were chosen
 
     @classmethod
     def of(cls, target: Target) -> Self:
         """See `BlockModel.of`. The prior is a Chinese Restaurant Process, or uniform if the number is given."""
-        n, k, weight = target.n_nodes, target.n_clusters, target.weight
+        n, k, weight, storage = target.n_nodes, target.n_clusters, target.weight, target.core.graph.storage
         return cls(
             target.source,
             target.target,
             n,
-            weight=cls.scaled_weights(weight) if weight is not None and len(weight) else weight,
+            weight=cls.scaled_weights(weight, storage) if weight is not None and len(weight) else weight,
             prior=crp_prior(n, cls.concentration) if k is None else uniform_prior(n, k),
             known=target.known,
             n_clusters=k,
             connected=cls.has_connected_communities and target.is_free,
+            storage=storage,
         )
 
     # ---------------------------------------------------------------- what a model defines
@@ -153,12 +161,14 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
 
     @staticmethod
     @abstractmethod
-    def scaled_weights(weight: FloatArray) -> FloatArray:
+    def scaled_weights(weight: FloatArray, storage: Storage | None = None) -> FloatArray:
         """Scale the weights of a graph to what the model takes them for, such as numbers of parallel edges.
 
         Parameters
         ----------
         weight : ndarray of float64, shape (n_edges,)
+        storage : Storage, optional
+            Where the scaled weights lie; in memory by default.
         """
 
     @staticmethod
@@ -171,12 +181,16 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
         model: Record = np.zeros(1, MODEL)[0]
         model["code"], model["total_edges"] = self.code, self._total_edges
         model["keeps_number"], model["keeps_connected"] = self.n_clusters is not None, self.connected
-        model["total_degree_product"] = self._network.edges["degree_product"].sum() / 2
-        prior = np.zeros(self._prior.shape[1], PRIOR)
-        prior["number"], prior["size"] = self._prior
-        return Terms(model, prior, np.zeros((2, 3, 0)))
+        model["total_degree_product"] = total_degree_product(self._network)
+        return Terms(model, self._prior, np.zeros((2, 3, 0)))
 
-    def _constant(self, weight: FloatArray) -> float:
+    def _prior_terms(self, prior: FloatArray) -> Records:
+        """Return the prior of partitions, in the format of `crp_prior`, for the compiled functions."""
+        terms = np.empty(prior.shape[1], PRIOR)
+        terms["number"], terms["size"] = prior
+        return terms
+
+    def _constant(self) -> float:
         """Return the terms of the log joint that do not depend on the partition."""
         return 0.0
 
@@ -239,7 +253,7 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
         if settings != self.settings:
             other.settings = settings
             other._kernel_terms = other._terms()
-            other._offset = other._constant(self._weights)
+            other._offset = other._constant()
         return other
 
     def _count_edges(self, labels: ArrayLike) -> tuple[FloatArray, IntArray]:
@@ -258,10 +272,11 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
         capacity: int = 0,
         seed: int = 0,
         has_edge_counts: bool = False,
+        n_visits: int | None = None,
     ) -> State:
         """Return the state of a partition, with room for new blocks or for `capacity` of them.
 
-        What `block_moves.run` computes at its start is zero.
+        What `block_moves.run` computes at its start is zero. `n_visits` nodes are visited at once, by default all.
         """
         network = network or self._network
         label = numbered(labels)
@@ -277,7 +292,8 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
             tallies=np.zeros(capacity + 1, block_moves.TALLY),
             pairs=np.zeros((n_rows, n_rows), block_moves.PAIR),
             slots=np.zeros(capacity + 2, block_moves.SLOT),
-            visits=np.zeros(len(label) + 1, block_moves.VISIT),
+            visits=np.zeros(len(label) + 1 if n_visits is None else n_visits, block_moves.VISIT),
+            waiting=np.ones(len(label), np.uint8),
             totals=np.zeros(1, block_moves.TOTALS)[0],
             edge_counts=edges_to_blocks(network, label, capacity + 1) if has_edge_counts else np.zeros((0, 0)),
         )
@@ -285,9 +301,14 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
             state.pairs["edges"][:n_blocks, :n_blocks] = count_edges(network, label)
         state.slots["active"] = np.arange(capacity + 2)
         known = np.flatnonzero(state.nodes["is_known"])
-        state.visits["known"][: len(known)] = known
+        if n_visits is None:
+            state.visits["known"][: len(known)] = known
         state.totals["random"], state.totals["n_blocks"], state.totals["n_known"] = seed, n_blocks, len(known)
         return state
+
+    def _n_visits(self, n: int) -> int | None:
+        """Return how many of n nodes are visited at once; None if it is one after the other."""
+        return batch_size(n) if n >= _LARGE and not self.has_pairs else None
 
     def _settle(
         self,
@@ -302,10 +323,13 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
 
         At first, all nodes wait for a visit, or those of `waiting`.
         """
-        state = self._state(labels, ROOM if self.has_pairs else len(labels), network=network, seed=seed)
-        state.visits["waiting"][:-1] = 1 if waiting is None else waiting
-        if len(network.nodes) >= _LARGE and not self.has_pairs:
-            value = settle_in_batches(state, threads, seed, passes, _SMALLEST_GAIN)
+        n, start = len(network.nodes), network.start
+        room = ROOM if self.has_pairs else n // _SHARE_OF_ROOM if is_very_large(start) else n
+        state = self._state(labels, room, network=network, seed=seed, n_visits=self._n_visits(n))
+        if waiting is not None:
+            state.waiting[:] = waiting
+        if n >= _LARGE and not self.has_pairs:
+            value = settle_in_batches(state, start, threads, seed, passes, _SMALLEST_GAIN)
             return numbered(state.label), value
         value = -math.inf
         for _ in range(passes):
@@ -346,7 +370,7 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
         partition, best = numbered(labels), -math.inf
         if has_changed is not None:
             return self._updated(partition, has_changed, seed, passes)
-        with Threads() as threads:
+        with Threads(storage=self._network.storage) as threads:
             for _ in range(rounds):
                 partition, value = self._settle(self._network, partition, seed, passes, threads)
                 if self.merges_blocks and self.n_clusters is None:
@@ -361,7 +385,7 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
         may_leave = np.bincount(before, has_changed) > 0
         nodes = self._network.nodes.copy()
         nodes["is_known"] |= ~may_leave[before]  # nodes of known labels stay
-        with Threads() as threads:
+        with Threads(storage=self._network.storage) as threads:
             waiting = has_changed & (self._network.nodes["is_known"] == 0)
             network = self._network._replace(nodes=nodes)
             partition, value = self._settle(network, before, seed, passes, threads, waiting)
@@ -387,14 +411,16 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
         The alternatives are the blocks of its neighbors and a new block. O(n_edges). This is the certainty of a node if
         all others are right, and mostly an upper bound of what a posterior would say.
         """
-        state = self._state(labels, 1)
-        state.visits["probability"] = 1.0  # of nodes of known label
+        state = self._state(labels, 1, n_visits=self._n_visits(self.n_nodes))
         if self.n_nodes >= _LARGE and not self.has_pairs:
-            with Threads() as threads:
-                conditional_in_batches(state, threads)
-            return state.visits["probability"][: self.n_nodes]
+            with Threads(storage=self._network.storage) as threads:
+                return conditional_in_batches(state, threads)
+        visits = state.visits[: self.n_nodes]
+        visits["probability"] = 1.0  # of nodes of known label
         _visit_once(state, block_moves.CONDITIONAL)
-        return state.visits["probability"][: self.n_nodes]
+        probability = np.empty(self.n_nodes)
+        probability[visits["order"]] = visits["probability"]
+        return probability
 
     def survey_interval(self, n_blocks: float, n_near: float) -> int:
         """Return the default of `interval` in `sample`, if nodes have edges to `n_near` of `n_blocks` blocks.
@@ -480,6 +506,12 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
             return go_on
 
         return run_chains(begin, len(starts), schedule, threads, tolerance)
+
+
+def _between(source: IndexArray, target: IndexArray, weight: FloatArray) -> FloatArray:
+    """Return the weights of the edges that are not self-loops."""
+    is_edge = source != target
+    return weight if is_edge.all() else weight[is_edge]
 
 
 def _visit_once(state: State, mode: int) -> float:

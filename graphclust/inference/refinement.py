@@ -6,6 +6,7 @@ If the graph is small enough, it also draws from the posterior by Markov chains 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ from graphclust.problem.constraints import (
 from graphclust.problem.problem import Core, can_hold_samples
 from graphclust.problem.solution import Solution
 from graphclust.results.posterior import Posterior
-from graphclust.runtime.arrays import FloatArray, IntArray
+from graphclust.runtime.arrays import FloatArray, IntArray, index_dtype
 from graphclust.runtime.compilation import await_compilation, is_cached
 from graphclust.runtime.notes import Note, counted
 from graphclust.runtime.progress import task
@@ -40,14 +41,24 @@ from graphclust.runtime.threads import n_threads
 if TYPE_CHECKING:
     from graphclust.inference.chains import Chains
 
-__all__ = ["EFFORTS", "Effort", "Scored", "check_effort", "check_model", "explained", "memory_needed", "refine"]
+__all__ = [
+    "EFFORTS",
+    "MOST_MATRIX_NODES",
+    "Effort",
+    "Scored",
+    "check_effort",
+    "check_model",
+    "explained",
+    "memory_needed",
+    "refine",
+]
 
 logger = logging.getLogger("graphclust")
 
 _MOST_SAMPLED_NODES = 5000  # chains are not run on larger graphs
 _MOST_IN_TREES = 100_000  # the same for trees of groups with effort "high": with less, there are but a few sweeps
 _MOST_WITH_MODES = 5000, 128  # nodes and samples of posteriors that are divided into modes: seconds at most
-_MOST_MATRIX_NODES = 20_000  # models with a matrix of blocks are not compared on larger graphs
+MOST_MATRIX_NODES = 20_000  # models with a matrix of blocks are not compared on larger graphs
 _MOST_MATRIX_BLOCKS = 512  # of a model with a matrix of blocks
 _MIN_ASSORTATIVE_SHARE = 0.75  # of the nodes, for a partition into communities; see `BlockModel.assortative_share`
 _MIN_SHARE_OF_SAMPLES = 0.25  # that have to be partitions into communities
@@ -165,7 +176,7 @@ def _distinct(rows: Sequence[Scored], number: int) -> list[Scored]:
     seen: set[bytes] = set()
     distinct = []
     for row in rows:
-        key = rank_labels(row.labels).tobytes()
+        key = hashlib.sha256(rank_labels(row.labels).tobytes()).digest()
         if key not in seen:
             seen.add(key)
             distinct.append(row)
@@ -202,17 +213,19 @@ class _Search:
 
     def scored(self, start: str, labels: IntArray) -> Scored:
         """Score a partition, cut into parts as results are."""
+        labels = labels.astype(np.int64, copy=False)
         if self.model.connected:
             labels = connected_parts(self.target.graph, labels)
         elif self.can_score(parts := self.target.cut(labels)):
             labels = parts
         n_blocks = int(labels.max()) + 1
         share = self.model.assortative_share(labels) if n_blocks <= _MOST_MATRIX_BLOCKS else 1.0
-        return Scored(start, self.model.name, n_blocks, self.length(labels), share, labels)
+        length = self.length(labels)
+        return Scored(start, self.model.name, n_blocks, length, share, labels.astype(index_dtype(len(labels))))
 
     def improved(self, start: str, labels: IntArray) -> Scored:
         """Improve a partition, and score it."""
-        return self.scored(f"{start}+", self.model.improve(labels, self.seed, self.target.has_changed))
+        return self.scored(f"{start}+", self.model.improve(labels.astype(np.int64), self.seed, self.target.has_changed))
 
     def length(self, labels: IntArray) -> float:
         """Return the description length; if models are compared, on the scale of `planted`."""
@@ -271,7 +284,7 @@ class _Search:
         self.refit()
         best = math.inf
         for row in self.promising():
-            is_large = self.target.n_nodes > _MOST_MATRIX_NODES
+            is_large = self.target.n_nodes > MOST_MATRIX_NODES
             if best < row.description_length and is_large and not self.model.is_microcanonical:
                 continue
             self.rows.append(self.improved(row.start, row.labels))
@@ -285,7 +298,7 @@ class _Search:
         takes long, the partition with the most blocks comes first, and others are improved if they already have a
         shorter description.
         """
-        if self.target.n_nodes <= _MOST_MATRIX_NODES:
+        if self.target.n_nodes <= MOST_MATRIX_NODES:
             return _distinct(self.rows, self.effort.n_improved)
         if self.model.is_microcanonical:
             return _distinct(self.rows, min(self.effort.n_improved, 2))
@@ -296,7 +309,7 @@ class _Search:
         """Run the chains, and add the best partition among their samples."""
         n_chains = self.effort.chains
         n_random = n_chains // 2 if self.model.starts_at_random and self.target.n_clusters is None else 0
-        starts = [row.labels for row in _distinct(self.rows, n_chains - n_random)]
+        starts = [row.labels.astype(np.int64) for row in _distinct(self.rows, n_chains - n_random)]
         starts += self.random_starts(n_random)
         splits = next((rate for most_nodes, rate in _SPLITS if self.target.n_nodes <= most_nodes), 0.0)
         splits *= _SPLITS_IF_CONNECTED if self.model.connected else 1
@@ -484,7 +497,8 @@ def _most_sampled(is_thorough: bool) -> int:
 
 def _checked_starts(target: Target, starts: Mapping[str, ArrayLike]) -> dict[str, IntArray]:
     """Return the starts in agreement with the known labels, or raise UsageError; see `refine`."""
-    partitions = {name: target.restricted(labels) for name, labels in starts.items()}
+    index = index_dtype(target.n_nodes)
+    partitions = {name: target.restricted(labels).astype(index) for name, labels in starts.items()}
     if not partitions and (target.sides is None or target.n_clusters is None):
         raise UsageError("refinement starts from partitions: there are none")
     for name, labels in partitions.items():
@@ -500,8 +514,8 @@ def _skipped(target: Target, models: Sequence[str]) -> dict[str, str]:
     for name in models if len(models) > 1 else ():
         if target.is_weighted and not BLOCK_MODELS[name].compares_weighted:
             skipped[name] = "its scores of weighted graphs cannot be compared"
-        elif target.n_nodes > _MOST_MATRIX_NODES and name != "planted":
-            skipped[name] = f"the graph has more than {_MOST_MATRIX_NODES:,} nodes"
+        elif target.n_nodes > MOST_MATRIX_NODES and name != "planted":
+            skipped[name] = f"the graph has more than {MOST_MATRIX_NODES:,} nodes"
     return skipped
 
 
@@ -550,9 +564,9 @@ def _solution(
     chains = search.chains
     if chains is not None and drawn is None:
         details["share_of_samples"] = round(search.share_of_samples, 3)
+    labels = best.labels.astype(np.int64)
     if chains is None or drawn is None:
-        return Solution(best.labels, search.model.conditional(best.labels), None, details)
-    labels = best.labels
+        return Solution(labels, search.model.conditional(labels), None, details)
     samples, log_prob = target.core.cut(*drawn)
     posterior = Posterior(samples, log_prob)
     known_nodes = [] if target.known is None else np.flatnonzero(target.known).tolist()

@@ -31,14 +31,12 @@ class Target:
         self.weight_model = weight_model
         self.core, self.n_clusters, self.known, self.sides = core, core.n_clusters, core.known, core.sides
         self.has_changed = None if core.start is None else core.start.has_changed
-        graph, plain = core.graph, core.graph.undirected()
-        is_edge = plain.source != plain.target
-        self.source, self.target = plain.source[is_edge], plain.target[is_edge]
-        weights = graph.edge_weight[graph.source != graph.target]
-        self.is_weighted = bool(len(weights)) and bool(weights.min() != weights.max())
-        self.weight = plain.edge_weight[is_edge] if self.is_weighted else None
-        self.n_nodes = graph.num_nodes
-        self.graph = Graph.from_edges(self.source, self.target, nodes=self.n_nodes)
+        plain = core.graph.undirected().without_self_loops()
+        self.source, self.target, self.n_nodes = plain.source, plain.target, plain.num_nodes
+        weight = core.graph.without_self_loops().weight
+        self.is_weighted = weight is not None and bool(len(weight)) and bool(weight.min() != weight.max())
+        self.weight = plain.edge_weight if self.is_weighted else None
+        self.graph = Graph(range(self.n_nodes), self.source, self.target, None, directed=False, storage=plain.storage)
 
     def multigraph(self, directed: bool = True) -> Graph:
         """Return the edges, with weights unless all are equal, and directions unless there are none, or two sides."""

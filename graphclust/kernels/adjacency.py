@@ -26,6 +26,7 @@ __all__ = [
     "numbered",
     "read_ahead",
     "run_rows",
+    "two_sides",
 ]
 
 IndexArray: TypeAlias = NDArray[np.int32]
@@ -196,6 +197,17 @@ def _join_rows(start: IntArray, neighbor: IndexArray, labels: IndexArray, parent
     return _number_roots(parent, parts)
 
 
+@_public
+def _join_sides(source: IntArray, target: IntArray, parent: IndexArray, parts: IntArray) -> int:
+    """Join the nodes of a cover that are on different sides of an edge, as `_join` does; see `two_sides`."""
+    n = len(parent) // 2
+    for e in range(len(source)):
+        a, b = source[e], target[e]
+        _unite(parent, a, b + n)
+        _unite(parent, a + n, b)
+    return _number_roots(parent, parts)
+
+
 @_internal
 def _unite(parent: IndexArray, i: int, j: int) -> None:
     """Join the trees of two nodes; the smaller of the roots becomes that of both."""
@@ -238,6 +250,30 @@ def connected_parts(source: IntArray, target: IntArray, labels: IntArray) -> Int
     parts = np.empty(len(labels), np.int64)
     _join(source, target, labels, np.arange(len(labels), dtype=np.int32), parts)
     return parts
+
+
+def two_sides(source: IntArray, target: IntArray, n: int) -> IntArray | None:
+    """Return a side for each node, 0 or 1, so that each edge joins two sides; None if there is no such way.
+
+    The first node of each connected part is on side 0. For each node there are two in a cover of the graph, one for
+    either side, and each edge joins different sides there. The graph has two sides if this doubles the parts.
+
+    Parameters
+    ----------
+    source, target : ndarray of int, shape (m,)
+    n : int
+
+    Examples
+    --------
+    >>> two_sides(np.array([0, 1, 2]), np.array([1, 2, 3]), 4)
+    array([0, 1, 0, 1])
+    """
+    parts = np.empty(2 * n, np.int64)
+    _join_sides(source, target, np.arange(2 * n, dtype=np.int32), parts)
+    one, other = parts[:n], parts[n:]
+    if (one == other).any():
+        return None
+    return (one > other).astype(np.int64)  # parts are numbered in the order of their first nodes
 
 
 def connected_rows(rows: Adjacency, labels: IndexArray) -> IndexArray:
@@ -301,8 +337,16 @@ def grouped(labels: IndexArray, order: IndexArray, n_labels: int) -> tuple[IntAr
     return start[:-1], members
 
 
-def read_ahead(rows: Adjacency, nodes: IndexArray) -> list[tuple[int, int]]:
+def read_ahead(start: IntArray, nodes: IndexArray, *arrays: Any) -> list[tuple[int, int]]:
     """Ask the system to read the rows of some nodes, if they lie in files.
+
+    Parameters
+    ----------
+    start : ndarray of int64, shape (n + 1,)
+        Place of each row in the arrays.
+    nodes : ndarray of int32
+    *arrays
+        Neighbors, weights and the like. An array with a single entry has no rows.
 
     Returns
     -------
@@ -312,10 +356,10 @@ def read_ahead(rows: Adjacency, nodes: IndexArray) -> list[tuple[int, int]]:
     step = np.diff(nodes)
     parts = np.split(nodes, np.flatnonzero((step < 0) | (step > _GAP)) + 1)
     ranges = [(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
-    entries = [(int(rows.start[first]), int(rows.start[last])) for first, last in ranges]
-    prefetch(rows.neighbor, entries)
-    if len(rows.weight) > 1:
-        prefetch(rows.weight, entries)
+    entries = [(int(start[first]), int(start[last])) for first, last in ranges]
+    for array in arrays:
+        if len(array) > 1:
+            prefetch(array, entries)
     return ranges
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from graphclust.runtime.arrays import FloatArray, IntArray
 from graphclust.runtime.storage import windows, without_readahead
 from graphclust.runtime.threads import Threads
 
-__all__ = ["Sums", "aggregated", "renumbered", "window_sums", "windows_of"]
+__all__ = ["Sums", "aggregated", "joined", "renumbered", "window_sums", "windows_of"]
 
 _MOST_ENTRIES = 1 << 22  # of rows that are added up at once
 
@@ -54,13 +54,28 @@ def aggregated(rows: Adjacency, labels: IndexArray, n_labels: int, threads: Thre
     threads : Threads
         Each adds up some rows, so that sums do not depend on their number.
     """
-    if len(rows.neighbor) <= _MOST_ENTRIES:
-        return _Rows(len(rows.neighbor), threads).extended(window_sums(rows, labels, n_labels, threads)).rows(n_labels)
-    partial, sets = _Rows(len(rows.neighbor), threads), []
-    for some in _sums_of_windows(rows, labels, n_labels, threads):
+    return joined(_sums_of_windows(rows, labels, n_labels, threads), len(rows.neighbor), n_labels, threads)
+
+
+def joined(sums: Iterable[Sums], n_entries: int, n_labels: int, threads: Threads) -> Adjacency:
+    """Return the rows of sets whose sums were made window by window.
+
+    Parameters
+    ----------
+    sums : iterable of Sums
+        One for each of the windows of `windows_of`.
+    n_entries : int
+        The number of entries of all windows.
+    n_labels : int
+    threads : Threads
+    """
+    partial, sets = _Rows(n_entries, threads), []
+    for some in sums:
         partial.extended(some)
         sets.append(some.sets)
         threads.release()
+    if len(sets) == 1:
+        return partial.rows(n_labels)
     parts, owner = partial.rows(), np.concatenate(sets)
     first_row, members = grouped(owner, np.arange(len(owner), dtype=np.int32), n_labels)
     work = np.zeros(n_labels + 1, np.int64)
@@ -69,15 +84,16 @@ def aggregated(rows: Adjacency, labels: IndexArray, n_labels: int, threads: Thre
     for first, last in _windows(work):
         with without_readahead(parts.neighbor, parts.weight):
             if threads.storage is not None:
-                read_ahead(parts, np.sort(members[first_row[first] : first_row[last]]))
+                every_part = np.sort(members[first_row[first] : first_row[last]])
+                read_ahead(parts.start, every_part, parts.neighbor, parts.weight)
             result.extended(_added_up(parts, every, first_row[first : last + 1], members, threads, first))
         threads.release()
     return result.rows(n_labels)
 
 
-def windows_of(rows: Adjacency) -> list[tuple[int, int]]:
-    """Return the windows of nodes whose rows are added up at once."""
-    return list(_windows(rows.start))
+def windows_of(start: IntArray) -> list[tuple[int, int]]:
+    """Return the windows of nodes whose rows are added up at once; `start` is that of the rows."""
+    return list(_windows(start))
 
 
 def _windows(work: IntArray) -> Iterator[tuple[int, int]]:
@@ -89,10 +105,10 @@ def _windows(work: IntArray) -> Iterator[tuple[int, int]]:
 
 def _sums_of_windows(rows: Adjacency, labels: IndexArray, n_labels: int, threads: Threads) -> Iterator[Sums]:
     """Yield the sums of each window, which workers add up if there are any."""
-    if threads.workers is not None and is_very_large(rows):
+    if threads.workers is not None and is_very_large(rows.start):
         yield from threads.workers.sums_of_windows(rows, labels, n_labels)
         return
-    for first, last in windows_of(rows):
+    for first, last in windows_of(rows.start):
         some = Adjacency(rows.start[first : last + 1], rows.neighbor, rows.weight)
         yield window_sums(some, labels, n_labels, threads, first)
 

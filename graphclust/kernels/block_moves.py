@@ -58,6 +58,7 @@ __all__ = [
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
+Marks: TypeAlias = NDArray[np.uint8]
 Records: TypeAlias = NDArray[np.void]
 Record: TypeAlias = Any  # np.void, whose fields are attributes in compiled functions
 
@@ -84,7 +85,7 @@ BLOCK = _dtype(
 TALLY = _dtype("", "edges degree_product")
 PAIR = _dtype("", "edges isolated_gain")
 SLOT = _dtype("active adjacent candidate", "gain")
-VISIT = _dtype("order waiting known member destination origin launch queue mark", "probability")
+VISIT = _dtype("order known member destination origin launch queue mark", "probability")
 TOTALS = _dtype(
     "random n_blocks n_adjacent n_known",
     "edges_within squared_degree_sums degree_product_density degree_products_within",
@@ -161,11 +162,13 @@ class State(NamedTuple):
         Four lists of blocks and gains: `active` are all numbers of blocks, those in use first. `adjacent` are the
         blocks s with k_s > 0. `candidate` are the blocks that a node could move to, and `gain` is what each of these
         moves adds to the log joint.
-    visits : array of `VISIT`, shape (n + 1,)
-        Lists of nodes: `order`, that of a sweep; `known`, the nodes of known label in ascending order; and `member`,
-        those that take part in a move of blocks, with their blocks before it (`origin`), before its last sweep
-        (`launch`) and where they go next (`destination`). Marks of nodes: `waiting` and `probability` (see `_visit`).
-        For `queue` and `mark`, see `_is_connected`.
+    visits : array of `VISIT`, shape (n + 1,), or (n_batch,) if only `propose` and `commit` use it
+        Lists of nodes: `order`, that of a sweep or batch, with the `probability` of each (see `_visit`); `known`, the
+        nodes of known label in ascending order; and `member`, those that take part in a move of blocks, with their
+        blocks before it (`origin`), before its last sweep (`launch`) and where they go next (`destination`). For
+        `queue` and `mark`, see `_is_connected`.
+    waiting : ndarray of uint8, shape (n,)
+        Whether each node waits for a visit of the mode SETTLE.
     totals : record of `TOTALS`
         `random` is the state of the random generator. `n_blocks` is B, `n_adjacent` the length of the list of adjacent
         blocks, `n_known` that of known nodes. The others are sums over all blocks of edges_within, degree_sum^2,
@@ -186,6 +189,7 @@ class State(NamedTuple):
     pairs: Records
     slots: Records
     visits: Records
+    waiting: Marks
     totals: Record
     edge_counts: FloatArray
 
@@ -206,6 +210,7 @@ def blank_state() -> State:
         model=np.zeros(1, MODEL)[0],
         log_gamma=np.zeros((2, 3, 0)),
         label=np.zeros(0, np.int64),
+        waiting=np.zeros(0, np.uint8),
         pairs=np.zeros((1, 1), PAIR),
         totals=np.zeros(1, TOTALS)[0],
         edge_counts=np.zeros((0, 0)),
@@ -701,12 +706,12 @@ def _log_probability(log_odds: float) -> float:
 
 
 @_part
-def _wake_neighbors(label: IntArray, edges: Records, visits: Records, node: Record, r: int) -> None:
+def _wake_neighbors(label: IntArray, edges: Records, waiting: Marks, node: Record, r: int) -> None:
     """Mark the neighbors of a node that are not in block r as waiting."""
     for h in range(node.first_edge, node.last_edge):
         j = edges[h].neighbor
         if label[j] != r:
-            visits[j].waiting = 1
+            waiting[j] = 1
 
 
 @_internal
@@ -784,10 +789,10 @@ def _visit(
     for t in range(begin, end):
         i = visits[t].order if is_listed else visits[t].member
         own = label[i]
-        if is_listed and (nodes[i].is_known > 0 or (mode == SETTLE and visits[i].waiting == 0)):
+        if is_listed and (nodes[i].is_known > 0 or (mode == SETTLE and state.waiting[i] == 0)):
             continue
         destination = own
-        visits[i].waiting = 0
+        state.waiting[i] = 0
         _tally(state, i)
         m: Any = np.int64(0)
         if not is_listed:
@@ -809,7 +814,7 @@ def _visit(
             j = _choose(slots, m, temperature, _random(state.totals))
             gain = slots[j].gain
             if mode == CONDITIONAL:
-                visits[i].probability = _probability(slots, m, gain)
+                visits[t].probability = _probability(slots, m, gain)
             elif temperature > 0 or gain > _SMALLEST_GAIN:
                 destination = slots[j].candidate
             if mode == SWEEP and destination != own and state.model.keeps_connected:
@@ -819,7 +824,7 @@ def _visit(
         gained += gain if destination != own else 0.0
         _finish(state, i, destination)
         if mode == SETTLE and destination != own:
-            _wake_neighbors(label, edges, visits, nodes[i], label[i])
+            _wake_neighbors(label, edges, state.waiting, nodes[i], label[i])
     return gained, log_q
 
 
@@ -1025,14 +1030,14 @@ def propose(state: State, mode: int, begin: int, end: int) -> None:
         i = visits[t].order
         own = label[i]
         visits[t].destination = own
-        if nodes[i].is_known > 0 or (mode == SETTLE and visits[i].waiting == 0):
+        if nodes[i].is_known > 0 or (mode == SETTLE and state.waiting[i] == 0):
             continue
         _tally(state, i)
         m = _list_candidates(slots, totals, own, _ZERO, empty)
         _score(state, i, m)
         j = _choose(slots, m, 0.0, 0.0)
         if mode == CONDITIONAL:
-            visits[i].probability = _probability(slots, m, slots[j].gain)
+            visits[t].probability = _probability(slots, m, slots[j].gain)
         elif slots[j].gain > _SMALLEST_GAIN:
             r = slots[j].candidate
             visits[t].destination = _NO_BLOCK if r == empty else r
@@ -1051,7 +1056,7 @@ def commit(state: State, begin: int, end: int) -> float:
         i, r = visits[t].order, visits[t].destination
         own = label[i]
         if r == own:
-            visits[i].waiting = 0
+            state.waiting[i] = 0
             continue
         if r == _NO_BLOCK:
             r = state.slots[state.totals.n_blocks].active
@@ -1065,8 +1070,8 @@ def commit(state: State, begin: int, end: int) -> float:
         _finish(state, i, r if is_moving else own)
         if is_moving:
             gained += gain
-            visits[i].waiting = 0
-            _wake_neighbors(label, edges, visits, state.nodes[i], r)
+            state.waiting[i] = 0
+            _wake_neighbors(label, edges, state.waiting, state.nodes[i], r)
     return gained
 
 
@@ -1104,7 +1109,7 @@ def run(
     visits, totals = state.visits, state.totals
     n = len(state.label)
     value = _log_joint(state)
-    for t in range(n):
+    for t in range(n if n_steps > 0 else 0):
         visits[t].order = t
     for step in range(first, first + n_steps):
         for _ in range(n_exchanges):

@@ -98,9 +98,9 @@ def _refined(
         The nodes, sorted by community.
     """
     n, rows, masses, threads = len(labels), level.rows, level.masses, search.threads
-    order, n_all = visiting_order(n, key, is_large=is_very_large(rows)), max(n_labels, int(labels.max()) + 1)
+    order, n_all = visiting_order(n, key, is_large=is_very_large(rows.start)), max(n_labels, int(labels.max()) + 1)
     beta = max(beta, _LEAST_BETA)
-    if threads.workers is not None and is_very_large(rows):
+    if threads.workers is not None and is_very_large(rows.start):
         refined = threads.workers.refined(rows, masses, labels, n_labels, search.gamma, beta, key)
         return refined, grouped(labels, order, n_all)[1]
     refined, parts = np.arange(n, dtype=np.int32), np.zeros(n, PART)
@@ -123,7 +123,7 @@ def _refined(
 
         with without_readahead(rows.neighbor, rows.weight):
             if threads.storage is not None:
-                read_ahead(rows, some)
+                read_ahead(rows.start, some, rows.neighbor, rows.weight)
             run_rows(threads, work, refine_some)
         threads.release()
     return refined, grouped(labels, order, n_all)[1] if n > _MOST_REFINED else grouping[1]

@@ -55,12 +55,14 @@ if TYPE_CHECKING:
     from graphclust.kernels.workers import Proposals
 
 __all__ = [
+    "BATCHES_KEPT",
     "MASS",
     "PART",
     "Changes",
     "Moves",
     "Replica",
     "add_up_rows",
+    "batch_size",
     "is_very_large",
     "move_nodes",
     "move_rows",
@@ -68,6 +70,7 @@ __all__ = [
     "part_nodes",
     "refine",
     "renumber_rows",
+    "soon_visited",
     "staying",
     "visiting_order",
 ]
@@ -94,7 +97,7 @@ _BLOCK = 16  # consecutive nodes that stay together in the order of visits, beca
 _LONG_BLOCK = 1024  # the same of very large graphs, whose rows are read from one end to the other
 _VERY_LARGE = 1 << 24  # nodes and entries of rows
 _BATCHES_AHEAD = 32  # whose rows are read from files in advance
-_TURNS_BEFORE_RELEASE = 64  # whose rows stay in memory
+BATCHES_KEPT = 64  # whose rows stay in memory
 _SMALLEST_GAIN = 1e-10  # relative to the terms of the gain; smaller gains are rounding errors
 _EXPONENT = 40.0  # exp(-40) counts as 0
 _NEW = np.int32(-1)  # target of a move into an empty community
@@ -657,6 +660,12 @@ def renumber_rows(
                     result.weight[e + shift] = rows.weight[e]
 
 
+def soon_visited(order: IndexArray, first: int, batch: int) -> IndexArray:
+    """Return the nodes whose rows are read when a batch begins: at first those of several batches, then of one more."""
+    begin = first + _BATCHES_AHEAD * batch if first else 0
+    return order[begin : first + (_BATCHES_AHEAD + 1) * batch]
+
+
 def visiting_order(n: int, seed: int, *, is_large: bool) -> IndexArray:
     """Return a random order of n nodes, of which blocks of consecutive nodes stay together if there are many.
 
@@ -671,9 +680,14 @@ def visiting_order(n: int, seed: int, *, is_large: bool) -> IndexArray:
     return order[order < n]
 
 
-def is_very_large(rows: Adjacency) -> bool:
-    """Whether nodes are visited in batches of long blocks to the end."""
-    return len(rows.start) + len(rows.neighbor) > _VERY_LARGE
+def is_very_large(start: IntArray) -> bool:
+    """Whether nodes are visited in batches of long blocks to the end; `start` is that of the rows."""
+    return len(start) + int(start[-1]) > _VERY_LARGE
+
+
+def batch_size(n: int) -> int:
+    """Return how many of n nodes are visited at once."""
+    return max(min(_MAX_BATCH, n // _FEWEST_BATCHES), n // _MOST_BATCHES, 1)
 
 
 def _state(
@@ -756,23 +770,23 @@ def move_nodes(
         The nodes that wait at the start, by default all.
     """
     n = len(masses)
-    batch = max(min(_MAX_BATCH, n // _FEWEST_BATCHES), n // _MOST_BATCHES, 1)
+    batch = batch_size(n)
     state = _state(rows, masses, labels, gamma, seed, max_size, min_size, batch)
     totals = state.totals
     if waiting is not None:
         state.woken[~waiting] = -1
-    order = visiting_order(n, seed, is_large=is_very_large(rows))
+    order = visiting_order(n, seed, is_large=is_very_large(rows.start))
     degree = int(np.diff(rows.start).max(initial=0))
     tables = [new_sums(degree)]
     if n + len(rows.neighbor) > _MOST_IN_QUEUE:
         tables += [new_sums(degree) for _ in range(threads.number - 1)]
         n_waiting = n if waiting is None else int(waiting.sum())
-        workers = threads.workers if is_very_large(rows) else None
+        workers = threads.workers if is_very_large(rows.start) else None
         proposals: AbstractContextManager[Proposals | None] = nullcontext()
         if workers is not None:
             proposals = workers.proposals(rows, masses, Replica(state, 0))
         with without_readahead(rows.neighbor, rows.weight, masses), proposals as proposed:
-            while n_waiting > (0 if is_very_large(rows) else n // _TAIL):
+            while n_waiting > (0 if is_very_large(rows.start) else n // _TAIL):
                 n_waiting = _line_up(state, order, batch)
                 if _round(state, tables, threads, n_waiting, batch, proposed) <= enough * n and enough > 0:
                     return Moves(state.nodes["label"].copy(), float(totals["gain"]))
@@ -790,16 +804,6 @@ def staying(masses: Records, labels: IntArray | IndexArray, has_changed: NDArray
     return fixed
 
 
-def _read_ahead(state: _State, n_waiting: int, batch: int, first: int) -> None:
-    """Have the rows read that are visited soon: at first those of several batches, and then those of one more."""
-    begin = first + _BATCHES_AHEAD * batch if first else 0
-    nodes = state.order[begin : min(first + (_BATCHES_AHEAD + 1) * batch, n_waiting)]
-    if not len(nodes):
-        return
-    for first, last in read_ahead(Adjacency(state.start, state.neighbor, state.weight), nodes):
-        prefetch(state.masses, [(first, last)])
-
-
 def _round(
     state: _State,
     tables: list[tuple[Records, IndexArray]],
@@ -813,7 +817,8 @@ def _round(
     for first in [*range(0, n_waiting, batch), n_waiting]:
         last = min(first + batch, n_waiting)
         if threads.storage is not None and proposals is None:
-            _read_ahead(state, n_waiting, batch, first)
+            soon = soon_visited(state.order[:n_waiting], first, batch)
+            prefetch(state.masses, read_ahead(state.start, soon, state.neighbor, state.weight))
         end = last if proposals is None else first  # of the visits by this process
 
         def visit(t: int, n_moved: int = n_moved, first: int = first, end: int = end, turn: int = turn) -> None:
@@ -829,7 +834,7 @@ def _round(
         n_moved = _make_all(state, first, last)
         total += n_moved
         turn += 1
-        if turn % _TURNS_BEFORE_RELEASE == 0:
+        if turn % BATCHES_KEPT == 0:
             threads.release()
     state.totals["turn"] = turn
     return total

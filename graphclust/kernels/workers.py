@@ -69,7 +69,7 @@ class _Held:
 
     def __init__(self, cluster: Cluster, rows: Adjacency, masses: Records | None) -> None:
         self.rows, self.masses, self._cluster = rows, masses, cluster
-        self.windows = windows_of(rows)
+        self.windows = windows_of(rows.start)
         self.ends = np.array([last for _, last in self.windows])
         self.homes: list[str] = []
         self.futures: list[Any] = []

@@ -19,7 +19,14 @@ from graphclust.inference import (
     NESTED_MODELS,
 )
 from graphclust.inference.edge_weights import check_weight_model
-from graphclust.inference.refinement import check_effort, check_model, explained, memory_needed, refine
+from graphclust.inference.refinement import (
+    MOST_MATRIX_NODES,
+    check_effort,
+    check_model,
+    explained,
+    memory_needed,
+    refine,
+)
 from graphclust.methods.acp import ACP
 from graphclust.methods.base import GraphEstimator, solved
 from graphclust.methods.infomap import Infomap
@@ -31,7 +38,7 @@ from graphclust.problem.constraints import check_known, with_number
 from graphclust.problem.problem import Core
 from graphclust.problem.sides import check_bipartite, two_coloring
 from graphclust.problem.solution import Solution
-from graphclust.runtime.arrays import IntArray
+from graphclust.runtime.arrays import IntArray, index_dtype
 from graphclust.runtime.checks import check_count, check_hierarchy
 from graphclust.runtime.memory import format_bytes
 from graphclust.runtime.notes import Note, counted
@@ -61,6 +68,7 @@ _TWO_MODE = (
 _LARGE = 200_000  # edges from which there are only two proposals, unless the effort is high
 _SECONDS_PER_EDGE = {"low": 8e-6, "normal": 1e-5, "high": 1e-3}  # measured with com-dblp on two cores
 _SECONDS_WITH_TREES = 1.4e-4  # per edge, of a hierarchy of com-dblp; a flat partition takes half as long
+_BYTES_PER_NODE = 200.0  # if edges lie in files
 _LONG = 30.0  # seconds, from which the expected time is logged
 _FEW_NODES = 300  # up to so many nodes, chains are faster than spectral clustering into more than a few communities
 _MAX_SPECTRAL_K = 4  # of graphs with few nodes
@@ -144,6 +152,8 @@ class Auto(GraphEstimator):
     source: ClassVar[str] = "Peixoto 2017; Zhang & Peixoto 2020; Nowicki & Snijders 2001"
     takes_n_clusters: ClassVar[Literal["required", "optional", "no"]] = "optional"
     merges_directions: ClassVar[bool] = True
+    works_in_files: ClassVar[bool] = True
+    works_on_cluster: ClassVar[bool] = True
     takes_start: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = (
         "graphclust.kernels.leiden",
@@ -215,6 +225,12 @@ class Auto(GraphEstimator):
     def memory(self, graph: Graph) -> float:
         """Estimate the peak memory: the rows of the graph, those of the block models, and samples."""
         return Leiden().memory(graph) + memory_needed(graph, self.n_samples, has_trees=self._has_trees())
+
+    def memory_in_files(self, graph: Graph) -> float:
+        """See `GraphEstimator.memory_in_files`; measured with 5 million nodes, without models of small graphs."""
+        is_planted = graph.num_edges > _LARGE and graph.num_nodes > MOST_MATRIX_NODES and not self._has_trees()
+        is_free = self.n_clusters is None and self.known is None and self.effort != "high"
+        return _BYTES_PER_NODE * graph.num_nodes if is_planted and is_free else self.memory(graph)
 
     def checkpoints(self) -> tuple[Any, ...]:
         """See `GraphEstimator.checkpoints`."""
@@ -295,7 +311,7 @@ class Auto(GraphEstimator):
         with task("proposals", total=len(proposals)) as advance:
             for start, method in proposals:
                 try:
-                    starts[start] = solved(method, core).labels
+                    starts[start] = solved(method, core).labels.astype(index_dtype(n))
                 except GraphclustError as error:
                     notes.append(_failed(start, error))
                 advance()
@@ -304,8 +320,9 @@ class Auto(GraphEstimator):
         except GraphclustError as error:
             notes.append(_failed("spectral", error))
         if k is None:
-            starts["one"] = np.zeros(n, dtype=np.int64)
-            starts["components"] = core.component
+            starts["one"] = np.zeros(n, dtype=index_dtype(n))
+            if core.component.any():
+                starts["components"] = core.component
         elif k == 1 or n == k:
             starts = {"given": np.arange(n) % k}
         if k is not None and core.known is not None:

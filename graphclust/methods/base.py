@@ -14,6 +14,7 @@ import inspect
 import sys
 import time
 from collections.abc import Collection, Iterable
+from contextlib import nullcontext
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -26,14 +27,16 @@ from graphclust.problem.sizes import Sizes, check_sizes
 from graphclust.problem.solution import Solution
 from graphclust.problem.start import check_start
 from graphclust.runtime.arrays import IntArray
-from graphclust.runtime.cluster import current_cluster
+from graphclust.runtime.cluster import Cluster, current_cluster
 from graphclust.runtime.memory import (
+    PeakMemory,
     available_memory,
+    format_bytes,
     is_available,
     require_address_space,
     require_memory,
 )
-from graphclust.runtime.notes import Note
+from graphclust.runtime.notes import Note, counted
 from graphclust.runtime.precision import single_precision
 from graphclust.runtime.storage import Storage
 
@@ -221,8 +224,12 @@ class GraphEstimator:
             hint = "" if self.works_in_files else f"; {_methods_that('works_in_files')} need less"
             require_memory(self.memory_in_files(problem.graph), what, storage.memory, hint)
         core = problem.core
-        with single_precision():
+        with single_precision(), nullcontext() if storage is None else PeakMemory() as peak:
             solution = self.solve(core) if len(core.nodes) else self._empty_solution()
+        if storage is not None and peak is not None:
+            solution = solution.with_notes([_use_of(storage, peak.rise, problem.graph)])
+        if (cluster := current_cluster()) is not None:
+            solution = solution.with_notes([_work_of(cluster)])
         self._keep(problem, problem.lift(core.settled(solution, connected=self.connected)))
         self.seconds_ = time.perf_counter() - start
         return self
@@ -423,3 +430,28 @@ def solved(method: GraphEstimator, core: Core) -> Solution:
     if core.graph.directed and not method.takes_direction:
         core, notes = core.undirected(), (dropped_directions(method.name),)
     return core.settled(method.solve(core), connected=method.connected).with_notes(notes)
+
+
+def _use_of(storage: Storage, rise: int | None, graph: Graph) -> Note:
+    """Return a note that says what a graph in files has taken so far."""
+    per_edge = storage.written / max(graph.num_edges, 1)
+    message = f"{format_bytes(storage.written)} written to temporary files, {per_edge:.0f} bytes for each edge"
+    data = {"written": storage.written}
+    if rise is not None:
+        data["rise"] = rise
+        message += f"; {format_bytes(rise)} of memory, {rise / max(graph.num_nodes, 1):.0f} bytes for each node"
+    return Note("storage", message, data)
+
+
+def _work_of(cluster: Cluster) -> Note:
+    """Return a note that says what a cluster has done."""
+    if not cluster.sent:
+        return Note("cluster", "the graph is small enough for one process: the cluster was not used")
+    message = (
+        f"{counted(cluster.n_workers, 'worker')} of the cluster: {format_bytes(cluster.sent)} sent, "
+        f"{format_bytes(cluster.received)} received, for {counted(cluster.n_visits, 'visit')} of nodes in "
+        f"batches, {cluster.n_batches:,} in all"
+    )
+    if cluster.n_lost:
+        message += f"; work was repeated {counted(cluster.n_lost, 'time')}, because workers were lost"
+    return Note("cluster", message, cluster.counts())

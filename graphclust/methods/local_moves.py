@@ -13,10 +13,7 @@ from graphclust.problem.problem import Core
 from graphclust.problem.solution import Solution
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.checks import check_hierarchy
-from graphclust.runtime.cluster import Cluster, current_cluster
-from graphclust.runtime.memory import PeakMemory, format_bytes
-from graphclust.runtime.notes import Note, counted
-from graphclust.runtime.storage import Storage
+from graphclust.runtime.cluster import current_cluster
 from graphclust.runtime.threads import Threads
 
 if TYPE_CHECKING:
@@ -67,41 +64,13 @@ class LocalMoveEstimator(GraphEstimator):
             from graphclust.kernels.workers import Workers
 
             workers = Workers(cluster)
-        with PeakMemory() as peak, Threads(storage=graph.storage, workers=workers) as threads:
+        with Threads(storage=graph.storage, workers=workers) as threads:
             if core.n_clusters is not None:
 
                 def found(other: float) -> IntArray:
                     return run(rows, masses, other * unit, threads)[-1]
 
-                solution = with_exact_number(core, resolution, found)
-            else:
-                levels = run(rows, masses, resolution * unit, threads)
-                known = tuple(levels) if self.hierarchy else ()
-                solution = Solution(levels[-1], levels=known, is_connected=is_connected)
-        notes = [] if graph.storage is None else [_use_of(graph.storage, peak.rise, graph)]
-        return solution.with_notes(notes if cluster is None else [*notes, _work_of(cluster)])
-
-
-def _use_of(storage: Storage, rise: int | None, graph: Graph) -> Note:
-    """Return a note that says what a graph in files has taken so far."""
-    per_edge = storage.written / max(graph.num_edges, 1)
-    message = f"{format_bytes(storage.written)} written to temporary files, {per_edge:.0f} bytes for each edge"
-    data = {"written": storage.written}
-    if rise is not None:
-        data["rise"] = rise
-        message += f"; {format_bytes(rise)} of memory, {rise / max(graph.num_nodes, 1):.0f} bytes for each node"
-    return Note("storage", message, data)
-
-
-def _work_of(cluster: Cluster) -> Note:
-    """Return a note that says what a cluster has done."""
-    if not cluster.sent:
-        return Note("cluster", "the graph is small enough for one process: the cluster was not used")
-    message = (
-        f"{counted(cluster.n_workers, 'worker')} of the cluster: {format_bytes(cluster.sent)} sent, "
-        f"{format_bytes(cluster.received)} received, for {counted(cluster.n_visits, 'visit')} of nodes in "
-        f"batches, {cluster.n_batches:,} in all"
-    )
-    if cluster.n_lost:
-        message += f"; work was repeated {counted(cluster.n_lost, 'time')}, because workers were lost"
-    return Note("cluster", message, cluster.counts())
+                return with_exact_number(core, resolution, found)
+            levels = run(rows, masses, resolution * unit, threads)
+            known = tuple(levels) if self.hierarchy else ()
+            return Solution(levels[-1], levels=known, is_connected=is_connected)

@@ -31,8 +31,7 @@ def check_bipartite(bipartite: Any) -> None:
 def two_coloring(graph: Graph) -> IntArray | None:
     """Return the side of each node, if each edge can join two sides; None if there is no such way.
 
-    The first node of each connected component is on side 0. For each node there are two in a cover of the graph, one
-    for either side, and each edge joins different sides there. The graph has two sides if this doubles the components.
+    The first node of each connected component is on side 0.
 
     Examples
     --------
@@ -41,24 +40,13 @@ def two_coloring(graph: Graph) -> IntArray | None:
     >>> two_coloring(Graph.from_edges([0, 1, 2], [1, 2, 0], nodes=3)) is None
     True
     """
-    if graph.num_edges > 2 * _FIRST_EDGES and _coloring(graph, _FIRST_EDGES) is None:
+    from graphclust.kernels.adjacency import two_sides  # which imports the compiler
+
+    n, source, target = graph.num_nodes, graph.source, graph.target
+    first = slice(_FIRST_EDGES)
+    if graph.num_edges > 2 * _FIRST_EDGES and two_sides(source[first], target[first], n) is None:
         return None  # most graphs have triangles, and are not gone through
-    return _coloring(graph, graph.num_edges)
-
-
-def _coloring(graph: Graph, n_edges: int) -> IntArray | None:
-    """Return the sides for the first edges alone."""
-    from graphclust.kernels.adjacency import connected_parts  # which imports the compiler
-
-    n = graph.num_nodes
-    source, target = (ends[:n_edges].astype(np.int64) for ends in (graph.source, graph.target))
-    cover = connected_parts(
-        np.concatenate((source, source + n)), np.concatenate((target + n, target)), np.zeros(2 * n, dtype=np.int64)
-    )
-    one, other = cover[:n], cover[n:]
-    if (one == other).any():
-        return None
-    return (one > other).astype(np.int64)  # parts are numbered in the order of their first nodes
+    return two_sides(source, target, n)
 
 
 def sides_of(graph: Graph, bipartite: bool | str) -> IntArray | None:

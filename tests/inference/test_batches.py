@@ -8,6 +8,7 @@ import pytest
 from graphclust.generators import planted_partition
 from graphclust.inference import batches, integrated
 from graphclust.inference.block_models import PlantedPartitionModel
+from graphclust.kernels import local_moves
 from graphclust.metrics import ami
 from graphclust.runtime.threads import limited_threads
 
@@ -27,8 +28,8 @@ def noisy(graph, seed=0):
 @pytest.fixture
 def in_batches(monkeypatch):
     monkeypatch.setattr(integrated, "_LARGE", 0)
-    monkeypatch.setattr(batches, "_MAX_BATCH", 50)
-    monkeypatch.setattr(batches, "_FEWEST_BATCHES", 4)
+    monkeypatch.setattr(local_moves, "_MAX_BATCH", 50)
+    monkeypatch.setattr(local_moves, "_FEWEST_BATCHES", 4)
 
 
 def test_batches_find_as_good_partitions(planted, monkeypatch, in_batches):
@@ -58,9 +59,8 @@ def test_no_single_move_gains_at_the_end(planted):
 def test_the_gains_add_up_to_the_log_joint(planted):
     graph, model = planted
     state = model._state(noisy(graph), 400)
-    state.visits["waiting"] = 1
     with integrated.Threads(2) as threads:
-        value = batches.settle_in_batches(state, threads, 0, 3, 1e-6)
+        value = batches.settle_in_batches(state, model._network.start, threads, 0, 3, 1e-6)
     assert value + model._offset == pytest.approx(model.log_joint(state.label), rel=1e-9)
 
 

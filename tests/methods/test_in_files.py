@@ -5,8 +5,9 @@ import pytest
 
 import graphclust as gc
 from graphclust.errors import ResourceError
+from graphclust.inference import integrated, refinement
 from graphclust.kernels import aggregation, leiden, local_moves
-from graphclust.methods import METHODS
+from graphclust.methods import METHODS, auto
 from graphclust.runtime import storage as storing
 from graphclust.runtime.threads import limited_threads
 
@@ -20,6 +21,11 @@ def sizes(request, monkeypatch):
     monkeypatch.setattr(storing, "_LEAST_WINDOW", 5000)
     monkeypatch.setattr(aggregation, "_MOST_ENTRIES", 5000)
     monkeypatch.setattr(leiden, "_MOST_REFINED", 1000)
+    monkeypatch.setattr(auto, "_LARGE", 0)
+    for module in (auto, refinement):
+        monkeypatch.setattr(module, "MOST_MATRIX_NODES", 1000)
+    monkeypatch.setattr(refinement, "_MOST_SAMPLED_NODES", 1000)
+    monkeypatch.setattr(integrated, "_LARGE", 100)
     if request.param == "very large":
         monkeypatch.setattr(local_moves, "_VERY_LARGE", 0)
         monkeypatch.setattr(local_moves, "_MOST_IN_QUEUE", 0)
@@ -42,10 +48,13 @@ def graph(kind):
 @pytest.mark.parametrize("method", IN_FILES)
 def test_labels_are_the_same(method, kind, sizes):
     usual = gc.detect(graph(kind), method, random_state=3)
-    for memory in (350_000, 1e6):
+    for memory in (700_000, 1e6):
         with limited_threads(1 if memory == 1e6 else None):
             part = gc.detect(graph(kind), method, random_state=3, memory=memory)
         np.testing.assert_array_equal(part.labels, usual.labels)
+        if method == "auto":
+            np.testing.assert_array_equal(part.confidence, usual.confidence)
+            assert part.details["scores"] == usual.details["scores"]
         assert part.quality() == usual.quality()
     assert part.graph.storage is not None
     assert part.graph.storage.written > 100_000
@@ -72,7 +81,7 @@ def test_memory_that_suffices_is_used():
 def test_too_little_memory_is_refused():
     with pytest.raises(ResourceError, match=r"needs about .* of memory, but 0.977 KiB is available"):
         gc.detect(graph("plain"), "leiden", memory=1000)
-    with pytest.raises(ResourceError, match="leiden, louvain and label-propagation need less"):
+    with pytest.raises(ResourceError, match="auto, leiden, louvain and label-propagation need less"):
         gc.detect(graph("plain"), "spectral", n_clusters=3, memory=1000)
 
 
