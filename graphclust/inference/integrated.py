@@ -367,9 +367,10 @@ class IntegratedBlockModel(BlockModel, Generic[SettingsT]):
         ndarray of int64, shape (n_nodes,)
             Labels 0, 1, ... without gaps. Their log joint is not lower.
         """
-        partition, best = numbered(labels), -math.inf
+        partition = numbered(labels)
         if has_changed is not None:
             return self._updated(partition, has_changed, seed, passes)
+        best = -math.inf
         with Threads(storage=self._network.storage) as threads:
             for _ in range(rounds):
                 partition, value = self._settle(self._network, partition, seed, passes, threads)

@@ -26,6 +26,7 @@ __all__ = [
     "total_degree_product",
 ]
 
+_MOST_MERGED = 1 << 20  # edges that are copied and added up at once
 _compiled = compiled(nogil=True, error_model="numpy", _nrt=False)
 
 
@@ -152,7 +153,7 @@ def merged_network(network: Network, labels: IntArray, threads: Threads) -> Netw
     n_blocks, start, labels32 = int(labels.max()) + 1, network.start, labels.astype(np.int32)
 
     def sums(name: str) -> Iterator[Sums]:
-        for first, last in windows_of(start):
+        for first, last in windows_of(start, _MOST_MERGED):
             edges = network.edges[start[first] : start[last]]
             values = edges["neighbor"].astype(np.int32), edges[name].copy()
             some = Adjacency(start[first : last + 1] - start[first], *values)

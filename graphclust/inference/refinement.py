@@ -225,7 +225,7 @@ class _Search:
 
     def improved(self, start: str, labels: IntArray) -> Scored:
         """Improve a partition, and score it."""
-        return self.scored(f"{start}+", self.model.improve(labels.astype(np.int64), self.seed, self.target.has_changed))
+        return self.scored(f"{start}+", self.model.improve(labels, self.seed, self.target.has_changed))
 
     def length(self, labels: IntArray) -> float:
         """Return the description length; if models are compared, on the scale of `planted`."""
@@ -309,7 +309,7 @@ class _Search:
         """Run the chains, and add the best partition among their samples."""
         n_chains = self.effort.chains
         n_random = n_chains // 2 if self.model.starts_at_random and self.target.n_clusters is None else 0
-        starts = [row.labels.astype(np.int64) for row in _distinct(self.rows, n_chains - n_random)]
+        starts = [row.labels for row in _distinct(self.rows, n_chains - n_random)]
         starts += self.random_starts(n_random)
         splits = next((rate for most_nodes, rate in _SPLITS if self.target.n_nodes <= most_nodes), 0.0)
         splits *= _SPLITS_IF_CONNECTED if self.model.connected else 1
@@ -497,8 +497,11 @@ def _most_sampled(is_thorough: bool) -> int:
 
 def _checked_starts(target: Target, starts: Mapping[str, ArrayLike]) -> dict[str, IntArray]:
     """Return the starts in agreement with the known labels, or raise UsageError; see `refine`."""
-    index = index_dtype(target.n_nodes)
-    partitions = {name: target.restricted(labels).astype(index) for name, labels in starts.items()}
+    partitions: dict[str, IntArray] = {}
+    for name, start in starts.items():
+        labels, before = target.restricted(start), np.asarray(start)
+        is_same = np.array_equal(labels, before)  # then it need not be there twice
+        partitions[name] = before if is_same else labels.astype(index_dtype(target.n_nodes))
     if not partitions and (target.sides is None or target.n_clusters is None):
         raise UsageError("refinement starts from partitions: there are none")
     for name, labels in partitions.items():

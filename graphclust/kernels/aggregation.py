@@ -18,6 +18,7 @@ from graphclust.runtime.threads import Threads
 __all__ = ["Sums", "aggregated", "joined", "renumbered", "window_sums", "windows_of"]
 
 _MOST_ENTRIES = 1 << 22  # of rows that are added up at once
+_FEWER = 8  # times as few, of the sums of windows that lie in files
 
 
 class Sums(NamedTuple):
@@ -63,25 +64,25 @@ def joined(sums: Iterable[Sums], n_entries: int, n_labels: int, threads: Threads
     Parameters
     ----------
     sums : iterable of Sums
-        One for each of the windows of `windows_of`.
+        One for each of some windows of consecutive nodes.
     n_entries : int
         The number of entries of all windows.
     n_labels : int
     threads : Threads
     """
-    partial, sets = _Rows(n_entries, threads), []
+    partial = _Rows(n_entries, threads)
     for some in sums:
         partial.extended(some)
-        sets.append(some.sets)
         threads.release()
-    if len(sets) == 1:
+    if partial.n_parts == 1:
         return partial.rows(n_labels)
-    parts, owner = partial.rows(), np.concatenate(sets)
+    parts, owner = partial.rows(), partial.sets()
     first_row, members = grouped(owner, np.arange(len(owner), dtype=np.int32), n_labels)
     work = np.zeros(n_labels + 1, np.int64)
     work[1:] = np.cumsum(np.bincount(owner, np.diff(parts.start), minlength=n_labels))
     result, every = _Rows(len(parts.neighbor), threads), np.arange(n_labels, dtype=np.int32)
-    for first, last in _windows(work):
+    most = _MOST_ENTRIES if threads.storage is None else _MOST_ENTRIES // _FEWER
+    for first, last in _windows(work, most):  # each with whole sets, so that the sums do not depend on them
         with without_readahead(parts.neighbor, parts.weight):
             if threads.storage is not None:
                 every_part = np.sort(members[first_row[first] : first_row[last]])
@@ -91,15 +92,18 @@ def joined(sums: Iterable[Sums], n_entries: int, n_labels: int, threads: Threads
     return result.rows(n_labels)
 
 
-def windows_of(start: IntArray) -> list[tuple[int, int]]:
-    """Return the windows of nodes whose rows are added up at once; `start` is that of the rows."""
-    return list(_windows(start))
+def windows_of(start: IntArray, most: int | None = None) -> list[tuple[int, int]]:
+    """Return the windows of nodes whose rows are added up at once, with `most` entries or little more.
+
+    `start` is that of the rows.
+    """
+    return list(_windows(start, _MOST_ENTRIES if most is None else most))
 
 
-def _windows(work: IntArray) -> Iterator[tuple[int, int]]:
+def _windows(work: IntArray, most: int) -> Iterator[tuple[int, int]]:
     """Yield ranges of rows of about the same work."""
-    number = max(math.ceil(int(work[-1]) / _MOST_ENTRIES), 1)
-    cuts = np.searchsorted(work[:-1], np.arange(1, number) * _MOST_ENTRIES).tolist()
+    number = max(math.ceil(int(work[-1]) / most), 1)
+    cuts = np.searchsorted(work[:-1], np.arange(1, number) * most).tolist()
     return pairwise([0, *cuts, len(work) - 1])
 
 
@@ -175,7 +179,8 @@ class _Rows:
 
     def __init__(self, most: int, threads: Threads) -> None:
         self._neighbor, self._weight = threads.new_array(most, np.int32), threads.new_array(most, np.float64)
-        self._sums: list[Sums] = []
+        self._sets: list[IndexArray] = []
+        self._lengths: list[IntArray] = []
         self._end = 0
 
     def extended(self, some: Sums) -> _Rows:
@@ -183,15 +188,25 @@ class _Rows:
         begin, self._end = self._end, self._end + len(some.neighbor)
         self._neighbor[begin : self._end] = some.neighbor
         self._weight[begin : self._end] = some.weight
-        self._sums.append(some._replace(neighbor=some.neighbor[:0], weight=some.weight[:0]))
+        self._sets.append(some.sets)
+        self._lengths.append(some.length)
         return self
+
+    @property
+    def n_parts(self) -> int:
+        """How many times sums were appended."""
+        return len(self._sets)
+
+    def sets(self) -> IndexArray:
+        """Return the set of each sum."""
+        return np.concatenate(self._sets)
 
     def rows(self, n_sets: int | None = None) -> Adjacency:
         """Return all rows: one for each sum, or one for each of `n_sets` sets if no set has several."""
-        length = np.concatenate([some.length for some in self._sums])
+        length = np.concatenate(self._lengths)
         if n_sets is not None:
             every = np.zeros(n_sets, np.int64)
-            every[np.concatenate([some.sets for some in self._sums])] = length
+            every[self.sets()] = length
             length = every
         start = np.zeros(len(length) + 1, np.int64)
         np.cumsum(length, out=start[1:])

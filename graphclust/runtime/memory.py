@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from graphclust.errors import ResourceError, UsageError
 
@@ -13,6 +15,7 @@ __all__ = [
     "address_space_left",
     "available_memory",
     "format_bytes",
+    "give_back_memory",
     "is_available",
     "keep_memory",
     "parse_bytes",
@@ -257,18 +260,31 @@ def _read_status(field: str) -> int:
     raise ValueError(field)
 
 
+@cache
+def _glibc() -> Any:
+    """Return glibc, or None if the C library is another one."""
+    import ctypes
+
+    try:
+        library = ctypes.CDLL("libc.so.6")
+    except OSError:
+        return None
+    return library if hasattr(library, "malloc_trim") else None
+
+
+def give_back_memory() -> None:
+    """Make glibc give free memory back to the system: it would keep arrays of up to 32 MiB for the next ones."""
+    if (glibc := _glibc()) is not None:
+        glibc.malloc_trim(0)
+
+
 def keep_memory() -> None:
     """Make glibc keep the memory of freed tensors for the next step. Other C libraries are left alone.
 
     By default glibc returns tensors of several megabytes to the system, and allocating them again causes page faults
     that take a tenth of the time of a training step.
     """
-    import ctypes
-
-    try:
-        libc = ctypes.CDLL("libc.so.6")
+    if (glibc := _glibc()) is not None:
         mmap_threshold, trim_threshold = -3, -1
-        libc.mallopt(mmap_threshold, 1 << 30)
-        libc.mallopt(trim_threshold, -1)  # never
-    except (OSError, AttributeError):
-        return
+        glibc.mallopt(mmap_threshold, 1 << 30)
+        glibc.mallopt(trim_threshold, -1)  # never

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from graphclust.errors import ResourceError
-from graphclust.runtime.memory import format_bytes
+from graphclust.runtime.memory import format_bytes, give_back_memory
 
 __all__ = ["Storage", "default_folder", "is_mapped", "new_array", "prefetch", "windows", "without_readahead"]
 
@@ -89,7 +89,8 @@ class Storage:
         return np.frombuffer(mapped, dtype=kind)
 
     def release(self) -> None:
-        """Let the system take the memory of the arrays in files, which it reads again when they are used again."""
+        """Let the system take free memory and that of the arrays in files, which it reads when they are used again."""
+        give_back_memory()
         alive = [(reference, reference()) for reference in self._mapped]
         self._mapped = [reference for reference, mapped in alive if mapped is not None]
         if hasattr(mmap, "MADV_DONTNEED"):
