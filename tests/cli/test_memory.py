@@ -66,4 +66,4 @@ def test_errors(edges, cli):
 def test_methods_that_do_not_work_in_files_say_which_do(edges, cli):
     done = cli("detect", "graph.csv", "-m", "infomap", "--memory", "300kB")
     assert done.code == 1
-    assert "leiden, louvain and label-propagation need less" in done.err
+    assert "auto, leiden, louvain and label-propagation need less" in done.err

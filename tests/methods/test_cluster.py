@@ -127,7 +127,7 @@ def test_a_small_graph_needs_no_cluster(client):
 def test_what_is_no_cluster_is_refused():
     with pytest.raises(UsageError, match=r"local, local:N or the address of a scheduler, .*; not here"):
         gc.detect("data:karate", "leiden", cluster="here")
-    with pytest.raises(UsageError, match="auto does not use a cluster; leiden, louvain and label-propagation do"):
-        gc.detect("data:karate", cluster="local:2")
+    with pytest.raises(UsageError, match="infomap does not use a cluster; auto, leiden, louvain and"):
+        gc.detect("data:karate", "infomap", cluster="local:2")
     with pytest.raises(DataError, match=r"no Dask cluster answers at tcp:.*:9"):
         gc.detect("data:karate", "leiden", cluster="tcp://127.0.0.1:9")
