@@ -62,11 +62,13 @@ notebooks: setup  ## execute the notebooks in place
 docs: setup  ## build the site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench-scale: setup  ## run 30 million edges with a quarter of the memory and on a cluster; takes 50 minutes
+bench-scale: setup  ## run 30 million edges with a quarter of the memory and on a cluster; takes an hour
 	$(BIN)/python tests/bench/scale.py
+	$(BIN)/python tests/bench/scale.py --method auto
 	$(BIN)/python tests/bench/scale.py --strings
 	$(BIN)/python tests/bench/scale.py --cluster 2 4
 	$(BIN)/python tests/bench/scale.py --cluster 4 --kill
+	$(BIN)/python tests/bench/scale.py --method label-propagation
 
 bench: setup  ## measure times relative to pandas and igraph in the same run
 	$(BIN)/python tests/bench/foundation.py
