@@ -153,7 +153,7 @@ class Reading:
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="Memory to use, such as 4GB: leiden, louvain and label-propagation keep what does not fit in "
+            help="Memory to use, such as 4GB: auto, leiden, louvain and label-propagation keep what does not fit in "
             "temporary files.",
             rich_help_panel=_PANEL,
         ),

@@ -272,8 +272,8 @@ def detect(
         str | None,
         typer.Option(
             metavar="local[:N]|tcp://HOST:PORT",
-            help="Dask cluster whose workers share the work of leiden, louvain and label-propagation on a very large "
-            "graph; local starts processes on this machine.",
+            help="Dask cluster whose workers share the work of auto, leiden, louvain and label-propagation on a very "
+            "large graph; local starts processes on this machine.",
         ),
     ] = None,
     out: Output = None,

@@ -75,13 +75,13 @@ def detect(
         Whether nodes may be in several communities: then `cover` has those that also join others, by their edges; see
         `graphclust.kernels.overlap`.
     memory : str or float, optional
-        The memory to use, such as "4GB"; by default, all that there is. With "leiden", "louvain" and
+        The memory to use, such as "4GB"; by default, all that there is. With "auto", "leiden", "louvain" and
         "label-propagation", what does not fit lies in temporary files, and the result is the same. Other methods refuse
         a graph for which the memory does not suffice.
     cluster : str or dask.distributed.Client, optional
-        A Dask cluster whose workers share the work of "leiden", "louvain" and "label-propagation" on a very large
-        graph, with the same result: "local:4" starts four processes, and "tcp://host:8786" is a scheduler. With a Dask
-        dataframe of edges, the default is Dask's current client, if there is one.
+        A Dask cluster whose workers share the work of "auto", "leiden", "louvain" and "label-propagation" on a very
+        large graph, with the same result: "local:4" starts four processes, and "tcp://host:8786" is a scheduler. With a
+        Dask dataframe of edges, the default is Dask's current client, if there is one.
     **method_params
         Parameters of the method's estimator, such as `hierarchy=True` or `max_size=100` of "auto", "leiden" and
         "louvain", or `start=earlier_result` of "auto", "leiden" and "label-propagation". With `refine`, also
