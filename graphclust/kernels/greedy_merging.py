@@ -217,7 +217,7 @@ def merge_greedily(
     >>> path = np.arange(5)
     >>> degree = np.array([1.0, 2.0, 2.0, 2.0, 1.0])
     >>> merge_greedily(path[:-1], path[1:], np.ones(4), degree, degree, directed=False)
-    array([1, 1, 4, 4, 4])
+    array([2, 2, 2, 4, 4])
     """
     n, m = len(out_degree), len(source)
     unit = 1.0 / float(out_degree.sum() if directed else out_degree.sum() / 2)  # of weight, as a share of all

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import networkx
     import pandas
     from matplotlib.axes import Axes
+    from torch_geometric.data import Data
 
     from graphclust.results.changes import Changes
     from graphclust.results.cover import Cover
@@ -470,6 +471,92 @@ class Communities:
         for name, values in self.certainty.items():
             nx.set_node_attributes(graph, dict(zip(self.nodes, values.tolist(), strict=True)), name)
         return graph
+
+    def to_igraph(self, kind: str | None = None) -> Any:
+        """Return the result as an object of igraph.
+
+        Parameters
+        ----------
+        kind : {"clustering", "cover", "dendrogram"}, optional
+            A VertexClustering; a VertexCover, which is the default if communities overlap; or a VertexDendrogram, whose
+            leaves are the nodes. Communities are numbered from the largest.
+
+        Raises
+        ------
+        UsageError
+            Another kind, or a dendrogram without a hierarchy.
+        """
+        from graphclust.results.conversion import to_igraph
+
+        return to_igraph(self, kind)
+
+    def to_cdlib(self) -> Any:
+        """Return the result as a `cdlib.NodeClustering`, with the overlapping communities if there are any.
+
+        Raises
+        ------
+        UsageError
+            CDlib is not installed.
+        """
+        from graphclust.results.conversion import to_cdlib
+
+        return to_cdlib(self)
+
+    def to_data(self) -> Data:
+        """Return a graph of PyTorch Geometric with the tensors `community`, shape (n_nodes,), and of certainty."""
+        from graphclust.results.conversion import to_data
+
+        return to_data(self)
+
+    @classmethod
+    def from_igraph(cls, clustering: Any, method: str = "igraph") -> Communities:
+        """Take over a VertexClustering, VertexCover or VertexDendrogram of igraph.
+
+        Communities that overlap become `cover`; the community of a node is the largest of its own.
+        """
+        from graphclust.results.conversion import from_igraph
+
+        return from_igraph(clustering, method)
+
+    @classmethod
+    def from_cdlib(cls, clustering: Any) -> Communities:
+        """Take over a clustering of the nodes of a graph by CDlib; see `from_igraph` for those that overlap."""
+        from graphclust.results.conversion import from_cdlib
+
+        return from_cdlib(clustering)
+
+    @classmethod
+    def from_networkx(cls, graph: Any, communities: Any = "community", method: str = "networkx") -> Communities:
+        """Take over communities of a networkx graph.
+
+        Parameters
+        ----------
+        graph : networkx.Graph
+        communities : iterable of sets of nodes, or str
+            What functions of `networkx.community` return, which may overlap; or the name of a node attribute.
+        method : str
+
+        Raises
+        ------
+        DataError
+            A node that the graph does not have, or one without the attribute.
+        """
+        from graphclust.results.conversion import from_networkx
+
+        return from_networkx(graph, communities, method)
+
+    @classmethod
+    def from_data(cls, data: Data, attribute: str = "community", method: str = "pyg") -> Communities:
+        """Take over the communities in an attribute of a graph of PyTorch Geometric.
+
+        Raises
+        ------
+        DataError
+            There is no such attribute, or it has not one value for each node.
+        """
+        from graphclust.results.conversion import from_data
+
+        return from_data(data, attribute, method)
 
     def save(self, path: str | os.PathLike[str], format: str | None = None) -> None:
         """Write the result to a file. The file is replaced only if writing succeeds.
