@@ -280,7 +280,7 @@ def detect(
     format: Annotated[
         str | None,
         typer.Option(
-            metavar="tsv|csv|json|cmty|clu|graphml|gexf|parquet|newick|tree",
+            metavar="tsv|csv|json|cmty|clu|graphml|gexf|parquet|newick|tree|graphrag",
             help="Output format; by default from the extension of FILE, otherwise tsv.",
         ),
     ] = None,

@@ -160,7 +160,7 @@ class Outputs:
         graph, kind = communities.graph, self.kind()
         if kind in ("graphml", "gexf") and (dropped := carried(graph, kind)[1]):
             say(f"attributes dropped: {', '.join(dropped)}")
-        if communities.cover is not None and kind in ("clu", "newick", "tree"):
+        if communities.cover is not None and kind in ("clu", "newick", "tree", "graphrag"):
             say(f"{kind} has one community for each node: wrote the communities without overlap")
         if communities.hierarchy is not None and kind in ("cmty", "clu"):
             say(f"{kind} has no levels: wrote one of {counted(len(communities.hierarchy), 'level')}, the communities")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -507,6 +508,34 @@ class Communities:
         from graphclust.results.conversion import to_data
 
         return to_data(self)
+
+    def to_graphrag(self, folder: str | os.PathLike[str]) -> list[str]:
+        """Write the tables that GraphRAG reads: `communities.parquet`, and for a graph of another origin, also its own.
+
+        Parameters
+        ----------
+        folder : str or PathLike
+            Made if it does not exist. Tables of the same names are replaced.
+
+        Returns
+        -------
+        list of str
+            Names of the tables; see `graphclust.results.graphrag.graphrag_tables`.
+
+        Raises
+        ------
+        DataError
+            Two nodes with the same text as their ids.
+        """
+        import pyarrow.parquet as pq
+
+        from graphclust.results.graphrag import graphrag_tables
+
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        tables = graphrag_tables(self)
+        for name, table in tables.items():
+            pq.write_table(table, os.path.join(folder, f"{name}.parquet"))
+        return list(tables)
 
     @classmethod
     def from_igraph(cls, clustering: Any, method: str = "igraph") -> Communities:

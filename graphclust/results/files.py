@@ -17,6 +17,7 @@ from graphclust.graph import has_distinct_texts
 from graphclust.io import carried, format_of, write_graph
 from graphclust.io.source import suffix_of
 from graphclust.io.writing import id_texts
+from graphclust.results.graphrag import write_communities
 from graphclust.results.hierarchy import Hierarchy
 from graphclust.runtime.arrays import IntArray
 from graphclust.runtime.serialize import plain
@@ -221,6 +222,7 @@ RESULT_FORMATS: dict[str, Callable[[Communities, BinaryIO], None]] = {
     "parquet": _write_parquet,
     "newick": _write_tree("newick"),
     "tree": _write_tree("tree"),
+    "graphrag": write_communities,
 }
 _SUFFIXES = {"nwk": "newick"}
 
@@ -266,7 +268,8 @@ def write_result(communities: Communities, stream: BinaryIO, format: str = "tsv"
     stream : binary file
     format : str
         One of `RESULT_FORMATS`. cmty has one community per line. clu is Pajek's format: classes counted from 1, in the
-        order of the nodes. newick and tree have all levels of a hierarchy; tree is Infomap's format.
+        order of the nodes. newick and tree have all levels of a hierarchy; tree is Infomap's format. graphrag is
+        the table of communities, a Parquet file; see `graphclust.results.graphrag`.
 
     Raises
     ------
