@@ -79,6 +79,7 @@ bench: setup  ## measure times relative to pandas and igraph in the same run
 	$(BIN)/python tests/bench/amortized.py
 	$(BIN)/python tests/bench/communities.py
 	$(BIN)/python tests/bench/networkx_backend.py
+	$(BIN)/python tests/bench/cells.py
 	$(BIN)/python tests/bench/infomap.py
 	$(BIN)/python tests/bench/block_models.py
 	$(BIN)/python tests/bench/auto.py
