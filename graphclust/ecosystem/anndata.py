@@ -102,7 +102,7 @@ def detect(
     _write(adata, key, found, chosen, restrict_to)
     known = {"method": found.method, "random_state": random_state, **params}
     if restrict_to is not None:
-        known["restrict_to"] = [restrict_to[0], list(restrict_to[1])]
+        known["restrict_to"] = [restrict_to[0], *map(str, restrict_to[1])]
     adata.uns[key] = {"params": _plain(known), "quality": _plain(found.quality())}
     return adata if copy else None
 
