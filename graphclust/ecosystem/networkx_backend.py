@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from itertools import chain, islice
+from operator import methodcaller
 from typing import Any, cast
 
 import networkx as nx
@@ -144,11 +145,14 @@ def _columns(
     rows = graph.adj if not hasattr(graph, "_adj") else graph._adj  # dictionaries, which are faster than views
     length = np.fromiter(map(len, rows.values()), np.int64, len(nodes))
     source, number = np.repeat(np.arange(len(nodes)), length), int(length.sum())
-    target = np.fromiter(map(place.__getitem__, chain.from_iterable(rows.values())), np.int64, number)
+    ends_of_rows: Iterable[Any] = chain.from_iterable(rows.values())
+    if nodes != list(range(len(nodes))):
+        ends_of_rows = map(place.__getitem__, ends_of_rows)
+    target = np.fromiter(ends_of_rows, np.int64, number)
     is_first = slice(None) if graph.is_directed() else source <= target  # others are in the row of the other end, too
     if name is not None:
-        values = (data.get(name, default) for row in rows.values() for data in row.values())
-        weight = np.fromiter(values, np.float64, number)[is_first]
+        data = chain.from_iterable(map(methodcaller("values"), rows.values()))
+        weight = np.fromiter(map(methodcaller("get", name, default), data), np.float64, number)[is_first]
     return source[is_first], target[is_first], weight
 
 
