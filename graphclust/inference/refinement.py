@@ -690,4 +690,4 @@ def memory_needed(graph: Graph, n_samples: int, *, has_trees: bool = False) -> f
     most = _most_sampled(has_trees)
     has_samples = np.count_nonzero(edge_counts(graph)) <= most and can_hold_samples(n_samples, n)
     trees = 2 * (128.0 if graph.is_weighted else 64.0) * (2 * m + n) if has_trees else 0.0
-    return trees + 8.0 * (20 * m + 40 * n + (6 * n_samples * n if has_samples else 0)) + 2 * blocks
+    return trees + 8.0 * (18 * m + 32 * n + (6 * n_samples * n if has_samples else 0)) + 2 * blocks

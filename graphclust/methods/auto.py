@@ -224,7 +224,9 @@ class Auto(GraphEstimator):
 
     def memory(self, graph: Graph) -> float:
         """Estimate the peak memory: the rows of the graph, those of the block models, and samples."""
-        return Leiden().memory(graph) + memory_needed(graph, self.n_samples, has_trees=self._has_trees())
+        rows = 2.0 * graph.num_edges * (4 + 8 * graph.is_weighted)
+        refining = memory_needed(graph, self.n_samples, has_trees=self._has_trees())
+        return max(Leiden().memory(graph), rows + refining)
 
     def memory_in_files(self, graph: Graph) -> float:
         """See `GraphEstimator.memory_in_files`; measured with 5 million nodes, without models of small graphs."""
