@@ -21,6 +21,7 @@ from graphclust.cli.convert import convert
 from graphclust.cli.data import data
 from graphclust.cli.detect import detect
 from graphclust.cli.diff import diff
+from graphclust.cli.doctor import doctor
 from graphclust.cli.evaluate import evaluate
 from graphclust.cli.generate import add_families, generate
 from graphclust.cli.links import links
@@ -48,7 +49,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _ON_RESULTS = (evaluate, compare, diff, links, profile)
-for _body in (detect, cluster, *_ON_RESULTS, convert, train, methods, models, study, reproduce, warm):
+for _body in (detect, cluster, *_ON_RESULTS, convert, train, methods, models, study, reproduce, warm, doctor):
     app.command()(command(_body))
 app.add_typer(data, name="data")
 app.add_typer(generate, name="generate")
