@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from graphclust.detection.comparison import compare as compare
     from graphclust.detection.points import cluster as cluster
     from graphclust.detection.profile import profile as profile
-    from graphclust.ecosystem import anndata as tl  # noqa: F401
+    from graphclust.ecosystem import tl as tl
     from graphclust.errors import DataError as DataError
     from graphclust.errors import GraphclustError as GraphclustError
     from graphclust.errors import ResourceError as ResourceError
@@ -78,17 +78,16 @@ _MODULE_OF = {
     "profile": "detection.profile",
     "read_graph": "inputs",
 }
-_MODULES = ("datasets", "generators", "metrics")
-_OTHER_NAMES = {"tl": "ecosystem.anndata"}
+_MODULES = {"datasets": "datasets", "generators": "generators", "metrics": "metrics", "tl": "ecosystem.tl"}
 
-__all__ = ["__version__", *_MODULE_OF, *_MODULES, *_OTHER_NAMES]
+__all__ = ["__version__", *_MODULE_OF, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
         value = getattr(importlib.import_module(f"graphclust.{_MODULE_OF[name]}"), name)
-    elif name in _MODULES or name in _OTHER_NAMES:
-        value = importlib.import_module(f"graphclust.{_OTHER_NAMES.get(name, name)}")
+    elif name in _MODULES:
+        value = importlib.import_module(f"graphclust.{_MODULES[name]}")
     else:
         raise AttributeError(f"module 'graphclust' has no attribute {name!r}")
     globals()[name] = value

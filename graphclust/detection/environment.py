@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graphclust import __version__
+from graphclust.runtime.compilation import usual_code_folder
 from graphclust.runtime.memory import available_memory, format_bytes
 from graphclust.runtime.notes import counted
 from graphclust.runtime.storage import default_folder
@@ -111,11 +112,9 @@ def _gpu() -> str:
 def _folders() -> Iterator[Finding]:
     from graphclust.datasets.cache import cache_folder
 
-    package = Path(__file__).parents[1] / "__pycache__"
-    code = Path(os.environ.get("NUMBA_CACHE_DIR") or package)
-    is_writable = os.access(code if code.exists() else code.parent, os.W_OK)
-    problem = "" if is_writable else "compiled code goes to the home folder; NUMBA_CACHE_DIR names another one"
-    yield Finding("compiled code", str(code), problem)
+    code = os.environ.get("NUMBA_CACHE_DIR") or usual_code_folder()
+    problem = "" if code else "no folder can be written to: each process compiles anew; NUMBA_CACHE_DIR names a folder"
+    yield Finding("compiled code", str(code or "not kept"), problem)
     temporary = default_folder()
     free = shutil.disk_usage(temporary).free if Path(temporary).is_dir() else 0
     lack = "" if free > 1 << 30 else "graphs that do not fit into memory need more; TMPDIR names another folder"

@@ -142,16 +142,17 @@ def _columns(
             values = (value for _, _, value in graph.edges(data=name, default=default))
             weight = np.fromiter(values, np.float64, number)
         return ends[::2], ends[1::2], weight
-    rows = graph.adj if not hasattr(graph, "_adj") else graph._adj  # dictionaries, which are faster than views
-    length = np.fromiter(map(len, rows.values()), np.int64, len(nodes))
+    adjacency = getattr(graph, "_adj", graph.adj)  # dictionaries, which are faster than views
+    rows = [adjacency[node] for node in nodes]
+    length = np.fromiter(map(len, rows), np.int64, len(nodes))
     source, number = np.repeat(np.arange(len(nodes)), length), int(length.sum())
-    ends_of_rows: Iterable[Any] = chain.from_iterable(rows.values())
+    ends_of_rows: Iterable[Any] = chain.from_iterable(rows)
     if nodes != list(range(len(nodes))):
         ends_of_rows = map(place.__getitem__, ends_of_rows)
     target = np.fromiter(ends_of_rows, np.int64, number)
     is_first = slice(None) if graph.is_directed() else source <= target  # others are in the row of the other end, too
     if name is not None:
-        data = chain.from_iterable(map(methodcaller("values"), rows.values()))
+        data = chain.from_iterable(map(methodcaller("values"), rows))
         weight = np.fromiter(map(methodcaller("get", name, default), data), np.float64, number)[is_first]
     return source[is_first], target[is_first], weight
 
@@ -283,10 +284,10 @@ def greedy_modularity_communities(
         raise ValueError(f"best_n is at least cutoff, which is {cutoff}, and not {best_n}")
     if best_n == 1:
         return [set(G)]
-    found = [frozenset(part) for part in _merged(G, resolution, cutoff, best_n)]
-    while best_n is not None and len(found) > best_n:  # whole components are left: the largest ones are put together
-        found = [found[0] | found[1], *found[2:]]
-    return found
+    communities = [frozenset(part) for part in _merged(G, resolution, cutoff, best_n)]
+    while best_n is not None and len(communities) > best_n:  # components are left: the first two are put together
+        communities = [communities[0] | communities[1], *communities[2:]]
+    return communities
 
 
 def _merged(G: NetworkxGraph, resolution: float, cutoff: int, best_n: int | None) -> Partition:
@@ -363,7 +364,7 @@ def modularity(
     ------
     networkx.algorithms.community.quality.NotAPartition
     ZeroDivisionError
-        A graph without edges.
+        A graph without edges, or with weights of 0 alone.
     """
     from graphclust import metrics
 
@@ -371,8 +372,8 @@ def modularity(
     labels = _labels(G, parts)
     if labels is None:
         raise nx.community.quality.NotAPartition(cast(Any, G), communities)
-    if not G.n_edges:
-        raise ZeroDivisionError("a graph without edges has no modularity")
+    if not G.graph.total_weight:
+        raise ZeroDivisionError("a graph without edges, or with weights of 0 alone, has no modularity")
     return float(metrics.modularity(G.graph, metrics.numbered(labels), resolution))
 
 

@@ -31,9 +31,9 @@ class Target:
         self.weight_model = weight_model
         self.core, self.n_clusters, self.known, self.sides = core, core.n_clusters, core.known, core.sides
         self.has_changed = None if core.start is None else core.start.has_changed
-        plain = core.graph.undirected().without_self_loops()
+        graph = core.graph.without_self_loops()
+        plain, weight = graph.undirected(), graph.weight
         self.source, self.target, self.n_nodes = plain.source, plain.target, plain.num_nodes
-        weight = core.graph.without_self_loops().weight
         self.is_weighted = weight is not None and bool(len(weight)) and bool(weight.min() != weight.max())
         self.weight = plain.edge_weight if self.is_weighted else None
         self.graph = Graph(range(self.n_nodes), self.source, self.target, None, directed=False, storage=plain.storage)

@@ -18,7 +18,7 @@ from graphclust.runtime.threads import Threads
 __all__ = ["Sums", "aggregated", "joined", "renumbered", "window_sums", "windows_of"]
 
 _MOST_ENTRIES = 1 << 22  # of rows that are added up at once
-_FEWER = 8  # times as few, of the sums of windows that lie in files
+_FEWER = 8  # times as few of sums that lie in files
 
 
 class Sums(NamedTuple):

@@ -68,9 +68,9 @@ def _merges_of_nodes(hierarchy: Hierarchy) -> list[tuple[int, int]]:
             standing[label] = len(finest) + len(merges) - 1
         else:
             standing[label] = node
-    for kept, gone in hierarchy.merges.tolist():
-        merges.append((standing[kept], standing[gone]))
-        standing[kept] = len(finest) + len(merges) - 1
+    for first, second in hierarchy.merges.tolist():  # the first then stands for both
+        merges.append((standing[first], standing[second]))
+        standing[first] = len(finest) + len(merges) - 1
     return merges
 
 

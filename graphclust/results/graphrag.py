@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime
 import os
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -112,29 +111,28 @@ class _Community(NamedTuple):
     edges: IntArray
 
 
-def _communities(result: Communities) -> Iterator[_Community]:
+def _communities(result: Communities) -> list[_Community]:
     """Return the communities of all levels, the coarsest level first, and the largest of a level first."""
     levels = [result.ranks] if result.hierarchy is None else list(result.hierarchy.levels[::-1])
     graph = result.graph
-    found: list[_Community] = []
+    communities: list[_Community] = []
     number_above: IntArray = np.full(graph.num_nodes, -1, np.int64)  # of the community of each node
     for level, labels in enumerate(levels):
-        is_inside = labels[graph.source] == labels[graph.target]
-        inside = np.flatnonzero(is_inside)
-        edges = _split(labels[graph.source[inside]], inside, int(labels.max(initial=-1)) + 1)
+        n_labels = int(labels.max(initial=-1)) + 1
+        inside = np.flatnonzero(labels[graph.source] == labels[graph.target])
+        every = _split(labels, np.arange(len(labels)), n_labels)
+        edges = _split(labels[graph.source[inside]], inside, n_labels)
         number = number_above.copy()
-        for members, own_edges in zip(
-            _split(labels, np.arange(len(labels)), int(labels.max(initial=-1)) + 1), edges, strict=True
-        ):
+        for members, own_edges in zip(every, edges, strict=True):
             parent = int(number_above[members[0]])
-            if parent >= 0 and len(found[parent].members) == len(members):
+            if parent >= 0 and len(communities[parent].members) == len(members):
                 continue
-            number[members] = len(found)
+            number[members] = len(communities)
             if parent >= 0:
-                found[parent].children.append(len(found))
-            found.append(_Community(level, parent, [], members, own_edges))
+                communities[parent].children.append(len(communities))
+            communities.append(_Community(level, parent, [], members, own_edges))
         number_above = number
-    return iter(found)
+    return communities
 
 
 def _split(labels: IntArray, values: IntArray, n_labels: int) -> list[IntArray]:

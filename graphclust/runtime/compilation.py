@@ -93,18 +93,27 @@ def _load_quickly(kernel: Any) -> None:
     store.load_overload = load_overload
 
 
+def usual_code_folder() -> Path | None:
+    """Return where numba keeps compiled code unless NUMBA_CACHE_DIR says so: beside the package or in the home folder.
+
+    None if neither can be written to.
+    """
+    from numba.misc import appdirs
+
+    places: Any = appdirs
+    folders = Path(__file__).parent / "__pycache__", Path(places.user_cache_dir("numba", appauthor=False))
+    return next((folder for folder in folders if _is_writable(folder)), None)
+
+
 @cache
 def _has_cache() -> bool:
     """Whether there is a folder for the code; sets up one if the usual ones cannot be written to."""
     import numba
-    from numba.misc import appdirs
 
     settings: Any = numba.config
-    places: Any = appdirs
     if settings.CACHE_DIR:
         return _is_writable(Path(settings.CACHE_DIR))
-    package = Path(__file__).parent
-    if any(map(_is_writable, (package / "__pycache__", Path(places.user_cache_dir("numba", appauthor=False))))):
+    if usual_code_folder() is not None:
         return True
     folder = temporary_folder(_temporary_parents())
     where = "in memory, and compiled anew by each process" if folder is None else f"in {folder}"

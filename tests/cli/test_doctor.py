@@ -21,6 +21,20 @@ def test_json(cli):
     assert all(row["problem"] == "" for row in findings.values())
 
 
+def test_a_package_that_cannot_be_written_to_is_not_wrong(monkeypatch, tmp_path):
+    from graphclust.runtime import compilation
+
+    own = compilation._is_writable
+    monkeypatch.setattr(compilation, "_is_writable", lambda folder: folder.name != "__pycache__" and own(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    (finding,) = (row for row in module.environment() if row.name == "compiled code")
+    assert (finding.value, finding.problem) == (str(tmp_path / "numba"), "")
+    monkeypatch.setattr(compilation, "_is_writable", lambda folder: False)
+    (finding,) = (row for row in module.environment() if row.name == "compiled code")
+    assert "each process compiles anew" in finding.problem
+
+
 def test_what_is_wrong(cli, monkeypatch, tmp_path):
     own = module._version
     monkeypatch.setattr(module, "_version", lambda name: {"numba": "0.1", "networkx": None}.get(name, own(name)))

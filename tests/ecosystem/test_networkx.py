@@ -101,6 +101,15 @@ def test_seeds_weights_and_any_ids(name):
     assert any({5, 6} <= part for part in parts)
 
 
+def test_views_of_graphs():
+    graph = nx.les_miserables_graph()
+    for view in (graph.subgraph(list(graph)[::-3]), nx.subgraph_view(graph, filter_node=lambda node: node < "M")):
+        made = networkx_backend.convert_from_nx(view, edge_attrs={"weight": 1})
+        assert list(made) == list(view)
+        own = {frozenset((u, v)): weight for u, v, weight in view.edges(data="weight")}
+        assert {frozenset((u, v)): weight for u, v, weight in made.graph.edges()} == own
+
+
 def test_leiden_is_that_of_detect():
     graph = nx.les_miserables_graph()
     parts = community.leiden_communities(graph, seed=1, backend="graphclust")
@@ -144,6 +153,11 @@ def test_errors_are_those_of_networkx():
         community.partition_quality(graph, [{0, 1}, {1, 2}], backend="graphclust")
     with pytest.raises(ZeroDivisionError):
         community.modularity(nx.empty_graph(3), [{0, 1, 2}], backend="graphclust")
+    nothing = nx.Graph()
+    nothing.add_edge(0, 1, weight=0)
+    for backend in ("networkx", "graphclust"):
+        with pytest.raises(ZeroDivisionError):
+            community.modularity(nothing, [{0, 1}], backend=backend)
     with pytest.raises(ValueError, match="cutoff"):
         community.greedy_modularity_communities(graph, cutoff=0, backend="graphclust")
     with pytest.raises(ValueError, match="best_n"):

@@ -74,6 +74,16 @@ def test_leiden_in_files_has_levels_and_starts(sizes):
     np.testing.assert_array_equal(updates[0].labels, updates[1].labels)
 
 
+@pytest.mark.parametrize("options", [{"max_size": 40}, {"min_size": 30}, {"start": None}], ids=str)
+def test_auto_in_files_has_sizes_and_starts(options, sizes):
+    if "start" in options:
+        options = {"start": gc.detect(graph("weighted"), "leiden")}
+    usual, part = (gc.detect(graph("plain"), random_state=3, memory=memory, **options) for memory in (None, 700_000))
+    assert part.graph.storage is not None
+    np.testing.assert_array_equal(part.labels, usual.labels)
+    np.testing.assert_array_equal(part.confidence, usual.confidence)
+
+
 def test_memory_that_suffices_is_used():
     assert gc.detect(graph("plain"), "leiden", memory="1GB").graph.storage is None
 

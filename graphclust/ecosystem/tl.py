@@ -97,13 +97,13 @@ def detect(
         graph = graph[chosen][:, chosen]
     if not use_weights:
         graph = graph.astype(bool).astype(np.float64)
-    found = detect_communities(graph, name, random_state=random_state, **params)
+    result = detect_communities(graph, name, random_state=random_state, **params)
     key = key_added or ("graphclust" if restrict_to is None else f"{restrict_to[0]}_R")
-    _write(adata, key, found, chosen, restrict_to)
-    known = {"method": found.method, "random_state": random_state, **params}
+    _write(adata, key, result, chosen, restrict_to)
+    known = {"method": result.method, "random_state": random_state, **params}
     if restrict_to is not None:
         known["restrict_to"] = [restrict_to[0], *map(str, restrict_to[1])]
-    adata.uns[key] = {"params": _plain(known), "quality": _plain(found.quality())}
+    adata.uns[key] = {"params": _plain(known), "quality": _plain(result.quality())}
     return adata if copy else None
 
 
@@ -237,20 +237,20 @@ def _chosen(adata: Any, restrict_to: tuple[str, Sequence[str]] | None) -> Any:
 
 
 def _write(
-    adata: Any, key: str, found: Communities, chosen: Any, restrict_to: tuple[str, Sequence[str]] | None
+    adata: Any, key: str, result: Communities, chosen: Any, restrict_to: tuple[str, Sequence[str]] | None
 ) -> None:
     """Write labels and confidence into `obs`."""
     import pandas as pd
 
-    names = [str(label) for label in range(found.n_clusters)]
-    confidence = found.confidence
+    names = [str(label) for label in range(result.n_clusters)]
+    confidence = result.confidence
     if restrict_to is None or chosen is None:
-        labels = pd.Categorical.from_codes(found.labels, dtype=pd.CategoricalDtype(names))
+        labels = pd.Categorical.from_codes(result.labels, dtype=pd.CategoricalDtype(names))
     else:
         column, categories = restrict_to
         values = adata.obs[column].astype(str).to_numpy(dtype=object)
         prefix = "-".join(map(str, categories))
-        values[chosen] = [f"{prefix},{label}" for label in found.labels.tolist()]
+        values[chosen] = [f"{prefix},{label}" for label in result.labels.tolist()]
         labels = pd.Categorical(values, categories=_in_order(values))
         if confidence is not None:
             every = np.full(len(values), np.nan)
@@ -274,12 +274,12 @@ def _in_order(values: Any) -> list[str]:
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
     """Return what an AnnData file can hold: numbers, strings, and lists of these."""
-    kept: dict[str, Any] = {}
+    plain: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, np.generic):
-            kept[name] = value.item()
+            plain[name] = value.item()
         elif isinstance(value, bool | int | float | str | list | np.ndarray):
-            kept[name] = value
+            plain[name] = value
         elif value is not None:
-            kept[name] = str(value)
-    return kept
+            plain[name] = str(value)
+    return plain
